@@ -1,0 +1,122 @@
+"""One-to-one matching of two sorted columns, nearest pairs first."""
+
+import math
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def nearest_first(existing: NDArray[Any], inserted: NDArray[Any], reach: float) -> NDArray[np.bool_]:
+    """Return which existing values are matched with an inserted one.
+
+    Of all pairs within reach the nearest is matched and taken out, then the nearest of what is left, and so on. Of pairs
+    equally near, the one with the earlier existing value comes first, then the one with the later inserted value.
+
+    Parameters
+    ----------
+    existing, inserted
+        Numbers of one type, shapes (n,) and (m,), each sorted and distinct; no number is in both.
+    reach
+        Largest distance of a pair, included.
+
+    Returns
+    -------
+    ndarray
+        bool, shape (n,).
+
+    Examples
+    --------
+    >>> nearest_first(np.array([0, 10, 20]), np.array([9, 12]), 5).tolist()
+    [False, True, False]
+    """
+    both = np.concatenate([existing, inserted])
+    order = np.argsort(both, kind="stable")
+    column, arrives = both[order], order >= existing.size
+    matched = np.empty(both.shape, dtype=np.bool_)
+    matched[order] = _matched(column, arrives, reach)
+    return matched[: existing.size]
+
+
+def _matched(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """Return which values of the merged column are matched: the clear cases at once, the few others one by one."""
+    matched = np.zeros(column.shape, dtype=np.bool_)
+    clear = np.flatnonzero(_nearer_than_neighbours(column, arrives, reach))
+    matched[clear] = matched[clear + 1] = True
+    left = np.flatnonzero(~matched)
+    matched[left] = _matched_one_by_one(column[left], arrives[left], reach)
+    return matched
+
+
+def _pairs(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the distance of each value to the next, and whether the two are a pair within reach."""
+    with np.errstate(over="ignore"):  # two floats may be infinitely far apart
+        distance = np.diff(column)
+    return distance, (arrives[1:] != arrives[:-1]) & (distance <= reach)
+
+
+def _nearer_than_neighbours(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """Return the pairs of adjacent values that come before every other pair that shares a value with them."""
+    distance, pair = _pairs(column, arrives, reach)
+    before, after = distance[:-1], distance[1:]
+    # Two adjacent pairs share the value between them; equally near, the first has the earlier existing value where an
+    # inserted one is shared, and the second has the later inserted value where an existing one is shared.
+    first = np.where(arrives[1:-1], before <= after, before < after)
+    nearest = pair.copy()
+    nearest[1:] &= ~(pair[:-1] & first)
+    nearest[:-1] &= ~(pair[1:] & ~first)
+    return nearest
+
+
+def _matched_one_by_one(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """Return which values are matched, where the order of the matches matters."""
+    matched = np.zeros(column.shape, dtype=np.bool_)
+    _, pair = _pairs(column, arrives, reach)
+    if pair.any():
+        chain = _Chain(column.tolist(), arrives.tolist(), reach)
+        for left in np.flatnonzero(pair).tolist():
+            chain.offer(left, left + 1)
+        matched[list(chain.matches())] = True
+    return matched
+
+
+class _Chain:
+    """The values that are not matched yet, each linked to its neighbours, and a queue of the pairs of neighbours.
+
+    The nearest pair of all is always one of neighbours. Matching it makes the values beside it neighbours, so that each
+    match adds at most one pair to the queue.
+    """
+
+    def __init__(self, values: list[float], arrives: list[bool], reach: float) -> None:
+        end = len(values)  # stands before the first value and after the last; NaN is within no reach
+        self._values = [*values, math.nan]
+        self._arrives = [*arrives, False]
+        self._reach = reach
+        self._previous = [end, *range(end)]
+        self._following = [*range(1, end + 1), 0]
+        self._queue: list[tuple[float, int, int]] = []
+
+    def offer(self, left: int, right: int) -> None:
+        """Queue two neighbours if they are a pair: nearest first, then earlier existing, then later inserted value."""
+        distance = self._values[right] - self._values[left]
+        if self._arrives[left] != self._arrives[right] and distance <= self._reach:
+            kept, new = (left, right) if self._arrives[right] else (right, left)
+            heappush(self._queue, (distance, kept, -new))
+
+    def matches(self) -> Iterator[int]:
+        """Yield the positions of the values that are matched."""
+        gone: set[int] = set()
+        while self._queue:
+            _, kept, new = heappop(self._queue)
+            pair = {kept, -new}
+            if gone.isdisjoint(pair):
+                gone |= pair
+                yield from pair
+                self._unlink(*sorted(pair))
+
+    def _unlink(self, left: int, right: int) -> None:
+        before, after = self._previous[left], self._following[right]
+        self._following[before], self._previous[after] = after, before
+        self.offer(before, after)

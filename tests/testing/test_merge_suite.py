@@ -1,0 +1,275 @@
+"""The suite of merge strategies passes what is sound, and each of its checks finds the fault that it is there for."""
+
+from itertools import count
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from attrs import frozen
+from hypothesis import Phase, settings
+
+from zcollection.plugin import Dataset, MergeStrategy, RowPlan
+from zcollection.testing.merge import MergeSuite, merged
+from zcollection.testing.merge_cases import Case
+
+INPUTS = "test_the_inputs_are_left_as_they_were"
+WHOLE = "test_every_row_of_the_result_is_a_whole_input_row"
+FIXED = "test_what_does_not_span_the_axis_is_kept"
+PLAN = "test_the_plan_names_each_row_at_most_once"
+REPLACED = "test_replaced_counts_the_existing_rows_that_gave_way"
+AGREE = "test_rows_and_merge_agree"
+SAME = "test_the_same_input_gives_the_same_result"
+EMPTY = "test_either_side_may_be_empty"
+DUPLICATES = "test_rows_of_one_value_are_whole_rows"
+JITTER = "test_times_that_jitter_are_whole_rows"
+MISSING = "test_rows_without_an_axis_value_are_whole_rows"
+INSERTED = "test_inserted_rows_survive"
+EXISTING = "test_existing_rows_survive"
+SORTED = "test_the_result_is_sorted"
+ORDER = "test_the_order_of_the_rows_given_loses_nothing"
+BLIND = "test_a_blind_strategy_never_looks_at_existing_rows"
+COUNTS = "test_a_strategy_that_compares_nothing_needs_no_axis"
+
+CHECKS = [name for name in vars(MergeSuite) if name.startswith("test_")]
+
+
+def appended(existing, inserted):
+    return np.concatenate([np.arange(existing.size), ~np.arange(inserted.size)])
+
+
+@frozen
+class Append(MergeStrategy):
+    def rows(self, existing, inserted):
+        return RowPlan(appended(existing, inserted))
+
+
+@frozen
+class Sort(MergeStrategy):
+    def rows(self, existing, inserted):
+        order = np.argsort(np.concatenate([existing, inserted]), kind="stable")
+        return RowPlan(appended(existing, inserted)[order])
+
+
+@frozen
+class AppendByMerge(MergeStrategy):
+    def merge(self, existing, inserted, *, axis, dimension):
+        return Dataset.concat([existing, inserted], dimension)
+
+
+@frozen
+class Average(MergeStrategy):
+    """Shift every axis value: a strategy that computes."""
+
+    def merge(self, existing, inserted, *, axis, dimension):
+        both = Dataset.concat([existing, inserted], dimension)
+        values = both.get_variable(axis).to_numpy()
+        return Dataset(both.schema, {**both.all_variables(), axis: values + np.ones(1, dtype="int64").astype("m8[ns]")})
+
+
+class SortsItsInput(Append):
+    def rows(self, existing, inserted):
+        inserted[:] = inserted[::-1].copy()
+        return super().rows(existing, inserted)
+
+
+class ClearsANestedVariable(AppendByMerge):
+    def merge(self, existing, inserted, *, axis, dimension):
+        result = super().merge(existing, inserted, axis=axis, dimension=dimension)
+        existing.get_variable("data/ku/power").to_numpy()[:] = 77
+        return result
+
+
+class LosesAnInsertedRow(Append):
+    def rows(self, existing, inserted):
+        return RowPlan(appended(existing, inserted[:1]))
+
+
+class LosesAnExistingRowUnseen(Append):
+    def rows(self, existing, inserted):
+        return RowPlan(appended(existing, inserted)[existing.size > 1 :])
+
+
+class CountsTooMany(Append):
+    def rows(self, existing, inserted):
+        return RowPlan(appended(existing, inserted), replaced=min(1, inserted.size))
+
+
+class NamesARowThatIsNotThere(Append):
+    def rows(self, existing, inserted):
+        return RowPlan(np.append(appended(existing, inserted), ~inserted.size))
+
+
+class NamesARowTwice(Append):
+    def rows(self, existing, inserted):
+        return RowPlan(np.concatenate([appended(existing, inserted), ~np.arange(inserted[:1].size)]))
+
+
+class PlansInSmallIntegers(Append):
+    def rows(self, existing, inserted):
+        return RowPlan(appended(existing, inserted).astype("int8"))
+
+
+class InventsARow(AppendByMerge):
+    def merge(self, existing, inserted, *, axis, dimension):
+        both = super().merge(existing, inserted, axis=axis, dimension=dimension)
+        values = {path: variable.to_numpy().copy() for path, variable in both.all_variables().items()}
+        values["data/ku/row"][:1] = 12345
+        return Dataset(both.schema, values)
+
+
+class MixesRows(AppendByMerge):
+    def merge(self, existing, inserted, *, axis, dimension):
+        both = super().merge(existing, inserted, axis=axis, dimension=dimension)
+        return Dataset(both.schema, {**both.all_variables(), "swath": both.get_variable("swath").to_numpy()[::-1]})
+
+
+class LosesAGroup(AppendByMerge):
+    def merge(self, existing, inserted, *, axis, dimension):
+        both = super().merge(existing, inserted, axis=axis, dimension=dimension)
+        return both.select([axis, "swath", "angle", "data/ku/row"])
+
+
+class ChangesWhatIsFixed(AppendByMerge):
+    def merge(self, existing, inserted, *, axis, dimension):
+        both = super().merge(existing, inserted, axis=axis, dimension=dimension)
+        return Dataset(both.schema, {**both.all_variables(), "angle": np.zeros(3)})
+
+
+class SaysOneThingAndDoesAnother(Append):
+    def merge(self, existing, inserted, *, axis, dimension):
+        return Dataset.concat([inserted, existing], dimension)
+
+
+class FailsWithoutExistingRows(Append):
+    def rows(self, existing, inserted):
+        existing.max()
+        return super().rows(existing, inserted)
+
+
+class LosesRowsToNothing(Append):
+    def rows(self, existing, inserted):
+        return super().rows(existing, inserted) if inserted.size else RowPlan(np.arange(0), replaced=existing.size)
+
+
+class FailsWhereAllRowsAreEqual(Append):
+    def rows(self, existing, inserted):
+        assert existing.size < 3 or existing.size > 8 or np.ptp(existing) > 0
+        return super().rows(existing, inserted)
+
+
+class LosesWhatIsNear(Append):
+    def rows(self, existing, inserted):
+        assert existing.size < 20
+        return super().rows(existing, inserted)
+
+
+class LosesRowsWithoutAnAxisValue(Append):
+    def rows(self, existing, inserted):
+        source = appended(existing, inserted)
+        kept = source[np.concatenate([existing == existing, inserted == inserted])]  # noqa: PLR0124 - NaN
+        return RowPlan(kept, replaced=existing.size - np.count_nonzero(kept >= 0))
+
+
+class KeepsAscendingRows(Append):
+    """It holds back the rows that are earlier than the first, and counts them."""
+
+    def rows(self, existing, inserted):
+        kept = np.flatnonzero(existing >= existing[:1]) if existing.size else np.arange(0)
+        return RowPlan(np.concatenate([kept, ~np.arange(inserted.size)]), replaced=existing.size - kept.size)
+
+
+class Alternates(Append):
+    calls: ClassVar[count] = count()
+
+    def rows(self, existing, inserted):
+        plan = super().rows(existing, inserted)
+        return plan if next(self.calls) % 2 else RowPlan(plan.source[::-1])
+
+
+class PretendsToBeBlind(Append):
+    reads_existing = False
+
+
+class PretendsToCount(Sort):
+    compares_axis = False
+
+
+def suite_of(strategy, **promises):
+    namespace = {"examples": (strategy,), "axis_dtypes": ("float64",), **promises}
+    return type(f"{type(strategy).__name__}Suite", (MergeSuite,), namespace)
+
+
+@pytest.fixture(autouse=True)
+def _the_same_cases_every_time():
+    before = settings.get_current_profile_name()
+    settings.register_profile("same", derandomize=True, database=None, phases=[Phase.generate])
+    settings.load_profile("same")
+    yield
+    settings.load_profile(before)
+
+
+def failing(suite):
+    return {name for name in CHECKS if not passes(getattr(suite(), name))}
+
+
+def passes(check):
+    try:
+        check()
+    except pytest.skip.Exception:
+        return True
+    except Exception:  # noqa: BLE001 - whatever a broken strategy raises
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("strategy", "promises"),
+    [
+        (Append(), {"keeps_existing": True}),
+        (Sort(), {"keeps_existing": True, "sorts": True}),
+        (AppendByMerge(), {"keeps_existing": True}),
+        (Average(), {"computes_values": True, "axis_dtypes": ("datetime64[ns]",)}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_sound_strategy_passes(strategy, promises):
+    assert failing(suite_of(strategy, **promises)) == set()
+
+
+FAULTS = [
+    (SortsItsInput(), {}, INPUTS),
+    (ClearsANestedVariable(), {}, INPUTS),
+    (InventsARow(), {}, WHOLE),
+    (MixesRows(), {}, WHOLE),
+    (LosesAGroup(), {}, FIXED),
+    (ChangesWhatIsFixed(), {"computes_values": True}, FIXED),
+    (NamesARowThatIsNotThere(), {}, PLAN),
+    (NamesARowTwice(), {}, PLAN),
+    (PlansInSmallIntegers(), {}, PLAN),
+    (CountsTooMany(), {}, REPLACED),
+    (LosesAnExistingRowUnseen(), {}, REPLACED),
+    (SaysOneThingAndDoesAnother(), {}, AGREE),
+    (Alternates(), {}, SAME),
+    (FailsWithoutExistingRows(), {}, EMPTY),
+    (LosesRowsToNothing(), {}, EMPTY),
+    (FailsWhereAllRowsAreEqual(), {}, DUPLICATES),
+    (LosesWhatIsNear(), {}, JITTER),
+    (LosesRowsWithoutAnAxisValue(), {}, MISSING),
+    (LosesAnInsertedRow(), {}, INSERTED),
+    (LosesAnExistingRowUnseen(), {"keeps_existing": True}, EXISTING),
+    (Append(), {"sorts": True}, SORTED),
+    (KeepsAscendingRows(), {}, ORDER),
+    (PretendsToBeBlind(), {}, BLIND),
+    (PretendsToCount(), {}, COUNTS),
+]
+
+
+@pytest.mark.parametrize(("strategy", "promises", "check"), FAULTS, ids=lambda value: type(value).__name__)
+def test_a_fault_is_found_by_the_check_that_is_there_for_it(strategy, promises, check):
+    found = failing(suite_of(strategy, **promises))
+    print(type(strategy).__name__, check, found - {check})
+    assert check in found
+
+
+def test_every_check_is_there_for_a_fault():
+    assert {check for _, _, check in FAULTS} == set(CHECKS)

@@ -1,0 +1,67 @@
+"""Partitioned collections of Zarr v3 groups, for data that keeps arriving."""
+
+from zcollection import aio, codecs, config, errors, merge, partitioning
+from zcollection.collection.collection import Collection
+from zcollection.collection.report import InsertReport, PartitionReport
+from zcollection.contracts.partitioning import Key
+from zcollection.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    ConflictError,
+    CorruptionError,
+    ExpressionError,
+    FormatVersionError,
+    MissingDependencyError,
+    PartitionError,
+    PluginError,
+    ReadOnlyError,
+    SchemaError,
+    StoreError,
+    ZCollectionError,
+)
+from zcollection.model.builder import Schema
+from zcollection.model.dataset import Dataset, Group
+from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
+from zcollection.model.variable import Variable
+from zcollection.portal import synchronous
+
+__version__ = "2026.12.0"
+
+create_collection = synchronous(aio.create_collection)
+open_collection = synchronous(aio.open_collection)
+
+__all__ = [
+    "Collection",
+    "CollectionExistsError",
+    "CollectionNotFoundError",
+    "ConflictError",
+    "CorruptionError",
+    "Dataset",
+    "DatasetSchema",
+    "Dimension",
+    "ExpressionError",
+    "FormatVersionError",
+    "Group",
+    "GroupSchema",
+    "InsertReport",
+    "Key",
+    "MissingDependencyError",
+    "PartitionError",
+    "PartitionReport",
+    "PluginError",
+    "ReadOnlyError",
+    "Schema",
+    "SchemaError",
+    "StoreError",
+    "Variable",
+    "VariableSchema",
+    "ZCollectionError",
+    "aio",
+    "codecs",
+    "config",
+    "create_collection",
+    "errors",
+    "merge",
+    "open_collection",
+    "partitioning",
+]

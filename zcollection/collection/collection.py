@@ -1,0 +1,326 @@
+"""The collection, as users hold it."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self, TypeVar
+
+from zcollection.collection import copy, create, drop, handle, insert, query, stores, update
+from zcollection.collection.drop import Age
+from zcollection.collection.filters import Filter
+from zcollection.collection.handle import Handle
+from zcollection.collection.insert import Immutable
+from zcollection.collection.merging import Merge
+from zcollection.collection.report import InsertReport
+from zcollection.collection.update import UpdateFunction
+from zcollection.contracts.partitioning import Key, Partitioning
+from zcollection.contracts.store import KeyStore, Mode, Store
+from zcollection.errors import ReadOnlyError
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.portal import synchronous
+from zcollection.progress import ProgressOption
+from zcollection.transaction.documents import PartitionRecord
+
+R = TypeVar("R")
+Location = str | os.PathLike[str] | Store
+
+
+class Collection:
+    """A dataset split along one axis into partitions, each a Zarr group.
+
+    Made by `create_collection` and `open_collection`. Every verb has a twin whose name ends with ``_async``. A
+    collection pickles, by the URL and options of its store.
+    """
+
+    def __init__(self, handle: Handle, *, mode: Mode) -> None:
+        self._handle = handle
+        self._mode = mode
+
+    @property
+    def store(self) -> KeyStore:
+        """Where the collection lies; ``store.zarr`` is what zarr-python and xarray can open."""
+        return self._handle.store
+
+    @property
+    def schema(self) -> DatasetSchema:
+        """What a dataset of this collection may have."""
+        return self._handle.schema
+
+    @property
+    def axis(self) -> str:
+        """The variable whose values order and identify rows."""
+        return self._handle.configuration.axis
+
+    @property
+    def dimension(self) -> str:
+        """The dimension along which the collection is partitioned."""
+        return self._handle.dimension
+
+    @property
+    def partitioning(self) -> Partitioning:
+        """How rows map to partitions.
+
+        Raises
+        ------
+        PluginError
+            Its plugin is missing or broken.
+        """
+        return self._handle.partitioning
+
+    @property
+    def catalog_enabled(self) -> bool:
+        """Whether the partitions are indexed in ``_catalog``."""
+        return self._handle.configuration.catalog
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every write is refused."""
+        return self._mode == "r"
+
+    async def insert_async(
+        self,
+        dataset: object,
+        *,
+        merge: Merge = None,
+        overwrite: bool = True,
+        immutable: Immutable = "check",
+        progress: ProgressOption = None,
+    ) -> InsertReport:
+        """Insert rows, in any order, as one change.
+
+        Parameters
+        ----------
+        dataset
+            A Dataset, an `xarray.Dataset` or `xarray.DataTree`, or a mapping from variable paths to arrays.
+        merge
+            What happens to a partition that exists: None replaces it; else the name of a merge strategy ("concat",
+            "time_series", "upsert", …), a configured one, or a function ``(existing, inserted, *, axis,
+            partitioning_dim)`` that returns the merged Dataset.
+        overwrite
+            False raises, before anything is written, if a partition exists.
+        immutable
+            What happens when a variable that does not span the axis is inserted with other values than those stored:
+            "check" raises, "replace" stores the new ones.
+        progress
+            True shows a bar; a function is called with (done, total).
+
+        Returns
+        -------
+        InsertReport
+            The paths of the partitions written, and what became of their rows.
+
+        Raises
+        ------
+        SchemaError
+            The dataset does not fit the schema; nothing was written.
+        PartitionError
+            A row has no partition; nothing was written.
+        CollectionExistsError
+            A partition exists and `overwrite` is False.
+        ConflictError
+            Other writers kept changing the same partitions.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        return await insert.insert(
+            self._handle, dataset, merge=merge, overwrite=overwrite, immutable=immutable, progress=progress
+        )
+
+    insert = synchronous(insert_async)
+
+    async def plan_async(self, dataset: object, *, merge: Merge = None) -> InsertReport:
+        """Return what `insert` would do, without writing anything; the parameters are those of `insert`."""
+        return await insert.plan(self._handle, dataset, merge=merge)
+
+    plan = synchronous(plan_async)
+
+    async def query_async(
+        self, *, filters: Filter = None, variables: Iterable[str] | None = None, progress: ProgressOption = None
+    ) -> Dataset | None:
+        """Return rows, in the order of the partitions' keys.
+
+        Parameters
+        ----------
+        filters
+            Which partitions: an expression over the components of their keys, such as ``"year == 2024 and month in
+            range(3, 6)"``, a mapping from components to a value or values, or a function of the key. None reads all.
+        variables
+            Paths of the variables to read; None reads all.
+        progress
+            True shows a bar; a function is called with (done, total).
+
+        Returns
+        -------
+        Dataset or None
+            None when no partition matches.
+
+        Raises
+        ------
+        SchemaError
+            A variable is unknown.
+        ExpressionError
+            The filter cannot be understood.
+        CorruptionError
+            A chunk is missing or damaged.
+        """
+        return await query.query(self._handle, filters=filters, variables=variables, progress=progress)
+
+    query = synchronous(query_async)
+
+    async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
+        """Return the paths of the partitions that match, in the order of their keys."""
+        return tuple(await query.records(self._handle, filters=filters))
+
+    partitions = synchronous(partitions_async)
+
+    async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
+        """Return the keys of the partitions that match, in order."""
+        return await query.keys(self._handle, filters=filters)
+
+    keys = synchronous(keys_async)
+
+    async def records_async(self, *, filters: Filter = None) -> Mapping[str, PartitionRecord]:
+        """Return what each partition that matches says of itself (key, rows, axis range, bytes …), by path."""
+        return await query.records(self._handle, filters=filters)
+
+    records = synchronous(records_async)
+
+    async def map_async(
+        self,
+        function: Callable[[Dataset], R],
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        progress: ProgressOption = None,
+    ) -> dict[str, R]:
+        """Return the result of a function for each partition that matches, by path.
+
+        Parameters
+        ----------
+        function
+            Called on a worker thread with the Dataset of one partition; it may call zcollection.
+        filters, variables, progress
+            As for `query`.
+        """
+        return await query.map_partitions(
+            self._handle, function, filters=filters, variables=variables, progress=progress
+        )
+
+    map = synchronous(map_async)
+
+    async def update_async(
+        self,
+        function: UpdateFunction,
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        progress: ProgressOption = None,
+    ) -> tuple[str, ...]:
+        """Compute variables of the partitions that match anew, as one change.
+
+        Parameters
+        ----------
+        function
+            Called on a worker thread with the Dataset of one partition; returns a Dataset, or a mapping from variable
+            paths to arrays. Variables that it does not return stay as they are. It may be called again for a partition
+            that another writer changed meanwhile.
+        filters, variables, progress
+            As for `query`: which partitions, and which variables the function is given.
+
+        Returns
+        -------
+        tuple of str
+            Paths of the partitions.
+
+        Raises
+        ------
+        SchemaError
+            The function returned something unknown, or another number of rows; nothing was written.
+        PartitionError
+            Its values would move rows to another partition; nothing was written.
+        """
+        self._check_writable()
+        return await update.update(self._handle, function, filters=filters, variables=variables, progress=progress)
+
+    update = synchronous(update_async)
+
+    async def drop_partitions_async(self, *, filters: Filter = None, older_than: Age = None) -> tuple[str, ...]:
+        """Drop the partitions that match both conditions, as one change, and return their paths.
+
+        Parameters
+        ----------
+        filters
+            As for `query`; ``"True"`` matches all.
+        older_than
+            A time, or a timedelta before now: drops partitions whose largest axis value lies before it.
+
+        Raises
+        ------
+        ExpressionError
+            Neither condition is given.
+        """
+        self._check_writable()
+        return await drop.drop_partitions(self._handle, filters=filters, older_than=older_than)
+
+    drop_partitions = synchronous(drop_partitions_async)
+
+    async def copy_async(
+        self,
+        url: Location,
+        *,
+        filters: Filter = None,
+        overwrite: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+        progress: ProgressOption = None,
+    ) -> "Collection":
+        """Copy the collection, or the partitions that match, to a new place, and return the copy.
+
+        Parameters
+        ----------
+        url, overwrite, storage_options
+            As for `create_collection`.
+        filters, progress
+            As for `query`.
+        """
+        target = await stores.open_store(url, mode="rw", storage_options=storage_options)
+        made = await copy.copy(self._handle, target, filters=filters, overwrite=overwrite, progress=progress)
+        return Collection(made, mode="rw")
+
+    copy = synchronous(copy_async)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            message = f"the collection at {self.store.url} is open for reading; open it with mode='rw' to write"
+            raise ReadOnlyError(message)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Collection):
+            return NotImplemented
+        return (self._handle, self._mode) == (other._handle, other._mode)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self.store.url)))
+
+    def __repr__(self) -> str:
+        configuration = self._handle.configuration
+        names = list(self.schema.all_variables())
+        shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
+        return "\n".join(
+            [
+                f"<zcollection.Collection {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",
+                f"  axis:         {self.axis} (dimension {self.dimension})",
+                f"  partitioning: {configuration.partitioning.name} {configuration.partitioning.configuration}",
+                f"  variables:    {shown}",
+            ]
+        )
+
+    @classmethod
+    async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:  # noqa: ANN401 - those of create
+        store = await stores.open_store(location, mode="rw", storage_options=storage_options)
+        return cls(await create.create(store, **options), mode="rw")
+
+    @classmethod
+    async def _open(cls, location: Location, *, mode: Mode, storage_options: Mapping[str, Any] | None) -> Self:
+        store = await stores.open_store(location, mode=mode, storage_options=storage_options)
+        return cls(await handle.load(store), mode=mode)

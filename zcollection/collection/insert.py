@@ -1,0 +1,241 @@
+"""Rows inserted: split by partition, merged with what is there, staged, and committed together."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
+
+import anyio
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.conform import as_dataset, check_complete
+from zcollection.collection.handle import Handle
+from zcollection.collection.merging import Merge, Merged, Sides, as_strategy, merge_partition
+from zcollection.collection.report import InsertReport, PartitionReport
+from zcollection.collection.split import PartitionRows, split
+from zcollection.contracts.merge import MergeStrategy
+from zcollection.contracts.partitioning import Key
+from zcollection.engine.executor import gather, in_thread, parallelism
+from zcollection.engine.layout import stored_values
+from zcollection.engine.write import GroupWrite
+from zcollection.errors import CollectionExistsError, ConflictError, SchemaError, accepted
+from zcollection.model.dataset import Dataset
+from zcollection.model.dtypes import same_values
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.transaction import Transaction, begin
+
+Immutable = Literal["check", "replace"]
+R = TypeVar("R")
+
+_TRIES = 10
+_FIRST_PAUSE = 0.01
+
+
+async def retrying(attempt: Callable[[], Awaitable[R]]) -> R:
+    """Run an operation again on fresh data while other writers get in its way; the last conflict is raised."""
+    for number in range(_TRIES - 1):
+        try:
+            return await attempt()
+        except ConflictError:
+            await anyio.sleep(_FIRST_PAUSE * 2**number * np.random.default_rng().uniform(0.5, 1.5))
+    return await attempt()
+
+
+async def insert(
+    handle: Handle, given: object, *, merge: Merge, overwrite: bool, immutable: Immutable, progress: ProgressOption
+) -> InsertReport:
+    """Insert rows; see `Collection.insert`."""
+    handle.store.check_writable()
+    if immutable not in {"check", "replace"}:
+        message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
+        raise SchemaError(message)
+    insertion = await in_thread(_Insertion.prepare, handle, given, merge)
+
+    async def attempt() -> InsertReport:
+        async with begin(handle.store, handle.configuration) as transaction:
+            _check_overwrite(insertion, transaction.base, overwrite=overwrite)
+            await _stage_immutable(handle, transaction, insertion.dataset, immutable)
+            with tracking(progress, len(insertion.parts), "insert") as advance:
+
+                async def stage(part: PartitionRows) -> PartitionReport:
+                    report = await insertion.stage(transaction, part)
+                    advance()
+                    return report
+
+                reports = await gather(stage, insertion.parts, limit=parallelism(handle.store))
+            await transaction.commit()
+            return InsertReport(tuple(reports))
+
+    return await retrying(attempt)
+
+
+async def plan(handle: Handle, given: object, *, merge: Merge) -> InsertReport:
+    """Return what an insert would do; see `Collection.plan`."""
+    insertion = await in_thread(_Insertion.prepare, handle, given, merge)
+    taken = await handle.snapshot()
+
+    async def report(part: PartitionRows) -> PartitionReport:
+        return (await insertion.merged(taken, part)).report
+
+    return InsertReport(tuple(await gather(report, insertion.parts, limit=parallelism(handle.store))))
+
+
+@frozen(kw_only=True)
+class _Insertion:
+    """What is inserted: all that could be checked and decided before anything was read.
+
+    Attributes
+    ----------
+    handle
+        The collection.
+    strategy
+        What becomes of rows that exist.
+    dataset
+        The rows, and perhaps variables that do not span the axis.
+    parts
+        Which rows belong to which partition.
+    """
+
+    handle: Handle
+    strategy: MergeStrategy
+    dataset: Dataset
+    parts: list[PartitionRows]
+
+    @classmethod
+    def prepare(cls, handle: Handle, given: object, merge: Merge) -> "_Insertion":
+        strategy = as_strategy(merge)
+        dataset = as_dataset(given, handle.schema)
+        check_complete(dataset, handle)
+        parts = split(dataset, handle.partitioning, dimension=handle.dimension)
+        return cls(handle=handle, strategy=strategy, dataset=dataset, parts=parts)
+
+    async def stage(self, transaction: Transaction, part: PartitionRows) -> PartitionReport:
+        """Stage one partition with the rows that the merge leaves it."""
+        if self.strategy.reads_existing:
+            transaction.reads(part.path)
+        merged = await self.merged(transaction.base, part)
+        rows = merged.report.rows
+        if rows:
+            await transaction.stage(part.path, *partition_write(self.handle, part.key, merged.dataset, rows=rows))
+        elif part.path in transaction.base.partitions:
+            transaction.drop(part.path)
+        return merged.report
+
+    async def merged(self, taken: Snapshot, part: PartitionRows) -> Merged:
+        """Return one partition merged with what a snapshot holds of it."""
+        record = taken.partitions.get(part.path)
+        existing = None
+        if record is not None and self.strategy.reads_existing:
+            schema = self.handle.configuration.rows_schema
+            present = schema.select(path for path in schema.all_variables() if path not in record.absent)
+            existing = await self.handle.read(taken, {part.path: record}, present)
+        return await in_thread(self._merge, part, existing, 0 if record is None else record.rows)
+
+    def _merge(self, part: PartitionRows, existing: Dataset | None, rows: int) -> Merged:
+        schema, dimension = self.handle.configuration.rows_schema, self.handle.dimension
+        moving = {
+            path: item.isel({dimension: part.rows})
+            for path, item in self.dataset.all_variables().items()
+            if dimension in item.dimensions
+        }
+        sides = Sides(
+            existing=None if existing is None else Dataset(schema, existing.all_variables()),
+            inserted=Dataset(schema, moving),
+            rows=rows,
+        )
+        return merge_partition(self.handle, self.strategy, part, sides)
+
+
+def _check_overwrite(insertion: _Insertion, taken: Snapshot, *, overwrite: bool) -> None:
+    existing = [part.path for part in insertion.parts if part.path in taken.partitions]
+    if existing and not overwrite:
+        message = (
+            f"{len(existing)} of {len(insertion.parts)} partitions exist in {insertion.handle.store.url}, {existing[0]!r} "
+            f"among them, and overwrite is False; nothing was written: pass overwrite=True, or drop them first"
+        )
+        raise CollectionExistsError(message)
+
+
+def partition_write(
+    handle: Handle,
+    key: Key,
+    dataset: Dataset,
+    *,
+    rows: int,
+    kept: frozenset[str] = frozenset(),
+) -> tuple[GroupWrite, PartitionRecord]:
+    """Return what to write for a partition, and what it says of itself."""
+    schema = handle.configuration.rows_schema
+    absent = schema.all_variables().keys() - dataset.all_variables().keys() - kept
+    group = GroupWrite(
+        schema=schema,
+        dimension=handle.dimension,
+        rows=rows,
+        dataset=dataset,
+        kept=kept,
+        attributes=lambda _: handle.schema.attrs,
+    )
+    record = PartitionRecord(
+        key=dict(key),
+        rows=rows,
+        stamp="",
+        layout=len(handle.configuration.layouts) - 1,
+        absent=tuple(sorted(absent)),
+        axis_range=axis_range(handle, dataset),
+    )
+    return group, record
+
+
+def axis_range(handle: Handle, dataset: Dataset) -> tuple[int | float | str, ...] | None:
+    """Return the smallest and largest axis value, as the axis stores them, missing ones left out."""
+    name = handle.axis_variable
+    if name is None or name not in dataset.all_variables():
+        return None
+    variable = dataset.get_variable(name)
+    values: NDArray[Any] = variable.to_numpy()
+    present = values[values == values]  # noqa: PLR0124 - NaN and NaT differ from themselves
+    if present.size == 0 or present.dtype.kind in "cbS":
+        return None
+    stored = stored_values(np.array([present.min(), present.max()], dtype=values.dtype), variable.schema)
+    return tuple(stored.tolist())
+
+
+async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Dataset, immutable: Immutable) -> None:
+    """Stage the variables that do not span the axis, where they are new or to be replaced."""
+    schema = handle.configuration.immutable_schema
+    given = {path: item for path, item in dataset.all_variables().items() if path in schema.all_variables()}
+    if not given:
+        return
+    transaction.reads(IMMUTABLE)
+    stored = await _stored_immutable(handle, transaction.base, schema)
+    changed = [
+        path
+        for path, item in given.items()
+        if path not in stored.all_variables() or not same_values(stored.get_variable(path).to_numpy(), item.to_numpy())
+    ]
+    different = [path for path in changed if path in stored.all_variables()]
+    if different and immutable == "check":
+        message = (
+            f"variable {different[0]!r} does not span {handle.dimension!r}: it is stored once, with other values than those "
+            f"inserted; leave it out, or pass immutable='replace' to change it for all partitions"
+        )
+        raise SchemaError(message)
+    if changed:
+        complete = Dataset(schema, {**stored.all_variables(), **given})
+        await transaction.stage(IMMUTABLE, *_immutable_write(handle, schema, complete))
+
+
+async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:
+    absent = schema.all_variables() if taken.immutable is None else taken.immutable.absent
+    present = schema.select(path for path in schema.all_variables() if path not in absent)
+    return await handle.read(taken, {}, present)
+
+
+def _immutable_write(handle: Handle, schema: DatasetSchema, dataset: Dataset) -> tuple[GroupWrite, PartitionRecord]:
+    group = GroupWrite(schema=schema, dimension=handle.dimension, rows=0, dataset=dataset, attributes=lambda _: {})
+    absent = schema.all_variables().keys() - dataset.all_variables().keys()
+    layout = len(handle.configuration.layouts) - 1
+    return group, PartitionRecord(key={}, rows=0, stamp="", layout=layout, absent=tuple(sorted(absent)))

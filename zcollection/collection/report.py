@@ -1,0 +1,123 @@
+"""What an insert did, or would do."""
+
+from collections.abc import Sequence
+from typing import overload
+
+from attrs import frozen
+
+from zcollection.contracts.merge import RowPlan
+
+
+@frozen(kw_only=True)
+class PartitionReport:
+    """What became of the rows of one partition.
+
+    Attributes
+    ----------
+    path
+        The partition.
+    created
+        Whether it is new.
+    added
+        Inserted rows in place of no other.
+    replaced
+        Existing rows that gave way to an inserted one.
+    dropped
+        Existing rows that are gone.
+    unchanged
+        Existing rows that stayed.
+    """
+
+    path: str
+    created: bool
+    added: int
+    replaced: int
+    dropped: int
+    unchanged: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of the partition now."""
+        return self.added + self.replaced + self.unchanged
+
+    @classmethod
+    def of(cls, path: str, *, created: bool, existing: int, plan: RowPlan) -> "PartitionReport":
+        """Return what a plan does to a partition of `existing` rows."""
+        kept = int((plan.source >= 0).sum())
+        inserted = len(plan.source) - kept
+        replaced = min(plan.replaced, inserted, existing - kept)
+        return cls(
+            path=path,
+            created=created,
+            added=inserted - replaced,
+            replaced=replaced,
+            dropped=existing - kept - replaced,
+            unchanged=kept,
+        )
+
+    @classmethod
+    def rewritten(cls, path: str, *, created: bool, existing: int, rows: int) -> "PartitionReport":
+        """Return what a merge that computes new values does: which rows are old ones is not known."""
+        replaced = min(existing, rows)
+        return cls(
+            path=path,
+            created=created,
+            added=rows - replaced,
+            replaced=replaced,
+            dropped=existing - replaced,
+            unchanged=0,
+        )
+
+
+@frozen
+class InsertReport(Sequence[str]):
+    """The paths of the partitions written, in the order of their keys, and what became of their rows.
+
+    Attributes
+    ----------
+    partitions
+        A report on each partition.
+    """
+
+    partitions: tuple[PartitionReport, ...] = ()
+
+    @property
+    def created(self) -> tuple[str, ...]:
+        """Partitions that are new."""
+        return tuple(item.path for item in self.partitions if item.created)
+
+    @property
+    def added(self) -> int:
+        """Inserted rows in place of no other, in all partitions."""
+        return sum(item.added for item in self.partitions)
+
+    @property
+    def replaced(self) -> int:
+        """Existing rows that gave way to an inserted one, in all partitions."""
+        return sum(item.replaced for item in self.partitions)
+
+    @property
+    def dropped(self) -> int:
+        """Existing rows that are gone, in all partitions."""
+        return sum(item.dropped for item in self.partitions)
+
+    @property
+    def unchanged(self) -> int:
+        """Existing rows that stayed, in all partitions written."""
+        return sum(item.unchanged for item in self.partitions)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        return tuple(item.path for item in self.partitions)[index]
+
+    def __len__(self) -> int:
+        return len(self.partitions)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self)} partitions ({len(self.created)} new): {self.added} rows added, {self.replaced} replaced, "
+            f"{self.dropped} dropped, {self.unchanged} unchanged"
+        )

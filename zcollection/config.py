@@ -1,0 +1,83 @@
+"""Limits and defaults, changed for a whole process by the environment or for a block by `using`.
+
+The overrides of `using` are local to the context (thread or task) that makes them, and follow a call onto the
+background event loop and its worker threads.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from attrs import evolve, field, frozen, validators
+
+from zcollection.errors import SettingError
+
+_positive = field(validator=[validators.instance_of(int), validators.ge(1)])
+
+
+@frozen(kw_only=True)
+class Config:
+    """What may be tuned.
+
+    Attributes
+    ----------
+    concurrency
+        Requests in flight on a remote store, and partitions held in memory at once by `insert`, `update` and `map`.
+        Environment variable ``ZCOLLECTION_CONCURRENCY``.
+    threads
+        Threads that encode, decode, read and write files. Environment variable ``ZCOLLECTION_THREADS``.
+    """
+
+    concurrency: int = _positive
+    threads: int = _positive
+
+
+def _from_environment() -> Config:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Config(
+        concurrency=_integer("ZCOLLECTION_CONCURRENCY", 64), threads=_integer("ZCOLLECTION_THREADS", processors)
+    )
+
+
+def _integer(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        message = f"environment variable {variable}={text!r} is not a whole number of at least 1"
+        raise SettingError(message)
+    return int(text)
+
+
+_overrides: ContextVar[Config | None] = ContextVar("zcollection.config", default=None)
+
+
+def get() -> Config:
+    """Return the configuration in force here.
+
+    Examples
+    --------
+    >>> with using(threads=1):
+    ...     get().threads
+    1
+    """
+    return _overrides.get() or _from_environment()
+
+
+@contextmanager
+def using(*, concurrency: int | None = None, threads: int | None = None) -> Iterator[Config]:
+    """Override the configuration inside a ``with`` block.
+
+    Parameters
+    ----------
+    concurrency, threads
+        See `Config`; None keeps the value in force.
+    """
+    given = {"concurrency": concurrency, "threads": threads}
+    config = evolve(get(), **{name: value for name, value in given.items() if value is not None})
+    token = _overrides.set(config)
+    try:
+        yield config
+    finally:
+        _overrides.reset(token)

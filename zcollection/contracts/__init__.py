@@ -1,0 +1,1 @@
+"""What a plugin must be: the base classes that the kernel calls."""

@@ -1,0 +1,185 @@
+"""How rows are assigned to partitions."""
+
+from abc import abstractmethod
+from collections.abc import Hashable, Iterator, Mapping
+from functools import total_ordering
+from typing import Any
+
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.contracts.configurable import Configurable
+from zcollection.errors import PartitionError
+from zcollection.model.names import validate_partition_segment, validate_segment
+
+KeyValue = int | str
+
+
+@total_ordering
+class Key(Mapping[str, KeyValue], Hashable):
+    """The key of a partition: the value of each field, outermost first.
+
+    Keys of one partitioning are ordered by their values, numerically: cycle 2 comes before cycle 10.
+
+    Examples
+    --------
+    >>> Key(cycle=2, **{"pass": 7}) < Key(cycle=10, **{"pass": 1})
+    True
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, KeyValue] | None = None, /, **more: KeyValue) -> None:
+        self._values = {**(values or {}), **more}
+
+    def __getitem__(self, name: str) -> KeyValue:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values.items()))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Key):
+            return list(self._values.items()) == list(other._values.items())
+        return Mapping.__eq__(self, other) if isinstance(other, Mapping) else NotImplemented
+
+    def __lt__(self, other: "Key") -> bool:
+        return tuple(self._values.values()) < tuple(other._values.values())  # type: ignore[operator]  # one type a field
+
+    def __repr__(self) -> str:
+        return f"Key({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
+
+@frozen
+class Field:
+    """One component of the keys.
+
+    Attributes
+    ----------
+    name
+        Name, unique within the partitioning.
+    width
+        Digits to which numbers are padded with zeros in paths, so that they also sort as text.
+    text
+        Whether the values are strings rather than integers.
+    """
+
+    name: str
+    width: int = field(default=0, kw_only=True)
+    text: bool = field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        validate_segment(self.name, what="partition field")
+
+    def encode(self, value: KeyValue) -> str:
+        """Return the path segment of a value, such as ``month=03``.
+
+        Raises
+        ------
+        PartitionError
+            The value has another type than the field, or characters that a path cannot hold.
+        """
+        if isinstance(value, str) is not self.text:
+            message = f"partition field {self.name!r} has the value {value!r}; accepted: {'str' if self.text else 'int'}"
+            raise PartitionError(message)
+        return validate_partition_segment(f"{self.name}={value if self.text else format(value, f'0{self.width}d')}")
+
+    def decode(self, segment: str) -> KeyValue:
+        """Return the value in a path segment.
+
+        Raises
+        ------
+        PartitionError
+            The segment is not one that `encode` writes.
+        """
+        name, separator, text = validate_partition_segment(segment).partition("=")
+        if separator and name == self.name:
+            value = text if self.text else _integer(text)
+            if value is not None and self.encode(value) == segment:
+                return value
+        message = f"{segment!r} is not a value of the partition field {self.name!r}"
+        raise PartitionError(message)
+
+
+def _integer(text: str) -> int | None:
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() else None
+
+
+class Partitioning(Configurable):
+    """How rows map to partitions: pure NumPy, testable with arrays alone.
+
+    The kernel calls `keys` once per insert, groups the rows itself with a stable sort, and so needs no help with
+    unsorted or fragmented input.
+
+    Attributes
+    ----------
+    variables
+        Paths of the one-dimensional variables that `keys` needs.
+    dimension
+        The dimension to partition along; None means that of the collection's axis.
+    """
+
+    __slots__ = ()
+
+    variables: tuple[str, ...]
+    dimension: str | None
+
+    @property
+    @abstractmethod
+    def fields(self) -> tuple[Field, ...]:
+        """Components of the keys, outermost first."""
+
+    @property
+    def time_variables(self) -> tuple[str, ...]:
+        """Those of `variables` that are times: they arrive as datetime64, decoded where they are stored as numbers."""
+        return ()
+
+    @abstractmethod
+    def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """Return the key of every row.
+
+        Parameters
+        ----------
+        columns
+            The variables named in `variables`, by the names given there, each of shape (rows,).
+
+        Returns
+        -------
+        mapping
+            For each field an array of shape (rows,): integers, or strings where the field is text.
+
+        Raises
+        ------
+        PartitionError
+            A value has no partition, or a column has the wrong type.
+        """
+
+    def encode(self, key: Mapping[str, KeyValue]) -> str:
+        """Return the path of a partition, such as ``year=2024/month=03``: one segment per field."""
+        names = [field.name for field in self.fields]
+        if list(key) != names:
+            message = f"partition key {dict(key)!r}; accepted: the fields {', '.join(names)}, in this order"
+            raise PartitionError(message)
+        return "/".join(field.encode(key[field.name]) for field in self.fields)
+
+    def decode(self, path: str) -> Key:
+        """Return the key of a path: the inverse of `encode`.
+
+        Raises
+        ------
+        PartitionError
+            The path is not one that `encode` returns.
+        """
+        segments = path.split("/")
+        if len(segments) != len(self.fields):
+            names = ", ".join(field.name for field in self.fields)
+            message = f"{path!r} is not the path of a partition; accepted: one segment for each of {names}"
+            raise PartitionError(message)
+        return Key({field.name: field.decode(text) for field, text in zip(self.fields, segments, strict=True)})

@@ -1,0 +1,262 @@
+"""Where a collection lies: keys and bytes, on which the kernel runs its transactions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from attrs import field, frozen
+
+from zcollection.errors import ReadOnlyError, StoreError
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+Mode = Literal["r", "rw"]
+Created = Literal["created", "exists", "unknown"]
+
+_DEFAULT_SCHEME = "file"
+
+
+@frozen
+class StoreURL:
+    """The URL of a collection.
+
+    Attributes
+    ----------
+    scheme
+        What decides the store.
+    location
+        What follows ``scheme://``, without query; may hold credentials, which no repr or message shows.
+    query
+        Parameters behind ``?``.
+
+    Examples
+    --------
+    >>> StoreURL.parse("/data/altimetry")
+    StoreURL('file:///data/altimetry')
+    >>> str(StoreURL.parse("s3://key:secret@host/bucket"))
+    's3://***@host/bucket'
+    """
+
+    scheme: str
+    location: str = field(repr=False)
+    query: dict[str, str] = field(factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Parse a URL; a text without a scheme is a local path.
+
+        Raises
+        ------
+        StoreError
+            The URL has no scheme that can be read, or no location.
+        """
+        scheme, separator, rest = url.partition("://")
+        if not separator:
+            scheme, rest = _DEFAULT_SCHEME, url
+        location, _, query = (rest, "", "") if not separator else rest.partition("?")
+        if not location or not scheme or not all(character.isalnum() or character in "+-." for character in scheme):
+            message = f"{cls._without_credentials(url)!r} is not the URL of a collection; accepted: 'scheme://location'"
+            raise StoreError(message)
+        return cls(scheme.lower(), location, dict(parse_qsl(query)))
+
+    @staticmethod
+    def _without_credentials(text: str) -> str:
+        network = urlsplit(text).netloc if "://" in text else ""
+        return text.replace(network, f"***@{network.rpartition('@')[2]}", 1) if "@" in network else text
+
+    def __str__(self) -> str:
+        return self._without_credentials(f"{self.scheme}://{self.location}")
+
+    def __repr__(self) -> str:
+        return f"StoreURL({str(self)!r})"
+
+
+@frozen
+class Read:
+    """A read of one object, or of a range of its bytes.
+
+    Attributes
+    ----------
+    key
+        The object.
+    offset
+        First byte.
+    length
+        Number of bytes; None reads to the end.
+    """
+
+    key: str
+    offset: int = field(default=0, kw_only=True)
+    length: int | None = field(default=None, kw_only=True)
+
+
+@frozen(kw_only=True)
+class Listed:
+    """An entry of a listing.
+
+    Attributes
+    ----------
+    key
+        The object's key; a common prefix, in a listing that is not recursive, ends with "/".
+    size
+        Bytes; 0 for a prefix.
+    modified
+        Time of the last change in seconds since 1970-01-01 UTC, by the store's own clock; None for a prefix.
+    etag
+        What changes whenever the object does, where the store has it.
+    """
+
+    key: str
+    size: int = 0
+    modified: float | None = None
+    etag: str | None = None
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether this is a common prefix rather than an object."""
+        return self.key.endswith("/")
+
+
+class Blocking(Protocol):
+    """Plain, blocking access for the threads that encode and decode: a local file is read where it is decoded."""
+
+    def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+
+    def put(self, items: Mapping[str, bytes]) -> None:
+        """Write objects, in place of any that exist."""
+
+
+class Store(ABC):
+    """Where a collection lies. Opened and pickled by URL and options.
+
+    Attributes
+    ----------
+    cross_process
+        Whether what one process writes, another one reads.
+    url
+        Where.
+    read_only
+        Whether every write is refused.
+    """
+
+    cross_process: ClassVar[bool] = True
+
+    url: StoreURL
+    read_only: bool
+
+    @classmethod
+    @abstractmethod
+    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:  # noqa: ANN401 - each store's own
+        """Return the store at `url`; this creates nothing, not even where nothing is there yet.
+
+        An implementation names its options as keyword-only parameters: the kernel refuses those that it lacks.
+        """
+
+    @abstractmethod
+    async def load_document(self, name: str) -> bytes | None:
+        """Return a document of the collection, such as its configuration, or None where there is none."""
+
+    def check_writable(self) -> None:
+        """Raise `ReadOnlyError` unless the store was opened for writing."""
+        if self.read_only:
+            message = f"{self.url} is open for reading; open it with mode='rw' to write"
+            raise ReadOnlyError(message)
+
+
+class KeyStore(Store):
+    """A store of objects: keys, with "/" between their parts, and bytes.
+
+    The kernel's transactions run on top: they stage complete partitions under one prefix, and publish them at another.
+    Every method that writes calls `check_writable` first and refuses keys that leave the root.
+    """
+
+    @property
+    def zarr(self) -> "zarr.abc.store.Store":
+        """The store as zarr-python and xarray take it, for reading."""
+        from zcollection.contracts.zarr_view import ZarrView  # loads zarr
+
+        return ZarrView(self)
+
+    @property
+    def blocking(self) -> Blocking | None:
+        """Blocking access, or None where access is naturally asynchronous."""
+        return None
+
+    async def load_document(self, name: str) -> bytes | None:
+        """Return the object of this name."""
+        return (await self.get([Read(name)]))[0]
+
+    @abstractmethod
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+
+    @abstractmethod
+    async def put(self, items: Mapping[str, bytes]) -> None:
+        """Write objects, in place of any that exist; nobody ever sees part of one."""
+
+    @abstractmethod
+    async def create(self, key: str, data: bytes) -> Created:
+        """Write an object unless the key exists: of any number of callers exactly one is told "created".
+
+        "unknown" means that the answer was lost: the object may have been written.
+        """
+
+    @abstractmethod
+    def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List what lies under `prefix` ("" or ending with "/"), sorted by key.
+
+        Parameters
+        ----------
+        prefix
+            Where to look; a prefix under which nothing lies lists as empty.
+        after
+            List only keys greater than this one.
+        recursive
+            List every object below; else objects directly below, and common prefixes.
+        """
+
+    @abstractmethod
+    async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects, each from its first key to its second, sharing the bytes where the store can.
+
+        Raises
+        ------
+        StoreError
+            A source does not exist.
+        """
+
+    @abstractmethod
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; those that do not exist are passed over. A key ending with "/" deletes all below it."""
+
+    async def flush(self, prefix: str) -> None:
+        """Make durable what lies under `prefix`, where the store needs telling."""
+
+    @abstractmethod
+    async def publish(self, staged: str, target: str) -> None:
+        """Put what is staged under one prefix in the place of what lies under another, whole.
+
+        Doing it again, after it was done or was interrupted, completes it.
+
+        Parameters
+        ----------
+        staged
+            Prefix, ending with "/", of a complete group; afterwards it may hold what was replaced.
+        target
+            Prefix, ending with "/", where it is to lie.
+        """
+
+    @abstractmethod
+    async def unpublish(self, target: str, trash: str) -> None:
+        """Take away what lies under `target`, whole, moving it under `trash` where that is cheaper than deleting.
+
+        Doing it again completes it.
+        """
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """Return a lock among the writers of this collection, released when its holder dies; none by default."""
+        return nullcontext()

@@ -1,0 +1,95 @@
+"""A key store as zarr-python sees it: read-only, so that whatever reads Zarr can read a collection in place."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
+
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
+
+from zcollection.contracts.store import Read
+
+if TYPE_CHECKING:
+    from zcollection.contracts.store import KeyStore
+
+
+class ZarrView(Store):
+    """A read-only `zarr.abc.store.Store` over a key store."""
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = True
+
+    def __init__(self, store: "KeyStore") -> None:
+        super().__init__(read_only=True)
+        self._store = store
+
+    def __eq__(self, value: object) -> bool:
+        return isinstance(value, ZarrView) and self._store == value._store
+
+    def __hash__(self) -> int:
+        return hash((ZarrView, str(self._store.url)))
+
+    def __str__(self) -> str:
+        return str(self._store.url)
+
+    def with_read_only(self, read_only: bool = False) -> "ZarrView":  # noqa: FBT001, FBT002 - zarr's signature
+        """Return a view; one that can be written to does not exist."""
+        if not read_only:
+            self._store.check_writable()
+            message = f"{self._store.url} is written through its collection; this view of it only reads"
+            raise ValueError(message)
+        return ZarrView(self._store)
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return an object, or the range of its bytes that is asked for."""
+        prototype = prototype or default_buffer_prototype()
+        data = (await self._store.get([_read(key, byte_range)]))[0]
+        if data is not None and isinstance(byte_range, SuffixByteRequest):
+            data = data[-byte_range.suffix :]
+        return None if data is None else prototype.buffer.from_bytes(data)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return several objects or ranges."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return whether an object exists."""
+        return (await self._store.get([Read(key, length=0)]))[0] is not None
+
+    async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002 - zarr's signature
+        """Refuse: a collection is written through its own transactions."""
+        self._check_writable()
+
+    async def delete(self, key: str) -> None:  # noqa: ARG002 - zarr's signature
+        """Refuse: a collection is written through its own transactions."""
+        self._check_writable()
+
+    async def list(self) -> AsyncIterator[str]:
+        """Yield every key."""
+        async for key in self.list_prefix(""):
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield every key that starts with `prefix`."""
+        folder = prefix[: prefix.rfind("/") + 1]
+        async for entry in self._store.list(folder, recursive=True):
+            if entry.key.startswith(prefix):
+                yield entry.key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names directly below `prefix`."""
+        folder = f"{prefix.rstrip('/')}/" if prefix.strip("/") else ""
+        async for entry in self._store.list(folder):
+            yield entry.key.removeprefix(folder).rstrip("/")
+
+
+def _read(key: str, byte_range: ByteRequest | None) -> Read:
+    if isinstance(byte_range, RangeByteRequest):
+        return Read(key, offset=byte_range.start, length=byte_range.end - byte_range.start)
+    if isinstance(byte_range, OffsetByteRequest):
+        return Read(key, offset=byte_range.offset)
+    return Read(key)

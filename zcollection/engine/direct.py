@@ -1,0 +1,156 @@
+"""Chunks encoded and decoded without zarr-python: contiguous bytes through the common compressors.
+
+Sources: Zarr v3 specifications of the codecs ``bytes``, ``zstd``, ``blosc``, ``gzip`` and ``crc32c``.
+"""
+
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Protocol
+
+import google_crc32c
+import numpy as np
+from attrs import frozen
+from numcodecs.blosc import Blosc
+from numcodecs.gzip import GZip
+from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
+
+from zcollection.engine.layout import ArrayLayout
+from zcollection.model.codecs import Codec
+
+_SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
+
+
+class Compressor(Protocol):
+    """One step from bytes to bytes."""
+
+    def encode(self, data: Any, /) -> bytes: ...  # noqa: ANN401, D102 - any buffer
+    def decode(self, data: bytes, /) -> Any: ...  # noqa: ANN401, D102 - any buffer
+
+
+@frozen
+class _Checksum:
+    """CRC32C of what goes before, as four little-endian bytes at the end."""
+
+    def encode(self, data: Any) -> bytes:  # noqa: ANN401 - any buffer
+        content = bytes(memoryview(data).cast("B"))
+        return content + struct.pack("<I", google_crc32c.value(content))
+
+    def decode(self, data: bytes) -> bytes:
+        content, stored = data[:-4], data[-4:]
+        if len(stored) != 4 or struct.unpack("<I", stored)[0] != google_crc32c.value(content):
+            message = "the CRC32C checksum does not match"
+            raise ValueError(message)
+        return content
+
+
+def _blosc(settings: dict[str, Any]) -> Compressor:
+    codec: Compressor = Blosc(
+        cname=settings["cname"],
+        clevel=settings["clevel"],
+        shuffle=_SHUFFLES[settings["shuffle"]],
+        blocksize=settings.get("blocksize", 0),
+    )
+    return codec
+
+
+_COMPRESSORS: dict[str, Callable[[dict[str, Any]], Compressor]] = {
+    "blosc": _blosc,
+    "crc32c": lambda _: _Checksum(),
+    "gzip": lambda settings: GZip(settings.get("level", 5)),
+    "zstd": lambda settings: Zstd(settings.get("level", 0), settings.get("checksum", False)),
+}
+
+
+def supports(layout: ArrayLayout) -> bool:
+    """Return whether this module reads and writes the array: little-endian bytes, then compressors that it knows."""
+    if not layout.codecs or layout.variable.dtype.kind == "T":
+        return False
+    serializer, *compressors = layout.codecs
+    little = serializer.get("configuration", {}).get("endian", "little") == "little"
+    return serializer["name"] == "bytes" and little and all(_is_known(codec) for codec in compressors)
+
+
+def _is_known(codec: Codec) -> bool:
+    if codec["name"] not in _COMPRESSORS:
+        return False
+    settings = codec.get("configuration", {})
+    return codec["name"] != "blosc" or {"cname", "clevel", "shuffle"} <= set(settings)
+
+
+def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
+    """Return every chunk of an array by its key, fill-only ones too.
+
+    Parameters
+    ----------
+    layout
+        The array.
+    values
+        Stored values, of the layout's shape.
+    """
+    compressors = _compressors(layout)
+    return {
+        layout.chunk_key(index): _compress(_whole_chunk(layout, values[layout.chunk_slices(index)]), compressors)
+        for index in layout.chunk_indices()
+    }
+
+
+def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
+    """Decode one chunk into its place.
+
+    Parameters
+    ----------
+    layout
+        The array.
+    data
+        Bytes of the chunk.
+    out
+        Where the values go: the part of the array that the chunk holds.
+
+    Raises
+    ------
+    ValueError
+        The bytes are not those of such a chunk.
+    """
+    content: Any = data
+    for compressor in reversed(_compressors(layout)):
+        content = compressor.decode(content)
+    dtype = layout.variable.stored_dtype.newbyteorder("<")
+    chunk = np.frombuffer(content, dtype=dtype)
+    if chunk.size != np.prod(layout.chunks, dtype=np.int64):
+        message = f"{chunk.size} values instead of those of a chunk of shape {layout.chunks}"
+        raise ValueError(message)
+    out[...] = chunk.reshape(layout.chunks)[tuple(slice(length) for length in out.shape)]
+
+
+def _compressors(layout: ArrayLayout) -> tuple[Compressor, ...]:
+    return tuple(_compressor(repr(codec), codec["name"], _frozen(codec)) for codec in layout.codecs[1:])
+
+
+def _frozen(codec: Codec) -> tuple[tuple[str, Any], ...]:
+    return tuple(codec.get("configuration", {}).items())
+
+
+@lru_cache(maxsize=256)
+def _compressor(_: str, name: str, settings: tuple[tuple[str, Any], ...]) -> Compressor:
+    return _COMPRESSORS[name](dict(settings))
+
+
+def _whole_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:
+    """Return a chunk in little-endian bytes, one at the edge of the array padded with the fill value."""
+    dtype = layout.variable.stored_dtype.newbyteorder("<")
+    if part.shape == layout.chunks:
+        return np.ascontiguousarray(part, dtype=dtype)
+    chunk = np.full(layout.chunks, layout.fill, dtype=dtype)
+    chunk[tuple(slice(length) for length in part.shape)] = part
+    return chunk
+
+
+def _compress(chunk: NDArray[Any], compressors: tuple[Compressor, ...]) -> bytes:
+    if chunk.dtype.kind in "US":
+        chunk = chunk.view(np.uint8) if chunk.ndim else chunk.reshape(1).view(np.uint8)
+    content: Any = chunk
+    for compressor in compressors:
+        content = compressor.encode(content)
+    return content.tobytes() if isinstance(content, np.ndarray) else bytes(content)

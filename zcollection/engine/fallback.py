@@ -1,0 +1,36 @@
+"""Arrays that need zarr-python: variable-length strings, sharding, filters and codecs of third parties.
+
+An array and its chunks go through a store in memory, so that what this module returns and takes is what the direct
+path does: bytes by key.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import zarr
+from numpy.typing import NDArray
+from zarr.core.buffer import Buffer, default_buffer_prototype
+from zarr.storage import MemoryStore
+
+from zcollection.engine.layout import ArrayLayout
+
+
+def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
+    """Return every chunk of an array by its key, fill-only ones too."""
+    objects = {"zarr.json": _buffer(layout.document)}
+    array = zarr.open_array(MemoryStore(objects), mode="r+", config={"write_empty_chunks": True})
+    array[...] = values
+    prefix = f"{layout.path}/"
+    return {prefix + key: value.to_bytes() for key, value in objects.items() if key != "zarr.json"}
+
+
+def decode(layout: ArrayLayout, chunks: Mapping[str, bytes], out: NDArray[Any]) -> None:
+    """Decode all chunks of an array, given by key, into their place."""
+    prefix = f"{layout.path}/"
+    objects = {key.removeprefix(prefix): _buffer(data) for key, data in chunks.items()}
+    objects["zarr.json"] = _buffer(layout.document)
+    out[...] = zarr.open_array(MemoryStore(objects), mode="r")[...]
+
+
+def _buffer(data: bytes) -> Buffer:
+    return default_buffer_prototype().buffer.from_bytes(data)

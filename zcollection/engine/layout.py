@@ -1,0 +1,225 @@
+"""How a variable lies in a Zarr array: shape, chunks, codecs, and the array's document, all known from the schema."""
+
+import base64
+import json
+import math
+import struct
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.model.codecs import Codec
+from zcollection.model.dtypes import default_fill, scalar_to_json
+from zcollection.model.schema import DatasetSchema, Dimension, VariableSchema
+from zcollection.model.times import TimeUnits, has_time_units, units_of
+
+_CHUNK_BYTES = 4 * 2**20
+"""Size that a chunk has at most where the schema leaves the choice to the engine."""
+
+_UNIT_NAMES = {
+    "D": "days",
+    "h": "hours",
+    "m": "minutes",
+    "s": "seconds",
+    "ms": "milliseconds",
+    "us": "microseconds",
+    "ns": "nanoseconds",
+}
+
+
+@frozen(kw_only=True)
+class ArrayLayout:
+    """One variable of one partition as a Zarr array.
+
+    Attributes
+    ----------
+    path
+        Path of the variable within the partition.
+    variable
+        Its schema.
+    shape
+        Shape of the array.
+    chunks
+        Shape of what is stored as one object: a chunk, or a shard.
+    inner_chunks
+        Shape of the chunks inside a shard; None without sharding.
+    """
+
+    path: str
+    variable: VariableSchema
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    inner_chunks: tuple[int, ...] | None = field(default=None)
+
+    @classmethod
+    def of(cls, schema: DatasetSchema, path: str, *, dimension: str, rows: int) -> "ArrayLayout":
+        """Return the layout of a variable.
+
+        Parameters
+        ----------
+        schema
+            The dataset's schema.
+        path
+            The variable.
+        dimension, rows
+            The dimension without a size of its own, and its length here.
+        """
+        variable, dimensions = schema.get_variable(path), schema.dimensions_of(path)
+        shape = tuple(rows if item.name == dimension and item.size is None else item.size or 0 for item in dimensions)
+        chunks = tuple(
+            _clip(_chunk_length(item, variable, shape, position), length)
+            for position, (item, length) in enumerate(zip(dimensions, shape, strict=True))
+        )
+        if not any(item.shards for item in dimensions):
+            return cls(path=path, variable=variable, shape=shape, chunks=chunks)
+        shards = tuple(
+            math.ceil(min(item.shards or length, max(length, 1)) / chunk) * chunk
+            for item, chunk, length in zip(dimensions, chunks, shape, strict=True)
+        )
+        return cls(path=path, variable=variable, shape=shape, chunks=shards, inner_chunks=chunks)
+
+    @cached_property
+    def codecs(self) -> tuple[Codec, ...]:
+        """The codecs of the array's document."""
+        if self.inner_chunks is None:
+            return self.variable.codecs
+        configuration = {
+            "chunk_shape": list(self.inner_chunks),
+            "codecs": [dict(codec) for codec in self.variable.codecs],
+            "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        return ({"name": "sharding_indexed", "configuration": configuration},)
+
+    @property
+    def fill(self) -> Any:  # noqa: ANN401 - a scalar of any dtype
+        """Fill value of the array, in the type that is stored."""
+        fill = self.variable.fill_value
+        value = np.asarray(default_fill(self.variable.dtype) if fill is None else fill, dtype=self.variable.dtype)
+        return stored_values(value.reshape(1), self.variable)[0]
+
+    @cached_property
+    def document(self) -> bytes:
+        """The array's ``zarr.json``."""
+        body = {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": _data_type(self.variable.stored_dtype),
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunks)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": scalar_to_json(self.fill, self.variable.stored_dtype),
+            "codecs": [dict(codec) for codec in self.codecs],
+            "attributes": _attributes(self.variable, self.fill),
+            "dimension_names": list(self.variable.dimensions),
+        }
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
+
+    def chunk_indices(self) -> list[tuple[int, ...]]:
+        """Return the index of every chunk, in row-major order."""
+        counts = (math.ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
+        return list(product(*(range(count) for count in counts)))
+
+    def chunk_key(self, index: tuple[int, ...]) -> str:
+        """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
+        return "/".join([self.path, "c", *map(str, index)])
+
+    def chunk_slices(self, index: tuple[int, ...]) -> tuple[Any, ...]:
+        """Return the part of the array that a chunk holds, as an index that makes a view even of a scalar array."""
+        slices = (
+            slice(position * chunk, min((position + 1) * chunk, length))
+            for position, chunk, length in zip(index, self.chunks, self.shape, strict=True)
+        )
+        return (*slices, ...)
+
+    @property
+    def document_key(self) -> str:
+        """Key of the array's document within the partition."""
+        return f"{self.path}/zarr.json"
+
+
+def _chunk_length(item: Dimension, variable: VariableSchema, shape: tuple[int, ...], position: int) -> int:
+    if item.chunks is not None:
+        return item.chunks
+    if item.size is not None:
+        return item.size
+    others = math.prod(shape[:position] + shape[position + 1 :])
+    rows = _CHUNK_BYTES // max(1, others * variable.stored_dtype.itemsize)
+    return 1 << max(0, rows.bit_length() - 1)  # a power of two, whatever the other dimensions are
+
+
+def _clip(chunk: int, length: int) -> int:
+    return max(1, min(chunk, length))
+
+
+def _data_type(dtype: np.dtype[Any]) -> str | dict[str, Any]:
+    """Return the name of a type in a Zarr v3 document, those of fixed-width strings as zarr-python writes them."""
+    if dtype.kind == "T":
+        return "string"
+    if dtype.kind == "S":
+        return {"name": "null_terminated_bytes", "configuration": {"length_bytes": dtype.itemsize}}
+    if dtype.kind == "U":
+        return {"name": "fixed_length_utf32", "configuration": {"length_bytes": dtype.itemsize}}
+    return dtype.name
+
+
+def _attributes(variable: VariableSchema, fill: Any) -> dict[str, Any]:  # noqa: ANN401 - a scalar of any dtype
+    attributes = dict(variable.attrs)
+    if variable.dtype.kind == "M" and not has_time_units(attributes):
+        attributes["units"] = f"{_unit_name(variable.dtype)} since 1970-01-01"
+        attributes["calendar"] = "proleptic_gregorian"
+    if variable.dtype.kind == "m":
+        attributes["units"] = _unit_name(variable.dtype)
+        attributes["dtype"] = variable.dtype.name
+    if (variable.fill_value is not None or variable.dtype.kind in "mM") and variable.stored_dtype.kind not in "SUT":
+        attributes["_FillValue"] = _fill_attribute(fill, variable.stored_dtype)
+    return attributes
+
+
+def _unit_name(dtype: np.dtype[Any]) -> str:
+    return _UNIT_NAMES[np.datetime_data(dtype)[0]]
+
+
+def _fill_attribute(fill: Any, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a fill value as xarray writes it in the attributes of a Zarr v3 array: floats as base64 of a double."""
+    if dtype.kind == "c":
+        return [_double(fill.real), _double(fill.imag)]
+    return _double(fill) if dtype.kind == "f" else scalar_to_json(fill, dtype)
+
+
+def _double(value: float) -> str:
+    return base64.standard_b64encode(struct.pack("<d", float(value))).decode()
+
+
+def stored_values(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:
+    """Return a variable's values as the array stores them: times as the numbers that their units count."""
+    if variable.dtype.kind not in "mM":
+        return values
+    units = _foreign_units(variable)
+    return values.view(np.int64) if units is None else units.encode(values, name=variable.name)
+
+
+def declared_values(stored: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:
+    """Return what an array stores as values of the declared type: the inverse of `stored_values`."""
+    if variable.dtype.kind not in "mM":
+        return stored
+    units = _foreign_units(variable)
+    return stored.view(variable.dtype) if units is None else units.decode(stored).astype(variable.dtype)
+
+
+def _foreign_units(variable: VariableSchema) -> TimeUnits | None:
+    """Return the units of a datetime64 that declares some: its own integers already count the others'."""
+    if variable.dtype.kind == "M" and has_time_units(variable.attrs):
+        return units_of(variable.attrs, name=variable.name)
+    return None
+
+
+def group_document(attributes: Mapping[str, Any]) -> bytes:
+    """Return the ``zarr.json`` of a group."""
+    body = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()

@@ -1,0 +1,134 @@
+"""Every exception that zcollection raises.
+
+::
+
+    ZCollectionError
+    ├── SchemaError (ValueError)            a schema, or data that does not fit it
+    ├── PartitionError (ValueError)         a partition key or path
+    ├── ExpressionError (ValueError)        a filter
+    ├── StoreError                          where the data lies
+    │   ├── CollectionExistsError
+    │   ├── CollectionNotFoundError
+    │   └── ReadOnlyError
+    ├── ConflictError                       another writer was first, and the operation could not be re-run
+    ├── CorruptionError                     stored bytes that are not what was written
+    ├── FormatVersionError                  written by a newer zcollection
+    ├── PluginError
+    │   ├── UnknownPluginError              nobody installed provides the name
+    │   ├── PluginConflictError             two distributions provide the name
+    │   ├── BrokenPluginError               installed, but cannot be imported
+    │   └── PluginConfigurationError        a configuration that the plugin refuses
+    ├── SettingError (ValueError)           an environment variable or option out of range
+    ├── SynchronousCallError (RuntimeError) a blocking call on the event loop that would have to serve it
+    └── MissingDependencyError (ImportError) an optional library that is not installed
+
+A message states the value received, the values accepted and the next step. It never contains a credential.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ZCollectionError(Exception):
+    """Base class of every error of zcollection."""
+
+
+class SchemaError(ZCollectionError, ValueError):
+    """A schema is not valid, or data does not fit it."""
+
+
+class PartitionError(ZCollectionError, ValueError):
+    """A partition key or path is not valid."""
+
+
+class ExpressionError(ZCollectionError, ValueError):
+    """A filter cannot be understood, or does not apply to the partition keys."""
+
+
+class StoreError(ZCollectionError):
+    """A store cannot be opened, read or written."""
+
+
+class CollectionExistsError(StoreError):
+    """A collection, or a partition that must be new, exists."""
+
+
+class CollectionNotFoundError(StoreError):
+    """There is no collection at the given place."""
+
+
+class ReadOnlyError(StoreError):
+    """A write was asked of what was opened for reading."""
+
+
+class ConflictError(ZCollectionError):
+    """Another writer changed the same partitions first, and the operation could not be re-run."""
+
+
+class CorruptionError(ZCollectionError):
+    """Stored bytes are not what was written."""
+
+
+class FormatVersionError(ZCollectionError):
+    """A document was written by a newer version of zcollection."""
+
+
+class PluginError(ZCollectionError):
+    """A plugin cannot be found or used."""
+
+
+class UnknownPluginError(PluginError):
+    """No installed plugin provides the name."""
+
+
+class PluginConflictError(PluginError):
+    """Several distributions provide the name."""
+
+
+class BrokenPluginError(PluginError):
+    """A plugin is installed, but its class cannot be imported."""
+
+
+class PluginConfigurationError(PluginError):
+    """A plugin refuses its configuration."""
+
+
+class SettingError(ZCollectionError, ValueError):
+    """An environment variable or an option has a value that is not accepted."""
+
+
+class SynchronousCallError(ZCollectionError, RuntimeError):
+    """A blocking call was made on the event loop that would have to serve it."""
+
+
+class MissingDependencyError(ZCollectionError, ImportError):
+    """An optional library is needed and not installed."""
+
+    @classmethod
+    def of(cls, library: str, *, extra: str, purpose: str) -> "MissingDependencyError":
+        """Return the error that names the extra which installs `library`."""
+        return cls(f"{purpose} needs {library!r}, which is not installed: pip install 'zcollection[{extra}]'")
+
+
+def accepted(received: object, choices: Iterable[object]) -> str:
+    """Return the end of a message: the values accepted, and the nearest one to a misspelt name.
+
+    Parameters
+    ----------
+    received
+        What the caller gave.
+    choices
+        What would have been accepted, in the order to show.
+
+    Examples
+    --------
+    >>> accepted("regoin", ["region", "endpoint"])
+    "accepted: 'region', 'endpoint' (did you mean 'region'?)"
+    >>> accepted("x", [])
+    'accepted: nothing'
+    """
+    known = [str(choice) for choice in choices]
+    listing = ", ".join(map(repr, known)) or "nothing"
+    nearest = get_close_matches(str(received), known, n=1)
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    return f"accepted: {listing}{hint}"

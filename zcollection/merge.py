@@ -1,0 +1,13 @@
+"""The merge strategies that are installed, each under the name of its class: ``zcollection.merge.Upsert``.
+
+Examples
+--------
+>>> from zcollection import merge
+>>> merge.Upsert()
+Upsert(tolerance=None)
+"""
+
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.namespace import lookup
+
+__getattr__, __dir__ = lookup(Family.MERGE, __name__)

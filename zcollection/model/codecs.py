@@ -1,0 +1,129 @@
+"""Codec profiles: names for sequences of Zarr v3 codecs, resolved for a type before anything is stored."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zcollection.errors import SchemaError, accepted
+
+Codec = Mapping[str, Any]
+"""A Zarr v3 codec as it stands in ``zarr.json``: ``{"name": …, "configuration": {…}}``."""
+
+DEFAULT_PROFILE = "balanced"
+
+
+def _blosc(cname: str, clevel: int) -> Codec:
+    return {"name": "blosc", "configuration": {"cname": cname, "clevel": clevel, "shuffle": "shuffle", "blocksize": 0}}
+
+
+def _zstd(level: int) -> Codec:
+    return {"name": "zstd", "configuration": {"level": level, "checksum": False}}
+
+
+# Measured on one thread, two-dimensional float32, ratio / encode / decode in MB/s: blosc-zstd1 1.25 / 494 / 1174,
+# blosc-lz4 1.23 / 1587 / 2863, zstd-3 1.50 / 116 / 872.
+_PROFILES: dict[str, tuple[Codec, ...]] = {
+    "balanced": (_blosc("lz4", 5),),
+    "cloud-balanced": (_blosc("zstd", 1),),
+    "cloud-cold": (_zstd(9),),
+    "local-fast": (_blosc("lz4", 1),),
+    "none": (),
+}
+_CHECKSUM: Codec = {"name": "crc32c"}
+_SERIALIZERS = frozenset({"bytes", "vlen-utf8", "vlen-bytes", "sharding_indexed"})
+_ARRAY_TO_ARRAY = frozenset({"transpose"})
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of the codec profiles, sorted."""
+    return tuple(sorted(_PROFILES))
+
+
+def profile(name: str, *, checksum: bool = False) -> tuple[Codec, ...]:
+    """Return the codecs of a profile.
+
+    Parameters
+    ----------
+    name
+        One of `profile_names`.
+    checksum
+        Append crc32c, so that a damaged chunk is detected whenever it is read.
+
+    Raises
+    ------
+    SchemaError
+        No profile has this name.
+
+    Examples
+    --------
+    >>> [codec["name"] for codec in profile("cloud-cold", checksum=True)]
+    ['zstd', 'crc32c']
+    """
+    if name not in _PROFILES:
+        message = f"codec profile {name!r} is unknown; {accepted(name, profile_names())}"
+        raise SchemaError(message)
+    return (*_PROFILES[name], _CHECKSUM) if checksum else _PROFILES[name]
+
+
+def resolve(codecs: object, dtype: np.dtype[Any], *, name: str) -> tuple[Codec, ...]:
+    """Return the complete codec sequence of a variable, as its ``zarr.json`` states it.
+
+    Parameters
+    ----------
+    codecs
+        None for the default profile, a profile's name, or a sequence of codecs (mappings, or objects with ``to_dict``).
+        The codec that turns the array into bytes is added where it is missing.
+    dtype
+        The type of the stored elements, which decides the serializer and blosc's ``typesize``.
+    name
+        The variable, for the message.
+
+    Raises
+    ------
+    SchemaError
+        `codecs` is neither a profile nor a sequence of codecs.
+    """
+    if codecs is None or isinstance(codecs, str):
+        given = [dict(codec) for codec in profile(codecs or DEFAULT_PROFILE)]
+    else:
+        given = [_as_mapping(codec, name=name) for codec in _as_sequence(codecs, name=name)]
+    if not any(codec["name"] in _SERIALIZERS for codec in given):
+        position = sum(codec["name"] in _ARRAY_TO_ARRAY for codec in given)
+        given.insert(position, _serializer(dtype))
+    return tuple(_complete(codec, dtype) for codec in given)
+
+
+def _as_sequence(codecs: object, *, name: str) -> Sequence[object]:
+    if isinstance(codecs, Sequence) and not isinstance(codecs, bytes):
+        return codecs
+    message = (
+        f"codecs {codecs!r} of variable {name!r}: accepted: a profile ({', '.join(profile_names())}) or a sequence of "
+        f"Zarr v3 codecs such as {{'name': 'zstd', 'configuration': {{'level': 3}}}}"
+    )
+    raise SchemaError(message)
+
+
+def _as_mapping(codec: object, *, name: str) -> dict[str, Any]:
+    as_dict = codec.to_dict() if hasattr(codec, "to_dict") else codec
+    if isinstance(as_dict, str):
+        as_dict = {"name": as_dict}
+    if isinstance(as_dict, Mapping) and isinstance(as_dict.get("name"), str):
+        return {key: dict(value) if isinstance(value, Mapping) else value for key, value in as_dict.items()}
+    message = f"codec {codec!r} of variable {name!r} is not a Zarr v3 codec such as {{'name': 'zstd'}}"
+    raise SchemaError(message)
+
+
+def _serializer(dtype: np.dtype[Any]) -> dict[str, Any]:
+    if dtype.kind == "T":
+        return {"name": "vlen-utf8", "configuration": {}}
+    if dtype.itemsize == 1 or dtype.kind == "S":
+        return {"name": "bytes"}
+    return {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def _complete(codec: dict[str, Any], dtype: np.dtype[Any]) -> Codec:
+    if codec["name"] == "blosc":
+        size = 1 if dtype.kind == "T" else dtype.itemsize
+        return {**codec, "configuration": {"typesize": min(size, 255), **codec.get("configuration", {})}}
+    return codec

@@ -1,0 +1,277 @@
+"""JSON documents: derived from attrs classes through one strict converter, and bounded before they are believed.
+
+A document is data. Nothing in it is imported, evaluated or coerced: a string is not a number, nor a sequence of
+characters, and an unknown key is an error.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args, get_origin
+
+import numpy as np
+from attrs import AttrsInstance
+from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.preconf.json import make_converter
+from cattrs.v import format_exception
+
+from zcollection.errors import CorruptionError, FormatVersionError, ZCollectionError
+from zcollection.model.dtypes import dtype_name, parse_dtype, scalar_from_json, scalar_to_json
+from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
+
+T = TypeVar("T")
+
+FORMAT_VERSION = 1
+"""Version of the documents written by this release; those of a later one are refused."""
+
+LARGEST_DOCUMENT = 256 * 2**20
+"""Bytes beyond which a document is refused unread."""
+
+
+def strict_converter() -> Converter:
+    """Return a converter that refuses unknown keys and never coerces one JSON type into another."""
+    converter = make_converter(forbid_extra_keys=True)
+    for primitive in (str, int, float, bool):
+        converter.register_structure_hook(primitive, _structure_primitive)
+    converter.register_structure_hook_factory(_is_tuple, lambda cls: _tuple_hook(converter, cls))
+    converter.register_structure_hook_func(_is_free_mapping, _structure_mapping)
+    converter.register_structure_hook_func(_is_scalar_union, _structure_scalar)
+    for scalar in (np.timedelta64, np.datetime64):
+        converter.register_structure_hook(scalar, _structure_scalar)
+        converter.register_unstructure_hook(scalar, _unstructure_scalar)
+    return converter
+
+
+def _structure_primitive(value: object, cls: type[Any]) -> Any:  # noqa: ANN401 - an instance of cls
+    if cls is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, cls) or (isinstance(value, bool) and cls is not bool):
+        message = f"{value!r} is a {type(value).__name__}; accepted: {cls.__name__}"
+        raise TypeError(message)
+    return value
+
+
+def _is_tuple(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+    return get_origin(cls) is tuple
+
+
+def _tuple_hook(converter: Converter, cls: Any) -> Callable[[object, Any], tuple[Any, ...]]:  # noqa: ANN401
+    item = get_args(cls)[0]
+
+    def structure(value: object, _: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type expression
+        if not isinstance(value, list | tuple):
+            message = f"{value!r} is a {type(value).__name__}; accepted: a list"
+            raise TypeError(message)
+        return tuple(converter.structure(element, item) for element in value)
+
+    return structure
+
+
+def _is_free_mapping(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+    return get_origin(cls) in {dict, Mapping} and get_args(cls) == (str, Any)
+
+
+def _structure_mapping(value: object, _: Any) -> dict[str, Any]:  # noqa: ANN401 - any type expression
+    if not isinstance(value, dict):
+        message = f"{value!r} is a {type(value).__name__}; accepted: an object"
+        raise TypeError(message)
+    return value
+
+
+_SCALARS: tuple[Any, ...] = (type(None), bool, int, float, str, np.timedelta64, np.datetime64)
+
+
+def _is_scalar_union(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+    members = get_args(cls)
+    return bool(members) and not get_origin(cls) in {tuple, dict} and all(member in _SCALARS for member in members)
+
+
+def _structure_scalar(value: object, cls: Any) -> Any:  # noqa: ANN401 - one of the union
+    if isinstance(value, dict) and len(value) == 1:
+        kind, content = next(iter(value.items()))
+        if kind == "timedelta64" and isinstance(content, list):
+            value = np.timedelta64(*content)
+        elif kind == "datetime64" and isinstance(content, str):
+            value = np.datetime64(content)
+    members = get_args(cls) or (cls,)
+    if type(value) in members:
+        return value
+    if type(value) is int and float in members:
+        return float(value)
+    message = f"{value!r} is a {type(value).__name__}; accepted: {', '.join(member.__name__ for member in members)}"
+    raise TypeError(message)
+
+
+def _unstructure_scalar(value: np.timedelta64 | np.datetime64) -> dict[str, Any]:
+    if isinstance(value, np.timedelta64):
+        return {"timedelta64": [int(value.astype(np.int64)), np.datetime_data(value.dtype)[0]]}
+    return {"datetime64": str(value)}
+
+
+def _by_name(converter: Converter, item: type[Any]) -> None:
+    """Write a mapping from names to objects as the list of the objects: the name stands in each of them."""
+    sequence: Any = tuple.__class_getitem__((item, ...))
+
+    def matches(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+        return get_origin(cls) is dict and get_args(cls) == (str, item)
+
+    converter.register_unstructure_hook_func(
+        matches, lambda items: [converter.unstructure(value) for value in items.values()]
+    )
+    converter.register_structure_hook_func(
+        matches, lambda value, _: {entry.name: entry for entry in converter.structure(value, sequence)}
+    )
+
+
+def _model_converter() -> Converter:
+    converter = strict_converter()
+    converter.register_unstructure_hook(VariableSchema, _variable_to_json)
+    converter.register_structure_hook(VariableSchema, _variable_from_json)
+    _by_name(converter, Dimension)
+    _by_name(converter, VariableSchema)
+    _by_name(converter, GroupSchema)
+    return converter
+
+
+def _variable_to_json(variable: VariableSchema) -> dict[str, Any]:
+    fill = variable.fill_value
+    return {
+        "name": variable.name,
+        "dtype": dtype_name(variable.dtype),
+        "dimensions": list(variable.dimensions),
+        "fill_value": None if fill is None else scalar_to_json(fill, variable.dtype),
+        "codecs": [dict(codec) for codec in variable.codecs],
+        "attrs": variable.attrs,
+    }
+
+
+def _variable_from_json(value: object, _: object) -> VariableSchema:
+    names = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
+    if not isinstance(value, dict) or set(value) != set(names):
+        message = f"{value!r} is not a variable; accepted: an object with the keys {', '.join(names)}"
+        raise TypeError(message)
+    dtype = parse_dtype(CONVERTER.structure(value["dtype"], str))
+    name = CONVERTER.structure(value["name"], str)
+    fill = value["fill_value"]
+    return VariableSchema(
+        name,
+        dtype=dtype,
+        dimensions=CONVERTER.structure(value["dimensions"], tuple[str, ...]),
+        fill_value=None if fill is None else scalar_from_json(fill, dtype, name=name),
+        codecs=CONVERTER.structure(value["codecs"], tuple[dict[str, Any], ...]),
+        attrs=CONVERTER.structure(value["attrs"], dict[str, Any]),
+    )
+
+
+CONVERTER = _model_converter()
+"""Between the classes of the model and JSON values."""
+
+
+def structure(value: object, cls: type[T], *, what: str) -> T:
+    """Return the object that a JSON value describes.
+
+    Parameters
+    ----------
+    value
+        What `json.loads` returned.
+    cls
+        Class of the object.
+    what
+        Where the value comes from, for the message.
+
+    Raises
+    ------
+    CorruptionError
+        The value does not describe such an object.
+    """
+    try:
+        return CONVERTER.structure(value, cls)
+    except INVALID as error:
+        message = f"{what} cannot be understood: {explain(error)}"
+        raise CorruptionError(message) from error
+
+
+INVALID = (BaseValidationError, ZCollectionError, TypeError, ValueError, KeyError, AttributeError)
+"""What a strict converter may raise for a value that does not fit."""
+
+
+def explain(error: Exception) -> str:
+    """Return what a strict converter found wrong, with the place of each fault ("@ $.variables")."""
+    if isinstance(error, BaseValidationError):
+        return "; ".join(transform_error(error, format_exception=_explain_one))
+    return str(error)
+
+
+def _explain_one(error: BaseException, cls: type[Any] | None) -> str:
+    known = isinstance(error, ZCollectionError) or (isinstance(error, TypeError | ValueError) and error.args)
+    return str(error) if known else format_exception(error, cls)
+
+
+def dump(document: AttrsInstance, *, kind: str) -> bytes:
+    """Return a document as JSON, headed by its format version and kind."""
+    body = {"format_version": FORMAT_VERSION, "kind": kind, **CONVERTER.unstructure(document)}
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
+
+
+def load(data: bytes, cls: type[T], *, kind: str, what: str) -> T:
+    """Return the document that `dump` wrote.
+
+    Raises
+    ------
+    FormatVersionError
+        A later release wrote it.
+    CorruptionError
+        It is not JSON, not of this kind, or does not describe such an object.
+    """
+    body = parse_json(data, what=what)
+    version = body.pop("format_version", None)
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        message = f"{what} has the format version {version}; accepted: up to {FORMAT_VERSION}; upgrade zcollection"
+        raise FormatVersionError(message)
+    if version != FORMAT_VERSION or body.pop("kind", None) != kind:
+        message = f"{what} is not a document of kind {kind!r} and format version {FORMAT_VERSION}"
+        raise CorruptionError(message)
+    return structure(body, cls, what=what)
+
+
+def parse_json(data: bytes, *, what: str) -> dict[str, Any]:
+    """Return the JSON object in `data`, in bounded time and space.
+
+    Raises
+    ------
+    CorruptionError
+        The data are too large, or not a JSON object.
+    """
+    if len(data) > LARGEST_DOCUMENT:
+        message = f"{what} has {len(data)} bytes; accepted: up to {LARGEST_DOCUMENT}"
+        raise CorruptionError(message)
+    try:
+        body = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        message = f"{what} is not valid JSON: {error}"
+        raise CorruptionError(message) from error
+    if not isinstance(body, dict):
+        message = f"{what} is a JSON {type(body).__name__}; accepted: an object"
+        raise CorruptionError(message)
+    return body
+
+
+def _refuse_constant(text: str) -> None:
+    message = f"{text} is not a JSON number"
+    raise ValueError(message)
+
+
+def schema_to_json(schema: DatasetSchema) -> dict[str, Any]:
+    """Return a schema as a JSON value."""
+    value: dict[str, Any] = CONVERTER.unstructure(schema)
+    return value
+
+
+def schema_from_json(value: object) -> DatasetSchema:
+    """Return the schema that `schema_to_json` wrote.
+
+    Raises
+    ------
+    CorruptionError
+        The value does not describe a schema.
+    """
+    return structure(value, DatasetSchema, what="schema")

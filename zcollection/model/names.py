@@ -1,0 +1,102 @@
+"""The one check of every name that becomes part of a path: variables, groups, dimensions and partition segments."""
+
+import re
+import unicodedata
+
+from zcollection.errors import PartitionError, SchemaError
+
+_LONGEST = 200
+_FORBIDDEN = frozenset({".", "..", "zarr.json", "c"})
+_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_ALPHABET = "letters, digits and any of '_.+-'"
+
+
+def _defect(segment: object, *, extra: str) -> str | None:
+    """Return what is wrong with one path segment, or None."""
+    if not isinstance(segment, str):
+        return f"a name is a string, not {type(segment).__name__}"
+    if not segment or len(segment.encode(errors="replace")) > _LONGEST:
+        return f"a name has 1 to {_LONGEST} bytes"
+    if segment in _FORBIDDEN or segment.startswith("_") or _WINDOWS.fullmatch(segment) or segment.endswith("."):
+        return "the name is reserved: Zarr, operating systems and names that start with '_' keep it for themselves"
+    if not all(character.isalpha() or character.isdigit() or character in "_.+-" + extra for character in segment):
+        return f"a name is made of {_ALPHABET}{' and ' + repr(extra) if extra else ''}"
+    if not unicodedata.is_normalized("NFC", segment):
+        return "a name is in Unicode normal form C"
+    return None
+
+
+def validate_segment(name: object, *, what: str) -> str:
+    """Return `name` when it may be a variable, group or dimension.
+
+    Parameters
+    ----------
+    name
+        The candidate.
+    what
+        What it names, for the message, such as ``"variable"``.
+
+    Raises
+    ------
+    SchemaError
+        The name is empty, longer than 200 bytes, reserved, or has characters that are unsafe in a path.
+
+    Examples
+    --------
+    >>> validate_segment("ssh", what="variable")
+    'ssh'
+    """
+    defect = _defect(name, extra="")
+    if defect is not None:
+        message = f"{what} {name!r}: {defect}"
+        raise SchemaError(message)
+    return str(name)
+
+
+def validate_partition_segment(segment: object) -> str:
+    """Return `segment` when it may be one component of a partition's path, such as ``month=03``.
+
+    Raises
+    ------
+    PartitionError
+        As `validate_segment`, except that ``=`` is allowed.
+    """
+    defect = _defect(segment, extra="=")
+    if defect is not None:
+        message = f"partition segment {segment!r}: {defect}"
+        raise PartitionError(message)
+    return str(segment)
+
+
+def normalise_path(path: str) -> str:
+    """Return the path of a variable or group without its leading slash: ``"/a/b/v"`` and ``"a/b/v"`` are one.
+
+    Examples
+    --------
+    >>> normalise_path("/data_01/ku/power")
+    'data_01/ku/power'
+    """
+    return path.removeprefix("/")
+
+
+def join(parent: str, name: str) -> str:
+    """Return the path of `name` inside the group `parent` ("" is the root)."""
+    return f"{parent}/{name}" if parent else name
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return the parent group's path and the last name of `path`."""
+    parent, _, name = normalise_path(path).rpartition("/")
+    return parent, name
+
+
+def ancestors(path: str) -> tuple[str, ...]:
+    """Return the groups on the way from the root to `path`, the root first and `path` last.
+
+    Examples
+    --------
+    >>> ancestors("data_01/ku")
+    ('', 'data_01', 'data_01/ku')
+    """
+    parts = path.split("/") if path else []
+    return tuple("/".join(parts[:depth]) for depth in range(len(parts) + 1))

@@ -1,0 +1,313 @@
+"""Schemas: the dimensions, variables and groups that a dataset may have, frozen and complete."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from attrs import Converter, evolve, field, frozen
+
+from zcollection.errors import SchemaError, accepted
+from zcollection.model import codecs as codec_profiles
+from zcollection.model.dtypes import dtype_name, parse_dtype, scalar_to_json, to_scalar
+from zcollection.model.names import ancestors, join, normalise_path, split, validate_segment
+
+ROOT = ""
+"""The path of the root group."""
+
+
+def as_attributes(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return attributes as plain JSON values: NumPy scalars and arrays become numbers and lists.
+
+    Raises
+    ------
+    SchemaError
+        An attribute is not representable in JSON, or its name belongs to zcollection or to Zarr readers.
+    """
+    return {_attribute_name(name): _attribute_value(value, name=name) for name, value in (attrs or {}).items()}
+
+
+def _attribute_name(name: object) -> str:
+    if not isinstance(name, str) or not name:
+        message = f"attribute {name!r}: a name is a string that is not empty"
+        raise SchemaError(message)
+    if name in {"zcollection", "_FillValue"}:
+        message = f"attribute {name!r} is reserved; a fill value is given as fill_value"
+        raise SchemaError(message)
+    return name
+
+
+def _attribute_value(value: object, *, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, float) and not math.isfinite(value):
+        return scalar_to_json(value, np.dtype("float64"))
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_attribute_value(item, name=name) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _attribute_value(item, name=name) for key, item in value.items()}
+    message = f"attribute {name!r} has a value of type {type(value).__name__}; accepted: what JSON can hold"
+    raise SchemaError(message)
+
+
+def _check_length(value: int | None, *, what: str, smallest: int) -> None:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < smallest):
+        message = f"{what} is {value!r}; accepted: None or a whole number of at least {smallest}"
+        raise SchemaError(message)
+
+
+@frozen
+class Dimension:
+    """A named dimension.
+
+    Attributes
+    ----------
+    name
+        Unique among the group, its ancestors and its descendants.
+    size
+        Length, or None for the dimension along which the collection is partitioned.
+    chunks
+        Rows per chunk, or None to let the engine choose.
+    shards
+        Rows per shard, a multiple of `chunks`, or None for chunks that are objects of their own.
+    """
+
+    name: str
+    size: int | None = field(default=None, kw_only=True)
+    chunks: int | None = field(default=None, kw_only=True)
+    shards: int | None = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        validate_segment(self.name, what="dimension")
+        _check_length(self.size, what=f"size of dimension {self.name!r}", smallest=0)
+        _check_length(self.chunks, what=f"chunks of dimension {self.name!r}", smallest=1)
+        _check_length(self.shards, what=f"shards of dimension {self.name!r}", smallest=1)
+        if self.shards is not None and (self.chunks is None or self.shards % self.chunks):
+            message = f"shards of dimension {self.name!r} is {self.shards}; accepted: a multiple of its chunks ({self.chunks})"
+            raise SchemaError(message)
+
+
+def _resolve_codecs(codecs: object, self_: "VariableSchema") -> tuple[codec_profiles.Codec, ...]:
+    return codec_profiles.resolve(codecs, self_.stored_dtype, name=self_.name)
+
+
+def _resolve_fill(value: object, self_: "VariableSchema") -> Any:  # noqa: ANN401 - a scalar of any dtype
+    return None if value is None else to_scalar(value, self_.dtype, name=self_.name)
+
+
+def _as_names(names: object) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        message = f"dimensions {names!r}; accepted: a sequence of names, such as ('time',)"
+        raise SchemaError(message)
+    return tuple(names)
+
+
+@frozen
+class VariableSchema:
+    """A variable: what its values are and how they are stored.
+
+    Attributes
+    ----------
+    name
+        Name within its group.
+    dtype
+        Type of the values in memory.
+    dimensions
+        Names of its dimensions, found in its group or an ancestor.
+    fill_value
+        Value of what is missing, of type `dtype`; None where nothing may be missing.
+    codecs
+        Zarr v3 codecs, resolved.
+    attrs
+        Attributes, as JSON values.
+    """
+
+    name: str
+    dtype: np.dtype[Any] = field(converter=parse_dtype, kw_only=True)
+    dimensions: tuple[str, ...] = field(converter=_as_names, kw_only=True)
+    fill_value: Any = field(
+        default=None, converter=Converter(_resolve_fill, takes_self=True), eq=repr, kw_only=True
+    )  # compared by its text: NaN equals NaN
+    codecs: tuple[codec_profiles.Codec, ...] = field(
+        default=None, converter=Converter(_resolve_codecs, takes_self=True), kw_only=True
+    )
+    attrs: dict[str, Any] = field(default=None, converter=as_attributes, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        validate_segment(self.name, what="variable")
+        if len(set(self.dimensions)) != len(self.dimensions):
+            message = f"variable {self.name!r} has a dimension twice: {self.dimensions}"
+            raise SchemaError(message)
+
+    @property
+    def stored_dtype(self) -> np.dtype[Any]:
+        """Type of the elements in the Zarr array: int64 for datetime64 and timedelta64, which are stored the CF way."""
+        return np.dtype(np.int64) if self.dtype.kind in "mM" else self.dtype
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.dimensions)}) {dtype_name(self.dtype)}"
+
+
+@frozen(kw_only=True)
+class GroupSchema:
+    """A group: its own dimensions, variables, child groups and attributes.
+
+    Attributes
+    ----------
+    name
+        Name within its parent; empty for the root.
+    dimensions, variables, groups
+        What the group itself declares, by name.
+    attrs
+        Attributes, as JSON values.
+    """
+
+    name: str = ROOT
+    dimensions: dict[str, Dimension] = field(factory=dict)
+    variables: dict[str, VariableSchema] = field(factory=dict)
+    groups: "dict[str, GroupSchema]" = field(factory=dict)
+    attrs: dict[str, Any] = field(default=None, converter=as_attributes)
+
+    def walk(self, path: str = ROOT) -> "Iterator[tuple[str, GroupSchema]]":
+        """Yield every group below and including this one, with its path, parents before children."""
+        yield path, self
+        for name, group in self.groups.items():
+            yield from group.walk(join(path, name))
+
+
+@frozen(kw_only=True)
+class DatasetSchema(GroupSchema):
+    """The schema of a whole dataset: its root group.
+
+    Paths name what lies in nested groups: ``"data_01/ku/power"``, with or without a leading slash.
+    """
+
+    def __attrs_post_init__(self) -> None:
+        for path, group in self.walk():
+            _validate_group(self, path, group)
+
+    def all_groups(self) -> dict[str, GroupSchema]:
+        """Return every group by its path, the root ("") first."""
+        return dict(self.walk())
+
+    def all_variables(self) -> dict[str, VariableSchema]:
+        """Return every variable by its path, without a leading slash."""
+        return {
+            join(path, name): variable for path, group in self.walk() for name, variable in group.variables.items()
+        }
+
+    def get_group(self, path: str) -> GroupSchema:
+        """Return the group at `path`.
+
+        Raises
+        ------
+        SchemaError
+            There is none.
+        """
+        groups = self.all_groups()
+        if normalise_path(path) not in groups:
+            message = f"group {path!r} is unknown; {accepted(path, groups)}"
+            raise SchemaError(message)
+        return groups[normalise_path(path)]
+
+    def get_variable(self, path: str) -> VariableSchema:
+        """Return the variable at `path`.
+
+        Raises
+        ------
+        SchemaError
+            There is none.
+        """
+        variables = self.all_variables()
+        if normalise_path(path) not in variables:
+            message = f"variable {path!r} is unknown; {accepted(normalise_path(path), variables)}"
+            raise SchemaError(message)
+        return variables[normalise_path(path)]
+
+    def find_dimension(self, group: str, name: str) -> Dimension | None:
+        """Return the dimension that `name` means inside `group`: its own, or the nearest ancestor's."""
+        node: GroupSchema = self
+        for path in ancestors(normalise_path(group)):
+            node = node.groups[split(path)[1]] if path else node
+            if name in node.dimensions:
+                return node.dimensions[name]
+        return None
+
+    def dimensions_of(self, path: str) -> tuple[Dimension, ...]:
+        """Return the dimensions of the variable at `path`, in its order."""
+        variable, group = self.get_variable(path), split(path)[0]
+        found = (self.find_dimension(group, name) for name in variable.dimensions)
+        return tuple(dimension for dimension in found if dimension is not None)
+
+    def spans(self, path: str, dimension: str) -> bool:
+        """Return whether the variable at `path` has the root's dimension `dimension`."""
+        return dimension in self.dimensions and dimension in self.get_variable(path).dimensions
+
+    def select(self, names: Iterable[str]) -> Self:
+        """Return the schema of these variables alone, with the groups and dimensions that they need.
+
+        Raises
+        ------
+        SchemaError
+            A name is unknown.
+        """
+        wanted = {normalise_path(name) for name in names}
+        for name in sorted(wanted):
+            self.get_variable(name)
+        pruned = _prune(self, ROOT, wanted)
+        return evolve(self, dimensions=pruned.dimensions, variables=pruned.variables, groups=pruned.groups)
+
+    def resized(self, sizes: Mapping[str, int]) -> Self:
+        """Return this schema with other sizes for dimensions, by name or by the path ``"group/name"``."""
+        resized = _resize(self, ROOT, sizes)
+        return evolve(self, dimensions=resized.dimensions, groups=resized.groups)
+
+
+def _validate_group(schema: DatasetSchema, path: str, group: GroupSchema) -> None:
+    if path:
+        validate_segment(group.name, what="group")
+    for name in group.variables.keys() & group.groups.keys():
+        message = f"{join(path, name)!r} is both a variable and a group"
+        raise SchemaError(message)
+    parent = split(path)[0]
+    for name in group.dimensions:
+        if path and schema.find_dimension(parent, name) is not None:
+            message = f"dimension {name!r} of group {path!r} is already declared by a group above it"
+            raise SchemaError(message)
+    for variable in group.variables.values():
+        for name in variable.dimensions:
+            if schema.find_dimension(path, name) is None:
+                known = [known for part in ancestors(path) for known in schema.get_group(part).dimensions]
+                message = f"dimension {name!r} of variable {join(path, variable.name)!r} is unknown; {accepted(name, known)}"
+                raise SchemaError(message)
+
+
+def _prune(group: GroupSchema, path: str, wanted: set[str]) -> GroupSchema:
+    variables = {name: variable for name, variable in group.variables.items() if join(path, name) in wanted}
+    children = {name: _prune(child, join(path, name), wanted) for name, child in group.groups.items()}
+    kept = {name: child for name, child in children.items() if child.variables or child.groups}
+    used = {name for variable in variables.values() for name in variable.dimensions}
+    used |= {name for child in kept.values() for name in _dimensions_used(child)}
+    dimensions = {name: dimension for name, dimension in group.dimensions.items() if name in used}
+    return GroupSchema(name=group.name, dimensions=dimensions, variables=variables, groups=kept, attrs=group.attrs)
+
+
+def _dimensions_used(group: GroupSchema) -> set[str]:
+    return {
+        name for _, child in group.walk() for variable in child.variables.values() for name in variable.dimensions
+    }
+
+
+def _resize(group: GroupSchema, path: str, sizes: Mapping[str, int]) -> GroupSchema:
+    def size(dimension: Dimension) -> int | None:
+        return sizes.get(join(path, dimension.name), sizes.get(dimension.name, dimension.size))
+
+    return evolve(
+        group,
+        dimensions={name: evolve(dimension, size=size(dimension)) for name, dimension in group.dimensions.items()},
+        groups={name: _resize(child, join(path, name), sizes) for name, child in group.groups.items()},
+    )

@@ -1,0 +1,13 @@
+"""The partitionings that are installed, each under the name of its class: ``zcollection.partitioning.Date``.
+
+Examples
+--------
+>>> from zcollection import partitioning
+>>> partitioning.Sequence(("cycle", "pass"))
+Sequence(variables=('cycle', 'pass'), dimension=None)
+"""
+
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.namespace import lookup
+
+__getattr__, __dir__ = lookup(Family.PARTITIONING, __name__)

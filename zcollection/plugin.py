@@ -1,0 +1,83 @@
+"""All that a plugin author imports.
+
+A plugin is a module behind an entry point of the group ``zcollection``; it implements hooks that yield `Provides`::
+
+    from zcollection.plugin import Provides, hookimpl
+
+    @hookimpl
+    def zcollection_partitionings():
+        yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
+"""
+
+from zcollection.contracts.computation import Computation
+from zcollection.contracts.configurable import Configurable
+from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
+from zcollection.contracts.partitioning import Field, Key, Partitioning
+from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Read, Store, StoreURL
+from zcollection.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    ConflictError,
+    CorruptionError,
+    MissingDependencyError,
+    PartitionError,
+    PluginConfigurationError,
+    PluginError,
+    ReadOnlyError,
+    SchemaError,
+    StoreError,
+    ZCollectionError,
+    accepted,
+)
+from zcollection.model.builder import Schema
+from zcollection.model.dataset import Dataset, Group
+from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
+from zcollection.model.variable import Variable
+from zcollection.plugins.hookspecs import Family, Provides, hookimpl
+from zcollection.plugins.registry import REGISTRY
+
+register = REGISTRY.register
+
+__all__ = [
+    "Blocking",
+    "CollectionExistsError",
+    "CollectionNotFoundError",
+    "Computation",
+    "Configurable",
+    "ConflictError",
+    "CorruptionError",
+    "Created",
+    "Dataset",
+    "DatasetSchema",
+    "Dimension",
+    "Family",
+    "Field",
+    "Group",
+    "GroupSchema",
+    "Key",
+    "KeyStore",
+    "Listed",
+    "MergeStrategy",
+    "MissingDependencyError",
+    "Mode",
+    "PartitionError",
+    "Partitioning",
+    "PluginConfigurationError",
+    "PluginError",
+    "Provides",
+    "Read",
+    "ReadOnlyError",
+    "RowPlan",
+    "Schema",
+    "SchemaError",
+    "Store",
+    "StoreError",
+    "StoreURL",
+    "Variable",
+    "VariableSchema",
+    "ZCollectionError",
+    "accepted",
+    "apply_plan",
+    "hookimpl",
+    "register",
+]

@@ -1,0 +1,1 @@
+"""From names to classes: what can be extended, what is installed, and how a strategy is stored."""

@@ -1,0 +1,100 @@
+"""The table of contents of what can be extended: one hook per family.
+
+A plugin is a module named by an entry point of the group ``zcollection``. It implements one or more of these hooks as
+module functions without parameters; each yields a `Provides` per name. Nothing else is ever asked of the module, so
+importing it must be cheap.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+
+import pluggy
+from attrs import field, frozen, validators
+
+from zcollection.contracts.computation import Computation
+from zcollection.contracts.merge import MergeStrategy
+from zcollection.contracts.partitioning import Partitioning
+from zcollection.contracts.store import Store
+
+PROJECT = "zcollection"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@frozen
+class Provides:
+    """A name that a plugin provides.
+
+    Attributes
+    ----------
+    name
+        The name; for a store, a URL scheme.
+    target
+        ``"package.module:Class"``, imported when the name is first used.
+    summary
+        One line for people.
+    aliases
+        Older names, under which the class is found but never stored.
+    """
+
+    name: str = field(validator=validators.min_len(1))
+    target: str = field(kw_only=True, validator=validators.matches_re(r"[\w.]+:[\w.]+"))
+    summary: str = field(default="", kw_only=True)
+    aliases: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+
+
+@hookspec
+def zcollection_partitionings() -> Iterable[Provides]:
+    """Yield the partitionings: how rows map to partitions."""
+    return ()
+
+
+@hookspec
+def zcollection_merge_strategies() -> Iterable[Provides]:
+    """Yield the merge strategies: what becomes of a partition that exists when rows for it arrive."""
+    return ()
+
+
+@hookspec
+def zcollection_stores() -> Iterable[Provides]:
+    """Yield the stores, each under the URL schemes that it opens."""
+    return ()
+
+
+@hookspec
+def zcollection_computations() -> Iterable[Provides]:
+    """Yield the computations: how views derive their variables."""
+    return ()
+
+
+class Family(Enum):
+    """The four families of plugins."""
+
+    PARTITIONING = "partitioning"
+    MERGE = "merge"
+    STORE = "store"
+    VIEW = "view"
+
+    @property
+    def hook(self) -> str:
+        """Name of the family's hook."""
+        return _FAMILIES[self][0]
+
+    @property
+    def contract(self) -> type[object]:
+        """Base class of the family."""
+        return _FAMILIES[self][1]
+
+    @property
+    def noun(self) -> str:
+        """What one member is called in messages."""
+        return _FAMILIES[self][2]
+
+
+_FAMILIES: dict[Family, tuple[str, type[object], str]] = {
+    Family.PARTITIONING: ("zcollection_partitionings", Partitioning, "partitioning"),
+    Family.MERGE: ("zcollection_merge_strategies", MergeStrategy, "merge strategy"),
+    Family.STORE: ("zcollection_stores", Store, "store for the URL scheme"),
+    Family.VIEW: ("zcollection_computations", Computation, "computation"),
+}

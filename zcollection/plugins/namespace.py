@@ -1,0 +1,41 @@
+"""Classes of plugins as attributes of a module: ``zcollection.partitioning.Date`` is what provides the name ``date``."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from zcollection.errors import PluginError
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.registry import REGISTRY
+
+
+def class_name(name: str) -> str:
+    """Return the class under which a name is found.
+
+    Examples
+    --------
+    >>> class_name("time_series")
+    'TimeSeries'
+    """
+    return "".join(part[:1].upper() + part[1:] for part in name.replace("-", "_").split("_"))
+
+
+def lookup(family: Family, module: str) -> tuple[Callable[[str], type[Any]], Callable[[], list[str]]]:
+    """Return the ``__getattr__`` and ``__dir__`` of a module that offers the classes of a family."""
+
+    def find(attribute: str) -> type[Any]:
+        if attribute.startswith("_"):
+            message = f"module {module!r} has no attribute {attribute!r}"
+            raise AttributeError(message)
+        names = [name for name in REGISTRY.names(family) if class_name(name) == attribute]
+        name = names[0] if names else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute).lower()
+        try:
+            return REGISTRY.get(family, name)
+        except PluginError as error:
+            error.add_note(f"looked up as {module}.{attribute}")
+            raise
+
+    def names() -> list[str]:
+        return [class_name(name) for name in REGISTRY.names(family)]
+
+    return find, names

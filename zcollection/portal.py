@@ -1,0 +1,107 @@
+"""The synchronous face: one background event loop per process that runs the asynchronous core for blocking callers."""
+
+import atexit
+import functools
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import ParamSpec, TypeVar
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from zcollection.errors import SynchronousCallError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Loop:
+    """The background event loop, started when first needed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._context: AbstractContextManager[BlockingPortal] | None = None
+        self._portal: BlockingPortal | None = None
+        self._thread_id: int | None = None
+
+    def portal(self) -> BlockingPortal:
+        with self._lock:
+            if self._portal is None:
+                self._context = start_blocking_portal(name="zcollection")
+                self._portal = self._context.__enter__()
+                self._thread_id = self._portal.call(threading.get_ident)
+                atexit.register(self.stop)
+            return self._portal
+
+    def is_current_thread(self) -> bool:
+        return threading.get_ident() == self._thread_id
+
+    def stop(self) -> None:
+        with self._lock:
+            context, self._context, self._portal, self._thread_id = self._context, None, None, None
+        if context is not None:
+            context.__exit__(None, None, None)
+
+
+_loop = _Loop()
+
+
+def _forget_parent_loop() -> None:
+    # A forked child has no copy of the parent's loop thread, and its lock may be held for ever.
+    global _loop  # noqa: PLW0603 - the loop is one per process by design
+    _loop = _Loop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent_loop)
+
+
+def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an asynchronous function on the background loop and return its result.
+
+    An interruption of the caller (Ctrl-C) cancels the work before it is raised.
+
+    Raises
+    ------
+    SynchronousCallError
+        When called on the background loop itself, which would wait for itself for ever.
+    """
+    if _loop.is_current_thread():
+        message = (
+            f"{function.__name__!r} was called synchronously on zcollection's own event loop, which would hang; "
+            f"await its asynchronous twin instead"
+        )
+        raise SynchronousCallError(message)
+    future = _loop.portal().start_task_soon(functools.partial(function, *args, **kwargs))
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+def synchronous(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
+    """Derive the blocking twin of an asynchronous function or method.
+
+    The twin has the same parameters and documentation, and the name without the suffix ``_async``.
+
+    Examples
+    --------
+    >>> class Greeter:
+    ...     async def greet_async(self, name: str) -> str:
+    ...         '''Greet somebody.'''
+    ...         return f"hello {name}"
+    ...
+    ...     greet = synchronous(greet_async)
+    >>> Greeter().greet("buoy")
+    'hello buoy'
+    """
+
+    @functools.wraps(function)
+    def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        return run(function, *args, **kwargs)
+
+    twin.__name__ = function.__name__.removesuffix("_async")
+    twin.__qualname__ = function.__qualname__.removesuffix("_async")
+    return twin

@@ -1,0 +1,70 @@
+"""Progress of long work, as a bar or through a function of the caller's."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+ProgressOption = bool | Callable[[int, int], None] | None
+"""True for a bar, a function of (done, total), or nothing."""
+
+
+@contextmanager
+def tracking(option: ProgressOption, total: int, description: str) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after each of `total` steps.
+
+    Parameters
+    ----------
+    option
+        How to show the progress.
+    total
+        Number of steps.
+    description
+        What the work is.
+    """
+    if option is None or option is False or total == 0:
+        yield lambda: None
+    elif callable(option):
+        yield _counting(option, total)
+    else:
+        with _bar(total, description) as advance:
+            yield advance
+
+
+def _counting(report: Callable[[int, int], None], total: int) -> Callable[[], None]:
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        report(done, total)
+
+    return advance
+
+
+@contextmanager
+def _bar(total: int, description: str) -> Iterator[Callable[[], None]]:
+    try:
+        from rich.progress import Progress
+    except ImportError:
+        with _plain_bar(total, description) as advance:
+            yield advance
+        return
+    from rich.console import Console
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda: progress.advance(task)
+
+
+@contextmanager
+def _plain_bar(total: int, description: str) -> Iterator[Callable[[], None]]:
+    """Count on the terminal where rich is not installed."""
+
+    def show(done: int, total: int) -> None:
+        sys.stderr.write(f"\r{description}: {done}/{total}")
+        sys.stderr.flush()
+
+    try:
+        yield _counting(show, total)
+    finally:
+        sys.stderr.write("\n")

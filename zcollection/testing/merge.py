@@ -1,0 +1,309 @@
+"""The conformance suite of merge strategies."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from numpy.typing import NDArray
+from zcollection.testing.configurable import ConfigurableSuite
+
+from zcollection.contracts.merge import MergeStrategy, RowPlan
+from zcollection.model.dataset import Dataset
+from zcollection.testing.merge_cases import (
+    AXIS,
+    FIXED,
+    ROW,
+    Case,
+    cases,
+    has_missing,
+    implements_merge,
+    merged,
+    missing,
+)
+
+__all__ = ["MergeSuite", "merged"]
+
+Check = Callable[[MergeStrategy, Case], None]
+
+_ONE_SIDED: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], [2, 1, 3]), ([2, 1, 3], []))
+
+
+class MergeSuite(ConfigurableSuite):
+    """Conformance of a merge strategy; subclass it and give `examples`.
+
+    A strategy is driven through `rows`, through `merge`, or through both where it gives both. Rows are told apart by
+    numbers that they carry in every variable, so that the checks hold for any semantics; which rows give way is for the
+    plugin's own tests.
+
+    Attributes
+    ----------
+    examples
+        Strategies to check, each configured in one way that matters.
+    axis_dtypes
+        Types of axis that all of them accept; for a tolerance in time, ``("datetime64[ns]",)``.
+    computes_values
+        Whether the strategy makes values that no input row has; what is said of whole rows is then skipped.
+    keeps_inserted
+        Promise: every inserted row survives, or another inserted row with the same axis value does.
+    keeps_existing
+        Promise: every existing row survives.
+    sorts
+        Promise: the result is sorted by axis value, NaN and NaT last.
+
+    Examples
+    --------
+    ::
+
+        class TestTimeSeries(MergeSuite):
+            examples = (TimeSeries(),)
+            sorts = True
+    """
+
+    axis_dtypes: ClassVar[tuple[str, ...]] = ("int64", "float64", "datetime64[ns]")
+    computes_values: ClassVar[bool] = False
+    keeps_inserted: ClassVar[bool] = True
+    keeps_existing: ClassVar[bool] = False
+    sorts: ClassVar[bool] = False
+
+    def test_the_inputs_are_left_as_they_were(self) -> None:
+        """No array of either dataset changes, in any group."""
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            for merge in case.ways(strategy):
+                existing, inserted = case.datasets()
+                merge(existing, inserted)
+                assert (existing, inserted) == case.datasets(), "the strategy changed its inputs"
+
+        self._explore(check)
+
+    def test_every_row_of_the_result_is_a_whole_input_row(self) -> None:
+        """No row is invented or repeated, and none has values of two."""
+        self._skip_unless(not self.computes_values, "the strategy computes values")
+        self._explore(_check_whole_rows)
+
+    def test_what_does_not_span_the_axis_is_kept(self) -> None:
+        """Schema, attributes, groups, and variables without the partitioned dimension are those of the inputs."""
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            existing, _ = case.datasets()
+            for result in case.results(strategy):
+                assert result.schema == existing.schema
+                assert result.attrs == existing.attrs
+                assert result.all_variables().keys() == existing.all_variables().keys()
+                np.testing.assert_array_equal(result.get_variable(FIXED), existing.get_variable(FIXED))
+
+        self._explore(check)
+
+    def test_the_plan_names_each_row_at_most_once(self) -> None:
+        """The source is int64, in one dimension, within bounds, without repetition."""
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            source = _plan(strategy, case).source
+            assert (source.dtype, source.ndim) == (np.dtype(np.int64), 1)
+            assert set(source.tolist()) <= {*range(-case.inserted.size, case.existing.size)}, "no such row"
+            assert np.unique(source).size == source.size, "a row is named twice"
+
+        self._explore(check, self._planning())
+
+    def test_replaced_counts_the_existing_rows_that_gave_way(self) -> None:
+        """The count of the plan is that of the existing rows which it does not name."""
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            plan = _plan(strategy, case)
+            kept = np.unique(plan.source[plan.source >= 0])
+            assert plan.replaced == case.existing.size - kept.size
+
+        self._explore(check, self._planning())
+
+    def test_rows_and_merge_agree(self) -> None:
+        """A strategy that gives both gives the same result."""
+        both = [strategy for strategy in self._planning() if implements_merge(strategy)]
+        self._skip_unless(both, "the strategy has one of rows() and merge()")
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            by_rows, by_merge = case.results(strategy)
+            assert by_rows == by_merge, "rows() and merge() disagree"
+
+        self._explore(check, both)
+
+    def test_the_same_input_gives_the_same_result(self) -> None:
+        """A strategy has no memory and no dice."""
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            assert case.results(strategy) == case.results(strategy)
+
+        self._explore(check)
+
+    def test_either_side_may_be_empty(self) -> None:
+        """Empty sides are no error, and where nothing arrives nothing gives way."""
+        for strategy, dtype in product(self.examples, self.axis_dtypes):
+            for existing, inserted in _ONE_SIDED:
+                case = Case.of(existing, inserted, dtype)
+                for check in self._promises():
+                    check(strategy, case)
+                if strategy.reads_existing and not inserted:
+                    lengths = {_axis(result).size for result in case.results(strategy)}
+                    assert lengths == {len(existing)}, "existing rows gave way to nothing"
+
+    def test_rows_of_one_value_are_whole_rows(self) -> None:
+        """Duplicates on either side, and on both, are no error, and lose nothing that is promised."""
+        self._check_cases(([0, 0, 0], [0, 0]), ([0, 0, 1], [2, 2]), ([3], [3, 3, 3]))
+
+    def test_times_that_jitter_are_whole_rows(self) -> None:
+        """A series delivered again with slightly other times is no error, and loses nothing that is promised."""
+        regular = [*range(0, 60_000, 1000)]
+        jitter = np.random.default_rng(0).integers(-20, 21, len(regular)).tolist()
+        shifted = [value + shift for value, shift in zip(regular, jitter, strict=True)]
+        self._check_cases((regular, shifted), (shifted, regular), (regular, shifted[20:40]))
+
+    def test_rows_without_an_axis_value_are_whole_rows(self) -> None:
+        """NaN and NaT are no error, and lose nothing that is promised."""
+        dtypes = [dtype for dtype in self.axis_dtypes if has_missing(dtype)]
+        self._skip_unless(dtypes, "no accepted type of axis has a value for what is missing")
+        for check in self._promises():
+            self._explore(check, dtypes=dtypes, with_missing=True)
+
+    def test_inserted_rows_survive(self) -> None:
+        """Every inserted row is in the result, or another inserted row with its axis value."""
+        self._skip_unless(self.keeps_inserted and not self.computes_values, "keeps_inserted is not promised")
+        self._explore(_check_inserted)
+
+    def test_existing_rows_survive(self) -> None:
+        """Every existing row is in the result."""
+        self._skip_unless(self.keeps_existing and not self.computes_values, "keeps_existing is not promised")
+        self._explore(_check_existing)
+
+    def test_the_result_is_sorted(self) -> None:
+        """Axis values ascend, those that are missing come last."""
+        self._skip_unless(self.sorts, "sorts is not promised")
+        self._explore(_check_sorted)
+
+    def test_the_order_of_the_rows_given_loses_nothing(self) -> None:
+        """Shuffled rows give the same axis values as sorted ones, in some order."""
+        self._skip_unless(not self.computes_values, "the strategy computes values")
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            ordered = Case(np.sort(case.existing), np.sort(case.inserted))
+            for result, expected in zip(case.results(strategy), ordered.results(strategy), strict=True):
+                np.testing.assert_array_equal(np.sort(_axis(result)), np.sort(_axis(expected)))
+
+        self._explore(check)
+
+    def test_a_blind_strategy_never_looks_at_existing_rows(self) -> None:
+        """Where `reads_existing` is False, the result is that of an empty partition."""
+        blind = [strategy for strategy in self.examples if not strategy.reads_existing]
+        self._skip_unless(blind, "the strategy reads the existing rows")
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            unseen = Case(case.existing[:0], case.inserted)
+            assert case.results(strategy) == unseen.results(strategy), "the existing rows make a difference"
+
+        self._explore(check, blind)
+
+    def test_a_strategy_that_compares_nothing_needs_no_axis(self) -> None:
+        """Where `compares_axis` is False, the plan depends on the numbers of rows alone."""
+        counting = [strategy for strategy in self._planning(required=False) if not strategy.compares_axis]
+        self._skip_unless(counting, "the strategy compares axis values")
+
+        def check(strategy: MergeStrategy, case: Case) -> None:
+            plan = _plan(strategy, case)
+            counted = _plan(strategy, Case(np.zeros_like(case.existing), np.zeros_like(case.inserted)))
+            np.testing.assert_array_equal(plan.source, counted.source)
+
+        self._explore(check, counting)
+
+    def _explore(
+        self,
+        check: Check,
+        strategies: list[MergeStrategy] | None = None,
+        *,
+        dtypes: list[str] | None = None,
+        with_missing: bool = False,
+    ) -> None:
+        chosen = self.examples if strategies is None else strategies
+        for strategy, dtype in product(chosen, self.axis_dtypes if dtypes is None else dtypes):
+            _run(check, strategy, dtype, with_missing=with_missing)
+
+    def _check_cases(self, *columns: tuple[list[int], list[int]]) -> None:
+        for strategy, dtype in product(self.examples, self.axis_dtypes):
+            for existing, inserted in columns:
+                for check in self._promises():
+                    check(strategy, Case.of(existing, inserted, dtype))
+
+    def _promises(self) -> list[Check]:
+        rows = not self.computes_values
+        promises: list[tuple[bool, Check]] = [
+            (True, _check_works),
+            (self.sorts, _check_sorted),
+            (rows, _check_whole_rows),
+            (rows and self.keeps_inserted, _check_inserted),
+            (rows and self.keeps_existing, _check_existing),
+        ]
+        return [check for promised, check in promises if promised]
+
+    def _planning(self, *, required: bool = True) -> list[MergeStrategy]:
+        simple = Case.of([1, 2], [2, 3], self.axis_dtypes[0])
+        planning = [strategy for strategy in self.examples if simple.plan(strategy) is not None]
+        self._skip_unless(planning or not required, "the strategy makes no plan: it implements merge()")
+        return planning
+
+    @staticmethod
+    def _skip_unless(condition: object, reason: str) -> None:
+        if not condition:
+            pytest.skip(reason)
+
+
+def _run(check: Check, strategy: MergeStrategy, dtype: str, *, with_missing: bool) -> None:
+    @settings(max_examples=25, deadline=None)
+    @given(case=cases(dtype, with_missing=with_missing))
+    def explore(case: Case) -> None:
+        check(strategy, case)
+
+    explore()
+
+
+def _plan(strategy: MergeStrategy, case: Case) -> RowPlan:
+    plan = case.plan(strategy)
+    assert plan is not None, "rows() gives a plan for some rows and None for others"
+    return plan
+
+
+def _check_works(strategy: MergeStrategy, case: Case) -> None:
+    assert case.results(strategy)
+
+
+def _check_whole_rows(strategy: MergeStrategy, case: Case) -> None:
+    for result in case.results(strategy):
+        numbers = result.get_variable(ROW).to_numpy()
+        assert np.unique(numbers).size == numbers.size, "a row is there twice"
+        assert result == case.numbered(numbers), "a row has values of several rows"
+
+
+def _check_inserted(strategy: MergeStrategy, case: Case) -> None:
+    for result in case.results(strategy):
+        numbers = result.get_variable(ROW).to_numpy()
+        kept = ~numbers[numbers < 0]
+        lost = np.setdiff1d(np.arange(case.inserted.size), kept)
+        alone = [row for row in lost.tolist() if case.inserted[row] not in case.inserted[kept]]
+        assert not alone, f"inserted rows {alone} are lost"
+
+
+def _check_existing(strategy: MergeStrategy, case: Case) -> None:
+    for result in case.results(strategy):
+        lost = np.setdiff1d(np.arange(case.existing.size), result.get_variable(ROW).to_numpy())
+        assert not lost.size, f"existing rows {lost.tolist()} are lost"
+
+
+def _check_sorted(strategy: MergeStrategy, case: Case) -> None:
+    for result in case.results(strategy):
+        axis = _axis(result)
+        present = axis[: axis.size - np.count_nonzero(missing(axis))]
+        assert not missing(present).any(), "a missing axis value does not come last"
+        assert (present[1:] >= present[:-1]).all(), "the result is not sorted"
+
+
+def _axis(dataset: Dataset) -> NDArray[Any]:
+    return dataset.get_variable(AXIS).to_numpy()

@@ -1,0 +1,1 @@
+"""Many partitions, one change: what is there, staged beside it, and published together."""

@@ -1,0 +1,147 @@
+"""The documents of a collection, and where they lie."""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from attrs import field, frozen, validators
+
+from zcollection.errors import CorruptionError
+from zcollection.model import documents
+from zcollection.model.names import validate_partition_segment
+from zcollection.model.schema import DatasetSchema
+from zcollection.plugins.stored import StoredForm
+
+CONFIGURATION: Final = "_zcollection.json"
+IMMUTABLE: Final = "_immutable"
+TRANSACTIONS: Final = "_transactions"
+CATALOG: Final = "_catalog"
+ATTRIBUTE: Final = "zcollection"
+"""Key of the one attribute of a partition's group that is ours: a JSON string, for other tools cannot hold objects."""
+
+Scalar = int | float | str
+
+
+@frozen(kw_only=True)
+class Configuration:
+    """What a collection is: ``_zcollection.json``.
+
+    Attributes
+    ----------
+    axis
+        Variable whose values identify rows, or the dimension where there is no such variable.
+    dimension
+        The dimension along which the collection is partitioned.
+    partitioning
+        Stored form of the partitioning.
+    depth
+        Number of segments in the path of a partition.
+    catalog
+        Whether the partitions are also listed in ``_catalog``.
+    layouts
+        Every schema that partitions may have been written with; the last one is current.
+    """
+
+    axis: str
+    dimension: str
+    partitioning: StoredForm
+    depth: int = field(validator=[validators.ge(1), validators.le(32)])
+    catalog: bool
+    layouts: tuple[DatasetSchema, ...] = field(validator=validators.min_len(1))
+
+    @property
+    def schema(self) -> DatasetSchema:
+        """The current schema."""
+        return self.layouts[-1]
+
+    @cached_property
+    def rows_schema(self) -> DatasetSchema:
+        """The variables that partitions hold: those that span the partitioned dimension."""
+        schema = self.schema
+        return schema.select(path for path in schema.all_variables() if schema.spans(path, self.dimension))
+
+    @cached_property
+    def immutable_schema(self) -> DatasetSchema:
+        """The variables that are stored once for the whole collection."""
+        schema = self.schema
+        return schema.select(path for path in schema.all_variables() if not schema.spans(path, self.dimension))
+
+    def dump(self) -> bytes:
+        """Return the document."""
+        return documents.dump(self, kind="collection")
+
+    @classmethod
+    def load(cls, data: bytes, *, what: str) -> "Configuration":
+        """Return the configuration in a document.
+
+        Raises
+        ------
+        CorruptionError, FormatVersionError
+            The document is not one of ours, or a later release wrote it.
+        """
+        return documents.load(data, cls, kind="collection", what=what)
+
+
+@frozen(kw_only=True)
+class PartitionRecord:
+    """What a partition says of itself, in its group document and in the catalog.
+
+    Attributes
+    ----------
+    key
+        Value of each field of the partition's key.
+    rows
+        Length of the partitioned dimension.
+    stamp
+        Id of the transaction that wrote it.
+    layout
+        Index of the schema that it was written with, among the configuration's layouts.
+    absent
+        Variables that it lacks as a whole; they read as fill.
+    axis_range
+        Smallest and largest axis value, as numbers that the axis stores; None where the axis is no variable.
+    stored_bytes
+        Size of its chunks and documents.
+    """
+
+    key: dict[str, int | str]
+    rows: int = field(validator=validators.ge(0))
+    stamp: str
+    layout: int = field(validator=validators.ge(0))
+    absent: tuple[str, ...] = ()
+    axis_range: tuple[Scalar, ...] | None = None
+    stored_bytes: int = 0
+
+    def to_attribute(self) -> dict[str, Any]:
+        """Return the record as the attribute of a group."""
+        return {ATTRIBUTE: json.dumps(documents.CONVERTER.unstructure(self), ensure_ascii=False)}
+
+    @classmethod
+    def from_group(cls, data: bytes, *, what: str) -> "PartitionRecord | None":
+        """Return the record in a group's document, or None where the group is not a partition of ours.
+
+        Raises
+        ------
+        CorruptionError
+            The document cannot be understood.
+        """
+        attributes = documents.parse_json(data, what=what).get("attributes", {})
+        text = attributes.get(ATTRIBUTE) if isinstance(attributes, Mapping) else None
+        if text is None:
+            return None
+        if not isinstance(text, str):
+            message = f"{what} has an attribute {ATTRIBUTE!r} of type {type(text).__name__}; accepted: str"
+            raise CorruptionError(message)
+        return documents.structure(documents.parse_json(text.encode(), what=what), cls, what=what)
+
+
+def validate_path(path: str) -> str:
+    """Return the path of a partition after checking each segment.
+
+    Raises
+    ------
+    PartitionError
+        A segment is not safe.
+    """
+    return "/".join(validate_partition_segment(segment) for segment in path.split("/"))

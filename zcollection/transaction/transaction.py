@@ -1,0 +1,218 @@
+"""A change of several partitions: staged as complete groups, then published together."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from attrs import Factory, define, evolve, field, frozen
+
+from zcollection.contracts.store import KeyStore, Listed, Read
+from zcollection.engine.layout import group_document
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, parent_documents, write_group
+from zcollection.errors import ConflictError, CorruptionError
+from zcollection.model.documents import parse_json
+from zcollection.transaction import catalog, snapshot
+from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration, PartitionRecord
+from zcollection.transaction.snapshot import Snapshot
+
+_BATCH = 256
+"""Objects that a copy between stores holds in memory at once."""
+
+
+@frozen(kw_only=True)
+class StagedPartition:
+    """A complete partition that nobody reads yet: a small value, which pickles.
+
+    Attributes
+    ----------
+    path
+        Where it is to lie.
+    prefix
+        Where it lies now.
+    record
+        What it says of itself.
+    """
+
+    path: str
+    prefix: str
+    record: PartitionRecord
+
+
+@frozen
+class Kept:
+    """Objects of a partition that a new generation of it shares.
+
+    Attributes
+    ----------
+    source
+        Prefix of the partition, ending with "/".
+    objects
+        What to share.
+    """
+
+    source: str = ""
+    objects: tuple[Listed, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes that they take."""
+        return sum(entry.size for entry in self.objects)
+
+    def pairs(self, target: str) -> list[tuple[str, str]]:
+        """Return where each object lies and where it is to lie below the prefix `target`."""
+        return [(entry.key, target + entry.key.removeprefix(self.source)) for entry in self.objects]
+
+
+@define
+class Transaction:
+    """One change of a collection, on top of the snapshot that it read.
+
+    Attributes
+    ----------
+    store, configuration
+        The collection.
+    base
+        What the change was made from.
+    id
+        Stamp of every partition that it writes.
+    """
+
+    store: KeyStore
+    configuration: Configuration
+    base: Snapshot
+    id: str = Factory(lambda: uuid.uuid4().hex)
+    _staged: dict[str, StagedPartition] = field(factory=dict)
+    _dropped: set[str] = field(factory=set)
+    _read: set[str] = field(factory=set)
+
+    @property
+    def _stage(self) -> str:
+        return f"{TRANSACTIONS}/stage/{self.id}/"
+
+    def reads(self, path: str) -> None:
+        """Say that the change depends on what a partition holds, or on its absence."""
+        self._read.add(path)
+
+    async def stage(self, path: str, group: GroupWrite, record: PartitionRecord, *, kept: Kept | None = None) -> None:
+        """Write a partition where nobody reads it yet.
+
+        Parameters
+        ----------
+        path
+            Where it is to lie.
+        group
+            The arrays to write.
+        record
+            What the partition says of itself; the transaction's id and the size are added here.
+        kept
+            Objects to share with a partition that exists.
+        """
+        prefix, shared = f"{self._stage}{path}/", kept or Kept()
+
+        def complete(written: int) -> PartitionRecord:
+            return evolve(record, stamp=self.id, stored_bytes=written + shared.size)
+
+        attributes = group.attributes
+        stamped = evolve(group, attributes=lambda size: {**attributes(size), **complete(size).to_attribute()})
+        written = await write_group(self.store, prefix, stamped)
+        await self.store.copy(shared.pairs(prefix))
+        await self._add(StagedPartition(path=path, prefix=prefix, record=complete(written)))
+
+    async def stage_objects(self, path: str, source: KeyStore, record: PartitionRecord) -> None:
+        """Stage a partition as it lies in another store, object by object.
+
+        Parameters
+        ----------
+        path
+            Where it lies there, and is to lie here.
+        source
+            The other store.
+        record
+            What the partition says of itself there.
+        """
+        prefix, stamped = f"{self._stage}{path}/", evolve(record, stamp=self.id)
+        keys = [entry.key async for entry in source.list(f"{path}/", recursive=True)]
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
+            await self.store.put({self._stage + key: data for key, data in contents if data is not None})
+        await self.store.put({f"{prefix}{GROUP_DOCUMENT}": await _restamped(self.store, prefix, stamped)})
+        await self._add(StagedPartition(path=path, prefix=prefix, record=stamped))
+
+    async def _add(self, staged: StagedPartition) -> None:
+        await self.store.flush(staged.prefix)
+        self._staged[staged.path] = staged
+
+    def drop(self, path: str) -> None:
+        """Take a partition away."""
+        self.reads(path)
+        self._dropped.add(path)
+
+    async def commit(self) -> None:
+        """Publish what was staged and take away what was dropped.
+
+        Raises
+        ------
+        ConflictError
+            Another writer changed a partition that this change was made from; nothing was published.
+        """
+        if not self._staged and not self._dropped:
+            return
+        async with self.store.lock():
+            current = await snapshot.take(self.store, self.configuration)
+            self._check(current)
+            if self.configuration.catalog:
+                await catalog.mark_stale(self.store)
+            await self._publish()
+            if self.configuration.catalog:
+                await catalog.save(self.store, self._after(current))
+
+    def _check(self, current: Snapshot) -> None:
+        for path in sorted(self._read):
+            before, now = self.base.record(path), current.record(path)
+            if (before and before.stamp) != (now and now.stamp):
+                message = (
+                    f"partition {path!r} of {self.store.url} was changed by another writer "
+                    f"(transaction {now.stamp if now else 'that dropped it'}); nothing was written, run the operation again"
+                )
+                raise ConflictError(message)
+
+    async def _publish(self) -> None:
+        for key, data in parent_documents(path for path in self._staged if path != IMMUTABLE).items():
+            await self.store.create(key, data)
+        for path, staged in self._staged.items():
+            await self.store.publish(staged.prefix, f"{path}/")
+        for path in sorted(self._dropped):
+            await self.store.unpublish(f"{path}/", f"{self._stage}dropped/{path}/")
+
+    def _after(self, current: Snapshot) -> dict[str, PartitionRecord]:
+        written = {path: staged.record for path, staged in self._staged.items() if path != IMMUTABLE}
+        kept = {path: record for path, record in current.partitions.items() if path not in self._dropped}
+        return snapshot.in_key_order(kept | written)
+
+    async def discard(self) -> None:
+        """Remove what is left of the stage."""
+        await self.store.delete([self._stage])
+
+
+async def _restamped(store: KeyStore, prefix: str, record: PartitionRecord) -> bytes:
+    """Return a group's document with another record."""
+    data = (await store.get([Read(f"{prefix}{GROUP_DOCUMENT}")]))[0]
+    if data is None:
+        message = f"the group document {prefix}{GROUP_DOCUMENT} is missing in {store.url}"
+        raise CorruptionError(message)
+    attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
+    return group_document({**attributes, **record.to_attribute()})
+
+
+@asynccontextmanager
+async def begin(store: KeyStore, configuration: Configuration) -> AsyncIterator[Transaction]:
+    """Open a transaction on a fresh snapshot; leaving the block removes its stage, whatever happened."""
+    store.check_writable()
+    transaction = Transaction(store, configuration, await snapshot.take(store, configuration))
+    try:
+        yield transaction
+    finally:
+        with anyio.CancelScope(shield=True):
+            await transaction.discard()
