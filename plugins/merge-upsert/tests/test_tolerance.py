@@ -21,7 +21,6 @@ TIMES = np.array(["2024-01-01"], dtype="datetime64[ns]")
         np.timedelta64("NaT", "s"),
         np.timedelta64(1, "M"),
         np.timedelta64(1, "Y"),
-        np.timedelta64(1),
     ],
     ids=repr,
 )

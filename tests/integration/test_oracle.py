@@ -1,0 +1,147 @@
+"""Any rows, in any order, in one insert or in many, under every built-in partitioning and merge, equal pandas."""
+
+import itertools
+import uuid
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zcollection as zc
+
+PARTITIONINGS = {
+    "date": (lambda: zc.partitioning.Date(("time",), resolution="D"), ["day_"]),
+    "sequence": (lambda: zc.partitioning.Sequence(("cycle", "nested/pass_number")), ["cycle", "pass_number"]),
+    "grouped_sequence": (
+        lambda: zc.partitioning.GroupedSequence(("cycle", "nested/pass_number"), size=3, start=1),
+        ["cycle", "group_"],
+    ),
+}
+MERGES = [None, "replace", "concat", "time_series", "upsert"]
+
+
+def make_schema(cycle_dtype="int16", pass_dtype="int64"):
+    return (
+        zc.Schema()
+        .with_dimension("time", chunks=1000)
+        .with_dimension("x", size=2)
+        .with_variable("time", dtype="datetime64[ns]", dimensions=("time",))
+        .with_variable("cycle", dtype=cycle_dtype, dimensions=("time",))
+        .with_variable("row", dtype="int64", dimensions=("time",))
+        .with_variable("swath", dtype="float32", dimensions=("time", "x"), fill_value=np.nan)
+        .with_variable("pass_number", dtype=pass_dtype, dimensions=("time",), group="/nested")
+        .with_variable("deep", dtype="complex64", dimensions=("x", "time"), group="/nested/deeper")
+        .build()
+    )
+
+
+def make_rows(rng, count, *, days=20, cycles=(-3, 4), passes=(-4, 9), ids_from=0):
+    start = np.datetime64("1969-12-25T00:00:00", "ns")
+    # Coarse steps, so that times repeat within and between inserts.
+    seconds = rng.integers(0, max(1, min(days * 86400, count * 20)), count) * 10 % (days * 86400)
+    frame = pd.DataFrame(
+        {
+            "time": start + seconds.astype("timedelta64[s]"),
+            "cycle": rng.integers(*cycles, count),
+            "pass_number": rng.integers(*passes, count),
+            "row": np.arange(ids_from, ids_from + count),
+        }
+    )
+    frame["day_"] = frame["time"].dt.floor("D")
+    frame["group_"] = (frame["pass_number"] - 1) // 3
+    return frame
+
+
+def as_arrays(frame):
+    row = frame["row"].to_numpy()
+    return {
+        "time": frame["time"].to_numpy(),
+        "cycle": frame["cycle"].to_numpy(),
+        "row": row,
+        "swath": np.stack([row, row + 0.5], axis=1).astype("float32"),
+        "nested/pass_number": frame["pass_number"].to_numpy(),
+        "nested/deeper/deep": (np.stack([row, row]) * (1 + 2j)).astype("complex64"),
+    }
+
+
+def merged(existing, inserted, merge):
+    """Return the rows of one partition after a merge, as the documentation of each strategy says."""
+    if existing is None:
+        existing = inserted.iloc[:0]
+    if merge in {None, "replace"}:
+        return inserted
+    if merge == "concat":
+        return pd.concat([existing, inserted])
+    if merge == "time_series":
+        outside = (existing["time"] < inserted["time"].min()) | (existing["time"] > inserted["time"].max())
+        return pd.concat([existing[outside], inserted]).sort_values("time", kind="stable")
+    both = pd.concat([existing, inserted])
+    return both.drop_duplicates("time", keep="last").sort_values("time", kind="stable")
+
+
+def expected(inserts, keys, merge):
+    partitions = {}
+    for frame in inserts:
+        for key, rows in frame.groupby(keys, sort=False):
+            partitions[key] = merged(partitions.get(key), rows, merge)
+    return pd.concat([partitions[key] for key in sorted(partitions)])
+
+
+def check(partitioning, merge, inserts, *, schema):
+    build, keys = PARTITIONINGS[partitioning]
+    collection = zc.create_collection(
+        f"memory://{uuid.uuid4().hex}", schema=schema, axis="time", partitioning=build()
+    )
+    for frame in inserts:
+        collection.insert(as_arrays(frame), merge=merge)
+    wanted = expected(inserts, keys, merge)
+    found = collection.query()
+    for path, values in as_arrays(wanted).items():
+        np.testing.assert_array_equal(found.get_variable(path).to_numpy(), values, err_msg=path)
+        assert found.get_variable(path).dtype == schema.get_variable(path).dtype
+    assert len(collection.partitions()) == len(wanted.groupby(keys))
+
+
+@pytest.mark.parametrize("pieces", [1, 50])
+@pytest.mark.parametrize("merge", MERGES)
+@pytest.mark.parametrize("partitioning", PARTITIONINGS)
+def test_a_hundred_thousand_rows_equal_pandas(partitioning, merge, pieces):
+    rng = np.random.default_rng([MERGES.index(merge), pieces, len(partitioning)])
+    frame = make_rows(rng, 100_000)
+    inserts = [frame.iloc[part] for part in np.array_split(np.arange(len(frame)), pieces)]
+    check(partitioning, merge, inserts, schema=make_schema())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    partitioning=st.sampled_from(list(PARTITIONINGS)),
+    merge=st.sampled_from(MERGES),
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6),
+    cycle_dtype=st.sampled_from(["int8", "int16", "int32", "int64"]),
+    pass_dtype=st.sampled_from(["int8", "int64", "int16"]),
+    order=st.sampled_from(["shuffled", "sorted", "reversed"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_random_inserts_equal_pandas(partitioning, merge, sizes, cycle_dtype, pass_dtype, order, seed):
+    rng = np.random.default_rng(seed)
+    starts = itertools.accumulate([0, *sizes])
+    inserts = [make_rows(rng, size, days=3, ids_from=start) for start, size in zip(starts, sizes, strict=False)]
+    if order != "shuffled":
+        inserts = [frame.sort_values("time", ascending=order == "sorted", kind="stable") for frame in inserts]
+    check(partitioning, merge, inserts, schema=make_schema(cycle_dtype, pass_dtype))
+
+
+def test_partitions_come_in_numeric_order():
+    collection = zc.create_collection(
+        f"memory://{uuid.uuid4().hex}",
+        schema=make_schema(),
+        axis="time",
+        partitioning=zc.partitioning.Sequence(("cycle", "nested/pass_number")),
+    )
+    frame = make_rows(np.random.default_rng(1), 300, cycles=(-2, 12), passes=(1, 120))
+    collection.insert(as_arrays(frame))
+    keys = [(key["cycle"], key["pass_number"]) for key in collection.keys()]
+    assert keys == sorted(set(zip(frame["cycle"].tolist(), frame["pass_number"].tolist(), strict=True)))
+    assert "cycle=-2/pass_number=3" in collection.partitions() or keys[0][0] == -2

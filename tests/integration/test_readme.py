@@ -1,0 +1,44 @@
+"""The README tells the truth: its examples run, as written, in the order in which a reader meets them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+import zcollection as zc
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.registry import REGISTRY
+
+README = Path(__file__).parents[2] / "README.md"
+DESIGN = """\
+col = zc.create_collection("file:///data/altimetry", schema=schema, axis="time",
+                           partitioning=zc.partitioning.Date(("time",), resolution="M"))
+"""
+
+
+def blocks():
+    return re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+
+
+def test_the_examples_run_as_written(tmp_path, capsys):
+    quick_start, more, plugin, hook = blocks()
+    assert DESIGN in quick_start
+    names = {}
+    try:
+        for block in (quick_start, more, plugin, hook):
+            exec(compile(block.replace("/data/altimetry", f"{tmp_path}/altimetry"), "README.md", "exec"), names)
+    finally:
+        REGISTRY.unregister(Family.PARTITIONING, "latitude_band")
+    printed = capsys.readouterr().out
+    assert "2 partitions (2 new): 96 rows added" in printed
+    assert "96 rows replaced" in printed
+    assert names["january"]["time"].dtype == np.int64
+    reopened = zc.open_collection(f"{tmp_path}/altimetry")
+    assert reopened.partitions() == ("year=2024/month=02",)
+    assert reopened.schema.get_variable("time").attrs["units"] == "nanoseconds since 1970-01-01"
+
+
+def test_the_commands_of_the_readme_are_there():
+    text = README.read_text()
+    assert "pip install uv && uv run zcollection demo" in text
+    assert "pip install uv && uv run pytest" in text
