@@ -36,7 +36,10 @@ def collection(tmp_path):
         .build()
     )
     made = zc.create_collection(
-        f"file://{tmp_path}/col", schema=schema, axis="time", partitioning=zc.partitioning.Date(("time",), resolution="D")
+        f"file://{tmp_path}/col",
+        schema=schema,
+        axis="time",
+        partitioning=zc.partitioning.Date(("time",), resolution="D"),
     )
     made.insert(values())
     return made
@@ -97,9 +100,11 @@ def test_the_whole_tree_opens_with_xarray(collection):
         np.testing.assert_array_equal(tree[f"{DAY}/data/ku/power"], values()["data/ku/power"][FIRST])
         assert tree[f"{DAY}/data/ku"].attrs["band"] == "Ku"
         assert np.isnan(tree["_immutable/sharp"].values[1])
-        catalog = json.loads(str(tree["_catalog"].to_dataset()["_catalog"].values[0]).split("\n")[1]) if (
-            "_catalog" in tree["_catalog"].to_dataset()
-        ) else None
+        catalog = (
+            json.loads(str(tree["_catalog"].to_dataset()["_catalog"].values[0]).split("\n")[1])
+            if ("_catalog" in tree["_catalog"].to_dataset())
+            else None
+        )
         assert catalog is None or catalog["path"] == list(collection.partitions())
 
 

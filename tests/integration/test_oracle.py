@@ -91,9 +91,7 @@ def expected(inserts, keys, merge):
 
 def check(partitioning, merge, inserts, *, schema):
     build, keys = PARTITIONINGS[partitioning]
-    collection = zc.create_collection(
-        f"memory://{uuid.uuid4().hex}", schema=schema, axis="time", partitioning=build()
-    )
+    collection = zc.create_collection(f"memory://{uuid.uuid4().hex}", schema=schema, axis="time", partitioning=build())
     for frame in inserts:
         collection.insert(as_arrays(frame), merge=merge)
     wanted = expected(inserts, keys, merge)

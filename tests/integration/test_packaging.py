@@ -60,7 +60,9 @@ class Environment:
         self._python = folder / "bin" / "python"
 
     def run(self, code, **more):
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZCOLLECTION"))}
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZCOLLECTION"))
+        }
         return subprocess.run(
             [self._python, "-c", code], capture_output=True, text=True, env=variables | more, timeout=60, cwd=self.site
         )
@@ -115,12 +117,15 @@ except zc.PluginError as error:
 
 
 def test_a_collection_whose_partitioning_is_missing_still_lists_and_reads(environment, tmp_path):
-    code = SCHEMA + f"""
+    code = (
+        SCHEMA
+        + f"""
 import numpy
 col = zc.create_collection({str(tmp_path / "col")!r}, schema=schema, axis="time",
                            partitioning=zc.partitioning.Date(("time",), resolution="D"))
 col.insert({{"time": numpy.arange(3) * 86400 * 10**9}})
 """
+    )
     full = environment("zcollection_store_file", "zcollection_partitioning_date")
     assert full.run(code).returncode == 0
     reader = f"""
@@ -165,7 +170,9 @@ except zc.PluginError as error:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "1"
     assert "no such sensor" in done.stdout
-    listed = alone.run("import sys; sys.argv = ['zcollection', 'plugins', '--json']; from zcollection.cli import main; main()")
+    listed = alone.run(
+        "import sys; sys.argv = ['zcollection', 'plugins', '--json']; from zcollection.cli import main; main()"
+    )
     rows = json.loads(listed.stdout)
     assert {row["name"]: row["status"] for row in rows if row["distribution"] == "broken-plugin"} == {
         "broken": "failed: RuntimeError: no such sensor"

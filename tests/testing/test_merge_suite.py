@@ -51,7 +51,7 @@ class Sort(MergeStrategy):
 
 @frozen
 class AppendByMerge(MergeStrategy):
-    def merge(self, existing, inserted, *, axis, dimension):  # noqa: ARG002 - the contract's
+    def merge(self, existing, inserted, *, axis, dimension):
         return Dataset.concat([existing, inserted], dimension)
 
 
@@ -135,7 +135,7 @@ class ChangesWhatIsFixed(AppendByMerge):
 
 
 class SaysOneThingAndDoesAnother(Append):
-    def merge(self, existing, inserted, *, axis, dimension):  # noqa: ARG002 - the contract's
+    def merge(self, existing, inserted, *, axis, dimension):
         return Dataset.concat([inserted, existing], dimension)
 
 

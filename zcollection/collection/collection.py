@@ -316,7 +316,7 @@ class Collection:
         )
 
     @classmethod
-    async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:  # noqa: ANN401 - those of create
+    async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:
         store = await stores.open_store(location, mode="rw", storage_options=storage_options)
         return cls(await create.create(store, **options), mode="rw")
 

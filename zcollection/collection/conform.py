@@ -42,7 +42,7 @@ def as_dataset(given: object, schema: DatasetSchema) -> Dataset:
     raise SchemaError(message)
 
 
-def _fitting(path: str, variable: Variable, schema: DatasetSchema) -> Any:  # noqa: ANN401 - an array, maybe lazy
+def _fitting(path: str, variable: Variable, schema: DatasetSchema) -> Any:
     declared = schema.get_variable(path)
     if variable.dimensions != declared.dimensions:
         message = (

@@ -186,7 +186,7 @@ class _Compiler:
         """Return an operand of arithmetic: strings and lists would grow without bound."""
         term = self.term(node)
 
-        def number(key: Mapping[str, Any]) -> Any:  # noqa: ANN401 - int or float
+        def number(key: Mapping[str, Any]) -> Any:
             value = term(key)
             if not isinstance(value, int | float):
                 message = f"{value!r} is not a number"

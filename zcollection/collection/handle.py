@@ -109,7 +109,7 @@ class Handle:
         taken: Snapshot,
         partitions: Mapping[str, PartitionRecord],
         schema: DatasetSchema,
-        **options: Any,  # noqa: ANN401 - those of read_groups
+        **options: Any,
     ) -> Dataset:
         """Return the rows of partitions, in their order, with the variables of `schema`."""
         moving = self._part(schema, moving=True)

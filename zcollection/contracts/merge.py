@@ -63,7 +63,7 @@ class MergeStrategy(Configurable):
         """
         return None
 
-    def merge(self, existing: Dataset, inserted: Dataset, *, axis: str, dimension: str) -> Dataset:
+    def merge(self, existing: Dataset, inserted: Dataset, *, axis: str, dimension: str) -> Dataset:  # noqa: ARG002 - for those who override
         """Return the merged partition; called when `rows` returns None.
 
         Parameters

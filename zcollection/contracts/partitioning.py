@@ -50,7 +50,7 @@ class Key(Mapping[str, KeyValue], Hashable):
         return Mapping.__eq__(self, other) if isinstance(other, Mapping) else NotImplemented
 
     def __lt__(self, other: "Key") -> bool:
-        return tuple(self._values.values()) < tuple(other._values.values())  # type: ignore[operator]  # one type a field
+        return tuple(self._values.values()) < tuple(other._values.values())
 
     def __repr__(self) -> str:
         return f"Key({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
@@ -86,7 +86,9 @@ class Field:
             The value has another type than the field, or characters that a path cannot hold.
         """
         if isinstance(value, str) is not self.text:
-            message = f"partition field {self.name!r} has the value {value!r}; accepted: {'str' if self.text else 'int'}"
+            message = (
+                f"partition field {self.name!r} has the value {value!r}; accepted: {'str' if self.text else 'int'}"
+            )
             raise PartitionError(message)
         return validate_partition_segment(f"{self.name}={value if self.text else format(value, f'0{self.width}d')}")
 

@@ -150,7 +150,7 @@ class Store(ABC):
 
     @classmethod
     @abstractmethod
-    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:  # noqa: ANN401 - each store's own
+    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
         """Return the store at `url`; this creates nothing, not even where nothing is there yet.
 
         An implementation names its options as keyword-only parameters: the kernel refuses those that it lacks.

@@ -32,7 +32,7 @@ class ZarrView(Store):
     def __str__(self) -> str:
         return str(self._store.url)
 
-    def with_read_only(self, read_only: bool = False) -> "ZarrView":  # noqa: FBT001, FBT002 - zarr's signature
+    def with_read_only(self, read_only: bool = False) -> "ZarrView":
         """Return a view; one that can be written to does not exist."""
         if not read_only:
             self._store.check_writable()

@@ -25,15 +25,15 @@ _SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle
 class Compressor(Protocol):
     """One step from bytes to bytes."""
 
-    def encode(self, data: Any, /) -> bytes: ...  # noqa: ANN401, D102 - any buffer
-    def decode(self, data: bytes, /) -> Any: ...  # noqa: ANN401, D102 - any buffer
+    def encode(self, data: Any, /) -> bytes: ...  # noqa: D102 - any buffer
+    def decode(self, data: bytes, /) -> Any: ...  # noqa: D102 - any buffer
 
 
 @frozen
 class _Checksum:
     """CRC32C of what goes before, as four little-endian bytes at the end."""
 
-    def encode(self, data: Any) -> bytes:  # noqa: ANN401 - any buffer
+    def encode(self, data: Any) -> bytes:
         content = bytes(memoryview(data).cast("B"))
         return content + struct.pack("<I", google_crc32c.value(content))
 

@@ -18,7 +18,7 @@ from zcollection.engine.layout import ArrayLayout
 def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
     """Return every chunk of an array by its key, fill-only ones too."""
     objects = {"zarr.json": _buffer(layout.document)}
-    array = zarr.open_array(MemoryStore(objects), mode="r+", config={"write_empty_chunks": True})
+    array = zarr.open_array(MemoryStore(objects), mode="r+").with_config({"write_empty_chunks": True})
     array[...] = values
     prefix = f"{layout.path}/"
     return {prefix + key: value.to_bytes() for key, value in objects.items() if key != "zarr.json"}

@@ -97,7 +97,7 @@ class ArrayLayout:
         return ({"name": "sharding_indexed", "configuration": configuration},)
 
     @property
-    def fill(self) -> Any:  # noqa: ANN401 - a scalar of any dtype
+    def fill(self) -> Any:
         """Fill value of the array, in the type that is stored."""
         fill = self.variable.fill_value
         value = np.asarray(default_fill(self.variable.dtype) if fill is None else fill, dtype=self.variable.dtype)
@@ -168,7 +168,7 @@ def _data_type(dtype: np.dtype[Any]) -> str | dict[str, Any]:
     return dtype.name
 
 
-def _attributes(variable: VariableSchema, fill: Any) -> dict[str, Any]:  # noqa: ANN401 - a scalar of any dtype
+def _attributes(variable: VariableSchema, fill: Any) -> dict[str, Any]:
     attributes = dict(variable.attrs)
     if variable.dtype.kind == "M" and not has_time_units(attributes):
         attributes["units"] = f"{_unit_name(variable.dtype)} since 1970-01-01"
@@ -185,7 +185,7 @@ def _unit_name(dtype: np.dtype[Any]) -> str:
     return _UNIT_NAMES[np.datetime_data(dtype)[0]]
 
 
-def _fill_attribute(fill: Any, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - any JSON value
+def _fill_attribute(fill: Any, dtype: np.dtype[Any]) -> Any:
     """Return a fill value as xarray writes it in the attributes of a Zarr v3 array: floats as base64 of a double."""
     if dtype.kind == "c":
         return [_double(fill.real), _double(fill.imag)]

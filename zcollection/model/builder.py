@@ -115,9 +115,7 @@ class Schema:
             A variable has a dimension that neither its group nor one above declares, or names clash.
         """
         root = self._assemble(ROOT)
-        return DatasetSchema(
-            dimensions=root.dimensions, variables=root.variables, groups=root.groups, attrs=root.attrs
-        )
+        return DatasetSchema(dimensions=root.dimensions, variables=root.variables, groups=root.groups, attrs=root.attrs)
 
     @classmethod
     def from_xarray(cls, dataset: object, *, axis: str, fill_values: bool = True) -> Self:
@@ -138,11 +136,12 @@ class Schema:
     def _add(self, kind: str, item: Dimension | VariableSchema, group: str | None) -> Self:
         path = normalise_path(group or ROOT)
         groups = self._with_groups(path)
-        existing = getattr(groups[path], kind)
+        existing: dict[str, Any] = getattr(groups[path], kind)
         if item.name in existing:
             message = f"{kind.removesuffix('s')} {item.name!r} is declared twice in group {path or '/'!r}"
             raise SchemaError(message)
-        groups[path] = evolve(groups[path], **{kind: {**existing, item.name: item}})
+        changed: dict[str, Any] = {kind: {**existing, item.name: item}}
+        groups[path] = evolve(groups[path], **changed)
         return evolve(self, groups=groups)
 
     def _with_groups(self, path: str) -> dict[str, GroupSchema]:
@@ -154,9 +153,7 @@ class Schema:
 
     def _assemble(self, path: str) -> GroupSchema:
         children = {
-            split(other)[1]: self._assemble(other)
-            for other in self._groups
-            if other and split(other)[0] == path
+            split(other)[1]: self._assemble(other) for other in self._groups if other and split(other)[0] == path
         }
         return evolve(self._groups[path], groups=children)
 
@@ -173,7 +170,7 @@ def as_schema(schema: object) -> DatasetSchema:
         return schema.build()
     if isinstance(schema, DatasetSchema):
         return schema
-    message = f"schema is a {type(schema).__name__}; {accepted('', ['zcollection.Schema', 'zcollection.DatasetSchema'])}"
+    message = (
+        f"schema is a {type(schema).__name__}; {accepted('', ['zcollection.Schema', 'zcollection.DatasetSchema'])}"
+    )
     raise SchemaError(message)
-
-

@@ -264,12 +264,14 @@ class Dataset(Group):
         SchemaError
             A dimension is unknown, or an indexer is a single number, which would remove the dimension.
         """
-        chosen = {normalise_path(name): _as_indexer(name, index) for name, index in {**(indexers or {}), **more}.items()}
+        chosen = {
+            normalise_path(name): _as_indexer(name, index) for name, index in {**(indexers or {}), **more}.items()
+        }
         for name in chosen:
             if not any(key == name or split(key)[1] == name for key in self.sizes):
                 message = f"dimension {name!r} is not in this dataset; {accepted(name, self.sizes)}"
                 raise SchemaError(message)
-        parts = {path: variable.isel(_visible(self.schema, path, chosen)) for path, variable in self._variables.items()}
+        parts = {path: variable.isel(_visible(path, chosen)) for path, variable in self._variables.items()}
         return self._with(_fitted(self.schema, parts), parts)
 
     @classmethod
@@ -323,11 +325,11 @@ class Dataset(Group):
         return (
             self.schema == other.schema
             and dict(self.attrs) == dict(other.attrs)
-            and self._variables.keys() == other._variables.keys()
-            and all(same_values(v.to_numpy(), other._variables[p].to_numpy()) for p, v in self._variables.items())
+            and self._variables.keys() == other.all_variables().keys()
+            and all(same_values(v.to_numpy(), other.all_variables()[p].to_numpy()) for p, v in self._variables.items())
         )
 
-    __hash__ = None  # type: ignore[assignment]  # arrays are not hashable
+    __hash__ = None
 
 
 def _as_indexer(name: str, index: object) -> Indexer:
@@ -335,12 +337,14 @@ def _as_indexer(name: str, index: object) -> Indexer:
         return index
     array = np.asarray(index)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "biu"):
-        message = f"indexer {index!r} of dimension {name!r}; accepted: a slice, or positions or booleans in one dimension"
+        message = (
+            f"indexer {index!r} of dimension {name!r}; accepted: a slice, or positions or booleans in one dimension"
+        )
         raise SchemaError(message)
     return array if array.size else array.astype(np.int64)
 
 
-def _visible(schema: DatasetSchema, path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
+def _visible(path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
     """Return, by bare dimension name, the indexers that apply to the variable at `path`."""
     group = split(path)[0]
     bare = {name: index for name, index in indexers.items() if "/" not in name}
@@ -359,17 +363,10 @@ def _fitted(schema: DatasetSchema, variables: Mapping[str, Variable]) -> Dataset
         key: length
         for path, group in schema.walk()
         for name, dimension in group.dimensions.items()
-        if dimension.size is not None and (length := sizes.get(key := join(path, name), dimension.size)) != dimension.size
+        if dimension.size is not None
+        and (length := sizes.get(key := join(path, name), dimension.size)) != dimension.size
     }
     return schema.resized(changed) if changed else schema
-
-
-def _owner(schema: DatasetSchema, path: str, dimension: str) -> str:
-    """Return the path of the dimension that a variable's dimension name means: its group's path and its name."""
-    for group in reversed(ancestors(split(path)[0])):
-        if dimension in schema.get_group(group).dimensions:
-            return join(group, dimension)
-    return dimension
 
 
 def _collect(schema: DatasetSchema, variables: Mapping[str, Variable]) -> dict[str, int]:
@@ -384,11 +381,9 @@ def _collect(schema: DatasetSchema, variables: Mapping[str, Variable]) -> dict[s
     witness: dict[str, str] = {}
     for path, variable in variables.items():
         for dimension, length in zip(variable.dimensions, variable.shape, strict=True):
-            key = _owner(schema, path, dimension)
+            key = schema.dimension_path(split(path)[0], dimension)
             if sizes.setdefault(key, length) != length:
-                message = (
-                    f"variable {path!r} has {length} along {dimension!r}, where variable {witness[key]!r} has {sizes[key]}"
-                )
+                message = f"variable {path!r} has {length} along {dimension!r}, where variable {witness[key]!r} has {sizes[key]}"
                 raise SchemaError(message)
             witness.setdefault(key, path)
     return sizes
@@ -409,7 +404,11 @@ def _measure(schema: DatasetSchema, variables: Mapping[str, Variable]) -> dict[s
             if dimension.size is None:
                 continue
             if sizes.setdefault(key, dimension.size) != dimension.size:
-                users = [p for p, v in variables.items() if name in v.dimensions and _owner(schema, p, name) == key]
+                users = [
+                    p
+                    for p, v in variables.items()
+                    if name in v.dimensions and schema.dimension_path(split(p)[0], name) == key
+                ]
                 message = (
                     f"variable {users[0]!r} has {sizes[key]} along {name!r}, whose size is declared {dimension.size}"
                 )
@@ -444,7 +443,7 @@ def _absent(path: str, example: Variable, dataset: Dataset, dimension: str) -> V
     return filled(example.schema, tuple(lengths[name] for name in example.dimensions), name=path)
 
 
-def _lazy_concatenate(lazy: Any, parts: list[Any], axis: int) -> Any:  # noqa: ANN401 - arrays of another library
+def _lazy_concatenate(lazy: Any, parts: list[Any], axis: int) -> Any:
     """Join through NumPy's dispatch, so that lazy arrays stay lazy."""
     if hasattr(lazy, "__array_function__"):
         return np.concatenate(parts, axis=axis)

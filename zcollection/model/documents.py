@@ -41,7 +41,7 @@ def strict_converter() -> Converter:
     return converter
 
 
-def _structure_primitive(value: object, cls: type[Any]) -> Any:  # noqa: ANN401 - an instance of cls
+def _structure_primitive(value: object, cls: type[Any]) -> Any:
     if cls is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, cls) or (isinstance(value, bool) and cls is not bool):
@@ -50,14 +50,14 @@ def _structure_primitive(value: object, cls: type[Any]) -> Any:  # noqa: ANN401 
     return value
 
 
-def _is_tuple(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+def _is_tuple(cls: Any) -> bool:
     return get_origin(cls) is tuple
 
 
-def _tuple_hook(converter: Converter, cls: Any) -> Callable[[object, Any], tuple[Any, ...]]:  # noqa: ANN401
+def _tuple_hook(converter: Converter, cls: Any) -> Callable[[object, Any], tuple[Any, ...]]:
     item = get_args(cls)[0]
 
-    def structure(value: object, _: Any) -> tuple[Any, ...]:  # noqa: ANN401 - any type expression
+    def structure(value: object, _: Any) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple):
             message = f"{value!r} is a {type(value).__name__}; accepted: a list"
             raise TypeError(message)
@@ -66,11 +66,11 @@ def _tuple_hook(converter: Converter, cls: Any) -> Callable[[object, Any], tuple
     return structure
 
 
-def _is_free_mapping(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+def _is_free_mapping(cls: Any) -> bool:
     return get_origin(cls) in {dict, Mapping} and get_args(cls) == (str, Any)
 
 
-def _structure_mapping(value: object, _: Any) -> dict[str, Any]:  # noqa: ANN401 - any type expression
+def _structure_mapping(value: object, _: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         message = f"{value!r} is a {type(value).__name__}; accepted: an object"
         raise TypeError(message)
@@ -80,12 +80,12 @@ def _structure_mapping(value: object, _: Any) -> dict[str, Any]:  # noqa: ANN401
 _SCALARS: tuple[Any, ...] = (type(None), bool, int, float, str, np.timedelta64, np.datetime64)
 
 
-def _is_scalar_union(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+def _is_scalar_union(cls: Any) -> bool:
     members = get_args(cls)
-    return bool(members) and not get_origin(cls) in {tuple, dict} and all(member in _SCALARS for member in members)
+    return bool(members) and get_origin(cls) not in {tuple, dict} and all(member in _SCALARS for member in members)
 
 
-def _structure_scalar(value: object, cls: Any) -> Any:  # noqa: ANN401 - one of the union
+def _structure_scalar(value: object, cls: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1:
         kind, content = next(iter(value.items()))
         if kind == "timedelta64" and isinstance(content, list):
@@ -111,7 +111,7 @@ def _by_name(converter: Converter, item: type[Any]) -> None:
     """Write a mapping from names to objects as the list of the objects: the name stands in each of them."""
     sequence: Any = tuple.__class_getitem__((item, ...))
 
-    def matches(cls: Any) -> bool:  # noqa: ANN401 - any type expression
+    def matches(cls: Any) -> bool:
         return get_origin(cls) is dict and get_args(cls) == (str, item)
 
     converter.register_unstructure_hook_func(

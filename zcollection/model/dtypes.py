@@ -48,7 +48,7 @@ def parse_dtype(dtype: object) -> np.dtype[Any]:
     except (TypeError, ValueError) as error:
         message = f"dtype {dtype!r} is unknown; accepted: {_ACCEPTED}"
         raise SchemaError(message) from error
-    if parsed.kind == "T" or parsed.kind == "O":
+    if parsed.kind in {"T", "O"}:
         return _string_only(parsed)
     if not _is_storable(parsed):
         message = f"dtype {dtype!r} cannot be stored; accepted: {_ACCEPTED}"
@@ -134,8 +134,8 @@ def cast_exactly(values: NDArray[Any], dtype: np.dtype[Any], *, name: str) -> ND
 
 def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind in "mM":
-        return np.isnat(values)
-    return np.isnan(values) if values.dtype.kind in "fc" else np.zeros(values.shape, dtype=np.bool_)
+        return np.asarray(np.isnat(values))
+    return np.asarray(np.isnan(values)) if values.dtype.kind in "fc" else np.zeros(values.shape, dtype=np.bool_)
 
 
 def _is_convertible(source: np.dtype[Any], target: np.dtype[Any]) -> bool:
@@ -155,7 +155,7 @@ def _refuse(values: NDArray[Any], dtype: np.dtype[Any], name: str, why: str) -> 
     raise SchemaError(message)
 
 
-def to_scalar(value: object, dtype: np.dtype[Any], *, name: str) -> Any:  # noqa: ANN401 - a scalar of any dtype
+def to_scalar(value: object, dtype: np.dtype[Any], *, name: str) -> Any:
     """Return `value` as a scalar of the type, exactly.
 
     Raises
@@ -168,7 +168,9 @@ def to_scalar(value: object, dtype: np.dtype[Any], *, name: str) -> Any:  # noqa
             message = f"fill value {value!r} of variable {name!r} is not a string"
             raise SchemaError(message)
         return str(value)
-    array = np.asarray(value)
+    array = (
+        _parsed_time(value, dtype, name=name) if dtype.kind in "mM" and isinstance(value, str) else np.asarray(value)
+    )
     if array.ndim != 0:
         message = f"fill value {value!r} of variable {name!r} is not a scalar"
         raise SchemaError(message)
@@ -177,7 +179,17 @@ def to_scalar(value: object, dtype: np.dtype[Any], *, name: str) -> Any:  # noqa
     return cast_exactly(np.atleast_1d(array), dtype, name=f"{name} (fill value)")[0]
 
 
-def scalar_to_json(value: Any, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - JSON in, scalars of any dtype out
+def _parsed_time(text: str, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(text, dtype=dtype)
+    except ValueError as error:
+        message = (
+            f"fill value {text!r} of variable {name!r} is not a {dtype_name(dtype)}; accepted: 'NaT', for instance"
+        )
+        raise SchemaError(message) from error
+
+
+def scalar_to_json(value: Any, dtype: np.dtype[Any]) -> Any:
     """Return a scalar as JSON, in the form of a Zarr v3 array's ``fill_value``.
 
     Floats that JSON lacks are the strings ``NaN``, ``Infinity`` and ``-Infinity``, complex numbers are pairs, bytes are
@@ -194,7 +206,7 @@ def scalar_to_json(value: Any, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - J
     return {"b": bool, "i": int, "u": int, "U": str, "T": str}[dtype.kind](value)
 
 
-def scalar_from_json(value: Any, dtype: np.dtype[Any], *, name: str) -> Any:  # noqa: ANN401 - as `scalar_to_json`
+def scalar_from_json(value: Any, dtype: np.dtype[Any], *, name: str) -> Any:
     """Return the scalar that `scalar_to_json` wrote."""
     try:
         if dtype.kind == "c":
@@ -227,7 +239,7 @@ def _float_from_json(value: float | str) -> float:
     return float(value)
 
 
-def default_fill(dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - a scalar of any dtype
+def default_fill(dtype: np.dtype[Any]) -> Any:
     """Return the scalar that a Zarr array states as its fill value where the schema gives none."""
     if dtype.kind == "T":
         return ""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +28,7 @@ def as_attributes(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
     return {_attribute_name(name): _attribute_value(value, name=name) for name, value in (attrs or {}).items()}
 
 
-def _attribute_name(name: object) -> str:
+def _attribute_name(name: Any) -> str:
     if not isinstance(name, str) or not name:
         message = f"attribute {name!r}: a name is a string that is not empty"
         raise SchemaError(message)
@@ -37,14 +38,14 @@ def _attribute_name(name: object) -> str:
     return name
 
 
-def _attribute_value(value: object, *, name: str) -> Any:  # noqa: ANN401 - any JSON value
+def _attribute_value(value: object, *, name: str) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if isinstance(value, float) and not math.isfinite(value):
         return scalar_to_json(value, np.dtype("float64"))
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str | bool | int | float | None):
         return value
     if isinstance(value, list | tuple):
         return [_attribute_value(item, name=name) for item in value]
@@ -54,7 +55,7 @@ def _attribute_value(value: object, *, name: str) -> Any:  # noqa: ANN401 - any 
     raise SchemaError(message)
 
 
-def _check_length(value: int | None, *, what: str, smallest: int) -> None:
+def _check_length(value: Any, *, what: str, smallest: int) -> None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < smallest):
         message = f"{what} is {value!r}; accepted: None or a whole number of at least {smallest}"
         raise SchemaError(message)
@@ -95,7 +96,7 @@ def _resolve_codecs(codecs: object, self_: "VariableSchema") -> tuple[codec_prof
     return codec_profiles.resolve(codecs, self_.stored_dtype, name=self_.name)
 
 
-def _resolve_fill(value: object, self_: "VariableSchema") -> Any:  # noqa: ANN401 - a scalar of any dtype
+def _resolve_fill(value: object, self_: "VariableSchema") -> Any:
     return None if value is None else to_scalar(value, self_.dtype, name=self_.name)
 
 
@@ -130,10 +131,15 @@ class VariableSchema:
     dtype: np.dtype[Any] = field(converter=parse_dtype, kw_only=True)
     dimensions: tuple[str, ...] = field(converter=_as_names, kw_only=True)
     fill_value: Any = field(
-        default=None, converter=Converter(_resolve_fill, takes_self=True), eq=repr, kw_only=True
-    )  # compared by its text: NaN equals NaN
+        default=None,
+        converter=Converter(_resolve_fill, takes_self=True),  # type: ignore[misc, call-overload]  # not known to mypy
+        eq=repr,  # NaN equals NaN
+        kw_only=True,
+    )
     codecs: tuple[codec_profiles.Codec, ...] = field(
-        default=None, converter=Converter(_resolve_codecs, takes_self=True), kw_only=True
+        default=None,
+        converter=Converter(_resolve_codecs, takes_self=True),  # type: ignore[misc, call-overload]  # not known to mypy
+        kw_only=True,
     )
     attrs: dict[str, Any] = field(default=None, converter=as_attributes, kw_only=True)
 
@@ -190,15 +196,35 @@ class DatasetSchema(GroupSchema):
         for path, group in self.walk():
             _validate_group(self, path, group)
 
+    @cached_property
+    def _groups(self) -> dict[str, GroupSchema]:
+        return dict(self.walk())
+
+    @cached_property
+    def _variables(self) -> dict[str, VariableSchema]:
+        return {
+            join(path, name): variable
+            for path, group in self._groups.items()
+            for name, variable in group.variables.items()
+        }
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, str], str]:
+        """Path of the group that declares a dimension, by the group where it is seen and its name."""
+        return {
+            (path, name): above
+            for path in self._groups
+            for above in ancestors(path)
+            for name in self._groups[above].dimensions
+        }
+
     def all_groups(self) -> dict[str, GroupSchema]:
         """Return every group by its path, the root ("") first."""
-        return dict(self.walk())
+        return dict(self._groups)
 
     def all_variables(self) -> dict[str, VariableSchema]:
         """Return every variable by its path, without a leading slash."""
-        return {
-            join(path, name): variable for path, group in self.walk() for name, variable in group.variables.items()
-        }
+        return dict(self._variables)
 
     def get_group(self, path: str) -> GroupSchema:
         """Return the group at `path`.
@@ -208,11 +234,11 @@ class DatasetSchema(GroupSchema):
         SchemaError
             There is none.
         """
-        groups = self.all_groups()
-        if normalise_path(path) not in groups:
-            message = f"group {path!r} is unknown; {accepted(path, groups)}"
+        found = self._groups.get(normalise_path(path))
+        if found is None:
+            message = f"group {path!r} is unknown; {accepted(path, self._groups)}"
             raise SchemaError(message)
-        return groups[normalise_path(path)]
+        return found
 
     def get_variable(self, path: str) -> VariableSchema:
         """Return the variable at `path`.
@@ -222,20 +248,20 @@ class DatasetSchema(GroupSchema):
         SchemaError
             There is none.
         """
-        variables = self.all_variables()
-        if normalise_path(path) not in variables:
-            message = f"variable {path!r} is unknown; {accepted(normalise_path(path), variables)}"
+        found = self._variables.get(normalise_path(path))
+        if found is None:
+            message = f"variable {path!r} is unknown; {accepted(normalise_path(path), self._variables)}"
             raise SchemaError(message)
-        return variables[normalise_path(path)]
+        return found
 
     def find_dimension(self, group: str, name: str) -> Dimension | None:
         """Return the dimension that `name` means inside `group`: its own, or the nearest ancestor's."""
-        node: GroupSchema = self
-        for path in ancestors(normalise_path(group)):
-            node = node.groups[split(path)[1]] if path else node
-            if name in node.dimensions:
-                return node.dimensions[name]
-        return None
+        owner = self._owners.get((normalise_path(group), name))
+        return None if owner is None else self._groups[owner].dimensions[name]
+
+    def dimension_path(self, group: str, name: str) -> str:
+        """Return the path of the dimension that `name` means inside `group`: its group's path and its name."""
+        return join(self._owners[group, name], name)
 
     def dimensions_of(self, path: str) -> tuple[Dimension, ...]:
         """Return the dimensions of the variable at `path`, in its order."""
@@ -282,7 +308,9 @@ def _validate_group(schema: DatasetSchema, path: str, group: GroupSchema) -> Non
         for name in variable.dimensions:
             if schema.find_dimension(path, name) is None:
                 known = [known for part in ancestors(path) for known in schema.get_group(part).dimensions]
-                message = f"dimension {name!r} of variable {join(path, variable.name)!r} is unknown; {accepted(name, known)}"
+                message = (
+                    f"dimension {name!r} of variable {join(path, variable.name)!r} is unknown; {accepted(name, known)}"
+                )
                 raise SchemaError(message)
 
 
@@ -297,9 +325,7 @@ def _prune(group: GroupSchema, path: str, wanted: set[str]) -> GroupSchema:
 
 
 def _dimensions_used(group: GroupSchema) -> set[str]:
-    return {
-        name for _, child in group.walk() for variable in child.variables.values() for name in variable.dimensions
-    }
+    return {name for _, child in group.walk() for variable in child.variables.values() for name in variable.dimensions}
 
 
 def _resize(group: GroupSchema, path: str, sizes: Mapping[str, int]) -> GroupSchema:

@@ -42,7 +42,7 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 _STANDARD = frozenset({"standard", "gregorian", "proleptic_gregorian"})
-_GREGORIAN_REFORM = np.datetime64("1582-10-15")
+_GREGORIAN_REFORM = np.datetime64("1582-10-15", "s")  # in nanoseconds it would overflow
 
 
 @frozen
@@ -82,11 +82,11 @@ class TimeUnits:
         else:
             _check_range(present.astype(np.float64) * factor, epoch)
             steps = present.astype(np.int64) * factor
-        decoded = (steps + epoch).view(f"datetime64[{unit}]")
+        decoded: NDArray[np.datetime64] = (steps + epoch).view(f"datetime64[{unit}]")
         decoded[missing] = np.datetime64("NaT")
         return decoded
 
-    def encode(self, times: NDArray[np.datetime64], *, fill_value: object = None, name: str) -> NDArray[np.int64]:
+    def encode(self, times: NDArray[np.datetime64], *, fill_value: int | None = None, name: str) -> NDArray[np.int64]:
         """Return datetime64 as whole numbers of these units, exactly; NaT is `fill_value`, or the smallest int64.
 
         Raises
@@ -97,12 +97,13 @@ class TimeUnits:
         missing = np.isnat(times)
         own_unit = np.datetime_data(times.dtype)[0]
         finest = max(own_unit, self._unit_holding_epoch(), key=_FINER.index)
-        present = np.where(missing, np.datetime64(0, own_unit), times)
+        present = np.where(missing, np.zeros((), dtype=times.dtype), times)
         scale = _LENGTH_IN_NANOSECONDS[own_unit] // _LENGTH_IN_NANOSECONDS[finest]
         epoch = self.epoch.astype(f"datetime64[{finest}]").astype(np.int64)
         counts = present.astype(f"datetime64[{own_unit}]").view(np.int64)
         _check_range(counts.astype(np.float64) * scale, -epoch)
         step = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[finest]
+        numbers: NDArray[np.int64]
         numbers, remainder = np.divmod(counts * scale - epoch, step)
         if np.any(remainder):
             first = times[remainder != 0].flat[0]
@@ -111,8 +112,7 @@ class TimeUnits:
                 f"before inserting, or declare finer units"
             )
             raise SchemaError(message)
-        numbers[missing] = np.iinfo(np.int64).min if fill_value is None else fill_value
-        return numbers
+        return np.where(missing, np.iinfo(np.int64).min if fill_value is None else fill_value, numbers).astype(np.int64)
 
     def _unit_holding_epoch(self) -> str:
         """Return the coarsest unit, no coarser than the step, in which the epoch is a whole number."""
@@ -162,10 +162,12 @@ def parse_units(units: object, calendar: object = "standard", *, name: str) -> T
     match = _REFERENCE.fullmatch(units.strip()) if isinstance(units, str) else None
     unit = _UNIT_OF.get(match["unit"].lower()) if match else None
     if match is None or unit is None:
-        message = f"variable {name!r} has the units {units!r}; accepted: '<unit> since <date>', such as {DEFAULT_UNITS!r}"
+        message = (
+            f"variable {name!r} has the units {units!r}; accepted: '<unit> since <date>', such as {DEFAULT_UNITS!r}"
+        )
         raise SchemaError(message)
     epoch = _parse_epoch(match["date"], match["clock"] or "0", units=str(units), name=name)
-    if calendar.lower() != "proleptic_gregorian" and epoch < _GREGORIAN_REFORM:
+    if calendar.lower() != "proleptic_gregorian" and epoch.astype("datetime64[s]") < _GREGORIAN_REFORM:
         message = (
             f"variable {name!r} counts time from {match['date']} in the calendar {calendar!r}, before the Gregorian "
             f"reform of 1582, where it differs from datetime64; declare a later reference date"
@@ -177,7 +179,7 @@ def parse_units(units: object, calendar: object = "standard", *, name: str) -> T
 def _parse_epoch(date: str, clock: str, *, units: str, name: str) -> np.datetime64:
     sign = "-" if date.startswith("-") else ""
     year, month, day = date.removeprefix("-").split("-")
-    hours, minutes, seconds = (clock.split(":") + ["0", "0"])[:3]
+    hours, minutes, seconds = ([*clock.split(":"), "0", "0"])[:3]
     whole, _, fraction = seconds.partition(".")
     text = (
         f"{sign}{int(year):04d}-{int(month):02d}-{int(day):02d}"

@@ -23,8 +23,8 @@ class LazyArray(Protocol):
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
     @property
     def dtype(self) -> np.dtype[Any]: ...  # noqa: D102
-    def __getitem__(self, index: tuple[Indexer, ...], /) -> Any: ...  # noqa: ANN401, D105
-    def __array__(self) -> NDArray[Any]: ...  # noqa: D105
+    def __getitem__(self, index: tuple[Indexer, ...], /) -> Any: ...
+    def __array__(self) -> NDArray[Any]: ...
 
 
 def _is_lazy(data: object) -> bool:
@@ -101,9 +101,7 @@ class Variable:
         if not _is_lazy(data):
             values = convert(_as_array(data, schema, name=name), schema, name=name)
         if len(values.shape) != len(schema.dimensions):
-            message = (
-                f"variable {name!r} has the dimensions {schema.dimensions} and received an array of shape {values.shape}"
-            )
+            message = f"variable {name!r} has the dimensions {schema.dimensions} and received an array of shape {values.shape}"
             raise SchemaError(message)
         return cls(schema, values)
 
@@ -138,7 +136,7 @@ class Variable:
         return self.schema.attrs
 
     @property
-    def fill_value(self) -> Any:  # noqa: ANN401 - a scalar of any dtype
+    def fill_value(self) -> Any:
         """Value of what is missing, or None."""
         return self.schema.fill_value
 
@@ -159,10 +157,10 @@ class Variable:
             return values
         return convert(np.asarray(self.data), self.schema, name=self.name)
 
-    def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
+    def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.to_numpy(), dtype=dtype, copy=copy)
 
-    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - as NumPy's
+    def __getitem__(self, index: Any) -> Any:
         return self.data[index]
 
     def __len__(self) -> int:

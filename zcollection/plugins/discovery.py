@@ -85,8 +85,6 @@ def discover(candidates: Iterable[EntryPoint] | None = None) -> Inventory:
         A plugin failed and ``ZCOLLECTION_STRICT_PLUGINS=1``.
     """
     found = entry_points(group=PROJECT) if candidates is None else candidates
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
     providers: list[Provider] = []
     unavailable: list[Unavailable] = []
     for entry_point in sorted(set(found), key=lambda entry: (_distribution(entry), entry.name, entry.value)):
@@ -94,39 +92,45 @@ def discover(candidates: Iterable[EntryPoint] | None = None) -> Inventory:
             unavailable.append(_unavailable(entry_point, None))
             continue
         try:
-            providers += _ask(manager, entry_point)
+            providers += _provided_by(entry_point)
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and must not stop the others
             unavailable.append(_failed(entry_point, error))
     providers.sort(key=lambda provider: (provider.family.value, provider.provides.name, provider.source))
     return Inventory(tuple(providers), tuple(unavailable))
 
 
-def _ask(manager: pluggy.PluginManager, entry_point: EntryPoint) -> list[Provider]:
-    """Return all that one plugin provides, or raise what it raises."""
-    name = f"{_distribution(entry_point)}:{entry_point.name}"
-    plugin = entry_point.load()
+def ask(plugin: object, *, name: str) -> list[tuple[Family, Provides]]:
+    """Return all that the hooks of one plugin yield, or raise what it raises.
+
+    Parameters
+    ----------
+    plugin
+        A module that implements hooks; one that the kernel does not call is an error.
+    name
+        What to call the plugin in messages.
+    """
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
     manager.register(plugin, name=name)
-    try:
-        manager.check_pending()
-        return [
-            Provider(family=family, provides=item, distribution=_distribution(entry_point), version=_version(entry_point))
-            for family in Family
-            for item in _called(manager, family, plugin)
-        ]
-    except BaseException:
-        manager.unregister(name=name)
-        raise
+    manager.check_pending()
+    return [(family, item) for family in Family for item in _called(manager, family)]
 
 
-def _called(manager: pluggy.PluginManager, family: Family, plugin: object) -> Iterator[Provides]:
+def _called(manager: pluggy.PluginManager, family: Family) -> Iterator[Provides]:
     for implementation in getattr(manager.hook, family.hook).get_hookimpls():
-        if implementation.plugin is not plugin:
-            continue
         for item in implementation.function():
             if not isinstance(item, Provides):
                 message = f"{family.hook}() yields {item!r}; accepted: zcollection.plugin.Provides(…)"
                 raise TypeError(message)
             yield item
+
+
+def _provided_by(entry_point: EntryPoint) -> list[Provider]:
+    distribution, version = _distribution(entry_point), _version(entry_point)
+    provided = ask(entry_point.load(), name=f"{distribution}:{entry_point.name}")
+    return [
+        Provider(family=family, provides=item, distribution=distribution, version=version) for family, item in provided
+    ]
 
 
 def _failed(entry_point: EntryPoint, error: Exception) -> Unavailable:

@@ -1,12 +1,11 @@
 """Classes of plugins as attributes of a module: ``zcollection.partitioning.Date`` is what provides the name ``date``."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from zcollection.errors import PluginError
 from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.plugins.registry import REGISTRY, snake_case
 
 
 def class_name(name: str) -> str:
@@ -28,7 +27,7 @@ def lookup(family: Family, module: str) -> tuple[Callable[[str], type[Any]], Cal
             message = f"module {module!r} has no attribute {attribute!r}"
             raise AttributeError(message)
         names = [name for name in REGISTRY.names(family) if class_name(name) == attribute]
-        name = names[0] if names else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute).lower()
+        name = names[0] if names else snake_case(attribute)
         try:
             return REGISTRY.get(family, name)
         except PluginError as error:

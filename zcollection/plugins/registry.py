@@ -5,15 +5,16 @@ import re
 import threading
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from attrs import frozen
 
 from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError, accepted
-from zcollection.plugins.discovery import Inventory, Provider, discover
+from zcollection.plugins.discovery import Inventory, Provider, ask, discover
 from zcollection.plugins.hookspecs import Family, Provides
 
-T = TypeVar("T", bound=type[Any])
+T = TypeVar("T", bound="type[Any] | ModuleType")
 
 _BUILT_IN = {
     Family.PARTITIONING: ("date", "sequence", "grouped-sequence"),
@@ -133,15 +134,17 @@ class Registry:
         )
         raise PluginError(message)
 
-    def register(self, cls: T, *, name: str | None = None, summary: str = "") -> T:
-        """Provide a class in this process, as a plugin would; usable as a decorator.
+    def register(self, plugin: T, *, name: str | None = None, summary: str = "") -> T:
+        """Provide a class, or what a module's hooks yield, in this process, as an installed plugin would.
+
+        Usable as a decorator of classes.
 
         Parameters
         ----------
-        cls
-            A class of one of the four families.
+        plugin
+            A class of one of the four families, or a module that implements hooks.
         name
-            Its name (a store's URL scheme); by default the class's name in lower case with underscores.
+            Name of the class (a store's URL scheme); by default the class's name in lower case with underscores.
         summary
             One line for people.
 
@@ -152,22 +155,25 @@ class Registry:
         PluginConflictError
             An installed distribution provides the name.
         """
-        family = next((family for family in Family if issubclass(cls, family.contract)), None)
-        if family is None:
-            contracts = ", ".join(family.contract.__name__ for family in Family)
-            message = f"{cls.__qualname__} belongs to no family of plugins; accepted: subclasses of {contracts}"
-            raise PluginError(message)
-        name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+        if isinstance(plugin, ModuleType):
+            for family, provides in ask(plugin, name=plugin.__name__):
+                self._add(family, provides)
+        else:
+            provides = Provides(name or snake_case(plugin.__name__), target=_target(plugin), summary=summary)
+            self._add(_family_of(plugin), provides, plugin)
+        return plugin
+
+    def _add(self, family: Family, provides: Provides, cls: type[Any] | None = None) -> None:
         for provider in self.inventory.providers:
-            if provider.family is family and provider.provides.name == name:
-                message = f"{family.noun} {name!r} is provided by {provider.source}; register the class under another name"
+            if provider.family is family and provider.provides.name == provides.name:
+                message = (
+                    f"{family.noun} {provides.name!r} is provided by {provider.source}; register the class under another "
+                    f"name"
+                )
                 raise PluginConflictError(message)
-        target = f"{cls.__module__}:{cls.__qualname__.replace('<locals>', 'locals')}"
-        provides = Provides(name, target=target, summary=summary)
         provider = Provider(family=family, provides=provides, distribution=None, version=None)
         with self._lock:
-            self._registered[family, name] = (provider, cls)
-        return cls
+            self._registered[family, provides.name] = (provider, _import(provider) if cls is None else cls)
 
     def unregister(self, family: Family, name: str) -> None:
         """Forget a class registered at run time; an unknown name is passed over."""
@@ -237,6 +243,30 @@ class Registry:
             if item.entry_point.startswith(f"{family.value}-")
         ]
         return "; ".join(parts)
+
+
+def _family_of(cls: type[Any]) -> Family:
+    family = next((family for family in Family if issubclass(cls, family.contract)), None)
+    if family is None:
+        contracts = ", ".join(family.contract.__name__ for family in Family)
+        message = f"{cls.__qualname__} belongs to no family of plugins; accepted: subclasses of {contracts}"
+        raise PluginError(message)
+    return family
+
+
+def snake_case(name: str) -> str:
+    """Return the name under which a class is provided unless it says otherwise.
+
+    Examples
+    --------
+    >>> snake_case("TimeSeries")
+    'time_series'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _target(cls: type[Any]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__.replace('<locals>', 'locals')}"
 
 
 def _import(provider: Provider) -> type[Any]:

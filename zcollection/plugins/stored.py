@@ -44,10 +44,16 @@ def store(strategy: Configurable, *, registry: Registry = REGISTRY) -> StoredFor
     """
     provider = registry.provider_of(type(strategy))
     requirement = f"{provider.distribution}>={provider.version}" if provider.distribution else None
-    return StoredForm(provider.provides.name, _CONVERTER.unstructure(strategy), requirement)
+    return StoredForm(provider.provides.name, configuration(strategy), requirement)
 
 
-def restore(family: Family, form: StoredForm, *, registry: Registry = REGISTRY) -> Any:  # noqa: ANN401 - of the family
+def configuration(strategy: Configurable) -> dict[str, Any]:
+    """Return the fields of a strategy, as JSON values."""
+    fields: dict[str, Any] = _CONVERTER.unstructure(strategy)
+    return fields
+
+
+def restore(family: Family, form: StoredForm, *, registry: Registry = REGISTRY) -> Any:
     """Return the strategy that a stored form describes.
 
     Raises
@@ -61,7 +67,7 @@ def restore(family: Family, form: StoredForm, *, registry: Registry = REGISTRY) 
     return configure(cls, form.configuration, what=f"{family.noun} {form.name!r}")
 
 
-def configure(cls: type[Any], configuration: Mapping[str, Any], *, what: str) -> Any:  # noqa: ANN401 - an instance of cls
+def configure(cls: type[Any], configuration: Mapping[str, Any], *, what: str) -> Any:
     """Return an instance of a strategy's class, from its fields as JSON values.
 
     Raises

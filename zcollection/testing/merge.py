@@ -5,13 +5,12 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
-from zcollection.testing.configurable import ConfigurableSuite
 
 from zcollection.contracts.merge import MergeStrategy, RowPlan
 from zcollection.model.dataset import Dataset
+from zcollection.testing.configurable import ConfigurableSuite
 from zcollection.testing.merge_cases import (
     AXIS,
     FIXED,
@@ -23,6 +22,7 @@ from zcollection.testing.merge_cases import (
     merged,
     missing,
 )
+from zcollection.testing.suite import skip_unless
 
 __all__ = ["MergeSuite", "merged"]
 
@@ -81,7 +81,7 @@ class MergeSuite(ConfigurableSuite):
 
     def test_every_row_of_the_result_is_a_whole_input_row(self) -> None:
         """No row is invented or repeated, and none has values of two."""
-        self._skip_unless(not self.computes_values, "the strategy computes values")
+        skip_unless(not self.computes_values, "the strategy computes values")
         self._explore(_check_whole_rows)
 
     def test_what_does_not_span_the_axis_is_kept(self) -> None:
@@ -121,7 +121,7 @@ class MergeSuite(ConfigurableSuite):
     def test_rows_and_merge_agree(self) -> None:
         """A strategy that gives both gives the same result."""
         both = [strategy for strategy in self._planning() if implements_merge(strategy)]
-        self._skip_unless(both, "the strategy has one of rows() and merge()")
+        skip_unless(both, "the strategy has one of rows() and merge()")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             by_rows, by_merge = case.results(strategy)
@@ -162,28 +162,28 @@ class MergeSuite(ConfigurableSuite):
     def test_rows_without_an_axis_value_are_whole_rows(self) -> None:
         """NaN and NaT are no error, and lose nothing that is promised."""
         dtypes = [dtype for dtype in self.axis_dtypes if has_missing(dtype)]
-        self._skip_unless(dtypes, "no accepted type of axis has a value for what is missing")
+        skip_unless(dtypes, "no accepted type of axis has a value for what is missing")
         for check in self._promises():
             self._explore(check, dtypes=dtypes, with_missing=True)
 
     def test_inserted_rows_survive(self) -> None:
         """Every inserted row is in the result, or another inserted row with its axis value."""
-        self._skip_unless(self.keeps_inserted and not self.computes_values, "keeps_inserted is not promised")
+        skip_unless(self.keeps_inserted and not self.computes_values, "keeps_inserted is not promised")
         self._explore(_check_inserted)
 
     def test_existing_rows_survive(self) -> None:
         """Every existing row is in the result."""
-        self._skip_unless(self.keeps_existing and not self.computes_values, "keeps_existing is not promised")
+        skip_unless(self.keeps_existing and not self.computes_values, "keeps_existing is not promised")
         self._explore(_check_existing)
 
     def test_the_result_is_sorted(self) -> None:
         """Axis values ascend, those that are missing come last."""
-        self._skip_unless(self.sorts, "sorts is not promised")
+        skip_unless(self.sorts, "sorts is not promised")
         self._explore(_check_sorted)
 
     def test_the_order_of_the_rows_given_loses_nothing(self) -> None:
         """Shuffled rows give the same axis values as sorted ones, in some order."""
-        self._skip_unless(not self.computes_values, "the strategy computes values")
+        skip_unless(not self.computes_values, "the strategy computes values")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             ordered = Case(np.sort(case.existing), np.sort(case.inserted))
@@ -195,7 +195,7 @@ class MergeSuite(ConfigurableSuite):
     def test_a_blind_strategy_never_looks_at_existing_rows(self) -> None:
         """Where `reads_existing` is False, the result is that of an empty partition."""
         blind = [strategy for strategy in self.examples if not strategy.reads_existing]
-        self._skip_unless(blind, "the strategy reads the existing rows")
+        skip_unless(blind, "the strategy reads the existing rows")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             unseen = Case(case.existing[:0], case.inserted)
@@ -206,7 +206,7 @@ class MergeSuite(ConfigurableSuite):
     def test_a_strategy_that_compares_nothing_needs_no_axis(self) -> None:
         """Where `compares_axis` is False, the plan depends on the numbers of rows alone."""
         counting = [strategy for strategy in self._planning(required=False) if not strategy.compares_axis]
-        self._skip_unless(counting, "the strategy compares axis values")
+        skip_unless(counting, "the strategy compares axis values")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             plan = _plan(strategy, case)
@@ -247,13 +247,8 @@ class MergeSuite(ConfigurableSuite):
     def _planning(self, *, required: bool = True) -> list[MergeStrategy]:
         simple = Case.of([1, 2], [2, 3], self.axis_dtypes[0])
         planning = [strategy for strategy in self.examples if simple.plan(strategy) is not None]
-        self._skip_unless(planning or not required, "the strategy makes no plan: it implements merge()")
+        skip_unless(planning or not required, "the strategy makes no plan: it implements merge()")
         return planning
-
-    @staticmethod
-    def _skip_unless(condition: object, reason: str) -> None:
-        if not condition:
-            pytest.skip(reason)
 
 
 def _run(check: Check, strategy: MergeStrategy, dtype: str, *, with_missing: bool) -> None:

@@ -122,7 +122,8 @@ def has_missing(dtype: str) -> bool:
 
 def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which values are NaN or NaT: those alone differ from themselves."""
-    return ~np.equal(values, values)
+    differing: NDArray[np.bool_] = np.not_equal(values, values)
+    return differing
 
 
 def cases(dtype: str, *, with_missing: bool = False) -> st.SearchStrategy[Case]:

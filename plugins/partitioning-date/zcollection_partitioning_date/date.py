@@ -1,0 +1,163 @@
+"""The partitioning by calendar period."""
+
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import Field, Key, PartitionError, Partitioning, PluginConfigurationError, accepted
+from zcollection_partitioning_date.times import components, whole_seconds
+
+_FIELDS: Final = {
+    "Y": Field("year", width=4),
+    "M": Field("month", width=2),
+    "D": Field("day", width=2),
+    "h": Field("hour", width=2),
+    "m": Field("minute", width=2),
+    "s": Field("second", width=2),
+}
+"""The components of a date, by the resolution of which each is the last."""
+
+_RANGES: Final = {
+    "year": range(-292_277_022_656, 292_277_026_596),  # all whole years that datetime64 counts in seconds
+    "month": range(1, 13),
+    "day": range(1, 32),
+    "hour": range(24),
+    "minute": range(60),
+    "second": range(60),
+}
+
+
+def _one_variable(value: Sequence[str]) -> tuple[str, ...]:
+    """Return the variables as a tuple; a string is no sequence of names."""
+    if not isinstance(value, list | tuple) or len(value) != 1 or not isinstance(value[0], str) or not value[0]:
+        message = (
+            f"the variables of a partitioning by date are {value!r}; accepted: a tuple with the path of one variable, "
+            f"such as ('time',)"
+        )
+        raise PluginConfigurationError(message)
+    return (str(value[0]),)
+
+
+def _as_resolution(value: str) -> str:
+    if not isinstance(value, str) or value not in _FIELDS:
+        message = f"the resolution of a partitioning by date is {value!r}; {accepted(value, _FIELDS)}"
+        raise PluginConfigurationError(message)
+    return str(value)
+
+
+def _as_dimension(value: str | None) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        message = (
+            f"the dimension of a partitioning by date is {value!r}; accepted: the name of a dimension, or None for that "
+            f"of the collection's axis"
+        )
+        raise PluginConfigurationError(message)
+    return None if value is None else str(value)
+
+
+@frozen
+class Date(Partitioning):
+    """Rows belong to the calendar period in which their time lies.
+
+    The calendar is NumPy's, the proleptic Gregorian one, in which the year 0 is leap and negative years count back from
+    it. Times may have any unit of datetime64. Years have four digits in paths, or more where they need more.
+
+    Parameters
+    ----------
+    variables
+        The path of the variable that holds the times, in a tuple.
+    resolution
+        The period: ``"Y"``, ``"M"``, ``"D"``, ``"h"``, ``"m"`` or ``"s"``, as in datetime64.
+    dimension
+        The dimension to partition along; None means that of the collection's axis.
+
+    Raises
+    ------
+    PluginConfigurationError
+        One of them is something else.
+
+    Examples
+    --------
+    >>> by_month = Date(("time",), resolution="M")
+    >>> times = np.array(["1969-12-31T23:59", "2024-03-01T00:00"], dtype="datetime64[ns]")
+    >>> {name: values.tolist() for name, values in by_month.keys({"time": times}).items()}
+    {'year': [1969, 2024], 'month': [12, 3]}
+    >>> by_month.encode({"year": 2024, "month": 3})
+    'year=2024/month=03'
+    """
+
+    variables: tuple[str, ...] = field(converter=_one_variable)
+    resolution: str = field(converter=_as_resolution)
+    dimension: str | None = field(default=None, kw_only=True, converter=_as_dimension)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The year, and what follows down to the resolution."""
+        last = list(_FIELDS).index(self.resolution)
+        return tuple(_FIELDS.values())[: last + 1]
+
+    @property
+    def time_variables(self) -> tuple[str, ...]:
+        """The variable: numbers with CF time units are decoded for it."""
+        return self.variables
+
+    def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """Return the year of every row, and what follows down to the resolution.
+
+        Parameters
+        ----------
+        columns
+            The times, shape (rows,), datetime64 of any unit.
+
+        Returns
+        -------
+        mapping
+            For each field an int64 array, shape (rows,).
+
+        Raises
+        ------
+        PartitionError
+            The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
+        """
+        (name,) = self.variables
+        seconds = whole_seconds(columns[name], name=name)
+        # The fields first: components are computed as they are asked for.
+        return {item.name: values for item, values in zip(self.fields, components(seconds), strict=False)}
+
+    def encode(self, key: Mapping[str, int | str]) -> str:
+        """Return the path of a period, such as ``year=2024/month=03``.
+
+        Raises
+        ------
+        PartitionError
+            There is no such period.
+        """
+        path = super().encode(key)
+        _check_exists(key, path)
+        return path
+
+    def decode(self, path: str) -> Key:
+        """Return the key of a path: the inverse of `encode`.
+
+        Raises
+        ------
+        PartitionError
+            The path is not one that `encode` returns.
+        """
+        key = super().decode(path)
+        _check_exists(key, path)
+        return key
+
+
+def _check_exists(key: Mapping[str, Any], path: str) -> None:
+    for name, value in key.items():
+        if value not in _RANGES[name]:
+            message = f"{path!r} has the {name} {value}; accepted: {_RANGES[name][0]} to {_RANGES[name][-1]}"
+            raise PartitionError(message)
+    if "day" in key and key["day"] > (last := monthrange(key["year"], key["month"])[1]):
+        message = f"{path!r} has the day {key['day']}; accepted: 1 to {last}, the days of that month"
+        raise PartitionError(message)

@@ -1,0 +1,80 @@
+"""Calendar components of times, in whole numbers that neither round nor wrap."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection.plugin import PartitionError
+
+Times = NDArray[np.datetime64]
+
+_PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9, "ps": 10**12, "fs": 10**15, "as": 10**18}
+
+
+def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
+    """Return times as datetime64[s], towards the past.
+
+    Parameters
+    ----------
+    column
+        Times, shape (rows,).
+    name
+        The variable, for the message.
+
+    Raises
+    ------
+    PartitionError
+        The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
+    """
+    unit = _unit(column, name)
+    _refuse(np.isnat(column), column, name, advice="drop these rows, or fill in their times")
+    counted = column.astype(f"datetime64[{unit if unit in _PER_SECOND else 's'}]")
+    # NumPy wraps in silence; what wrapped does not come back as it was.
+    _refuse(counted.astype(column.dtype) != column, column, name, advice="correct these times")
+    # Divided as integers: NumPy's own conversion to seconds wraps near the smallest time.
+    return (counted.astype(np.int64) // _PER_SECOND.get(unit, 1)).astype("datetime64[s]")
+
+
+def _unit(column: NDArray[Any], name: str) -> str:
+    unit = np.datetime_data(column.dtype)[0] if column.dtype.kind == "M" else "generic"
+    if unit == "generic":
+        message = (
+            f"the partitioning by date reads the variable {name!r}, which is {column.dtype}; accepted: datetime64 with a "
+            f"unit; declare it so, or give its numbers CF units such as 'seconds since 1970-01-01'"
+        )
+        raise PartitionError(message)
+    return unit
+
+
+def _refuse(wrong: NDArray[np.bool_], column: Times, name: str, *, advice: str) -> None:
+    count = int(np.count_nonzero(wrong))
+    if count:
+        first = int(np.argmax(wrong))
+        message = (
+            f"the variable {name!r} has {count} of {column.size} times that lie in no partition by date, the first at "
+            f"position {first}: {column[first]}; accepted: times that datetime64 counts in seconds, none of them NaT; "
+            f"{advice} before inserting"
+        )
+        raise PartitionError(message)
+
+
+def components(seconds: Times) -> Iterator[NDArray[np.int64]]:
+    """Yield the year, month, day, hour, minute and second of times, each when it is asked for.
+
+    Examples
+    --------
+    >>> [int(values[0]) for values in components(np.array(["1969-12-31T23:59:58"], dtype="datetime64[s]"))]
+    [1969, 12, 31, 23, 59, 58]
+    """
+    day, clock = np.divmod(seconds.astype(np.int64), 86_400)
+    days = day.astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    month = months.astype(np.int64)
+    yield month // 12 + 1970
+    yield month % 12 + 1
+    yield (days - months.astype(days.dtype)).astype(np.int64) + 1
+    yield clock // 3600
+    yield clock // 60 % 60
+    yield clock % 60

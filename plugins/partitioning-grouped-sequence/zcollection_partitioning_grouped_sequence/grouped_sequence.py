@@ -1,0 +1,172 @@
+"""The partitioning by integer variables, the last of them in groups."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import Field, Key, PartitionError, Partitioning, PluginConfigurationError, SchemaError
+from zcollection_partitioning_grouped_sequence.groups import INT64, as_int64, first_of_group
+
+
+def _as_variables(value: Iterable[str]) -> tuple[str, ...]:
+    """Return the variables as a tuple; a string is no sequence of names."""
+    names = tuple(value) if isinstance(value, list | tuple) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        message = (
+            f"the variables of a partitioning by grouped sequence are {value!r}; accepted: a tuple with the paths of one "
+            f"or more variables, such as ('cycle_number', 'pass_number')"
+        )
+        raise PluginConfigurationError(message)
+    return tuple(str(name) for name in names)
+
+
+def _as_size(value: int) -> int:
+    if not _is_integer(value) or not 1 <= value <= INT64.max:
+        message = f"the size of the groups is {value!r}; accepted: an integer from 1 to {INT64.max}"
+        raise PluginConfigurationError(message)
+    return int(value)
+
+
+def _as_start(value: int) -> int:
+    if not _is_integer(value) or not INT64.min <= value <= INT64.max:
+        message = (
+            f"the start of a group is {value!r}; accepted: an integer from {INT64.min} to {INT64.max}, the first value "
+            f"of any one group"
+        )
+        raise PluginConfigurationError(message)
+    return int(value)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _as_dimension(value: str | None) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        message = (
+            f"the dimension of a partitioning by grouped sequence is {value!r}; accepted: the name of a dimension, or "
+            f"None for that of the collection's axis"
+        )
+        raise PluginConfigurationError(message)
+    return None if value is None else str(value)
+
+
+@frozen
+class GroupedSequence(Partitioning):
+    """Rows with the same values of integer variables belong together, the last variable in groups of one size.
+
+    The key of a value v of the last variable is the first value of its group, ``(v - start) // size * size + start``,
+    in integers that never wrap.
+
+    Parameters
+    ----------
+    variables
+        Paths of the variables, outermost first; the last is grouped. Each is a field of the keys, under the last name
+        of its path.
+    size
+        Values in a group.
+    start
+        First value of one of the groups, and so of every `size`-th value before and after it.
+    dimension
+        The dimension to partition along; None means that of the collection's axis.
+
+    Raises
+    ------
+    PluginConfigurationError
+        One of them is something else, or two variables would be fields of one name.
+
+    Examples
+    --------
+    >>> by_ten_passes = GroupedSequence(("cycle", "pass"), size=10, start=1)
+    >>> keys = by_ten_passes.keys({"cycle": np.array([2, 2, 2]), "pass": np.array([0, 1, 20])})
+    >>> keys["pass"].tolist()
+    [-9, 1, 11]
+    >>> by_ten_passes.encode({"cycle": 2, "pass": 11})
+    'cycle=2/pass=11'
+    """
+
+    variables: tuple[str, ...] = field(converter=_as_variables)
+    size: int = field(kw_only=True, converter=_as_size)
+    start: int = field(default=0, kw_only=True, converter=_as_start)
+    dimension: str | None = field(default=None, kw_only=True, converter=_as_dimension)
+
+    def __attrs_post_init__(self) -> None:
+        names = [item.name for item in self._named()]
+        if len(set(names)) < len(names):
+            message = (
+                f"the variables {self.variables} would be the fields {', '.join(names)}; accepted: variables whose last "
+                f"names differ"
+            )
+            raise PluginConfigurationError(message)
+
+    def _named(self) -> tuple[Field, ...]:
+        try:
+            return self.fields
+        except SchemaError as error:
+            message = f"the variables {self.variables} give the partitions no names: {error}"
+            raise PluginConfigurationError(message) from error
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The variables, by the last names of their paths; numbers are not padded."""
+        return tuple(Field(path.rpartition("/")[2]) for path in self.variables)
+
+    def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+        """Return the values, and for the last variable the first value of the group.
+
+        Parameters
+        ----------
+        columns
+            The variables, each of shape (rows,), integers of any size.
+
+        Returns
+        -------
+        mapping
+            For each field an int64 array, shape (rows,).
+
+        Raises
+        ------
+        PartitionError
+            A column does not hold integers, or a key is beyond int64.
+        """
+        *whole, grouped = zip(self.fields, self.variables, strict=True)
+        keys = {item.name: as_int64(columns[path], path) for item, path in whole}
+        item, path = grouped
+        return {**keys, item.name: first_of_group(columns[path], path, size=self.size, start=self.start)}
+
+    def encode(self, key: Mapping[str, int | str]) -> str:
+        """Return the path of a partition, such as ``cycle=2/pass=11``.
+
+        Raises
+        ------
+        PartitionError
+            The key has other fields, a value beyond int64, or a last value with which no group begins.
+        """
+        path = super().encode(key)
+        self._check(key, path)
+        return path
+
+    def decode(self, path: str) -> Key:
+        """Return the key of a path: the inverse of `encode`.
+
+        Raises
+        ------
+        PartitionError
+            The path is not one that `encode` returns.
+        """
+        key = super().decode(path)
+        self._check(key, path)
+        return key
+
+    def _check(self, key: Mapping[str, Any], path: str) -> None:
+        for name, value in key.items():
+            if not INT64.min <= value <= INT64.max:
+                message = f"{path!r} has the {name} {value}; accepted: {INT64.min} to {INT64.max}"
+                raise PartitionError(message)
+        name = self.fields[-1].name
+        if (key[name] - self.start) % self.size:
+            message = f"{path!r} has the {name} {key[name]}; accepted: {self.start} plus or minus multiples of {self.size}"
+            raise PartitionError(message)

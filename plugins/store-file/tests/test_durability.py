@@ -1,0 +1,219 @@
+"""What is synchronised with the disk, what the operating system refuses, and what killed writers leave."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+from zcollection_store_file import files
+from zcollection_store_file.paths import temporary_beside
+from zcollection_store_file.store import FileStore
+
+from zcollection.plugin import Read, StoreError, StoreURL
+
+
+def opened(root, *, fsync=False):
+    return FileStore(url=StoreURL.parse(str(root)), root=str(root), read_only=False, fsync=fsync)
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def events(monkeypatch, tmp_path):
+    """Return what is synchronised and renamed, in order, by path."""
+    recorded = []
+    fsync, replace, link, rename = os.fsync, os.replace, os.link, os.rename
+
+    def name(path):
+        short = os.path.relpath(path, tmp_path)
+        return "temporary" if ".zcollection-" in short else short
+
+    def record_fsync(descriptor):
+        recorded.append(("sync", name(os.readlink(f"/proc/self/fd/{descriptor}"))))
+        fsync(descriptor)
+
+    def recording(function):
+        def call(source, target):
+            recorded.append(("name", name(target)))
+            function(source, target)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    for label, function in (("replace", replace), ("link", link), ("rename", rename)):
+        monkeypatch.setattr(os, label, recording(function))
+    return recorded
+
+
+def synced(events):
+    return {path for action, path in events if action == "sync"}
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_it_is_acknowledged(root, events):
+    opened(root, fsync=True).blocking.put({"a/x": b"1"})
+    assert events[-3:] == [("sync", "temporary"), ("name", "root/a/x"), ("sync", "root/a")]
+    assert {".", "root"} <= synced(events), "the names of new directories are lost in a power cut"
+
+
+def test_a_created_key_is_on_the_disk_before_it_is_acknowledged(root, events):
+    opened(root, fsync=True).blocking.create("a/x", b"1")
+    assert events[-3:] == [("sync", "temporary"), ("name", "root/a/x"), ("sync", "root/a")]
+
+
+def test_a_key_that_exists_is_on_the_disk_before_anybody_is_told(root, events):
+    opened(root).blocking.create("a/x", b"1")
+    events.clear()
+    assert opened(root, fsync=True).blocking.create("a/x", b"2") == "exists"
+    assert events[-1] == ("sync", "root/a")
+
+
+def test_a_copy_is_on_the_disk_before_it_is_acknowledged(root, events, monkeypatch):
+    store = opened(root, fsync=True)
+    store.blocking.put({"x": b"1"})
+    store.blocking.copy([("x", "a/y")])
+    assert events[-1] == ("sync", "root/a")
+    events.clear()
+    monkeypatch.setattr(os, "link", refusing(errno.EPERM))
+    store.blocking.copy([("x", "a/z")])
+    assert events[-3:] == [("sync", "temporary"), ("name", "root/a/z"), ("sync", "root/a")]
+
+
+def test_flushing_synchronises_every_file_and_every_directory_on_the_way(root, events):
+    opened(root).blocking.put({"a/b/x": b"1", "a/b/c/y": b"2", "a/beside": b"3"})
+    assert synced(events) == set()
+    opened(root, fsync=True).blocking.flush("a/b/")
+    assert synced(events) == {"root/a/b/x", "root/a/b/c/y", "root/a/b/c", "root/a/b", "root/a", "root", "."}
+
+
+def test_flushing_what_is_missing_synchronises_what_is_there_of_the_way(root, events):
+    opened(root).blocking.put({"a/x": b"1"})
+    opened(root, fsync=True).blocking.flush("a/b/c/")
+    assert synced(events) == {"root/a", "root", "."}
+
+
+def test_a_publication_is_on_the_disk_before_it_is_acknowledged(root, events):
+    store = opened(root, fsync=True)
+    for target in ("p=1/", "year=2024/p=1/"):
+        for _ in range(2):
+            store.blocking.put({"stage/x": b"1"})
+            events.clear()
+            store.blocking.publish("stage/", target)
+            assert {os.path.dirname(f"root/{target[:-1]}"), "root"} <= synced(events)
+    events.clear()
+    store.blocking.unpublish("year=2024/p=1/", "trash/p=1/")
+    assert "root/year=2024" in synced(events)
+
+
+def test_without_the_option_nothing_is_synchronised(root, events):
+    store = opened(root)
+    store.blocking.put({"a/x": b"1", "stage/x": b"2"})
+    store.blocking.create("a/y", b"1")
+    store.blocking.copy([("a/x", "a/z")])
+    store.blocking.publish("stage/", "a/")
+    store.blocking.unpublish("a/", "trash/")
+    store.blocking.flush("")
+    assert synced(events) == set()
+
+
+def refusing(code):
+    def call(*_, **__):
+        raise OSError(code, os.strerror(code), "/secret/path")
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [(errno.ENOSPC, "make room"), (errno.EACCES, "permissions"), (errno.EROFS, "reading only"), (errno.EIO, "see to")],
+)
+def test_what_the_system_refuses_is_an_error_of_the_store(root, monkeypatch, code, advice):
+    store = opened(root)
+    store.blocking.put({"a/x": b"before"})
+    monkeypatch.setattr(files.os, "replace", refusing(code))
+    for operation in (lambda: store.blocking.put({"a/x": b"after"}), lambda: store.blocking.copy([("a/x", "a/y")])):
+        with pytest.raises(StoreError, match=os.strerror(code)) as caught:
+            operation()
+        for part in ("'a/", str(store.url), advice):
+            assert part in str(caught.value)
+        assert "/secret/path" not in str(caught.value)
+    assert os.listdir(root / "a") == ["x"], "a temporary file is left"
+    assert store.blocking.get([Read("a/x")]) == [b"before"]
+
+
+def test_a_read_that_the_system_refuses_is_no_missing_object(root, monkeypatch):
+    store = opened(root)
+    store.blocking.put({"x": b"1"})
+    monkeypatch.setattr(files.os, "open", refusing(errno.EACCES))
+    with pytest.raises(StoreError, match=r"read 'x'.*Permission denied"):
+        store.blocking.get([Read("x")])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may do anything")
+def test_a_directory_that_belongs_to_somebody_else_is_an_error(root):
+    store = opened(root)
+    store.blocking.put({"a/x": b"1"})
+    (root / "a").chmod(0o500)
+    try:
+        with pytest.raises(StoreError, match="permissions"):
+            store.blocking.put({"a/y": b"1"})
+    finally:
+        (root / "a").chmod(0o700)
+
+
+def test_a_file_in_the_place_of_a_directory_is_an_error(root, tmp_path):
+    store = opened(root)
+    store.blocking.put({"x": b"1"})
+    for operation in (lambda: store.blocking.put({"x/y": b""}), lambda: store.blocking.create("x/y", b"")):
+        with pytest.raises(StoreError, match=r"'x/y'.*move it away"):
+            operation()
+    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
+        opened(root / "x").blocking.put({"y": b""})
+    assert opened(root / "x").blocking.get([Read("y")]) == [None]
+
+
+def test_a_name_that_is_too_long_is_an_error(root):
+    with pytest.raises(StoreError, match="shorter"):
+        opened(root).blocking.put({"x" * 300: b""})
+
+
+def test_files_have_the_permissions_that_the_user_asked_for(root):
+    before = os.umask(0o027)
+    try:
+        opened(root).blocking.put({"a/x": b"1"})
+    finally:
+        os.umask(before)
+    assert os.stat(root / "a/x").st_mode & 0o777 == 0o640
+    assert os.stat(root / "a").st_mode & 0o777 == 0o750
+
+
+KILLED = """
+import os, signal, sys
+from zcollection_store_file.store import FileStore
+from zcollection.plugin import StoreURL
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+FileStore(url=StoreURL.parse(sys.argv[1]), root=sys.argv[1], read_only=False).blocking.put({"a/x": b"half"})
+"""
+
+
+def test_what_a_killed_writer_leaves_is_invisible_and_harmless(root):
+    store = opened(root)
+    store.blocking.put({"a/x": b"before"})
+    done = subprocess.run([sys.executable, "-c", KILLED, str(root)], capture_output=True)
+    assert done.returncode < 0
+    assert len(os.listdir(root / "a")) == 2, "the writer has not left anything: the test is void"
+    assert [entry.key for entry in store.blocking.list("", after="", recursive=True)] == ["a/x"]
+    assert store.blocking.get([Read("a/x")]) == [b"before"]
+    store.blocking.put({"a/x": b"after"})
+    store.blocking.delete(["a/"])
+    assert os.listdir(root) == []
+
+
+def test_a_directory_with_nothing_but_a_temporary_file_is_not_listed(root):
+    (root / "a").mkdir(parents=True)
+    with open(temporary_beside(str(root / "a/x")), "w") as file:
+        file.write("half")
+    assert [*opened(root).blocking.list("", after="", recursive=False)] == []

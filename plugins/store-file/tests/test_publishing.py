@@ -1,0 +1,179 @@
+"""A publication can be the last act of a process at each of its steps, with and without an exchange of directories."""
+
+import errno
+import os
+
+import pytest
+from zcollection_store_file import exchange, publishing
+from zcollection_store_file.store import FileStore
+
+from zcollection.plugin import StoreError, StoreURL
+
+OLD = {"x": b"old", "removed": b"old", "ku/y": b"old"}
+NEW = {"x": b"new", "ku/y": b"new", "c/z": b"new"}
+CALLS = ("rename", "replace", "unlink", "rmdir", "mkdir", "open", "fsync")
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+@pytest.fixture(params=["exchange", "two renames"])
+def way(request, monkeypatch):
+    if request.param == "two renames":
+        monkeypatch.setattr(publishing, "exchange", lambda *_: False)
+    return request.param
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FileStore(url=StoreURL.parse(str(tmp_path)), root=str(tmp_path), read_only=False)
+
+
+def stage(store):
+    store.blocking.delete(["stage/", "p=1/"])
+    store.blocking.put({f"p=1/{key}": data for key, data in OLD.items()})
+    store.blocking.put({f"stage/p=1/{key}": data for key, data in NEW.items()})
+
+
+def contents(root, prefix):
+    base = root / prefix
+    return {
+        str(path.relative_to(base)): path.read_bytes()
+        for path in base.rglob("*")
+        if path.is_file() and not path.name.startswith(".zcollection")
+    }
+
+
+def kill_at(monkeypatch, step):
+    """Let the process die before its call number `step` that may change something; a dead process calls nothing."""
+    done = [0]
+
+    def dying(function):
+        def call(*args, **kwargs):
+            done[0] += 1
+            if done[0] > step:
+                raise Killed
+            return function(*args, **kwargs)
+
+        return call
+
+    for name in CALLS:
+        monkeypatch.setattr(os, name, dying(getattr(os, name)))
+    monkeypatch.setattr(publishing, "exchange", dying(publishing.exchange))
+
+
+def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_and_the_next_one_completes_it(
+    store, tmp_path, monkeypatch, way
+):
+    accepted = [OLD, NEW, *([{}] if way == "two renames" else [])]
+    for step in range(1000):
+        stage(store)
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            try:
+                store.blocking.publish("stage/p=1/", "p=1/")
+                finished = True
+            except Killed:
+                finished = False
+        assert contents(tmp_path, "p=1") in accepted, f"torn at step {step}"
+        store.blocking.publish("stage/p=1/", "p=1/")
+        assert contents(tmp_path, "p=1") == NEW, f"not completed after step {step}"
+        store.blocking.publish("stage/p=1/", "p=1/")
+        assert contents(tmp_path, "p=1") == NEW, f"undone after step {step}"
+        if finished:
+            break
+    assert finished
+    assert step > 5, "nothing was killed"
+
+
+def test_a_writer_killed_while_it_takes_away_leaves_all_or_nothing(store, tmp_path, monkeypatch):
+    for step in range(1000):
+        stage(store)
+        store.blocking.put({"trash/p=1/x": b"in the way"})
+        with monkeypatch.context() as patch:
+            kill_at(patch, step)
+            try:
+                store.blocking.unpublish("p=1/", "trash/p=1/")
+                finished = True
+            except Killed:
+                finished = False
+        assert contents(tmp_path, "p=1") in (OLD, {})
+        store.blocking.unpublish("p=1/", "trash/p=1/")
+        assert contents(tmp_path, "p=1") == {}
+        if finished:
+            break
+    assert finished
+
+
+def test_nothing_of_a_publication_is_left(store, tmp_path, way):
+    stage(store)
+    store.blocking.publish("stage/p=1/", "p=1/")
+    assert os.listdir(tmp_path / "stage") == [], f"by {way}"
+    assert sorted(os.listdir(tmp_path)) == ["p=1", "stage"]
+
+
+def test_a_replaced_directory_is_swapped_in_one_step(store, tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    if not exchange.exchange(str(tmp_path / "a"), str(tmp_path / "b")):
+        pytest.skip("this file system cannot exchange directories")
+    stage(store)
+    moved = []
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda source, target: (moved.append(source), rename(source, target))[1])
+    store.blocking.publish("stage/p=1/", "p=1/")
+    assert contents(tmp_path, "p=1") == NEW
+    assert str(tmp_path / "p=1") not in moved, "the target was away for a moment"
+
+
+def test_a_second_rename_that_fails_puts_the_old_directory_back(store, tmp_path, monkeypatch):
+    stage(store)
+    monkeypatch.setattr(publishing, "exchange", lambda *_: False)
+    rename, calls = os.rename, []
+
+    def failing(source, target):
+        calls.append(source)
+        if len(calls) == 3:  # the first finds the place taken, the second frees it
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(StoreError, match="publish 'p=1/'"):
+        store.blocking.publish("stage/p=1/", "p=1/")
+    assert contents(tmp_path, "p=1") == OLD
+    assert contents(tmp_path, "stage/p=1") == NEW
+
+
+def test_a_marker_of_other_directories_means_nothing(store, tmp_path):
+    stage(store)
+    marker = publishing.marker_beside(str(tmp_path / "stage/p=1"))
+    with open(marker, "w") as file:
+        file.write("1 2")
+    store.blocking.publish("stage/p=1/", "p=1/")
+    assert contents(tmp_path, "p=1") == NEW
+
+
+def test_an_exchange_swaps_what_lies_at_two_paths(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").mkdir()
+    if exchange.exchange(str(tmp_path / "a"), str(tmp_path / "b")):
+        assert (tmp_path / "a").is_dir()
+        assert (tmp_path / "b").read_text() == "a"
+    with pytest.raises(FileNotFoundError):
+        assert exchange.exchange(str(tmp_path / "a"), str(tmp_path / "missing"))
+
+
+def test_without_the_system_call_nothing_is_exchanged(tmp_path, monkeypatch):
+    monkeypatch.setattr(exchange, "_renameat2", lambda: None)
+    (tmp_path / "a").write_text("a")
+    assert not exchange.exchange(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert not exchange.move_to_free_place(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_that_cannot_exchange_says_so(tmp_path, monkeypatch, code):
+    monkeypatch.setattr(exchange, "_renameat2", lambda: lambda *_: -1)
+    monkeypatch.setattr(exchange.ctypes, "get_errno", lambda: code)
+    assert not exchange.exchange(str(tmp_path), str(tmp_path / "b"))

@@ -1,0 +1,148 @@
+"""What the store does, in plain blocking calls: for worker threads."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from attrs import frozen
+
+from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL
+from zcollection_store_file import files
+from zcollection_store_file.durable import make_directory, sync_tree, sync_way
+from zcollection_store_file.failures import telling
+from zcollection_store_file.paths import LOCK, Places
+from zcollection_store_file.publishing import Publication, take_away
+from zcollection_store_file.trees import Tree
+
+
+@frozen(kw_only=True)
+class Files:
+    """Objects in the files below a directory; every method is that of `KeyStore`, blocking.
+
+    Attributes
+    ----------
+    url
+        Of the store, for messages.
+    root
+        Absolute path of the directory.
+    fsync
+        Whether writes are on the disk when they return.
+    check_writable
+        Raises unless the store was opened for writing.
+    """
+
+    url: StoreURL
+    root: str
+    fsync: bool
+    check_writable: Callable[[], None]
+
+    def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+        places = self._places()
+        return [self._read(places, read) for read in reads]
+
+    def _read(self, places: Places, read: Read) -> bytes | None:
+        with telling(self.url, "read", read.key):
+            return files.read(places.of_key(read.key), read.offset, read.length)
+
+    def put(self, items: Mapping[str, bytes]) -> None:
+        """Write objects, in place of any that exist, in the order given."""
+        self.check_writable()
+        places = self._places()
+        for key, data in items.items():
+            with telling(self.url, "write", key):
+                files.write(places.of_key(key), data, fsync=self.fsync)
+
+    def create(self, key: str, data: bytes) -> Created:
+        """Write an object unless the key exists."""
+        self.check_writable()
+        with telling(self.url, "create", key):
+            return "created" if files.create(self._places().of_key(key), data, fsync=self.fsync) else "exists"
+
+    def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects by hard links, or their bytes where links are refused."""
+        self.check_writable()
+        places = self._places()
+        for source, target in pairs:
+            with telling(self.url, "write a copy at", target):
+                self._copy(source, places.of_key(source), places.of_key(target))
+
+    def _copy(self, key: str, source: str, target: str) -> None:
+        try:
+            files.copy(source, target, fsync=self.fsync)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if os.path.isfile(source):
+                raise
+            message = f"cannot copy {key!r} in {self.url}: there is no such object; run the operation again"
+            raise StoreError(message) from error
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects and, for keys that end with "/", all below; what is missing is passed over."""
+        self.check_writable()
+        places = self._places()
+        for key in keys:
+            with telling(self.url, "delete", key):
+                if key.endswith("/"):
+                    self._tree.remove(places.of_prefix(key))
+                else:
+                    _delete(places.of_key(key))
+
+    def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
+        """Yield what lies under a prefix, sorted by key."""
+        with telling(self.url, "list", prefix):
+            yield from self._tree.walk(self._places().of_prefix(prefix), prefix, after=after, recursive=recursive)
+
+    def flush(self, prefix: str) -> None:
+        """Synchronise what lies under a prefix, and the directories on the way to it, if the store is to."""
+        directory = self._places().of_prefix(prefix)
+        if self.fsync:
+            with telling(self.url, "synchronise", prefix):
+                sync_tree(directory)
+                sync_way(directory, self.root)
+
+    def publish(self, staged: str, target: str) -> None:
+        """Put what is staged in the place of what lies at the target, whole."""
+        self.check_writable()
+        places = self._places()
+        source, destination = self._directory(places, staged), self._directory(places, target)
+        with telling(self.url, "publish", target):
+            if self._tree.holds_object(source, staged):
+                Publication(tree=self._tree, staged=source, target=destination, fsync=self.fsync).finish()
+            elif not self._tree.holds_object(destination, target):
+                message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
+                raise StoreError(message)
+
+    def unpublish(self, target: str, trash: str) -> None:
+        """Move what lies at the target under the trash."""
+        self.check_writable()
+        places = self._places()
+        source, destination = self._directory(places, target), self._directory(places, trash)
+        with telling(self.url, "take away", target):
+            take_away(self._tree, source, destination, fsync=self.fsync)
+
+    def lock_path(self) -> str:
+        """Return the path of the lock, in a directory that exists."""
+        self.check_writable()
+        path = self._places().below(LOCK)
+        with telling(self.url, "lock", LOCK):
+            make_directory(os.path.dirname(path), fsync=self.fsync)
+        return path
+
+    @property
+    def _tree(self) -> Tree:
+        return Tree(self.root)
+
+    def _places(self) -> Places:
+        return Places(self.url, self.root)
+
+    def _directory(self, places: Places, prefix: str) -> str:
+        if not prefix:
+            message = f"the prefix '' is refused by {self.url}: the whole store cannot be moved; give one below it"
+            raise StoreError(message)
+        return places.of_prefix(prefix)
+
+
+def _delete(path: str) -> None:
+    # A directory is no object.
+    with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        os.unlink(path)

@@ -1,0 +1,56 @@
+"""Directories made and synchronised, so that what was acknowledged survives a power cut."""
+
+import errno
+import os
+from contextlib import suppress
+
+
+def sync(path: str) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems synchronise no directories.
+        if error.errno != errno.EINVAL or not os.path.isdir(path):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: str, *, fsync: bool) -> None:
+    """Make a directory, and those on the way to it, where they are missing."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    make_directory(parent, fsync=fsync)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    if fsync:
+        sync(parent)
+
+
+def sync_tree(path: str) -> None:
+    """Synchronise every file and directory at or below a path; what vanishes meanwhile is passed over."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        with os.scandir(path) as entries:
+            found = list(entries)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                sync_tree(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    sync(entry.path)
+        sync(path)
+
+
+def sync_way(path: str, root: str) -> None:
+    """Synchronise the directories that exist between a path and the root's parent, these included."""
+    end = os.path.dirname(root)
+    while path != end:
+        path = os.path.dirname(path)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            sync(path)

@@ -1,0 +1,62 @@
+"""Renames that Python lacks: two directories swapped in one step, and a file moved only where nothing is."""
+
+import ctypes
+import errno
+import os
+from functools import cache
+from typing import Any, Final
+
+_AT_FDCWD: Final = -100
+_NOREPLACE: Final = 1
+_EXCHANGE: Final = 2
+_UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+def exchange(first: str, second: str) -> bool:
+    """Swap what lies at two paths, atomically.
+
+    Returns
+    -------
+    bool
+        False where the system or the file system cannot; nothing has changed then.
+    """
+    return _rename(first, second, _EXCHANGE)
+
+
+def move_to_free_place(source: str, target: str) -> bool:
+    """Rename unless something lies at the target, atomically.
+
+    Returns
+    -------
+    bool
+        False where the system or the file system cannot; nothing has changed then.
+
+    Raises
+    ------
+    FileExistsError
+        Something lies at the target.
+    """
+    return _rename(source, target, _NOREPLACE)
+
+
+def _rename(source: str, target: str, flags: int) -> bool:
+    function = _renameat2()
+    if function is None:
+        return False
+    if function(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), flags) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _UNSUPPORTED:
+        return False
+    raise OSError(code, os.strerror(code), source, None, target)
+
+
+@cache
+def _renameat2() -> Any | None:
+    try:
+        function = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):  # not Linux, or a C library older than 2018
+        return None
+    function.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+    function.restype = ctypes.c_int
+    return function

@@ -1,0 +1,151 @@
+"""Single files: read, written, created and copied so that nobody ever sees part of one."""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from zcollection_store_file.durable import make_directory, sync
+from zcollection_store_file.exchange import move_to_free_place
+from zcollection_store_file.paths import temporary_beside
+
+# A FIFO that somebody left must not hang its reader.
+_READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+)
+
+
+def read(path: str, offset: int, length: int | None) -> bytes | None:
+    """Return the bytes of a file, or a range of them; None where there is no file."""
+    try:
+        descriptor = os.open(path, _READING)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        # Nobody writes into a file that has its name, so the size holds.
+        rest = max(status.st_size - offset, 0)
+        return _read_range(descriptor, offset, rest if length is None else min(length, rest))
+    finally:
+        os.close(descriptor)
+
+
+def _read_range(descriptor: int, offset: int, length: int) -> bytes:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def write(path: str, data: bytes, *, fsync: bool) -> None:
+    """Write a file in place of any that exists."""
+    with _temporary(path, data, fsync=fsync) as temporary:
+        os.replace(temporary, path)
+    _sync_name(path, fsync=fsync)
+
+
+def create(path: str, data: bytes, *, fsync: bool) -> bool:
+    """Write a file unless one exists, and return whether it was written."""
+    with _temporary(path, data, fsync=fsync) as temporary:
+        created = _take_name(temporary, path)
+    _sync_name(path, fsync=fsync)
+    return created
+
+
+def _take_name(temporary: str, path: str) -> bool:
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        # A network file system may lose the answer of a link that it has made: the count of names tells.
+        if os.stat(temporary).st_nlink > 1:
+            return True
+        if error.errno == errno.EEXIST:
+            return _exists(path)
+        if error.errno not in _NO_LINKS:
+            raise
+        return _take_name_by_rename(temporary, path, error)
+    return True
+
+
+def _take_name_by_rename(temporary: str, path: str, refusal: OSError) -> bool:
+    try:
+        if not move_to_free_place(temporary, path):
+            raise refusal
+    except FileExistsError:
+        return _exists(path)
+    return True
+
+
+def _exists(path: str) -> bool:
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    return False
+
+
+def copy(source: str, target: str, *, fsync: bool) -> None:
+    """Copy a file in place of any that exists: by a hard link, or where links are refused by its bytes.
+
+    Sharing is safe, since nobody writes into a file that has its name.
+    """
+    source = os.path.realpath(source) if os.path.islink(source) else source
+    if not stat.S_ISREG(os.stat(source).st_mode):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+    temporary = temporary_beside(target)
+    try:
+        _link_or_copy(source, temporary, fsync=fsync)
+        os.replace(temporary, target)
+    finally:
+        # Also after a success: renaming one name of a file onto another of its names does nothing.
+        _remove(temporary)
+    _sync_name(target, fsync=fsync)
+
+
+def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
+    make_directory(os.path.dirname(target), fsync=fsync)
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
+        if fsync:
+            sync(target)
+
+
+@contextmanager
+def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
+    """Yield the path of a complete file beside `path`; what has not been renamed goes away."""
+    temporary = temporary_beside(path)
+    try:
+        with os.fdopen(_open_new(temporary, fsync=fsync), "wb") as file:
+            file.write(data)
+            if fsync:
+                file.flush()
+                os.fsync(file.fileno())
+        yield temporary
+    finally:
+        _remove(temporary)
+
+
+def _open_new(path: str, *, fsync: bool) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        make_directory(os.path.dirname(path), fsync=fsync)
+        return os.open(path, flags, 0o666)
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)
+
+
+def _sync_name(path: str, *, fsync: bool) -> None:
+    if fsync:
+        sync(os.path.dirname(path))

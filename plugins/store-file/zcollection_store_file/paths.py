@@ -1,0 +1,120 @@
+"""Keys become paths below the root, and never any other path."""
+
+import hashlib
+import os
+import re
+import uuid
+from typing import Final
+
+from zcollection.plugin import StoreError, StoreURL
+
+LOCK: Final = "_transactions/lock"
+"""Where the lock lies: no object, so that it is neither listed nor deleted while somebody holds it."""
+
+_TEMPORARY: Final = re.compile(r"\.zcollection-[0-9a-f]{32}\.tmp")
+
+
+def temporary_beside(path: str) -> str:
+    """Return a path in the same directory that nobody else uses; what lies there is never listed."""
+    return os.path.join(os.path.dirname(path), f".zcollection-{uuid.uuid4().hex}.tmp")
+
+
+def marker_beside(path: str) -> str:
+    """Return the one path in the same directory that belongs to `path`; what lies there is never listed."""
+    directory, name = os.path.split(path)
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return os.path.join(directory, f".zcollection-{digest}.tmp")
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a name is one of those that are never listed."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def is_inside(path: str, root: str) -> bool:
+    """Return whether a path, its links followed, lies at or below the root."""
+    real, real_root = os.path.realpath(path), os.path.realpath(root)
+    return os.path.commonpath([real, real_root]) == real_root
+
+
+class Places:
+    """Where keys lie below the root of a store.
+
+    One of these serves one batch: it remembers the directories that it has looked at.
+
+    Parameters
+    ----------
+    url
+        Of the store, for messages.
+    root
+        Absolute path of the store.
+    """
+
+    def __init__(self, url: StoreURL, root: str) -> None:
+        self._url = url
+        self._root = root
+        self._looked_at: set[str] = set()
+
+    def of_key(self, key: str) -> str:
+        """Return the path of an object.
+
+        Raises
+        ------
+        StoreError
+            The key leaves the root, by its text or through a symbolic link, or is not one of an object.
+        """
+        self._check(key, key.split("/"))
+        return self.below(key)
+
+    def of_prefix(self, prefix: str) -> str:
+        """Return the path of the directory for a prefix, which ends with "/"; "" is the root.
+
+        Raises
+        ------
+        StoreError
+            The prefix leaves the root, or does not end with "/".
+        """
+        if not prefix:
+            return self._root
+        if not prefix.endswith("/"):
+            raise self._refused(prefix, "a prefix ends with '/'")
+        self._check(prefix, prefix[:-1].split("/"))
+        return self.below(prefix[:-1])
+
+    def below(self, key: str) -> str:
+        """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
+        path = self._root
+        for segment in key.split("/"):
+            path = f"{path}/{segment}"
+            if path in self._looked_at:
+                continue
+            if os.path.islink(path) and not is_inside(path, self._root):
+                raise self._refused(key, "a symbolic link on it leaves the store")
+            self._looked_at.add(path)
+        return path
+
+    def _check(self, key: str, segments: list[str]) -> None:
+        problem = next(filter(None, map(_problem, segments)), None)
+        problem = problem or ("it is that of the lock" if key == LOCK else None)
+        if problem is not None:
+            raise self._refused(key, problem)
+
+    def _refused(self, key: str, problem: str) -> StoreError:
+        message = f"key {key!r} is refused by {self._url}: {problem}; accepted: names below the store, joined by '/'"
+        return StoreError(message)
+
+
+def _problem(segment: str) -> str | None:
+    if not segment:
+        return "it is empty, absolute, or has an empty part"
+    if segment in {".", ".."}:
+        return f"it has the part {segment!r}"
+    if "\0" in segment:
+        return "it has a NUL character"
+    if is_temporary(segment):
+        return f"the name {segment!r} is one of a temporary file"
+    try:
+        os.fsencode(segment)
+    except UnicodeEncodeError:
+        return "it cannot be encoded as the name of a file"
+    return None

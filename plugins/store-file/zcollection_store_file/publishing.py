@@ -1,0 +1,125 @@
+"""Whole directories put in the place of others, in steps each of which can be the last of a process.
+
+What is staged lies either at its stage or at its target, never elsewhere. Where the system can swap two directories,
+the target is whole at every moment; else it is absent between two renames. After a swap the stage holds what was
+replaced, which looks like something staged: a marker beside the stage says, by inode numbers, which is which.
+"""
+
+import errno
+import os
+from contextlib import suppress
+from typing import Final
+
+from attrs import frozen
+
+from zcollection_store_file import files
+from zcollection_store_file.durable import make_directory, sync
+from zcollection_store_file.exchange import exchange
+from zcollection_store_file.paths import marker_beside, temporary_beside
+from zcollection_store_file.trees import Tree
+
+_OCCUPIED: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+
+
+@frozen(kw_only=True)
+class Publication:
+    """A staged directory on its way to its target.
+
+    Attributes
+    ----------
+    tree
+        The store's.
+    staged, target
+        Paths of the directories.
+    fsync
+        Whether each step is on the disk before the next one.
+    """
+
+    tree: Tree
+    staged: str
+    target: str
+    fsync: bool
+
+    def finish(self) -> None:
+        """Do what is left to do."""
+        if self._is_swapped():
+            self._retire()
+            return
+        _make_parent(self.target, fsync=self.fsync)
+        try:
+            os.rename(self.staged, self.target)
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+            self._replace()
+        self._sync()
+
+    def _replace(self) -> None:
+        files.write(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
+        if exchange(self.staged, self.target):
+            self._sync()
+            self._retire()
+        else:
+            self._forget_marker()
+            self._replace_in_two_steps()
+
+    def _replace_in_two_steps(self) -> None:
+        replaced = temporary_beside(self.staged)
+        os.rename(self.target, replaced)
+        try:
+            os.rename(self.staged, self.target)
+        except OSError:
+            os.rename(replaced, self.target)
+            raise
+        self._sync()
+        self.tree.remove(replaced)
+
+    def _is_swapped(self) -> bool:
+        """Return whether the stage holds what was replaced."""
+        marker = files.read(self._marker, 0, None)
+        return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
+
+    def _retire(self) -> None:
+        """Remove what was replaced, which frees its inode number, only after the marker that names it."""
+        replaced = temporary_beside(self.staged)
+        os.rename(self.staged, replaced)
+        self._forget_marker()
+        self.tree.remove(replaced)
+
+    @property
+    def _marker(self) -> str:
+        return marker_beside(self.staged)
+
+    def _forget_marker(self) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self._marker)
+
+    def _sync(self) -> None:
+        if self.fsync:
+            sync(os.path.dirname(self.target))
+            sync(os.path.dirname(self.staged))
+
+
+def _inodes(new: str, old: str) -> bytes:
+    return f"{os.lstat(new).st_ino} {os.lstat(old).st_ino}".encode()
+
+
+def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
+    """Move a directory to a place where nobody looks; what is missing has been moved."""
+    if not os.path.isdir(target):
+        return
+    _make_parent(trash, fsync=fsync)
+    try:
+        os.rename(target, trash)
+    except OSError as error:
+        if error.errno not in _OCCUPIED:
+            raise
+        hidden = temporary_beside(trash)
+        os.rename(target, hidden)
+        tree.remove(hidden)
+    if fsync:
+        sync(os.path.dirname(target))
+
+
+def _make_parent(path: str, *, fsync: bool) -> None:
+    make_directory(os.path.dirname(path), fsync=fsync)

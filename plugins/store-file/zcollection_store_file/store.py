@@ -1,0 +1,123 @@
+"""The store of ``file://`` URLs."""
+
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice
+from typing import Final, Self
+
+from anyio import to_thread
+from attrs import field, frozen
+
+from zcollection.plugin import Created, KeyStore, Listed, Mode, PluginConfigurationError, Read, StoreError, StoreURL
+from zcollection_store_file.blocking import Files
+from zcollection_store_file.lock import held
+
+_BATCH: Final = 1000
+"""Entries of a listing that one visit to a worker thread fetches."""
+
+
+@frozen(kw_only=True)
+class FileStore(KeyStore):
+    """A directory of a local or mounted file system.
+
+    Attributes
+    ----------
+    url
+        Where, as it was given.
+    root
+        Absolute path of the directory; it is fixed on opening, whatever the working directory becomes.
+    read_only
+        Whether every write is refused.
+    fsync
+        Whether writes survive a power cut, and not only the death of their process.
+    """
+
+    url: StoreURL = field(eq=str)
+    root: str = field(repr=False)
+    read_only: bool
+    fsync: bool = False
+
+    @classmethod
+    async def open(cls, url: StoreURL, *, mode: Mode, fsync: bool = False) -> Self:  # type: ignore[override]  # its options are named
+        """Return the store in a directory, which need not exist: the first write makes it.
+
+        Parameters
+        ----------
+        url
+            Its location is a path, taken literally: neither "~" nor "%20" means anything else than itself. A path that
+            does not start with "/" is relative to the working directory.
+        mode
+            "r" or "rw".
+        fsync
+            Synchronise what is written with the disk.
+
+        Raises
+        ------
+        StoreError
+            The location is no path.
+        PluginConfigurationError
+            `fsync` is not a bool.
+        """
+        if url.query:
+            message = f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options, accepted: fsync"
+            raise StoreError(message)
+        if "\0" in url.location:
+            message = f"{url} has a NUL character; accepted: the path of a directory"
+            raise StoreError(message)
+        if not isinstance(fsync, bool):
+            message = f"fsync={fsync!r} for {url}; accepted: True, False"
+            raise PluginConfigurationError(message)
+        root = os.path.abspath(url.location)  # noqa: ASYNC240 - of text alone; links stay links
+        return cls(url=url, root=root, read_only=mode == "r", fsync=fsync)
+
+    @property
+    def blocking(self) -> Files:
+        """Blocking access: files are read where they are decoded."""
+        return Files(url=self.url, root=self.root, fsync=self.fsync, check_writable=self.check_writable)
+
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where there is no file."""
+        return await to_thread.run_sync(self.blocking.get, reads)
+
+    async def put(self, items: Mapping[str, bytes]) -> None:
+        """Write files, each complete before it takes its name, in the order given."""
+        await to_thread.run_sync(self.blocking.put, items)
+
+    async def create(self, key: str, data: bytes) -> Created:
+        """Write a file unless one exists: a complete one takes the name by a hard link, of which one can succeed."""
+        return await to_thread.run_sync(self.blocking.create, key, data)
+
+    async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List files and directories; directories below which no file lies are passed over."""
+        entries = self.blocking.list(prefix, after=after, recursive=recursive)
+        while batch := await to_thread.run_sync(lambda: [*islice(entries, _BATCH)]):
+            for entry in batch:
+                yield entry
+
+    async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy files by hard links, or their bytes where the file system refuses links."""
+        await to_thread.run_sync(self.blocking.copy, pairs)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete files, and for keys that end with "/" whole directories."""
+        await to_thread.run_sync(self.blocking.delete, keys)
+
+    async def flush(self, prefix: str) -> None:
+        """Synchronise all below a directory and all directories on the way to it, where `fsync` is on."""
+        await to_thread.run_sync(self.blocking.flush, prefix)
+
+    async def publish(self, staged: str, target: str) -> None:
+        """Rename the staged directory, or swap it with the one that is there; what was replaced is removed."""
+        await to_thread.run_sync(self.blocking.publish, staged, target)
+
+    async def unpublish(self, target: str, trash: str) -> None:
+        """Rename the directory into the trash; the directories on the way to it stay."""
+        await to_thread.run_sync(self.blocking.unpublish, target, trash)
+
+    @asynccontextmanager
+    async def lock(self) -> AsyncIterator[None]:
+        """Hold the lock file; every other task, thread and process that wants it waits, without blocking its loop."""
+        path = await to_thread.run_sync(self.blocking.lock_path)
+        async with held(path, self.url):
+            yield

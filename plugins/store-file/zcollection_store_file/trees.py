@@ -1,0 +1,114 @@
+"""Directories as prefixes: listed in the order of keys, and removed."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from attrs import frozen
+
+from zcollection.plugin import Listed
+from zcollection_store_file.paths import LOCK, is_inside, is_temporary
+
+_NOT_THERE: Final = (FileNotFoundError, NotADirectoryError)
+
+
+@frozen
+class Tree:
+    """The objects below the root of a store.
+
+    Foreign things are passed over: what is neither a file nor a directory, links to directories, and links that leave
+    the root.
+
+    Attributes
+    ----------
+    root
+        Absolute path of the store.
+    """
+
+    root: str
+
+    def walk(self, directory: str, prefix: str, *, after: str = "", recursive: bool = False) -> Iterator[Listed]:
+        """Yield what lies in a directory, in the order of the keys, as `KeyStore.list` does.
+
+        Parameters
+        ----------
+        directory
+            Path of the directory.
+        prefix
+            What its keys start with.
+        after, recursive
+            As for `KeyStore.list`.
+        """
+        for key, entry in self._children(directory, prefix):
+            if not key.endswith("/"):
+                if key > after:
+                    yield from _listed(key, entry)
+            elif recursive:
+                if key > after or after.startswith(key):
+                    yield from self.walk(entry.path, key, after=after, recursive=True)
+            elif key > after and self.holds_object(entry.path, key):
+                yield Listed(key=key)
+
+    def holds_object(self, directory: str, prefix: str) -> bool:
+        """Return whether any object lies below a directory: one without is no prefix."""
+        children = self._children(directory, prefix)
+        if any(not key.endswith("/") for key, _ in children):
+            return True
+        return any(self.holds_object(entry.path, key) for key, entry in children)
+
+    def _children(self, directory: str, prefix: str) -> list[tuple[str, "os.DirEntry[str]"]]:
+        """Return files and directories by key, that of a directory ending with "/", sorted by key."""
+        try:
+            with os.scandir(directory) as entries:
+                keyed = [(self._key(entry, prefix), entry) for entry in entries]
+        except _NOT_THERE:
+            return []
+        return sorted(((key, entry) for key, entry in keyed if key is not None), key=lambda item: item[0])
+
+    def _key(self, entry: "os.DirEntry[str]", prefix: str) -> str | None:
+        key = prefix + entry.name
+        if is_temporary(entry.name) or key == LOCK:
+            return None
+        if entry.is_dir(follow_symlinks=False):
+            return f"{key}/"
+        linked = entry.is_symlink() and os.path.isfile(entry.path) and is_inside(entry.path, self.root)
+        return key if linked or entry.is_file(follow_symlinks=False) else None
+
+    def remove(self, directory: str) -> None:
+        """Remove a directory and all below it, but for the lock; links are removed, never followed."""
+        if os.path.islink(directory):
+            os.unlink(directory)
+            return
+        try:
+            with os.scandir(directory) as entries:
+                found = list(entries)
+        except _NOT_THERE:
+            return
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                self.remove(entry.path)
+            elif entry.path != f"{self.root}/{LOCK}":
+                with suppress(FileNotFoundError):
+                    os.unlink(entry.path)
+        _remove_if_empty(directory)
+
+
+def _listed(key: str, entry: "os.DirEntry[str]") -> Iterator[Listed]:
+    """Yield the entry of a file, unless it has just vanished."""
+    with suppress(FileNotFoundError):
+        status = entry.stat()
+        etag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+        yield Listed(key=key, size=status.st_size, modified=status.st_mtime, etag=etag)
+
+
+def _remove_if_empty(directory: str) -> None:
+    """Remove a directory unless somebody has just written to it."""
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise

@@ -1,0 +1,179 @@
+"""``zcollection demo`` does the main job on real data, and finds any row that is not as it should be."""
+
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+
+import zcollection as zc
+from zcollection.cli.demo import source, steps
+from zcollection.cli.demo.checks import CheckFailedError, check
+from zcollection.cli.demo.steps import Step
+from zcollection.cli.demo.track import build_track
+
+RUN = [sys.executable, "-c", "from zcollection.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """Return a real run, from the command line in a process of its own, and the URL where it put its collection."""
+    url = f"file://{tmp_path_factory.mktemp('demo')}/track"
+    return subprocess.run([*RUN, "demo", "--url", url], capture_output=True, text=True, timeout=110, check=False), url
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Return a function that makes the demo insert the whole track at once, then take other steps."""
+
+    def insert(demo):
+        return str(demo.collection.insert(demo.track.arrays))
+
+    def replace(*others):
+        steps_ = (Step("track", steps.make_track), Step("create", steps.create), Step("insert", insert), *others)
+        monkeypatch.setattr(steps, "STEPS", steps_)
+
+    return replace
+
+
+def test_a_real_run_succeeds_and_says_what_it_did(real):
+    done, url = real
+    assert (done.returncode, done.stderr) == (0, "")
+    for said in (
+        "259,200 rows, one a second, in 85 passes",
+        "85 passes, shuffled: 259,200 rows added in 3 partitions",
+        "600 rows around midnight, 200 milliseconds later: 600 replaced (the nearest within 500 milliseconds), 0 added,",
+        "ssh of 2019-01-02: 86,400 values, as expected",
+        "ssh less 0.02 m in year=2019/month=01/day=03",
+        "259,200 rows, 1,814,400 values in 7 variables: all as expected",
+        "day=03  86,400 rows",
+        "altitude(time) float64",
+        f"zcollection info {url}",
+    ):
+        assert said in done.stdout
+
+
+def test_every_step_of_a_real_run_is_timed(real):
+    lines = [line.split() for line in real[0].stdout.splitlines() if " s  " in line]
+    assert len(lines) == len(steps.STEPS) + 1
+    seconds = [float(line[0]) for line in lines]
+    assert seconds[-1] == pytest.approx(sum(seconds[:-1]), abs=0.1)
+
+
+def test_a_real_run_leaves_what_an_independent_reading_expects(real):
+    found = zc.open_collection(real[1]).query()
+    arrays = build_track().arrays
+    assert set(found.all_variables()) == set(arrays)
+    again = slice(86_400 - 300, 86_400 + 300)
+    arrays["time"][again] += np.timedelta64(200, "ms")
+    arrays["ssh"][again] += np.float32(0.05)
+    arrays["ssh"][2 * 86_400 :] -= np.float32(0.02)
+    for path, values in arrays.items():
+        np.testing.assert_array_equal(found.get_variable(path).to_numpy(), values, err_msg=path, strict=True)
+    assert np.any(~np.isnan(arrays["ssh"][again]))
+
+
+def test_a_collection_that_is_there_is_not_replaced(command, quick, tmp_path):
+    quick()
+    url = f"file://{tmp_path}/mine"
+    assert command("demo", "--url", url).code == 0
+    done = command("demo", "--url", url)
+    assert done.code == 1
+    assert done.err.startswith(f"error: there is a collection, or another Zarr hierarchy, at {url};")
+    assert command("demo", "--url", url, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ssh": np.float32(1e-4)},
+        {"orbit/pass": np.int16(1)},
+        {"latitude": 1e-9},
+        {"time": np.timedelta64(1, "ns")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_one_row_that_is_wrong_ends_in_code_three(command, quick, tmp_path, change):
+    ((path, wrong),) = change.items()
+
+    def corrupt(demo):
+        def spoil(dataset):
+            values = dataset.get_variable(path).to_numpy().copy()
+            values[np.flatnonzero(np.equal(values, values))[777]] += wrong  # not NaN, which would stay as it is
+            return {path: values}
+
+        return str(demo.collection.update(spoil, filters="day == 2"))
+
+    quick(Step("corrupt", corrupt), Step("check", steps.compare))
+    done = command("demo", "--url", f"file://{tmp_path}/wrong")
+    assert done.code == 3
+    assert done.err.startswith(
+        f"error: whole collection: variable '{path}' differs in 1 of 259,200 rows, first in row "
+    )
+    assert "Traceback" not in done.err
+
+
+def test_a_lost_partition_ends_in_code_three(command, quick, tmp_path):
+    quick(
+        Step("lose", lambda demo: str(demo.collection.drop_partitions(filters="day == 1"))),
+        Step("check", steps.compare),
+    )
+    done = command("demo", "--url", f"file://{tmp_path}/lost")
+    assert done.code == 3
+    assert "shape (172800,), not float32 of shape (259200,)" in done.err
+
+
+def test_the_temporary_collection_is_removed(command, quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    held = []
+    quick(Step("look", lambda _: str(held.extend(tmp_path.iterdir()))), Step("check", steps.compare))
+    assert command("demo").code == 0
+    assert len(held) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_bars_are_shown_on_a_terminal_alone(command, quick, tmp_path, monkeypatch, terminal):
+    asked = []
+    quick(Step("look", lambda demo: str(asked.append(demo.progress))), Step("check", steps.compare))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    done = command("demo", "--url", f"file://{tmp_path}/bars")
+    assert (done.code, asked) == (0, [terminal])
+    assert terminal or done.err == ""
+
+
+def test_without_its_data_the_demo_says_how_to_get_them(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(source, "find_spec", lambda _: None)
+    done = command("demo", "--url", f"file://{tmp_path}/none")
+    assert done.code == 1
+    assert "'swot-simulator', which is not installed" in done.err
+    assert "uv run zcollection demo" in done.err
+    assert "pip install --no-deps swot-simulator" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("library", ["h5netcdf", "h5py"])
+def test_without_the_reader_of_maps_the_demo_says_how_to_get_it(command, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)
+    monkeypatch.setitem(sys.modules, library, None)
+    done = command("demo")
+    assert done.code == 1
+    assert "h5netcdf" in done.err
+    assert "uv run zcollection demo" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_missing_values_are_equal_to_missing_values_and_to_nothing_else():
+    schema = zc.Schema().with_dimension("x").with_variable("v", dtype="float32", dimensions=("x",)).build()
+    found = zc.Dataset(schema, {"v": np.array([1, np.nan, 3], dtype="float32")})
+    assert check(found, {"v": np.array([1, np.nan, 3], dtype="float32")}, what="it") == 3
+    for wrong in ([1, 2, 3], [np.nan, np.nan, 3]):
+        with pytest.raises(CheckFailedError, match="it: variable 'v' differs in 1 of 3 rows"):
+            check(found, {"v": np.array(wrong, dtype="float32")}, what="it")
+    with pytest.raises(CheckFailedError, match="float32 of shape"):
+        check(found, {"v": np.array([1, np.nan, 3])}, what="it")
+    with pytest.raises(CheckFailedError, match="variable 'v' is there and should not be"):
+        check(found, {}, what="it")
+    with pytest.raises(CheckFailedError, match="variable 'v' is missing"):
+        check(None, {"v": np.zeros(3)}, what="it")

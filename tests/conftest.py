@@ -1,0 +1,36 @@
+"""Fixtures of the kernel's tests: its fake plugins, provided through the same hooks as real ones."""
+
+import uuid
+
+import fakes
+import pytest
+
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.registry import REGISTRY
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _fake_plugins():
+    REGISTRY.register(fakes)
+    yield
+    for family, name in (
+        (Family.PARTITIONING, "quotient"),
+        (Family.MERGE, "append"),
+        (Family.MERGE, "mean"),
+        (Family.STORE, "dict"),
+    ):
+        REGISTRY.unregister(family, name)
+
+
+@pytest.fixture
+def register():
+    """Register classes for one test."""
+    before = set(REGISTRY._registered)
+    yield REGISTRY.register
+    for family, name in set(REGISTRY._registered) - before:
+        REGISTRY.unregister(family, name)
+
+
+@pytest.fixture
+def url():
+    return f"dict://{uuid.uuid4().hex}"

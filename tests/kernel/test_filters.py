@@ -1,0 +1,121 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import zcollection as zc
+from zcollection.collection.filters import compile_filter
+from zcollection.plugin import Key
+
+FIELDS = ["year", "month"]
+KEYS = [Key(year=year, month=month) for year in (2023, 2024) for month in range(1, 13)]
+
+
+def chosen(filters, fields=FIELDS, keys=KEYS):
+    matches = compile_filter(filters, fields)
+    return [key for key in keys if matches(key)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "True",
+        "False",
+        "year == 2024 and month in range(3, 6)",
+        "month in (1, 2) or not year != 2023",
+        "2 < month <= 5",
+        "month % 3 == 0 and year // 2 == 1012",
+        "-month < -10",
+        "month in [1, 2, 3] and month not in {2}",
+        "month * 2 + 1 >= 20 - 1",
+        "year * 100 + month > 202311",
+        "month in range(12, 0, -4)",
+        "  year == 2023  ",
+        "month / 2 == 3.5",
+    ],
+)
+def test_an_expression_means_what_it_means_in_python(text):
+    assert chosen(text) == [key for key in KEYS if eval(text.strip(), {}, dict(key))]
+
+
+NUMBERS = st.sampled_from(["year", "month", "1", "3", "2024", "(month + 2)", "(-year)", "(month % 5)"])
+COMPARISONS = st.builds("{} {} {}".format, NUMBERS, st.sampled_from(["<", "<=", "==", "!=", ">", ">="]), NUMBERS)
+EXPRESSIONS = st.recursive(
+    COMPARISONS,
+    lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner)
+    | st.builds("(not {})".format, inner),
+    max_leaves=8,
+)
+
+
+@given(text=EXPRESSIONS)
+def test_random_expressions_agree_with_python(text):
+    assert chosen(text) == [key for key in KEYS if eval(text, {}, dict(key))]
+
+
+def test_fields_may_be_keywords_of_python():
+    keys = [Key({"cycle": cycle, "pass": number}) for cycle in (1, 2) for number in (1, 2, 3)]
+    found = chosen("pass in (1, 3) and cycle == 2", ["cycle", "pass"], keys)
+    assert [key["pass"] for key in found] == [1, 3]
+    text_keys = [Key({"pass": "pass"}), Key({"pass": "x"})]
+    assert chosen("pass == 'pass'", ["pass"], text_keys) == text_keys[:1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os')",
+        "year.__class__",
+        "year[0]",
+        "lambda: 1",
+        "[x for x in (1, 2)]",
+        "year if month else 1",
+        "f'{year}'",
+        "9 ** 9",
+        "open('x')",
+        "range(1, 2, 3, 4)",
+        "range(stop=3)",
+        "(year := 3)",
+        "year is None",
+        "None",
+        "b'x'",
+        "'a' * 10000 == 'a'",
+        "[1] * 3 == []",
+        "year ==",
+        "year; month",
+        "",
+        "(" * 500 + "1" + ")" * 500,
+        "1 < 2 " * 5000,
+        "yeer == 2",
+        "year < 'a'",
+        "month % 0 == 1",
+    ],
+)
+def test_anything_else_is_refused(text):
+    with pytest.raises(zc.ExpressionError):
+        chosen(text)
+
+
+def test_a_wrong_name_is_shown_with_the_right_ones():
+    with pytest.raises(zc.ExpressionError, match=r"'yeer'; accepted: 'year', 'month' \(did you mean 'year'"):
+        chosen("yeer == 2024")
+    with pytest.raises(zc.ExpressionError, match=r"'yeer'; accepted: 'year', 'month'"):
+        chosen({"yeer": 2024})
+
+
+def test_a_mapping_holds_values_or_collections_of_them():
+    assert len(chosen({"year": 2024, "month": (1, 2)})) == 2
+    assert len(chosen({"month": range(1, 4)})) == 6
+    assert len(chosen({})) == len(KEYS)
+
+
+def test_a_function_gets_the_key():
+    assert len(chosen(lambda key: key["month"] == 1)) == 2
+
+
+def test_none_matches_every_key():
+    assert chosen(None) == KEYS
+
+
+def test_something_else_is_an_error():
+    with pytest.raises(zc.ExpressionError, match="is a int"):
+        chosen(5)

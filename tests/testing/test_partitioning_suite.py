@@ -1,0 +1,422 @@
+"""The suite of partitionings passes what is sound, and each of its checks finds the fault that it is there for."""
+
+from itertools import count
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from attrs import field, frozen
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+
+from zcollection.plugin import Field, Key, PartitionError, Partitioning
+from zcollection.testing.partitioning import PartitioningSuite, table
+
+FIELDS = "test_the_fields_have_distinct_names"
+VARIABLES = "test_the_variables_are_paths"
+KEYS = "test_every_row_has_one_key"
+EMPTY = "test_no_rows_have_no_keys"
+NEIGHBOURS = "test_a_row_has_its_key_whatever_its_neighbours"
+SHUFFLED = "test_the_order_of_the_rows_makes_no_difference"
+SAME = "test_the_same_rows_have_the_same_keys"
+COLUMNS = "test_the_columns_are_left_as_they_were"
+TYPES = "test_the_type_of_a_column_makes_no_difference"
+EARLY = "test_negative_numbers_and_dates_before_1970_have_keys"
+INVERSE = "test_decode_is_the_inverse_of_encode"
+PATHS = "test_distinct_keys_have_distinct_safe_paths"
+ORDER = "test_keys_are_ordered_by_their_values"
+FOREIGN_PATHS = "test_foreign_paths_are_refused"
+FOREIGN_KEYS = "test_foreign_keys_are_refused"
+WRONG = "test_wrong_columns_raise_nothing_but_partition_errors"
+
+CHECKS = [name for name in vars(PartitioningSuite) if name.startswith("test_")]
+
+
+def integers(column):
+    if column.dtype.kind not in "iu":
+        message = f"{column.dtype}; accepted: integers"
+        raise PartitionError(message)
+    return column
+
+
+@frozen
+class Parity(Partitioning):
+    """By a number's sign, as text, and its hundreds."""
+
+    variables: tuple[str, ...] = ("nested/number",)
+    dimension: str | None = None
+
+    @property
+    def fields(self):
+        return (Field("sign", text=True), Field("hundreds", width=2))
+
+    def keys(self, columns):
+        column = integers(columns[self.variables[0]])
+        return {"sign": np.where(column < 0, "minus", "plus"), "hundreds": column // np.asarray(100, dtype="int64")}
+
+
+@frozen
+class Day(Partitioning):
+    """By the number of the day, from 1970."""
+
+    variables: tuple[str, ...] = ("time",)
+    dimension: str | None = None
+
+    @property
+    def fields(self):
+        return (Field("day"),)
+
+    @property
+    def time_variables(self):
+        return self.variables
+
+    def keys(self, columns):
+        column = columns["time"]
+        if column.dtype.kind != "M" or np.isnat(column).any():
+            message = f"{column.dtype}; accepted: datetime64 without NaT"
+            raise PartitionError(message)
+        return {"day": column.astype("datetime64[D]").astype("int64")}
+
+
+@frozen
+class Cell(Partitioning):
+    """By cells of ten degrees."""
+
+    variables: tuple[str, ...] = ("latitude", "longitude")
+    dimension: str | None = field(default="row")
+
+    @property
+    def fields(self):
+        return tuple(Field(name) for name in self.variables)
+
+    def keys(self, columns):
+        return {name: self.cells(columns[name]) for name in self.variables}
+
+    @staticmethod
+    def cells(column):
+        if column.dtype.kind != "f" or not (abs(column) <= 360).all():
+            message = f"{column.dtype}; accepted: degrees"
+            raise PartitionError(message)
+        return np.floor(column / 10).astype("int64") * 10
+
+
+class HasNoFields(Parity):
+    @property
+    def fields(self):
+        return ()
+
+    def keys(self, columns):  # noqa: ARG002 - the contract's
+        return {}
+
+
+class HasAFieldTwice(Parity):
+    @property
+    def fields(self):
+        return (*super().fields, Field("hundreds", width=2))
+
+
+class NamesItsVariableAlone(Parity):
+    def __init__(self):
+        object.__setattr__(self, "variables", "number")
+        object.__setattr__(self, "dimension", None)
+
+    def keys(self, columns):
+        return Parity().keys({"nested/number": columns["n"]})
+
+
+class ReadsATimeThatIsNoVariable(Parity):
+    @property
+    def time_variables(self):
+        return ("time",)
+
+
+class GivesLists(Day):
+    def keys(self, columns):
+        return {name: values.tolist() for name, values in super().keys(columns).items()}
+
+
+class GivesFloats(Parity):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"].astype("float64")}
+
+
+class GivesItsFieldsInAnotherOrder(Parity):
+    def keys(self, columns):
+        return dict(reversed(super().keys(columns).items()))
+
+
+class LosesARow(Day):
+    def keys(self, columns):
+        return {name: values[:9] for name, values in super().keys(columns).items()}
+
+
+class FailsWithoutRows(Day):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        keys["day"].min()
+        return keys
+
+
+class CountsFromTheSmallest(Parity):
+    def keys(self, columns):
+        column = integers(columns["nested/number"])
+        return super().keys({"nested/number": column - column.min(initial=0)})
+
+
+class CountsFromTheFirst(Parity):
+    def keys(self, columns):
+        column = integers(columns["nested/number"])
+        return super().keys({"nested/number": column - (column[0] if column.size else 0)})
+
+
+class Alternates(Parity):
+    calls: ClassVar[count] = count()
+
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"] + next(self.calls) % 2}
+
+
+class SortsItsColumn(Parity):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        columns["nested/number"].sort()
+        return keys
+
+
+class TakesItsColumn(Parity):
+    def keys(self, columns):
+        return super().keys({"nested/number": columns.pop("nested/number")})
+
+
+class CountsInNanoseconds(Day):
+    def keys(self, columns):
+        super().keys(columns)
+        return {"day": np.ascontiguousarray(columns["time"]).view("int64") // 86_400_000_000_000}
+
+
+class WrapsInNarrowIntegers(Parity):
+    def keys(self, columns):
+        column = integers(columns["nested/number"])
+        return super().keys({"nested/number": column + column})
+
+
+class FailsBefore1900(Day):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        if columns["time"].dtype == "datetime64[ns]" and (columns["time"] < np.datetime64("1900")).any():
+            message = "too early"
+            raise ValueError(message)
+        return keys
+
+
+class FailsFarBelowZero(Parity):
+    """Its paths hold no negative number beyond 32 bits."""
+
+    def encode(self, key):
+        return super().encode({**key, "hundreds": max(key["hundreds"], -(2**31))})
+
+
+class DecodesTheAbsoluteValue(Day):
+    def decode(self, path):
+        return Key(day=abs(super().decode(path)["day"]))
+
+
+class EncodesSeveralDaysAsOne(Day):
+    def encode(self, key):
+        return super().encode({name: value // 500 * 500 for name, value in key.items()})
+
+
+class HasColonsInItsPaths(Day):
+    def encode(self, key):
+        return super().encode(key).replace("=", ":")
+
+    def decode(self, path):
+        if "=" in path:
+            message = f"{path!r} is no path"
+            raise PartitionError(message)
+        return super().decode(path.replace(":", "="))
+
+
+class HasAFolderMore(Day):
+    def encode(self, key):
+        return f"days=all/{super().encode(key)}"
+
+    def decode(self, path):
+        folder, _, rest = path.partition("/")
+        if folder != "days=all":
+            message = f"{path!r} is no path"
+            raise PartitionError(message)
+        return super().decode(rest)
+
+
+class DecodesADictionary(Day):
+    def decode(self, path):
+        return dict(super().decode(path))
+
+
+class DescendingKey(Key):
+    def __lt__(self, other):
+        return super().__gt__(other)
+
+
+class DecodesKeysThatDescend(Day):
+    def decode(self, path):
+        return DescendingKey(super().decode(path))
+
+
+class IgnoresPadding(Parity):
+    def decode(self, path):
+        if path.count("/") != 1:
+            message = f"{path!r} is no path"
+            raise PartitionError(message)
+        sign, _, number = path.partition("/")
+        try:
+            key = Key(sign=self.fields[0].decode(sign), hundreds=int(number.removeprefix("hundreds=")))
+        except ValueError as error:
+            message = f"{path!r} is no path"
+            raise PartitionError(message) from error
+        if "hundreds=" not in path:
+            message = f"{path!r} is no path"
+            raise PartitionError(message)
+        return key
+
+
+class IgnoresFurtherSegments(Day):
+    def decode(self, path):
+        return super().decode(path.split("/")[0])
+
+
+class IgnoresTheName(Day):
+    def decode(self, path):
+        return super().decode("day=" + path.rpartition("=")[2])
+
+
+class FailsToDecodeWhatIsForeign(Day):
+    def decode(self, path):
+        if not path.startswith("day="):
+            raise KeyError(path)
+        return super().decode(path)
+
+
+class EncodesAnyOrder(Parity):
+    def encode(self, key):
+        names = [item.name for item in self.fields]
+        return super().encode({name: key[name] for name in names} if set(key) == set(names) else key)
+
+
+class LooksForItsFields(Day):
+    def encode(self, key):
+        return f"day={key['day']}"
+
+
+class AcceptsAnyType(Parity):
+    def keys(self, columns):
+        column = columns["nested/number"]
+        return {"sign": np.where(column < 0, "minus", "plus"), "hundreds": column // np.asarray(100, dtype="int64")}
+
+
+class WarnsOfMissingValues(Cell):
+    @staticmethod
+    def cells(column):
+        return Cell.cells(column) if column.dtype.kind != "f" else np.floor(column / 10).astype("int64") * 10
+
+
+def described(value):
+    return type(value).__name__ if isinstance(value, Partitioning) else str(value)
+
+
+def suite_of(partitioning, **namespace):
+    return type(f"{type(partitioning).__name__}Suite", (PartitioningSuite,), {"examples": (partitioning,), **namespace})
+
+
+DEGREES = {"columns": lambda *_: table({name: ("float64", st.floats(-180, 360)) for name in ("latitude", "longitude")})}
+
+
+@pytest.fixture(autouse=True)
+def _the_same_cases_every_time():
+    before = settings.get_current_profile_name()
+    settings.register_profile("same", derandomize=True, database=None, phases=[Phase.generate])
+    settings.load_profile("same")
+    yield
+    settings.load_profile(before)
+
+
+def failing(suite):
+    return {name for name in CHECKS if not passes(getattr(suite(), name))}
+
+
+def passes(check):
+    try:
+        check()
+    except pytest.skip.Exception:
+        return True
+    except Exception:  # noqa: BLE001 - whatever a broken partitioning raises
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("partitioning", "namespace"), [(Parity(), {}), (Day(), {}), (Cell(), DEGREES)], ids=described
+)
+def test_a_sound_partitioning_passes(partitioning, namespace):
+    assert failing(suite_of(partitioning, **namespace)) == set()
+
+
+FOUND_BY_ONE_CHECK = [
+    (NamesItsVariableAlone(), {"columns": lambda *_: table({"n": ("int64", st.integers(-9, 9))})}, VARIABLES),
+    (ReadsATimeThatIsNoVariable(), {}, VARIABLES),
+    (FailsWithoutRows(), {}, EMPTY),
+    (CountsFromTheSmallest(), {}, NEIGHBOURS),
+    (SortsItsColumn(), {}, COLUMNS),
+    (TakesItsColumn(), {}, COLUMNS),
+    (CountsInNanoseconds(), {}, TYPES),
+    (WrapsInNarrowIntegers(), {}, TYPES),
+    (FailsBefore1900(), {}, EARLY),
+    (DecodesADictionary(), {}, ORDER),
+    (DecodesKeysThatDescend(), {}, ORDER),
+    (IgnoresPadding(), {}, FOREIGN_PATHS),
+    (IgnoresFurtherSegments(), {}, FOREIGN_PATHS),
+    (IgnoresTheName(), {}, FOREIGN_PATHS),
+    (FailsToDecodeWhatIsForeign(), {}, FOREIGN_PATHS),
+    (EncodesAnyOrder(), {}, FOREIGN_KEYS),
+    (LooksForItsFields(), {}, FOREIGN_KEYS),
+    (AcceptsAnyType(), {}, WRONG),
+    (WarnsOfMissingValues(), DEGREES, WRONG),
+]
+
+FOUND_BY_SEVERAL_CHECKS = [
+    (HasNoFields(), {}, FIELDS),
+    (HasAFieldTwice(), {}, FIELDS),
+    (GivesLists(), {}, KEYS),
+    (GivesFloats(), {}, KEYS),
+    (GivesItsFieldsInAnotherOrder(), {}, KEYS),
+    (LosesARow(), {}, KEYS),
+    (CountsFromTheFirst(), {}, SHUFFLED),
+    (Alternates(), {}, SAME),
+    (FailsFarBelowZero(), {}, EARLY),
+    (DecodesTheAbsoluteValue(), {}, INVERSE),
+    (EncodesSeveralDaysAsOne(), {}, PATHS),
+    (HasAFolderMore(), {}, PATHS),
+    (HasColonsInItsPaths(), {}, PATHS),
+]
+
+
+@pytest.mark.parametrize(("partitioning", "namespace", "check"), FOUND_BY_ONE_CHECK, ids=described)
+def test_a_single_fault_is_found_by_the_one_check_that_is_there_for_it(partitioning, namespace, check):
+    assert failing(suite_of(partitioning, **namespace)) == {check}
+
+
+@pytest.mark.parametrize(("partitioning", "namespace", "check"), FOUND_BY_SEVERAL_CHECKS, ids=described)
+def test_a_fault_of_many_consequences_is_found_by_the_check_that_is_there_for_it(partitioning, namespace, check):
+    assert not passes(getattr(suite_of(partitioning, **namespace)(), check))
+
+
+def test_every_check_is_there_for_a_fault():
+    assert {check for _, _, check in FOUND_BY_ONE_CHECK + FOUND_BY_SEVERAL_CHECKS} == set(CHECKS)
+
+
+def test_dates_and_negative_numbers_are_left_out_where_the_suite_has_columns_of_its_own():
+    with pytest.raises(pytest.skip.Exception, match="columns of its own"):
+        getattr(suite_of(Cell(), **DEGREES)(), EARLY)()

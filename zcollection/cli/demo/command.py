@@ -1,0 +1,62 @@
+"""``zcollection demo``: the steps run, timed and told."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from zcollection.cli import tree
+from zcollection.cli.demo import steps
+from zcollection.cli.demo.checks import CheckFailedError
+from zcollection.cli.output import write_lines, write_tree
+
+CHECK_FAILED = 3
+
+URL = Annotated[
+    str | None,
+    typer.Option(
+        "--url", metavar="URL", help="Where to create the collection, which then stays; by default it does not."
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the collection that is at the URL.")]
+
+
+def demo(*, url: URL = None, overwrite: Overwrite = False) -> None:
+    """Do the main job on real data, and check every row: exits with 3 when one is not as it should be."""
+    with _place(url) as place:
+        work = steps.Demo(url=place, overwrite=overwrite, progress=sys.stderr.isatty())
+        try:
+            _run(work)
+        except CheckFailedError as error:
+            for line in error.differences:
+                typer.echo(f"error: {line}", err=True)
+            raise typer.Exit(CHECK_FAILED) from None
+        write_tree(tree.draw(work.collection))
+        if url is not None and work.collection.store.cross_process:
+            write_lines(
+                [f"The collection stays; remove it, or look into it: zcollection info {work.collection.store.url}"]
+            )
+
+
+@contextmanager
+def _place(url: str | None) -> Iterator[str]:
+    """Yield where the collection is to lie: by default in a temporary directory."""
+    if url is not None:
+        yield url
+        return
+    with tempfile.TemporaryDirectory(prefix="zcollection-demo-") as folder:
+        yield f"file://{folder}/track"
+
+
+def _run(work: steps.Demo) -> None:
+    begun = time.perf_counter()
+    for step in steps.STEPS:
+        started = time.perf_counter()
+        done = step.run(work)
+        write_lines([f"{time.perf_counter() - started:7.3f} s  {step.title:<14} {done}"])
+        sys.stdout.flush()
+    write_lines([f"{time.perf_counter() - begun:7.3f} s  in all"])

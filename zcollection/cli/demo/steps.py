@@ -1,0 +1,163 @@
+"""The steps of the demo, in order; each says in a sentence what it did."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+import zcollection as zc
+from zcollection.cli.demo.checks import check
+from zcollection.cli.demo.track import START, Track, build_track
+from zcollection.collection.collection import Collection
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import tracking
+
+_SEED = 20190101
+_TOLERANCE = np.timedelta64(500, "ms")
+_SHIFT = np.timedelta64(200, "ms")
+_RISE = np.float32(0.05)
+_BIAS = np.float32(0.02)
+_MIDNIGHT = 86_400
+_REDELIVERED = slice(_MIDNIGHT - 300, _MIDNIGHT + 300)
+
+
+@define(kw_only=True)
+class Demo:
+    """What the steps share.
+
+    Attributes
+    ----------
+    url, overwrite
+        Where the collection is to lie, and whether one that is there is replaced.
+    progress
+        Whether bars are shown.
+    track
+        The rows.
+    collection
+        The collection.
+    expected
+        What it must hold: arrays of its own, changed by plain NumPy.
+    """
+
+    url: str
+    overwrite: bool = False
+    progress: bool = False
+    track: Track = field(init=False)
+    collection: Collection = field(init=False)
+    expected: dict[str, NDArray[Any]] = field(init=False)
+
+
+@frozen
+class Step:
+    """A step: its title, and the function that does it and returns what it did."""
+
+    title: str
+    run: Callable[[Demo], str]
+
+
+def make_track(demo: Demo) -> str:
+    """Build the track, and the oracle from it."""
+    demo.track = build_track()
+    demo.expected = {path: values.copy() for path, values in demo.track.arrays.items()}
+    land = float(np.mean(np.isnan(demo.track.arrays["ssh"].astype("float64"))))
+    return f"{demo.track.rows:,} rows, one a second, in {len(demo.track.passes())} passes; {land:.0%} over land"
+
+
+def create(demo: Demo) -> str:
+    """Create the collection."""
+    demo.collection = zc.create_collection(
+        demo.url,
+        schema=_schema(),
+        axis="time",
+        partitioning=zc.partitioning.Date(("time",), resolution="D"),
+        overwrite=demo.overwrite,
+    )
+    return f"{len(_schema().all_variables())} variables in {len(_schema().all_groups())} groups, partitioned by day"
+
+
+def insert(demo: Demo) -> str:
+    """Insert pass by pass, out of order."""
+    passes = demo.track.passes()
+    order = np.random.default_rng(_SEED).permutation(len(passes)).tolist()
+    added = 0
+    with tracking(demo.progress, len(order), "insert passes") as advance:
+        for number in order:
+            added += demo.collection.insert(demo.track.part(passes[number]), merge="upsert").added
+            advance()
+    return f"{len(order)} passes, shuffled: {added:,} rows added in {len(demo.collection.partitions())} partitions"
+
+
+def redeliver(demo: Demo) -> str:
+    """Insert ten minutes around midnight again, at slightly other times and with other heights."""
+    again = demo.track.part(_REDELIVERED)
+    again["time"] = again["time"] + _SHIFT
+    again["ssh"] = again["ssh"] + _RISE
+    report = demo.collection.insert(again, merge=zc.merge.Upsert(tolerance=_TOLERANCE))
+    demo.expected["time"][_REDELIVERED] += _SHIFT
+    demo.expected["ssh"][_REDELIVERED] += _RISE
+    return (
+        f"{_REDELIVERED.stop - _REDELIVERED.start} rows around midnight, {_SHIFT} later: {report.replaced} replaced (the "
+        f"nearest within {_TOLERANCE}), {report.added} added, {report.unchanged:,} unchanged"
+    )
+
+
+def query(demo: Demo) -> str:
+    """Query one day and one variable."""
+    found = demo.collection.query(filters="day == 2", variables=["ssh"], progress=demo.progress)
+    wanted = _on(demo.expected["time"], START + 1)
+    values = check(found, {"ssh": demo.expected["ssh"][wanted]}, what="query of day 2")
+    return f"ssh of {START + 1}: {values:,} values, as expected"
+
+
+def update(demo: Demo) -> str:
+    """Update one variable of one day."""
+    paths = demo.collection.update(
+        lambda dataset: {"ssh": dataset.get_variable("ssh").to_numpy() - _BIAS},
+        filters={"day": 3},
+        variables=["ssh"],
+        progress=demo.progress,
+    )
+    demo.expected["ssh"][_on(demo.expected["time"], START + 2)] -= _BIAS
+    return f"ssh less {_BIAS:.2f} m in {', '.join(paths)}"
+
+
+def compare(demo: Demo) -> str:
+    """Open the collection anew and compare every row of every variable with the oracle."""
+    opened = zc.open_collection(demo.url, mode="r")
+    values = check(opened.query(progress=demo.progress), demo.expected, what="whole collection")
+    return f"{len(demo.expected['time']):,} rows, {values:,} values in {len(demo.expected)} variables: all as expected"
+
+
+STEPS = (
+    Step("track", make_track),
+    Step("create", create),
+    Step("insert", insert),
+    Step("deliver again", redeliver),
+    Step("query", query),
+    Step("update", update),
+    Step("check", compare),
+)
+
+
+def _on(times: NDArray[Any], day: np.datetime64) -> NDArray[np.bool_]:
+    same: NDArray[np.bool_] = times.astype("datetime64[D]") == day
+    return same
+
+
+def _schema() -> DatasetSchema:
+    return (
+        zc.Schema()
+        .with_attribute("title", "Sea surface height along the track of SWOT, from CNES' daily maps")
+        .with_dimension("time", chunks=21_600)
+        .with_variable("time", dtype="datetime64[ns]", dimensions=("time",))
+        .with_variable("longitude", dtype="float64", dimensions=("time",), attrs={"units": "degrees_east"})
+        .with_variable("latitude", dtype="float64", dimensions=("time",), attrs={"units": "degrees_north"})
+        .with_variable("ssh", dtype="float32", dimensions=("time",), fill_value=np.nan, attrs={"units": "m"})
+        .with_group("orbit")
+        .with_variable("cycle", dtype="int16", dimensions=("time",), group="orbit")
+        .with_variable("pass", dtype="int16", dimensions=("time",), group="orbit")
+        .with_variable("altitude", dtype="float64", dimensions=("time",), attrs={"units": "m"}, group="orbit")
+        .build()
+    )

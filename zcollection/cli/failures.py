@@ -1,0 +1,50 @@
+"""What becomes of errors: a line on standard error and an exit code."""
+
+import functools
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import ParamSpec
+
+import typer
+
+from zcollection.errors import ZCollectionError
+
+P = ParamSpec("P")
+
+DEBUG = ContextVar("zcollection.cli.debug", default=False)
+"""Whether errors show their traceback."""
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def reported(command: Callable[P, None]) -> Callable[P, None]:
+    """Return a command that says in one line what went wrong, and exits with the code of it."""
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            raise  # Typer's own, and the end of `| head`, which Typer passes over in silence
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:  # noqa: BLE001 - whatever it is, a command ends with a line and a code
+            _show(error)
+            raise typer.Exit(FAILED) from None
+
+    return guarded
+
+
+def _show(error: Exception) -> None:
+    if DEBUG.get():
+        typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    typer.echo(f"error: {_line(error)}", err=True)
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, ZCollectionError | OSError):
+        return " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())} (run with --debug and report it)"

@@ -1,0 +1,52 @@
+"""``zcollection info``: what a collection is, and how much is in it."""
+
+from typing import Any
+
+from zcollection.cli.describe import axis_limits, bytes_in_words, limits_in_words, partitioning
+from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.output import write_json, write_lines
+from zcollection.collection.collection import Collection
+
+
+def info(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
+    """Show the axis, the partitioning, and how much a collection holds."""
+    facts = _facts(open_to_read(url, storage_option))
+    if as_json:
+        write_json(facts)
+    else:
+        shown = _in_words(facts)
+        width = max(map(len, shown))
+        write_lines([f"{name:<{width}}  {value}".rstrip() for name, value in shown.items()])
+
+
+def _facts(collection: Collection) -> dict[str, Any]:
+    form, records = partitioning(collection), collection.records()
+    return {
+        "url": str(collection.store.url),
+        "axis": collection.axis,
+        "dimension": collection.dimension,
+        "partitioning": {"name": form.name, "configuration": form.configuration, "provided_by": form.provided_by},
+        "catalog": collection.catalog_enabled,
+        "variables": len(collection.schema.all_variables()),
+        "partitions": len(records),
+        "rows": sum(record.rows for record in records.values()),
+        "stored_bytes": sum(record.stored_bytes for record in records.values()),
+        "axis_range": axis_limits(collection, records.values()),
+    }
+
+
+def _in_words(facts: dict[str, Any]) -> dict[str, str]:
+    form, size = facts["partitioning"], facts["stored_bytes"]
+    settings = ", ".join(f"{name}={value!r}" for name, value in form["configuration"].items())
+    return {
+        "url": facts["url"],
+        "axis": facts["axis"],
+        "dimension": facts["dimension"],
+        "partitioning": f"{form['name']}({settings})",
+        "catalog": "on" if facts["catalog"] else "off",
+        "variables": str(facts["variables"]),
+        "partitions": f"{facts['partitions']:,}",
+        "rows": f"{facts['rows']:,}",
+        "stored": f"{bytes_in_words(size)} ({size:,} bytes)",
+        "range": limits_in_words(facts["axis_range"]) or "unknown",
+    }

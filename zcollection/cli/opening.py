@@ -1,0 +1,50 @@
+"""From the arguments of a command to an open collection."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+import zcollection
+from zcollection.collection.collection import Collection
+
+URL = Annotated[str, typer.Argument(metavar="URL", help="URL of the collection, or a local path.")]
+StorageOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--storage-option",
+        metavar="KEY=VALUE",
+        help='Option of the store; repeat it for more. A VALUE that reads as JSON (true, 3, "3") is taken as such.',
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+
+
+def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
+    """Return the collection at a URL, open for reading.
+
+    Raises
+    ------
+    typer.BadParameter
+        A storage option is not of the form ``KEY=VALUE``.
+    ZCollectionError
+        It cannot be opened.
+    """
+    return zcollection.open_collection(url, mode="r", storage_options=dict(map(_option, options or ())))
+
+
+def _option(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        # Not the text itself: it may be a secret.
+        message = "an option without KEY or without '='; accepted: KEY=VALUE, such as anon=true"
+        raise typer.BadParameter(message, param_hint="--storage-option")
+    return key, _value(value)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,18 @@
+"""``zcollection plugins``: what is installed, by whom, and whether it works."""
+
+import attrs
+
+from zcollection.cli.opening import AsJson
+from zcollection.cli.output import write_json, write_table
+from zcollection.plugins.registry import REGISTRY, Row
+
+
+def plugins(*, as_json: AsJson = False) -> None:
+    """List the plugins: every name, who provides it, and whether it works."""
+    rows = REGISTRY.table()
+    if as_json:
+        write_json([attrs.asdict(row) for row in rows])
+    else:
+        header = [attribute.name for attribute in attrs.fields(Row)]
+        # The text of a failure may have several lines.
+        write_table(header, [[" ".join(text.split()) for text in attrs.astuple(row)] for row in rows])

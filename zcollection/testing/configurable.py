@@ -1,0 +1,125 @@
+"""What holds for all that is stored by name and configuration: partitionings, merge strategies, computations."""
+
+import copy
+import inspect
+import json
+import pickle
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from zcollection.contracts.configurable import Configurable
+from zcollection.errors import PluginConfigurationError
+from zcollection.plugins import stored
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.stored import StoredForm
+from zcollection.testing.suite import Suite, skip_unless
+
+_UNKNOWN = "no_such_setting"
+
+
+class ConfigurableSuite(Suite):
+    """Checks of the stored form; a base of the families' suites.
+
+    Golden files, ``golden/<release>.json`` beside the test file, keep what older releases wrote readable for ever. Each
+    is a list of objects with the stored form (``form``) and the ``repr`` of what it must become.
+
+    Attributes
+    ----------
+    examples
+        Objects to check, each configured in one way that matters.
+    """
+
+    examples: ClassVar[tuple[Any, ...]] = ()
+
+    def test_there_are_examples(self) -> None:
+        """A suite without examples would check nothing."""
+        assert self.examples, f"{type(self).__name__} has no examples"
+        assert all(isinstance(example, Configurable) for example in self.examples)
+
+    def test_the_configuration_survives_json(self) -> None:
+        """The fields are all there is to know of an object."""
+        for example in self.examples:
+            text = json.dumps(stored.configuration(example))
+            assert _configured(example, json.loads(text)) == example
+
+    def test_it_is_stored_under_a_name(self) -> None:
+        """What is stored is a name that its distribution provides, and finds the class again."""
+        for example in self.examples:
+            assert stored.restore(_family(example), stored.store(example)) == example
+
+    def test_an_unknown_setting_is_refused_by_name(self) -> None:
+        """A configuration of a later release is not half understood."""
+        for example in self.examples:
+            with pytest.raises(PluginConfigurationError, match=_UNKNOWN):
+                _configured(example, {**stored.configuration(example), _UNKNOWN: 1})
+
+    def test_a_value_of_a_wrong_type_is_refused_by_name(self) -> None:
+        """No value is coerced: a string is neither a number nor a sequence of characters."""
+        for example in self.examples:
+            configuration = stored.configuration(example)
+            for name, value in configuration.items():
+                for wrong in _of_other_types(value):
+                    with pytest.raises(PluginConfigurationError, match=name):
+                        _configured(example, {**configuration, name: wrong})
+
+    def test_it_pickles_and_copies(self) -> None:
+        """Objects travel to other processes."""
+        for example in self.examples:
+            assert pickle.loads(pickle.dumps(example)) == example  # noqa: S301 - made here
+            assert copy.deepcopy(example) == example
+
+    def test_equal_objects_have_equal_hashes(self) -> None:
+        """Equality is that of the configurations."""
+        for example in self.examples:
+            twin = _configured(example, stored.configuration(example))
+            assert hash(twin) == hash(example)
+        for one, other in combinations(self.examples, 2):
+            assert one != other, f"the examples {one!r} and {other!r} are one"
+
+    def test_it_cannot_be_changed(self) -> None:
+        """Objects are shared between threads."""
+        for example in self.examples:
+            for field in attrs.fields(type(example)):
+                with pytest.raises(attrs.exceptions.FrozenInstanceError):
+                    setattr(example, field.name, getattr(example, field.name))
+
+    def test_what_older_releases_stored_is_understood(self) -> None:
+        """Names and settings are kept for ever."""
+        files = sorted(Path(inspect.getfile(type(self))).parent.glob("golden/*.json"))
+        forms = json.dumps([_golden(example) for example in self.examples], indent=1)
+        skip_unless(files, f"there is no golden/<release>.json beside the tests; it could hold {forms}")
+        for entry in _entries(files):
+            form = StoredForm(**entry["form"])
+            assert repr(stored.restore(_family(self.examples[0]), form)) == entry["repr"]
+
+
+def _family(example: Configurable) -> Family:
+    return next(family for family in Family if isinstance(example, family.contract))
+
+
+def _configured(example: Configurable, configuration: dict[str, Any]) -> Any:
+    return stored.configure(type(example), configuration, what=type(example).__name__)
+
+
+def _of_other_types(value: object) -> Iterator[object]:
+    yield {"no such": ["value"]}
+    if isinstance(value, list | dict):
+        yield "text"
+    if isinstance(value, str):
+        yield 5
+    if isinstance(value, int | float):
+        yield "5"
+
+
+def _golden(example: Configurable) -> dict[str, Any]:
+    return {"form": attrs.asdict(stored.store(example)), "repr": repr(example)}
+
+
+def _entries(files: list[Path]) -> Iterator[dict[str, Any]]:
+    for file in files:
+        yield from json.loads(file.read_text())

@@ -1,0 +1,279 @@
+"""The conformance suite of partitionings."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from zcollection.contracts.partitioning import Field, Key, Partitioning
+from zcollection.errors import PartitionError
+from zcollection.model.names import validate_partition_segment
+from zcollection.testing.configurable import ConfigurableSuite
+from zcollection.testing.partitioning_cases import (
+    Columns,
+    columns_of,
+    early_columns,
+    foreign_paths,
+    keys_of,
+    other_types,
+    rows_of,
+    table,
+    wrong_columns,
+)
+from zcollection.testing.suite import skip_unless
+
+__all__ = ["PartitioningSuite", "table"]
+
+Check = Callable[[Partitioning, Columns], None]
+
+
+class PartitioningSuite(ConfigurableSuite):
+    """Conformance of a partitioning; subclass it and give `examples`.
+
+    What the kernel relies on is checked for any semantics: a key for every row, whatever the rows beside it, and a safe
+    path for every key. Which key a row has is for the plugin's own tests.
+
+    Attributes
+    ----------
+    examples
+        Partitionings to check, each configured in one way that matters.
+
+    Examples
+    --------
+    ::
+
+        class TestLatitudeBand(PartitioningSuite):
+            examples = (LatitudeBand(),)
+
+            def columns(self, partitioning):
+                return table({"latitude": ("float64", st.floats(-90, 90))})
+    """
+
+    def columns(self, partitioning: Partitioning) -> st.SearchStrategy[Columns]:
+        """Return the input of an example, with at least one row: columns that it accepts.
+
+        Replace it where the variables are neither times nor whole numbers, or not all of these have a partition; `table`
+        makes such a strategy from the values of each variable.
+
+        Parameters
+        ----------
+        partitioning
+            One of `examples`.
+
+        Returns
+        -------
+        SearchStrategy
+            Of columns by the names in ``partitioning.variables``, each of shape (rows,). By default datetime64 from 1900
+            to 2100 in several units for `time_variables`, and int64, negative ones too, for the others.
+        """
+        return columns_of(partitioning)
+
+    def test_the_fields_have_distinct_names(self) -> None:
+        """There is at least one field, and no two of one name."""
+        for partitioning in self.examples:
+            names = [field.name for field in partitioning.fields if isinstance(field, Field)]
+            assert len(names) == len(partitioning.fields), "a field is no Field"
+            assert names, "there are no fields"
+            assert len(set(names)) == len(names), f"of the fields {names} two have one name"
+
+    def test_the_variables_are_paths(self) -> None:
+        """Variables are a tuple of strings, times are some of them, and a dimension is a name or None."""
+        for partitioning in self.examples:
+            variables = partitioning.variables
+            assert isinstance(variables, tuple), f"variables is a {type(variables).__name__}"
+            assert variables, "there are no variables"
+            assert all(isinstance(name, str) and name for name in variables)
+            assert set(partitioning.time_variables) <= set(variables), "a time variable is not among the variables"
+            assert partitioning.dimension is None or (
+                isinstance(partitioning.dimension, str) and partitioning.dimension
+            )
+
+    def test_every_row_has_one_key(self) -> None:
+        """For every field, in order, there is an array with one integer, or string, for every row."""
+        self._explore(_check_keys)
+
+    def test_no_rows_have_no_keys(self) -> None:
+        """Empty columns are no error."""
+        self._explore(lambda partitioning, columns: _check_keys(partitioning, rows_of(columns, slice(0))))
+
+    def test_a_row_has_its_key_whatever_its_neighbours(self) -> None:
+        """Row by row, the keys are those of all rows at once: an insert in pieces fills the same partitions."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            together = keys_of(partitioning, columns)
+            alone = [keys_of(partitioning, rows_of(columns, [row]))[0] for row in range(len(together))]
+            assert alone == together, "the key of a row depends on its neighbours"
+
+        self._explore(check)
+
+    def test_the_order_of_the_rows_makes_no_difference(self) -> None:
+        """Shuffled rows have the keys that they have in order."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            keys = keys_of(partitioning, columns)
+            order = np.random.default_rng(len(keys)).permutation(len(keys))
+            assert keys_of(partitioning, rows_of(columns, order)) == [keys[row] for row in order.tolist()]
+
+        self._explore(check)
+
+    def test_the_same_rows_have_the_same_keys(self) -> None:
+        """A partitioning has no memory and no dice."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            assert keys_of(partitioning, columns) == keys_of(partitioning, columns)
+
+        self._explore(check)
+
+    def test_the_columns_are_left_as_they_were(self) -> None:
+        """No value changes, and no column comes or goes."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            given = {name: column.copy() for name, column in columns.items()}
+            partitioning.keys(given)
+            assert given.keys() == columns.keys(), "the partitioning changed its columns"
+            for name, column in columns.items():
+                np.testing.assert_array_equal(given[name], column, strict=True)
+
+        self._explore(check)
+
+    def test_the_type_of_a_column_makes_no_difference(self) -> None:
+        """Rows have the same keys in narrower integers, in other units of time, and in arrays with gaps, or none."""
+        self._explore(_check_types)
+
+    def test_negative_numbers_and_dates_before_1970_have_keys(self) -> None:
+        """Numbers far below zero, and times from 1677, have safe paths too."""
+        skip_unless(type(self).columns is PartitioningSuite.columns, "the suite has columns of its own")
+        for partitioning in self.examples:
+            for check in (_check_keys, _check_inverse, _check_paths):
+                check(partitioning, early_columns(partitioning))
+
+    def test_decode_is_the_inverse_of_encode(self) -> None:
+        """The path of a key gives the key back."""
+        self._explore(_check_inverse)
+
+    def test_distinct_keys_have_distinct_safe_paths(self) -> None:
+        """A path has one safe segment for each field, and belongs to one key."""
+        self._explore(_check_paths)
+
+    def test_keys_are_ordered_by_their_values(self) -> None:
+        """What `decode` returns sorts field by field, numbers as numbers."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            keys = set(keys_of(partitioning, columns))
+            decoded = sorted(partitioning.decode(partitioning.encode(key)) for key in keys)
+            assert all(isinstance(key, Key) for key in decoded), "decode() returns something else than a Key"
+            assert [tuple(key.values()) for key in decoded] == sorted(tuple(key.values()) for key in keys)
+
+        self._explore(check)
+
+    def test_foreign_paths_are_refused(self) -> None:
+        """`decode` accepts nothing but what `encode` returns, and raises PartitionError for all else."""
+        self._explore(_check_foreign_paths)
+
+    def test_foreign_keys_are_refused(self) -> None:
+        """`encode` raises PartitionError where a field is missing, is one too many, or stands in another's place."""
+        self._explore(_check_foreign_keys)
+
+    def test_wrong_columns_raise_nothing_but_partition_errors(self) -> None:
+        """Other types, missing values and the ends of a type have keys or a PartitionError, and no warning."""
+        self._explore(_check_wrong_columns)
+
+    def _explore(self, check: Check) -> None:
+        for partitioning in self.examples:
+            _run(check, partitioning, self.columns(partitioning))
+
+
+def _run(check: Check, partitioning: Partitioning, columns: st.SearchStrategy[Columns]) -> None:
+    @settings(max_examples=25, deadline=None)
+    @given(columns=columns)
+    def explore(columns: Columns) -> None:
+        check(partitioning, columns)
+
+    explore()
+
+
+def _check_keys(partitioning: Partitioning, columns: Columns) -> None:
+    keys = partitioning.keys({name: column.copy() for name, column in columns.items()})
+    assert list(keys) == [field.name for field in partitioning.fields], "the keys are not the fields, in their order"
+    (count,) = {column.size for column in columns.values()}
+    for field in partitioning.fields:
+        _check_key_column(field, keys, count)
+
+
+def _check_key_column(field: Field, keys: Mapping[str, NDArray[Any]], count: int) -> None:
+    column = keys[field.name]
+    assert isinstance(column, np.ndarray), f"{field.name} is a {type(column).__name__}, not an array"
+    assert column.shape == (count,), f"{field.name} has the shape {column.shape}, not ({count},)"
+    assert column.dtype.kind in ("UT" if field.text else "iu"), f"{field.name} has the type {column.dtype}"
+
+
+def _check_types(partitioning: Partitioning, columns: Columns) -> None:
+    for name, column in columns.items():
+        for rows, values in other_types(column):
+            some = rows_of(columns, rows)
+            try:
+                keys = keys_of(partitioning, {**some, name: values})
+            except PartitionError:
+                continue
+            assert keys == keys_of(partitioning, some), f"the keys are others where {name} is {values.dtype}"
+
+
+def _check_inverse(partitioning: Partitioning, columns: Columns) -> None:
+    for key in set(keys_of(partitioning, columns)):
+        path = partitioning.encode(key)
+        decoded = partitioning.decode(path)
+        assert list(decoded.items()) == list(key.items()), f"{path!r} gives another key than it was made from"
+
+
+def _check_paths(partitioning: Partitioning, columns: Columns) -> None:
+    keys = set(keys_of(partitioning, columns))
+    paths = {partitioning.encode(key) for key in keys}
+    assert len(paths) == len(keys), "two keys have one path"
+    for path in paths:
+        segments = path.split("/")
+        assert len(segments) == len(partitioning.fields), f"{path!r} does not have one segment for each field"
+        for segment in segments:
+            validate_partition_segment(segment)
+
+
+def _check_foreign_paths(partitioning: Partitioning, columns: Columns) -> None:
+    for key in set(keys_of(partitioning, columns)):
+        for path in foreign_paths(partitioning.encode(key), partitioning.fields):
+            try:
+                decoded = partitioning.decode(path)
+            except PartitionError:
+                continue
+            # A path that is changed may be that of another partition.
+            assert partitioning.encode(decoded) == path, f"the foreign path {path!r} is taken for {decoded!r}"
+
+
+def _check_foreign_keys(partitioning: Partitioning, columns: Columns) -> None:
+    key = keys_of(partitioning, columns)[0]
+    first = next(iter(key))
+    reverse = Key(dict(reversed([*key.items()])))
+    without = Key({name: value for name, value in key.items() if name != first})
+    renamed = Key({f"{name}_": value for name, value in key.items()})
+    foreign = [without, renamed, Key({**key, "no_such_field": 1}), *([reverse] if len(key) > 1 else [])]
+    for other in foreign:
+        try:
+            path = partitioning.encode(other)
+        except PartitionError:
+            continue
+        message = f"the foreign key {other!r} has the path {path!r}"
+        raise AssertionError(message)
+
+
+def _check_wrong_columns(partitioning: Partitioning, columns: Columns) -> None:
+    two = rows_of(columns, [0, 0])
+    for name in two:
+        for wrong in wrong_columns():
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                try:
+                    partitioning.keys({**two, name: wrong.copy()})
+                except PartitionError:
+                    continue

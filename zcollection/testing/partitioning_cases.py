@@ -1,0 +1,134 @@
+"""Input for partitionings: columns on both sides of zero and of 1970, in every type that they come in, and foreign paths."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from zcollection.contracts.partitioning import Field, Key, Partitioning
+
+Columns = dict[str, NDArray[Any]]
+
+_UNITS = ("ns", "us", "ms", "s", "m", "h", "D", "M", "Y")
+_INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", ">i8")
+_FIRST, *_LANDMARKS, _LAST = (
+    int(np.datetime64(text, "ns").astype(np.int64))
+    for text in ("1900-01-01", "1900-03-01", "1970-01-01", "1999-12-31T23", "2000-02-29", "2024-03-01", "2101-01-01")
+)
+_NEAR = st.builds(int.__add__, st.sampled_from(_LANDMARKS), st.sampled_from([-1, 0, 1]))
+_TIMES = ("datetime64[ns]", _NEAR | st.integers(_FIRST, _LAST - 1))
+_NUMBERS = ("int64", st.integers(-9, 9) | st.integers(-128, 127) | st.integers(-(2**40), 2**40))
+
+
+def columns_of(partitioning: Partitioning) -> st.SearchStrategy[Columns]:
+    """Return columns of one to ten rows: times from 1900 to 2100 for `time_variables`, else int64, negative ones too."""
+    elements = {name: _TIMES if name in partitioning.time_variables else _NUMBERS for name in partitioning.variables}
+    return st.builds(_in_unit, table(elements), st.sampled_from(_UNITS))
+
+
+def _in_unit(columns: Columns, unit: str) -> Columns:
+    return {
+        name: column.astype(f"datetime64[{unit}]") if column.dtype.kind == "M" else column
+        for name, column in columns.items()
+    }
+
+
+def table(elements: Mapping[str, tuple[str, st.SearchStrategy[Any]]]) -> st.SearchStrategy[Columns]:
+    """Return columns of one to ten rows, with repeated values.
+
+    Parameters
+    ----------
+    elements
+        For each variable the type of its column, and the strategy that draws its values.
+
+    Examples
+    --------
+    >>> latitudes = table({"latitude": ("float64", st.floats(-90, 90))})
+    """
+
+    def rows(count: int) -> st.SearchStrategy[Columns]:
+        return st.fixed_dictionaries(
+            {name: _column(dtype, values, count) for name, (dtype, values) in elements.items()}
+        )
+
+    return st.integers(1, 10).flatmap(rows)
+
+
+def _column(dtype: str, elements: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[NDArray[Any]]:
+    values = st.lists(elements, min_size=1, max_size=4)
+    repeated = values.flatmap(lambda few: st.lists(st.sampled_from(few), min_size=count, max_size=count))
+    return repeated.map(lambda column: np.array(column, dtype=dtype))
+
+
+def early_columns(partitioning: Partitioning) -> Columns:
+    """Return negative numbers of every size, and times from the first that nanoseconds can count."""
+    numbers = np.array([-1, -2, -129, -(2**15) - 1, -(2**31) - 1, -(2**53) - 1])
+    times = np.array(
+        ["1677-09-22", "1858-11-17T12", "1899-12-31T23:59:59.999999999", "1900-02-28", "1969-12-31", "1970-01-01"],
+        dtype="datetime64[ns]",
+    )
+    return {name: (times if name in partitioning.time_variables else numbers).copy() for name in partitioning.variables}
+
+
+def wrong_columns() -> list[NDArray[Any]]:
+    """Return columns of two rows that few partitionings accept: other types, missing values, the ends of a type."""
+    return [
+        np.array([False, True]),
+        np.array([0.5, np.nan]),
+        np.array([1e300, -np.inf]),
+        np.array([1j, 2]),
+        np.array(["one", "two"]),
+        np.array([b"one", b"two"]),
+        np.array(["one", "two"], dtype=np.dtypes.StringDType()),
+        np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"),
+        np.array([2**63 - 1, 1 - 2**63], dtype="datetime64[D]"),
+        np.array([1, "NaT"], dtype="timedelta64[s]"),
+        np.array([-(2**63), 2**63 - 1]),
+        np.array([0, 2**64 - 1], dtype=np.uint64),
+    ]
+
+
+def other_types(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Yield rows of a column, and their values in another type that holds them exactly, or in an array with gaps."""
+    yield np.arange(column.size), np.repeat(column, 2)[::2]
+    kind = column.dtype.kind
+    dtypes = _INTEGERS if kind in "iu" else tuple(f"datetime64[{unit}]" for unit in _UNITS) if kind == "M" else ()
+    for dtype in dtypes:
+        converted = column.astype(dtype)
+        rows = np.flatnonzero((converted == column) & (converted.astype(column.dtype) == column))
+        if rows.size:
+            yield rows, converted[rows]
+
+
+def foreign_paths(path: str, fields: Iterable[Field]) -> Iterator[str]:
+    """Yield paths that are like the path of a partition, and none themselves: for most partitionings."""
+    segments = path.split("/")
+    yield from ("", f"/{path}", f"{path}/", f"{path}/{segments[-1]}", f"{segments[0]}/{path}", path.upper())
+    yield "/".join(segments[1:])
+    yield "/".join(segments[::-1])
+    for position, field in enumerate(fields):
+        for other in _foreign_segments(segments[position], field):
+            yield "/".join([*segments[:position], other, *segments[position + 1 :]])
+
+
+def _foreign_segments(segment: str, field: Field) -> Iterator[str]:
+    name, _, value = segment.partition("=")
+    yield from ("", name, value, f"x{segment}", f"{name}=", f"={value}", f"{name}={value}=", f"..{segment}")
+    if not field.text:
+        unpadded = value.lstrip("-0") or "0"
+        numbers = (unpadded, f"0{value}", f"00{value}", f"+{value}", f"-{value}", f"{value} ", f"{value}.0", f"{value}_0")
+        yield from (f"{name}={number}" for number in (*numbers, "-0", "٣", "0x1", "1e3", "nan", "9" * 150))
+
+
+def keys_of(partitioning: Partitioning, columns: Mapping[str, NDArray[Any]]) -> list[Key]:
+    """Return the key of every row, made from copies, as a collection does."""
+    keys = partitioning.keys({name: column.copy() for name, column in columns.items()})
+    values = zip(*(np.asarray(column).tolist() for column in keys.values()), strict=True)
+    return [Key(dict(zip(keys, value, strict=True))) for value in values]
+
+
+def rows_of(columns: Mapping[str, NDArray[Any]], rows: Any) -> Columns:  # noqa: ANN401 - any index of NumPy's
+    """Return some rows of columns."""
+    return {name: column[rows] for name, column in columns.items()}
