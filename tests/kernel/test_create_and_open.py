@@ -76,7 +76,10 @@ def test_an_unknown_scheme_says_what_to_install():
         ({"axis": "swath"}, "one dimension"),
         ({"partitioning": "date"}, "partitioning is a str"),
         ({"partitioning": fakes.Quotient(("tim",))}, "variable 'tim' is unknown"),
-        ({"partitioning": fakes.Quotient(("swath",))}, r"partitioning variable 'swath' has the dimensions \('row', 'x'\)"),
+        (
+            {"partitioning": fakes.Quotient(("swath",))},
+            r"partitioning variable 'swath' has the dimensions \('row', 'x'\)",
+        ),
         ({"partitioning": fakes.Quotient(("time",), dimension="x")}, "partitioning has the dimension 'x'"),
         ({"schema": {"time": 1}}, "schema is a dict"),
     ],
@@ -93,10 +96,7 @@ def test_the_partitioned_dimension_has_no_size_and_every_other_has_one(url):
     with pytest.raises(zc.SchemaError, match="'row' has the size 3"):
         samples.create(url, schema=fixed)
     loose = (
-        zc.Schema()
-        .with_dimension("row")
-        .with_dimension("x")
-        .with_variable("time", dtype="int64", dimensions=("row",))
+        zc.Schema().with_dimension("row").with_dimension("x").with_variable("time", dtype="int64", dimensions=("row",))
     )
     with pytest.raises(zc.SchemaError, match="'x' has no size"):
         samples.create(url, schema=loose)
@@ -121,12 +121,7 @@ def test_a_codec_that_does_not_exist_is_refused_at_creation(url):
 
 
 def test_the_axis_may_be_a_dimension_only(url):
-    schema = (
-        zc.Schema()
-        .with_dimension("row")
-        .with_variable("number", dtype="int64", dimensions=("row",))
-        .build()
-    )
+    schema = zc.Schema().with_dimension("row").with_variable("number", dtype="int64", dimensions=("row",)).build()
     collection = zc.create_collection(url, schema=schema, axis="row", partitioning=fakes.Quotient(("number",)))
     collection.insert({"number": [3, 1]})
     collection.insert({"number": [2]}, merge="append")
@@ -210,9 +205,7 @@ def test_integer_times_get_units_where_the_partitioning_reads_times(url, registe
             return {"sign": np.where(hours < 0, "minus", "plus"), "quotient": hours // self.divisor}
 
     register(Hours)
-    collection = zc.create_collection(
-        url, schema=samples.SCHEMA, axis="time", partitioning=Hours(("time",), divisor=1)
-    )
+    collection = zc.create_collection(url, schema=samples.SCHEMA, axis="time", partitioning=Hours(("time",), divisor=1))
     assert collection.schema.get_variable("time").attrs["units"] == "nanoseconds since 1970-01-01"
     times = np.array(["1970-01-01T05:30", "1970-01-01T02:00"], dtype="datetime64[ns]")
     collection.insert({**samples.rows([0, 0]), "time": times})

@@ -35,9 +35,10 @@ def values_of(dtype, shape):
     rng = np.random.default_rng(0)
     numbers = rng.integers(0, 100, shape)
     if dtype == "string":
-        return np.array([f"mot {value} é" * (value % 3) for value in numbers.flat], dtype=zc.VariableSchema(
-            "v", dtype="string", dimensions=()
-        ).dtype).reshape(shape)
+        return np.array(
+            [f"mot {value} é" * (value % 3) for value in numbers.flat],
+            dtype=zc.VariableSchema("v", dtype="string", dimensions=()).dtype,
+        ).reshape(shape)
     dtype = np.dtype(dtype)
     if dtype.kind in "SU":
         return numbers.astype(str).astype(dtype)
@@ -76,7 +77,9 @@ def test_zarr_reads_what_we_write(dtype, codecs):
         objects = {"v/zarr.json": layout.document, **encode_array(layout, values)}
         buffers = {key: fallback._buffer(data) for key, data in objects.items()}
         array = zarr.open_array(MemoryStore(buffers), path="v", mode="r")
-        np.testing.assert_array_equal(array[...].astype(layout.variable.stored_dtype), stored_values(values, layout.variable))
+        np.testing.assert_array_equal(
+            array[...].astype(layout.variable.stored_dtype), stored_values(values, layout.variable)
+        )
         assert len(objects) - 1 == len(layout.chunk_indices()), "every chunk is written"
 
 

@@ -41,8 +41,10 @@ NUMBERS = st.sampled_from(["year", "month", "1", "3", "2024", "(month + 2)", "(-
 COMPARISONS = st.builds("{} {} {}".format, NUMBERS, st.sampled_from(["<", "<=", "==", "!=", ">", ">="]), NUMBERS)
 EXPRESSIONS = st.recursive(
     COMPARISONS,
-    lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner)
-    | st.builds("(not {})".format, inner),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner)
+        | st.builds("(not {})".format, inner)
+    ),
     max_leaves=8,
 )
 

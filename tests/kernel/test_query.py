@@ -21,7 +21,8 @@ def test_rows_come_in_the_numeric_order_of_the_keys(collection):
 
 
 @pytest.mark.parametrize(
-    "filters", ["sign == 'plus' and quotient > 1", {"sign": "plus", "quotient": [2, 10]}, lambda key: key["quotient"] > 1]
+    "filters",
+    ["sign == 'plus' and quotient > 1", {"sign": "plus", "quotient": [2, 10]}, lambda key: key["quotient"] > 1],
 )
 def test_a_filter_may_be_an_expression_a_mapping_or_a_function(collection, filters):
     samples.assert_rows(collection.query(filters=filters), [25, 105])

@@ -37,9 +37,7 @@ def quotient(divisor=10):
 
 def create(url, times=(), *, divisor=10, schema=SCHEMA, **options):
     """Return a collection partitioned by the quotient of the time."""
-    collection = zc.create_collection(
-        url, schema=schema, axis="time", partitioning=quotient(divisor), **options
-    )
+    collection = zc.create_collection(url, schema=schema, axis="time", partitioning=quotient(divisor), **options)
     if len(times):
         collection.insert(rows(times))
     return collection

@@ -165,7 +165,7 @@ class LosesWhatIsNear(Append):
 class LosesRowsWithoutAnAxisValue(Append):
     def rows(self, existing, inserted):
         source = appended(existing, inserted)
-        kept = source[np.concatenate([existing == existing, inserted == inserted])]  # noqa: PLR0124 - NaN
+        kept = source[np.concatenate([existing == existing, inserted == inserted])]
         return RowPlan(kept, replaced=existing.size - np.count_nonzero(kept >= 0))
 
 

@@ -105,7 +105,7 @@ class HasNoFields(Parity):
     def fields(self):
         return ()
 
-    def keys(self, columns):  # noqa: ARG002 - the contract's
+    def keys(self, columns):
         return {}
 
 
@@ -357,9 +357,7 @@ def passes(check):
     return True
 
 
-@pytest.mark.parametrize(
-    ("partitioning", "namespace"), [(Parity(), {}), (Day(), {}), (Cell(), DEGREES)], ids=described
-)
+@pytest.mark.parametrize(("partitioning", "namespace"), [(Parity(), {}), (Day(), {}), (Cell(), DEGREES)], ids=described)
 def test_a_sound_partitioning_passes(partitioning, namespace):
     assert failing(suite_of(partitioning, **namespace)) == set()
 

@@ -92,7 +92,7 @@ class Group(Mapping[str, "Variable | Group"]):
         held = self._dataset.all_variables()
         absolute = normalise_path(path) if path.startswith("/") else join(self._path, path)
         if absolute not in held:
-            message = f"variable {path!r} is not in this dataset; {accepted(absolute, held)}"
+            message = f"variable {absolute!r} is not in this dataset; {accepted(absolute, held)}"
             raise SchemaError(message)
         return held[absolute]
 

@@ -76,7 +76,8 @@ class TimeUnits:
         factor = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[unit]
         present = np.where(missing, 0, numbers)
         if numbers.dtype.kind == "f":
-            steps = np.rint(present.astype(np.float64) * factor)
+            with np.errstate(over="ignore"):
+                steps = np.rint(present.astype(np.float64) * factor)
             _check_range(steps, epoch)
             steps = steps.astype(np.int64)
         else:

@@ -39,7 +39,11 @@ def _nodes(source: object) -> "dict[str, xarray.Dataset]":
     if isinstance(source, sys.modules["xarray"].Dataset):
         return {ROOT: source}
     top = source.path.rstrip("/")
-    return {normalise_path(node.path.removeprefix(top)): node.to_dataset(inherit=False) for node in source.subtree}
+    return {
+        # What a subtree inherits from above is its own here.
+        normalise_path(node.path.removeprefix(top)): node.to_dataset(inherit=node is source)
+        for node in source.subtree
+    }
 
 
 def group_schemas(source: object, *, axis: str, fill_values: bool = True) -> dict[str, GroupSchema]:
@@ -62,19 +66,20 @@ def group_schemas(source: object, *, axis: str, fill_values: bool = True) -> dic
     """
     nodes = _nodes(source)
     growing = _dimension_of(nodes[ROOT], axis)
-    sizes: dict[str, dict[str, int]] = {}
-    groups = {}
+    groups: dict[str, GroupSchema] = {}
     for path, node in nodes.items():
-        inherited = {name: size for above in ancestors(split(path)[0]) if path for name, size in sizes[above].items()}
-        sizes[path] = _own_sizes(path, node, inherited)
+        # Of one name there is one length all the way down: xarray sees to it.
+        inherited = {name for above in ancestors(path)[:-1] for name in groups[above].dimensions}
         groups[path] = GroupSchema(
             name=split(path)[1],
             dimensions={
-                name: Dimension(name, size=None if (path, name) == (ROOT, growing) else size)
-                for name, size in sizes[path].items()
+                str(name): Dimension(str(name), size=None if (path, name) == (ROOT, growing) else size)
+                for name, size in node.sizes.items()
+                if name not in inherited
             },
             variables={
-                str(name): _declared(str(name), item, fill_values=fill_values) for name, item in node.variables.items()
+                str(name): _declared(str(name), node.variables[name], fill_values=fill_values)
+                for name in (*node.coords, *node.data_vars)
             },
             attrs=_portable(node.attrs),
         )
@@ -91,24 +96,6 @@ def _dimension_of(root: "xarray.Dataset", axis: str) -> str:
         f"axis {axis!r} is neither a one-dimensional variable nor a dimension of the root; {accepted(axis, choices)}"
     )
     raise SchemaError(message)
-
-
-def _own_sizes(path: str, node: "xarray.Dataset", inherited: Mapping[str, int]) -> dict[str, int]:
-    """Return the dimensions that a group declares itself.
-
-    Raises
-    ------
-    SchemaError
-        A group above declares one of the same name with another length.
-    """
-    for name, size in node.sizes.items():
-        if inherited.get(str(name), size) != size:
-            message = (
-                f"dimension {name!r} has {size} elements in group {path!r} and {inherited[str(name)]} in a group above it; "
-                f"rename one of them"
-            )
-            raise SchemaError(message)
-    return {str(name): size for name, size in node.sizes.items() if name not in inherited}
 
 
 def _declared(name: str, item: "xarray.Variable", *, fill_values: bool) -> VariableSchema:

@@ -118,7 +118,16 @@ def _foreign_segments(segment: str, field: Field) -> Iterator[str]:
     yield from ("", name, value, f"x{segment}", f"{name}=", f"={value}", f"{name}={value}=", f"..{segment}")
     if not field.text:
         unpadded = value.lstrip("-0") or "0"
-        numbers = (unpadded, f"0{value}", f"00{value}", f"+{value}", f"-{value}", f"{value} ", f"{value}.0", f"{value}_0")
+        numbers = (
+            unpadded,
+            f"0{value}",
+            f"00{value}",
+            f"+{value}",
+            f"-{value}",
+            f"{value} ",
+            f"{value}.0",
+            f"{value}_0",
+        )
         yield from (f"{name}={number}" for number in (*numbers, "-0", "٣", "0x1", "1e3", "nan", "9" * 150))
 
 
@@ -129,6 +138,6 @@ def keys_of(partitioning: Partitioning, columns: Mapping[str, NDArray[Any]]) -> 
     return [Key(dict(zip(keys, value, strict=True))) for value in values]
 
 
-def rows_of(columns: Mapping[str, NDArray[Any]], rows: Any) -> Columns:  # noqa: ANN401 - any index of NumPy's
+def rows_of(columns: Mapping[str, NDArray[Any]], rows: Any) -> Columns:
     """Return some rows of columns."""
     return {name: column[rows] for name, column in columns.items()}

@@ -70,7 +70,7 @@ def test_in_every_unit_the_keys_are_those_of_exact_integers(count, unit):
     if abs(seconds) < 2**63:
         assert keys(times) == {name: [value] for name, value in zip(PARTS.values(), expected, strict=True)}
     else:
-        with pytest.raises(PartitionError, match="1 of 1 times .* the first at position 0"):
+        with pytest.raises(PartitionError, match=r"1 of 1 times .* the first at position 0"):
             keys(times)
 
 
@@ -169,7 +169,9 @@ def test_periods_that_do_not_exist_are_refused(path):
             refuse()
 
 
-@pytest.mark.parametrize("path", ["hour=24/minute=00/second=00", "hour=23/minute=60/second=00", "hour=23/minute=59/second=60"])
+@pytest.mark.parametrize(
+    "path", ["hour=24/minute=00/second=00", "hour=23/minute=60/second=00", "hour=23/minute=59/second=60"]
+)
 def test_clocks_that_do_not_exist_are_refused(path):
     with pytest.raises(PartitionError, match=r"has the (hour|minute|second) \d+; accepted: 0 to "):
         Date(("time",), resolution="s").decode(f"year=2024/month=02/day=29/{path}")
@@ -190,19 +192,21 @@ def test_a_list_of_variables_is_kept_as_a_tuple_and_the_resolution_may_be_positi
 
 @pytest.mark.parametrize("variables", ["time", (), ("time", "date"), ("",), (1,), None, {"time"}], ids=repr)
 def test_variables_that_are_not_one_path_in_a_tuple_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as \('time',\)"):
+    with pytest.raises(
+        PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as \('time',\)"
+    ):
         Date(variables, resolution="D")
 
 
 @pytest.mark.parametrize("resolution", ["H", "min", "ms", "W", "", "YM", None, 1, ["D"]], ids=repr)
 def test_other_resolutions_are_refused(resolution):
-    with pytest.raises(PluginConfigurationError, match="resolution .*; accepted: 'Y', 'M', 'D', 'h', 'm', 's'"):
+    with pytest.raises(PluginConfigurationError, match=r"resolution .*; accepted: 'Y', 'M', 'D', 'h', 'm', 's'"):
         Date(("time",), resolution=resolution)
 
 
 @pytest.mark.parametrize("dimension", ["", 1, ("row",)], ids=repr)
 def test_what_is_no_dimension_is_refused(dimension):
-    with pytest.raises(PluginConfigurationError, match="dimension .*; accepted: the name of a dimension, or None"):
+    with pytest.raises(PluginConfigurationError, match=r"dimension .*; accepted: the name of a dimension, or None"):
         Date(("time",), resolution="D", dimension=dimension)
 
 

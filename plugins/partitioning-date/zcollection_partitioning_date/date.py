@@ -4,7 +4,6 @@ from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
@@ -21,19 +20,19 @@ _FIELDS: Final = {
 }
 """The components of a date, by the resolution of which each is the last."""
 
-_RANGES: Final = {
-    "year": range(-292_277_022_656, 292_277_026_596),  # all whole years that datetime64 counts in seconds
-    "month": range(1, 13),
-    "day": range(1, 32),
-    "hour": range(24),
-    "minute": range(60),
-    "second": range(60),
+_BOUNDS: Final = {
+    "year": (-292_277_022_656, 292_277_026_595),  # the whole years that datetime64 counts in seconds
+    "month": (1, 12),
+    "day": (1, 31),
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "second": (0, 59),
 }
 
 
 def _one_variable(value: Sequence[str]) -> tuple[str, ...]:
     """Return the variables as a tuple; a string is no sequence of names."""
-    if not isinstance(value, list | tuple) or len(value) != 1 or not isinstance(value[0], str) or not value[0]:
+    if not isinstance(value, list | tuple) or len(value) != 1 or not _is_name(value[0]):
         message = (
             f"the variables of a partitioning by date are {value!r}; accepted: a tuple with the path of one variable, "
             f"such as ('time',)"
@@ -42,15 +41,19 @@ def _one_variable(value: Sequence[str]) -> tuple[str, ...]:
     return (str(value[0]),)
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _as_resolution(value: str) -> str:
-    if not isinstance(value, str) or value not in _FIELDS:
+    if not _is_name(value) or value not in _FIELDS:
         message = f"the resolution of a partitioning by date is {value!r}; {accepted(value, _FIELDS)}"
         raise PluginConfigurationError(message)
     return str(value)
 
 
 def _as_dimension(value: str | None) -> str | None:
-    if value is not None and (not isinstance(value, str) or not value):
+    if value is not None and not _is_name(value):
         message = (
             f"the dimension of a partitioning by date is {value!r}; accepted: the name of a dimension, or None for that "
             f"of the collection's axis"
@@ -82,6 +85,7 @@ class Date(Partitioning):
 
     Examples
     --------
+    >>> import numpy as np
     >>> by_month = Date(("time",), resolution="M")
     >>> times = np.array(["1969-12-31T23:59", "2024-03-01T00:00"], dtype="datetime64[ns]")
     >>> {name: values.tolist() for name, values in by_month.keys({"time": times}).items()}
@@ -155,8 +159,9 @@ class Date(Partitioning):
 
 def _check_exists(key: Mapping[str, Any], path: str) -> None:
     for name, value in key.items():
-        if value not in _RANGES[name]:
-            message = f"{path!r} has the {name} {value}; accepted: {_RANGES[name][0]} to {_RANGES[name][-1]}"
+        smallest, largest = _BOUNDS[name]
+        if not smallest <= value <= largest:
+            message = f"{path!r} has the {name} {value}; accepted: {smallest} to {largest}"
             raise PartitionError(message)
     if "day" in key and key["day"] > (last := monthrange(key["year"], key["month"])[1]):
         message = f"{path!r} has the day {key['day']}; accepted: 1 to {last}, the days of that month"

@@ -132,6 +132,11 @@ def test_numbers_are_not_padded(value):
     assert dict(grouped.decode(f"cycle=2/pass={value}")) == {"cycle": 2, "pass": value}
 
 
+def test_keys_of_numpys_integers_have_paths():
+    grouped = GroupedSequence(("pass",), size=3, start=LARGEST)
+    assert grouped.encode({"pass": np.int64(SMALLEST)}) == f"pass={SMALLEST}"
+
+
 def test_numbers_of_numpy_and_lists_are_kept_as_plain_ones():
     grouped = GroupedSequence(["cycle", "pass"], size=np.int16(10), start=np.uint64(1))
     assert grouped == GroupedSequence(("cycle", "pass"), size=10, start=1)
@@ -152,13 +157,13 @@ def test_what_is_no_start_is_refused(start):
 
 @pytest.mark.parametrize("variables", ["pass", (), ("pass", ""), (1,), None, {"pass"}], ids=repr)
 def test_variables_that_are_no_tuple_of_paths_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match="variables .* are .*; accepted: a tuple .* such as"):
+    with pytest.raises(PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as"):
         GroupedSequence(variables, size=10)
 
 
 @pytest.mark.parametrize("variables", [("pass", "pass"), ("a/pass", "b/pass"), ("pass", "/pass")], ids=repr)
 def test_two_fields_of_one_name_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match="would be the fields pass, pass; accepted: .*differ"):
+    with pytest.raises(PluginConfigurationError, match=r"would be the fields pass, pass; accepted: .*differ"):
         GroupedSequence(variables, size=10)
 
 
@@ -170,5 +175,5 @@ def test_names_that_no_path_can_hold_are_refused(name):
 
 @pytest.mark.parametrize("dimension", ["", 1, ("row",)], ids=repr)
 def test_what_is_no_dimension_is_refused(dimension):
-    with pytest.raises(PluginConfigurationError, match="dimension .*; accepted: the name of a dimension, or None"):
+    with pytest.raises(PluginConfigurationError, match=r"dimension .*; accepted: the name of a dimension, or None"):
         GroupedSequence(("pass",), size=10, dimension=dimension)

@@ -14,7 +14,7 @@ from zcollection_partitioning_grouped_sequence.groups import INT64, as_int64, fi
 def _as_variables(value: Iterable[str]) -> tuple[str, ...]:
     """Return the variables as a tuple; a string is no sequence of names."""
     names = tuple(value) if isinstance(value, list | tuple) else ()
-    if not names or not all(isinstance(name, str) and name for name in names):
+    if not names or not all(map(_is_name, names)):
         message = (
             f"the variables of a partitioning by grouped sequence are {value!r}; accepted: a tuple with the paths of one "
             f"or more variables, such as ('cycle_number', 'pass_number')"
@@ -44,8 +44,12 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _as_dimension(value: str | None) -> str | None:
-    if value is not None and (not isinstance(value, str) or not value):
+    if value is not None and not _is_name(value):
         message = (
             f"the dimension of a partitioning by grouped sequence is {value!r}; accepted: the name of a dimension, or "
             f"None for that of the collection's axis"
@@ -166,7 +170,7 @@ class GroupedSequence(Partitioning):
             if not INT64.min <= value <= INT64.max:
                 message = f"{path!r} has the {name} {value}; accepted: {INT64.min} to {INT64.max}"
                 raise PartitionError(message)
-        name = self.fields[-1].name
-        if (key[name] - self.start) % self.size:
-            message = f"{path!r} has the {name} {key[name]}; accepted: {self.start} plus or minus multiples of {self.size}"
+        name, value = list(key.items())[-1]
+        if (int(value) - self.start) % self.size:
+            message = f"{path!r} has the {name} {value}; accepted: {self.start} plus or minus multiples of {self.size}"
             raise PartitionError(message)

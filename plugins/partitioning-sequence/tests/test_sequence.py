@@ -71,9 +71,11 @@ def test_a_path_of_a_value_beyond_int64_is_refused(value):
             refuse()
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32", "bool", "complex64", "U1", "S1", "datetime64[s]", "timedelta64[s]", object])
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "bool", "complex64", "U1", "S1", "datetime64[s]", "timedelta64[s]", object]
+)
 def test_what_is_no_integer_is_refused(dtype):
-    with pytest.raises(PartitionError, match="'cycle', which is .*; accepted: integers"):
+    with pytest.raises(PartitionError, match=r"'cycle', which is .*; accepted: integers"):
         Sequence(("cycle",)).keys({"cycle": np.zeros(2, dtype="int64").astype(dtype)})
 
 
@@ -85,13 +87,13 @@ def test_a_list_of_variables_is_kept_as_a_tuple():
 
 @pytest.mark.parametrize("variables", ["cycle", (), ("cycle", ""), ("cycle", 1), None, {"cycle"}], ids=repr)
 def test_variables_that_are_no_tuple_of_paths_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match="variables .* are .*; accepted: a tuple .* such as"):
+    with pytest.raises(PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as"):
         Sequence(variables)
 
 
 @pytest.mark.parametrize("variables", [("cycle", "cycle"), ("a/cycle", "b/cycle"), ("cycle", "/cycle")], ids=repr)
 def test_two_fields_of_one_name_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match="would be the fields cycle, cycle; accepted: .*differ"):
+    with pytest.raises(PluginConfigurationError, match=r"would be the fields cycle, cycle; accepted: .*differ"):
         Sequence(variables)
 
 
@@ -103,5 +105,5 @@ def test_names_that_no_path_can_hold_are_refused(name):
 
 @pytest.mark.parametrize("dimension", ["", 1, ("row",)], ids=repr)
 def test_what_is_no_dimension_is_refused(dimension):
-    with pytest.raises(PluginConfigurationError, match="dimension .*; accepted: the name of a dimension, or None"):
+    with pytest.raises(PluginConfigurationError, match=r"dimension .*; accepted: the name of a dimension, or None"):
         Sequence(("cycle",), dimension=dimension)

@@ -15,7 +15,7 @@ _INT64 = np.iinfo(np.int64)
 def _as_variables(value: Iterable[str]) -> tuple[str, ...]:
     """Return the variables as a tuple; a string is no sequence of names."""
     names = tuple(value) if isinstance(value, list | tuple) else ()
-    if not names or not all(isinstance(name, str) and name for name in names):
+    if not names or not all(map(_is_name, names)):
         message = (
             f"the variables of a partitioning by sequence are {value!r}; accepted: a tuple with the paths of one or more "
             f"variables, such as ('cycle_number', 'pass_number')"
@@ -24,8 +24,12 @@ def _as_variables(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
 def _as_dimension(value: str | None) -> str | None:
-    if value is not None and (not isinstance(value, str) or not value):
+    if value is not None and not _is_name(value):
         message = (
             f"the dimension of a partitioning by sequence is {value!r}; accepted: the name of a dimension, or None for "
             f"that of the collection's axis"

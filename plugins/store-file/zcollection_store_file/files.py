@@ -37,9 +37,11 @@ def read(path: str, offset: int, length: int | None) -> bytes | None:
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:
-    with os.fdopen(descriptor, "rb", closefd=False) as file:
-        file.seek(offset)
-        return file.read(length)
+    data = os.pread(descriptor, length, offset)
+    if len(data) == length or not data:
+        return data
+    # One call reads no more than 2 GiB.
+    return data + _read_range(descriptor, offset + len(data), length - len(data))
 
 
 def write(path: str, data: bytes, *, fsync: bool) -> None:

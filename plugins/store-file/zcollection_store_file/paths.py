@@ -11,6 +11,10 @@ from zcollection.plugin import StoreError, StoreURL
 LOCK: Final = "_transactions/lock"
 """Where the lock lies: no object, so that it is neither listed nor deleted while somebody holds it."""
 
+_DEEPEST: Final = 128
+
+# Nearly all keys: no part of them is empty, or starts with a dot.
+_ORDINARY: Final = re.compile(r"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")
 _TEMPORARY: Final = re.compile(r"\.zcollection-[0-9a-f]{32}\.tmp")
 
 
@@ -53,7 +57,7 @@ class Places:
     def __init__(self, url: StoreURL, root: str) -> None:
         self._url = url
         self._root = root
-        self._looked_at: set[str] = set()
+        self._directories = {"": root}
 
     def of_key(self, key: str) -> str:
         """Return the path of an object.
@@ -83,19 +87,26 @@ class Places:
 
     def below(self, key: str) -> str:
         """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
-        path = self._root
-        for segment in key.split("/"):
-            path = f"{path}/{segment}"
-            if path in self._looked_at:
-                continue
-            if os.path.islink(path) and not is_inside(path, self._root):
-                raise self._refused(key, "a symbolic link on it leaves the store")
-            self._looked_at.add(path)
+        parent, _, name = key.rpartition("/")
+        path = f"{self._directory(parent)}/{name}"
+        if os.path.islink(path) and not is_inside(path, self._root):
+            raise self._refused(key, "a symbolic link on it leaves the store")
         return path
 
+    def _directory(self, key: str) -> str:
+        if key not in self._directories:
+            self._directories[key] = self.below(key)
+        return self._directories[key]
+
     def _check(self, key: str, segments: list[str]) -> None:
-        problem = next(filter(None, map(_problem, segments)), None)
-        problem = problem or ("it is that of the lock" if key == LOCK else None)
+        if key == LOCK:
+            problem: str | None = "it is that of the lock"
+        elif len(segments) > _DEEPEST:
+            problem = f"it has more than {_DEEPEST} parts"
+        elif key.isascii() and _ORDINARY.fullmatch(key):
+            problem = None
+        else:
+            problem = next(filter(None, map(_problem, segments)), None)
         if problem is not None:
             raise self._refused(key, problem)
 

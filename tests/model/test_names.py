@@ -1,0 +1,30 @@
+import pytest
+
+import zcollection as zc
+from zcollection.model.names import ancestors, validate_partition_segment, validate_segment
+
+
+@pytest.mark.parametrize("name", ["ssh", "x-1", "a.b", "hauteur_é", "海面", "a+b", "A" * 200, "C"])
+def test_a_name_of_letters_digits_and_marks_is_accepted(name):
+    assert validate_segment(name, what="variable") == name
+    assert validate_partition_segment(f"f={name[:190]}") == f"f={name[:190]}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", "zarr.json", "c", "_x", "a/b", "a\\b", "a b", "a=b", "a\x00", "a\n", "é".encode("latin1")),
+        *("A" * 201, "é" * 101, "e\u0301", "con", "NUL.txt", "lpt1", "a.", 5, None, "a:b", "a*b", "a?", "\ud800"),
+    ],
+)
+def test_anything_else_is_refused_by_name(name):
+    with pytest.raises(zc.SchemaError, match="variable"):
+        validate_segment(name, what="variable")
+    if name != "a=b":
+        with pytest.raises(zc.PartitionError):
+            validate_partition_segment(name)
+
+
+def test_the_groups_on_the_way():
+    assert ancestors("a/b/c") == ("", "a", "a/b", "a/b/c")
+    assert ancestors("") == ("",)

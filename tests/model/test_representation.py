@@ -1,0 +1,126 @@
+import html.parser
+
+import numpy as np
+import pytest
+
+import zcollection as zc
+from zcollection.model.representation import format_bytes
+
+
+def schema(**attrs):
+    made = (
+        zc.Schema()
+        .with_dimension("time")
+        .with_dimension("x", size=240)
+        .with_variable("time", dtype="datetime64[ns]", dimensions=("time",))
+        .with_variable("ssh", dtype="float32", dimensions=("time", "x"))
+        .with_variable("name", dtype="string", dimensions=("time",))
+        .with_variable("power", dtype="int16", dimensions=("time",), group="/data/ku")
+    )
+    for name, value in attrs.items():
+        made = made.with_attribute(name, value)
+    return made.build()
+
+
+def dataset(**attrs):
+    return zc.Dataset(
+        schema(**attrs),
+        {
+            "time": np.arange("2024-01-01", "2024-01-09", dtype="M8[D]"),
+            "ssh": np.linspace(0, 1, 8 * 240).reshape(8, 240).astype("f4"),
+            "name": ["a", "<b>&", *"cdefgh"],
+            "data/ku/power": np.arange(8),
+        },
+    )
+
+
+def test_several_lines_show_sizes_dimensions_variables_and_groups():
+    lines = repr(dataset(title="Sea level")).splitlines()
+    assert lines[0] == "<zcollection.Dataset> 7.9 kB"
+    assert lines[1] == "Dimensions: (time: 8, x: 240)"
+    assert [line.split()[0] for line in lines[3:6]] == ["time", "ssh", "name"]
+    assert "datetime64[ns]  64 B    2024-01-01 2024-01-02" in lines[3]
+    assert "(time, x)  float32         7.7 kB" in lines[4]
+    assert "    title: Sea level" in lines
+    assert any("power  (time)  int16  16 B  0 1 2 3 4 …" in line for line in lines)
+
+
+def test_columns_are_aligned():
+    rows = repr(dataset()).splitlines()[3:6]
+    assert len({row.index("(") for row in rows}) == 1
+
+
+def test_a_group_shows_its_path():
+    assert repr(dataset()["data/ku"]).startswith("<zcollection.Group /data/ku> 16 B\n")
+
+
+def test_much_is_shown_in_part():
+    builder = zc.Schema().with_dimension("n")
+    for number in range(200):
+        builder = builder.with_variable(f"v{number}", dtype="i1", dimensions=("n",)).with_attribute(
+            f"a{number}", "x" * 1000
+        )
+        builder = builder.with_group(f"g{number}")
+    made = zc.Dataset(builder.build(), {f"v{number}": [1] for number in range(200)})
+    lines = repr(made).splitlines()
+    assert len(lines) < 130
+    assert max(map(len, lines)) < 120
+    for rest in ("… 160 more", "… 188 more", "… 180 more"):
+        assert any(rest in line for line in lines)
+    assert len(made._repr_html_()) < 30_000
+
+
+def test_lazy_values_are_not_computed():
+    array = pytest.importorskip("dask.array")
+
+    def fail(block):
+        raise AssertionError("computed")
+
+    lazy = array.zeros(8, chunks=2, dtype="int16").map_blocks(fail, dtype="int16", meta=np.array((), dtype="int16"))
+    made = zc.Dataset(schema(), {"data/ku/power": lazy})
+    assert "<lazy Array>" in repr(made)
+    assert "&lt;lazy Array&gt;" in made._repr_html_()
+
+
+class Checker(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        assert tag in {"div", "strong", "details", "summary", "table", "tr", "td"}
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_html_is_well_formed_and_escapes_everything():
+    checker = Checker()
+    checker.feed(dataset(title="<script>alert(1)</script>")._repr_html_())
+    checker.close()
+    assert checker.open == []
+    for text in ("<zcollection.Dataset>", "<script>alert(1)</script>", "'<b>&'", "ku", "7.7 kB"):
+        assert text in checker.text
+
+
+def test_an_empty_dataset_is_shown():
+    assert repr(zc.Dataset(zc.Schema().build(), {})) == "<zcollection.Dataset> 0 B\nDimensions: ()"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_960, "1.0 MB"),
+        (5 * 10**18, "5000.0 PB"),
+    ],
+)
+def test_sizes_are_in_decimal_units(size, text):
+    assert format_bytes(size) == text

@@ -1,0 +1,93 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import zcollection as zc
+from zcollection.model.times import parse_units
+
+UNITS = [
+    "nanoseconds since 1970-01-01",
+    "microseconds since 2000-01-01 00:00:00",
+    "seconds since 2000-01-01T12:30:15.250Z",
+    "days since 1950-01-01",
+    "hours since 1985-06-03 00:00:00.0 UTC",
+    "minutes since 1900-01-01 00:00",
+]
+
+
+@pytest.mark.parametrize("units", UNITS)
+def test_numbers_mean_what_xarray_says(units):
+    import xarray
+
+    numbers = np.array([0, 1, -5, 4000], dtype="int64")
+    coder = xarray.Variable(("x",), numbers, {"units": units})
+    expected = xarray.conventions.decode_cf_variable("t", coder).values.astype("datetime64[ns]")
+    found = parse_units(units, name="t").decode(numbers)
+    np.testing.assert_array_equal(found.astype("datetime64[ns]"), expected)
+
+
+@given(
+    units=st.sampled_from(UNITS),
+    numbers=st.lists(st.integers(-(10**5), 10**5), max_size=20).map(lambda values: np.array(values, dtype="int64")),
+)
+def test_encoding_is_the_inverse_of_decoding(units, numbers):
+    parsed = parse_units(units, name="t")
+    np.testing.assert_array_equal(parsed.encode(parsed.decode(numbers), name="t"), numbers)
+
+
+@given(times=st.lists(st.datetimes(pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")), max_size=10))
+def test_times_of_any_precision_are_exact_or_refused(times):
+    values = np.array(times, dtype="datetime64[us]")
+    exact = parse_units("microseconds since 1970-01-01", name="t")
+    np.testing.assert_array_equal(exact.encode(values, name="t"), values.astype("int64"))
+    coarse = parse_units("seconds since 1970-01-01", name="t")
+    whole = values.astype("datetime64[s]") == values
+    if whole.all():
+        np.testing.assert_array_equal(coarse.encode(values, name="t"), values.astype("datetime64[s]").astype("int64"))
+    else:
+        with pytest.raises(zc.SchemaError, match="'t': .* is not a whole number of seconds since"):
+            coarse.encode(values, name="t")
+
+
+def test_missing_times_go_through_the_fill_value():
+    units = parse_units("days since 2000-01-01", name="t")
+    decoded = units.decode(np.array([1, -99, np.iinfo("int64").min]), fill_value=-99)
+    assert np.isnat(decoded).tolist() == [False, True, True]
+    assert units.encode(decoded, fill_value=-99, name="t").tolist() == [1, -99, -99]
+    assert units.encode(decoded, name="t").tolist() == [1, *[np.iinfo("int64").min] * 2]
+
+
+def test_floats_are_read_to_the_nearest_nanosecond():
+    units = parse_units("days since 2000-01-01", name="t")
+    decoded = units.decode(np.array([0.5, np.nan, -1.25]))
+    assert decoded.tolist() == np.array(["2000-01-01T12", "NaT", "1999-12-30T18"], dtype="datetime64[ns]").tolist()
+
+
+@pytest.mark.parametrize(
+    "units", ["days", "fortnights since 2000-01-01", "days since yesterday", "days since 2000-02-30", 5]
+)
+def test_what_is_no_unit_of_time_is_refused(units):
+    with pytest.raises(zc.SchemaError, match="variable 't'"):
+        parse_units(units, name="t")
+
+
+@pytest.mark.parametrize("calendar", ["noleap", "360_day", "julian", None])
+def test_a_calendar_without_datetime64_is_refused_by_name(calendar):
+    with pytest.raises(zc.SchemaError, match=f"calendar {calendar!r}"):
+        parse_units("days since 2000-01-01", calendar, name="t")
+
+
+def test_the_standard_calendar_is_not_ours_before_1582():
+    with pytest.raises(zc.SchemaError, match="1582"):
+        parse_units("days since 0001-01-01", name="t")
+    assert parse_units("days since 0001-01-01", "proleptic_gregorian", name="t").unit == "D"
+
+
+def test_a_time_out_of_range_is_refused_and_never_wraps():
+    with pytest.raises(zc.SchemaError, match="out of the range"):
+        parse_units("days since 2000-01-01", name="t").decode(np.array([1e300]))
+    far = np.array(["9999-01-01"], dtype="datetime64[D]")
+    with pytest.raises(zc.SchemaError, match="out of the range"):
+        parse_units("nanoseconds since 1970-01-01", name="t").encode(far, name="t")
