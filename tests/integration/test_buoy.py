@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from bokeh_sampledata.sea_surface_temperature import sea_surface_temperature as series
+from bokeh_sampledata import package_csv
 
 import zcollection as zc
 
 
 @pytest.fixture(scope="module")
 def buoy():
-    frame = series.reset_index()
+    frame = package_csv("sea_surface_temperature.csv.gz")
     frame.columns = ["time", "temperature"]
-    frame["time"] = frame["time"].dt.tz_localize(None).astype("datetime64[ns]")
+    frame["time"] = pd.to_datetime(frame["time"]).dt.tz_localize(None).astype("datetime64[ns]")
     assert len(frame) == 19_226
     assert frame["time"].duplicated().sum() == 1
     return frame

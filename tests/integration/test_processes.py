@@ -9,10 +9,9 @@ import threading
 
 import numpy as np
 import pytest
+import workers
 
 import zcollection as zc
-
-HOUR = 3600 * 10**9
 
 
 @pytest.fixture
@@ -27,37 +26,26 @@ def collection(tmp_path):
     made = zc.create_collection(
         tmp_path / "col", schema=schema, axis="time", partitioning=zc.partitioning.Date(("time",), resolution="D")
     )
-    time = np.arange(96) * HOUR
-    made.insert({"time": time, "value": time / HOUR})
+    time = np.arange(96) * workers.HOUR
+    made.insert({"time": time, "value": time / workers.HOUR})
     return made
-
-
-def total(pickled):
-    return float(pickle.loads(pickled).query()["value"].to_numpy().sum())
-
-
-def add(pickled, day, count):
-    collection = pickle.loads(pickled)
-    for number in range(count):
-        time = np.array([day * 24 * HOUR + number * 1000 + 1])
-        collection.insert({"time": time, "value": np.array([1.0])}, merge="upsert")
 
 
 def test_a_collection_reopens_in_another_process(collection):
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(total, (pickle.dumps(collection),)) == sum(range(96))
+        assert pool.apply(workers.total, (pickle.dumps(collection),)) == sum(range(96))
 
 
 def test_writers_in_several_processes_lose_no_row(collection):
     context = multiprocessing.get_context("spawn")
     days = (1, 1, 2, 3)
-    workers = [
-        context.Process(target=add, args=(pickle.dumps(collection), day, 10 if position else 5))
+    started = [
+        context.Process(target=workers.add, args=(pickle.dumps(collection), day, 10 if position else 5))
         for position, day in enumerate(days)
     ]
-    for worker in workers:
+    for worker in started:
         worker.start()
-    for worker in workers:
+    for worker in started:
         worker.join(60)
         assert worker.exitcode == 0
     # The two writers of day 1 insert the same times, of which five are in both.

@@ -80,7 +80,7 @@ def test_zarr_reads_what_we_write(dtype, codecs):
         np.testing.assert_array_equal(
             array[...].astype(layout.variable.stored_dtype), stored_values(values, layout.variable)
         )
-        assert len(objects) - 1 == len(layout.chunk_indices()), "every chunk is written"
+        assert len(objects) - 1 == len(layout.chunk_indices), "every chunk is written"
 
 
 @pytest.mark.parametrize(("dtype", "codecs"), sorted({(dtype, codecs) for dtype, codecs, _ in CASES}))
@@ -103,7 +103,7 @@ def read_by_each(layout, objects):
     yield out
     if direct.supports(layout):
         out = np.empty(layout.shape, dtype=layout.variable.stored_dtype)
-        for index in layout.chunk_indices():
+        for index in layout.chunk_indices:
             direct.decode_chunk(layout, objects[layout.chunk_key(index)], out[layout.chunk_slices(index)])
         yield out
 

@@ -148,7 +148,7 @@ class GivesItsFieldsInAnotherOrder(Parity):
 
 class LosesARow(Day):
     def keys(self, columns):
-        return {name: values[:9] for name, values in super().keys(columns).items()}
+        return {name: values[:2] for name, values in super().keys(columns).items()}
 
 
 class FailsWithoutRows(Day):
@@ -160,13 +160,13 @@ class FailsWithoutRows(Day):
 
 class CountsFromTheSmallest(Parity):
     def keys(self, columns):
-        column = integers(columns["nested/number"])
+        column = integers(columns["nested/number"]).astype("int64")
         return super().keys({"nested/number": column - column.min(initial=0)})
 
 
 class CountsFromTheFirst(Parity):
     def keys(self, columns):
-        column = integers(columns["nested/number"])
+        column = integers(columns["nested/number"]).astype("int64")
         return super().keys({"nested/number": column - (column[0] if column.size else 0)})
 
 
@@ -223,9 +223,9 @@ class DecodesTheAbsoluteValue(Day):
         return Key(day=abs(super().decode(path)["day"]))
 
 
-class EncodesSeveralDaysAsOne(Day):
+class EncodesAllDaysAsOne(Day):
     def encode(self, key):
-        return super().encode({name: value // 500 * 500 for name, value in key.items()})
+        return super().encode(dict.fromkeys(key, 0))
 
 
 class HasColonsInItsPaths(Day):
@@ -395,7 +395,7 @@ FOUND_BY_SEVERAL_CHECKS = [
     (Alternates(), {}, SAME),
     (FailsFarBelowZero(), {}, EARLY),
     (DecodesTheAbsoluteValue(), {}, INVERSE),
-    (EncodesSeveralDaysAsOne(), {}, PATHS),
+    (EncodesAllDaysAsOne(), {}, PATHS),
     (HasAFolderMore(), {}, PATHS),
     (HasColonsInItsPaths(), {}, PATHS),
 ]

@@ -92,7 +92,7 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
     compressors = _compressors(layout)
     return {
         layout.chunk_key(index): _compress(_whole_chunk(layout, values[layout.chunk_slices(index)]), compressors)
-        for index in layout.chunk_indices()
+        for index in layout.chunk_indices
     }
 
 

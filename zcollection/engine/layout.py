@@ -5,7 +5,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -58,7 +58,7 @@ class ArrayLayout:
 
     @classmethod
     def of(cls, schema: DatasetSchema, path: str, *, dimension: str, rows: int) -> "ArrayLayout":
-        """Return the layout of a variable.
+        """Return the layout of a variable; of one schema object each is made once.
 
         Parameters
         ----------
@@ -69,19 +69,7 @@ class ArrayLayout:
         dimension, rows
             The dimension without a size of its own, and its length here.
         """
-        variable, dimensions = schema.get_variable(path), schema.dimensions_of(path)
-        shape = tuple(rows if item.name == dimension and item.size is None else item.size or 0 for item in dimensions)
-        chunks = tuple(
-            _clip(_chunk_length(item, variable, shape, position), length)
-            for position, (item, length) in enumerate(zip(dimensions, shape, strict=True))
-        )
-        if not any(item.shards for item in dimensions):
-            return cls(path=path, variable=variable, shape=shape, chunks=chunks)
-        shards = tuple(
-            math.ceil(min(item.shards or length, max(length, 1)) / chunk) * chunk
-            for item, chunk, length in zip(dimensions, chunks, shape, strict=True)
-        )
-        return cls(path=path, variable=variable, shape=shape, chunks=shards, inner_chunks=chunks)
+        return _laid_out(_Identity(schema), path, dimension, rows)
 
     @cached_property
     def codecs(self) -> tuple[Codec, ...]:
@@ -96,7 +84,7 @@ class ArrayLayout:
         }
         return ({"name": "sharding_indexed", "configuration": configuration},)
 
-    @property
+    @cached_property
     def fill(self) -> Any:
         """Fill value of the array, in the type that is stored."""
         fill = self.variable.fill_value
@@ -120,10 +108,11 @@ class ArrayLayout:
         }
         return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
 
-    def chunk_indices(self) -> list[tuple[int, ...]]:
-        """Return the index of every chunk, in row-major order."""
+    @cached_property
+    def chunk_indices(self) -> tuple[tuple[int, ...], ...]:
+        """Index of every chunk, in row-major order."""
         counts = (math.ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
-        return list(product(*(range(count) for count in counts)))
+        return tuple(product(*(range(count) for count in counts)))
 
     def chunk_key(self, index: tuple[int, ...]) -> str:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
@@ -141,6 +130,39 @@ class ArrayLayout:
     def document_key(self) -> str:
         """Key of the array's document within the partition."""
         return f"{self.path}/zarr.json"
+
+
+class _Identity:
+    """A schema as a key: equal to itself alone, which is quicker to tell than whether all that it holds is equal."""
+
+    __slots__ = ("schema",)
+
+    def __init__(self, schema: DatasetSchema) -> None:
+        self.schema = schema
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.schema is other.schema
+
+
+@lru_cache(maxsize=8192)
+def _laid_out(key: _Identity, path: str, dimension: str, rows: int) -> ArrayLayout:
+    schema = key.schema
+    variable, dimensions = schema.get_variable(path), schema.dimensions_of(path)
+    shape = tuple(rows if item.name == dimension and item.size is None else item.size or 0 for item in dimensions)
+    chunks = tuple(
+        _clip(_chunk_length(item, variable, shape, position), length)
+        for position, (item, length) in enumerate(zip(dimensions, shape, strict=True))
+    )
+    if not any(item.shards for item in dimensions):
+        return ArrayLayout(path=path, variable=variable, shape=shape, chunks=chunks)
+    shards = tuple(
+        math.ceil(min(item.shards or length, max(length, 1)) / chunk) * chunk
+        for item, chunk, length in zip(dimensions, chunks, shape, strict=True)
+    )
+    return ArrayLayout(path=path, variable=variable, shape=shape, chunks=shards, inner_chunks=chunks)
 
 
 def _chunk_length(item: Dimension, variable: VariableSchema, shape: tuple[int, ...], position: int) -> int:

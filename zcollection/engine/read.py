@@ -108,7 +108,7 @@ async def _read_group(
     layouts = [
         ArrayLayout.of(group.schema, path, dimension=dimension, rows=group.rows) for path in wanted if path in written
     ]
-    reads = [Read(group.prefix + layout.chunk_key(i)) for layout in layouts for i in layout.chunk_indices()]
+    reads = [Read(group.prefix + layout.chunk_key(i)) for layout in layouts for i in layout.chunk_indices]
     blocking = store.blocking
 
     def decode(chunks: Sequence[bytes | None]) -> None:
@@ -126,7 +126,7 @@ async def _read_group(
 def _decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
     chunks: dict[str, bytes] = {}
     directly = direct.supports(layout)
-    for index in layout.chunk_indices():
+    for index in layout.chunk_indices:
         key, data = layout.chunk_key(index), next(supply)
         if data is None:
             raise _corrupt(group, layout, key, "it is missing")

@@ -218,6 +218,11 @@ class DatasetSchema(GroupSchema):
             for name in self._groups[above].dimensions
         }
 
+    @cached_property
+    def _selections(self) -> dict[frozenset[str], Self]:
+        # One object for each selection: what is derived from a schema is remembered by its identity.
+        return {}
+
     def all_groups(self) -> dict[str, GroupSchema]:
         """Return every group by its path, the root ("") first."""
         return dict(self._groups)
@@ -281,11 +286,15 @@ class DatasetSchema(GroupSchema):
         SchemaError
             A name is unknown.
         """
-        wanted = {normalise_path(name) for name in names}
-        for name in sorted(wanted):
-            self.get_variable(name)
-        pruned = _prune(self, ROOT, wanted)
-        return evolve(self, dimensions=pruned.dimensions, variables=pruned.variables, groups=pruned.groups)
+        wanted = frozenset(map(normalise_path, names))
+        if wanted not in self._selections:
+            for name in sorted(wanted):
+                self.get_variable(name)
+            pruned = _prune(self, ROOT, wanted)
+            self._selections[wanted] = evolve(
+                self, dimensions=pruned.dimensions, variables=pruned.variables, groups=pruned.groups
+            )
+        return self._selections[wanted]
 
     def resized(self, sizes: Mapping[str, int]) -> Self:
         """Return this schema with other sizes for dimensions, by name or by the path ``"group/name"``."""
@@ -314,7 +323,7 @@ def _validate_group(schema: DatasetSchema, path: str, group: GroupSchema) -> Non
                 raise SchemaError(message)
 
 
-def _prune(group: GroupSchema, path: str, wanted: set[str]) -> GroupSchema:
+def _prune(group: GroupSchema, path: str, wanted: frozenset[str]) -> GroupSchema:
     variables = {name: variable for name, variable in group.variables.items() if join(path, name) in wanted}
     children = {name: _prune(child, join(path, name), wanted) for name, child in group.groups.items()}
     kept = {name: child for name, child in children.items() if child.variables or child.groups}

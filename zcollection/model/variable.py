@@ -28,7 +28,7 @@ class LazyArray(Protocol):
 
 
 def _is_lazy(data: object) -> bool:
-    return isinstance(data, LazyArray) and not isinstance(data, np.ndarray | np.generic)
+    return not isinstance(data, np.ndarray | np.generic) and isinstance(data, LazyArray)
 
 
 def convert(values: NDArray[Any], schema: VariableSchema, *, name: str) -> NDArray[Any]:

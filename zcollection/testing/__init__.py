@@ -3,18 +3,23 @@
 Subclass a suite in a test file and give it `examples`; pytest does the rest. The suites need the extra ``testing``.
 """
 
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
 from zcollection.errors import MissingDependencyError
 
-try:
-    import pytest
-except ImportError as error:
-    raise MissingDependencyError.of("pytest", extra="testing", purpose="zcollection.testing") from error
+for _library in ("pytest", "hypothesis"):
+    if find_spec(_library) is None:
+        raise MissingDependencyError.of(_library, extra="testing", purpose="zcollection.testing")
 
-for _module in ("configurable", "merge", "merge_cases", "partitioning", "plugin", "store", "store_machine"):
-    pytest.register_assert_rewrite(f"{__name__}.{_module}")
+import pytest
+
+pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
 from zcollection.testing.configurable import ConfigurableSuite
 from zcollection.testing.merge import MergeSuite
+from zcollection.testing.partitioning import PartitioningSuite
 from zcollection.testing.plugin import PluginSuite
+from zcollection.testing.store import KeyStoreSuite
 
-__all__ = ["ConfigurableSuite", "MergeSuite", "PluginSuite"]
+__all__ = ["ConfigurableSuite", "KeyStoreSuite", "MergeSuite", "PartitioningSuite", "PluginSuite"]

@@ -181,8 +181,8 @@ class Transaction:
     async def _publish(self) -> None:
         for key, data in parent_documents(path for path in self._staged if path != IMMUTABLE).items():
             await self.store.create(key, data)
-        for path, staged in self._staged.items():
-            await self.store.publish(staged.prefix, f"{path}/")
+        for path in sorted(self._staged, key=lambda path: (path != IMMUTABLE, path)):
+            await self.store.publish(self._staged[path].prefix, f"{path}/")
         for path in sorted(self._dropped):
             await self.store.unpublish(f"{path}/", f"{self._stage}dropped/{path}/")
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from zcollection_store_file import files
+from zcollection_store_file import files, publishing
 from zcollection_store_file.paths import temporary_beside
 from zcollection_store_file.store import FileStore
 
@@ -106,6 +106,18 @@ def test_a_publication_is_on_the_disk_before_it_is_acknowledged(root, events):
     events.clear()
     store.blocking.unpublish("year=2024/p=1/", "trash/p=1/")
     assert "root/year=2024" in synced(events)
+
+
+def test_what_was_replaced_goes_only_when_what_replaces_it_is_on_the_disk(root, events, monkeypatch):
+    store = opened(root, fsync=True)
+    store.blocking.put({"p=1/x": b"old", "_t/stage/x": b"new"})
+    exchange = publishing.exchange
+    monkeypatch.setattr(publishing, "exchange", lambda *paths: (events.append("exchange"), exchange(*paths))[1])
+    events.clear()
+    store.blocking.publish("_t/stage/", "p=1/")
+    after = events[events.index("exchange") :]
+    first_move = next(position for position, event in enumerate(after) if event == ("name", "temporary"))
+    assert {("sync", "root"), ("sync", "root/_t")} <= set(after[:first_move])
 
 
 def test_without_the_option_nothing_is_synchronised(root, events):

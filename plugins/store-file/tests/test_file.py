@@ -3,6 +3,8 @@ from typing import ClassVar
 import anyio
 import anyio.lowlevel
 import pytest
+from filelock import FileLock
+from zcollection_store_file.lock import _Attempt
 from zcollection_store_file.store import FileStore
 
 from zcollection.plugin import PluginConfigurationError, Read, ReadOnlyError, StoreError, StoreURL
@@ -197,3 +199,11 @@ def test_a_waiting_task_that_is_cancelled_by_asyncio_itself_takes_no_lock(store)
             await asyncio.wait_for(take(), 20)
 
     asyncio.run(main())
+
+
+def test_a_try_that_succeeds_too_late_gives_the_lock_back(store, root):
+    late, next_one = (_Attempt(FileLock(root / "lock", thread_local=False), store.url) for _ in range(2))
+    root.mkdir()
+    late.abandon()
+    assert not late.make()
+    assert next_one.make()

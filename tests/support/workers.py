@@ -1,0 +1,18 @@
+"""What the tests run in other processes: a module that these can import, unlike a test file."""
+
+import pickle
+
+import numpy as np
+
+HOUR = 3600 * 10**9
+
+
+def total(pickled):
+    return float(pickle.loads(pickled).query()["value"].to_numpy().sum())
+
+
+def add(pickled, day, count):
+    collection = pickle.loads(pickled)
+    for number in range(count):
+        time = np.array([day * 24 * HOUR + number * 1000 + 1])
+        collection.insert({"time": time, "value": np.array([1.0])}, merge="upsert")
