@@ -9,10 +9,18 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+from zcollection.contracts.columns import (
+    as_dimension,
+    as_int64,
+    as_variables,
+    check_integers,
+    check_within_int64,
+    fields_of,
+)
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.configurable import Configurable
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
-from zcollection.contracts.partitioning import Field, Key, Partitioning
+from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
 from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Read, Store, StoreURL
 from zcollection.errors import (
     CollectionExistsError,
@@ -39,6 +47,7 @@ from zcollection.plugins.registry import REGISTRY
 register = REGISTRY.register
 
 __all__ = [
+    "INT64",
     "Blocking",
     "CollectionExistsError",
     "CollectionNotFoundError",
@@ -78,6 +87,12 @@ __all__ = [
     "ZCollectionError",
     "accepted",
     "apply_plan",
+    "as_dimension",
+    "as_int64",
+    "as_variables",
+    "check_integers",
+    "check_within_int64",
+    "fields_of",
     "hookimpl",
     "register",
 ]

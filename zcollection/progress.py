@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 ProgressOption = bool | Callable[[int, int], None] | None
-"""True for a bar, a function of (done, total), or nothing."""
+"""True for a bar (where standard error is a terminal), a function of (done, total), or nothing."""
 
 
 @contextmanager
@@ -25,9 +25,11 @@ def tracking(option: ProgressOption, total: int, description: str) -> Iterator[C
         yield lambda: None
     elif callable(option):
         yield _counting(option, total)
-    else:
+    elif sys.stderr.isatty():
         with _bar(total, description) as advance:
             yield advance
+    else:
+        yield lambda: None
 
 
 def _counting(report: Callable[[int, int], None], total: int) -> Callable[[], None]:

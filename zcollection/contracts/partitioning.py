@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from functools import total_ordering
 from typing import Any
 
+import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
@@ -13,6 +14,9 @@ from zcollection.errors import PartitionError
 from zcollection.model.names import validate_partition_segment, validate_segment
 
 KeyValue = int | str
+
+INT64 = np.iinfo(np.int64)
+"""The range of the numbers in keys."""
 
 
 @total_ordering
@@ -85,10 +89,9 @@ class Field:
         PartitionError
             The value has another type than the field, or characters that a path cannot hold.
         """
-        if isinstance(value, str) is not self.text:
-            message = (
-                f"partition field {self.name!r} has the value {value!r}; accepted: {'str' if self.text else 'int'}"
-            )
+        if not (isinstance(value, str) if self.text else _is_int64(value)):
+            expected = "str" if self.text else f"int from {INT64.min} to {INT64.max}"
+            message = f"partition field {self.name!r} has the value {value!r}; accepted: {expected}"
             raise PartitionError(message)
         return validate_partition_segment(f"{self.name}={value if self.text else format(value, f'0{self.width}d')}")
 
@@ -107,6 +110,12 @@ class Field:
                 return value
         message = f"{segment!r} is not a value of the partition field {self.name!r}"
         raise PartitionError(message)
+
+
+def _is_int64(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return False
+    return INT64.min <= int(value) <= INT64.max
 
 
 def _integer(text: str) -> int | None:

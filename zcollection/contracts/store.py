@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from attrs import field, frozen
 
@@ -42,7 +42,7 @@ class StoreURL:
 
     scheme: str
     location: str = field(repr=False)
-    query: dict[str, str] = field(factory=dict, repr=False)
+    query: dict[str, str] = field(factory=dict, repr=False, hash=False)
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -60,12 +60,13 @@ class StoreURL:
         if not location or not scheme or not all(character.isalnum() or character in "+-." for character in scheme):
             message = f"{cls._without_credentials(url)!r} is not the URL of a collection; accepted: 'scheme://location'"
             raise StoreError(message)
-        return cls(scheme.lower(), location, dict(parse_qsl(query)))
+        return cls(scheme.lower(), location, dict(parse_qsl(query, keep_blank_values=True)))
 
     @staticmethod
     def _without_credentials(text: str) -> str:
-        network = urlsplit(text).netloc if "://" in text else ""
-        return text.replace(network, f"***@{network.rpartition('@')[2]}", 1) if "@" in network else text
+        scheme, separator, rest = text.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{separator}***@{host.rpartition('@')[2]}{slash}{path}" if "@" in host else text
 
     def __str__(self) -> str:
         return self._without_credentials(f"{self.scheme}://{self.location}")

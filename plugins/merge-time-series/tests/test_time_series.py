@@ -23,7 +23,7 @@ def axis(values, dtype):
 def frame(values, rows):
     """A table of ranks of the axis, as numbers that pandas can hold whatever the type, with a number for every row."""
     keys = values if values.dtype.kind == "f" else values.astype("int64").astype("float64")
-    return pd.DataFrame({"axis": np.where(values == values, keys, np.nan), "row": rows})  # noqa: PLR0124 - missing
+    return pd.DataFrame({"axis": np.where(values == values, keys, np.nan), "row": rows})
 
 
 def expected(existing, inserted):

@@ -192,9 +192,7 @@ def test_a_list_of_variables_is_kept_as_a_tuple_and_the_resolution_may_be_positi
 
 @pytest.mark.parametrize("variables", ["time", (), ("time", "date"), ("",), (1,), None, {"time"}], ids=repr)
 def test_variables_that_are_not_one_path_in_a_tuple_are_refused(variables):
-    with pytest.raises(
-        PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as \('time',\)"
-    ):
+    with pytest.raises(PluginConfigurationError, match=r"variables .* accepted.* such as"):
         Date(variables, resolution="D")
 
 

@@ -7,7 +7,16 @@ from typing import Any, Final
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.plugin import Field, Key, PartitionError, Partitioning, PluginConfigurationError, accepted
+from zcollection.plugin import (
+    Field,
+    Key,
+    PartitionError,
+    Partitioning,
+    PluginConfigurationError,
+    accepted,
+    as_dimension,
+    as_variables,
+)
 from zcollection_partitioning_date.times import components, whole_seconds
 
 _FIELDS: Final = {
@@ -31,35 +40,21 @@ _BOUNDS: Final = {
 
 
 def _one_variable(value: Sequence[str]) -> tuple[str, ...]:
-    """Return the variables as a tuple; a string is no sequence of names."""
-    if not isinstance(value, list | tuple) or len(value) != 1 or not _is_name(value[0]):
+    """Return the variables as a tuple of one."""
+    variables = as_variables(value)
+    if len(variables) != 1:
         message = (
-            f"the variables of a partitioning by date are {value!r}; accepted: a tuple with the path of one variable, "
-            f"such as ('time',)"
+            f"variables is {value!r}; accepted by a partitioning by date: the path of one variable, such as ('time',)"
         )
         raise PluginConfigurationError(message)
-    return (str(value[0]),)
+    return variables
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _as_resolution(value: str) -> str:
-    if not _is_name(value) or value not in _FIELDS:
+def _as_resolution(value: object) -> str:
+    if not isinstance(value, str) or value not in _FIELDS:
         message = f"the resolution of a partitioning by date is {value!r}; {accepted(value, _FIELDS)}"
         raise PluginConfigurationError(message)
     return str(value)
-
-
-def _as_dimension(value: str | None) -> str | None:
-    if value is not None and not _is_name(value):
-        message = (
-            f"the dimension of a partitioning by date is {value!r}; accepted: the name of a dimension, or None for that "
-            f"of the collection's axis"
-        )
-        raise PluginConfigurationError(message)
-    return None if value is None else str(value)
 
 
 @frozen
@@ -96,7 +91,7 @@ class Date(Partitioning):
 
     variables: tuple[str, ...] = field(converter=_one_variable)
     resolution: str = field(converter=_as_resolution)
-    dimension: str | None = field(default=None, kw_only=True, converter=_as_dimension)
+    dimension: str | None = field(default=None, kw_only=True, converter=as_dimension)
 
     @property
     def fields(self) -> tuple[Field, ...]:

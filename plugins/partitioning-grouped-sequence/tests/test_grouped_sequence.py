@@ -121,7 +121,7 @@ def test_a_path_of_a_value_beyond_int64_is_refused(key):
     grouped = GroupedSequence(("cycle", "pass"), size=10)
     path = "/".join(f"{name}={value}" for name, value in key.items())
     for refuse in (lambda: grouped.decode(path), lambda: grouped.encode(key)):
-        with pytest.raises(PartitionError, match="accepted: -9223372036854775808 to 9223372036854775807"):
+        with pytest.raises(PartitionError, match="accepted: int from -9223372036854775808 to 9223372036854775807"):
             refuse()
 
 
@@ -157,7 +157,7 @@ def test_what_is_no_start_is_refused(start):
 
 @pytest.mark.parametrize("variables", ["pass", (), ("pass", ""), (1,), None, {"pass"}], ids=repr)
 def test_variables_that_are_no_tuple_of_paths_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as"):
+    with pytest.raises(PluginConfigurationError, match=r"variables .* accepted.* such as"):
         GroupedSequence(variables, size=10)
 
 

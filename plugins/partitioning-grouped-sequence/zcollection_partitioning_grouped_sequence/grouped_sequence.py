@@ -1,26 +1,25 @@
 """The partitioning by integer variables, the last of them in groups."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.plugin import Field, Key, PartitionError, Partitioning, PluginConfigurationError, SchemaError
-from zcollection_partitioning_grouped_sequence.groups import INT64, as_int64, first_of_group
-
-
-def _as_variables(value: Iterable[str]) -> tuple[str, ...]:
-    """Return the variables as a tuple; a string is no sequence of names."""
-    names = tuple(value) if isinstance(value, list | tuple) else ()
-    if not names or not all(map(_is_name, names)):
-        message = (
-            f"the variables of a partitioning by grouped sequence are {value!r}; accepted: a tuple with the paths of one "
-            f"or more variables, such as ('cycle_number', 'pass_number')"
-        )
-        raise PluginConfigurationError(message)
-    return tuple(str(name) for name in names)
+from zcollection.plugin import (
+    INT64,
+    Field,
+    Key,
+    PartitionError,
+    Partitioning,
+    PluginConfigurationError,
+    as_dimension,
+    as_int64,
+    as_variables,
+    fields_of,
+)
+from zcollection_partitioning_grouped_sequence.groups import first_of_group
 
 
 def _as_size(value: int) -> int:
@@ -42,20 +41,6 @@ def _as_start(value: int) -> int:
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _as_dimension(value: str | None) -> str | None:
-    if value is not None and not _is_name(value):
-        message = (
-            f"the dimension of a partitioning by grouped sequence is {value!r}; accepted: the name of a dimension, or "
-            f"None for that of the collection's axis"
-        )
-        raise PluginConfigurationError(message)
-    return None if value is None else str(value)
 
 
 @frozen
@@ -92,31 +77,18 @@ class GroupedSequence(Partitioning):
     'cycle=2/pass=11'
     """
 
-    variables: tuple[str, ...] = field(converter=_as_variables)
+    variables: tuple[str, ...] = field(converter=as_variables)
     size: int = field(kw_only=True, converter=_as_size)
     start: int = field(default=0, kw_only=True, converter=_as_start)
-    dimension: str | None = field(default=None, kw_only=True, converter=_as_dimension)
+    dimension: str | None = field(default=None, kw_only=True, converter=as_dimension)
 
     def __attrs_post_init__(self) -> None:
-        names = [item.name for item in self._named()]
-        if len(set(names)) < len(names):
-            message = (
-                f"the variables {self.variables} would be the fields {', '.join(names)}; accepted: variables whose last "
-                f"names differ"
-            )
-            raise PluginConfigurationError(message)
-
-    def _named(self) -> tuple[Field, ...]:
-        try:
-            return self.fields
-        except SchemaError as error:
-            message = f"the variables {self.variables} give the partitions no names: {error}"
-            raise PluginConfigurationError(message) from error
+        fields_of(self.variables)
 
     @property
     def fields(self) -> tuple[Field, ...]:
         """The variables, by the last names of their paths; numbers are not padded."""
-        return tuple(Field(path.rpartition("/")[2]) for path in self.variables)
+        return fields_of(self.variables)
 
     def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """Return the values, and for the last variable the first value of the group.
@@ -166,10 +138,6 @@ class GroupedSequence(Partitioning):
         return key
 
     def _check(self, key: Mapping[str, Any], path: str) -> None:
-        for name, value in key.items():
-            if not INT64.min <= value <= INT64.max:
-                message = f"{path!r} has the {name} {value}; accepted: {INT64.min} to {INT64.max}"
-                raise PartitionError(message)
         name, value = list(key.items())[-1]
         if (int(value) - self.start) % self.size:
             message = f"{path!r} has the {name} {value}; accepted: {self.start} plus or minus multiples of {self.size}"

@@ -5,22 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zcollection.plugin import PartitionError
-
-INT64 = np.iinfo(np.int64)
-
-
-def as_int64(column: NDArray[Any], path: str) -> NDArray[np.int64]:
-    """Return integers as int64.
-
-    Raises
-    ------
-    PartitionError
-        The column of the variable `path` does not hold integers, or a value is beyond int64.
-    """
-    _check_integers(column, path)
-    _refuse(column > INT64.max, column, path)
-    return column.astype(np.int64)
+from zcollection.plugin import INT64, check_integers, check_within_int64
 
 
 def first_of_group(column: NDArray[Any], path: str, *, size: int, start: int) -> NDArray[np.int64]:
@@ -45,13 +30,13 @@ def first_of_group(column: NDArray[Any], path: str, *, size: int, start: int) ->
     >>> first_of_group(np.array([-1, 0, 9, 10]), "pass", size=10, start=0).tolist()
     [-10, 0, 0, 10]
     """
-    _check_integers(column, path)
+    check_integers(column, path)
     wide = column.astype(np.uint64 if column.dtype.kind == "u" else np.int64)
     # A value less its place in the group: `v - start` itself may be too wide.
     place = (wide % size).astype(np.int64) - start % size
     place[place < 0] += size
     first = wide - place.astype(wide.dtype)
-    _refuse(_is_beyond_int64(first, wide), column, path)
+    check_within_int64(_is_beyond_int64(first, wide), column, path)
     return first.astype(np.int64)
 
 
@@ -60,23 +45,3 @@ def _is_beyond_int64(first: NDArray[Any], wide: NDArray[Any]) -> NDArray[np.bool
     # the wrapped bits are those of the negative number that is meant; signed, they are those of no int64.
     wrapped: NDArray[np.bool_] = first > wide
     return wrapped if wide.dtype.kind == "i" else ~wrapped & (first > INT64.max)
-
-
-def _check_integers(column: NDArray[Any], path: str) -> None:
-    if column.dtype.kind not in "iu":
-        message = (
-            f"the partitioning by grouped sequence reads the variable {path!r}, which is {column.dtype}; accepted: "
-            f"integers; declare it so"
-        )
-        raise PartitionError(message)
-
-
-def _refuse(beyond: NDArray[np.bool_], column: NDArray[Any], path: str) -> None:
-    if np.any(beyond):
-        first = int(np.argmax(beyond))
-        message = (
-            f"the variable {path!r} has the value {column[first]} at position {first}, whose key is beyond int64; "
-            f"accepted by the partitioning by grouped sequence: keys from {INT64.min} to {INT64.max}; correct these "
-            f"values before inserting"
-        )
-        raise PartitionError(message)

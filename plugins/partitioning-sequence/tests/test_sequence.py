@@ -59,7 +59,9 @@ def test_cycle_2_comes_before_cycle_10():
 def test_a_value_beyond_int64_is_refused():
     column = np.array([2**63 - 1, 2**63, 2**64 - 1], dtype="uint64")
     assert Sequence(("cycle",)).keys({"cycle": column[:1]})["cycle"].tolist() == [2**63 - 1]
-    with pytest.raises(PartitionError, match=r"'cycle' has the value 9223372036854775808 at position 1; .* up to"):
+    with pytest.raises(
+        PartitionError, match=r"'cycle' has the value 9223372036854775808 at position 1, .* beyond int64"
+    ):
         Sequence(("cycle",)).keys({"cycle": column})
 
 
@@ -67,7 +69,7 @@ def test_a_value_beyond_int64_is_refused():
 def test_a_path_of_a_value_beyond_int64_is_refused(value):
     sequence = Sequence(("cycle",))
     for refuse in (lambda: sequence.decode(f"cycle={value}"), lambda: sequence.encode({"cycle": value})):
-        with pytest.raises(PartitionError, match=f"has the cycle {value}; accepted: -9223372036854775808 to"):
+        with pytest.raises(PartitionError, match=f"has the value {value}; accepted: int from -9223372036854775808 to"):
             refuse()
 
 
@@ -87,7 +89,7 @@ def test_a_list_of_variables_is_kept_as_a_tuple():
 
 @pytest.mark.parametrize("variables", ["cycle", (), ("cycle", ""), ("cycle", 1), None, {"cycle"}], ids=repr)
 def test_variables_that_are_no_tuple_of_paths_are_refused(variables):
-    with pytest.raises(PluginConfigurationError, match=r"variables .* are .*; accepted: a tuple .* such as"):
+    with pytest.raises(PluginConfigurationError, match=r"variables .* accepted.* such as"):
         Sequence(variables)
 
 

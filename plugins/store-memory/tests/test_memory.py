@@ -83,10 +83,10 @@ def test_a_batch_with_a_refused_key_writes_nothing(url):
 
 def test_a_batch_is_seen_at_once_or_not_at_all(url):
     store = opened(url)
-    names = [f"k/{number}" for number in range(500)]
+    names = [f"k/{number}" for number in range(50)]
 
     async def write():
-        for turn in range(50):
+        for turn in range(20):
             await anyio.to_thread.run_sync(store.blocking.put, dict.fromkeys(names, bytes([turn])))
         group.cancel_scope.cancel()
 

@@ -1,0 +1,115 @@
+"""What partitionings have in common: the settings that name their columns, checked, and columns as int64."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection.contracts.partitioning import INT64, Field
+from zcollection.errors import PartitionError, PluginConfigurationError, SchemaError
+
+
+def as_variables(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths of variables as a tuple; a converter for the field `variables` of a partitioning.
+
+    Raises
+    ------
+    PluginConfigurationError
+        It is not a tuple or list of at least one path; a string is no sequence of names.
+
+    Examples
+    --------
+    >>> as_variables(["cycle", "data/pass"])
+    ('cycle', 'data/pass')
+    """
+    names = tuple(paths) if isinstance(paths, list | tuple) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        message = f"variables is {paths!r}; accepted: a tuple with the path of at least one variable, such as ('time',)"
+        raise PluginConfigurationError(message)
+    return tuple(map(str, names))
+
+
+def as_dimension(name: Any) -> str | None:
+    """Return the name of a dimension, or None; a converter for the field `dimension` of a partitioning.
+
+    Raises
+    ------
+    PluginConfigurationError
+        It is neither.
+    """
+    if name is not None and (not isinstance(name, str) or not name):
+        message = f"dimension is {name!r}; accepted: the name of a dimension, or None for that of the collection's axis"
+        raise PluginConfigurationError(message)
+    return None if name is None else str(name)
+
+
+def fields_of(variables: tuple[str, ...]) -> tuple[Field, ...]:
+    """Return a field of integers, not padded, for each variable, under the last name of its path.
+
+    Raises
+    ------
+    PluginConfigurationError
+        Two variables would be fields of one name, or a name can be none.
+    """
+    names = [path.rpartition("/")[2] for path in variables]
+    if len(set(names)) < len(names):
+        message = f"the variables {variables} would be the fields {', '.join(names)}; accepted: variables whose last names differ"
+        raise PluginConfigurationError(message)
+    try:
+        return tuple(map(Field, names))
+    except SchemaError as error:
+        message = f"the variables {variables} give the partitions no names: {error}"
+        raise PluginConfigurationError(message) from error
+
+
+def check_integers(column: NDArray[Any], path: str) -> None:
+    """Refuse a column that does not hold integers.
+
+    Raises
+    ------
+    PartitionError
+        It does not; the message names the variable at `path`.
+    """
+    if column.dtype.kind not in "iu":
+        message = (
+            f"the partitioning reads the variable {path!r}, which is {column.dtype}; accepted: integers; declare it so"
+        )
+        raise PartitionError(message)
+
+
+def check_within_int64(beyond: NDArray[np.bool_], column: NDArray[Any], path: str) -> None:
+    """Refuse a column with a value whose key is too large or too small for a partition.
+
+    Raises
+    ------
+    PartitionError
+        `beyond` is true somewhere; the message names the first such value of the variable at `path`.
+    """
+    if np.any(beyond):
+        first = int(np.argmax(beyond))
+        message = (
+            f"the variable {path!r} has the value {column[first]} at position {first}, whose key is beyond int64; "
+            f"accepted: keys from {INT64.min} to {INT64.max}; correct these values before inserting"
+        )
+        raise PartitionError(message)
+
+
+def as_int64(column: NDArray[Any], path: str) -> NDArray[np.int64]:
+    """Return a column of integers as int64.
+
+    Parameters
+    ----------
+    column
+        The values, shape (rows,).
+    path
+        The variable, for the message.
+
+    Raises
+    ------
+    PartitionError
+        The column does not hold integers, or a value is beyond int64.
+    """
+    check_integers(column, path)
+    check_within_int64(column > INT64.max, column, path)
+    return column.astype(np.int64)
