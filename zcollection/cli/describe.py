@@ -52,18 +52,3 @@ def _in_words(times: NDArray[np.datetime64]) -> NDArray[np.str_]:
 def limits_in_words(limits: Limits) -> str:
     """Return the smallest and largest value as text."""
     return "" if limits is None else " … ".join(map(str, limits))
-
-
-def bytes_in_words(count: int) -> str:
-    """Return a size for people.
-
-    Examples
-    --------
-    >>> bytes_in_words(999), bytes_in_words(3_250_586)
-    ('999 B', '3.1 MiB')
-    """
-    size, units = float(count), iter(("B", "KiB", "MiB", "GiB", "TiB"))
-    unit = next(units)
-    while size >= 1024 and unit != "TiB":
-        size, unit = size / 1024, next(units)
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from zcollection.cli.describe import axis_limits, bytes_in_words, limits_in_words, partitioning
+from zcollection.cli.describe import axis_limits, limits_in_words, partitioning
 from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.collection import Collection
+from zcollection.model.representation import format_bytes
 
 
 def info(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
@@ -47,6 +48,6 @@ def _in_words(facts: dict[str, Any]) -> dict[str, str]:
         "variables": str(facts["variables"]),
         "partitions": f"{facts['partitions']:,}",
         "rows": f"{facts['rows']:,}",
-        "stored": f"{bytes_in_words(size)} ({size:,} bytes)",
+        "stored": f"{format_bytes(size)} ({size:,} bytes)",
         "range": limits_in_words(facts["axis_range"]) or "unknown",
     }
