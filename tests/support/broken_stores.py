@@ -78,6 +78,10 @@ class Tiny(KeyStore):
         return "created" if self.data.setdefault(key, entry) is entry else "exists"
 
     async def list(self, prefix, *, after="", recursive=False):
+        for entry in self.entries(prefix, after=after, recursive=recursive):
+            yield entry
+
+    def entries(self, prefix, *, after, recursive):
         self.checked(prefix)
         found = {}
         for key in self.below(prefix):
@@ -87,8 +91,7 @@ class Tiny(KeyStore):
             else:
                 data, etag = self.data[key]
                 found[key] = Listed(key=key, size=len(data), modified=1.0, etag=etag)
-        for entry in self.ordered(found, after):
-            yield entry
+        return self.ordered(found, after)
 
     def ordered(self, found, after):
         return [found[key] for key in sorted(found) if key > after]
@@ -148,11 +151,21 @@ class Blocking:
     def get(self, reads):
         return [self.store.read(read) for read in reads]
 
-    def put(self, items):
+    def stage(self, items):
         self.store.check_writable()
         self.store.checked(*items)
         for key, data in items.items():
             self.store.write(key, data)
+
+    def copy(self, pairs):
+        self.store.check_writable()
+        for source, target in pairs:
+            self.store.checked(source, target)
+            self.store.write(target, self.store.data[source][0])
+
+    def list(self, prefix, *, after, recursive):
+        self.store.checked(prefix)
+        return iter(self.store.entries(prefix, after=after, recursive=recursive))
 
 
 class Plain(Tiny):

@@ -1,6 +1,6 @@
 """What every operation needs to know of an open collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from zcollection.collection.filters import Filter, compile_filter
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import KeyStore
-from zcollection.engine.read import GroupRead, read_groups
+from zcollection.engine.executor import worthwhile_threads
+from zcollection.engine.read import GroupRead, read_groups, reading
+from zcollection.engine.work import Work
 from zcollection.errors import CollectionNotFoundError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -109,27 +111,45 @@ class Handle:
         taken: Snapshot,
         partitions: Mapping[str, PartitionRecord],
         schema: DatasetSchema,
-        **options: Any,
+        *,
+        progress: Callable[[], None] | None = None,
     ) -> Dataset:
         """Return the rows of partitions, in their order, with the variables of `schema`."""
         moving = self._part(schema, moving=True)
-        groups = [self.group(path, record) for path, record in partitions.items()]
         arrays: dict[str, NDArray[Any]] = {}
         if moving.all_variables():
-            arrays |= await read_groups(self.store, groups, moving, dimension=self.dimension, **options)
-        fixed = self._part(schema, moving=False)
-        if fixed.all_variables():
-            arrays |= await self._read_immutable(taken, fixed)
-        ordered = {path: arrays[path] for path in schema.all_variables()}
-        return Dataset(schema, ordered)
+            groups = [self.group(path, record) for path, record in partitions.items()]
+            arrays |= await read_groups(self.store, groups, moving, dimension=self.dimension, progress=progress)
+        return self._dataset(schema, arrays | await self.read_immutable(taken, schema))
 
-    async def _read_immutable(self, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
+    async def read_immutable(self, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
+        """Return the variables of `schema` that are stored once for the whole collection, by path."""
+        fixed = self._part(schema, moving=False)
+        if not fixed.all_variables():
+            return {}
         record = taken.immutable
         if record is None:
             group = GroupRead(path=IMMUTABLE, prefix=f"{IMMUTABLE}/", rows=0, schema=DatasetSchema())
         else:
             group = self.group(IMMUTABLE, record)
-        return await read_groups(self.store, [group], schema, dimension=self.dimension)
+        return await read_groups(self.store, [group], fixed, dimension=self.dimension)
+
+    def reading(
+        self, path: str, record: PartitionRecord, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]] | None = None
+    ) -> Work[Dataset]:
+        """Return the rows of one partition, with the variables of `schema` that it holds, and those read before."""
+        moving = self._part(schema, moving=True)
+        arrays = yield from reading(self.group(path, record), moving, dimension=self.dimension)
+        return self._dataset(schema, arrays | dict(fixed or {}))
+
+    @staticmethod
+    def _dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+        return Dataset(schema, {path: arrays[path] for path in schema.all_variables() if path in arrays})
+
+    def threads(self, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema) -> int:
+        """Return how many threads are worth using to handle partitions one by one."""
+        rows = sum(record.rows for record in partitions.values()) // max(len(partitions), 1)
+        return worthwhile_threads(schema, self.dimension, rows)
 
     def _part(self, schema: DatasetSchema, *, moving: bool) -> DatasetSchema:
         """Return the variables that span the partitioned dimension, or those that do not."""

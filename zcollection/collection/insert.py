@@ -15,8 +15,9 @@ from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.collection.split import PartitionRows, split
 from zcollection.contracts.merge import MergeStrategy
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executor import gather, in_thread, parallelism
+from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.layout import stored_values
+from zcollection.engine.work import Work, perform
 from zcollection.engine.write import GroupWrite
 from zcollection.errors import CollectionExistsError, ConflictError, SchemaError, accepted
 from zcollection.model.dataset import Dataset
@@ -59,13 +60,8 @@ async def insert(
             _check_overwrite(insertion, transaction.base, overwrite=overwrite)
             await _stage_immutable(handle, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
-
-                async def stage(part: PartitionRows) -> PartitionReport:
-                    report = await insertion.stage(transaction, part)
-                    advance()
-                    return report
-
-                reports = await gather(stage, insertion.parts, limit=parallelism(handle.store))
+                works = (insertion.staging(transaction, part) for part in insertion.parts)
+                reports = await perform(handle.store, works, threads=insertion.threads, progress=advance)
             await transaction.commit()
             return InsertReport(tuple(reports))
 
@@ -77,10 +73,11 @@ async def plan(handle: Handle, given: object, *, merge: Merge) -> InsertReport:
     insertion = await in_thread(_Insertion.prepare, handle, given, merge)
     taken = await handle.snapshot()
 
-    async def report(part: PartitionRows) -> PartitionReport:
-        return (await insertion.merged(taken, part)).report
+    def reporting(part: PartitionRows) -> Work[PartitionReport]:
+        return (yield from insertion.merging(taken, part)).report
 
-    return InsertReport(tuple(await gather(report, insertion.parts, limit=parallelism(handle.store))))
+    works = (reporting(part) for part in insertion.parts)
+    return InsertReport(tuple(await perform(handle.store, works, threads=insertion.threads)))
 
 
 @frozen(kw_only=True)
@@ -112,27 +109,34 @@ class _Insertion:
         parts = split(dataset, handle.partitioning, dimension=handle.dimension)
         return cls(handle=handle, strategy=strategy, dataset=dataset, parts=parts)
 
-    async def stage(self, transaction: Transaction, part: PartitionRows) -> PartitionReport:
+    @property
+    def threads(self) -> int:
+        """How many threads are worth using."""
+        rows = self.dataset.sizes.get(self.handle.dimension, 0) // max(len(self.parts), 1)
+        return worthwhile_threads(self.handle.configuration.rows_schema, self.handle.dimension, rows)
+
+    def staging(self, transaction: Transaction, part: PartitionRows) -> Work[PartitionReport]:
         """Stage one partition with the rows that the merge leaves it."""
         if self.strategy.reads_existing:
             transaction.reads(part.path)
-        merged = await self.merged(transaction.base, part)
+        merged = yield from self.merging(transaction.base, part)
         rows = merged.report.rows
         if rows:
-            await transaction.stage(part.path, *partition_write(self.handle, part.key, merged.dataset, rows=rows))
+            group, record = partition_write(self.handle, part.key, merged.dataset, rows=rows)
+            yield from transaction.staging(part.path, group, record)
         elif part.path in transaction.base.partitions:
             transaction.drop(part.path)
         return merged.report
 
-    async def merged(self, taken: Snapshot, part: PartitionRows) -> Merged:
+    def merging(self, taken: Snapshot, part: PartitionRows) -> Work[Merged]:
         """Return one partition merged with what a snapshot holds of it."""
         record = taken.partitions.get(part.path)
         existing = None
         if record is not None and self.strategy.reads_existing:
             schema = self.handle.configuration.rows_schema
             present = schema.select(path for path in schema.all_variables() if path not in record.absent)
-            existing = await self.handle.read(taken, {part.path: record}, present)
-        return await in_thread(self._merge, part, existing, 0 if record is None else record.rows)
+            existing = yield from self.handle.reading(part.path, record, present)
+        return self._merge(part, existing, 0 if record is None else record.rows)
 
     def _merge(self, part: PartitionRows, existing: Dataset | None, rows: int) -> Merged:
         schema, dimension = self.handle.configuration.rows_schema, self.handle.dimension
@@ -225,7 +229,9 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
         raise SchemaError(message)
     if changed:
         complete = Dataset(schema, {**stored.all_variables(), **given})
-        await transaction.stage(IMMUTABLE, *_immutable_write(handle, schema, complete))
+        await perform(
+            handle.store, [transaction.staging(IMMUTABLE, *_immutable_write(handle, schema, complete))], threads=1
+        )
 
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executor import gather, in_thread, parallelism
+from zcollection.engine.work import Work, perform
 from zcollection.model.dataset import Dataset
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import PartitionRecord
@@ -49,14 +50,14 @@ async def map_partitions(
     schema = handle.names(variables)
     taken = await handle.snapshot()
     partitions = handle.select(taken, filters)
+    fixed = await handle.read_immutable(taken, schema)
+
+    def applied(path: str, record: PartitionRecord) -> Work[R]:
+        # Every call gets arrays of its own, to change as it likes.
+        copies = {name: values.copy() for name, values in fixed.items()}
+        return function((yield from handle.reading(path, record, schema, copies)))
+
     with tracking(progress, len(partitions), "map") as advance:
-
-        async def apply(item: tuple[str, PartitionRecord]) -> R:
-            path, record = item
-            dataset = await handle.read(taken, {path: record}, schema)
-            result = await in_thread(function, dataset)
-            advance()
-            return result
-
-        results = await gather(apply, list(partitions.items()), limit=parallelism(handle.store))
+        works = (applied(path, record) for path, record in partitions.items())
+        results = await perform(handle.store, works, threads=config.get().threads, progress=advance)
     return dict(zip(partitions, results, strict=True))

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from attrs import evolve, frozen
+from numpy.typing import NDArray
 
+from zcollection import config
 from zcollection.collection.conform import as_dataset
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import partition_write, retrying
 from zcollection.collection.split import split
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executor import gather, in_thread, parallelism
+from zcollection.engine.work import Work, enumerated, perform
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model import xarray_bridge
 from zcollection.model.dataset import Dataset
@@ -40,14 +42,11 @@ async def update(
     async def attempt() -> tuple[str, ...]:
         async with begin(handle.store, handle.configuration) as transaction:
             partitions = handle.select(transaction.base, filters)
+            fixed = await handle.read_immutable(transaction.base, schema)
+            work = _Update(handle, transaction, function, schema, fixed)
             with tracking(progress, len(partitions), "update") as advance:
-                work = _Update(handle, transaction, function, schema)
-
-                async def stage(item: tuple[str, PartitionRecord]) -> None:
-                    await work.stage(*item)
-                    advance()
-
-                await gather(stage, list(partitions.items()), limit=parallelism(handle.store))
+                works = (work.staging(path, record) for path, record in partitions.items())
+                await perform(handle.store, works, threads=config.get().threads, progress=advance)
             await transaction.commit()
             return tuple(partitions)
 
@@ -62,37 +61,57 @@ class _Update:
     transaction: Transaction
     function: UpdateFunction
     schema: DatasetSchema
+    fixed: Mapping[str, NDArray[Any]]
 
-    async def stage(self, path: str, record: PartitionRecord) -> None:
+    def staging(self, path: str, record: PartitionRecord) -> Work[None]:
         """Stage one partition with the variables that the function returns; all others keep their objects."""
         handle, configuration = self.handle, self.handle.configuration
         self.transaction.reads(path)
-        before = await self._read(path, record, self.schema)
-        after = await in_thread(_apply, handle, self.function, before, path, record)
+        copies = {name: values.copy() for name, values in self.fixed.items()}
+        before = yield from handle.reading(path, record, self.schema, copies)
+        after = self._applied(before, path, record)
         if not after.all_variables():
             return
-        await self._check_keys(after, path, record)
+        yield from self._check_keys(after, path, record)
         kept = configuration.rows_schema.all_variables().keys() - after.all_variables().keys() - set(record.absent)
         if record.layout != len(configuration.layouts) - 1:
             # Written with another layout: what is kept is written again too, for a partition has one layout.
-            rest = await self._read(path, record, handle.schema.select(kept))
+            rest = yield from handle.reading(path, record, handle.schema.select(kept))
             after, kept = Dataset(handle.schema, {**rest.all_variables(), **after.all_variables()}), set()
         group, written = partition_write(handle, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
         if handle.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
-        await self.transaction.stage(path, group, written, kept=await _kept(self.transaction, path, kept))
+        yield from self.transaction.staging(path, group, written, kept=(yield from _kept(path, kept)))
 
-    async def _read(self, path: str, record: PartitionRecord, schema: DatasetSchema) -> Dataset:
-        return await self.handle.read(self.transaction.base, {path: record}, schema)
+    def _applied(self, before: Dataset, path: str, record: PartitionRecord) -> Dataset:
+        """Return the variables that the function computed, of the declared types and the partition's length."""
+        handle = self.handle
+        result: object = self.function(before)
+        if not isinstance(result, Dataset | Mapping) and not xarray_bridge.is_xarray(result):
+            message = (
+                f"the update function returned a {type(result).__name__} for partition {path!r}; accepted: a Dataset, or a "
+                f"mapping from variable names to arrays"
+            )
+            raise SchemaError(message)
+        after = as_dataset(result, handle.schema)
+        rows = after.sizes.get(handle.dimension, record.rows)
+        if rows != record.rows:
+            message = (
+                f"the update function returned {rows} rows for partition {path!r}, which has {record.rows}; an update computes "
+                f"values, it neither adds nor removes rows"
+            )
+            raise SchemaError(message)
+        return after.select(_written(handle, self.fixed, after))
 
-    async def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> None:
+    def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
         """Check that the rows still belong to their partition, where a variable of the partitioning was returned."""
         partitioning, schema = self.handle.partitioning, self.handle.schema
         names = [normalise_path(name) for name in partitioning.variables]
         returned = [name for name in names if name in after.all_variables()]
         if not returned:
             return
-        rest = await self._read(path, record, schema.select(name for name in names if name not in returned))
+        others = schema.select(name for name in names if name not in returned)
+        rest = yield from self.handle.reading(path, record, others)
         columns = Dataset(schema, {**rest.all_variables(), **after.select(returned).all_variables()})
         found = [part.path for part in split(columns, partitioning, dimension=self.handle.dimension)]
         if found != [path]:
@@ -103,35 +122,17 @@ class _Update:
             raise PartitionError(message)
 
 
-async def _kept(transaction: Transaction, path: str, variables: Iterable[str]) -> Kept:
+def _kept(path: str, variables: Iterable[str]) -> Work[Kept]:
     """Return the objects of the variables that do not change."""
     prefix = f"{path}/"
     folders = tuple(f"{prefix}{variable}/" for variable in variables)
-    entries = [entry async for entry in transaction.store.list(prefix, recursive=True) if entry.key.startswith(folders)]
-    return Kept(prefix, tuple(entries))
+    if not folders:
+        return Kept()
+    entries = yield from enumerated(prefix)
+    return Kept(prefix, tuple(entry for entry in entries if entry.key.startswith(folders)))
 
 
-def _apply(handle: Handle, function: UpdateFunction, before: Dataset, path: str, record: PartitionRecord) -> Dataset:
-    """Return the variables that the function computed, of the declared types and the partition's length."""
-    result: object = function(before)
-    if not isinstance(result, Dataset | Mapping) and not xarray_bridge.is_xarray(result):
-        message = (
-            f"the update function returned a {type(result).__name__} for partition {path!r}; accepted: a Dataset, or a "
-            f"mapping from variable names to arrays"
-        )
-        raise SchemaError(message)
-    after = as_dataset(result, handle.schema)
-    rows = after.sizes.get(handle.dimension, record.rows)
-    if rows != record.rows:
-        message = (
-            f"the update function returned {rows} rows for partition {path!r}, which has {record.rows}; an update computes "
-            f"values, it neither adds nor removes rows"
-        )
-        raise SchemaError(message)
-    return after.select(_written(handle, before, after))
-
-
-def _written(handle: Handle, before: Dataset, after: Dataset) -> list[str]:
+def _written(handle: Handle, fixed: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
     """Return the variables to write: all those of partitions that were returned, for arrays may be changed in place.
 
     Raises
@@ -139,11 +140,11 @@ def _written(handle: Handle, before: Dataset, after: Dataset) -> list[str]:
     SchemaError
         A variable that is stored once for the whole collection has other values than before.
     """
-    held, written = before.all_variables(), []
+    written = []
     for path, variable in after.all_variables().items():
         if handle.dimension in variable.dimensions:
             written.append(path)
-        elif path not in held or not same_values(held[path].to_numpy(), variable.to_numpy()):
+        elif path not in fixed or not same_values(fixed[path], variable.to_numpy()):
             message = (
                 f"variable {path!r} is stored once for the whole collection, and an update works on partitions; change it "
                 f"with insert(…, immutable='replace')"

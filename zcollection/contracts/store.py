@@ -1,7 +1,7 @@
 """Where a collection lies: keys and bytes, on which the kernel runs its transactions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 from urllib.parse import parse_qsl
@@ -122,13 +122,22 @@ class Listed:
 
 
 class Blocking(Protocol):
-    """Plain, blocking access for the threads that encode and decode: a local file is read where it is decoded."""
+    """Plain, blocking access for worker threads: a local file is read where it is decoded.
+
+    Each method is that of `KeyStore`.
+    """
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
 
-    def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, in place of any that exist."""
+    def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write objects that nobody reads before they are published."""
+
+    def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects, each from its first key to its second."""
+
+    def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
+        """Yield what lies under a prefix, sorted by key."""
 
 
 class Store(ABC):
@@ -199,6 +208,10 @@ class KeyStore(Store):
     async def put(self, items: Mapping[str, bytes]) -> None:
         """Write objects, in place of any that exist; nobody ever sees part of one."""
 
+    async def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write new objects that nobody reads before they are published: they need not appear whole."""
+        await self.put(items)
+
     @abstractmethod
     async def create(self, key: str, data: bytes) -> Created:
         """Write an object unless the key exists: of any number of callers exactly one is told "created".
@@ -250,6 +263,11 @@ class KeyStore(Store):
         target
             Prefix, ending with "/", where it is to lie.
         """
+
+    async def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Publish several groups, in the order given; where a call costs more than its work, in one call."""
+        for staged, target in pairs:
+            await self.publish(staged, target)
 
     @abstractmethod
     async def unpublish(self, target: str, trash: str) -> None:

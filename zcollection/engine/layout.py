@@ -106,7 +106,7 @@ class ArrayLayout:
             "attributes": _attributes(self.variable, self.fill),
             "dimension_names": list(self.variable.dimensions),
         }
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
     @cached_property
     def chunk_indices(self) -> tuple[tuple[int, ...], ...]:
@@ -244,4 +244,4 @@ def _foreign_units(variable: VariableSchema) -> TimeUnits | None:
 def group_document(attributes: Mapping[str, Any]) -> bytes:
     """Return the ``zarr.json`` of a group."""
     body = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()

@@ -1,6 +1,7 @@
 """Groups read: each output array allocated once, every chunk decoded straight into its place."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine import direct
-from zcollection.engine.executor import gather, in_thread, parallelism
+from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout, declared_values
+from zcollection.engine.work import Work, fetch, perform
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema
 
@@ -46,7 +48,7 @@ async def read_groups(
     schema: DatasetSchema,
     *,
     dimension: str,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[], None] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Return the rows of groups, one after the other, by variable path.
 
@@ -70,18 +72,70 @@ async def read_groups(
         A chunk is missing, or is not what was written.
     """
     rows = sum(group.rows for group in groups)
-    layouts = {path: ArrayLayout.of(schema, path, dimension=dimension, rows=rows) for path in schema.all_variables()}
-    outputs = {path: np.empty(layout.shape, layout.variable.stored_dtype) for path, layout in layouts.items()}
-    starts = np.cumsum([0, *(group.rows for group in groups)]).tolist()
+    outputs = _Outputs.allocated(schema, dimension, rows)
+    starts = accumulate((group.rows for group in groups), initial=0)
+    works = (outputs.filling(group, start) for group, start in zip(groups, starts, strict=False))
+    threads = worthwhile_threads(schema, dimension, rows // max(len(groups), 1))
+    await perform(store, works, threads=threads, progress=progress)
+    return outputs.declared()
 
-    async def read(item: tuple[GroupRead, int]) -> None:
-        group, start = item
-        places = {path: _rows(output, layouts[path], dimension, start, group.rows) for path, output in outputs.items()}
-        await _read_group(store, group, layouts, places, dimension=dimension)
-        progress()
 
-    await gather(read, list(zip(groups, starts, strict=False)), limit=parallelism(store))
-    return {path: declared_values(output, layouts[path].variable) for path, output in outputs.items()}
+def reading(group: GroupRead, schema: DatasetSchema, *, dimension: str) -> Work[dict[str, NDArray[Any]]]:
+    """Return the rows of one group, by variable path; as `read_groups`."""
+    outputs = _Outputs.allocated(schema, dimension, group.rows)
+    yield from outputs.filling(group, 0)
+    return outputs.declared()
+
+
+@frozen
+class _Outputs:
+    """An array for each variable, made once, into whose places every chunk is decoded.
+
+    Attributes
+    ----------
+    dimension
+        The partitioned dimension.
+    layouts
+        How each array would lie in one group that holds all rows.
+    arrays
+        Stored values, in the shape of the layouts.
+    """
+
+    dimension: str
+    layouts: Mapping[str, ArrayLayout]
+    arrays: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "_Outputs":
+        paths = schema.all_variables()
+        layouts = {path: ArrayLayout.of(schema, path, dimension=dimension, rows=rows) for path in paths}
+        arrays = {path: np.empty(layout.shape, layout.variable.stored_dtype) for path, layout in layouts.items()}
+        return cls(dimension, layouts, arrays)
+
+    def filling(self, group: GroupRead, start: int) -> Work[None]:
+        """Decode one group into the rows from `start` on; variables that it lacks are filled."""
+        written = group.schema.all_variables().keys() - group.absent
+        places = {
+            path: _rows(array, self.layouts[path], self.dimension, start, group.rows)
+            for path, array in self.arrays.items()
+        }
+        for path in places.keys() - written:
+            places[path][...] = self.layouts[path].fill
+        layouts = [
+            ArrayLayout.of(group.schema, path, dimension=self.dimension, rows=group.rows)
+            for path in places
+            if path in written
+        ]
+        chunks = yield from fetch(
+            [Read(group.prefix + layout.chunk_key(i)) for layout in layouts for i in layout.chunk_indices]
+        )
+        supply = iter(chunks)
+        for layout in layouts:
+            _decode_array(group, layout, supply, places[layout.path])
+
+    def declared(self) -> dict[str, NDArray[Any]]:
+        """Return the values in the types that the schema declares."""
+        return {path: declared_values(array, self.layouts[path].variable) for path, array in self.arrays.items()}
 
 
 def _rows(output: NDArray[Any], layout: ArrayLayout, dimension: str, start: int, rows: int) -> NDArray[Any]:
@@ -91,36 +145,6 @@ def _rows(output: NDArray[Any], layout: ArrayLayout, dimension: str, start: int,
         return output
     part: NDArray[Any] = output[(slice(None),) * dimensions.index(dimension) + (slice(start, start + rows),)]
     return part
-
-
-async def _read_group(
-    store: KeyStore,
-    group: GroupRead,
-    wanted: Mapping[str, ArrayLayout],
-    places: Mapping[str, NDArray[Any]],
-    *,
-    dimension: str,
-) -> None:
-    """Decode the variables of one group into their places; those that it lacks are filled."""
-    written = group.schema.all_variables().keys() - group.absent
-    for path in wanted.keys() - written:
-        places[path][...] = wanted[path].fill
-    layouts = [
-        ArrayLayout.of(group.schema, path, dimension=dimension, rows=group.rows) for path in wanted if path in written
-    ]
-    reads = [Read(group.prefix + layout.chunk_key(i)) for layout in layouts for i in layout.chunk_indices]
-    blocking = store.blocking
-
-    def decode(chunks: Sequence[bytes | None]) -> None:
-        supply = iter(chunks)
-        for layout in layouts:
-            _decode_array(group, layout, supply, places[layout.path])
-
-    if blocking is not None:
-        get = blocking.get
-        await in_thread(lambda: decode(get(reads)))
-    else:
-        await in_thread(decode, await store.get(reads))
 
 
 def _decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:

@@ -7,10 +7,9 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import KeyStore
 from zcollection.engine import direct
-from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import ArrayLayout, group_document, stored_values
+from zcollection.engine.work import Stage, Work
 from zcollection.errors import SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import ancestors, join, split
@@ -48,31 +47,18 @@ class GroupWrite:
     attributes: Callable[[int], Mapping[str, Any]]
 
 
-async def write_group(store: KeyStore, prefix: str, group: GroupWrite) -> int:
+def writing(prefix: str, group: GroupWrite) -> Work[int]:
     """Write a group under a prefix that nobody reads yet, and return the bytes that its arrays take.
 
     Parameters
     ----------
-    store
-        Where.
     prefix
         Prefix of the group, ending with "/".
     group
         What.
     """
-    blocking = store.blocking
-
-    def encode_and_put() -> int:
-        arrays = encode_arrays(group)
-        size = _size(arrays)
-        if blocking is not None:
-            blocking.put(_complete(prefix, group, arrays))
-        return size
-
-    if blocking is not None:
-        return await in_thread(encode_and_put)
-    arrays = await in_thread(encode_arrays, group)
-    await store.put(_complete(prefix, group, arrays))
+    arrays = encode_arrays(group)
+    yield Stage(_complete(prefix, group, arrays))
     return _size(arrays)
 
 

@@ -9,7 +9,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from attrs import frozen
 
-from zcollection.contracts.store import KeyStore, Listed, Read
+from zcollection.contracts.store import Blocking, KeyStore, Listed, Read
 from zcollection.errors import ReadOnlyError, StoreError
 from zcollection.testing.store_base import StoreSuite, contents, keys_under, read
 from zcollection.testing.suite import skip_unless
@@ -258,8 +258,12 @@ class ObjectChecks(StoreSuite):
             blocking = store.blocking
             skip_unless(blocking is not None, "access to the store is naturally asynchronous")
             assert blocking is not None
-            await anyio.to_thread.run_sync(blocking.put, {"a/b": BYTES, "x": b""})
+            await anyio.to_thread.run_sync(blocking.stage, {"a/b": BYTES, "x": b""})
             await store.put({"y": b"asynchronous"})
+            await anyio.to_thread.run_sync(blocking.copy, [("a/b", "copies/b")])
+            assert await store.get([Read("copies/b")]) == [BYTES]
+            listed = [entry async for entry in store.list("", recursive=True)]
+            assert await anyio.to_thread.run_sync(_listed_here, blocking) == listed
             reads = [Read(key, offset=2, length=3) for key in ("a/b", "x", "y", "missing")]
             expected = [BYTES[2:5], b"", b"ync", None]
             assert await anyio.to_thread.run_sync(blocking.get, reads) == expected
@@ -273,6 +277,10 @@ async def _write_in_turn(store: KeyStore, versions: list[bytes], scope: anyio.Ca
         await store.put({"x": versions[turn % 2]})
         await checkpoint()
     scope.cancel()
+
+
+def _listed_here(blocking: Blocking, prefix: str = "") -> list[Listed]:
+    return list(blocking.list(prefix, after="", recursive=True))
 
 
 async def _listed(store: KeyStore, prefix: str) -> list[str]:
@@ -296,12 +304,14 @@ def _reads(store: KeyStore, key: str) -> Iterator[Use]:
     yield Use("list", lambda: keys_under(store, f"{key}/"))
     if blocking is not None:
         yield Use("blocking.get", lambda: anyio.to_thread.run_sync(blocking.get, [Read(key)]))
+        yield Use("blocking.list", lambda: anyio.to_thread.run_sync(_listed_here, blocking, f"{key}/"))
 
 
 def _writes(store: KeyStore, key: str = "there/x") -> Iterator[Use]:
     """Yield the methods that write, each with a key in each place that takes one."""
     blocking = store.blocking
     yield Use("put", lambda: store.put({key: b"new"}))
+    yield Use("stage", lambda: store.stage({key: b"new"}))
     yield Use("create", lambda: store.create(key, b"new"))
     yield Use("copy to it", lambda: store.copy([("stage/x", key)]))
     yield Use("copy from it", lambda: store.copy([(key, "copied")]))
@@ -312,4 +322,5 @@ def _writes(store: KeyStore, key: str = "there/x") -> Iterator[Use]:
     yield Use("unpublish", lambda: store.unpublish(f"{key}/", "trash/"))
     yield Use("unpublish to it", lambda: store.unpublish("there/", f"{key}/"))
     if blocking is not None:
-        yield Use("blocking.put", lambda: anyio.to_thread.run_sync(blocking.put, {key: b"new"}))
+        yield Use("blocking.stage", lambda: anyio.to_thread.run_sync(blocking.stage, {key: b"new"}))
+        yield Use("blocking.copy", lambda: anyio.to_thread.run_sync(blocking.copy, [("stage/x", key)]))

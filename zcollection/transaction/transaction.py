@@ -9,7 +9,8 @@ from attrs import Factory, define, evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Listed, Read
 from zcollection.engine.layout import group_document
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, parent_documents, write_group
+from zcollection.engine.work import Share, Work
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, parent_documents, writing
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model.documents import parse_json
 from zcollection.transaction import catalog, snapshot
@@ -94,7 +95,7 @@ class Transaction:
         """Say that the change depends on what a partition holds, or on its absence."""
         self._read.add(path)
 
-    async def stage(self, path: str, group: GroupWrite, record: PartitionRecord, *, kept: Kept | None = None) -> None:
+    def staging(self, path: str, group: GroupWrite, record: PartitionRecord, *, kept: Kept | None = None) -> Work[None]:
         """Write a partition where nobody reads it yet.
 
         Parameters
@@ -115,9 +116,10 @@ class Transaction:
 
         attributes = group.attributes
         stamped = evolve(group, attributes=lambda size: {**attributes(size), **complete(size).to_attribute()})
-        written = await write_group(self.store, prefix, stamped)
-        await self.store.copy(shared.pairs(prefix))
-        await self._add(StagedPartition(path=path, prefix=prefix, record=complete(written)))
+        written = yield from writing(prefix, stamped)
+        if shared.objects:
+            yield Share(shared.pairs(prefix))
+        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=complete(written))
 
     async def stage_objects(self, path: str, source: KeyStore, record: PartitionRecord) -> None:
         """Stage a partition as it lies in another store, object by object.
@@ -136,13 +138,9 @@ class Transaction:
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
-            await self.store.put({self._stage + key: data for key, data in contents if data is not None})
+            await self.store.stage({self._stage + key: data for key, data in contents if data is not None})
         await self.store.put({f"{prefix}{GROUP_DOCUMENT}": await _restamped(self.store, prefix, stamped)})
-        await self._add(StagedPartition(path=path, prefix=prefix, record=stamped))
-
-    async def _add(self, staged: StagedPartition) -> None:
-        await self.store.flush(staged.prefix)
-        self._staged[staged.path] = staged
+        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=stamped)
 
     def drop(self, path: str) -> None:
         """Take a partition away."""
@@ -159,6 +157,7 @@ class Transaction:
         """
         if not self._staged and not self._dropped:
             return
+        await self.store.flush(self._stage)
         async with self.store.lock():
             current = await snapshot.take(self.store, self.configuration)
             self._check(current)
@@ -181,8 +180,8 @@ class Transaction:
     async def _publish(self) -> None:
         for key, data in parent_documents(path for path in self._staged if path != IMMUTABLE).items():
             await self.store.create(key, data)
-        for path in sorted(self._staged, key=lambda path: (path != IMMUTABLE, path)):
-            await self.store.publish(self._staged[path].prefix, f"{path}/")
+        order = sorted(self._staged, key=lambda path: (path != IMMUTABLE, path))
+        await self.store.publish_all((self._staged[path].prefix, f"{path}/") for path in order)
         for path in sorted(self._dropped):
             await self.store.unpublish(f"{path}/", f"{self._stage}dropped/{path}/")
 

@@ -53,6 +53,14 @@ class Files:
             with telling(self.url, "write", key):
                 files.write(places.of_key(key), data, fsync=self.fsync)
 
+    def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write new objects that nobody reads yet, each at once under its name; `flush` synchronises them."""
+        self.check_writable()
+        places = self._places()
+        for key, data in items.items():
+            with telling(self.url, "stage", key):
+                files.write_new(places.of_key(key), data)
+
     def create(self, key: str, data: bytes) -> Created:
         """Write an object unless the key exists."""
         self.check_writable()
@@ -111,6 +119,11 @@ class Files:
             elif not self._tree.holds_object(destination, target):
                 message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
                 raise StoreError(message)
+
+    def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Publish one after the other."""
+        for staged, target in pairs:
+            self.publish(staged, target)
 
     def unpublish(self, target: str, trash: str) -> None:
         """Move what lies at the target under the trash."""

@@ -51,6 +51,28 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
     _sync_name(path, fsync=fsync)
 
 
+def write_new(path: str, data: bytes) -> None:
+    """Write a file that nobody reads yet: one that a failure leaves unfinished is never published.
+
+    Raises
+    ------
+    FileExistsError
+        There is one: it may be shared with others, and is not written into.
+    """
+    descriptor = _open_new(path, fsync=False)
+    try:
+        _write_whole(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    if written < len(data):
+        # One call writes no more than 2 GiB.
+        _write_whole(descriptor, memoryview(data)[written:])  # type: ignore[arg-type]  # a view of bytes
+
+
 def create(path: str, data: bytes, *, fsync: bool) -> bool:
     """Write a file unless one exists, and return whether it was written."""
     with _temporary(path, data, fsync=fsync) as temporary:

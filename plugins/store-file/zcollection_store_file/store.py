@@ -84,6 +84,10 @@ class FileStore(KeyStore):
         """Write files, each complete before it takes its name, in the order given."""
         await to_thread.run_sync(self.blocking.put, items)
 
+    async def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write new files that nobody reads before they are published."""
+        await to_thread.run_sync(self.blocking.stage, items)
+
     async def create(self, key: str, data: bytes) -> Created:
         """Write a file unless one exists: a complete one takes the name by a hard link, of which one can succeed."""
         return await to_thread.run_sync(self.blocking.create, key, data)
@@ -105,11 +109,16 @@ class FileStore(KeyStore):
 
     async def flush(self, prefix: str) -> None:
         """Synchronise all below a directory and all directories on the way to it, where `fsync` is on."""
-        await to_thread.run_sync(self.blocking.flush, prefix)
+        if self.fsync:
+            await to_thread.run_sync(self.blocking.flush, prefix)
 
     async def publish(self, staged: str, target: str) -> None:
         """Rename the staged directory, or swap it with the one that is there; what was replaced is removed."""
         await to_thread.run_sync(self.blocking.publish, staged, target)
+
+    async def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Do so for one directory after the other."""
+        await to_thread.run_sync(self.blocking.publish_all, pairs)
 
     async def unpublish(self, target: str, trash: str) -> None:
         """Rename the directory into the trash; the directories on the way to it stay."""

@@ -56,6 +56,10 @@ class Objects:
         check_keys(self.url, *items)
         self.space().put(items)
 
+    def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write objects, as `put` does."""
+        self.put(items)
+
     def create(self, key: str, data: bytes) -> Created:
         """Write an object unless the key exists."""
         self.check_writable()
