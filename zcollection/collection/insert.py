@@ -5,12 +5,12 @@ from typing import Any, Literal, TypeVar
 
 import anyio
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.conform import as_dataset, check_complete
 from zcollection.collection.handle import Handle
-from zcollection.collection.merging import Merge, Merged, Sides, as_strategy, merge_partition
+from zcollection.collection.merging import Merge, Merged, as_strategy, merging
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.collection.split import PartitionRows, split
 from zcollection.contracts.merge import MergeStrategy
@@ -120,37 +120,32 @@ class _Insertion:
         if self.strategy.reads_existing:
             transaction.reads(part.path)
         merged = yield from self.merging(transaction.base, part)
-        rows = merged.report.rows
-        if rows:
-            group, record = partition_write(self.handle, part.key, merged.dataset, rows=rows)
-            yield from transaction.staging(part.path, group, record)
+        if merged.report.rows:
+            yield from transaction.staging(part.path, *self._write(transaction.base, part, merged))
         elif part.path in transaction.base.partitions:
             transaction.drop(part.path)
         return merged.report
 
     def merging(self, taken: Snapshot, part: PartitionRows) -> Work[Merged]:
         """Return one partition merged with what a snapshot holds of it."""
-        record = taken.partitions.get(part.path)
-        existing = None
-        if record is not None and self.strategy.reads_existing:
-            schema = self.handle.configuration.rows_schema
-            present = schema.select(path for path in schema.all_variables() if path not in record.absent)
-            existing = yield from self.handle.reading(part.path, record, present)
-        return self._merge(part, existing, 0 if record is None else record.rows)
-
-    def _merge(self, part: PartitionRows, existing: Dataset | None, rows: int) -> Merged:
-        schema, dimension = self.handle.configuration.rows_schema, self.handle.dimension
+        dimension = self.handle.dimension
         moving = {
             path: item.isel({dimension: part.rows})
             for path, item in self.dataset.all_variables().items()
             if dimension in item.dimensions
         }
-        sides = Sides(
-            existing=None if existing is None else Dataset(schema, existing.all_variables()),
-            inserted=Dataset(schema, moving),
-            rows=rows,
+        inserted = Dataset(self.handle.configuration.rows_schema, moving)
+        return (yield from merging(self.handle, self.strategy, part, inserted, taken.partitions.get(part.path)))
+
+    def _write(self, taken: Snapshot, part: PartitionRows, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
+        handle = self.handle
+        group, record = partition_write(handle, part.key, merged.dataset, rows=merged.report.rows)
+        if merged.source is None:
+            return group, record
+        base = handle.group(part.path, taken.partitions[part.path])
+        return evolve(group, base=base, source=merged.source), evolve(
+            record, axis_range=axis_range(handle, merged.axis)
         )
-        return merge_partition(self.handle, self.strategy, part, sides)
 
 
 def _check_overwrite(insertion: _Insertion, taken: Snapshot, *, overwrite: bool) -> None:
@@ -188,23 +183,25 @@ def partition_write(
         stamp="",
         layout=len(handle.configuration.layouts) - 1,
         absent=tuple(sorted(absent)),
-        axis_range=axis_range(handle, dataset),
+        axis_range=axis_range(handle, _axis_values(handle, dataset)),
     )
     return group, record
 
 
-def axis_range(handle: Handle, dataset: Dataset) -> tuple[int | float | str, ...] | None:
+def _axis_values(handle: Handle, dataset: Dataset) -> NDArray[Any] | None:
+    variable = dataset.all_variables().get(handle.axis_variable or "")
+    return None if variable is None else variable.to_numpy()
+
+
+def axis_range(handle: Handle, values: NDArray[Any] | None) -> tuple[int | float | str, ...] | None:
     """Return the smallest and largest axis value, as the axis stores them, missing ones left out."""
-    name = handle.axis_variable
-    if name is None or name not in dataset.all_variables():
+    if values is None or handle.axis_variable is None:
         return None
-    variable = dataset.get_variable(name)
-    values: NDArray[Any] = variable.to_numpy()
     present = values[values == values]  # noqa: PLR0124 - NaN and NaT differ from themselves
     if present.size == 0 or present.dtype.kind in "cbS":
         return None
-    stored = stored_values(np.array([present.min(), present.max()], dtype=values.dtype), variable.schema)
-    return tuple(stored.tolist())
+    limits = np.array([present.min(), present.max()], dtype=values.dtype)
+    return tuple(stored_values(limits, handle.schema.get_variable(handle.axis_variable)).tolist())
 
 
 async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Dataset, immutable: Immutable) -> None:

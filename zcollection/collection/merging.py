@@ -4,18 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.conform import as_dataset
 from zcollection.collection.handle import Handle
 from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split
-from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
+from zcollection.contracts.merge import MergeStrategy, RowPlan
+from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, PluginError, SchemaError
 from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
+from zcollection.transaction.documents import PartitionRecord
 
 MergeFunction = Callable[..., object]
 Merge = str | MergeStrategy | MergeFunction | None
@@ -73,33 +76,39 @@ def as_strategy(merge: Merge) -> MergeStrategy:
 
 @frozen(kw_only=True)
 class Merged:
-    """The outcome of a merge: the rows that the partition is to have, and what became of those it had."""
-
-    dataset: Dataset
-    report: PartitionReport
-
-
-@frozen(kw_only=True)
-class Sides:
-    """What meets in a merge.
+    """The outcome of a merge.
 
     Attributes
     ----------
-    existing
-        Rows of the partition; None where it is new, or where the strategy does not read them.
-    inserted
-        The rows that arrive.
-    rows
-        How many rows the partition has; 0 where it is new.
+    dataset
+        The rows that the partition is to have; with a `source`, those that were inserted.
+    source
+        Which of the existing and the inserted rows make the partition, as in `RowPlan`; None: those of the dataset.
+    axis
+        The axis values of the partition, as the dataset declares them; None where the dataset has them all.
+    report
+        What became of the rows.
     """
 
-    existing: Dataset | None
-    inserted: Dataset
-    rows: int
+    dataset: Dataset
+    source: NDArray[np.int64] | None = field(default=None, eq=False)
+    axis: NDArray[Any] | None = field(default=None, eq=False)
+    report: PartitionReport
 
 
-def merge_partition(handle: Handle, strategy: MergeStrategy, part: PartitionRows, sides: Sides) -> Merged:
-    """Merge the rows inserted into one partition.
+def merging(
+    handle: Handle, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, record: PartitionRecord | None
+) -> Work[Merged]:
+    """Merge the rows inserted into one partition with those that are there.
+
+    Of the existing rows only the axis is read, unless the strategy computes values.
+
+    Parameters
+    ----------
+    handle, strategy, part, inserted
+        What is inserted where, and how.
+    record
+        What the partition says of itself; None where it is new.
 
     Raises
     ------
@@ -108,22 +117,62 @@ def merge_partition(handle: Handle, strategy: MergeStrategy, part: PartitionRows
     PartitionError
         The strategy returned rows that belong to another partition.
     """
-    dimension, inserted, rows = handle.dimension, sides.inserted, sides.rows
-    existing = inserted.isel({dimension: slice(0, 0)}) if sides.existing is None else sides.existing
-    _check_variables(part, existing, inserted)
-    plan = strategy.rows(*_axis_columns(handle, strategy, existing, inserted))
+    rows = 0 if record is None else record.rows
+    if record is None or not strategy.reads_existing:
+        return _merged_with_nothing(handle, strategy, part, inserted, rows)
+    _check_variables(handle, part, inserted, record)
+    existing = yield from handle.reading(part.path, record, _axis_schema(handle))
+    plan = strategy.rows(*_axis_columns(handle, strategy, existing, inserted, rows))
     if plan is None:
-        result = _computed(handle, strategy, part, existing, inserted)
-        count = result.sizes.get(dimension, 0)
+        return (yield from _computing(handle, strategy, part, inserted, record))
+    source = _checked_source(strategy, plan, rows, inserted.sizes.get(handle.dimension, 0))
+    report = PartitionReport.of(part.path, created=False, existing=rows, plan=plan)
+    axis = _axis_of(handle, existing, inserted, source)
+    return Merged(dataset=inserted, source=source, axis=axis, report=report)
+
+
+def _merged_with_nothing(
+    handle: Handle, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, rows: int
+) -> Merged:
+    """Merge with no rows: of a new partition, or of one that the strategy does not look at."""
+    nothing = inserted.isel({handle.dimension: slice(0, 0)})
+    plan = strategy.rows(*_axis_columns(handle, strategy, nothing, inserted, 0))
+    if plan is None:
+        dataset = _computed(handle, strategy, part, nothing, inserted)
+        count = dataset.sizes.get(handle.dimension, 0)
         report = PartitionReport.rewritten(part.path, created=rows == 0, existing=rows, rows=count)
-        return Merged(dataset=result, report=report)
-    result = apply_plan(
-        existing, inserted, _checked_plan(strategy, plan, existing, inserted, dimension), dimension=dimension
-    )
-    if not strategy.reads_existing:
-        plan = RowPlan(plan.source, replaced=rows)
-    report = PartitionReport.of(part.path, created=rows == 0, existing=rows, plan=plan)
-    return Merged(dataset=result, report=report)
+        return Merged(dataset=dataset, report=report)
+    source = ~_checked_source(strategy, plan, 0, inserted.sizes.get(handle.dimension, 0))
+    in_place = np.array_equal(source, np.arange(inserted.sizes.get(handle.dimension, 0)))
+    dataset = inserted if in_place else inserted.isel({handle.dimension: source})
+    report = PartitionReport.of(part.path, created=rows == 0, existing=rows, plan=RowPlan(~source, replaced=rows))
+    return Merged(dataset=dataset, report=report)
+
+
+def _computing(
+    handle: Handle, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, record: PartitionRecord
+) -> Work[Merged]:
+    """Merge with a strategy that computes values, which needs all of the existing ones."""
+    schema = handle.configuration.rows_schema
+    present = schema.select(schema.all_variables().keys() - set(record.absent))
+    existing = Dataset(schema, (yield from handle.reading(part.path, record, present)).all_variables())
+    dataset = _computed(handle, strategy, part, existing, inserted)
+    count = dataset.sizes.get(handle.dimension, 0)
+    report = PartitionReport.rewritten(part.path, created=False, existing=record.rows, rows=count)
+    return Merged(dataset=dataset, report=report)
+
+
+def _axis_schema(handle: Handle) -> DatasetSchema:
+    return handle.schema.select([] if handle.axis_variable is None else [handle.axis_variable])
+
+
+def _axis_of(handle: Handle, existing: Dataset, inserted: Dataset, source: NDArray[np.int64]) -> NDArray[Any] | None:
+    name = handle.axis_variable
+    if name is None:
+        return None
+    both = np.concatenate([existing.get_variable(name).to_numpy(), inserted.get_variable(name).to_numpy()])
+    values: NDArray[Any] = both[np.where(source >= 0, source, existing.sizes.get(handle.dimension, 0) + ~source)]
+    return values
 
 
 def _computed(
@@ -136,8 +185,9 @@ def _computed(
     return result
 
 
-def _check_variables(part: PartitionRows, existing: Dataset, inserted: Dataset) -> None:
-    missing = sorted(existing.all_variables().keys() - inserted.all_variables().keys())
+def _check_variables(handle: Handle, part: PartitionRows, inserted: Dataset, record: PartitionRecord) -> None:
+    held = handle.configuration.rows_schema.all_variables().keys() - set(record.absent)
+    missing = sorted(held - inserted.all_variables().keys())
     if missing:
         message = (
             f"variable {missing[0]!r} is missing from the dataset, and partition {part.path!r} has values of it that a "
@@ -147,7 +197,7 @@ def _check_variables(part: PartitionRows, existing: Dataset, inserted: Dataset) 
 
 
 def _axis_columns(
-    handle: Handle, strategy: MergeStrategy, existing: Dataset, inserted: Dataset
+    handle: Handle, strategy: MergeStrategy, existing: Dataset, inserted: Dataset, rows: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the axis of both sides, times as datetime64; positions where there is no axis variable."""
     name = handle.axis_variable
@@ -159,23 +209,18 @@ def _axis_columns(
             f"collection is a dimension without a variable; use a strategy that does not, such as 'concat'"
         )
         raise SchemaError(message)
-    sizes = (dataset.sizes.get(handle.dimension, 0) for dataset in (existing, inserted))
-    before, after = (np.arange(size) for size in sizes)
-    return before, after
+    return np.arange(rows), np.arange(inserted.sizes.get(handle.dimension, 0))
 
 
-def _checked_plan(
-    strategy: MergeStrategy, plan: RowPlan, existing: Dataset, inserted: Dataset, dimension: str
-) -> RowPlan:
+def _checked_source(strategy: MergeStrategy, plan: RowPlan, before: int, after: int) -> NDArray[np.int64]:
     source = np.asarray(plan.source)
-    before, after = existing.sizes.get(dimension, 0), inserted.sizes.get(dimension, 0)
     if source.ndim != 1 or source.dtype.kind != "i" or np.any(source >= before) or np.any(~source >= after):
         message = (
             f"{type(strategy).__name__}.rows() returns a plan that names rows which do not exist; accepted: integers from "
             f"{-after} to {before - 1}, in one dimension"
         )
         raise PluginError(message)
-    return plan
+    return source.astype(np.int64, copy=False)
 
 
 def _check_result(handle: Handle, part: PartitionRows, inserted: Dataset, result: Dataset) -> None:

@@ -13,7 +13,7 @@ from zcollection.collection.handle import Handle
 from zcollection.collection.insert import partition_write, retrying
 from zcollection.collection.split import split
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.work import Work, enumerated, perform
+from zcollection.engine.work import Work, perform
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model import xarray_bridge
 from zcollection.model.dataset import Dataset
@@ -22,7 +22,7 @@ from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.transaction import Kept, Transaction, begin
+from zcollection.transaction.transaction import Transaction, begin
 
 UpdateFunction = Callable[[Dataset], "Dataset | Mapping[str, Any]"]
 
@@ -81,7 +81,7 @@ class _Update:
         group, written = partition_write(handle, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
         if handle.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
-        yield from self.transaction.staging(path, group, written, kept=(yield from _kept(path, kept)))
+        yield from self.transaction.staging(path, evolve(group, base=handle.group(path, record)), written)
 
     def _applied(self, before: Dataset, path: str, record: PartitionRecord) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""
@@ -120,16 +120,6 @@ class _Update:
                 f"them there and drop this partition instead"
             )
             raise PartitionError(message)
-
-
-def _kept(path: str, variables: Iterable[str]) -> Work[Kept]:
-    """Return the objects of the variables that do not change."""
-    prefix = f"{path}/"
-    folders = tuple(f"{prefix}{variable}/" for variable in variables)
-    if not folders:
-        return Kept()
-    entries = yield from enumerated(prefix)
-    return Kept(prefix, tuple(entry for entry in entries if entry.key.startswith(folders)))
 
 
 def _written(handle: Handle, fixed: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:

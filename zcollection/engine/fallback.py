@@ -20,16 +20,19 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
     objects = {"zarr.json": _buffer(layout.document)}
     array = zarr.open_array(MemoryStore(objects), mode="r+").with_config({"write_empty_chunks": True})
     array[...] = values
-    prefix = f"{layout.path}/"
-    return {prefix + key: value.to_bytes() for key, value in objects.items() if key != "zarr.json"}
+    return {layout.chunk_key(index): objects[_key(index)].to_bytes() for index in layout.chunk_indices}
 
 
 def decode(layout: ArrayLayout, chunks: Mapping[str, bytes], out: NDArray[Any]) -> None:
     """Decode all chunks of an array, given by key, into their place."""
-    prefix = f"{layout.path}/"
-    objects = {key.removeprefix(prefix): _buffer(data) for key, data in chunks.items()}
+    objects = {_key(index): _buffer(chunks[layout.chunk_key(index)]) for index in layout.chunk_indices}
     objects["zarr.json"] = _buffer(layout.document)
     out[...] = zarr.open_array(MemoryStore(objects), mode="r")[...]
+
+
+def _key(index: tuple[int, ...]) -> str:
+    """Return the key of a chunk of an array that lies at the root."""
+    return "/".join(["c", *map(str, index)])
 
 
 def _buffer(data: bytes) -> Buffer:

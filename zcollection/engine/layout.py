@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.model.codecs import Codec
@@ -48,6 +48,8 @@ class ArrayLayout:
         Shape of what is stored as one object: a chunk, or a shard.
     inner_chunks
         Shape of the chunks inside a shard; None without sharding.
+    origin
+        For a part of an array, the index of its first chunk in the whole; None for the whole.
     """
 
     path: str
@@ -55,6 +57,7 @@ class ArrayLayout:
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     inner_chunks: tuple[int, ...] | None = field(default=None)
+    origin: tuple[int, ...] | None = field(default=None)
 
     @classmethod
     def of(cls, schema: DatasetSchema, path: str, *, dimension: str, rows: int) -> "ArrayLayout":
@@ -116,7 +119,19 @@ class ArrayLayout:
 
     def chunk_key(self, index: tuple[int, ...]) -> str:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
+        if self.origin is not None:
+            index = tuple(first + number for first, number in zip(self.origin, index, strict=True))
         return "/".join([self.path, "c", *map(str, index)])
+
+    def part(self, position: int, chunks: range) -> "ArrayLayout":
+        """Return the layout of a run of whole chunks along one dimension; their keys are those in the whole."""
+        length = self.chunks[position]
+        stop = min(chunks.stop * length, self.shape[position])
+        if chunks.start == 0 and stop == self.shape[position]:
+            return self
+        shape, origin = list(self.shape), [0] * len(self.shape)
+        shape[position], origin[position] = max(stop - chunks.start * length, 0), chunks.start
+        return evolve(self, shape=tuple(shape), origin=tuple(origin))
 
     def chunk_slices(self, index: tuple[int, ...]) -> tuple[Any, ...]:
         """Return the part of the array that a chunk holds, as an index that makes a view even of a scalar array."""

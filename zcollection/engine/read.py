@@ -131,7 +131,7 @@ class _Outputs:
         )
         supply = iter(chunks)
         for layout in layouts:
-            _decode_array(group, layout, supply, places[layout.path])
+            decode_array(group, layout, supply, places[layout.path])
 
     def declared(self) -> dict[str, NDArray[Any]]:
         """Return the values in the types that the schema declares."""
@@ -147,7 +147,14 @@ def _rows(output: NDArray[Any], layout: ArrayLayout, dimension: str, start: int,
     return part
 
 
-def _decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
+def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
+    """Decode all chunks of an array, or of a part of one, taken from a supply in the order of their indices.
+
+    Raises
+    ------
+    CorruptionError
+        A chunk is missing, or is not what was written.
+    """
     chunks: dict[str, bytes] = {}
     directly = direct.supports(layout)
     for index in layout.chunk_indices:

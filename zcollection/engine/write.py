@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.engine import direct
-from zcollection.engine.layout import ArrayLayout, group_document, stored_values
-from zcollection.engine.work import Stage, Work
-from zcollection.errors import SchemaError
+from zcollection.contracts.store import Listed
+from zcollection.engine.encode import Encoded, encode_array
+from zcollection.engine.layout import ArrayLayout, group_document
+from zcollection.engine.read import GroupRead
+from zcollection.engine.rewrite import rewriting
+from zcollection.engine.work import Share, Stage, Work, enumerated
+from zcollection.errors import CorruptionError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import ancestors, join, split
 from zcollection.model.schema import DatasetSchema
@@ -32,19 +35,26 @@ class GroupWrite:
     dimension, rows
         The partitioned dimension, and its length here.
     dataset
-        The values; variables that it lacks become arrays without chunks, or are kept from elsewhere.
-    kept
-        Variables whose objects are put in place by other means.
+        The values; variables that it lacks become arrays without chunks, or are kept.
     attributes
         Attributes of the root group, for the number of bytes that its arrays take.
+    base
+        The group that this one takes the place of; None where nothing of it is used.
+    kept
+        Variables whose objects are those of the base.
+    source
+        Where the rows come from, as in `RowPlan`: row s of the base where s >= 0, else row ~s of the dataset. None:
+        they are those of the dataset.
     """
 
     schema: DatasetSchema
     dimension: str
     rows: int
     dataset: Dataset
-    kept: frozenset[str] = frozenset()
     attributes: Callable[[int], Mapping[str, Any]]
+    base: GroupRead | None = None
+    kept: frozenset[str] = frozenset()
+    source: NDArray[np.int64] | None = field(default=None, eq=False)
 
 
 def writing(prefix: str, group: GroupWrite) -> Work[int]:
@@ -57,52 +67,55 @@ def writing(prefix: str, group: GroupWrite) -> Work[int]:
     group
         What.
     """
-    arrays = encode_arrays(group)
-    yield Stage(_complete(prefix, group, arrays))
-    return _size(arrays)
+    arrays = yield from _encoding(group)
+    shared = yield from _enumerated_shares(group, arrays.shared)
+    size = sum(map(len, arrays.objects.values())) + sum(entry.size for entry in shared)
+    yield Stage(_complete(prefix, group, arrays.objects, size))
+    if group.base is not None and shared:
+        base = group.base.prefix
+        yield Share([(entry.key, prefix + entry.key.removeprefix(base)) for entry in shared])
+    return size
 
 
-def encode_arrays(group: GroupWrite) -> dict[str, bytes]:
-    """Return every object of a group's arrays, by key within the group."""
+def _encoding(group: GroupWrite) -> Work[Encoded]:
+    """Return every object of a group's arrays."""
+    if group.base is not None and group.source is not None:
+        return (yield from rewriting(group.base, group.schema, group.dataset, group.source, dimension=group.dimension))
     objects: dict[str, bytes] = {}
     held = group.dataset.all_variables()
-    for path in group.schema.all_variables():
-        if path in group.kept:
-            continue
+    for path in group.schema.all_variables().keys() - group.kept:
         layout = ArrayLayout.of(group.schema, path, dimension=group.dimension, rows=group.rows)
         objects[layout.document_key] = layout.document
         if path in held:
             objects |= encode_array(layout, held[path].to_numpy())
-    return objects
+    return Encoded(objects, tuple(f"{path}/" for path in group.kept))
 
 
-def _size(objects: Mapping[str, bytes]) -> int:
-    return sum(map(len, objects.values()))
+def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...]) -> Work[list[Listed]]:
+    """Return the objects of the base that have one of these keys, or lie below one that ends with a slash.
+
+    Raises
+    ------
+    CorruptionError
+        One of them is missing.
+    """
+    if group.base is None or not shared:
+        return []
+    prefix, folders, keys = group.base.prefix, tuple(key for key in shared if key.endswith("/")), set(shared)
+    entries = yield from enumerated(prefix)
+    found = {entry.key.removeprefix(prefix): entry for entry in entries}
+    missing = sorted(key for key in keys - found.keys() if not key.endswith("/"))
+    if missing:
+        message = f"partition {group.base.path!r}: {missing[0]!r} is missing; insert the partition again, or drop it"
+        raise CorruptionError(message)
+    return [entry for key, entry in found.items() if key in keys or key.startswith(folders)]
 
 
-def _complete(prefix: str, group: GroupWrite, arrays: Mapping[str, bytes]) -> dict[str, bytes]:
+def _complete(prefix: str, group: GroupWrite, arrays: Mapping[str, bytes], size: int) -> dict[str, bytes]:
     """Return the objects of a group by their keys in the store, the group's own document last."""
     documents = {join(path, GROUP_DOCUMENT): group_document(node.attrs) for path, node in group.schema.walk() if path}
-    documents[GROUP_DOCUMENT] = group_document(group.attributes(_size(arrays)))
+    documents[GROUP_DOCUMENT] = group_document(group.attributes(size))
     return {prefix + key: data for key, data in (*arrays.items(), *documents.items())}
-
-
-def encode_array(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
-    """Return every chunk of an array by its key.
-
-    Parameters
-    ----------
-    layout
-        The array.
-    values
-        Values of the declared type, of the layout's shape.
-    """
-    stored = stored_values(np.ascontiguousarray(values).reshape(layout.shape), layout.variable)
-    if direct.supports(layout):
-        return direct.encode(layout, stored)
-    from zcollection.engine import fallback  # loads zarr
-
-    return fallback.encode(layout, stored)
 
 
 def parent_documents(paths: Iterable[str]) -> dict[str, bytes]:

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import anyio
 from attrs import Factory, define, evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Listed, Read
+from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
-from zcollection.engine.work import Share, Work
+from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, parent_documents, writing
-from zcollection.errors import ConflictError, CorruptionError
+from zcollection.errors import ConflictError, CorruptionError, StoreError
 from zcollection.model.documents import parse_json
 from zcollection.transaction import catalog, snapshot
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration, PartitionRecord
@@ -38,31 +38,6 @@ class StagedPartition:
     path: str
     prefix: str
     record: PartitionRecord
-
-
-@frozen
-class Kept:
-    """Objects of a partition that a new generation of it shares.
-
-    Attributes
-    ----------
-    source
-        Prefix of the partition, ending with "/".
-    objects
-        What to share.
-    """
-
-    source: str = ""
-    objects: tuple[Listed, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Bytes that they take."""
-        return sum(entry.size for entry in self.objects)
-
-    def pairs(self, target: str) -> list[tuple[str, str]]:
-        """Return where each object lies and where it is to lie below the prefix `target`."""
-        return [(entry.key, target + entry.key.removeprefix(self.source)) for entry in self.objects]
 
 
 @define
@@ -95,7 +70,7 @@ class Transaction:
         """Say that the change depends on what a partition holds, or on its absence."""
         self._read.add(path)
 
-    def staging(self, path: str, group: GroupWrite, record: PartitionRecord, *, kept: Kept | None = None) -> Work[None]:
+    def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
         """Write a partition where nobody reads it yet.
 
         Parameters
@@ -106,20 +81,15 @@ class Transaction:
             The arrays to write.
         record
             What the partition says of itself; the transaction's id and the size are added here.
-        kept
-            Objects to share with a partition that exists.
         """
-        prefix, shared = f"{self._stage}{path}/", kept or Kept()
+        prefix, attributes = f"{self._stage}{path}/", group.attributes
 
-        def complete(written: int) -> PartitionRecord:
-            return evolve(record, stamp=self.id, stored_bytes=written + shared.size)
+        def complete(size: int) -> PartitionRecord:
+            return evolve(record, stamp=self.id, stored_bytes=size)
 
-        attributes = group.attributes
         stamped = evolve(group, attributes=lambda size: {**attributes(size), **complete(size).to_attribute()})
-        written = yield from writing(prefix, stamped)
-        if shared.objects:
-            yield Share(shared.pairs(prefix))
-        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=complete(written))
+        size = yield from writing(prefix, stamped)
+        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=complete(size))
 
     async def stage_objects(self, path: str, source: KeyStore, record: PartitionRecord) -> None:
         """Stage a partition as it lies in another store, object by object.
@@ -167,10 +137,20 @@ class Transaction:
             if self.configuration.catalog:
                 await catalog.save(self.store, self._after(current))
 
+    async def check(self) -> None:
+        """Check that nobody has changed what this change was made from.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has.
+        """
+        self._check(await snapshot.take(self.store, self.configuration))
+
     def _check(self, current: Snapshot) -> None:
         for path in sorted(self._read):
             before, now = self.base.record(path), current.record(path)
-            if (before and before.stamp) != (now and now.stamp):
+            if (now and now.stamp) not in {before and before.stamp, self.id}:
                 message = (
                     f"partition {path!r} of {self.store.url} was changed by another writer "
                     f"(transaction {now.stamp if now else 'that dropped it'}); nothing was written, run the operation again"
@@ -212,6 +192,10 @@ async def begin(store: KeyStore, configuration: Configuration) -> AsyncIterator[
     transaction = Transaction(store, configuration, await snapshot.take(store, configuration))
     try:
         yield transaction
+    except (CorruptionError, StoreError):
+        # What another writer has replaced meanwhile is neither damaged nor missing.
+        await transaction.check()
+        raise
     finally:
         with anyio.CancelScope(shield=True):
             await transaction.discard()

@@ -136,7 +136,7 @@ def test_rows_without_a_time_are_refused_with_their_number_and_the_first():
         np.array(["2024-01-01"]),
         np.array(["2024-01-01"], dtype=object),
         np.array([1], dtype="timedelta64[s]"),
-        np.array(["NaT"], dtype="datetime64"),
+        np.empty(1, dtype="M8"),
         np.arange(0),
     ],
     ids=lambda column: str(column.dtype),

@@ -1,0 +1,194 @@
+"""Arrays rewritten from a plan of rows: chunks whose rows stay where they are keep their bytes.
+
+A chunk is kept when both generations have the same layout and its rows come, in order, from the same rows: time and
+space are proportional to the change. Only the old chunks that hold a row which moves are read.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from zcollection.contracts.store import Read
+from zcollection.engine.encode import Encoded, encode_array
+from zcollection.engine.layout import ArrayLayout, declared_values
+from zcollection.engine.read import GroupRead, decode_array
+from zcollection.engine.work import Work, fetch
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+
+
+def rewriting(
+    base: GroupRead, schema: DatasetSchema, inserted: Dataset, source: NDArray[np.int64], *, dimension: str
+) -> Work[Encoded]:
+    """Return the arrays of a group whose rows come from an older one and from a dataset.
+
+    Parameters
+    ----------
+    base
+        The older group.
+    schema
+        Every variable that the group is to have; all span the dimension.
+    inserted
+        The rows that arrive, with every variable that the base has.
+    source
+        int64, shape (rows,): row s of the base where s >= 0, else row ~s of the dataset.
+    dimension
+        The partitioned dimension.
+    """
+    objects: dict[str, bytes] = {}
+    plan = _Plan(source, base.rows)
+    arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables()]
+    for array in arrays:
+        objects[array.layout.document_key] = array.layout.document
+    held = inserted.all_variables()
+    moving = [array for array in arrays if array.layout.path in held]
+    old = [(array, part) for array in moving for part in array.parts]
+    chunks = iter((yield from fetch([read for _, part in old for read in part.reads(base)])))
+    for array, part in old:
+        values = held[array.layout.path].to_numpy()
+        objects |= encode_array(part.layout, part.rows(base, array, chunks, values))
+    return Encoded(objects, tuple(key for array in moving for key in array.kept))
+
+
+@frozen(kw_only=True)
+class _Part:
+    """A run of chunks to write.
+
+    Attributes
+    ----------
+    layout
+        Where they lie.
+    source
+        Where their rows come from.
+    old
+        The part of the base that holds those of its rows; None where there are none.
+    start
+        First row of that part.
+    """
+
+    layout: ArrayLayout
+    source: NDArray[np.int64]
+    old: ArrayLayout | None
+    start: int
+
+    def reads(self, base: GroupRead) -> Iterator[Read]:
+        if self.old is not None:
+            yield from (Read(base.prefix + self.old.chunk_key(index)) for index in self.old.chunk_indices)
+
+    def rows(
+        self, base: GroupRead, array: "_Array", chunks: Iterator[bytes | None], inserted: NDArray[Any]
+    ) -> NDArray[Any]:
+        """Return the values of the chunks, in the declared type."""
+        values = np.empty(self.layout.shape, inserted.dtype)
+        arrives = self.source < 0
+        values[array.at(arrives)] = inserted[array.at(~self.source[arrives])]
+        if self.old is not None:
+            before = np.empty(self.old.shape, self.old.variable.stored_dtype)
+            decode_array(base, self.old, chunks, before)
+            declared = declared_values(before, self.old.variable)
+            values[array.at(~arrives)] = declared[array.at(self.source[~arrives] - self.start)]
+        elif not arrives.all():
+            values[array.at(~arrives)] = array.layout.variable.fill_value
+        return values
+
+
+@frozen(kw_only=True)
+class _Array:
+    """One variable.
+
+    Attributes
+    ----------
+    layout
+        Where it is to lie.
+    position
+        The place of the partitioned dimension among its dimensions.
+    kept
+        Keys of the chunks that keep their bytes.
+    parts
+        The runs of the others.
+    """
+
+    layout: ArrayLayout
+    position: int
+    kept: tuple[str, ...]
+    parts: tuple[_Part, ...]
+
+    @classmethod
+    def of(cls, base: GroupRead, schema: DatasetSchema, path: str, plan: "_Plan", dimension: str) -> "_Array":
+        layout = ArrayLayout.of(schema, path, dimension=dimension, rows=len(plan.source))
+        position = layout.variable.dimensions.index(dimension)
+        old, length = _old_layout(base, path, dimension), max(layout.chunks[position], 1)
+        runs = plan.runs(length, shared=old is not None and _is_alike(old, layout, position))
+        parts = tuple(_part(layout, old, position, run, plan.source) for moved, run in runs if moved)
+        kept = [layout.part(position, run) for moved, run in runs if not moved]
+        keys = tuple(part.chunk_key(index) for part in kept for index in part.chunk_indices)
+        return cls(layout=layout, position=position, kept=keys, parts=parts)
+
+    def at(self, rows: NDArray[Any]) -> tuple[Any, ...]:
+        """Return the index of rows."""
+        return (*(slice(None),) * self.position, rows)
+
+
+class _Plan:
+    """The rows of a plan, and what they mean for chunks of any length.
+
+    Parameters
+    ----------
+    source
+        As in `RowPlan`.
+    rows
+        Of the base.
+    """
+
+    def __init__(self, source: NDArray[np.int64], rows: int) -> None:
+        self.source = source
+        self._rows = rows
+        self._moved = source != np.arange(len(source))
+        self._runs: dict[int, list[tuple[bool, range]]] = {}
+
+    def runs(self, length: int, *, shared: bool) -> list[tuple[bool, range]]:
+        """Return runs of chunks, and for each whether its rows move; all do where nothing can be shared."""
+        count = -(-len(self.source) // length)
+        if not shared or not count:
+            return [(True, range(count))] if count else []
+        if length not in self._runs:
+            self._runs[length] = self._runs_of(length, count)
+        return self._runs[length]
+
+    def _runs_of(self, length: int, count: int) -> list[tuple[bool, range]]:
+        moved = np.logical_or.reduceat(self._moved, np.arange(0, len(self.source), length))
+        if len(self.source) != self._rows:
+            # The last chunk of either generation is the same one only if both end at the same row.
+            moved |= np.arange(1, count + 1) * length > min(self._rows, len(self.source))
+        edges = [0, *(np.flatnonzero(moved[1:] != moved[:-1]) + 1).tolist(), count]
+        return [(bool(moved[start]), range(start, stop)) for start, stop in pairwise(edges)]
+
+
+def _old_layout(base: GroupRead, path: str, dimension: str) -> ArrayLayout | None:
+    if path in base.absent or path not in base.schema.all_variables():
+        return None
+    return ArrayLayout.of(base.schema, path, dimension=dimension, rows=base.rows)
+
+
+def _is_alike(old: ArrayLayout, new: ArrayLayout, position: int) -> bool:
+    """Return whether two generations of an array differ in nothing but the number of rows, so that chunks can be shared."""
+    return (
+        (old.variable is new.variable or old.variable == new.variable)
+        and (old.chunks, old.inner_chunks) == (new.chunks, new.inner_chunks)
+        and (*old.shape[:position], *old.shape[position + 1 :]) == (*new.shape[:position], *new.shape[position + 1 :])
+    )
+
+
+def _part(layout: ArrayLayout, old: ArrayLayout | None, position: int, run: range, source: NDArray[np.int64]) -> _Part:
+    part, length = layout.part(position, run), layout.chunks[position]
+    rows = source[run.start * length : run.stop * length]
+    needed = rows[rows >= 0]
+    if old is None or not needed.size:
+        return _Part(layout=part, source=rows, old=None, start=0)
+    size = old.chunks[position]
+    chunks = range(int(needed.min()) // size, int(needed.max()) // size + 1)
+    return _Part(layout=part, source=rows, old=old.part(position, chunks), start=chunks.start * size)
