@@ -136,7 +136,12 @@ class Collection:
     plan = synchronous(plan_async)
 
     async def query_async(
-        self, *, filters: Filter = None, variables: Iterable[str] | None = None, progress: ProgressOption = None
+        self,
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        lazy: bool = False,
+        progress: ProgressOption = None,
     ) -> Dataset | None:
         """Return rows, in the order of the partitions' keys.
 
@@ -147,6 +152,10 @@ class Collection:
             range(3, 6)"``, a mapping from components to a value or values, or a function of the key. None reads all.
         variables
             Paths of the variables to read; None reads all.
+        lazy
+            Read nothing yet: the variables read, when their values are asked for, only the chunks that hold what has
+            been selected of them by then. Values asked for after a partition of theirs was changed raise
+            `ConflictError`.
         progress
             True shows a bar; a function is called with (done, total).
 
@@ -164,7 +173,7 @@ class Collection:
         CorruptionError
             A chunk is missing or damaged.
         """
-        return await query.query(self._handle, filters=filters, variables=variables, progress=progress)
+        return await query.query(self._handle, filters=filters, variables=variables, lazy=lazy, progress=progress)
 
     query = synchronous(query_async)
 

@@ -86,8 +86,10 @@ class Handle:
         matches = compile_filter(filters, [item.name for item in self.partitioning.fields])
         return {path: record for path, record in taken.partitions.items() if matches(Key(record.key))}
 
-    def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return where to read a partition."""
+    def group(self, path: str, record: PartitionRecord | None) -> GroupRead:
+        """Return where to read a partition; one that is not there has no variable."""
+        if record is None:
+            return GroupRead(path=path, prefix=f"{path}/", rows=0, schema=DatasetSchema())
         return GroupRead(
             path=path,
             prefix=f"{path}/",
@@ -127,11 +129,7 @@ class Handle:
         fixed = self._part(schema, moving=False)
         if not fixed.all_variables():
             return {}
-        record = taken.immutable
-        if record is None:
-            group = GroupRead(path=IMMUTABLE, prefix=f"{IMMUTABLE}/", rows=0, schema=DatasetSchema())
-        else:
-            group = self.group(IMMUTABLE, record)
+        group = self.group(IMMUTABLE, taken.immutable)
         return await read_groups(self.store, [group], fixed, dimension=self.dimension)
 
     def reading(
