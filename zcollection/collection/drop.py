@@ -49,7 +49,7 @@ def _as_time(age: Age) -> np.datetime64:
     try:
         limit = np.datetime64(age)
     except (TypeError, ValueError):
-        limit = np.datetime64("NaT")
+        limit = np.datetime64("NaT", "s")
     if np.isnat(limit):
         message = f"older_than={age!r}; accepted: a time such as '2024-01-01', or a timedelta before now"
         raise ExpressionError(message)

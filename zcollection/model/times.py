@@ -84,7 +84,7 @@ class TimeUnits:
             _check_range(present.astype(np.float64) * factor, epoch)
             steps = present.astype(np.int64) * factor
         decoded: NDArray[np.datetime64] = (steps + epoch).view(f"datetime64[{unit}]")
-        decoded[missing] = np.datetime64("NaT")
+        decoded[missing] = np.datetime64("NaT", "s")
         return decoded
 
     def encode(self, times: NDArray[np.datetime64], *, fill_value: int | None = None, name: str) -> NDArray[np.int64]:

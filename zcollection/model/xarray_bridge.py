@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from zcollection.errors import MissingDependencyError, SchemaError, accepted
-from zcollection.model.dtypes import STRING
+from zcollection.model.dtypes import STRING, default_fill
 from zcollection.model.names import ancestors, join, normalise_path, split
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.times import TimeUnits, has_time_units, units_of
@@ -105,7 +105,7 @@ def _declared(name: str, item: "xarray.Variable", *, fill_values: bool) -> Varia
     if fill is None and dtype.kind in "biu":
         fill = item.encoding.get("_FillValue")
     if fill is None and fill_values and dtype.kind in "fmM":
-        fill = dtype.type("NaT") if dtype.kind in "mM" else np.nan
+        fill = default_fill(dtype) if dtype.kind in "mM" else np.nan
     attrs = {key: value for key, value in item.attrs.items() if key != "_FillValue"}
     dimensions = tuple(map(str, item.dims))
     return VariableSchema(name, dtype=dtype, dimensions=dimensions, fill_value=fill, attrs=_portable(attrs))

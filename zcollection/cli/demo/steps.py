@@ -17,6 +17,8 @@ from zcollection.progress import tracking
 _SEED = 20190101
 _TOLERANCE = np.timedelta64(500, "ms")
 _SHIFT = np.timedelta64(200, "ms")
+_SECOND_DAY = START + np.timedelta64(1, "D")
+_THIRD_DAY = START + np.timedelta64(2, "D")
 _RISE = np.float32(0.05)
 _BIAS = np.float32(0.02)
 _MIDNIGHT = 86_400
@@ -106,9 +108,9 @@ def redeliver(demo: Demo) -> str:
 def query(demo: Demo) -> str:
     """Query one day and one variable."""
     found = demo.collection.query(filters="day == 2", variables=["ssh"], progress=demo.progress)
-    wanted = _on(demo.expected["time"], START + 1)
+    wanted = _on(demo.expected["time"], _SECOND_DAY)
     values = check(found, {"ssh": demo.expected["ssh"][wanted]}, what="query of day 2")
-    return f"ssh of {START + 1}: {values:,} values, as expected"
+    return f"ssh of {_SECOND_DAY}: {values:,} values, as expected"
 
 
 def update(demo: Demo) -> str:
@@ -119,7 +121,7 @@ def update(demo: Demo) -> str:
         variables=["ssh"],
         progress=demo.progress,
     )
-    demo.expected["ssh"][_on(demo.expected["time"], START + 2)] -= _BIAS
+    demo.expected["ssh"][_on(demo.expected["time"], _THIRD_DAY)] -= _BIAS
     return f"ssh less {_BIAS:.2f} m in {', '.join(paths)}"
 
 

@@ -72,7 +72,10 @@ def _heights(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> N
     """Return the sea surface height below each point, from the map of its day."""
     days = [slice(day * _SECONDS_A_DAY, (day + 1) * _SECONDS_A_DAY) for day in range(DAYS)]
     return np.concatenate(
-        [sample(read_map(START + day), longitude[rows], latitude[rows]) for day, rows in enumerate(days)]
+        [
+            sample(read_map(START + np.timedelta64(day, "D")), longitude[rows], latitude[rows])
+            for day, rows in enumerate(days)
+        ]
     )
 
 

@@ -1,0 +1,140 @@
+"""The operations that are timed; what goes before and after them is not."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+import values
+from attrs import field, frozen
+from checks import check
+from layouts import Arrays, Layout
+from merging import merged
+from peers.base import Peer
+
+
+class Operation(ABC):
+    """One thing that every peer does, in a directory of its own or one that it shares with other operations.
+
+    Attributes
+    ----------
+    name
+        As the report calls it.
+    layout
+        What it reads or writes.
+    shares
+        Operations with the same word here work in the same directory; empty for one of its own.
+    lasting
+        Whether the directory serves all rounds.
+    writes
+        Whether what it leaves on the disk is worth reporting.
+    """
+
+    name: str
+    layout: Layout
+    shares: ClassVar[str] = ""
+    lasting: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
+
+    def prepare(self, peer: Peer, place: Path, number: int) -> None:
+        """Make ready for round `number`."""
+        peer.prepare(self.layout)
+
+    @abstractmethod
+    def run(self, peer: Peer, place: Path, number: int) -> Arrays | None:
+        """Do it; this is timed."""
+
+    @abstractmethod
+    def check(self, peer: Peer, place: Path, number: int, result: Arrays | None) -> None:
+        """Raise WrongResultError if the result is wrong."""
+
+
+@frozen
+class Insert(Operation):
+    """A new dataset, all partitions at once."""
+
+    layout: Layout
+    arrays: Arrays
+    name: str = "insert"
+    shares = "dataset"
+    writes = True
+
+    def run(self, peer, place, number):
+        peer.insert(place, self.layout, self.arrays)
+
+    def check(self, peer, place, number, result):
+        check(peer.query(place, self.layout), self.arrays, sort=not peer.keeps_order)
+
+
+@frozen
+class Query(Operation):
+    """All rows, or those of one partition, of all variables or of one; whatever it reads is opened afresh."""
+
+    layout: Layout
+    arrays: Arrays
+    name: str = "query all"
+    variable: str | None = None
+    position: int | None = None
+    shares = "dataset"
+
+    def run(self, peer, place, number):
+        partition = None if self.position is None else self.layout.partitions[self.position]
+        return peer.query(place, self.layout, variable=self.variable, partition=partition)
+
+    def check(self, peer, place, number, result):
+        wanted = self.arrays if self.variable is None else {self.variable: self.arrays[self.variable]}
+        part = slice(None) if self.position is None else self.layout.partitions[self.position].slice
+        check(result, values.rows(wanted, part), sort=not peer.keeps_order)
+
+
+@frozen
+class Merge(Operation):
+    """Rows merged into one partition that exists."""
+
+    layout: Layout
+    existing: Arrays
+    inserted: Arrays
+    how: str
+    name: str
+
+    def prepare(self, peer, place, number):
+        peer.prepare(self.layout)
+        peer.insert(place, self.layout, self.existing)
+
+    def run(self, peer, place, number):
+        peer.merge(place, self.layout, self.inserted, how=self.how)
+
+    def check(self, peer, place, number, result):
+        wanted = merged(self.existing, self.inserted, how=self.how)
+        after = self.layout.with_rows(len(next(iter(wanted.values()))))
+        check(peer.query(place, after), wanted, sort=not peer.keeps_order)
+
+
+@frozen
+class NewPeriod(Operation):
+    """A partition more in a dataset that has `layout`; every round adds the next one to the same dataset."""
+
+    layout: Layout
+    arrays: Arrays
+    seed: int
+    name: str = "insert one new day"
+    lasting = True
+    _made: dict[int, Arrays] = field(factory=dict)
+
+    def prepare(self, peer, place, number):
+        peer.prepare(self.layout)
+        if number == 0:
+            peer.insert(place, self.layout, self.arrays)
+        peer.prepare(self._added(number))
+        if number not in self._made:
+            self._made[number] = values.arrays(self._added(number), seed=self.seed + number)
+
+    def run(self, peer, place, number):
+        peer.add(place, self._added(number), self._made[number])
+
+    def check(self, peer, place, number, result):
+        added = self._added(number)
+        found = peer.query(place, added, partition=added.partitions[0])
+        check(found, self._made[number], sort=not peer.keeps_order)
+
+    def _added(self, number):
+        return self.layout.period(len(self.layout.counts) + number)

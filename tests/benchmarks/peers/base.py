@@ -1,0 +1,74 @@
+"""What a peer must do."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from layouts import Arrays, Layout, Partition
+from merging import merged
+from numpy.typing import NDArray
+
+
+class UnsupportedError(Exception):
+    """The peer has no such operation; the report shows a dash."""
+
+
+class Peer(ABC):
+    """A way of storing a partitioned dataset in a directory.
+
+    Peers keep nothing open between operations: each opens what it reads. But for zcollection and Parquet, which find
+    the partition of every row themselves, they are told how the rows are cut, and where the partitions lie.
+
+    Attributes
+    ----------
+    about
+        What it does, in a line of the report.
+    libraries
+        Distributions whose versions the report states.
+    keeps_order
+        Whether a query returns rows in the order of the partitions.
+    """
+
+    about: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]]
+    keeps_order: ClassVar[bool] = True
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def prepare(self, layout: Layout) -> None:  # noqa: B027 - most peers have nothing to do
+        """Compute what may be known beforehand; not timed."""
+
+    def insert(self, place: Path, layout: Layout, arrays: Arrays) -> None:
+        """Make a new dataset."""
+        self.create(place, layout)
+        self.add(place, layout, arrays)
+
+    def create(self, place: Path, layout: Layout) -> None:  # noqa: B027 - most peers have nothing to do
+        """Make an empty dataset."""
+
+    @abstractmethod
+    def add(self, place: Path, layout: Layout, arrays: Arrays) -> None:
+        """Write the partitions of `layout`, which do not exist yet, into a dataset that exists."""
+
+    @abstractmethod
+    def query(
+        self, place: Path, layout: Layout, *, variable: str | None = None, partition: Partition | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Return all variables or one, of all partitions or of one, as arrays in memory."""
+
+    def merge(self, place: Path, layout: Layout, rows: Arrays, *, how: str) -> None:
+        """Merge rows into the only partition of `layout`: here, read it whole, merge it and write it whole."""
+        (partition,) = layout.partitions
+        result = merged(self.query(place, layout, partition=partition), rows, how=how)
+        self.rewrite(place, layout.with_rows(len(next(iter(result.values())))), result)
+
+    def rewrite(self, place: Path, layout: Layout, arrays: Arrays) -> None:
+        """Write the only partition of `layout` in the place of the one that exists."""
+        raise UnsupportedError
+
+
+def swap(new: Path, target: Path) -> None:
+    """Put a directory in the place of another, which is kept beside it: deleting it is not timed for anyone."""
+    target.rename(new.with_name(new.name + "-replaced"))
+    new.rename(target)

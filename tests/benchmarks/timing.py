@@ -1,0 +1,152 @@
+"""Rounds: in each, every peer does every operation once, the order of the peers rotating."""
+
+import gc
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+from attrs import define, field
+from operations import Operation
+from peers.base import Peer, UnsupportedError
+from places import Place
+from workloads import Workload
+
+
+@define
+class Timed:
+    """What one peer took for one operation.
+
+    Attributes
+    ----------
+    variant, operation, peer
+        Which.
+    seconds, cpu_seconds
+        Of each round: passed, and used by all threads of the process.
+    checked
+        Whether the result of the first round was found right.
+    unsupported
+        Whether the peer has no such operation.
+    failure
+        Why the peer was given up.
+    bytes, files
+        What an insert left on the disk; 0 of other operations.
+    chunks
+        A digest of the names and bytes of its Zarr chunks: peers that wrote the same have the same.
+    """
+
+    variant: str
+    operation: str
+    peer: str
+    seconds: list[float] = field(factory=list)
+    cpu_seconds: list[float] = field(factory=list)
+    checked: bool = False
+    unsupported: bool = False
+    failure: str = ""
+    bytes: int = 0
+    files: int = 0
+    chunks: str = ""
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def minimum(self) -> float:
+        return min(self.seconds)
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.seconds) and not self.failure
+
+
+def run(
+    workload: Workload, peers: dict[str, Peer], place: Place, *, rounds: int, tell: Callable[[str], None]
+) -> list[Timed]:
+    """Time a workload.
+
+    Parameters
+    ----------
+    workload
+        What to do.
+    peers
+        Who does it, by name.
+    place
+        Where.
+    rounds
+        How often; the first checks every result.
+    tell
+        Called with a line of progress.
+    """
+    cases = [(variant.label, operation) for variant in workload.variants for operation in variant.operations]
+    results = [[Timed(label, operation.name, name) for name in peers] for label, operation in cases]
+    gc.freeze()  # what the libraries made of themselves is not looked through before every operation
+    for number in range(rounds):
+        tell(f"{workload.name}: round {number + 1} of {rounds}")
+        for position, (label, operation) in enumerate(cases):
+            for timed in _rotated(results[position], number):
+                folder = _folder(place.path, label, operation, timed.peer, position, number)
+                _attempt(operation, peers[timed.peer], folder, number, timed, results)
+        if not place.keeps_rounds:
+            shutil.rmtree(place.path / f"round-{number}", ignore_errors=True)
+    return [timed for of_case in results for timed in of_case]
+
+
+def _rotated(items: Sequence[Timed], by: int) -> list[Timed]:
+    start = by % len(items)
+    return [*items[start:], *items[:start]]
+
+
+def _folder(place: Path, label: str, operation: Operation, peer: str, position: int, number: int) -> Path:
+    name = operation.shares or f"operation-{position}"
+    parent = place / ("all-rounds" if operation.lasting else f"round-{number}")
+    parent.mkdir(exist_ok=True)
+    return parent / f"{label}-{name}-{peer}".replace(" ", "-")
+
+
+def _attempt(
+    operation: Operation, peer: Peer, folder: Path, number: int, timed: Timed, results: list[list[Timed]]
+) -> None:
+    if timed.failure or timed.unsupported:
+        return
+    try:
+        _measure(operation, peer, folder, number, timed)
+    except UnsupportedError:
+        timed.unsupported = True
+    except Exception as error:  # noqa: BLE001 - one peer's failure is reported, and costs the others nothing
+        timed.failure = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if operation.writes and (timed.failure or timed.unsupported):
+        _give_up(timed, results)
+
+
+def _give_up(writer: Timed, results: list[list[Timed]]) -> None:
+    """Spare a peer that could not write what other operations would read."""
+    for timed in (timed for of_case in results for timed in of_case):
+        if (timed.variant, timed.peer) == (writer.variant, writer.peer) and timed is not writer:
+            timed.unsupported = writer.unsupported
+            timed.failure = writer.failure and f"after {writer.operation}: {writer.failure}"
+
+
+def _measure(operation: Operation, peer: Peer, folder: Path, number: int, timed: Timed) -> None:
+    operation.prepare(peer, folder, number)
+    gc.collect()  # nobody pays for another's garbage
+    started, cpu_started = time.perf_counter(), time.process_time()
+    result = operation.run(peer, folder, number)
+    timed.seconds.append(time.perf_counter() - started)
+    timed.cpu_seconds.append(time.process_time() - cpu_started)
+    if number == 0:
+        if operation.writes:
+            timed.bytes, timed.files, timed.chunks = _usage(folder)
+        operation.check(peer, folder, number, result)
+        timed.checked = True
+
+
+def _usage(folder: Path) -> tuple[int, int, str]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    digest = hashlib.sha256()
+    # zcollection's own arrays lie in directories whose names begin with "_".
+    for file in (file for file in files if "c" in file.parts and "/_" not in str(file.relative_to(folder.parent))):
+        digest.update(str(file.relative_to(folder)).encode() + hashlib.sha256(file.read_bytes()).digest())
+    return sum(file.stat().st_size for file in files), len(files), digest.hexdigest()

@@ -1,0 +1,196 @@
+"""The workloads of design 4, at three scales."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import values
+from attrs import frozen
+from layouts import TIME, Codecs, Layout, Variable
+from operations import Insert, Merge, NewPeriod, Operation, Query
+
+SEED: Final = 20_260_704
+_SECOND: Final = 1_000_000_000
+SCALES: Final = ("smoke", "small", "full")
+
+_MIXED: Final = (
+    Variable(TIME, "int64"),
+    Variable("latitude", "float64"),
+    Variable("longitude", "float64"),
+    Variable("ssh", "float32"),
+    Variable("swh", "float32"),
+    Variable("sigma0", "int16"),
+    Variable("quality", "uint8"),
+    Variable("cycle", "int32"),
+)
+_GROUPS: Final = {
+    "latitude": "data_01",
+    "longitude": "data_01",
+    "ssh": "data_01/ku",
+    "swh": "data_01/ku",
+    "sigma0": "data_01/c_band",
+    "cycle": "data_01/c_band",
+}
+
+
+@frozen
+class Variant:
+    """Operations on one dataset."""
+
+    label: str
+    operations: tuple[Operation, ...]
+
+    @property
+    def layout(self) -> Layout:
+        return self.operations[0].layout
+
+
+@frozen
+class Workload:
+    """Variants whose operations are timed in one run; the last is the workload, those before it what it compares to.
+
+    Attributes
+    ----------
+    name
+        Its identifier.
+    variants
+        By construction with the same operations.
+    """
+
+    name: str
+    variants: tuple[Variant, ...]
+
+
+def wide_months(scale: str, codecs: Codecs) -> Layout:
+    """W1: monthly partitions of two-dimensional float32."""
+    sizes = {"smoke": (2, 500, 24, 128), "small": (3, 10_000, 240, 4096), "full": (12, 50_000, 240, 4096)}
+    count, rows, width, chunk_rows = sizes[scale]
+    return Layout(
+        variables=(Variable(TIME, "int64"), Variable("ssh", "float32", (("x_ac", width),))),
+        resolution="M",
+        first=_number("2000-01"),
+        counts=(rows,) * count,
+        step=28 * 86_400 // rows * _SECOND,
+        chunk_rows=chunk_rows,
+        codecs=codecs,
+    )
+
+
+def small_days(scale: str, codecs: Codecs, *, days: int | None = None) -> Layout:
+    """W2: daily partitions of small one-dimensional variables of mixed types."""
+    count, rows = {"smoke": (2, 144), "small": (100, 1440), "full": (1000, 1440)}[scale]
+    return Layout(
+        variables=_MIXED,
+        resolution="D",
+        first=_number("2000-01-01"),
+        counts=(rows,) * (days or count),
+        step=86_400 // rows * _SECOND,
+        chunk_rows=4096,
+        codecs=codecs,
+    )
+
+
+def nested_days(scale: str, codecs: Codecs) -> Layout:
+    """W4: the variables of W2 in nested groups."""
+    flat = small_days(scale, codecs)
+    moved = tuple(
+        Variable(f"{_GROUPS[variable.path]}/{variable.path}", variable.dtype) if variable.path in _GROUPS else variable
+        for variable in flat.variables
+    )
+    return Layout(
+        variables=moved,
+        resolution="D",
+        first=flat.first,
+        counts=flat.counts,
+        step=flat.step,
+        chunk_rows=flat.chunk_rows,
+        codecs=codecs,
+    )
+
+
+def growing_month(scale: str, codecs: Codecs) -> Layout:
+    """W3: one month, its last day still to come."""
+    rows_a_day, width, chunk_rows = {"smoke": (24, 8, 64), "small": (360, 240, 512), "full": (3600, 240, 4096)}[scale]
+    return Layout(
+        variables=(Variable(TIME, "int64"), Variable("ssh", "float32", (("x_ac", width),))),
+        resolution="M",
+        first=_number("2000-01"),
+        counts=(30 * rows_a_day,),
+        step=86_400 // rows_a_day * _SECOND,
+        chunk_rows=chunk_rows,
+        codecs=codecs,
+    )
+
+
+def _w1(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    layout = wide_months(scale, codecs)
+    arrays = values.arrays(layout, seed=SEED)
+    middle = len(layout.counts) // 2
+    operations = (Insert(layout, arrays), Query(layout, arrays), Query(layout, arrays, "query one", position=middle))
+    return (Variant("W1", operations),)
+
+
+def _w2(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    return (_days("W2", small_days(scale, codecs), variable="ssh"),)
+
+
+def _w4(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    return (*_w2(scale, codecs), _days("W4", nested_days(scale, codecs), variable="data_01/ku/ssh"))
+
+
+def _days(label: str, layout: Layout, *, variable: str) -> Variant:
+    arrays = values.arrays(layout, seed=SEED)
+    middle = len(layout.counts) // 2
+    operations = (
+        Insert(layout, arrays),
+        Query(layout, arrays),
+        Query(layout, arrays, "one variable", variable=variable),
+        Query(layout, arrays, "open + one partition", position=middle),
+    )
+    return Variant(label, operations)
+
+
+def _w2b(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    few, many = {"smoke": (1, 4), "small": (10, 200), "full": (10, 1000)}[scale]
+
+    def variant(days: int) -> Variant:
+        layout = small_days(scale, codecs, days=days)
+        return Variant(f"W2b {days:,}", (NewPeriod(layout, values.arrays(layout, seed=SEED), SEED),))
+
+    return variant(few), variant(many)
+
+
+def _w3(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    whole = growing_month(scale, codecs)
+    rows = whole.rows // 30
+    layout = whole.with_rows(29 * rows)
+    existing = values.arrays(layout, seed=SEED)
+    delivered = {**values.arrays(whole, seed=SEED + 1), TIME: values.times(whole)}
+    overlap = max(1, rows // 36)
+    last_day = values.rows(delivered, slice(29 * rows - overlap, None))
+    day_15 = values.rows(delivered, slice(14 * rows, 15 * rows))
+    operations = (
+        Merge(layout, existing, last_day, "time_series", "append a day, time_series"),
+        Merge(layout, existing, last_day, "upsert", "append a day, upsert"),
+        Merge(layout, existing, day_15, "upsert", "upsert in the middle"),
+    )
+    return (Variant("W3", operations),)
+
+
+_MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
+    "W1": _w1,
+    "W2": _w2,
+    "W2b": _w2b,
+    "W3": _w3,
+    "W4": _w4,
+}
+NAMES: Final = tuple(_MAKERS)
+
+
+def make(name: str, scale: str, codecs: Codecs) -> Workload:
+    """Return a workload with its data."""
+    return Workload(name, _MAKERS[name](scale, codecs))
+
+
+def _number(date: str) -> int:
+    return int(np.datetime64(date).astype(np.int64))
