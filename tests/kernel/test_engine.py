@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import samples
 import zarr
+from packaging.version import Version
 from zarr.storage import MemoryStore
 
 import zcollection as zc
@@ -114,7 +115,7 @@ def test_a_chunk_of_nothing_but_fill_is_written_too(dtype, codecs):
     layout = layout_of(dtype, CODECS[codecs], (20, 5))
     values = np.full((20, 5), layout.fill, dtype=layout.variable.stored_dtype)
     assert len(fallback.encode(layout, values)) == 9
-    assert len(encode_array(layout, values.view(layout.variable.dtype))) == 9
+    assert len(encode_array(layout, declared_values(values, layout.variable))) == 9
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -130,8 +131,13 @@ def test_strings_that_zarr_would_shuffle_are_refused_at_creation(url):
         .with_variable("time", dtype="int64", dimensions=("row",))
         .with_variable("v", dtype="string", dimensions=("row", "x"), codecs=CODECS["transposed"])
     )
-    with pytest.raises(zc.SchemaError, match="'v' cannot be encoded with the codecs transpose, vlen-utf8"):
-        samples.create(url, schema=schema)
+    if Version(zarr.__version__) < Version("3.2"):
+        with pytest.raises(zc.SchemaError, match="'v' cannot be encoded with the codecs transpose, vlen-utf8"):
+            samples.create(url, schema=schema)
+        return
+    collection = samples.create(url, schema=schema)
+    collection.insert({"time": [1, 2], "v": [["a", "b"], ["c", "d"]]})
+    assert collection.query()["v"].to_numpy().tolist() == [["a", "b"], ["c", "d"]]
 
 
 def test_shards_hold_chunks():

@@ -63,10 +63,10 @@ def _column(dtype: str, elements: st.SearchStrategy[Any], count: int) -> st.Sear
 
 
 def early_columns(partitioning: Partitioning) -> Columns:
-    """Return negative numbers of every size, and times from the first that nanoseconds can count."""
+    """Return negative numbers of every size, and times from the first whole year of nanoseconds."""
     numbers = np.array([-1, -2, -129, -(2**15) - 1, -(2**31) - 1, -(2**53) - 1])
     times = np.array(
-        ["1677-09-22", "1858-11-17T12", "1899-12-31T23:59:59.999999999", "1900-02-28", "1969-12-31", "1970-01-01"],
+        ["1678-01-01", "1858-11-17T12", "1899-12-31T23:59:59.999999999", "1900-02-28", "1969-12-31", "1970-01-01"],
         dtype="datetime64[ns]",
     )
     return {name: (times if name in partitioning.time_variables else numbers).copy() for name in partitioning.variables}

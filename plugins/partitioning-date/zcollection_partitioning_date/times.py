@@ -10,7 +10,11 @@ from zcollection.plugin import PartitionError
 
 Times = NDArray[np.datetime64]
 
+_SECONDS = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9, "ps": 10**12, "fs": 10**15, "as": 10**18}
+_MONTHS = {"Y": 12, "M": 1}
+_YEARS = 292_277_022_000
+"""Years before and after 1970 that datetime64 surely counts in seconds, in whole thousands."""
 
 
 def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
@@ -30,11 +34,15 @@ def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
     """
     unit = _unit(column, name)
     _refuse(np.isnat(column), column, name, advice="drop these rows, or fill in their times")
-    counted = column.astype(f"datetime64[{unit if unit in _PER_SECOND else 's'}]")
-    # NumPy wraps in silence; what wrapped does not come back as it was.
-    _refuse(counted.astype(column.dtype) != column, column, name, advice="correct these times")
-    # Divided as integers: NumPy's own conversion to seconds wraps near the smallest time.
-    return (counted.astype(np.int64) // _PER_SECOND.get(unit, 1)).astype("datetime64[s]")
+    # Counted as integers: NumPy's own conversions wrap, or fail, near the ends of a type.
+    multiple = np.datetime_data(column.dtype)[1]
+    counts = column.astype(column.dtype.newbyteorder("=")).view(np.int64)
+    longest = _YEARS * 12 if unit in _MONTHS else np.iinfo(np.int64).max
+    factor = multiple * (_MONTHS.get(unit) or _SECONDS.get(unit, 1))
+    _refuse(np.abs(counts) > longest // factor, column, name, advice="correct these times")
+    if unit in _MONTHS:
+        return (counts * factor).astype("datetime64[M]").astype("datetime64[s]")
+    return (counts * factor // _PER_SECOND.get(unit, 1)).astype("datetime64[s]")
 
 
 def _unit(column: NDArray[Any], name: str) -> str:

@@ -39,7 +39,7 @@ _LEAST_BYTES = 4_000_000
 """What one timing goes through at least: a small array several times."""
 
 _MEASURES = {"ratio": ("size in memory / size stored", ".2f"), "encode": ("MB/s", ".0f"), "decode": ("MB/s", ".0f")}
-_LEGEND = "lz4-s5: blosc with lz4, shuffle, level 5; zstd-b1: with zstd, bitshuffle, level 1; zstd-3: without blosc"
+_LEGEND = "lz4-s5: blosc, lz4, shuffle, level 5; zstd-b1: bitshuffle; @1024: blocks of 1024 KiB; zstd-3: without blosc"
 
 
 @frozen(kw_only=True)
@@ -100,6 +100,8 @@ def chains() -> dict[str, tuple[Codec, ...]]:
         (_blosc("lz4", "bitshuffle", 5),),
         *((_blosc("zstd", "shuffle", level),) for level in (1, 3, 5, 7)),
         *((_blosc("zstd", "bitshuffle", level),) for level in (1, 3, 5)),
+        *((_blosc("zstd", "shuffle", level, blocksize=2**20),) for level in (1, 3, 5)),
+        (_blosc("zstd", "shuffle", 1, blocksize=2**18),),
         ({"name": "gzip", "configuration": {"level": 5}},),
     ]
     every = [(), *candidates, *map(profile, profile_names())]
@@ -107,10 +109,11 @@ def chains() -> dict[str, tuple[Codec, ...]]:
 
 
 def short_name(codec: Codec) -> str:
-    """Return ``lz4-s5`` for blosc with lz4, shuffle and level 5, ``zstd-3`` for zstd without blosc."""
+    """Return ``zstd-s5@256`` for blosc with zstd, shuffle, level 5 and blocks of 256 KiB, ``zstd-3`` for zstd alone."""
     settings = codec.get("configuration", {})
     if codec["name"] == "blosc":
-        return f"{settings['cname']}-{settings['shuffle'][0]}{settings['clevel']}"
+        blocks = f"@{settings['blocksize'] // 1024}" if settings.get("blocksize") else ""
+        return f"{settings['cname']}-{settings['shuffle'][0]}{settings['clevel']}{blocks}"
     return f"{codec['name']}-{settings['level']}" if "level" in settings else str(codec["name"])
 
 
@@ -118,8 +121,9 @@ def _zstd(level: int) -> Codec:
     return {"name": "zstd", "configuration": {"level": level, "checksum": False}}
 
 
-def _blosc(cname: str, shuffle: str, clevel: int) -> Codec:
-    return {"name": "blosc", "configuration": {"cname": cname, "clevel": clevel, "shuffle": shuffle, "blocksize": 0}}
+def _blosc(cname: str, shuffle: str, clevel: int, *, blocksize: int = 0) -> Codec:
+    settings = {"cname": cname, "clevel": clevel, "shuffle": shuffle, "blocksize": blocksize}
+    return {"name": "blosc", "configuration": settings}
 
 
 def datasets() -> dict[str, NDArray[Any]]:
@@ -278,7 +282,7 @@ def print_table(rows: dict[str, dict[str, float]], form: str) -> None:
     means = {name: statistics.harmonic_mean(row[name] for row in rows.values()) for name in names}
     print(" " * 21, *(f"{name:>7}" for name in names))
     for title, row in (*rows.items(), ("equal parts of each", means)):
-        print(f"{title:<21}", *(f"{row[name]:>7{form}}" for name in names))
+        print(f"{title:<21}", *(f"{row[name]:>{max(7, len(name))}{form}}" for name in names))
 
 
 def write_json(path: Path, cases: Sequence[Case]) -> None:
