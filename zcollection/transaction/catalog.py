@@ -14,7 +14,7 @@ from typing import Any, Final
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.errors import CorruptionError
+from zcollection.errors import CorruptionError, PartitionError
 from zcollection.model import documents
 from zcollection.transaction.documents import CATALOG, PartitionRecord, validate_path
 
@@ -61,13 +61,14 @@ async def load(store: KeyStore) -> dict[str, PartitionRecord] | None:
     try:
         text = _decode(data)
         return None if text == _STALE else _from_text(text)
-    except (CorruptionError, ValueError, RuntimeError, struct.error):
+    except (CorruptionError, PartitionError, KeyError, TypeError, ValueError, RuntimeError, struct.error):
         return None  # it can always be rebuilt: a damaged one is as good as none
 
 
 def _to_text(partitions: Mapping[str, PartitionRecord]) -> str:
-    records = [documents.CONVERTER.unstructure(record) for record in partitions.values()]
-    columns: dict[str, list[Any]] = {name: [record[name] for record in records] for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {
+        name: [getattr(record, name) for record in partitions.values()] for name in _COLUMNS
+    }
     body = json.dumps({"path": list(partitions), **columns}, ensure_ascii=False, separators=(",", ":"))
     head = {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body.encode())}
     return f"{json.dumps(head)}\n{body}"
@@ -81,12 +82,16 @@ def _from_text(text: str) -> dict[str, PartitionRecord]:
         message = f"{what} has another version or checksum than it should"
         raise CorruptionError(message)
     columns = documents.parse_json(body.encode(), what=what)
-    rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
-    records = (dict(zip(_COLUMNS, row, strict=True)) for row in rows)
-    return {
-        validate_path(path): documents.structure(record, PartitionRecord, what=what)
-        for path, record in zip(columns["path"], records, strict=True)
-    }
+    rows = zip(*(columns[name] for name in ("path", *_COLUMNS)), strict=True)
+    return {validate_path(path): _record(dict(zip(_COLUMNS, values, strict=True))) for path, *values in rows}
+
+
+def _record(values: Mapping[str, Any]) -> PartitionRecord:
+    """Return a record from a row of the columns; a checksum has said that we wrote them."""
+    limits = values["axis_range"]
+    return PartitionRecord(
+        **{**values, "absent": tuple(values["absent"]), "axis_range": None if limits is None else tuple(limits)}
+    )
 
 
 def _encode(text: str) -> bytes:

@@ -39,7 +39,7 @@ def test_nothing_crosses_a_link_that_leaves_the_store(store, root, tmp_path):
     blocking = store.blocking
     blocking.put({"stage/x": b"staged", "there/x": b"kept"})
     for key in ("link/x", "link/new/x", "leaf", "link"):
-        refusing(lambda key=key: blocking.get([Read(key)]))
+        refusing(lambda key=key: blocking.stage({f"{key}/new": b"new"}))
         refusing(lambda key=key: blocking.put({key: b"new"}))
         refusing(lambda key=key: blocking.create(key, b"new"))
         refusing(lambda key=key: blocking.copy([("there/x", key)]))
@@ -56,6 +56,20 @@ def test_nothing_crosses_a_link_that_leaves_the_store(store, root, tmp_path):
     assert keys(store, recursive=False) == ["stage/", "there/"]
     assert sorted(path.name for path in (tmp_path / "outside").iterdir()) == ["x"]
     assert (tmp_path / "outside/x").read_bytes() == b"foreign"
+
+
+def test_a_link_to_another_disk_is_read_through(store, root):
+    (root / "link").symlink_to("../outside")
+    assert store.blocking.get([Read("link/x"), Read("link/missing")]) == [b"foreign", None]
+
+
+def test_what_is_there_is_never_staged_into(store, root, tmp_path):
+    (root / "leaf").symlink_to(tmp_path / "outside/x")
+    store.blocking.put({"there": b"kept"})
+    for key in ("leaf", "there"):
+        with pytest.raises(StoreError, match="cannot stage"):
+            store.blocking.stage({key: b"new"})
+    assert store.blocking.get([Read("there"), Read("leaf")]) == [b"kept", b"foreign"]
 
 
 def test_the_lock_does_not_leave_the_store_either(store, root, tmp_path):

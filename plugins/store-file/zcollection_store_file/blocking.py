@@ -43,7 +43,7 @@ class Files:
 
     def _read(self, places: Places, read: Read) -> bytes | None:
         with telling(self.url, "read", read.key):
-            return files.read(places.of_key(read.key), read.offset, read.length)
+            return files.read(places.to_read(read.key), read.offset, read.length)
 
     def put(self, items: Mapping[str, bytes]) -> None:
         """Write objects, in place of any that exist, in the order given."""
@@ -59,7 +59,7 @@ class Files:
         places = self._places()
         for key, data in items.items():
             with telling(self.url, "stage", key):
-                files.write_new(places.of_key(key), data)
+                files.write_new(places.to_stage(key), data)
 
     def create(self, key: str, data: bytes) -> Created:
         """Write an object unless the key exists."""

@@ -14,6 +14,8 @@ from zcollection_store_file.paths import temporary_beside
 
 # A FIFO that somebody left must not hang its reader.
 _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+# Neither a file that is there nor the target of a link is ever written into.
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
@@ -52,14 +54,16 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
 
 
 def write_new(path: str, data: bytes) -> None:
-    """Write a file that nobody reads yet: one that a failure leaves unfinished is never published.
+    """Write a file that nobody reads yet, in a directory that exists.
+
+    One that a failure leaves unfinished is never published.
 
     Raises
     ------
     FileExistsError
         There is one: it may be shared with others, and is not written into.
     """
-    descriptor = _open_new(path, fsync=False)
+    descriptor = os.open(path, _NEW, 0o666)
     try:
         _write_whole(descriptor, data)
     finally:
@@ -157,12 +161,11 @@ def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
 
 
 def _open_new(path: str, *, fsync: bool) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        return os.open(path, flags, 0o666)
+        return os.open(path, _NEW, 0o666)
     except FileNotFoundError:
         make_directory(os.path.dirname(path), fsync=fsync)
-        return os.open(path, flags, 0o666)
+        return os.open(path, _NEW, 0o666)
 
 
 def _remove(path: str) -> None:

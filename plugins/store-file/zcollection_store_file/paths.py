@@ -58,6 +58,7 @@ class Places:
         self._url = url
         self._root = root
         self._directories = {"": root}
+        self._existing: dict[str, str] = {}
 
     def of_key(self, key: str) -> str:
         """Return the path of an object.
@@ -69,6 +70,43 @@ class Places:
         """
         self._check(key, key.split("/"))
         return self.below(key)
+
+    def to_read(self, key: str) -> str:
+        """Return the path of an object to read, wherever symbolic links on it lead.
+
+        Raises
+        ------
+        StoreError
+            The key leaves the root by its text, or is not one of an object.
+        """
+        self._check(key, key.split("/"))
+        return f"{self._root}/{key}"
+
+    def to_stage(self, key: str) -> str:
+        """Return the path of an object that is new, in a directory that exists: what is missing on the way is made.
+
+        Raises
+        ------
+        StoreError
+            As `of_key`.
+        """
+        self._check(key, key.split("/"))
+        parent, _, name = key.rpartition("/")
+        return f"{self._made(parent)}/{name}"
+
+    def _made(self, key: str) -> str:
+        """Return the path of a directory; only one that was there before can be a link."""
+        if key not in self._existing:
+            parent, _, name = key.rpartition("/")
+            path = f"{self._made(parent)}/{name}" if key else self._root
+            try:
+                os.mkdir(path)
+            except FileNotFoundError:
+                os.makedirs(path, exist_ok=True)  # the root itself, and what it lies in
+            except FileExistsError:
+                path = self.below(key) if key else path
+            self._existing[key] = path
+        return self._existing[key]
 
     def of_prefix(self, prefix: str) -> str:
         """Return the path of the directory for a prefix, which ends with "/"; "" is the root.
