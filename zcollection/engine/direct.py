@@ -3,6 +3,7 @@
 Sources: Zarr v3 specifications of the codecs ``bytes``, ``zstd``, ``blosc``, ``gzip`` and ``crc32c``.
 """
 
+import math
 import struct
 from collections.abc import Callable
 from functools import lru_cache
@@ -63,6 +64,7 @@ _COMPRESSORS: dict[str, Callable[[dict[str, Any]], Compressor]] = {
 }
 
 
+@lru_cache(maxsize=8192)
 def supports(layout: ArrayLayout) -> bool:
     """Return whether this module reads and writes the array: little-endian bytes, then compressors that it knows."""
     if not layout.codecs or layout.variable.dtype.kind == "T":
@@ -116,25 +118,17 @@ def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
     content: Any = data
     for compressor in reversed(_compressors(layout)):
         content = compressor.decode(content)
-    dtype = layout.variable.stored_dtype.newbyteorder("<")
-    chunk = np.frombuffer(content, dtype=dtype)
-    if chunk.size != np.prod(layout.chunks, dtype=np.int64):
+    chunk = np.frombuffer(content, dtype=layout.variable.stored_dtype.newbyteorder("<"))
+    if chunk.size != math.prod(layout.chunks):
         message = f"{chunk.size} values instead of those of a chunk of shape {layout.chunks}"
         raise ValueError(message)
-    out[...] = chunk.reshape(layout.chunks)[tuple(slice(length) for length in out.shape)]
+    whole = chunk.reshape(layout.chunks)
+    out[...] = whole if out.shape == layout.chunks else whole[tuple(map(slice, out.shape))]
 
 
+@lru_cache(maxsize=8192)
 def _compressors(layout: ArrayLayout) -> tuple[Compressor, ...]:
-    return tuple(_compressor(repr(codec), codec["name"], _frozen(codec)) for codec in layout.codecs[1:])
-
-
-def _frozen(codec: Codec) -> tuple[tuple[str, Any], ...]:
-    return tuple(codec.get("configuration", {}).items())
-
-
-@lru_cache(maxsize=256)
-def _compressor(_: str, name: str, settings: tuple[tuple[str, Any], ...]) -> Compressor:
-    return _COMPRESSORS[name](dict(settings))
+    return tuple(_COMPRESSORS[codec["name"]](codec.get("configuration", {})) for codec in layout.codecs[1:])
 
 
 def _whole_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:

@@ -32,7 +32,7 @@ _UNIT_NAMES = {
 }
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)  # compared by identity: each is made once, and what follows from it is remembered
 class ArrayLayout:
     """One variable of one partition as a Zarr array.
 

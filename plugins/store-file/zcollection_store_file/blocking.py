@@ -38,12 +38,12 @@ class Files:
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
-        places = self._places()
-        return [self._read(places, read) for read in reads]
-
-    def _read(self, places: Places, read: Read) -> bytes | None:
-        with telling(self.url, "read", read.key):
-            return files.read(places.to_read(read.key), read.offset, read.length)
+        places, found = self._places(), []
+        with telling(self.url, "read") as block:
+            for read in reads:
+                block.key = read.key
+                found.append(files.read(places.to_read(read.key), read.offset, read.length))
+        return found
 
     def put(self, items: Mapping[str, bytes]) -> None:
         """Write objects, in place of any that exist, in the order given."""
@@ -57,8 +57,9 @@ class Files:
         """Write new objects that nobody reads yet, each at once under its name; `flush` synchronises them."""
         self.check_writable()
         places = self._places()
-        for key, data in items.items():
-            with telling(self.url, "stage", key):
+        with telling(self.url, "stage") as block:
+            for key, data in items.items():
+                block.key = key
                 files.write_new(places.to_stage(key), data)
 
     def create(self, key: str, data: bytes) -> Created:

@@ -2,9 +2,8 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from zcollection.plugin import StoreError, StoreURL
 
@@ -22,9 +21,8 @@ _NEXT_STEP: Final = {
 }
 
 
-@contextmanager
-def telling(url: StoreURL, action: str, key: str) -> Iterator[None]:
-    """Turn an `OSError` into a `StoreError` that says what could not be done, and where.
+class telling:  # noqa: N801 - read as the verb that it is
+    """A block in which an `OSError` becomes a `StoreError` that says what could not be done, and where.
 
     Parameters
     ----------
@@ -33,13 +31,23 @@ def telling(url: StoreURL, action: str, key: str) -> Iterator[None]:
     action
         What is tried: "read", "write" …
     key
-        To which object or prefix.
+        To which object or prefix; in a block that handles several, it is set for each.
     """
-    try:
-        yield
-    except OSError as error:
-        # Never the text of the error itself: it holds the path, and so whatever the URL hides.
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        advice = _NEXT_STEP.get(error.errno or 0, "see to the file system, and run the operation again")
-        message = f"cannot {action} {key!r} in {url}: {reason}; {advice}"
-        raise StoreError(message) from error
+
+    __slots__ = ("_action", "_url", "key")
+
+    def __init__(self, url: StoreURL, action: str, key: str = "") -> None:
+        self._url = url
+        self._action = action
+        self.key = key
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            # Never the text of the error itself: it holds the path, and so whatever the URL hides.
+            reason = os.strerror(error.errno) if error.errno else type(error).__name__
+            advice = _NEXT_STEP.get(error.errno or 0, "see to the file system, and run the operation again")
+            message = f"cannot {self._action} {self.key!r} in {self._url}: {reason}; {advice}"
+            raise StoreError(message) from error
