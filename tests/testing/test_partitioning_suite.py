@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from attrs import field, frozen
-from hypothesis import Phase, settings
 from hypothesis import strategies as st
+from suites import failing, passes
 
 from zcollection.plugin import Field, Key, PartitionError, Partitioning
 from zcollection.testing.partitioning import PartitioningSuite, table
@@ -334,32 +334,9 @@ def suite_of(partitioning, **namespace):
 DEGREES = {"columns": lambda *_: table({name: ("float64", st.floats(-180, 360)) for name in ("latitude", "longitude")})}
 
 
-@pytest.fixture(autouse=True)
-def _the_same_cases_every_time():
-    before = settings.get_current_profile_name()
-    settings.register_profile("same", derandomize=True, database=None, phases=[Phase.generate])
-    settings.load_profile("same")
-    yield
-    settings.load_profile(before)
-
-
-def failing(suite):
-    return {name for name in CHECKS if not passes(getattr(suite(), name))}
-
-
-def passes(check):
-    try:
-        check()
-    except pytest.skip.Exception:
-        return True
-    except Exception:  # noqa: BLE001 - whatever a broken partitioning raises
-        return False
-    return True
-
-
 @pytest.mark.parametrize(("partitioning", "namespace"), [(Parity(), {}), (Day(), {}), (Cell(), DEGREES)], ids=described)
 def test_a_sound_partitioning_passes(partitioning, namespace):
-    assert failing(suite_of(partitioning, **namespace)) == set()
+    assert failing(suite_of(partitioning, **namespace), CHECKS) == set()
 
 
 FOUND_BY_ONE_CHECK = [
@@ -403,7 +380,7 @@ FOUND_BY_SEVERAL_CHECKS = [
 
 @pytest.mark.parametrize(("partitioning", "namespace", "check"), FOUND_BY_ONE_CHECK, ids=described)
 def test_a_single_fault_is_found_by_the_one_check_that_is_there_for_it(partitioning, namespace, check):
-    assert failing(suite_of(partitioning, **namespace)) == {check}
+    assert failing(suite_of(partitioning, **namespace), CHECKS) == {check}
 
 
 @pytest.mark.parametrize(("partitioning", "namespace", "check"), FOUND_BY_SEVERAL_CHECKS, ids=described)

@@ -2,9 +2,6 @@
 
 import pytest
 from broken_stores import (
-    DATA,
-    LOCKS,
-    SHARED,
     AddsToWhatIsThere,
     BlocksItsLoop,
     CannotFlushNothing,
@@ -44,7 +41,6 @@ from broken_stores import (
     WritesInTwoSteps,
     WritesWhileReadingInThreads,
 )
-from hypothesis import Phase, settings
 
 from zcollection.testing.store import KeyStoreSuite
 
@@ -97,17 +93,6 @@ def suite_of(store):
             return f"tiny://{folder}"
 
     return Checked()
-
-
-@pytest.fixture(autouse=True)
-def _the_same_cases_every_time():
-    before = settings.get_current_profile_name()
-    settings.register_profile("same", derandomize=True, database=None, phases=[Phase.generate])
-    settings.load_profile("same")
-    yield
-    settings.load_profile(before)
-    for shared in (DATA, LOCKS, SHARED):
-        shared.clear()
 
 
 def outcome(check, folder):

@@ -1,7 +1,6 @@
 """Groups and datasets as people read them: several lines of text, or HTML; bounded, and nothing lazy is computed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -128,15 +127,21 @@ def _shortened(value: object, widest: int = _WIDEST_VALUE) -> str:
     return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
+def _escaped(text: str) -> str:
+    from html import escape  # a table of two thousand names, which few programs need
+
+    return escape(text)
+
+
 def as_html(kind: str, name: str, group: "Group") -> str:
     """Return a group as HTML: as `as_text`, with sections that open and close, and every text escaped."""
     place = "" if name == "/" else f" {name}"
-    heading = f"&lt;zcollection.{escape(kind + place)}&gt; {format_bytes(group.nbytes)}"
+    heading = f"&lt;zcollection.{_escaped(kind + place)}&gt; {format_bytes(group.nbytes)}"
     return f"<div><strong>{heading}</strong>{_html_section(group)}</div>"
 
 
 def _html_section(group: "Group") -> str:
-    parts = [f"<div>Dimensions: ({escape(_sizes(group.dimensions))})</div>"]
+    parts = [f"<div>Dimensions: ({_escaped(_sizes(group.dimensions))})</div>"]
     if group.variables:
         rows = [_row(variable) for variable in _first(group.variables.values(), _MOST_VARIABLES)]
         parts.append(_html_table("Variables", rows, _rest(group.variables, _MOST_VARIABLES, "")))
@@ -145,14 +150,14 @@ def _html_section(group: "Group") -> str:
         parts.append(_html_table("Attributes", pairs, _rest(group.attrs, _MOST_ATTRIBUTES, "")))
     for name, child in _first(group.groups.items(), _MOST_GROUPS):
         parts.append(
-            f"<details open style='margin-left:1em'><summary>{escape(name)}</summary>{_html_section(child)}</details>"
+            f"<details open style='margin-left:1em'><summary>{_escaped(name)}</summary>{_html_section(child)}</details>"
         )
     parts += [f"<div>{rest} groups</div>" for rest in _rest(group.groups, _MOST_GROUPS, "")]
     return "".join(parts)
 
 
 def _html_table(title: str, rows: Sequence[tuple[str, ...]], rest: Sequence[str]) -> str:
-    cells = ("".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row) for row in rows)
+    cells = ("".join(f"<td style='text-align:left'>{_escaped(cell)}</td>" for cell in row) for row in rows)
     body = "".join(f"<tr>{row}</tr>" for row in cells)
     more = "".join(f"<div>{line}</div>" for line in rest)
     return f"<details open><summary>{title}</summary><table>{body}</table>{more}</details>"
