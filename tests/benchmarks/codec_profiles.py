@@ -1,6 +1,6 @@
 """Size and speed of codec chains on real and synthetic arrays, encoded and decoded as the library does.
 
-Run it with ``uv run python tests/benchmarks/codecs.py --rounds 5``; docs/codecs.md explains and keeps the figures.
+Run it with ``uv run python tests/benchmarks/codec_profiles.py --rounds 5``; docs/codecs.md explains and keeps the figures.
 """
 
 import argparse
