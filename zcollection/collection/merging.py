@@ -135,9 +135,10 @@ def _merged_with_nothing(
     handle: Handle, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, rows: int
 ) -> Merged:
     """Merge with no rows: of a new partition, or of one that the strategy does not look at."""
-    nothing = inserted.isel({handle.dimension: slice(0, 0)})
-    plan = strategy.rows(*_axis_columns(handle, strategy, nothing, inserted, 0))
+    _, arriving = _axis_columns(handle, strategy, inserted, inserted, 0)
+    plan = strategy.rows(arriving[:0], arriving)
     if plan is None:
+        nothing = inserted.isel({handle.dimension: slice(0, 0)})
         dataset = _computed(handle, strategy, part, nothing, inserted)
         count = dataset.sizes.get(handle.dimension, 0)
         report = PartitionReport.rewritten(part.path, created=rows == 0, existing=rows, rows=count)

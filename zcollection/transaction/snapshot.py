@@ -45,7 +45,8 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
         Look at the partitions themselves even where there is a catalog.
     """
     indexed = await catalog.load(store) if configuration.catalog and not walk else None
-    immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE)
+    has_immutable = bool(configuration.immutable_schema.all_variables())
+    immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE) if has_immutable else None
     if indexed is None:
         candidates = [path async for path in _walk(store, "", configuration.depth)]
         indexed = await _records(store, candidates)
