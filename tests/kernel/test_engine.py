@@ -156,6 +156,16 @@ def test_partitions_shorter_than_a_chunk_store_one_exact_chunk():
     assert [len(data) for data in encode_array(layout, values_of("int32", (3, 2))).values()] == [3 * 2 * 4]
 
 
+def test_a_frame_of_another_length_is_corruption_and_leaves_nothing_of_memory(url):
+    collection = samples.create(url, [1, 2, 3])
+    short = samples.create(f"{url}-short", [1, 2])
+    key = "sign=plus/quotient=0/value/c/0"
+    for data in (short.store.data[key], collection.store.data[key][:7], collection.store.data[key][:-3]):
+        collection.store.data[key] = data
+        with pytest.raises(zc.CorruptionError, match="value"):
+            collection.query()
+
+
 def test_a_checksum_finds_a_damaged_byte(url):
     schema = (
         zc.Schema()
