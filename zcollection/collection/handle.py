@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from zcollection.collection.filters import Filter, compile_filter
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import KeyStore
-from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.read import GroupRead, read_groups, reading
 from zcollection.engine.work import Work
 from zcollection.errors import CollectionNotFoundError
@@ -143,11 +142,6 @@ class Handle:
     @staticmethod
     def _dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
         return Dataset(schema, {path: arrays[path] for path in schema.all_variables() if path in arrays})
-
-    def threads(self, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema) -> int:
-        """Return how many threads are worth using to handle partitions one by one."""
-        rows = sum(record.rows for record in partitions.values()) // max(len(partitions), 1)
-        return worthwhile_threads(schema, self.dimension, rows)
 
     def _part(self, schema: DatasetSchema, *, moving: bool) -> DatasetSchema:
         """Return the variables that span the partitioned dimension, or those that do not."""

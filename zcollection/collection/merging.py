@@ -139,10 +139,7 @@ def _merged_with_nothing(
     plan = strategy.rows(arriving[:0], arriving)
     if plan is None:
         nothing = inserted.isel({handle.dimension: slice(0, 0)})
-        dataset = _computed(handle, strategy, part, nothing, inserted)
-        count = dataset.sizes.get(handle.dimension, 0)
-        report = PartitionReport.rewritten(part.path, created=rows == 0, existing=rows, rows=count)
-        return Merged(dataset=dataset, report=report)
+        return _computed(handle, strategy, part, nothing, inserted, rows=rows)
     source = ~_checked_source(strategy, plan, 0, inserted.sizes.get(handle.dimension, 0))
     in_place = np.array_equal(source, np.arange(inserted.sizes.get(handle.dimension, 0)))
     dataset = inserted if in_place else inserted.isel({handle.dimension: source})
@@ -157,10 +154,7 @@ def _computing(
     schema = handle.configuration.rows_schema
     present = schema.select(schema.all_variables().keys() - set(record.absent))
     existing = Dataset(schema, (yield from handle.reading(part.path, record, present)).all_variables())
-    dataset = _computed(handle, strategy, part, existing, inserted)
-    count = dataset.sizes.get(handle.dimension, 0)
-    report = PartitionReport.rewritten(part.path, created=False, existing=record.rows, rows=count)
-    return Merged(dataset=dataset, report=report)
+    return _computed(handle, strategy, part, existing, inserted, rows=record.rows)
 
 
 def _axis_schema(handle: Handle) -> DatasetSchema:
@@ -177,13 +171,15 @@ def _axis_of(handle: Handle, existing: Dataset, inserted: Dataset, source: NDArr
 
 
 def _computed(
-    handle: Handle, strategy: MergeStrategy, part: PartitionRows, existing: Dataset, inserted: Dataset
-) -> Dataset:
-    """Return what a strategy that computes values returns, checked."""
+    handle: Handle, strategy: MergeStrategy, part: PartitionRows, existing: Dataset, inserted: Dataset, *, rows: int
+) -> Merged:
+    """Return what a strategy that computes values makes of a partition of so many rows, checked."""
     merged = strategy.merge(existing, inserted, axis=handle.configuration.axis, dimension=handle.dimension)
     result = as_dataset(merged, handle.schema)
     _check_result(handle, part, inserted, result)
-    return result
+    count = result.sizes.get(handle.dimension, 0)
+    report = PartitionReport.rewritten(part.path, created=rows == 0, existing=rows, rows=count)
+    return Merged(dataset=result, report=report)
 
 
 def _check_variables(handle: Handle, part: PartitionRows, inserted: Dataset, record: PartitionRecord) -> None:
