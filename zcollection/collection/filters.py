@@ -8,11 +8,11 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from zcollection.contracts.partitioning import Key
+from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
 
 Filter = str | Mapping[str, object] | Callable[[Key], object] | None
-Predicate = Callable[[Key], bool]
+Predicate = Callable[[Mapping[str, KeyValue]], bool]
 _Term = Callable[[Mapping[str, Any]], Any]
 
 _LONGEST = 10_000
@@ -74,7 +74,7 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Predicate:
         return _from_mapping(filters, known)
     if callable(filters):
         function = filters
-        return lambda key: bool(function(key))
+        return lambda key: bool(function(Key(key)))
     message = f"filter {filters!r} is a {type(filters).__name__}; accepted: an expression, a mapping or a function"
     raise ExpressionError(message)
 
@@ -84,13 +84,21 @@ def _from_mapping(filters: Mapping[str, object], fields: list[str]) -> Predicate
         if name not in fields:
             message = f"filter names the field {name!r}; {accepted(name, fields)}"
             raise ExpressionError(message)
-    return lambda key: all(_matches(key[name], wanted) for name, wanted in filters.items())
+    tests = [(name, _test(wanted)) for name, wanted in filters.items()]
+
+    def matches(key: Mapping[str, KeyValue]) -> bool:
+        for name, test in tests:  # noqa: SIM110 - a generator would cost more than the tests
+            if not test(key[name]):
+                return False
+        return True
+
+    return matches
 
 
-def _matches(value: object, wanted: object) -> bool:
+def _test(wanted: object) -> Callable[[object], bool]:
     if isinstance(wanted, Collection) and not isinstance(wanted, str | bytes):
-        return value in wanted
-    return bool(value == wanted)
+        return lambda value: value in wanted
+    return lambda value: bool(value == wanted)
 
 
 def _from_expression(text: str, fields: list[str]) -> Predicate:
@@ -107,11 +115,11 @@ def _from_expression(text: str, fields: list[str]) -> Predicate:
         message = f"filter {text!r} is not an expression ({error}); accepted: {_ACCEPTED}"
         raise ExpressionError(message) from error
 
-    def matches(key: Key) -> bool:
+    def matches(key: Mapping[str, KeyValue]) -> bool:
         try:
             return bool(term(key))
         except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
-            message = f"filter {text!r} does not apply to {key!r}: {error}"
+            message = f"filter {text!r} does not apply to {Key(key)!r}: {error}"
             raise ExpressionError(message) from error
 
     return matches

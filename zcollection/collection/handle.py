@@ -7,7 +7,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter, compile_filter
-from zcollection.contracts.partitioning import Key, Partitioning
+from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import KeyStore
 from zcollection.engine.read import GroupRead, read_groups, reading
 from zcollection.engine.work import Work
@@ -70,7 +70,7 @@ class Handle:
         """Return which partitions there are now."""
         return await snapshot.take(self.store, self.configuration)
 
-    def select(self, taken: Snapshot, filters: Filter) -> dict[str, PartitionRecord]:
+    def select(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
         """Return the partitions whose key passes a filter, in the order of their keys.
 
         Raises
@@ -83,7 +83,7 @@ class Handle:
         if filters is None:
             return taken.partitions
         matches = compile_filter(filters, [item.name for item in self.partitioning.fields])
-        return {path: record for path, record in taken.partitions.items() if matches(Key(record.key))}
+        return taken.partitions.where(matches)
 
     def group(self, path: str, record: PartitionRecord | None) -> GroupRead:
         """Return where to read a partition; one that is not there has no variable."""

@@ -8,19 +8,18 @@ a dead writer left is never believed, and the partitions are found by walking un
 import json
 import struct
 import zlib
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.errors import CorruptionError, PartitionError
+from zcollection.errors import CorruptionError
 from zcollection.model import documents
-from zcollection.transaction.documents import CATALOG, PartitionRecord, validate_path
+from zcollection.transaction.documents import CATALOG
+from zcollection.transaction.partitions import Partitions
 
 _CHUNK: Final = f"{CATALOG}/c/0"
-_STALE: Final = '{"stale":true}'
-_COLUMNS: Final = ("key", "rows", "stamp", "layout", "absent", "axis_range", "stored_bytes")
+_STALE: Final = b'{"stale":true}'
 
 
 def array_document() -> dict[str, bytes]:
@@ -48,62 +47,48 @@ async def mark_stale(store: KeyStore) -> None:
     await store.put({_CHUNK: _encode(_STALE)})
 
 
-async def save(store: KeyStore, partitions: Mapping[str, PartitionRecord]) -> None:
+async def save(store: KeyStore, partitions: Partitions) -> None:
     """Write the catalog."""
-    await store.put({_CHUNK: _encode(_to_text(partitions))})
+    await store.put({_CHUNK: _encode(_dump(partitions))})
 
 
-async def load(store: KeyStore) -> dict[str, PartitionRecord] | None:
-    """Return the partitions by path, or None where there is no catalog, or none to be believed."""
+async def load(store: KeyStore) -> Partitions | None:
+    """Return the partitions, or None where there is no catalog, or none to be believed."""
     data = (await store.get([Read(_CHUNK)]))[0]
     if data is None:
         return None
     try:
-        text = _decode(data)
-        return None if text == _STALE else _from_text(text)
-    except (CorruptionError, PartitionError, KeyError, TypeError, ValueError, RuntimeError, struct.error):
+        document = _decode(data)
+        return None if document == _STALE else _parse(document)
+    except (CorruptionError, KeyError, IndexError, TypeError, ValueError, RuntimeError, struct.error):
         return None  # it can always be rebuilt: a damaged one is as good as none
 
 
-def _to_text(partitions: Mapping[str, PartitionRecord]) -> str:
-    columns: dict[str, list[Any]] = {
-        name: [getattr(record, name) for record in partitions.values()] for name in _COLUMNS
-    }
-    body = json.dumps({"path": list(partitions), **columns}, ensure_ascii=False, separators=(",", ":"))
-    head = {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body.encode())}
-    return f"{json.dumps(head)}\n{body}"
+def _dump(partitions: Partitions) -> bytes:
+    body = json.dumps(partitions.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+    head = {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body)}
+    return json.dumps(head).encode() + b"\n" + body
 
 
-def _from_text(text: str) -> dict[str, PartitionRecord]:
+def _parse(document: bytes) -> Partitions:
     what = "the catalog"
-    head, _, body = text.partition("\n")
-    stated = documents.parse_json(head.encode(), what=what)
-    if stated != {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body.encode())}:
+    head, _, body = document.partition(b"\n")
+    stated = documents.parse_json(head, what=what)
+    if stated != {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body)}:
         message = f"{what} has another version or checksum than it should"
         raise CorruptionError(message)
-    columns = documents.parse_json(body.encode(), what=what)
-    rows = zip(*(columns[name] for name in ("path", *_COLUMNS)), strict=True)
-    return {validate_path(path): _record(dict(zip(_COLUMNS, values, strict=True))) for path, *values in rows}
+    return Partitions.from_json(documents.parse_json(body, what=what))
 
 
-def _record(values: Mapping[str, Any]) -> PartitionRecord:
-    """Return a record from a row of the columns; a checksum has said that we wrote them."""
-    limits = values["axis_range"]
-    return PartitionRecord(
-        **{**values, "absent": tuple(values["absent"]), "axis_range": None if limits is None else tuple(limits)}
-    )
+def _encode(text: bytes) -> bytes:
+    """Return one string, in UTF-8, as the chunk of the array: Zarr's vlen-utf8, then zstd."""
+    return bytes(Zstd(1).encode(struct.pack("<II", 1, len(text)) + text))
 
 
-def _encode(text: str) -> bytes:
-    """Return one string as the chunk of the array: Zarr's vlen-utf8, then zstd."""
-    data = text.encode()
-    return bytes(Zstd(1).encode(struct.pack("<II", 1, len(data)) + data))
-
-
-def _decode(chunk: bytes) -> str:
+def _decode(chunk: bytes) -> bytes:
     data = bytes(Zstd(1).decode(chunk))
     count, length = struct.unpack_from("<II", data)
     if count != 1 or len(data) != length + 8:
         message = "the catalog is not one string"
         raise CorruptionError(message)
-    return data[8:].decode()
+    return data[8:]

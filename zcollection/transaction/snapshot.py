@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 from attrs import field, frozen
 
-from zcollection.contracts.partitioning import Key
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.executor import gather, parallelism
 from zcollection.errors import CorruptionError, PartitionError
 from zcollection.transaction import catalog
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord, validate_path
+from zcollection.transaction.partitions import Partitions
 
 
 @frozen
@@ -24,7 +24,7 @@ class Snapshot:
         The same of the variables that do not span the axis; None while none has been written.
     """
 
-    partitions: dict[str, PartitionRecord] = field(factory=dict)
+    partitions: Partitions = field(factory=Partitions)
     immutable: PartitionRecord | None = None
 
     def record(self, path: str) -> PartitionRecord | None:
@@ -49,13 +49,8 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
     immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE) if has_immutable else None
     if indexed is None:
         candidates = [path async for path in _walk(store, "", configuration.depth)]
-        indexed = await _records(store, candidates)
-    return Snapshot(in_key_order(indexed), immutable)
-
-
-def in_key_order(partitions: dict[str, PartitionRecord]) -> dict[str, PartitionRecord]:
-    """Return partitions sorted by key, numerically."""
-    return dict(sorted(partitions.items(), key=lambda item: Key(item[1].key)))
+        indexed = Partitions(await _records(store, candidates))
+    return Snapshot(indexed, immutable)
 
 
 async def _walk(store: KeyStore, prefix: str, depth: int) -> AsyncIterator[str]:

@@ -15,6 +15,7 @@ from zcollection.errors import ConflictError, CorruptionError, StoreError
 from zcollection.model.documents import parse_json
 from zcollection.transaction import catalog, snapshot
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration, PartitionRecord
+from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.snapshot import Snapshot
 
 _BATCH = 256
@@ -165,10 +166,9 @@ class Transaction:
         for path in sorted(self._dropped):
             await self.store.unpublish(f"{path}/", f"{self._stage}dropped/{path}/")
 
-    def _after(self, current: Snapshot) -> dict[str, PartitionRecord]:
+    def _after(self, current: Snapshot) -> Partitions:
         written = {path: staged.record for path, staged in self._staged.items() if path != IMMUTABLE}
-        kept = {path: record for path, record in current.partitions.items() if path not in self._dropped}
-        return snapshot.in_key_order(kept | written)
+        return current.partitions.changed(written, self._dropped)
 
     async def discard(self) -> None:
         """Remove what is left of the stage."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL
 from zcollection_store_file import files
@@ -35,6 +35,7 @@ class Files:
     root: str
     fsync: bool
     check_writable: Callable[[], None]
+    _staging: list[Places] = field(factory=list, eq=False, repr=False)
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
@@ -56,7 +57,10 @@ class Files:
     def stage(self, items: Mapping[str, bytes]) -> None:
         """Write new objects that nobody reads yet, each at once under its name; `flush` synchronises them."""
         self.check_writable()
-        places = self._places()
+        # Partitions are staged one by one, below directories that they share: those are looked at once.
+        if not self._staging:
+            self._staging.append(self._places())
+        places = self._staging[0]
         with telling(self.url, "stage") as block:
             for key, data in items.items():
                 block.key = key
