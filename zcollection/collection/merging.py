@@ -196,17 +196,17 @@ def _check_variables(handle: Handle, part: PartitionRows, inserted: Dataset, rec
 def _axis_columns(
     handle: Handle, strategy: MergeStrategy, existing: Dataset, inserted: Dataset, rows: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the axis of both sides, times as datetime64; positions where there is no axis variable."""
+    """Return the axis of both sides, times as datetime64; positions for a strategy that does not compare values."""
     name = handle.axis_variable
-    if name is not None:
-        return as_times(existing.get_variable(name)), as_times(inserted.get_variable(name))
-    if strategy.compares_axis:
+    if not strategy.compares_axis:
+        return np.arange(rows), np.arange(inserted.sizes.get(handle.dimension, 0))
+    if name is None:
         message = (
             f"{type(strategy).__name__} compares axis values, and the axis {handle.configuration.axis!r} of this "
             f"collection is a dimension without a variable; use a strategy that does not, such as 'concat'"
         )
         raise SchemaError(message)
-    return np.arange(rows), np.arange(inserted.sizes.get(handle.dimension, 0))
+    return as_times(existing.get_variable(name)), as_times(inserted.get_variable(name))
 
 
 def _checked_source(strategy: MergeStrategy, plan: RowPlan, before: int, after: int) -> NDArray[np.int64]:

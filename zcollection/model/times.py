@@ -5,6 +5,7 @@ Source: CF conventions 1.11, section 4.4, "Time coordinate". NumPy's calendar is
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -177,6 +178,7 @@ def parse_units(units: object, calendar: object = "standard", *, name: str) -> T
     return TimeUnits(unit, epoch)
 
 
+@lru_cache
 def _parse_epoch(date: str, clock: str, *, units: str, name: str) -> np.datetime64:
     sign = "-" if date.startswith("-") else ""
     year, month, day = date.removeprefix("-").split("-")

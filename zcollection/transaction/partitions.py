@@ -57,7 +57,7 @@ class Partitions(Mapping[str, PartitionRecord]):
         return Partitions(kept | dict(written))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the columns as a JSON value."""
+        """Return the columns as a JSON value; `from_json` is the inverse."""
         columns = {name: _distinct(values) if name in _REPEATING else values for name, values in self._columns.items()}
         return {"path": self._paths, "key": self._keys, **columns}
 

@@ -19,6 +19,8 @@ from zcollection_store_file.trees import Tree
 class Files:
     """Objects in the files below a directory; every method is that of `KeyStore`, blocking.
 
+    One of these serves one operation: it remembers the directories that it has staged in.
+
     Attributes
     ----------
     url
