@@ -388,23 +388,18 @@ def old_collection(extend):
     return differential.with_layout(collection, extend(schema).build())
 
 
-@pytest.mark.xfail(strict=True, reason="a partition of an old layout is taken to have values of a variable added later")
 def test_a_merge_may_lack_a_variable_that_an_old_partition_lacks_too():
     collection = old_collection(lambda s: s.with_variable("b", dtype="int16", dimensions=("row",), fill_value=-7))
     collection.insert({"time": [9]}, merge="concat")
     assert collection.query()["b"].to_numpy().tolist() == [-7] * 7
 
 
-@pytest.mark.xfail(strict=True, reason="the fill of an immutable variable added later is taken for values stored")
 def test_an_immutable_variable_that_was_added_takes_its_first_values():
     collection = old_collection(lambda s: s.with_variable("b", dtype="int16", dimensions=("x",), fill_value=-7))
     collection.insert({"time": [9], "b": [3, 4]}, merge="concat")
     assert collection.query()["b"].to_numpy().tolist() == [3, 4]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a rewrite fills with the schema's None where a query fills with the type's default"
-)
 @pytest.mark.parametrize(("dtype", "new"), [("int16", 1), ("float32", 1.5), ("string", "x")])
 def test_a_variable_added_without_a_fill_value_reads_the_same_before_and_after_a_merge(dtype, new):
     collection = old_collection(lambda s: s.with_variable("b", dtype=dtype, dimensions=("row",)))

@@ -85,6 +85,12 @@ class Handle:
         matches = compile_filter(filters, [item.name for item in self.partitioning.fields])
         return taken.partitions.where(matches)
 
+    def held(self, record: PartitionRecord | None) -> frozenset[str]:
+        """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""
+        if record is None:
+            return frozenset()
+        return frozenset(self.configuration.layouts[record.layout].all_variables().keys() - set(record.absent))
+
     def group(self, path: str, record: PartitionRecord | None) -> GroupRead:
         """Return where to read a partition; one that is not there has no variable."""
         if record is None:

@@ -232,8 +232,7 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
 
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:
-    absent = schema.all_variables() if taken.immutable is None else taken.immutable.absent
-    present = schema.select(path for path in schema.all_variables() if path not in absent)
+    present = schema.select(schema.all_variables().keys() & handle.held(taken.immutable))
     return await handle.read(taken, {}, present)
 
 

@@ -152,7 +152,7 @@ def _computing(
 ) -> Work[Merged]:
     """Merge with a strategy that computes values, which needs all of the existing ones."""
     schema = handle.configuration.rows_schema
-    present = schema.select(schema.all_variables().keys() - set(record.absent))
+    present = schema.select(schema.all_variables().keys() & handle.held(record))
     existing = Dataset(schema, (yield from handle.reading(part.path, record, present)).all_variables())
     return _computed(handle, strategy, part, existing, inserted, rows=record.rows)
 
@@ -183,7 +183,7 @@ def _computed(
 
 
 def _check_variables(handle: Handle, part: PartitionRows, inserted: Dataset, record: PartitionRecord) -> None:
-    held = handle.configuration.rows_schema.all_variables().keys() - set(record.absent)
+    held = handle.configuration.rows_schema.all_variables().keys() & handle.held(record)
     missing = sorted(held - inserted.all_variables().keys())
     if missing:
         message = (

@@ -88,11 +88,16 @@ class ArrayLayout:
         return ({"name": "sharding_indexed", "configuration": configuration},)
 
     @cached_property
-    def fill(self) -> Any:
-        """Fill value of the array, in the type that is stored."""
+    def declared_fill(self) -> NDArray[Any]:
+        """Fill value, that of the type where the schema has none; shape (1,), in the declared type."""
         fill = self.variable.fill_value
         value = np.asarray(default_fill(self.variable.dtype) if fill is None else fill, dtype=self.variable.dtype)
-        return stored_values(value.reshape(1), self.variable)[0]
+        return value.reshape(1)
+
+    @cached_property
+    def fill(self) -> Any:
+        """Fill value of the array, in the type that is stored."""
+        return stored_values(self.declared_fill, self.variable)[0]
 
     @cached_property
     def document(self) -> bytes:

@@ -92,7 +92,7 @@ class _Part:
             declared = declared_values(before, self.old.variable)
             values[array.at(~arrives)] = declared[array.at(self.source[~arrives] - self.start)]
         elif not arrives.all():
-            values[array.at(~arrives)] = array.layout.variable.fill_value
+            values[array.at(~arrives)] = array.layout.declared_fill[0]
         return values
 
 
