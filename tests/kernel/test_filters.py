@@ -11,8 +11,8 @@ KEYS = [Key(year=year, month=month) for year in (2023, 2024) for month in range(
 
 
 def chosen(filters, fields=FIELDS, keys=KEYS):
-    matches = compile_filter(filters, fields)
-    return [key for key in keys if matches(key)]
+    select = compile_filter(filters, fields)
+    return [keys[at] for at in select({name: [key[name] for key in keys] for name in fields})]
 
 
 @pytest.mark.parametrize(

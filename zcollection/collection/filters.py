@@ -1,18 +1,20 @@
-"""Filters on partition keys: an expression, a mapping or a function, made into a predicate.
+"""Filters on partition keys: an expression, a mapping or a function, made into a selection of positions.
 
 An expression is parsed to a small set of syntax nodes and interpreted; nothing is ever evaluated as Python.
 """
 
 import ast
 import operator
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
+from zcollection.transaction.partitions import Selection
 
 Filter = str | Mapping[str, object] | Callable[[Key], object] | None
-Predicate = Callable[[Mapping[str, KeyValue]], bool]
+_Columns = Mapping[str, Sequence[KeyValue]]
+_Predicate = Callable[[Mapping[str, KeyValue]], bool]
 _Term = Callable[[Mapping[str, Any]], Any]
 
 _LONGEST = 10_000
@@ -43,8 +45,8 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 _ACCEPTED = "comparisons, and, or, not, in, + - * / // %, range(), literals, lists and tuples of them"
 
 
-def compile_filter(filters: Filter, fields: Iterable[str]) -> Predicate:
-    """Return a predicate on keys.
+def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
+    """Return what selects keys.
 
     Parameters
     ----------
@@ -54,6 +56,11 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Predicate:
     fields
         Names of the key's fields.
 
+    Returns
+    -------
+    Selection
+        Takes keys, as a column of values per field, and returns the positions of those selected, in order.
+
     Raises
     ------
     ExpressionError
@@ -61,38 +68,53 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Predicate:
 
     Examples
     --------
-    >>> matches = compile_filter("cycle < 3 and pass in (1, 2)", ["cycle", "pass"])
-    >>> matches(Key({"cycle": 2, "pass": 1}))
-    True
+    >>> select = compile_filter("cycle < 3 and pass in (1, 2)", ["cycle", "pass"])
+    >>> list(select({"cycle": [1, 2, 3], "pass": [5, 1, 1]}))
+    [1]
     """
     known = list(fields)
     if filters is None:
-        return lambda _: True
+        return lambda columns: range(_length(columns))
     if isinstance(filters, str):
-        return _from_expression(filters, known)
+        return _key_by_key(_from_expression(filters, known))
     if isinstance(filters, Mapping):
         return _from_mapping(filters, known)
     if callable(filters):
         function = filters
-        return lambda key: bool(function(Key(key)))
+        return _key_by_key(lambda key: bool(function(Key(key))))
     message = f"filter {filters!r} is a {type(filters).__name__}; accepted: an expression, a mapping or a function"
     raise ExpressionError(message)
 
 
-def _from_mapping(filters: Mapping[str, object], fields: list[str]) -> Predicate:
+def _length(columns: _Columns) -> int:
+    return len(next(iter(columns.values()), ()))
+
+
+def _key_by_key(matches: _Predicate) -> Selection:
+    def select(columns: _Columns) -> Iterator[int]:
+        names = tuple(columns)
+        rows = zip(*columns.values(), strict=True)
+        return (at for at, row in enumerate(rows) if matches(dict(zip(names, row, strict=True))))
+
+    return select
+
+
+def _from_mapping(filters: Mapping[str, object], fields: list[str]) -> Selection:
+    """Return a selection that goes column by column: each looks only at what the ones before have left."""
     for name in filters:
         if name not in fields:
             message = f"filter names the field {name!r}; {accepted(name, fields)}"
             raise ExpressionError(message)
     tests = [(name, _test(wanted)) for name, wanted in filters.items()]
 
-    def matches(key: Mapping[str, KeyValue]) -> bool:
-        for name, test in tests:  # noqa: SIM110 - a generator would cost more than the tests
-            if not test(key[name]):
-                return False
-        return True
+    def select(columns: _Columns) -> Iterable[int]:
+        left: Sequence[int] = range(_length(columns))
+        for name, test in tests:
+            column = columns[name]
+            left = [at for at in left if test(column[at])]
+        return left
 
-    return matches
+    return select
 
 
 def _test(wanted: object) -> Callable[[object], bool]:
@@ -101,7 +123,7 @@ def _test(wanted: object) -> Callable[[object], bool]:
     return lambda value: bool(value == wanted)
 
 
-def _from_expression(text: str, fields: list[str]) -> Predicate:
+def _from_expression(text: str, fields: list[str]) -> _Predicate:
     if len(text) > _LONGEST:
         message = f"filter of {len(text)} characters; accepted: up to {_LONGEST}"
         raise ExpressionError(message)

@@ -1,17 +1,19 @@
 """The partitions of a collection, held in columns: a query of one partition among 100,000 makes one record."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import fields
 
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.errors import CorruptionError
+from zcollection.transaction import packing
 from zcollection.transaction.documents import PartitionRecord, validate_path
 
+Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
+"""Chooses partitions: takes the columns of the key's fields, returns positions in them, in order."""
+
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
-_REPEATING: Final = ("stamp", "layout", "absent")
-"""Columns with few distinct values, which are written once each."""
 
 
 class Partitions(Mapping[str, PartitionRecord]):
@@ -26,13 +28,15 @@ class Partitions(Mapping[str, PartitionRecord]):
     __slots__ = ("_columns", "_keys", "_paths", "_positions")
 
     def __init__(self, records: Mapping[str, PartitionRecord] | None = None) -> None:
-        ordered = sorted((records or {}).items(), key=lambda item: tuple(item[1].key.values()))
-        self._paths = [path for path, _ in ordered]
-        self._keys = {
-            name: [record.key[name] for _, record in ordered] for name in (ordered[0][1].key if ordered else ())
+        self._paths: Sequence[str] = list(records or {})
+        of_each = list((records or {}).values())
+        names = of_each[0].key if of_each else ()
+        self._keys: dict[str, Sequence[Any]] = {name: [record.key[name] for record in of_each] for name in names}
+        self._columns: dict[str, Sequence[Any]] = {
+            name: [getattr(record, name) for record in of_each] for name in _COLUMNS
         }
-        self._columns = {name: [getattr(record, name) for _, record in ordered] for name in _COLUMNS}
         self._positions: dict[str, int] | None = None
+        self._sort()
 
     def __getitem__(self, path: str) -> PartitionRecord:
         if self._positions is None:
@@ -45,21 +49,26 @@ class Partitions(Mapping[str, PartitionRecord]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def where(self, matches: Callable[[Mapping[str, KeyValue]], bool]) -> dict[str, PartitionRecord]:
-        """Return the partitions whose key passes a predicate, in order."""
-        names = tuple(self._keys)
-        keys = (dict(zip(names, values, strict=True)) for values in zip(*self._keys.values(), strict=True))
-        return {self._paths[at]: self._record(at) for at, key in enumerate(keys) if matches(key)}
+    def where(self, select: Selection) -> dict[str, PartitionRecord]:
+        """Return the partitions whose key is selected, in order."""
+        return {self._paths[at]: self._record(at) for at in select(self._keys)} if self._paths else {}
 
     def changed(self, written: Mapping[str, PartitionRecord], dropped: Collection[str]) -> "Partitions":
         """Return the partitions after some were written and others dropped."""
-        kept = {path: self._record(at) for at, path in enumerate(self._paths) if path not in dropped}
-        return Partitions(kept | dict(written))
+        gone = {*written, *dropped}
+        kept = [at for at, path in enumerate(self._paths) if path not in gone]
+        result = Partitions(written)
+        if kept:
+            result._paths = [*_picked(self._paths, kept), *result._paths]
+            for mine, theirs in ((self._keys, result._keys), (self._columns, result._columns)):
+                theirs.update({name: [*_picked(column, kept), *theirs.get(name, ())] for name, column in mine.items()})
+            result._sort()
+        return result
 
     def to_json(self) -> dict[str, Any]:
         """Return the columns as a JSON value; `from_json` is the inverse."""
-        columns = {name: _distinct(values) if name in _REPEATING else values for name, values in self._columns.items()}
-        return {"path": self._paths, "key": self._keys, **columns}
+        keys, columns = packing.packed_all(self._keys), packing.packed_all(self._columns)
+        return {"path": packing.packed(self._paths), "key": keys, **columns}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Partitions":
@@ -71,27 +80,30 @@ class Partitions(Mapping[str, PartitionRecord]):
             The columns have different lengths.
         """
         partitions = cls()
-        partitions._paths, partitions._keys = value["path"], value["key"]
-        partitions._columns = {name: _repeated(value[name]) if name in _REPEATING else value[name] for name in _COLUMNS}
+        partitions._paths = packing.unpacked(value["path"])
+        partitions._keys = {name: packing.unpacked(column) for name, column in value["key"].items()}
+        partitions._columns = {name: packing.unpacked(value[name]) for name in _COLUMNS}
         lengths = {len(column) for column in (*partitions._columns.values(), *partitions._keys.values())}
         if lengths != {len(partitions._paths)}:
             message = f"the catalog has columns of {sorted(lengths)} values for {len(partitions._paths)} partitions"
             raise CorruptionError(message)
         return partitions
 
+    def _sort(self) -> None:
+        """Put the partitions in the order of their keys."""
+        keys = list(zip(*self._keys.values(), strict=True))
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        if order == list(range(len(keys))):
+            return
+        self._paths = _picked(self._paths, order)
+        for columns in (self._keys, self._columns):
+            columns.update({name: _picked(column, order) for name, column in columns.items()})
+
     def _record(self, at: int) -> PartitionRecord:
         validate_path(self._paths[at])
-        values = {name: column[at] for name, column in self._columns.items()}
-        limits = values["axis_range"]
-        values |= {"absent": tuple(values["absent"]), "axis_range": None if limits is None else tuple(limits)}
-        return PartitionRecord(key={name: column[at] for name, column in self._keys.items()}, **values)
+        key = {name: column[at] for name, column in self._keys.items()}
+        return PartitionRecord(key=key, **{name: column[at] for name, column in self._columns.items()})
 
 
-def _distinct(values: list[Any]) -> dict[str, Any]:
-    positions = {value: at for at, value in enumerate(dict.fromkeys(values))}
-    return {"values": list(positions), "positions": [positions[value] for value in values]}
-
-
-def _repeated(column: Mapping[str, Any]) -> list[Any]:
-    values = column["values"]
-    return [values[position] for position in column["positions"]]
+def _picked(column: Sequence[Any], positions: Sequence[int]) -> list[Any]:
+    return list(map(column.__getitem__, positions))

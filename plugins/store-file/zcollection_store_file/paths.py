@@ -92,13 +92,13 @@ class Places:
         """
         self._check(key, key.split("/"))
         parent, _, name = key.rpartition("/")
-        return f"{self._made(parent)}/{name}"
+        return f"{self._existing.get(parent) or self._made(parent)}/{name}"
 
     def _made(self, key: str) -> str:
         """Return the path of a directory; only one that was there before can be a link."""
         if key not in self._existing:
             parent, _, name = key.rpartition("/")
-            path = f"{self._made(parent)}/{name}" if key else self._root
+            path = f"{self._existing.get(parent) or self._made(parent)}/{name}" if key else self._root
             try:
                 os.mkdir(path)
             except FileNotFoundError:
