@@ -19,7 +19,7 @@ import report
 import timing
 import workloads
 from layouts import Codecs
-from places import working_directory
+from places import describe, working_directory
 from workloads import Workload
 
 import zcollection as zc
@@ -87,9 +87,9 @@ def _measure_time(
 ) -> tuple[list[timing.Timed], dict[str, Any]]:
     _warm_up(workload.name, found, options)
     one_round = len(found) * sum(_left_behind(variant) for variant in workload.variants)
-    with working_directory(options.place, one_round=one_round, rounds=options.rounds) as place:
+    with working_directory(options.place, one_round=one_round) as place:
         timings = timing.run(workload, found, place, rounds=options.rounds, tell=report.tell)
-        return timings, place.describe()
+        return timings, describe(place)
 
 
 def _left_behind(variant: workloads.Variant) -> int:
@@ -103,7 +103,7 @@ def _warm_up(name: str, found: dict[str, peers.Peer], options: argparse.Namespac
     if options.scale == "smoke":
         return
     tiny = workloads.make(name, "smoke", CODECS[options.codec])
-    with working_directory(options.place, one_round=0, rounds=1) as place:
+    with working_directory(options.place, one_round=0) as place:
         timing.run(tiny, found, place, rounds=1, tell=lambda _: report.tell(f"{name}: warming up"))
 
 
@@ -112,10 +112,10 @@ def _measure_memory(
 ) -> tuple[list[memory.Peak], dict[str, Any]]:
     codecs = CODECS[options.codec]
     size = sum(make(options.scale, codecs).nbytes for make in memory.LAYOUTS.values())
-    with working_directory(options.place, one_round=len(found) * size * 11 // 10, rounds=1) as place:
+    with working_directory(options.place, one_round=len(found) * size * 11 // 10) as place:
         report.tell("memory: one process for each peer")
-        peaks = memory.measure(found, place.path, scale=options.scale, codecs=codecs, threads=options.threads)
-        return peaks, place.describe()
+        peaks = memory.measure(found, place, scale=options.scale, codecs=codecs, threads=options.threads)
+        return peaks, describe(place)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,36 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
-
 SHARED_MEMORY = Path("/dev/shm")
 
 
-@frozen
-class Place:
-    """A directory to work in.
-
-    Attributes
-    ----------
-    path
-        The directory.
-    keeps_rounds
-        Whether there is room for what all rounds leave; else each round's is deleted when it ends.
-    """
-
-    path: Path
-    keeps_rounds: bool
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "path": str(self.path),
-            "file_system": _file_system(self.path),
-            "deletes_between_rounds": not self.keeps_rounds,
-        }
-
-
 @contextmanager
-def working_directory(given: Path | None, *, one_round: int, rounds: int) -> Iterator[Place]:
+def working_directory(given: Path | None, *, one_round: int) -> Iterator[Path]:
     """Make a directory to work in, and remove it in the end.
 
     Parameters
@@ -46,15 +21,18 @@ def working_directory(given: Path | None, *, one_round: int, rounds: int) -> Ite
         Where to make it; None chooses: shared memory if it has room for a round, else the directory of temporary files.
     one_round
         Bytes that a round leaves at most.
-    rounds
-        How many rounds.
     """
     parent = given or (SHARED_MEMORY if _room(SHARED_MEMORY) > one_round else Path(tempfile.gettempdir()))
     path = Path(tempfile.mkdtemp(prefix="zcollection-benchmarks-", dir=parent))
     try:
-        yield Place(path, keeps_rounds=_room(parent) > one_round * rounds)
+        yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def describe(place: Path) -> dict[str, Any]:
+    """Return what a reader of the figures must know of a place."""
+    return {"path": str(place), "file_system": _file_system(place)}
 
 
 def _room(path: Path) -> int:
