@@ -11,6 +11,7 @@
     │   ├── CollectionNotFoundError
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
+    ├── CommitStateUnknownError             the answer to a commit was lost
     ├── CorruptionError                     stored bytes that are not what was written
     ├── FormatVersionError                  written by a newer zcollection
     ├── PluginError
@@ -65,6 +66,10 @@ class ConflictError(ZCollectionError):
     """Another writer changed the same partitions first, and the operation could not be re-run."""
 
 
+class CommitStateUnknownError(ZCollectionError):
+    """The answer to a commit was lost: it may have happened."""
+
+
 class CorruptionError(ZCollectionError):
     """Stored bytes are not what was written."""
 
@@ -91,6 +96,10 @@ class BrokenPluginError(PluginError):
 
 class PluginConfigurationError(PluginError):
     """A plugin refuses its configuration."""
+
+
+class PublicationWarning(UserWarning):
+    """A change is committed, and something after that failed; the next writer completes it."""
 
 
 class SettingError(ZCollectionError, ValueError):

@@ -94,7 +94,9 @@ def test_a_partition_that_was_changed_meanwhile_is_not_mixed_in(collection):
     lazy = collection.query(lazy=True)
     collection.insert(samples.rows([41]), merge="append")
     assert lazy.isel(row=slice(5))["time"].to_numpy().tolist() == [0, 1, 2, 3, 4]
-    with pytest.raises(zc.ConflictError, match="'sign=plus/quotient=4'.*changed after the query"):
+    with pytest.raises(
+        zc.ConflictError, match="'sign=plus/quotient=4'.*changed by another writer after it was looked up"
+    ):
         lazy["time"].to_numpy()
     collection.drop_partitions(filters="quotient == 0")
     with pytest.raises(zc.ConflictError, match="query again"):

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 from zcollection.collection import copy, create, drop, handle, insert, query, stores, update
+from zcollection.collection import history as _history
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.history import Changes, HistoryEntry
 from zcollection.collection.insert import Immutable
 from zcollection.collection.merging import Merge
 from zcollection.collection.report import InsertReport
@@ -20,6 +22,7 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.portal import synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.transaction import rebuild_catalog
 
 R = TypeVar("R")
 Location = str | os.PathLike[str] | Store
@@ -297,6 +300,44 @@ class Collection:
         return Collection(made, mode="rw")
 
     copy = synchronous(copy_async)
+
+    async def history_async(self) -> tuple[HistoryEntry, ...]:
+        """Return the versions of this collection that the log holds, oldest first."""
+        return await _history.history(self._handle)
+
+    history = synchronous(history_async)
+
+    async def changes_async(self, *, since: int) -> Changes:
+        """Return which partitions changed after a version, so that a job can follow the collection.
+
+        Parameters
+        ----------
+        since
+            A version, such as the `Changes.version` of the last time; 0 for all that ever changed.
+
+        Raises
+        ------
+        SettingError
+            There is no such version.
+        """
+        return await _history.changes(self._handle, since=since)
+
+    changes = synchronous(changes_async)
+
+    async def repair_catalog_async(self) -> int:
+        """Make the catalog anew from the partitions themselves, and return how many there are.
+
+        A wrong or lost catalog hides nothing, and the next insert makes a new one; this spares readers the wait.
+
+        Raises
+        ------
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        return await rebuild_catalog(self.store, self._handle.configuration)
+
+    repair_catalog = synchronous(repair_catalog_async)
 
     def _check_writable(self) -> None:
         if self.read_only:

@@ -17,8 +17,8 @@ from zcollection.model.schema import DatasetSchema, GroupSchema, VariableSchema
 from zcollection.model.times import DEFAULT_UNITS, units_of
 from zcollection.plugins import stored
 from zcollection.transaction import catalog
+from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
-from zcollection.transaction.partitions import Partitions
 
 
 async def create(
@@ -71,7 +71,7 @@ async def initialise(handle: Handle, *, overwrite: bool) -> None:
         documents |= catalog.array_document()
     await store.put(documents)
     if configuration.catalog:
-        await catalog.save(store, Partitions())
+        await catalog.save(store, Checkpoint())
     # Last, and by put-if-absent: of several creators one wins, and a collection exists once it is complete.
     document = configuration.dump()
     created = await store.create(CONFIGURATION, document)

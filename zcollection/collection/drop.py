@@ -27,7 +27,7 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -
     limit = None if older_than is None else _as_time(older_than)
 
     async def attempt() -> tuple[str, ...]:
-        async with begin(handle.store, handle.configuration) as transaction:
+        async with begin(handle.store, handle.configuration, "drop") as transaction:
             chosen = handle.select(transaction.base, filters)
             if limit is not None:
                 chosen = _older(handle, chosen, limit)

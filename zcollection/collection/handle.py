@@ -1,6 +1,6 @@
 """What every operation needs to know of an open collection."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter, compile_filter
 from zcollection.contracts.partitioning import Partitioning
-from zcollection.contracts.store import KeyStore
+from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.read import GroupRead, read_groups, reading
-from zcollection.engine.work import Work
-from zcollection.errors import CollectionNotFoundError
+from zcollection.engine.work import Work, fetch
+from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins import stored
@@ -70,6 +70,10 @@ class Handle:
         """Return which partitions there are now."""
         return await snapshot.take(self.store, self.configuration)
 
+    async def is_outdated(self, taken: Snapshot) -> bool:
+        """Return whether what was read as a snapshot says may be of another version."""
+        return await snapshot.is_outdated(self.store, taken)
+
     def select(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
         """Return the partitions whose key passes a filter, in the order of their keys.
 
@@ -90,13 +94,14 @@ class Handle:
             return frozenset()
         return frozenset(self.configuration.layouts[record.layout].all_variables().keys() - set(record.absent))
 
-    def group(self, path: str, record: PartitionRecord | None) -> GroupRead:
-        """Return where to read a partition; one that is not there has no variable."""
+    def group(self, path: str, record: PartitionRecord | None, place: str | None = None) -> GroupRead:
+        """Return where to read a partition, at its own place by default; one that is not there has no variable."""
+        prefix = place or f"{path}/"
         if record is None:
-            return GroupRead(path=path, prefix=f"{path}/", rows=0, schema=DatasetSchema())
+            return GroupRead(path=path, prefix=prefix, rows=0, schema=DatasetSchema())
         return GroupRead(
             path=path,
-            prefix=f"{path}/",
+            prefix=prefix,
             rows=record.rows,
             schema=self.configuration.layouts[record.layout],
             absent=frozenset(record.absent),
@@ -112,49 +117,76 @@ class Handle:
         """
         return self.schema if variables is None else self.schema.select(variables)
 
-    async def read(
-        self,
-        taken: Snapshot,
-        partitions: Mapping[str, PartitionRecord],
-        schema: DatasetSchema,
-        *,
-        progress: Callable[[], None] | None = None,
-    ) -> Dataset:
-        """Return the rows of partitions, in their order, with the variables of `schema`."""
-        moving = self._part(schema, moving=True)
-        arrays: dict[str, NDArray[Any]] = {}
-        if moving.all_variables():
-            groups = [self.group(path, record) for path, record in partitions.items()]
-            arrays |= await read_groups(self.store, groups, moving, dimension=self.dimension, progress=progress)
-        return self._dataset(schema, arrays | await self.read_immutable(taken, schema))
-
     async def read_immutable(self, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
         """Return the variables of `schema` that are stored once for the whole collection, by path."""
-        fixed = self._part(schema, moving=False)
+        fixed = self.part(schema, moving=False)
         if not fixed.all_variables():
             return {}
-        group = self.group(IMMUTABLE, taken.immutable)
+        group = self.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE))
         return await read_groups(self.store, [group], fixed, dimension=self.dimension)
 
     def reading(
-        self, path: str, record: PartitionRecord, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]] | None = None
+        self,
+        path: str,
+        record: PartitionRecord,
+        schema: DatasetSchema,
+        fixed: Mapping[str, NDArray[Any]] | None = None,
+        *,
+        place: str | None = None,
     ) -> Work[Dataset]:
-        """Return the rows of one partition, with the variables of `schema` that it holds, and those read before."""
-        moving = self._part(schema, moving=True)
-        arrays = yield from reading(self.group(path, record), moving, dimension=self.dimension)
-        return self._dataset(schema, arrays | dict(fixed or {}))
+        """Return the rows of one partition, with the variables of `schema` that it holds, and those read before.
+
+        Raises
+        ------
+        ConflictError
+            Another writer replaced the partition meanwhile: what was read may be a mixture, and nobody sees it.
+        """
+        moving, group = self.part(schema, moving=True), self.group(path, record, place)
+        try:
+            arrays = yield from reading(group, moving, dimension=self.dimension)
+        except CorruptionError:
+            yield from self._checking(group, record)
+            raise
+        yield from self._checking(group, record)
+        return self.dataset(schema, arrays | dict(fixed or {}))
+
+    def _checking(self, group: GroupRead, record: PartitionRecord) -> Work[None]:
+        (document,) = yield from fetch([Read(f"{group.prefix}zarr.json")])
+        self.stamp(group.path, record)(document)
+
+    def stamp(self, path: str, record: PartitionRecord | None) -> "Stamp":
+        """Return the check that a partition is still the one of which a record speaks."""
+        return Stamp(path=path, stamp=None if record is None else record.stamp, place=str(self.store.url))
 
     @staticmethod
-    def _dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+    def dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+        """Return the variables of `schema` that there are."""
         return Dataset(schema, {path: arrays[path] for path in schema.all_variables() if path in arrays})
 
-    def _part(self, schema: DatasetSchema, *, moving: bool) -> DatasetSchema:
+    def part(self, schema: DatasetSchema, *, moving: bool) -> DatasetSchema:
         """Return the variables that span the partitioned dimension, or those that do not."""
         return schema.select(
             path
             for path, variable in schema.all_variables().items()
             if (self.dimension in variable.dimensions) is moving
         )
+
+
+@frozen(kw_only=True)
+class Stamp:
+    """Which generation of a partition is meant: a check of its group document, read after what was read of it."""
+
+    path: str
+    stamp: str | None
+    place: str
+
+    def __call__(self, document: bytes | None) -> None:
+        """Raise `ConflictError` where the document is that of another generation."""
+        what = f"the group document of partition {self.path!r}"
+        record = None if document is None else PartitionRecord.from_group(document, what=what)
+        if (record and record.stamp) != self.stamp:
+            message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
+            raise ConflictError(message)
 
 
 async def load(store: KeyStore) -> Handle:

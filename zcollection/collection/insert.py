@@ -31,8 +31,9 @@ from zcollection.transaction.transaction import Transaction, begin
 Immutable = Literal["check", "replace"]
 R = TypeVar("R")
 
-_TRIES = 10
+_TRIES = 100
 _FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.5
 
 
 async def retrying(attempt: Callable[[], Awaitable[R]]) -> R:
@@ -41,7 +42,8 @@ async def retrying(attempt: Callable[[], Awaitable[R]]) -> R:
         try:
             return await attempt()
         except ConflictError:
-            await anyio.sleep(_FIRST_PAUSE * 2**number * np.random.default_rng().uniform(0.5, 1.5))
+            pause = min(_FIRST_PAUSE * 2 ** min(number, 30), _LONGEST_PAUSE)
+            await anyio.sleep(pause * np.random.default_rng().uniform(0.1, 1))
     return await attempt()
 
 
@@ -56,8 +58,8 @@ async def insert(
     insertion = await in_thread(_Insertion.prepare, handle, given, merge)
 
     async def attempt() -> InsertReport:
-        async with begin(handle.store, handle.configuration) as transaction:
-            _check_overwrite(insertion, transaction.base, overwrite=overwrite)
+        async with begin(handle.store, handle.configuration, "insert") as transaction:
+            _check_overwrite(insertion, transaction, overwrite=overwrite)
             await _stage_immutable(handle, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 works = (insertion.staging(transaction, part) for part in insertion.parts)
@@ -122,7 +124,7 @@ class _Insertion:
         merged = yield from self.merging(transaction.base, part)
         if merged.report.rows:
             yield from transaction.staging(part.path, *self._write(transaction.base, part, merged))
-        elif part.path in transaction.base.partitions:
+        elif transaction.base.record(part.path) is not None:
             transaction.drop(part.path)
         return merged.report
 
@@ -135,22 +137,26 @@ class _Insertion:
             if dimension in item.dimensions
         }
         inserted = Dataset(self.handle.configuration.rows_schema, moving)
-        return (yield from merging(self.handle, self.strategy, part, inserted, taken.partitions.get(part.path)))
+        return (yield from merging(self.handle, self.strategy, part, inserted, taken.record(part.path)))
 
     def _write(self, taken: Snapshot, part: PartitionRows, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
         handle = self.handle
         group, record = partition_write(handle, part.key, merged.dataset, rows=merged.report.rows)
         if merged.source is None:
             return group, record
-        base = handle.group(part.path, taken.partitions[part.path])
+        base = handle.group(part.path, taken.record(part.path))
         return evolve(group, base=base, source=merged.source), evolve(
             record, axis_range=axis_range(handle, merged.axis)
         )
 
 
-def _check_overwrite(insertion: _Insertion, taken: Snapshot, *, overwrite: bool) -> None:
-    existing = [part.path for part in insertion.parts if part.path in taken.partitions]
-    if existing and not overwrite:
+def _check_overwrite(insertion: _Insertion, transaction: Transaction, *, overwrite: bool) -> None:
+    if overwrite:
+        return
+    for part in insertion.parts:
+        transaction.reads(part.path)
+    existing = [part.path for part in insertion.parts if transaction.base.record(part.path) is not None]
+    if existing:
         message = (
             f"{len(existing)} of {len(insertion.parts)} partitions exist in {insertion.handle.store.url}, {existing[0]!r} "
             f"among them, and overwrite is False; nothing was written: pass overwrite=True, or drop them first"
@@ -233,7 +239,7 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:
     present = schema.select(schema.all_variables().keys() & handle.held(taken.immutable))
-    return await handle.read(taken, {}, present)
+    return handle.dataset(present, await handle.read_immutable(taken, present))
 
 
 def _immutable_write(handle: Handle, schema: DatasetSchema, dataset: Dataset) -> tuple[GroupWrite, PartitionRecord]:

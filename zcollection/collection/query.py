@@ -1,13 +1,15 @@
 """Rows read back, and functions applied to partitions."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
+from numpy.typing import NDArray
 
 from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.reading import ConsistentRead
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.work import Work, perform
@@ -20,26 +22,25 @@ from zcollection.transaction.snapshot import Snapshot
 
 R = TypeVar("R")
 
+_TRIES: Final = 50
+
 
 async def query(
     handle: Handle, *, filters: Filter, variables: Iterable[str] | None, lazy: bool, progress: ProgressOption
 ) -> Dataset | None:
     """Read rows; see `Collection.query`."""
     schema = handle.names(variables)
+    if not lazy:
+        return await ConsistentRead(handle, schema).rows(filters, progress)
     taken = await handle.snapshot()
     partitions = handle.select(taken, filters)
-    if not partitions:
-        return None
-    if lazy:
-        return _lazy(handle, taken, partitions, schema)
-    with tracking(progress, len(partitions), "query") as advance:
-        return await handle.read(taken, partitions, schema, progress=advance)
+    return _lazy(handle, taken, partitions, schema) if partitions else None
 
 
 def _lazy(handle: Handle, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema) -> Dataset:
     """Return variables that read what is selected of them when it is asked for."""
-    moving = [_source(handle, path, record) for path, record in partitions.items()]
-    fixed = [_source(handle, IMMUTABLE, taken.immutable)]
+    moving = [_source(handle, taken, path, record) for path, record in partitions.items()]
+    fixed = [_source(handle, taken, IMMUTABLE, taken.immutable)]
     return Dataset(
         schema,
         {
@@ -55,30 +56,8 @@ def _lazy(handle: Handle, taken: Snapshot, partitions: Mapping[str, PartitionRec
     )
 
 
-def _source(handle: Handle, path: str, record: PartitionRecord | None) -> Source:
-    return Source(
-        group=handle.group(path, record),
-        check=_Stamp(path=path, stamp=None if record is None else record.stamp, place=str(handle.store.url)),
-    )
-
-
-@frozen(kw_only=True)
-class _Stamp:
-    """Which generation of a partition a lazy variable was made from."""
-
-    path: str
-    stamp: str | None
-    place: str
-
-    def __call__(self, document: bytes | None) -> None:
-        what = f"the group document of partition {self.path!r}"
-        record = None if document is None else PartitionRecord.from_group(document, what=what)
-        if (record and record.stamp) != self.stamp:
-            message = (
-                f"partition {self.path!r} of {self.place} was changed after the query that made this lazy variable; "
-                f"query again"
-            )
-            raise ConflictError(message)
+def _source(handle: Handle, taken: Snapshot, path: str, record: PartitionRecord | None) -> Source:
+    return Source(group=handle.group(path, record, taken.place(path)), check=handle.stamp(path, record))
 
 
 async def records(handle: Handle, *, filters: Filter) -> Mapping[str, PartitionRecord]:
@@ -103,14 +82,48 @@ async def map_partitions(
     schema = handle.names(variables)
     taken = await handle.snapshot()
     partitions = handle.select(taken, filters)
-    fixed = await handle.read_immutable(taken, schema)
-
-    def applied(path: str, record: PartitionRecord) -> Work[R]:
-        # Every call gets arrays of its own, to change as it likes.
-        copies = {name: values.copy() for name, values in fixed.items()}
-        return function((yield from handle.reading(path, record, schema, copies)))
-
+    results: dict[str, R] = {}
     with tracking(progress, len(partitions), "map") as advance:
-        works = (applied(path, record) for path, record in partitions.items())
-        results = await perform(handle.store, works, threads=config.get().threads, progress=advance)
-    return dict(zip(partitions, results, strict=True))
+        for _ in range(_TRIES):
+            missing = {path: record for path, record in partitions.items() if path not in results}
+            work = _Map(handle, taken, function, schema, await handle.read_immutable(taken, schema), advance)
+            works = (work.applied(path, record) for path, record in missing.items())
+            outcomes = await perform(handle.store, works, threads=config.get().threads)
+            results |= {path: outcome[0] for path, outcome in zip(missing, outcomes, strict=True) if outcome}
+            if len(results) == len(partitions):
+                break
+            # Others have replaced or dropped the rest meanwhile.
+            taken = await handle.snapshot()
+            now = handle.select(taken, filters)
+            partitions = {path: now[path] for path in partitions if path in now}
+            results = {path: results[path] for path in partitions if path in results}
+        else:
+            message = f"other writers kept changing partitions of {handle.store.url}; run the map again"
+            raise ConflictError(message)
+    return {path: results[path] for path in partitions}
+
+
+@frozen
+class _Map(Generic[R]):
+    """A function applied to partitions of one snapshot."""
+
+    handle: Handle
+    taken: Snapshot
+    function: Callable[[Dataset], R]
+    schema: DatasetSchema
+    fixed: Mapping[str, NDArray[Any]]
+    advance: Callable[[], None] | None
+
+    def applied(self, path: str, record: PartitionRecord) -> Work[tuple[R] | None]:
+        """Return what the function returns for one partition; None where another writer has just changed that."""
+        # Every call gets arrays of its own, to change as it likes.
+        copies = {name: values.copy() for name, values in self.fixed.items()}
+        reading = self.handle.reading(path, record, self.schema, copies, place=self.taken.place(path))
+        try:
+            dataset = yield from reading
+        except ConflictError:
+            return None
+        result = self.function(dataset)
+        if self.advance is not None:
+            self.advance()
+        return (result,)

@@ -40,7 +40,7 @@ async def update(
     schema = handle.names(variables)
 
     async def attempt() -> tuple[str, ...]:
-        async with begin(handle.store, handle.configuration) as transaction:
+        async with begin(handle.store, handle.configuration, "update") as transaction:
             partitions = handle.select(transaction.base, filters)
             fixed = await handle.read_immutable(transaction.base, schema)
             work = _Update(handle, transaction, function, schema, fixed)

@@ -140,7 +140,9 @@ class LazyRows:
         layout = ArrayLayout.of(group.schema, self.path, dimension=self.dimension, rows=group.rows)
         indices = [*product(*(item.chunks(length) for item, length in zip(chosen, layout.chunks, strict=True)))]
         keys = [group.prefix + layout.chunk_key(index) for index in indices]
-        data, *chunks = yield from fetch([Read(key) for key in (document, *keys)])
+        chunks = yield from fetch([Read(key) for key in keys])
+        # Afterwards: what still is the generation that was meant has been it all the while.
+        (data,) = yield from fetch([Read(document)])
         source.check(data)
         for index, chunk in zip(indices, chunks, strict=True):
             single = _single(layout, index)

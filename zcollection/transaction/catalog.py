@@ -1,8 +1,9 @@
 """The partition index: one object, in columns, that spares readers the walk through the directories.
 
 It lies in the only chunk of a Zarr array of one string, so that its ``zarr.json`` never changes and the whole of it is
-replaced by one atomic write. A writer marks it stale before it touches a partition, and writes it anew afterwards: what
-a dead writer left is never believed, and the partitions are found by walking until the next commit.
+replaced by one atomic write. It is a checkpoint of the log: it says up to which version it holds, and readers apply the
+versions after that one. A damaged or lost one hides nothing: the partitions are found by walking, and the next writer
+makes a new one.
 """
 
 import json
@@ -10,16 +11,35 @@ import struct
 import zlib
 from typing import Final
 
+from attrs import field, frozen
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
-from zcollection.transaction.documents import CATALOG
+from zcollection.transaction.documents import CATALOG, PartitionRecord
 from zcollection.transaction.partitions import Partitions
 
 _CHUNK: Final = f"{CATALOG}/c/0"
-_STALE: Final = b'{"stale":true}'
+
+
+@frozen
+class Checkpoint:
+    """The partitions of a collection at one version.
+
+    Attributes
+    ----------
+    version
+        Which.
+    partitions
+        What each partition says of itself, by path.
+    immutable
+        The same of the variables that do not span the axis; None while none has been written.
+    """
+
+    version: int = 0
+    partitions: Partitions = field(factory=Partitions)
+    immutable: PartitionRecord | None = None
 
 
 def array_document() -> dict[str, bytes]:
@@ -42,42 +62,47 @@ def array_document() -> dict[str, bytes]:
     return {f"{CATALOG}/zarr.json": json.dumps(body, indent=1).encode()}
 
 
-async def mark_stale(store: KeyStore) -> None:
-    """Say that the catalog is not to be believed."""
-    await store.put({_CHUNK: _encode(_STALE)})
-
-
-async def save(store: KeyStore, partitions: Partitions) -> None:
+async def save(store: KeyStore, checkpoint: Checkpoint) -> None:
     """Write the catalog."""
-    await store.put({_CHUNK: _encode(_dump(partitions))})
+    await store.put({_CHUNK: _encode(_dump(checkpoint))})
 
 
-async def load(store: KeyStore) -> Partitions | None:
-    """Return the partitions, or None where there is no catalog, or none to be believed."""
+async def load(store: KeyStore) -> Checkpoint | None:
+    """Return the checkpoint, or None where there is no catalog, or none to be believed."""
     data = (await store.get([Read(_CHUNK)]))[0]
     if data is None:
         return None
     try:
-        document = _decode(data)
-        return None if document == _STALE else _parse(document)
+        return _parse(_decode(data))
     except (CorruptionError, KeyError, IndexError, TypeError, ValueError, RuntimeError, struct.error):
         return None  # it can always be rebuilt: a damaged one is as good as none
 
 
-def _dump(partitions: Partitions) -> bytes:
-    body = json.dumps(partitions.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+def _dump(checkpoint: Checkpoint) -> bytes:
+    value = {
+        "version": checkpoint.version,
+        "immutable": documents.CONVERTER.unstructure(checkpoint.immutable),
+        "partitions": checkpoint.partitions.to_json(),
+    }
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     head = {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body)}
     return json.dumps(head).encode() + b"\n" + body
 
 
-def _parse(document: bytes) -> Partitions:
+def _parse(document: bytes) -> Checkpoint:
     what = "the catalog"
     head, _, body = document.partition(b"\n")
     stated = documents.parse_json(head, what=what)
     if stated != {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body)}:
         message = f"{what} has another version or checksum than it should"
         raise CorruptionError(message)
-    return Partitions.from_json(documents.parse_json(body, what=what))
+    value = documents.parse_json(body, what=what)
+    immutable = value["immutable"]
+    return Checkpoint(
+        value["version"],
+        Partitions.from_json(value["partitions"]),
+        None if immutable is None else documents.structure(immutable, PartitionRecord, what=what),
+    )
 
 
 def _encode(text: bytes) -> bytes:

@@ -1,39 +1,89 @@
-"""Which partitions there are, at one moment."""
+"""Which partitions there are at one version, and where each of them lies."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cached_property
+from typing import Final
 
 from attrs import field, frozen
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.executor import gather, parallelism
-from zcollection.errors import CorruptionError, PartitionError
-from zcollection.transaction import catalog
+from zcollection.errors import ConflictError, CorruptionError, PartitionError
+from zcollection.transaction import catalog, log
+from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord, validate_path
+from zcollection.transaction.log import Version
 from zcollection.transaction.partitions import Partitions
+
+_WALKS: Final = 20
 
 
 @frozen
 class Snapshot:
-    """The partitions of a collection, in the order of their keys.
+    """The partitions of a collection at one version: those of a checkpoint, and the changes since.
 
     Attributes
     ----------
-    partitions
-        What each partition says of itself, by path.
-    immutable
-        The same of the variables that do not span the axis; None while none has been written.
+    checkpoint
+        What was known of an older version.
+    changes
+        The versions since, in order.
+    places
+        Prefixes of the groups that are committed and not yet in their place, by path.
+    indexed
+        Whether the checkpoint is that of a catalog.
     """
 
-    partitions: Partitions = field(factory=Partitions)
-    immutable: PartitionRecord | None = None
+    checkpoint: Checkpoint = field(factory=Checkpoint)
+    changes: Sequence[Version] = ()
+    places: Mapping[str, str] = field(factory=dict)
+    indexed: bool = True
+
+    @property
+    def version(self) -> int:
+        """Number of the newest change."""
+        return max([self.checkpoint.version, *(change.number for change in self.changes)])
+
+    @cached_property
+    def partitions(self) -> Partitions:
+        """What each partition says of itself, by path, in the order of their keys."""
+        written = {path: record for path, record in self._changed.items() if record is not None}
+        if not self._changed:
+            return self.checkpoint.partitions
+        return self.checkpoint.partitions.changed(written, self._changed.keys() - written.keys())
+
+    @cached_property
+    def immutable(self) -> PartitionRecord | None:
+        """What the variables that do not span the axis say of themselves; None while none has been written."""
+        written = [change.immutable for change in self.changes if change.immutable is not None]
+        return written[-1] if written else self.checkpoint.immutable
 
     def record(self, path: str) -> PartitionRecord | None:
-        """Return what is known of a partition, or of the immutable variables."""
-        return self.immutable if path == IMMUTABLE else self.partitions.get(path)
+        """Return what is known of a partition, or of the immutable variables; None where it is not there."""
+        if path == IMMUTABLE:
+            return self.immutable
+        return self._changed[path] if path in self._changed else self.checkpoint.partitions.get(path)
+
+    def place(self, path: str) -> str:
+        """Return the prefix below which a partition lies."""
+        return self.places.get(path, f"{path}/")
+
+    @property
+    def pending(self) -> list[Version]:
+        """The changes that were not published yet when the snapshot was taken."""
+        return [change for change in self.changes if not change.published]
+
+    @cached_property
+    def _changed(self) -> dict[str, PartitionRecord | None]:
+        changed: dict[str, PartitionRecord | None] = {}
+        for change in self.changes:
+            changed |= change.partitions
+            changed |= dict.fromkeys(change.dropped)
+        return changed
 
 
 async def take(store: KeyStore, configuration: Configuration, *, walk: bool = False) -> Snapshot:
-    """Return the partitions that there are now.
+    """Return the partitions at the newest version.
 
     Parameters
     ----------
@@ -43,14 +93,72 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
         Of the collection.
     walk
         Look at the partitions themselves even where there is a catalog.
+
+    Raises
+    ------
+    ConflictError
+        There is no catalog, and the partitions kept changing while they were looked for.
     """
-    indexed = await catalog.load(store) if configuration.catalog and not walk else None
-    has_immutable = bool(configuration.immutable_schema.all_variables())
-    immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE) if has_immutable else None
-    if indexed is None:
+    checkpoint = await catalog.load(store) if configuration.catalog and not walk else None
+    if checkpoint is None:
+        return await _walked(store, configuration)
+    return await _placed(store, checkpoint, await log.after(store, checkpoint.version), indexed=True)
+
+
+async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
+    """Return whether what was read as a snapshot says may be of another version.
+
+    All that lies in its place stays there until a newer version is committed; what does not may be moved at any time.
+    """
+    if await log.exists(store, taken.version + 1):
+        return True
+    return bool(taken.places) and taken.places != await _places(store, taken)
+
+
+async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
+    """Return what is found by looking at every partition, while nobody commits."""
+    version, pending = await log.listed(store)
+    for _ in range(_WALKS):
         candidates = [path async for path in _walk(store, "", configuration.depth)]
-        indexed = Partitions(await _records(store, candidates))
-    return Snapshot(indexed, immutable)
+        partitions = Partitions(await _records(store, candidates))
+        immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE)
+        before = version, [change.number for change in pending]
+        version, pending = await log.listed(store)
+        if before == (version, [change.number for change in pending]):
+            return await _placed(store, Checkpoint(version, partitions, immutable), pending, indexed=False)
+    message = (
+        f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"
+    )
+    raise ConflictError(message)
+
+
+async def _placed(store: KeyStore, checkpoint: Checkpoint, changes: Sequence[Version], *, indexed: bool) -> Snapshot:
+    taken = Snapshot(checkpoint, changes, indexed=indexed)
+    return Snapshot(checkpoint, changes, await _places(store, taken), indexed) if taken.pending else taken
+
+
+async def _places(store: KeyStore, taken: Snapshot) -> dict[str, str]:
+    """Return where those groups lie that are committed and not yet in their place."""
+    staged = {
+        path: change
+        for change in taken.pending
+        for path in change.touched
+        if (record := taken.record(path)) is not None and record.stamp == change.transaction
+    }
+    documents = await store.get([Read(f"{path}/zarr.json") for path in staged])
+    return {
+        path: f"{change.stage}{path}/"
+        for (path, change), data in zip(staged.items(), documents, strict=True)
+        if _stamp(data, path) != change.transaction
+    }
+
+
+def _stamp(data: bytes | None, path: str) -> str | None:
+    try:
+        record = None if data is None else PartitionRecord.from_group(data, what=f"the group document of {path!r}")
+    except CorruptionError:
+        return None
+    return None if record is None else record.stamp
 
 
 async def _walk(store: KeyStore, prefix: str, depth: int) -> AsyncIterator[str]:

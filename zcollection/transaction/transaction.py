@@ -1,8 +1,10 @@
 """A change of several partitions: staged as complete groups, then published together."""
 
 import uuid
-from collections.abc import AsyncIterator
+import warnings
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import anyio
 from attrs import Factory, define, evolve, field, frozen
@@ -10,16 +12,24 @@ from attrs import Factory, define, evolve, field, frozen
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, parent_documents, writing
-from zcollection.errors import ConflictError, CorruptionError, StoreError
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
+from zcollection.errors import ConflictError, CorruptionError, PublicationWarning, StoreError, ZCollectionError
 from zcollection.model.documents import parse_json
-from zcollection.transaction import catalog, snapshot
-from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration, PartitionRecord
+from zcollection.transaction import catalog, log, publication, snapshot
+from zcollection.transaction.catalog import Checkpoint
+from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.snapshot import Snapshot
 
 _BATCH = 256
 """Objects that a copy between stores holds in memory at once."""
+
+_FARTHEST: Final = 16
+"""Versions that the catalog may be behind: what a reader has to read besides it."""
+
+_DEAREST: Final = 4
+"""The catalog is written anew when one of so many partitions has changed since: its cost is that of the change."""
 
 
 @frozen(kw_only=True)
@@ -50,7 +60,9 @@ class Transaction:
     store, configuration
         The collection.
     base
-        What the change was made from.
+        What the change is made from.
+    operation
+        What it does, such as "insert".
     id
         Stamp of every partition that it writes.
     """
@@ -58,14 +70,16 @@ class Transaction:
     store: KeyStore
     configuration: Configuration
     base: Snapshot
+    operation: str
     id: str = Factory(lambda: uuid.uuid4().hex)
     _staged: dict[str, StagedPartition] = field(factory=dict)
     _dropped: set[str] = field(factory=set)
     _read: set[str] = field(factory=set)
+    _keeps_stage: bool = False
 
     @property
     def _stage(self) -> str:
-        return f"{TRANSACTIONS}/stage/{self.id}/"
+        return stage_of(self.id)
 
     def reads(self, path: str) -> None:
         """Say that the change depends on what a partition holds, or on its absence."""
@@ -92,24 +106,28 @@ class Transaction:
         size = yield from writing(prefix, stamped)
         self._staged[path] = StagedPartition(path=path, prefix=prefix, record=complete(size))
 
-    async def stage_objects(self, path: str, source: KeyStore, record: PartitionRecord) -> None:
+    async def stage_objects(self, path: str, source: KeyStore, place: str, record: PartitionRecord) -> None:
         """Stage a partition as it lies in another store, object by object.
 
         Parameters
         ----------
         path
-            Where it lies there, and is to lie here.
+            Where it is to lie.
         source
             The other store.
+        place
+            Prefix of where it lies there.
         record
             What the partition says of itself there.
         """
         prefix, stamped = f"{self._stage}{path}/", evolve(record, stamp=self.id)
-        keys = [entry.key async for entry in source.list(f"{path}/", recursive=True)]
+        keys = [entry.key async for entry in source.list(place, recursive=True)]
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
-            await self.store.stage({self._stage + key: data for key, data in contents if data is not None})
+            await self.store.stage(
+                {prefix + key.removeprefix(place): data for key, data in contents if data is not None}
+            )
         await self.store.put({f"{prefix}{GROUP_DOCUMENT}": await _restamped(self.store, prefix, stamped)})
         self._staged[path] = StagedPartition(path=path, prefix=prefix, record=stamped)
 
@@ -119,24 +137,79 @@ class Transaction:
         self._dropped.add(path)
 
     async def commit(self) -> None:
-        """Publish what was staged and take away what was dropped.
+        """Make the change one version: readers see all of it or, should anything fail, nothing.
 
         Raises
         ------
         ConflictError
-            Another writer changed a partition that this change was made from; nothing was published.
+            Another writer changed a partition that this change was made from; nothing was written.
+        CommitStateUnknownError
+            The store did not say whether the change was committed.
+
+        Warns
+        -----
+        PublicationWarning
+            The change is committed, and could not be put in its place; the next writer completes it.
         """
         if not self._staged and not self._dropped:
             return
         await self.store.flush(self._stage)
         async with self.store.lock():
-            current = await snapshot.take(self.store, self.configuration)
-            self._check(current)
-            if self.configuration.catalog:
-                await catalog.mark_stale(self.store)
-            await self._publish()
-            if self.configuration.catalog:
-                await catalog.save(self.store, self._after(current))
+            version = await self._committed()
+            try:
+                await publication.publish(self.store, version)
+                await self._checkpoint(version)
+            except ZCollectionError as error:
+                message = (
+                    f"version {version.number} of {self.store.url} is committed, and putting it in place failed: {error}; "
+                    f"readers see it, and the next writer completes it"
+                )
+                warnings.warn(message, PublicationWarning, stacklevel=2)
+
+    async def _committed(self) -> Version:
+        """Return the version that the change has become."""
+        while True:
+            newer = await log.after(self.store, self.base.version)
+            await publication.settle(self.store, [*self.base.pending, *newer])
+            self._check(newer)
+            version = evolve(self._version(), number=self.base.version + len(newer) + 1)
+            # Between the answer and its being known here nothing may interrupt: what is committed keeps its stage.
+            with anyio.CancelScope(shield=True):
+                self._keeps_stage = True
+                try:
+                    committed = await log.append(self.store, version)
+                except StoreError:
+                    self._keeps_stage = False
+                    raise
+                self._keeps_stage = committed
+            if committed:
+                return version
+
+    def _version(self) -> Version:
+        records = {path: staged.record for path, staged in self._staged.items()}
+        immutable = records.pop(IMMUTABLE, None)
+        return Version(
+            transaction=self.id,
+            base=self.base.version,
+            operation=self.operation,
+            written=Partitions(records).to_json(),
+            dropped=tuple(sorted(self._dropped)),
+            immutable=immutable,
+        )
+
+    async def _checkpoint(self, version: Version) -> None:
+        """Write the catalog anew where that costs little against what was changed since it was written."""
+        if not self.configuration.catalog:
+            return
+        checkpoint = await catalog.load(self.store)
+        if checkpoint is None:
+            now = await snapshot.take(self.store, self.configuration)
+        else:
+            now = Snapshot(checkpoint, await log.after(self.store, checkpoint.version))
+            changed = sum(len(change.touched) for change in now.changes)
+            if version.number - checkpoint.version < _FARTHEST and _DEAREST * changed < len(checkpoint.partitions):
+                return
+        await catalog.save(self.store, Checkpoint(now.version, now.partitions, now.immutable))
 
     async def check(self) -> None:
         """Check that nobody has changed what this change was made from.
@@ -146,33 +219,21 @@ class Transaction:
         ConflictError
             Another writer has.
         """
-        self._check(await snapshot.take(self.store, self.configuration))
+        self._check(await log.after(self.store, self.base.version))
 
-    def _check(self, current: Snapshot) -> None:
-        for path in sorted(self._read):
-            before, now = self.base.record(path), current.record(path)
-            if (now and now.stamp) not in {before and before.stamp, self.id}:
+    def _check(self, newer: Sequence[Version]) -> None:
+        for version in newer:
+            for path in sorted(self._read & version.touched):
                 message = (
-                    f"partition {path!r} of {self.store.url} was changed by another writer "
-                    f"(transaction {now.stamp if now else 'that dropped it'}); nothing was written, run the operation again"
+                    f"partition {path!r} of {self.store.url} was changed by another writer ({version.operation} of version "
+                    f"{version.number}, by {version.source}); nothing was written, run the operation again"
                 )
                 raise ConflictError(message)
 
-    async def _publish(self) -> None:
-        for key, data in parent_documents(path for path in self._staged if path != IMMUTABLE).items():
-            await self.store.create(key, data)
-        order = sorted(self._staged, key=lambda path: (path != IMMUTABLE, path))
-        await self.store.publish_all((self._staged[path].prefix, f"{path}/") for path in order)
-        for path in sorted(self._dropped):
-            await self.store.unpublish(f"{path}/", f"{self._stage}dropped/{path}/")
-
-    def _after(self, current: Snapshot) -> Partitions:
-        written = {path: staged.record for path, staged in self._staged.items() if path != IMMUTABLE}
-        return current.partitions.changed(written, self._dropped)
-
     async def discard(self) -> None:
-        """Remove what is left of the stage."""
-        await self.store.delete([self._stage])
+        """Remove what is left of the stage, unless the change was or may have been committed."""
+        if not self._keeps_stage:
+            await self.store.delete([self._stage])
 
 
 async def _restamped(store: KeyStore, prefix: str, record: PartitionRecord) -> bytes:
@@ -186,10 +247,10 @@ async def _restamped(store: KeyStore, prefix: str, record: PartitionRecord) -> b
 
 
 @asynccontextmanager
-async def begin(store: KeyStore, configuration: Configuration) -> AsyncIterator[Transaction]:
-    """Open a transaction on a fresh snapshot; leaving the block removes its stage, whatever happened."""
+async def begin(store: KeyStore, configuration: Configuration, operation: str) -> AsyncIterator[Transaction]:
+    """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
     store.check_writable()
-    transaction = Transaction(store, configuration, await snapshot.take(store, configuration))
+    transaction = Transaction(store, configuration, await _settled(store, configuration), operation)
     try:
         yield transaction
     except (CorruptionError, StoreError):
@@ -199,3 +260,24 @@ async def begin(store: KeyStore, configuration: Configuration) -> AsyncIterator[
     finally:
         with anyio.CancelScope(shield=True):
             await transaction.discard()
+
+
+async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
+    """Write the catalog from what is found by walking, and return the number of partitions."""
+    store.check_writable()
+    async with store.lock():
+        await publication.settle(store, (await log.listed(store))[1])
+        found = await snapshot.take(store, configuration, walk=True)
+        if configuration.catalog:
+            await catalog.save(store, Checkpoint(found.version, found.partitions, found.immutable))
+    return len(found.partitions)
+
+
+async def _settled(store: KeyStore, configuration: Configuration) -> Snapshot:
+    """Return the newest version after publishing what a dead writer left."""
+    taken = await snapshot.take(store, configuration)
+    if not taken.pending:
+        return taken
+    async with store.lock():
+        await publication.settle(store, taken.pending)
+    return await snapshot.take(store, configuration)

@@ -1,0 +1,130 @@
+"""Rows of one version, read without locks while others write.
+
+What is read is believed only if no newer version was committed meanwhile. Where one was, the partitions that it changed
+are read again, at the newest version: the others did not change in between, so that the whole is that version.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import anyio
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.filters import Filter
+from zcollection.collection.handle import Handle
+from zcollection.engine.read import read_groups
+from zcollection.errors import ConflictError, CorruptionError, StoreError
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.snapshot import Snapshot
+
+_TRIES: Final = 50
+_LONGEST_PAUSE: Final = 0.2
+
+Generation = tuple[str | None, str]
+"""Stamp and place of a partition: what was read of it stays right while neither changes."""
+
+
+def generation(taken: Snapshot, path: str) -> Generation:
+    """Return which generation of a partition a snapshot names."""
+    record = taken.record(path)
+    return (None if record is None else record.stamp), taken.place(path)
+
+
+@frozen
+class _Piece:
+    """Rows of one partition: where they lie in arrays that were read together."""
+
+    generation: Generation
+    arrays: Mapping[str, NDArray[Any]]
+    start: int
+    rows: int
+
+
+@define
+class ConsistentRead:
+    """Rows that are read, and read again in part, until all of them are of one version."""
+
+    handle: Handle
+    schema: DatasetSchema
+    _pieces: dict[str, _Piece] = field(factory=dict)
+    _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
+
+    async def rows(self, filters: Filter, progress: ProgressOption) -> Dataset | None:
+        """Return the rows of the partitions that pass a filter, in the order of their keys; None where there are none.
+
+        Raises
+        ------
+        CorruptionError
+            A chunk is missing, or is not what was written.
+        ConflictError
+            Other writers kept changing the same partitions.
+        """
+        taken = await self.handle.snapshot()
+        for number in range(_TRIES):
+            partitions = self.handle.select(taken, filters)
+            if not partitions:
+                return None
+            try:
+                with tracking(None if number else progress, len(partitions), "query") as advance:
+                    await self._read(taken, partitions, advance)
+            except (CorruptionError, StoreError):
+                newer = await self.handle.snapshot()
+                if self._is_same(taken, newer, partitions):
+                    raise
+                taken = newer
+                continue
+            if not await self.handle.is_outdated(taken):
+                return self._dataset(partitions)
+            await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
+            taken = await self.handle.snapshot()
+        message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
+        raise ConflictError(message)
+
+    @staticmethod
+    def _is_same(taken: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
+        return all(generation(taken, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
+
+    async def _read(
+        self, taken: Snapshot, partitions: Mapping[str, PartitionRecord], advance: Callable[[], None] | None
+    ) -> None:
+        """Read what is not yet there of these generations."""
+        moving = self.handle.part(self.schema, moving=True)
+        if moving.all_variables():
+            missing = {path: record for path, record in partitions.items() if not self._has(taken, path)}
+            groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
+            arrays = await read_groups(
+                self.handle.store, groups, moving, dimension=self.handle.dimension, progress=advance
+            )
+            start = 0
+            for path, record in missing.items():
+                self._pieces[path] = _Piece((record.stamp, taken.place(path)), arrays, start, record.rows)
+                start += record.rows
+        fixed = generation(taken, IMMUTABLE)
+        if self._fixed is None or self._fixed[0] != fixed:
+            self._fixed = fixed, await self.handle.read_immutable(taken, self.schema)
+
+    def _has(self, taken: Snapshot, path: str) -> bool:
+        return path in self._pieces and self._pieces[path].generation == generation(taken, path)
+
+    def _dataset(self, partitions: Mapping[str, PartitionRecord]) -> Dataset:
+        pieces = [self._pieces[path] for path in partitions if path in self._pieces]
+        arrays = {} if not pieces else self._joined(pieces)
+        return self.handle.dataset(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
+
+    def _joined(self, pieces: list[_Piece]) -> Mapping[str, NDArray[Any]]:
+        arrays = pieces[0].arrays
+        if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._pieces):
+            return arrays  # read at once, in this order
+        schema = self.schema.all_variables()
+        return {name: self._concatenated(pieces, name, schema[name].dimensions) for name in arrays}
+
+    def _concatenated(self, pieces: list[_Piece], name: str, dimensions: tuple[str, ...]) -> NDArray[Any]:
+        position = dimensions.index(self.handle.dimension)
+        before = (slice(None),) * position
+        parts = [piece.arrays[name][(*before, slice(piece.start, piece.start + piece.rows))] for piece in pieces]
+        return np.concatenate(parts, axis=position)
