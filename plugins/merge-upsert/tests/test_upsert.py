@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from zcollection_merge_upsert.upsert import Upsert
 
@@ -112,6 +112,7 @@ def test_with_a_tolerance_the_nearest_pairs_are_matched_first(existing, inserted
     gaps=st.lists(st.integers(1, 50), min_size=1, max_size=40, unique=True),
     arrives=st.lists(st.booleans(), min_size=40, max_size=40),
 )
+@example(gaps=[1, 2, 3, 7, 8], arrives=[False, False, True, True, *[False] * 36])
 def test_long_chains_of_ever_nearer_rows_are_matched_nearest_first(gaps, arrives):
     column = np.cumsum(sorted(gaps, reverse=True))
     existing, inserted = (column[np.array(arrives[: column.size]) == side] for side in (False, True))

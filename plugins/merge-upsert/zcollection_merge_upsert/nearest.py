@@ -58,15 +58,18 @@ def _pairs(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> tu
 
 
 def _nearer_than_neighbours(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Return the pairs of adjacent values that come before every other pair that shares a value with them."""
+    """Return the pairs of adjacent values that come before every other pair that ever shares a value with them.
+
+    A value beside them that is no partner now may give way to one behind it, which is farther away than itself.
+    """
     distance, pair = _pairs(column, arrives, reach)
     before, after = distance[:-1], distance[1:]
     # Two adjacent pairs share the value between them; equally near, the first has the earlier existing value where an
     # inserted one is shared, and the second has the later inserted value where an existing one is shared.
     first = np.where(arrives[1:-1], before <= after, before < after)
     nearest = pair.copy()
-    nearest[1:] &= ~(pair[:-1] & first)
-    nearest[:-1] &= ~(pair[1:] & ~first)
+    nearest[1:] &= ~np.where(pair[:-1], first, before < after)
+    nearest[:-1] &= ~np.where(pair[1:], ~first, after < before)
     return nearest
 
 
