@@ -1,0 +1,60 @@
+"""Writers are killed, stopped and restarted at random while others read: ``python tests/faults/chaos.py --seconds 60``."""
+
+import argparse
+import random
+import signal
+import time
+
+import ledger
+import running
+
+_MANY = 10**6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--readers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    chance = random.Random(options.seed)
+    with running.working_directory() as work:
+        place, stop = work / "collection", work / "stop"
+        ledger.create(place)
+        readers = running.watchers(place, stop, options.readers)
+        logs, writers, kills, pauses = [], [], 0, 0
+
+        def restart():
+            logs.append(work / f"acknowledged-{len(logs)}")
+            # Within a day there is room for the entries of 86,000 lives.
+            return running.start("write", place, logs[-1], len(logs) * 1000, _MANY)
+
+        end = time.monotonic() + options.seconds
+        writers = [restart() for _ in range(options.writers)]
+        while time.monotonic() < end:
+            time.sleep(chance.uniform(0.05, 0.5))
+            victim = chance.randrange(len(writers))
+            if chance.random() < 0.2:
+                writers[victim].send_signal(signal.SIGSTOP)
+                time.sleep(chance.uniform(0.1, 0.5))
+                writers[victim].send_signal(signal.SIGCONT)
+                pauses += 1
+                continue
+            writers[victim].kill()
+            writers[victim].wait()
+            kills += 1
+            writers[victim] = restart()
+        for writer in writers:
+            writer.kill()
+            writer.wait()
+        figures = running.watched(readers, stop)
+        ledger.enter(place, [0])
+        acknowledged = [entry for log in logs for entry in ledger.Acknowledged(log).entries()]
+        found = ledger.verdict(place, acknowledged)
+    faults = figures["bad"] + len(found["lost"]) + len(found["wrong"]) + len(found["catalog"])
+    running.finish(figures | found | {"kills": kills, "pauses": pauses}, faults=faults)
+
+
+if __name__ == "__main__":
+    main()
