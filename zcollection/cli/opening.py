@@ -34,6 +34,11 @@ def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
     return zcollection.open_collection(url, mode="r", storage_options=dict(map(_option, options or ())))
 
 
+def open_to_write(url: str, options: Iterable[str] | None) -> Collection:
+    """Return the collection at a URL, open for reading and writing; raises as `open_to_read`."""
+    return zcollection.open_collection(url, mode="rw", storage_options=dict(map(_option, options or ())))
+
+
 def _option(text: str) -> tuple[str, Any]:
     key, separator, value = text.partition("=")
     if not key or not separator:

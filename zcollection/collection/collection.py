@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 from zcollection.collection import copy, create, drop, handle, insert, query, stores, update
 from zcollection.collection import history as _history
+from zcollection.collection import verify as _verify
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
@@ -14,6 +15,7 @@ from zcollection.collection.insert import Immutable
 from zcollection.collection.merging import Merge
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
+from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import KeyStore, Mode, Store
 from zcollection.errors import ReadOnlyError
@@ -323,6 +325,48 @@ class Collection:
         return await _history.changes(self._handle, since=since)
 
     changes = synchronous(changes_async)
+
+    async def verify_async(self, *, data: bool = False, progress: ProgressOption = None) -> VerifyReport:
+        """Look for what is wrong, and change nothing.
+
+        Every document and the existence of every chunk are checked, and the catalog against the partitions.
+
+        Parameters
+        ----------
+        data
+            Also read every chunk: one that is cut or damaged is found where its codecs can tell.
+        progress
+            As for `query`.
+
+        Returns
+        -------
+        VerifyReport
+            Its `problems` name partition, variable and chunk; there are none where all is well.
+
+        Raises
+        ------
+        ConflictError
+            Other writers kept changing the collection.
+        """
+        return await _verify.verify(self._handle, data=data, progress=progress)
+
+    verify = synchronous(verify_async)
+
+    async def repair_async(self) -> RepairReport:
+        """Mend what can be mended without losing anything that readers see.
+
+        Changes that a dead writer committed are put in their place, missing documents of the tree are written, and a
+        wrong or lost catalog is made anew. Damaged data cannot be mended: they remain in the report.
+
+        Raises
+        ------
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        return await _verify.repair(self._handle)
+
+    repair = synchronous(repair_async)
 
     async def repair_catalog_async(self) -> int:
         """Make the catalog anew from the partitions themselves, and return how many there are.

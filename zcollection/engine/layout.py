@@ -138,6 +138,14 @@ class ArrayLayout:
         shape[position], origin[position] = max(stop - chunks.start * length, 0), chunks.start
         return evolve(self, shape=tuple(shape), origin=tuple(origin))
 
+    def single(self, index: tuple[int, ...]) -> "ArrayLayout":
+        """Return the layout of one chunk; its key is that in the whole."""
+        shape = tuple(
+            min((number + 1) * length, size) - number * length
+            for number, length, size in zip(index, self.chunks, self.shape, strict=True)
+        )
+        return evolve(self, shape=shape, origin=index)
+
     def chunk_slices(self, index: tuple[int, ...]) -> tuple[Any, ...]:
         """Return the part of the array that a chunk holds, as an index that makes a view even of a scalar array."""
         slices = (

@@ -145,7 +145,7 @@ class LazyRows:
         (data,) = yield from fetch([Read(document)])
         source.check(data)
         for index, chunk in zip(indices, chunks, strict=True):
-            single = _single(layout, index)
+            single = layout.single(index)
             values = np.empty(single.shape, single.variable.stored_dtype)
             decode_array(group, single, iter([chunk]), values)
             parts = [
@@ -174,15 +174,6 @@ class _Chosen:
         """Return those that lie in one chunk, counted from its start."""
         here = self.rows // max(length, 1) == chunk
         return _Chosen(self.rows[here] - chunk * length, self.places[here])
-
-
-def _single(layout: ArrayLayout, index: tuple[int, ...]) -> ArrayLayout:
-    """Return the layout of one chunk."""
-    shape = tuple(
-        min((number + 1) * length, size) - number * length
-        for number, length, size in zip(index, layout.chunks, layout.shape, strict=True)
-    )
-    return evolve(layout, shape=shape, origin=index)
 
 
 def _chosen(positions: Positions, index: Index) -> Positions:

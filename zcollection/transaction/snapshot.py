@@ -119,8 +119,7 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
     """Return what is found by looking at every partition, while nobody commits."""
     version, pending = await log.listed(store)
     for _ in range(_WALKS):
-        candidates = [path async for path in _walk(store, "", configuration.depth)]
-        partitions = Partitions(await _records(store, candidates))
+        partitions = Partitions(await _records(store, await candidates(store, configuration)))
         immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE)
         before = version, [change.number for change in pending]
         version, pending = await log.listed(store)
@@ -130,6 +129,11 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
         f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"
     )
     raise ConflictError(message)
+
+
+async def candidates(store: KeyStore, configuration: Configuration) -> list[str]:
+    """Return the paths at which a partition may lie, found by listing."""
+    return [path async for path in _walk(store, "", configuration.depth)]
 
 
 async def _placed(store: KeyStore, checkpoint: Checkpoint, changes: Sequence[Version], *, indexed: bool) -> Snapshot:

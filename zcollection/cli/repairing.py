@@ -1,0 +1,52 @@
+"""``zcollection verify`` and ``zcollection repair``: what is wrong with a collection, and what of it can be mended."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from attrs import asdict
+
+from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, open_to_write
+from zcollection.cli.output import write_json, write_lines
+from zcollection.collection.verify import Problem
+
+FOUND = 1
+"""Exit code where something is wrong."""
+
+
+def verify(
+    url: URL,
+    *,
+    data: Annotated[bool, typer.Option("--data", help="Also read every chunk.")] = False,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look for what is wrong with a collection; exits with 1 if something is."""
+    report = open_to_read(url, storage_option).verify(data=data)
+    counts = {"version": report.version, "partitions": report.partitions, "chunks": report.chunks}
+    if as_json:
+        write_json({**counts, "problems": _facts(report.problems), "notes": list(report.notes)})
+    else:
+        lines = [*map(str, report.problems), *(f"note: {note}" for note in report.notes)]
+        told = f"{len(report.problems)} problems" if report.problems else "all is well"
+        write_lines(
+            [*lines, f"version {report.version}, {report.partitions:,} partitions, {report.chunks:,} chunks: {told}"]
+        )
+    if report.problems:
+        raise typer.Exit(FOUND)
+
+
+def repair(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
+    """Mend what can be mended without losing data; exits with 1 if something remains."""
+    report = open_to_write(url, storage_option).repair()
+    if as_json:
+        write_json({"done": list(report.done), "remaining": _facts(report.remaining)})
+    else:
+        remaining = [f"remains: {problem}" for problem in report.remaining]
+        write_lines([*report.done, *remaining] or ["nothing to mend"])
+    if report.remaining:
+        raise typer.Exit(FOUND)
+
+
+def _facts(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [asdict(problem) for problem in problems]
