@@ -30,3 +30,10 @@ def test_what_is_wrong_is_told(command, collection, url):
     assert done.code == 1
     assert json.loads(done.out)["done"] == ["the catalog was made anew"]
     assert [item["chunk"] for item in json.loads(done.out)["remaining"]] == ["ssh/c/0/0"]
+
+
+def test_a_vacuum_tells_what_it_removed(command, url):
+    assert command("vacuum", url).out == "0 stages of 0 B removed, 0 versions folded into the history\n"
+    assert json.loads(command("vacuum", url, "--older-than", "0s", "--json").out)["versions"] > 0
+    done = command("vacuum", url, "--older-than", "soon")
+    assert (done.code, "older_than='soon'" in done.err) == (1, True)

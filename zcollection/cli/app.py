@@ -11,7 +11,7 @@ from zcollection.cli.demo.command import demo
 from zcollection.cli.info import info
 from zcollection.cli.listing import ls
 from zcollection.cli.plugins import plugins
-from zcollection.cli.repairing import repair, verify
+from zcollection.cli.repairing import repair, vacuum, verify
 from zcollection.cli.tree import tree
 
 
@@ -30,7 +30,7 @@ def build() -> typer.Typer:
         rich_markup_mode="rich" if sys.stdout.isatty() else None,
     )
     app.callback()(_options)
-    for command in (plugins, info, ls, tree, verify, repair, demo):
+    for command in (plugins, info, ls, tree, verify, repair, vacuum, demo):
         app.command()(failures.reported(command))
     return app
 

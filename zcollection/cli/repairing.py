@@ -1,4 +1,4 @@
-"""``zcollection verify`` and ``zcollection repair``: what is wrong with a collection, and what of it can be mended."""
+"""``zcollection verify``, ``repair`` and ``vacuum``: what is wrong with a collection, mended where it can be, and kept small."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from attrs import asdict
 from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, open_to_write
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.verify import Problem
+from zcollection.model.representation import format_bytes
 
 FOUND = 1
 """Exit code where something is wrong."""
@@ -46,6 +47,24 @@ def repair(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson =
         write_lines([*report.done, *remaining] or ["nothing to mend"])
     if report.remaining:
         raise typer.Exit(FOUND)
+
+
+def vacuum(
+    url: URL,
+    *,
+    older_than: Annotated[str, typer.Option("--older-than", help="Age, such as 24h, 30min or 7d.")] = "24h",
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what writers that died have left, and fold old records of the log into the history."""
+    report = open_to_write(url, storage_option).vacuum(older_than=older_than)
+    if as_json:
+        write_json(asdict(report))
+    else:
+        size = format_bytes(report.bytes)
+        write_lines(
+            [f"{report.stages:,} stages of {size} removed, {report.versions:,} versions folded into the history"]
+        )
 
 
 def _facts(problems: Sequence[Problem]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 from zcollection.collection import copy, create, drop, handle, insert, query, stores, update
 from zcollection.collection import history as _history
+from zcollection.collection import vacuum as _vacuum
 from zcollection.collection import verify as _verify
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
@@ -15,6 +16,7 @@ from zcollection.collection.insert import Immutable
 from zcollection.collection.merging import Merge
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
+from zcollection.collection.vacuum import Duration, VacuumReport
 from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import KeyStore, Mode, Store
@@ -367,6 +369,29 @@ class Collection:
         return await _verify.repair(self._handle)
 
     repair = synchronous(repair_async)
+
+    async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
+        """Remove what nobody needs any more: stages of writers that died, and old records of the log.
+
+        The history of versions is kept. A writer that was only slow, and whose stage is removed, runs its operation again;
+        a reader that has been reading for longer than `older_than` may have to query again.
+
+        Parameters
+        ----------
+        older_than
+            Age from which on, by the store's own clock: such as "24h", "30min" or "7d", or a timedelta.
+
+        Raises
+        ------
+        SettingError
+            It is no duration.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        return await _vacuum.vacuum(self._handle, older_than=older_than)
+
+    vacuum = synchronous(vacuum_async)
 
     async def repair_catalog_async(self) -> int:
         """Make the catalog anew from the partitions themselves, and return how many there are.

@@ -1,5 +1,6 @@
 """A collection made: its configuration checked, and its first documents written."""
 
+import uuid
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from zcollection.model.names import join, normalise_path
 from zcollection.model.schema import DatasetSchema, GroupSchema, VariableSchema
 from zcollection.model.times import DEFAULT_UNITS, units_of
 from zcollection.plugins import stored
-from zcollection.transaction import catalog
+from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
 
@@ -67,6 +68,7 @@ async def initialise(handle: Handle, *, overwrite: bool) -> None:
         "zarr.json": group_document(configuration.schema.attrs),
         f"{TRANSACTIONS}/zarr.json": _transactions_document(),
     }
+    documents |= log.first(uuid.uuid4().hex)
     if configuration.catalog:
         documents |= catalog.array_document()
     await store.put(documents)

@@ -14,11 +14,11 @@ class HistoryEntry:
     Attributes
     ----------
     version
-        Its number; the first change of a collection makes version 1.
+        Its number: 0 is the empty collection.
     time
         When it was committed, by the writer's clock: ISO 8601, UTC.
     operation
-        What was done: "insert", "update", "drop" or "copy".
+        What was done: "create", "insert", "update", "drop", "copy" or "vacuum".
     partitions
         How many partitions were written or dropped.
     rows
@@ -76,7 +76,7 @@ async def changes(handle: Handle, *, since: int) -> Changes:
         message = f"since={since!r}; accepted: a version of {handle.store.url}, 0 to {newest}"
         raise SettingError(message)
     there: dict[str, bool] = {}
-    for version in await log.after(handle.store, since):
+    for version in [version for version in await log.every(handle.store) if version.number > since]:
         there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
         newest = version.number
     return Changes(

@@ -2,7 +2,8 @@
 
 Record n lies at ``_transactions/log/<n>.json``; an empty object ``<n>.ok`` beside it says that what it staged lies in its
 place. Records are numbered without gaps, so that whoever knows version n finds out by one read whether there is a newer
-one.
+one. `vacuum` folds old records into ``_transactions/history/``, and never the newest: whoever knows a version whose own record
+is gone knows that it has missed something.
 """
 
 import datetime as dt
@@ -15,7 +16,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen, validators
 
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.errors import CommitStateUnknownError, CorruptionError, StoreError, ZCollectionError
+from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError, ZCollectionError
 from zcollection.model import documents
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
 from zcollection.transaction.partitions import Partitions
@@ -24,7 +25,9 @@ _LOG: Final = f"{TRANSACTIONS}/log/"
 _BATCH: Final = 16
 """Records that are asked for at once: as many as there are at most since the last checkpoint."""
 
+_HISTORY: Final = f"{TRANSACTIONS}/history/"
 _TRIES: Final = 3
+_IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
 
 
 def _now() -> str:
@@ -59,13 +62,15 @@ class Version:
         Paths of the partitions taken away.
     immutable
         The variables that do not span the axis, where they were written.
+    removed
+        Transactions whose stages a vacuum removed: none of them can be committed any more.
     number
         Which version it is; 0 before it is committed.
     published
         Whether all that it staged lies in its place.
     """
 
-    transaction: str = field(validator=validators.matches_re(r"[0-9a-f]{32}"))
+    transaction: str = field(validator=_IS_ID)
     base: int = field(validator=validators.ge(0))
     operation: str
     time: str = field(factory=_now)
@@ -73,6 +78,7 @@ class Version:
     written: dict[str, Any]
     dropped: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     immutable: PartitionRecord | None = None
+    removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
     number: int = 0
     published: bool = False
 
@@ -109,22 +115,42 @@ def _mark(number: int) -> str:
     return f"{_LOG}{number:020d}.ok"
 
 
-async def exists(store: KeyStore, number: int) -> bool:
-    """Return whether a version was committed."""
-    return (await store.get([Read(_record(number))]))[0] is not None
+def first(transaction: str) -> dict[str, bytes]:
+    """Return the objects of version 0: a collection that was created, and is empty."""
+    version = Version(transaction=transaction, base=0, operation="create", written=Partitions().to_json())
+    return {_record(0): documents.dump(version, kind="version"), _mark(0): b""}
+
+
+async def is_newest(store: KeyStore, number: int) -> bool:
+    """Return whether a version is the newest one."""
+    itself, following = await store.get([Read(_record(number)), Read(_record(number + 1))])
+    return itself is not None and following is None
 
 
 async def after(store: KeyStore, number: int) -> list[Version]:
-    """Return the versions that were committed after one, in order."""
+    """Return the versions that were committed after one, in order.
+
+    Raises
+    ------
+    ConflictError
+        The record of that version was folded into the history: it is too old to be built upon.
+    """
     found: list[Version] = []
+    known = number
     while True:
-        first = number + len(found) + 1
-        batch = range(first, first + _BATCH)
-        answers = await store.get([Read(_record(wanted)) for wanted in batch])
-        for wanted, data in zip(batch, answers, strict=True):
+        batch = range(known, known + _BATCH + 1)
+        itself, *answers = await store.get([Read(_record(wanted)) for wanted in batch])
+        if itself is None:
+            message = (
+                f"version {number} of {store.url} was folded into the history meanwhile; nothing was written, run the "
+                f"operation again"
+            )
+            raise ConflictError(message)
+        for wanted, data in zip(batch[1:], answers, strict=True):
             if data is None:
                 return await _marked(store, found)
             found.append(_parse(wanted, data))
+        known = found[-1].number
 
 
 async def listed(store: KeyStore) -> tuple[int, list[Version]]:
@@ -140,9 +166,45 @@ async def listed(store: KeyStore) -> tuple[int, list[Version]]:
 
 
 async def every(store: KeyStore) -> list[Version]:
-    """Return all versions that the log holds, in order."""
-    keys = sorted([entry.key async for entry in store.list(_LOG)])
-    return await after(store, int(keys[0].removeprefix(_LOG).partition(".")[0]) - 1) if keys else []
+    """Return all versions that there were, in order: those of the history, and those of the log."""
+    keys = sorted([entry.key async for entry in store.list(_HISTORY)])
+    contents = zip(keys, await store.get([Read(key) for key in keys]), strict=True)
+    folded = [version for key, data in contents if data is not None for version in _parse_history(key, data)]
+    records = sorted([entry.key async for entry in store.list(_LOG) if entry.key.endswith(".json")])
+    answers = zip(records, await store.get([Read(key) for key in records]), strict=True)
+    there = [
+        _parse(int(key.removeprefix(_LOG).removesuffix(".json")), data) for key, data in answers if data is not None
+    ]
+    versions = {version.number: version for version in (*folded, *there)}
+    return [versions[number] for number in sorted(versions)]
+
+
+async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
+    """Move the oldest versions from the log to the history; done again it changes nothing."""
+    if not versions:
+        return
+    records = {str(version.number): documents.CONVERTER.unstructure(version) for version in versions}
+    key = f"{_HISTORY}{versions[0].number:020d}-{versions[-1].number:020d}.json"
+    await store.put({key: documents.dump(_History(versions=records), kind="history")})
+    # A record without its mark would look unpublished, a mark without its record is nothing.
+    await store.delete(_record(version.number) for version in versions)
+    await store.delete(_mark(version.number) for version in versions)
+
+
+@frozen(kw_only=True)
+class _History:
+    versions: dict[str, Any]
+
+
+def _parse_history(key: str, data: bytes) -> list[Version]:
+    body = documents.load(data, _History, kind="history", what=f"the history {key}")
+    return [documents.structure(value, Version, what=f"the history {key}") for value in body.versions.values()]
+
+
+async def times(store: KeyStore) -> dict[int, float]:
+    """Return when each record of the log was written, by the store's clock."""
+    records = {entry.key: entry.modified async for entry in store.list(_LOG) if entry.key.endswith(".json")}
+    return {int(key.removeprefix(_LOG).removesuffix(".json")): modified or 0.0 for key, modified in records.items()}
 
 
 async def append(store: KeyStore, version: Version) -> bool:

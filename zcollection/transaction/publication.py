@@ -6,7 +6,7 @@ from zcollection.contracts.store import KeyStore
 from zcollection.engine.write import parent_documents
 from zcollection.transaction import log
 from zcollection.transaction.documents import IMMUTABLE
-from zcollection.transaction.log import Version
+from zcollection.transaction.log import Version, stage_of
 
 
 async def publish(store: KeyStore, version: Version) -> None:
@@ -17,6 +17,7 @@ async def publish(store: KeyStore, version: Version) -> None:
     await store.publish_all((f"{version.stage}{path}/", f"{path}/") for path in paths)
     for path in version.dropped:
         await store.unpublish(f"{path}/", f"{version.stage}dropped/{path}/")
+    await store.delete(stage_of(transaction) for transaction in version.removed)
     await log.mark_published(store, version)
     await store.delete([version.stage])
 

@@ -110,7 +110,7 @@ async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
 
     All that lies in its place stays there until a newer version is committed; what does not may be moved at any time.
     """
-    if await log.exists(store, taken.version + 1):
+    if not await log.is_newest(store, taken.version):
         return True
     return bool(taken.places) and taken.places != await _places(store, taken)
 

@@ -65,6 +65,8 @@ class Transaction:
         What it does, such as "insert".
     id
         Stamp of every partition that it writes.
+    removed
+        Transactions whose stages are to be removed with this change.
     """
 
     store: KeyStore
@@ -72,6 +74,7 @@ class Transaction:
     base: Snapshot
     operation: str
     id: str = Factory(lambda: uuid.uuid4().hex)
+    removed: tuple[str, ...] = ()
     _staged: dict[str, StagedPartition] = field(factory=dict)
     _dropped: set[str] = field(factory=set)
     _read: set[str] = field(factory=set)
@@ -151,7 +154,7 @@ class Transaction:
         PublicationWarning
             The change is committed, and could not be put in its place; the next writer completes it.
         """
-        if not self._staged and not self._dropped:
+        if not self._staged and not self._dropped and not self.removed:
             return
         await self.store.flush(self._stage)
         async with self.store.lock():
@@ -195,6 +198,7 @@ class Transaction:
             written=Partitions(records).to_json(),
             dropped=tuple(sorted(self._dropped)),
             immutable=immutable,
+            removed=self.removed,
         )
 
     async def _checkpoint(self, version: Version) -> None:
@@ -223,6 +227,12 @@ class Transaction:
 
     def _check(self, newer: Sequence[Version]) -> None:
         for version in newer:
+            if self.id in version.removed:
+                message = (
+                    f"what was staged for {self.store.url} was older than the vacuum of version {version.number} allows, and "
+                    f"was removed; nothing was written, run the operation again"
+                )
+                raise ConflictError(message)
             for path in sorted(self._read & version.touched):
                 message = (
                     f"partition {path!r} of {self.store.url} was changed by another writer ({version.operation} of version "
@@ -260,6 +270,15 @@ async def begin(store: KeyStore, configuration: Configuration, operation: str) -
     finally:
         with anyio.CancelScope(shield=True):
             await transaction.discard()
+
+
+async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:
+    """Let the catalog hold the newest version, all of it published, and return its number; the caller holds the lock."""
+    taken = await snapshot.take(store, configuration)
+    await publication.settle(store, taken.pending)
+    if configuration.catalog:
+        await catalog.save(store, Checkpoint(taken.version, taken.partitions, taken.immutable))
+    return taken.version
 
 
 async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
