@@ -97,6 +97,7 @@ OPERATIONS = {
     "replace": lambda col: col.insert(samples.rows([3, 13, 26])),
     "update": lambda col: col.update(doubled),
     "drop": lambda col: col.drop_partitions(filters="quotient < 3"),
+    "create with overwrite": lambda col: samples.create(col.store, overwrite=True),
     "immutable": lambda col: col.insert(
         {**samples.rows([3, 13, 41]), "angle": np.array([1.0, 2.0])}, immutable="replace"
     ),
@@ -104,7 +105,8 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "with_catalog"), [*((name, True) for name in OPERATIONS), ("insert", False), ("drop", False)]
+    ("name", "with_catalog"),
+    [*((name, True) for name in OPERATIONS), ("insert", False), ("create with overwrite", False)],
 )
 def test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing(tmp_path, name, with_catalog):
     operation, first = OPERATIONS[name], list(OPERATIONS).index(name) % EVERY
@@ -129,7 +131,7 @@ def test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing(tmp_pat
         healthy(url).insert(samples.rows([91]))
         values, partitions = state(healthy(url, "r"))
         assert partitions == (*found[1], "sign=plus/quotient=9"), f"died after {number} steps of {steps}"
-        assert values["value"][:-1] == found[0]["value"]
+        assert values["value"][:-1] == found[0].get("value", [])
         collection.store.data.pop("_catalog/c/0", None)
         assert state(healthy(url, "r")) == (values, partitions), "what lies in place is not what the log says"
     assert seen == {True, False}

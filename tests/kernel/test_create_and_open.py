@@ -211,3 +211,36 @@ def test_integer_times_get_units_where_the_partitioning_reads_times(url, registe
     collection.insert({**samples.rows([0, 0]), "time": times})
     assert collection.partitions() == ("sign=plus/quotient=2", "sign=plus/quotient=5")
     assert collection.query()["time"].to_numpy().tolist() == sorted(times.astype("int64").tolist())
+
+
+def test_who_holds_a_collection_that_was_replaced_is_told(url):
+    old = samples.create(url, [1, 12])
+    lazy = old.query(lazy=True)
+    made = samples.create(url, [7], divisor=5, overwrite=True)
+    for use in (
+        old.query,
+        lambda: old.insert(samples.rows([3])),
+        lambda: old.map(len),
+        old.verify,
+        lambda: old.drop_partitions(filters="True"),
+    ):
+        with pytest.raises(zc.CollectionNotFoundError, match="another collection was created at .*open it again"):
+            use()
+    with pytest.raises(zc.ConflictError, match="changed by another writer"):
+        np.asarray(lazy["value"].to_numpy())
+    samples.assert_rows(made.query(), [7])
+    samples.assert_rows(zc.open_collection(url).query(), [7])
+    assert [entry.operation for entry in made.history()] == ["create", "insert", "create", "insert"]
+    assert made.verify(data=True).problems == ()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("second", [True, False])
+def test_overwrite_turns_the_catalog_on_and_off(url, first, second):
+    samples.create(url, [1, 12], catalog_enabled=first)
+    made = samples.create(url, [7, 25], overwrite=True, catalog_enabled=second)
+    again = zc.open_collection(url, mode="rw")
+    again.insert(samples.rows([8]), merge="append")
+    samples.assert_rows(made.query(), [7, 8, 25])
+    assert bool([key for key in made.store.data if key.startswith("_catalog")]) is second
+    assert made.verify().problems == ()

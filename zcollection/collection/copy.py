@@ -1,5 +1,7 @@
 """A collection copied to another place, as it lies, object by object."""
 
+from attrs import evolve
+
 from zcollection.collection.create import initialise
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
@@ -16,8 +18,7 @@ async def copy(
     source: Handle, target: KeyStore, *, filters: Filter, overwrite: bool, progress: ProgressOption
 ) -> Handle:
     """Copy a collection; see `Collection.copy`."""
-    handle = Handle(target, source.configuration)
-    await initialise(handle, overwrite=overwrite)
+    handle = Handle(target, await initialise(target, evolve(source.configuration, version=0), overwrite=overwrite))
     await retrying(lambda: _copy_partitions(source, handle, filters, progress))
     return handle
 

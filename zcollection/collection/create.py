@@ -6,12 +6,20 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 
-from zcollection.collection.handle import Handle
+from zcollection.collection.handle import Handle, load
+from zcollection.collection.insert import retrying
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
 from zcollection.engine.write import validate_codecs
-from zcollection.errors import CollectionExistsError, SchemaError, accepted
+from zcollection.errors import (
+    CollectionExistsError,
+    ConflictError,
+    CorruptionError,
+    FormatVersionError,
+    SchemaError,
+    accepted,
+)
 from zcollection.model.builder import as_schema
 from zcollection.model.names import join, normalise_path
 from zcollection.model.schema import DatasetSchema, GroupSchema, VariableSchema
@@ -20,6 +28,7 @@ from zcollection.plugins import stored
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
+from zcollection.transaction.transaction import begin
 
 
 async def create(
@@ -44,31 +53,31 @@ async def create(
     """
     store.check_writable()
     configuration = _configure(as_schema(schema), axis, partitioning, catalog_enabled)
-    handle = Handle(store, configuration, [partitioning])
-    await initialise(handle, overwrite=overwrite)
-    return handle
+    return Handle(store, await initialise(store, configuration, overwrite=overwrite), [partitioning])
 
 
-async def initialise(handle: Handle, *, overwrite: bool) -> None:
-    """Write the first documents of a collection.
+async def initialise(store: KeyStore, configuration: Configuration, *, overwrite: bool) -> Configuration:
+    """Write the first documents of a collection, and return the configuration as it is stored.
 
     Raises
     ------
     CollectionExistsError
         There is one, or another Zarr hierarchy, and `overwrite` is false.
     """
-    store, configuration = handle.store, handle.configuration
     store.check_writable()
     existing, root = await store.get([Read(CONFIGURATION), Read("zarr.json")])
     if overwrite:
+        old = None if existing is None else await _loaded(store)
+        if old is not None:
+            return await retrying(lambda: _replace(old, configuration))
         await _clear(store)
     elif existing is not None or root is not None:
         raise _exists(store)
     documents = {
         "zarr.json": group_document(configuration.schema.attrs),
         f"{TRANSACTIONS}/zarr.json": _transactions_document(),
+        **log.first(uuid.uuid4().hex),
     }
-    documents |= log.first(uuid.uuid4().hex)
     if configuration.catalog:
         documents |= catalog.array_document()
     await store.put(documents)
@@ -80,6 +89,27 @@ async def initialise(handle: Handle, *, overwrite: bool) -> None:
     if created != "created" and (created == "exists" or await store.get([Read(CONFIGURATION)]) != [document]):
         raise _exists(store)
     await store.flush("")
+    return configuration
+
+
+async def _loaded(store: KeyStore) -> Handle | None:
+    """Return the collection that is there, or None where it is so damaged that it cannot be replaced as one change."""
+    try:
+        old = await load(store)
+        await old.snapshot()
+    except (CorruptionError, FormatVersionError, ConflictError):
+        return None
+    return old
+
+
+async def _replace(old: Handle, configuration: Configuration) -> Configuration:
+    """Put an empty collection in the place of another, as one change of that: readers see the one or the other."""
+    async with begin(old.store, old.configuration, "create") as transaction:
+        for path in transaction.base.partitions:
+            transaction.drop(path)
+        transaction.replacement = configuration
+        await transaction.commit()
+    return (await load(old.store)).configuration
 
 
 def _exists(store: KeyStore) -> CollectionExistsError:

@@ -16,7 +16,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins import stored
 from zcollection.plugins.hookspecs import Family
-from zcollection.transaction import snapshot
+from zcollection.transaction import log, snapshot
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 
@@ -199,8 +199,11 @@ async def load(store: KeyStore) -> Handle:
     CorruptionError, FormatVersionError
         Its configuration cannot be understood.
     """
-    data = await store.load_document(CONFIGURATION)
+    data, announced = await store.get([Read(CONFIGURATION), Read(log.ANNOUNCED)])
     if data is None:
         message = f"there is no collection at {store.url}; create one with create_collection(), or check the URL"
         raise CollectionNotFoundError(message)
-    return Handle(store, Configuration.load(data, what=f"{CONFIGURATION} of {store.url}"))
+    configuration = Configuration.load(data, what=f"{CONFIGURATION} of {store.url}")
+    if announced is not None:
+        configuration = await snapshot.current_configuration(store, configuration)
+    return Handle(store, configuration)

@@ -35,11 +35,14 @@ class Checkpoint:
         What each partition says of itself, by path.
     immutable
         The same of the variables that do not span the axis; None while none has been written.
+    configuration
+        The version at which the configuration was written.
     """
 
     version: int = 0
     partitions: Partitions = field(factory=Partitions)
     immutable: PartitionRecord | None = None
+    configuration: int = 0
 
 
 def array_document() -> dict[str, bytes]:
@@ -81,6 +84,7 @@ async def load(store: KeyStore) -> Checkpoint | None:
 def _dump(checkpoint: Checkpoint) -> bytes:
     value = {
         "version": checkpoint.version,
+        "configuration": checkpoint.configuration,
         "immutable": documents.CONVERTER.unstructure(checkpoint.immutable),
         "partitions": checkpoint.partitions.to_json(),
     }
@@ -102,6 +106,7 @@ def _parse(document: bytes) -> Checkpoint:
         value["version"],
         Partitions.from_json(value["partitions"]),
         None if immutable is None else documents.structure(immutable, PartitionRecord, what=what),
+        value["configuration"],
     )
 
 

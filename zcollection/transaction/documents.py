@@ -41,6 +41,8 @@ class Configuration:
         Whether the partitions are also listed in ``_catalog``.
     layouts
         Every schema that partitions may have been written with; the last one is current.
+    version
+        The version of the collection at which it was written: 0, or that which took the place of an older collection.
     """
 
     axis: str
@@ -49,6 +51,7 @@ class Configuration:
     depth: int = field(validator=[validators.ge(1), validators.le(32)])
     catalog: bool
     layouts: tuple[DatasetSchema, ...] = field(validator=validators.min_len(1))
+    version: int = field(default=0, validator=validators.ge(0))
 
     @property
     def schema(self) -> DatasetSchema:

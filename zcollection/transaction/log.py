@@ -26,6 +26,7 @@ _BATCH: Final = 16
 """Records that are asked for at once: as many as there are at most since the last checkpoint."""
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
+ANNOUNCED: Final = f"{TRANSACTIONS}/replacing"
 _TRIES: Final = 3
 _IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
 
@@ -62,6 +63,8 @@ class Version:
         Paths of the partitions taken away.
     immutable
         The variables that do not span the axis, where they were written.
+    configuration
+        The new configuration, where it takes the place of the whole collection.
     removed
         Transactions whose stages a vacuum removed: none of them can be committed any more.
     number
@@ -78,6 +81,7 @@ class Version:
     written: dict[str, Any]
     dropped: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     immutable: PartitionRecord | None = None
+    configuration: str | None = None
     removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
     number: int = 0
     published: bool = False
@@ -205,6 +209,11 @@ async def times(store: KeyStore) -> dict[int, float]:
     """Return when each record of the log was written, by the store's clock."""
     records = {entry.key: entry.modified async for entry in store.list(_LOG) if entry.key.endswith(".json")}
     return {int(key.removeprefix(_LOG).removesuffix(".json")): modified or 0.0 for key, modified in records.items()}
+
+
+async def announce(store: KeyStore) -> None:
+    """Say that a configuration may be committed and not in its place yet: whoever opens the collection looks at the log."""
+    await store.put({ANNOUNCED: b""})
 
 
 async def append(store: KeyStore, version: Version) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from zcollection.contracts.store import KeyStore
+from zcollection.engine.layout import group_document
 from zcollection.engine.write import parent_documents
-from zcollection.transaction import log
-from zcollection.transaction.documents import IMMUTABLE
+from zcollection.transaction import catalog, log
+from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
 from zcollection.transaction.log import Version, stage_of
 
 
@@ -18,8 +19,22 @@ async def publish(store: KeyStore, version: Version) -> None:
     for path in version.dropped:
         await store.unpublish(f"{path}/", f"{version.stage}dropped/{path}/")
     await store.delete(stage_of(transaction) for transaction in version.removed)
+    if version.configuration is not None:
+        await _replace(store, version, version.configuration.encode())
     await log.mark_published(store, version)
-    await store.delete([version.stage])
+    await store.delete([version.stage, *([] if version.configuration is None else [log.ANNOUNCED])])
+
+
+async def _replace(store: KeyStore, version: Version, document: bytes) -> None:
+    """Take away what is left of the old collection, and put the documents of the new one in their place."""
+    configuration = Configuration.load(document, what=f"the configuration of version {version.number}")
+    await store.unpublish(f"{IMMUTABLE}/", f"{version.stage}dropped/{IMMUTABLE}/")
+    await store.delete(parent_documents(version.dropped))
+    if configuration.catalog:
+        await store.put(catalog.array_document())
+    else:
+        await store.delete([f"{CATALOG}/"])
+    await store.put({"zarr.json": group_document(configuration.schema.attrs), CONFIGURATION: document})
 
 
 async def settle(store: KeyStore, versions: Iterable[Version]) -> None:

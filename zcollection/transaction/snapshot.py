@@ -8,10 +8,10 @@ from attrs import field, frozen
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.executor import gather, parallelism
-from zcollection.errors import ConflictError, CorruptionError, PartitionError
+from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, PartitionError
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
-from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord, validate_path
+from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, validate_path
 from zcollection.transaction.log import Version
 from zcollection.transaction.partitions import Partitions
 
@@ -55,8 +55,20 @@ class Snapshot:
     @cached_property
     def immutable(self) -> PartitionRecord | None:
         """What the variables that do not span the axis say of themselves; None while none has been written."""
-        written = [change.immutable for change in self.changes if change.immutable is not None]
-        return written[-1] if written else self.checkpoint.immutable
+        found = self.checkpoint.immutable
+        for change in self.changes:
+            found = change.immutable or (None if change.configuration is not None else found)
+        return found
+
+    @property
+    def configuration(self) -> int:
+        """The version at which the configuration was written."""
+        replaced = [change.number for change in self.changes if change.configuration is not None]
+        return max([self.checkpoint.configuration, *replaced])
+
+    def to_checkpoint(self) -> Checkpoint:
+        """Return all of it as a checkpoint, which holds where everything is published."""
+        return Checkpoint(self.version, self.partitions, self.immutable, self.configuration)
 
     def record(self, path: str) -> PartitionRecord | None:
         """Return what is known of a partition, or of the immutable variables; None where it is not there."""
@@ -98,7 +110,26 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
     ------
     ConflictError
         There is no catalog, and the partitions kept changing while they were looked for.
+    CollectionNotFoundError
+        Another collection has taken the place of this one.
     """
+    taken = await _newest(store, configuration, walk=walk)
+    if taken.configuration != configuration.version:
+        message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
+        raise CollectionNotFoundError(message)
+    return taken
+
+
+async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
+    """Return the configuration that was committed last, whichever lies in its place."""
+    for change in (await _newest(store, configuration, walk=False)).changes:
+        if change.configuration is not None:
+            what = f"the configuration of version {change.number}"
+            configuration = Configuration.load(change.configuration.encode(), what=what)
+    return configuration
+
+
+async def _newest(store: KeyStore, configuration: Configuration, *, walk: bool) -> Snapshot:
     checkpoint = await catalog.load(store) if configuration.catalog and not walk else None
     if checkpoint is None:
         return await _walked(store, configuration)
@@ -124,11 +155,18 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
         before = version, [change.number for change in pending]
         version, pending = await log.listed(store)
         if before == (version, [change.number for change in pending]):
-            return await _placed(store, Checkpoint(version, partitions, immutable), pending, indexed=False)
+            checkpoint = Checkpoint(version, partitions, immutable, await _configured(store))
+            return await _placed(store, checkpoint, pending, indexed=False)
     message = (
         f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"
     )
     raise ConflictError(message)
+
+
+async def _configured(store: KeyStore) -> int:
+    """Return the version at which the configuration that lies in its place was written."""
+    (document,) = await store.get([Read(CONFIGURATION)])
+    return 0 if document is None else Configuration.load(document, what=f"{CONFIGURATION} of {store.url}").version
 
 
 async def candidates(store: KeyStore, configuration: Configuration) -> list[str]:

@@ -13,10 +13,16 @@ from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
-from zcollection.errors import ConflictError, CorruptionError, PublicationWarning, StoreError, ZCollectionError
+from zcollection.errors import (
+    CollectionNotFoundError,
+    ConflictError,
+    CorruptionError,
+    PublicationWarning,
+    StoreError,
+    ZCollectionError,
+)
 from zcollection.model.documents import parse_json
 from zcollection.transaction import catalog, log, publication, snapshot
-from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
@@ -67,6 +73,8 @@ class Transaction:
         Stamp of every partition that it writes.
     removed
         Transactions whose stages are to be removed with this change.
+    replacement
+        Configuration of a new collection that takes the place of this one.
     """
 
     store: KeyStore
@@ -75,6 +83,7 @@ class Transaction:
     operation: str
     id: str = Factory(lambda: uuid.uuid4().hex)
     removed: tuple[str, ...] = ()
+    replacement: Configuration | None = None
     _staged: dict[str, StagedPartition] = field(factory=dict)
     _dropped: set[str] = field(factory=set)
     _read: set[str] = field(factory=set)
@@ -154,7 +163,7 @@ class Transaction:
         PublicationWarning
             The change is committed, and could not be put in its place; the next writer completes it.
         """
-        if not self._staged and not self._dropped and not self.removed:
+        if not (self._staged or self._dropped or self.removed or self.replacement):
             return
         await self.store.flush(self._stage)
         async with self.store.lock():
@@ -175,7 +184,9 @@ class Transaction:
             newer = await log.after(self.store, self.base.version)
             await publication.settle(self.store, [*self.base.pending, *newer])
             self._check(newer)
-            version = evolve(self._version(), number=self.base.version + len(newer) + 1)
+            version = self._version(self.base.version + len(newer) + 1)
+            if self.replacement is not None:
+                await log.announce(self.store)
             # Between the answer and its being known here nothing may interrupt: what is committed keeps its stage.
             with anyio.CancelScope(shield=True):
                 self._keeps_stage = True
@@ -188,7 +199,8 @@ class Transaction:
             if committed:
                 return version
 
-    def _version(self) -> Version:
+    def _version(self, number: int) -> Version:
+        replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()
         records = {path: staged.record for path, staged in self._staged.items()}
         immutable = records.pop(IMMUTABLE, None)
         return Version(
@@ -198,22 +210,28 @@ class Transaction:
             written=Partitions(records).to_json(),
             dropped=tuple(sorted(self._dropped)),
             immutable=immutable,
+            configuration=replacement,
             removed=self.removed,
+            number=number,
         )
 
     async def _checkpoint(self, version: Version) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
-        if not self.configuration.catalog:
+        configuration = self.replacement or self.configuration
+        if not configuration.catalog:
             return
         checkpoint = await catalog.load(self.store)
         if checkpoint is None:
-            now = await snapshot.take(self.store, self.configuration)
+            now = await snapshot.take(self.store, evolve(configuration, version=self._configured(version)))
         else:
             now = Snapshot(checkpoint, await log.after(self.store, checkpoint.version))
             changed = sum(len(change.touched) for change in now.changes)
             if version.number - checkpoint.version < _FARTHEST and _DEAREST * changed < len(checkpoint.partitions):
                 return
-        await catalog.save(self.store, Checkpoint(now.version, now.partitions, now.immutable))
+        await catalog.save(self.store, now.to_checkpoint())
+
+    def _configured(self, version: Version) -> int:
+        return self.configuration.version if self.replacement is None else version.number
 
     async def check(self) -> None:
         """Check that nobody has changed what this change was made from.
@@ -227,6 +245,9 @@ class Transaction:
 
     def _check(self, newer: Sequence[Version]) -> None:
         for version in newer:
+            if version.configuration is not None:
+                message = f"another collection was created at {self.store.url}; nothing was written, open it again"
+                raise CollectionNotFoundError(message)
             if self.id in version.removed:
                 message = (
                     f"what was staged for {self.store.url} was older than the vacuum of version {version.number} allows, and "
@@ -277,7 +298,7 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
     taken = await snapshot.take(store, configuration)
     await publication.settle(store, taken.pending)
     if configuration.catalog:
-        await catalog.save(store, Checkpoint(taken.version, taken.partitions, taken.immutable))
+        await catalog.save(store, taken.to_checkpoint())
     return taken.version
 
 
@@ -288,7 +309,7 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
         await publication.settle(store, (await log.listed(store))[1])
         found = await snapshot.take(store, configuration, walk=True)
         if configuration.catalog:
-            await catalog.save(store, Checkpoint(found.version, found.partitions, found.immutable))
+            await catalog.save(store, found.to_checkpoint())
     return len(found.partitions)
 
 
