@@ -29,6 +29,16 @@ def _update(collection: zc.Collection) -> None:
     collection.update(lambda dataset: {"value": dataset["value"].to_numpy() + 1})
 
 
+def _overwrite(collection: zc.Collection) -> None:
+    ledger.create(collection.store.root, overwrite=True, storage_options={"fsync": collection.store.fsync})
+
+
+def _repair(collection: zc.Collection) -> None:
+    for lost in ("_catalog/c/0", "year=1970/month=01/zarr.json"):
+        Path(collection.store.root, lost).unlink()
+    collection.repair()
+
+
 OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "insert": lambda collection: collection.insert(
         {name: values[3:] for name, values in _days_later(ledger.rows(range(3))).items()}
@@ -37,6 +47,9 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "upsert": lambda collection: collection.insert(ledger.rows([20, 21, 22]), merge="upsert"),
     "update": _update,
     "drop": lambda collection: collection.drop_partitions(filters="day > 3"),
+    "overwrite": _overwrite,
+    "vacuum": lambda collection: collection.vacuum(older_than="0s"),
+    "repair": _repair,
 }
 
 
@@ -49,6 +62,13 @@ def operate(place: Path, name: str, *, fsync: bool) -> None:
     collection = zc.open_collection(place, mode="rw", storage_options={"fsync": fsync})
     with zc.config.using(threads=1):
         OPERATIONS[name](collection)
+
+
+def leave_a_stage(place: Path) -> None:
+    """Leave what a writer leaves that dies before it commits."""
+    stage = place / "_transactions/stage" / ("0" * 32) / "year=1970/month=01/day=01"
+    stage.mkdir(parents=True)
+    (stage / "zarr.json").write_text("{}")
 
 
 def state(place: Path) -> tuple[object, ...]:
@@ -86,7 +106,8 @@ def check(place: Path, before: object, after: object, *, code: int, fault: str) 
     partitions, values = state(place)
     if partitions[: len(found[0])] != found[0] or len(partitions) != len(found[0]) + 2:
         return "the next writer changed other partitions"
-    if any(column[: len(found[1][name])] != found[1][name] for name, column in values.items()):
+    rows = {name: found[1].get(name, []) for name in values}
+    if any(column[: len(rows[name])] != rows[name] for name, column in values.items()):
         return "the next writer changed other rows"
     return f"the catalog is wrong: {errors[0]}" if (errors := ledger.catalog_errors(place)) else None
 
@@ -107,7 +128,9 @@ def main() -> None:
     with running.working_directory() as work:
         base = work / "base"
         ledger.create(base)
-        ledger.enter(base, EXISTING)
+        for first in EXISTING[::4]:
+            ledger.enter(base, range(first, first + 4))
+        leave_a_stage(base)
         before = state(base)
         for name in options.operations:
             whole = work / name

@@ -14,7 +14,7 @@ PAIRS = 3
 """Entry n is a row of day n % PAIRS and a row of that day + PAIRS."""
 
 
-def create(place: Path) -> None:
+def create(place: Path, **options: object) -> None:
     schema = (
         zc.Schema()
         .with_dimension("time", chunks=64)
@@ -24,7 +24,7 @@ def create(place: Path) -> None:
         .build()
     )
     zc.create_collection(
-        place, schema=schema, axis="time", partitioning=zc.partitioning.Date(("time",), resolution="D")
+        place, schema=schema, axis="time", partitioning=zc.partitioning.Date(("time",), resolution="D"), **options
     )
 
 

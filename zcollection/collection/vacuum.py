@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from itertools import takewhile
 from typing import Final
 
 import numpy as np
@@ -83,13 +84,10 @@ async def _fold(handle: Handle, limit: float) -> int:
     store = handle.store
     async with store.lock():
         newest = await write_checkpoint(store, handle.configuration)
-        times = await log.times(store)
-        old = [number for number, modified in sorted(times.items()) if number < newest and modified <= limit]
-        # Only from the oldest on: between two records there is never one missing.
-        old = old[: next((at for at, number in enumerate(old) if number != old[0] + at), len(old))] if old else []
-        if old and old[0] != min(times):
-            old = []
-        versions = [version for version in await log.every(store) if version.number in set(old)]
+        times = sorted((await log.times(store)).items())
+        # From the oldest on, up to the first that is too young: between two records there is never one missing.
+        old = {number for number, _ in takewhile(lambda item: item[0] < newest and item[1] <= limit, times)}
+        versions = [version for version in await log.every(store) if version.number in old]
         await log.fold(store, versions)
         return len(versions)
 
