@@ -86,7 +86,7 @@ class Handle:
         """
         if filters is None:
             return taken.partitions
-        return taken.partitions.where(compile_filter(filters, [item.name for item in self.partitioning.fields]))
+        return taken.where(compile_filter(filters, [item.name for item in self.partitioning.fields]))
 
     def held(self, record: PartitionRecord | None) -> frozenset[str]:
         """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""

@@ -3,7 +3,7 @@
 import base64
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 _INTEGERS: Final = {
@@ -80,12 +80,53 @@ def unpacked(value: Any) -> Sequence[Any]:
         return texts
     if "first" in value:
         return _Pairs(unpacked(value["first"]), unpacked(value["last"]))
-    values = unpacked(value["values"])
-    return [values[position] for position in unpacked(value["positions"])]
+    return _Repeated(unpacked(value["values"]), unpacked(value["positions"]))
 
 
 def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+class Columns(Mapping[str, Sequence[Any]]):
+    """Columns by name, each unpacked when it is first asked for: a reader of one partition looks at few of them.
+
+    Parameters
+    ----------
+    packed
+        What `packed_all` returned.
+    """
+
+    __slots__ = ("_packed", "_unpacked")
+
+    def __init__(self, packed: Mapping[str, Any]) -> None:
+        self._packed = packed
+        self._unpacked: dict[str, Sequence[Any]] = {}
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        if name not in self._unpacked:
+            self._unpacked[name] = unpacked(self._packed[name])
+        return self._unpacked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+
+class _Repeated(Sequence[Any]):
+    """A column of few distinct values."""
+
+    __slots__ = ("_positions", "_values")
+
+    def __init__(self, values: Sequence[Any], positions: Sequence[int]) -> None:
+        self._values, self._positions = values, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._values[self._positions[at]]
 
 
 class _Pairs(Sequence[Any]):

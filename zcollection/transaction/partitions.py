@@ -6,13 +6,13 @@ from typing import Any, Final
 from attrs import fields
 
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.errors import CorruptionError
 from zcollection.transaction import packing
 from zcollection.transaction.documents import PartitionRecord, validate_path
 
 Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
 """Chooses partitions: takes the columns of the key's fields, returns positions in them, in order."""
 
+Columns = Mapping[str, Sequence[Any]]
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
 
 
@@ -31,10 +31,8 @@ class Partitions(Mapping[str, PartitionRecord]):
         self._paths: Sequence[str] = list(records or {})
         of_each = list((records or {}).values())
         names = of_each[0].key if of_each else ()
-        self._keys: dict[str, Sequence[Any]] = {name: [record.key[name] for record in of_each] for name in names}
-        self._columns: dict[str, Sequence[Any]] = {
-            name: [getattr(record, name) for record in of_each] for name in _COLUMNS
-        }
+        self._keys: Columns = {name: [record.key[name] for record in of_each] for name in names}
+        self._columns: Columns = {name: [getattr(record, name) for record in of_each] for name in _COLUMNS}
         self._positions: dict[str, int] | None = None
         self._sort()
 
@@ -60,8 +58,8 @@ class Partitions(Mapping[str, PartitionRecord]):
         result = Partitions(written)
         if kept:
             result._paths = [*_picked(self._paths, kept), *result._paths]
-            for mine, theirs in ((self._keys, result._keys), (self._columns, result._columns)):
-                theirs.update({name: [*_picked(column, kept), *theirs.get(name, ())] for name, column in mine.items()})
+            result._keys = _joined(self._keys, kept, result._keys)
+            result._columns = _joined(self._columns, kept, result._columns)
             result._sort()
         return result
 
@@ -76,17 +74,13 @@ class Partitions(Mapping[str, PartitionRecord]):
 
         Raises
         ------
-        CorruptionError
-            The columns have different lengths.
+        KeyError
+            A column is missing.
         """
         partitions = cls()
         partitions._paths = packing.unpacked(value["path"])
-        partitions._keys = {name: packing.unpacked(column) for name, column in value["key"].items()}
-        partitions._columns = {name: packing.unpacked(value[name]) for name in _COLUMNS}
-        lengths = {len(column) for column in (*partitions._columns.values(), *partitions._keys.values())}
-        if lengths != {len(partitions._paths)}:
-            message = f"the catalog has columns of {sorted(lengths)} values for {len(partitions._paths)} partitions"
-            raise CorruptionError(message)
+        partitions._keys = packing.Columns(value["key"])
+        partitions._columns = packing.Columns({name: value[name] for name in _COLUMNS})
         return partitions
 
     def _sort(self) -> None:
@@ -96,13 +90,17 @@ class Partitions(Mapping[str, PartitionRecord]):
         if order == list(range(len(keys))):
             return
         self._paths = _picked(self._paths, order)
-        for columns in (self._keys, self._columns):
-            columns.update({name: _picked(column, order) for name, column in columns.items()})
+        self._keys, self._columns = _joined(self._keys, order, {}), _joined(self._columns, order, {})
 
     def _record(self, at: int) -> PartitionRecord:
         validate_path(self._paths[at])
         key = {name: column[at] for name, column in self._keys.items()}
         return PartitionRecord(key=key, **{name: column[at] for name, column in self._columns.items()})
+
+
+def _joined(columns: Columns, positions: Sequence[int], others: Columns) -> Columns:
+    """Return the values at some positions of columns, and behind them those of others."""
+    return {name: [*_picked(column, positions), *others.get(name, ())] for name, column in columns.items()}
 
 
 def _picked(column: Sequence[Any], positions: Sequence[int]) -> list[Any]:

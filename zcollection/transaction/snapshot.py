@@ -13,7 +13,7 @@ from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, validate_path
 from zcollection.transaction.log import Version
-from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.partitions import Partitions, Selection
 
 _WALKS: Final = 20
 
@@ -75,6 +75,15 @@ class Snapshot:
         if path == IMMUTABLE:
             return self.immutable
         return self._changed[path] if path in self._changed else self.checkpoint.partitions.get(path)
+
+    def where(self, select: Selection) -> dict[str, PartitionRecord]:
+        """Return the partitions whose key is selected, in order, without putting the others together."""
+        found = self.checkpoint.partitions.where(select)
+        if not self._changed:
+            return found
+        written = Partitions({path: record for path, record in self._changed.items() if record is not None})
+        found = {path: record for path, record in found.items() if path not in self._changed} | written.where(select)
+        return dict(sorted(found.items(), key=lambda item: tuple(item[1].key.values())))
 
     def place(self, path: str) -> str:
         """Return the prefix below which a partition lies."""

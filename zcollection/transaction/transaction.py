@@ -218,15 +218,14 @@ class Transaction:
     async def _checkpoint(self, version: Version) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
         configuration = self.replacement or self.configuration
-        if not configuration.catalog:
+        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
             return
         checkpoint = await catalog.load(self.store)
         if checkpoint is None:
             now = await snapshot.take(self.store, evolve(configuration, version=self._configured(version)))
         else:
             now = Snapshot(checkpoint, await log.after(self.store, checkpoint.version))
-            changed = sum(len(change.touched) for change in now.changes)
-            if version.number - checkpoint.version < _FARTHEST and _DEAREST * changed < len(checkpoint.partitions):
+            if not _is_due(now, []):
                 return
         await catalog.save(self.store, now.to_checkpoint())
 
@@ -300,6 +299,14 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
     if configuration.catalog:
         await catalog.save(store, taken.to_checkpoint())
     return taken.version
+
+
+def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
+    """Return whether a checkpoint is to be written after the changes of a snapshot and later ones."""
+    changes = [*taken.changes, *later]
+    changed = sum(len(change.touched) for change in changes)
+    behind = changes[-1].number - taken.checkpoint.version if changes else 0
+    return behind >= _FARTHEST or _DEAREST * changed >= len(taken.checkpoint.partitions)
 
 
 async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
