@@ -92,7 +92,17 @@ class Handle:
         """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""
         if record is None:
             return frozenset()
-        return frozenset(self.configuration.layouts[record.layout].all_variables().keys() - set(record.absent))
+        return frozenset(self._layout(record).all_variables().keys() - set(record.absent))
+
+    def _layout(self, record: PartitionRecord) -> DatasetSchema:
+        layouts = self.configuration.layouts
+        if record.layout < len(layouts):
+            return layouts[record.layout]
+        message = (
+            f"the partition {record.key} of {self.store.url} has the layout {record.layout}; the configuration has "
+            f"{len(layouts)}: restore its group document, or call repair_catalog() if only the catalog says so"
+        )
+        raise CorruptionError(message)
 
     def group(self, path: str, record: PartitionRecord | None, place: str | None = None) -> GroupRead:
         """Return where to read a partition, at its own place by default; one that is not there has no variable."""
@@ -103,7 +113,7 @@ class Handle:
             path=path,
             prefix=prefix,
             rows=record.rows,
-            schema=self.configuration.layouts[record.layout],
+            schema=self._layout(record),
             absent=frozenset(record.absent),
         )
 

@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import Final
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
@@ -20,6 +20,7 @@ from zcollection.model import documents
 from zcollection.transaction.documents import CATALOG, PartitionRecord
 from zcollection.transaction.partitions import Partitions
 
+_IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
 _CHUNK: Final = f"{CATALOG}/c/0"
 
 
@@ -39,10 +40,10 @@ class Checkpoint:
         The version at which the configuration was written.
     """
 
-    version: int = 0
+    version: int = field(default=0, validator=_IS_VERSION)
     partitions: Partitions = field(factory=Partitions)
     immutable: PartitionRecord | None = None
-    configuration: int = 0
+    configuration: int = field(default=0, validator=_IS_VERSION)
 
 
 def array_document() -> dict[str, bytes]:
@@ -77,7 +78,7 @@ async def load(store: KeyStore) -> Checkpoint | None:
         return None
     try:
         return _parse(_decode(data))
-    except (CorruptionError, KeyError, IndexError, TypeError, ValueError, RuntimeError, struct.error):
+    except (CorruptionError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error):
         return None  # it can always be rebuilt: a damaged one is as good as none
 
 

@@ -86,6 +86,31 @@ class Configuration:
         return documents.load(data, cls, kind="collection", what=what)
 
 
+_IS_COUNT: Final = [validators.instance_of(int), validators.ge(0)]
+
+
+def _is_key(_instance: object, _attribute: object, key: dict[str, int | str]) -> None:
+    if type(key) is not dict or not all(type(value) in {int, str} for value in key.values()):
+        message = f"the key {key!r} is none; accepted: integers and texts by name"
+        raise TypeError(message)
+
+
+def _is_texts(_instance: object, _attribute: object, texts: tuple[str, ...]) -> None:
+    if type(texts) is not tuple or not all(type(text) is str for text in texts):
+        message = f"{texts!r} are no names of variables"
+        raise TypeError(message)
+
+
+def _is_range(_instance: object, _attribute: object, limits: tuple[Scalar, ...] | None) -> None:
+    if limits is not None and (
+        type(limits) is not tuple
+        or len(limits) != 2
+        or not all(isinstance(limit, int | float | str) for limit in limits)
+    ):
+        message = f"{limits!r} is no range; accepted: a smallest and a largest value"
+        raise TypeError(message)
+
+
 @frozen(kw_only=True)
 class PartitionRecord:
     """What a partition says of itself, in its group document and in the catalog.
@@ -108,13 +133,13 @@ class PartitionRecord:
         Size of its chunks and documents.
     """
 
-    key: dict[str, int | str]
-    rows: int = field(validator=validators.ge(0))
-    stamp: str
-    layout: int = field(validator=validators.ge(0))
-    absent: tuple[str, ...] = ()
-    axis_range: tuple[Scalar, ...] | None = None
-    stored_bytes: int = 0
+    key: dict[str, int | str] = field(validator=_is_key)
+    rows: int = field(validator=_IS_COUNT)
+    stamp: str = field(validator=validators.instance_of(str))
+    layout: int = field(validator=_IS_COUNT)
+    absent: tuple[str, ...] = field(default=(), validator=_is_texts)
+    axis_range: tuple[Scalar, ...] | None = field(default=None, validator=_is_range)
+    stored_bytes: int = field(default=0, validator=_IS_COUNT)
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as the attribute of a group."""

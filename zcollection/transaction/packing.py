@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from zcollection.errors import CorruptionError
+
 _INTEGERS: Final = {
     f"int{8 * size}": (code, range(-(2 ** (8 * size - 1)), 2 ** (8 * size - 1)))
     for code, size in zip("bhiq", (1, 2, 4, 8), strict=True)
@@ -104,7 +106,11 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     def __getitem__(self, name: str) -> Sequence[Any]:
         if name not in self._unpacked:
-            self._unpacked[name] = unpacked(self._packed[name])
+            try:
+                self._unpacked[name] = unpacked(self._packed[name])
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                message = f"column {name!r} of the partitions cannot be understood: {error!r}"
+                raise CorruptionError(message) from error
         return self._unpacked[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from attrs import fields
 
 from zcollection.contracts.partitioning import KeyValue
+from zcollection.errors import CorruptionError
 from zcollection.transaction import packing
 from zcollection.transaction.documents import PartitionRecord, validate_path
 
@@ -49,7 +50,12 @@ class Partitions(Mapping[str, PartitionRecord]):
 
     def where(self, select: Selection) -> dict[str, PartitionRecord]:
         """Return the partitions whose key is selected, in order."""
-        return {self._paths[at]: self._record(at) for at in select(self._keys)} if self._paths else {}
+        if not self._paths:
+            return {}
+        if any(len(column) != len(self._paths) for column in self._keys.values()):
+            message = "the partitions have keys of different lengths"
+            raise CorruptionError(message)
+        return {self._paths[at]: self._record(at) for at in select(self._keys)}
 
     def changed(self, written: Mapping[str, PartitionRecord], dropped: Collection[str]) -> "Partitions":
         """Return the partitions after some were written and others dropped."""
@@ -58,14 +64,22 @@ class Partitions(Mapping[str, PartitionRecord]):
         result = Partitions(written)
         if kept:
             result._paths = [*_picked(self._paths, kept), *result._paths]
-            result._keys = _joined(self._keys, kept, result._keys)
-            result._columns = _joined(self._columns, kept, result._columns)
+            try:
+                result._keys = _joined(self._keys, kept, result._keys)
+                result._columns = _joined(self._columns, kept, result._columns)
+            except (IndexError, TypeError) as error:
+                message = f"what is recorded of the partitions cannot be understood: {error}"
+                raise CorruptionError(message) from error
             result._sort()
         return result
 
     def to_json(self) -> dict[str, Any]:
         """Return the columns as a JSON value; `from_json` is the inverse."""
-        keys, columns = packing.packed_all(self._keys), packing.packed_all(self._columns)
+        try:
+            keys, columns = packing.packed_all(self._keys), packing.packed_all(self._columns)
+        except TypeError as error:
+            message = f"what is recorded of the partitions cannot be understood: {error}"
+            raise CorruptionError(message) from error
         return {"path": packing.packed(self._paths), "key": keys, **columns}
 
     @classmethod
@@ -74,28 +88,39 @@ class Partitions(Mapping[str, PartitionRecord]):
 
         Raises
         ------
-        KeyError
-            A column is missing.
+        KeyError, TypeError, ValueError
+            A column is missing, or is none.
         """
         partitions = cls()
         partitions._paths = packing.unpacked(value["path"])
+        if set(map(type, partitions._paths)) - {str} or not isinstance(value["key"], dict):
+            message = "the paths or keys of the partitions are no text"
+            raise TypeError(message)
         partitions._keys = packing.Columns(value["key"])
         partitions._columns = packing.Columns({name: value[name] for name in _COLUMNS})
         return partitions
 
     def _sort(self) -> None:
         """Put the partitions in the order of their keys."""
-        keys = list(zip(*self._keys.values(), strict=True))
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        if order == list(range(len(keys))):
-            return
-        self._paths = _picked(self._paths, order)
-        self._keys, self._columns = _joined(self._keys, order, {}), _joined(self._columns, order, {})
+        try:
+            keys = list(zip(*self._keys.values(), strict=True))
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+            if order == list(range(len(keys))):
+                return
+            self._paths = _picked(self._paths, order)
+            self._keys, self._columns = _joined(self._keys, order, {}), _joined(self._columns, order, {})
+        except (IndexError, TypeError, ValueError) as error:
+            message = f"what is recorded of the partitions cannot be understood: {error}"
+            raise CorruptionError(message) from error
 
     def _record(self, at: int) -> PartitionRecord:
         validate_path(self._paths[at])
-        key = {name: column[at] for name, column in self._keys.items()}
-        return PartitionRecord(key=key, **{name: column[at] for name, column in self._columns.items()})
+        try:
+            key = {name: column[at] for name, column in self._keys.items()}
+            return PartitionRecord(key=key, **{name: column[at] for name, column in self._columns.items()})
+        except (IndexError, TypeError, ValueError) as error:
+            message = f"what is recorded of partition {self._paths[at]!r} cannot be understood: {error}"
+            raise CorruptionError(message) from error
 
 
 def _joined(columns: Columns, positions: Sequence[int], others: Columns) -> Columns:
