@@ -15,6 +15,7 @@ from typing import Any
 from zcollection.collection.collection import Collection, Location
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode
+from zcollection.contracts.transactional import At
 
 
 async def create_collection(
@@ -73,7 +74,7 @@ async def create_collection(
 
 
 async def open_collection(
-    url_or_store: Location, *, mode: Mode = "r", storage_options: Mapping[str, Any] | None = None
+    url_or_store: Location, *, mode: Mode = "r", at: At = None, storage_options: Mapping[str, Any] | None = None
 ) -> Collection:
     """Open a collection; this never creates anything.
 
@@ -83,13 +84,17 @@ async def open_collection(
         As for `create_collection`.
     mode
         "r" to read, "rw" to read and write.
+    at
+        Open an older version to read, where the store keeps them: a snapshot's id, a tag, or a time.
 
     Raises
     ------
     CollectionNotFoundError
         There is none.
     """
-    return await Collection._open(url_or_store, mode=mode, storage_options=storage_options)  # noqa: SLF001 - its own package
+    return await Collection._open(  # noqa: SLF001 - its own package
+        url_or_store, mode=mode, at=at, storage_options=storage_options
+    )
 
 
 __all__ = ["Collection", "create_collection", "open_collection"]

@@ -21,7 +21,8 @@ from zcollection.contracts.computation import Computation
 from zcollection.contracts.configurable import Configurable
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
-from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Read, Store, StoreURL
+from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Objects, Read, Store, StoreURL
+from zcollection.contracts.transactional import At, Commit, Reclaimed, StoreSession, TransactionalStore
 from zcollection.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
@@ -48,9 +49,11 @@ register = REGISTRY.register
 
 __all__ = [
     "INT64",
+    "At",
     "Blocking",
     "CollectionExistsError",
     "CollectionNotFoundError",
+    "Commit",
     "Computation",
     "Configurable",
     "ConflictError",
@@ -69,6 +72,7 @@ __all__ = [
     "MergeStrategy",
     "MissingDependencyError",
     "Mode",
+    "Objects",
     "PartitionError",
     "Partitioning",
     "PluginConfigurationError",
@@ -76,12 +80,15 @@ __all__ = [
     "Provides",
     "Read",
     "ReadOnlyError",
+    "Reclaimed",
     "RowPlan",
     "Schema",
     "SchemaError",
     "Store",
     "StoreError",
+    "StoreSession",
     "StoreURL",
+    "TransactionalStore",
     "Variable",
     "VariableSchema",
     "ZCollectionError",

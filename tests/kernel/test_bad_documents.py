@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
-from zcollection.collection import insert
 from zcollection.errors import ZCollectionError
-from zcollection.transaction import catalog
+from zcollection.transaction import catalog, retrying
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -63,7 +62,7 @@ def whole():
 
 @pytest.fixture(autouse=True)
 def _few_tries(monkeypatch):
-    monkeypatch.setattr(insert, "_TRIES", 2)
+    monkeypatch.setattr(retrying, "_TRIES", 2)
 
 
 def restored(objects):

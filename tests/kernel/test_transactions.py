@@ -4,7 +4,7 @@ import pytest
 import samples
 
 import zcollection as zc
-from zcollection.collection import insert
+from zcollection.transaction import retrying
 from zcollection.transaction.documents import PartitionRecord
 
 
@@ -103,7 +103,7 @@ def test_writers_of_other_partitions_do_not_conflict(collection):
 
 
 def test_a_conflict_that_never_ends_is_an_error(collection, monkeypatch):
-    monkeypatch.setattr(insert, "_FIRST_PAUSE", 0)
+    monkeypatch.setattr(retrying, "_FIRST_PAUSE", 0)
     other = zc.open_collection(collection.store, mode="rw")
 
     def meddle(existing, inserted, **_):

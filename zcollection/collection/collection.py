@@ -2,31 +2,32 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from zcollection.collection import copy, create, drop, handle, insert, query, stores, update
-from zcollection.collection import history as _history
-from zcollection.collection import vacuum as _vacuum
+from zcollection.collection import copy, create, drop, insert, query, stores, update
 from zcollection.collection import verify as _verify
+from zcollection.collection.ages import Duration, seconds_of
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.collection.history import Changes, HistoryEntry
 from zcollection.collection.insert import Immutable
 from zcollection.collection.merging import Merge
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
-from zcollection.collection.vacuum import Duration, VacuumReport
 from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.contracts.partitioning import Key, Partitioning
-from zcollection.contracts.store import KeyStore, Mode, Store
+from zcollection.contracts.store import Mode, Store
+from zcollection.contracts.transactional import At
 from zcollection.errors import ReadOnlyError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.portal import synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.transaction import rebuild_catalog
+from zcollection.transaction.reports import Changes, HistoryEntry, Label, VacuumReport
+
+if TYPE_CHECKING:
+    import zarr.abc.store
 
 R = TypeVar("R")
 Location = str | os.PathLike[str] | Store
@@ -44,9 +45,26 @@ class Collection:
         self._mode = mode
 
     @property
-    def store(self) -> KeyStore:
-        """Where the collection lies; ``store.zarr`` is what zarr-python and xarray can open."""
+    def store(self) -> Store:
+        """Where the collection lies."""
         return self._handle.store
+
+    async def zarr_async(self) -> "zarr.abc.store.Store":
+        """Return what zarr-python and xarray can open: all of the collection at the newest version, to read."""
+        return await self._handle.versioning.zarr()
+
+    zarr = synchronous(zarr_async)
+
+    async def refresh_async(self) -> None:
+        """Look at the newest version, where the collection is held at an older one.
+
+        A collection that is opened for reading on a store with snapshots of its own, such as Icechunk, stays at the
+        snapshot that was the newest then, so that all queries agree. On other stores each query reads the newest version.
+        """
+        versioning = await self._handle.versioning.refreshed()
+        self._handle = Handle(versioning, await versioning.load())
+
+    refresh = synchronous(refresh_async)
 
     @property
     def schema(self) -> DatasetSchema:
@@ -299,7 +317,7 @@ class Collection:
         filters, progress
             As for `query`.
         """
-        target = await stores.open_store(url, mode="rw", storage_options=storage_options)
+        target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
         made = await copy.copy(self._handle, target, filters=filters, overwrite=overwrite, progress=progress)
         return Collection(made, mode="rw")
 
@@ -307,24 +325,25 @@ class Collection:
 
     async def history_async(self) -> tuple[HistoryEntry, ...]:
         """Return the versions of this collection that the log holds, oldest first."""
-        return await _history.history(self._handle)
+        return await self._handle.versioning.history()
 
     history = synchronous(history_async)
 
-    async def changes_async(self, *, since: int) -> Changes:
+    async def changes_async(self, *, since: Label) -> Changes:
         """Return which partitions changed after a version, so that a job can follow the collection.
 
         Parameters
         ----------
         since
-            A version, such as the `Changes.version` of the last time; 0 for all that ever changed.
+            A version, such as the `Changes.version` of the last time, or that of a `HistoryEntry`; 0 for all that ever
+            changed.
 
         Raises
         ------
         SettingError
             There is no such version.
         """
-        return await _history.changes(self._handle, since=since)
+        return await self._handle.versioning.changes(self._handle.configuration, since)
 
     changes = synchronous(changes_async)
 
@@ -389,7 +408,7 @@ class Collection:
             The collection was opened for reading.
         """
         self._check_writable()
-        return await _vacuum.vacuum(self._handle, older_than=older_than)
+        return await self._handle.versioning.vacuum(self._handle.configuration, seconds_of(older_than))
 
     vacuum = synchronous(vacuum_async)
 
@@ -404,7 +423,7 @@ class Collection:
             The collection was opened for reading.
         """
         self._check_writable()
-        return await rebuild_catalog(self.store, self._handle.configuration)
+        return await self._handle.versioning.rebuild_catalog(self._handle.configuration)
 
     repair_catalog = synchronous(repair_catalog_async)
 
@@ -437,9 +456,10 @@ class Collection:
     @classmethod
     async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:
         store = await stores.open_store(location, mode="rw", storage_options=storage_options)
-        return cls(await create.create(store, **options), mode="rw")
+        return cls(await create.create(stores.versioning_of(store), **options), mode="rw")
 
     @classmethod
-    async def _open(cls, location: Location, *, mode: Mode, storage_options: Mapping[str, Any] | None) -> Self:
+    async def _open(cls, location: Location, *, mode: Mode, at: At, storage_options: Mapping[str, Any] | None) -> Self:
         store = await stores.open_store(location, mode=mode, storage_options=storage_options)
-        return cls(await handle.load(store), mode=mode)
+        versioning = await stores.versioning_at(store, mode=mode, at=at)
+        return cls(Handle(versioning, await versioning.load()), mode=mode)

@@ -2,23 +2,23 @@
 
 from attrs import evolve
 
-from zcollection.collection.create import initialise
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.collection.insert import retrying
-from zcollection.contracts.store import KeyStore
 from zcollection.engine.executor import gather, parallelism
 from zcollection.errors import ConflictError
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
-from zcollection.transaction.transaction import begin
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.versioning import Versioning
 
 
 async def copy(
-    source: Handle, target: KeyStore, *, filters: Filter, overwrite: bool, progress: ProgressOption
+    source: Handle, target: Versioning, *, filters: Filter, overwrite: bool, progress: ProgressOption
 ) -> Handle:
     """Copy a collection; see `Collection.copy`."""
-    handle = Handle(target, await initialise(target, evolve(source.configuration, version=0), overwrite=overwrite))
+    catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
+    configuration = evolve(source.configuration, version=0, catalog=catalog)
+    handle = Handle(target, await target.initialise(configuration, overwrite=overwrite))
     await retrying(lambda: _copy_partitions(source, handle, filters, progress))
     return handle
 
@@ -31,20 +31,20 @@ async def _copy_partitions(source: Handle, handle: Handle, filters: Filter, prog
     ConflictError
         Another writer changed the source meanwhile.
     """
-    target, taken = handle.store, await source.snapshot()
+    taken = await source.snapshot()
     chosen = dict(source.select(taken, filters))
     if taken.immutable is not None:
         chosen[IMMUTABLE] = taken.immutable
-    async with begin(target, handle.configuration, "copy") as transaction:
+    async with handle.begin("copy") as transaction:
         with tracking(progress, len(chosen), "copy") as advance:
 
             async def stage(item: tuple[str, PartitionRecord]) -> None:
                 path, record = item
                 transaction.reads(path)
-                await transaction.stage_objects(path, source.store, taken.place(path), record)
+                await transaction.stage_objects(path, taken.objects, taken.place(path), record)
                 advance()
 
-            await gather(stage, list(chosen.items()), limit=parallelism(target))
+            await gather(stage, list(chosen.items()), limit=parallelism(transaction.objects))
         if await source.is_outdated(taken):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)

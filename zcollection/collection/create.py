@@ -1,38 +1,25 @@
-"""A collection made: its configuration checked, and its first documents written."""
+"""A collection made: its schema, axis and partitioning checked against each other."""
 
-import uuid
 from typing import Any
 
 import numpy as np
 from attrs import evolve
 
-from zcollection.collection.handle import Handle, load
-from zcollection.collection.insert import retrying
+from zcollection.collection.handle import Handle
 from zcollection.contracts.partitioning import Partitioning
-from zcollection.contracts.store import KeyStore, Read
-from zcollection.engine.layout import group_document
 from zcollection.engine.write import validate_codecs
-from zcollection.errors import (
-    CollectionExistsError,
-    ConflictError,
-    CorruptionError,
-    FormatVersionError,
-    SchemaError,
-    accepted,
-)
+from zcollection.errors import SchemaError, accepted
 from zcollection.model.builder import as_schema
 from zcollection.model.names import join, normalise_path
 from zcollection.model.schema import DatasetSchema, GroupSchema, VariableSchema
 from zcollection.model.times import DEFAULT_UNITS, units_of
 from zcollection.plugins import stored
-from zcollection.transaction import catalog, log
-from zcollection.transaction.catalog import Checkpoint
-from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
-from zcollection.transaction.transaction import begin
+from zcollection.transaction.documents import Configuration
+from zcollection.transaction.versioning import Versioning
 
 
 async def create(
-    store: KeyStore,
+    versioning: Versioning,
     *,
     schema: object,
     axis: str,
@@ -51,92 +38,23 @@ async def create(
     PluginError
         The partitioning has no name to be stored under.
     """
-    store.check_writable()
-    configuration = _configure(as_schema(schema), axis, partitioning, catalog_enabled)
-    return Handle(store, await initialise(store, configuration, overwrite=overwrite), [partitioning])
+    versioning.store.check_writable()
+    catalog = _decide_catalog(versioning, catalog_enabled)
+    configuration = _configure(as_schema(schema), axis, partitioning, catalog=catalog)
+    return Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
 
 
-async def initialise(store: KeyStore, configuration: Configuration, *, overwrite: bool) -> Configuration:
-    """Write the first documents of a collection, and return the configuration as it is stored.
-
-    Raises
-    ------
-    CollectionExistsError
-        There is one, or another Zarr hierarchy, and `overwrite` is false.
-    """
-    store.check_writable()
-    existing, root = await store.get([Read(CONFIGURATION), Read("zarr.json")])
-    if overwrite:
-        old = None if existing is None else await _loaded(store)
-        if old is not None:
-            return await retrying(lambda: _replace(old, configuration))
-        await _clear(store)
-    elif existing is not None or root is not None:
-        raise _exists(store)
-    documents = {
-        "zarr.json": group_document(configuration.schema.attrs),
-        f"{TRANSACTIONS}/zarr.json": _transactions_document(),
-        **log.first(uuid.uuid4().hex),
-    }
-    if configuration.catalog:
-        documents |= catalog.array_document()
-    await store.put(documents)
-    if configuration.catalog:
-        await catalog.save(store, Checkpoint())
-    # Last, and by put-if-absent: of several creators one wins, and a collection exists once it is complete.
-    document = configuration.dump()
-    created = await store.create(CONFIGURATION, document)
-    if created != "created" and (created == "exists" or await store.get([Read(CONFIGURATION)]) != [document]):
-        raise _exists(store)
-    await store.flush("")
-    return configuration
+def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
+    if wanted and not versioning.has_catalog:
+        message = (
+            f"catalog_enabled=True for {versioning.store.url}; accepted: False or None, for a store that commits by itself knows "
+            f"its partitions"
+        )
+        raise SchemaError(message)
+    return versioning.has_catalog if wanted is None else wanted
 
 
-async def _loaded(store: KeyStore) -> Handle | None:
-    """Return the collection that is there, or None where it is so damaged that it cannot be replaced as one change."""
-    try:
-        old = await load(store)
-        await old.snapshot()
-    except (CorruptionError, FormatVersionError, ConflictError):
-        return None
-    return old
-
-
-async def _replace(old: Handle, configuration: Configuration) -> Configuration:
-    """Put an empty collection in the place of another, as one change of that: readers see the one or the other."""
-    async with begin(old.store, old.configuration, "create") as transaction:
-        for path in transaction.base.partitions:
-            transaction.drop(path)
-        transaction.replacement = configuration
-        await transaction.commit()
-    return (await load(old.store)).configuration
-
-
-def _exists(store: KeyStore) -> CollectionExistsError:
-    message = f"there is a collection, or another Zarr hierarchy, at {store.url}; open it, or pass overwrite=True to replace it"
-    return CollectionExistsError(message)
-
-
-async def _clear(store: KeyStore) -> None:
-    """Delete the Zarr hierarchy below the root and our documents; foreign files stay."""
-    await store.delete([CONFIGURATION])
-    prefixes = [entry.key async for entry in store.list("") if entry.is_prefix]
-    documents = await store.get([Read(f"{prefix}zarr.json") for prefix in prefixes])
-    ours = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
-    await store.delete([*ours, f"{TRANSACTIONS}/", "zarr.json"])
-
-
-def _transactions_document() -> bytes:
-    """Return the document of a scalar array, below which readers of Zarr neither look nor warn."""
-    from zcollection.engine.layout import ArrayLayout
-
-    variable = VariableSchema("transactions", dtype="uint8", dimensions=(), attrs={"description": "Transaction log"})
-    return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document
-
-
-def _configure(
-    schema: DatasetSchema, axis: str, partitioning: Partitioning, catalog_enabled: bool | None
-) -> Configuration:
+def _configure(schema: DatasetSchema, axis: str, partitioning: Partitioning, *, catalog: bool) -> Configuration:
     if not isinstance(partitioning, Partitioning):
         message = (
             f"partitioning is a {type(partitioning).__name__}; accepted: a partitioning such as "
@@ -153,7 +71,7 @@ def _configure(
         dimension=dimension,
         partitioning=stored.store(partitioning),
         depth=len(partitioning.fields),
-        catalog=True if catalog_enabled is None else catalog_enabled,
+        catalog=catalog,
         layouts=(schema,),
     )
 

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.collection.insert import retrying
 from zcollection.errors import ExpressionError, SchemaError
 from zcollection.model.schema import VariableSchema
 from zcollection.model.times import has_time_units, units_of
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.transaction import begin
+from zcollection.transaction.retrying import retrying
 
 Age = str | dt.date | dt.timedelta | np.datetime64 | np.timedelta64 | None
 
@@ -27,7 +26,7 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -
     limit = None if older_than is None else _as_time(older_than)
 
     async def attempt() -> tuple[str, ...]:
-        async with begin(handle.store, handle.configuration, "drop") as transaction:
+        async with handle.begin("drop") as transaction:
             chosen = handle.select(transaction.base, filters)
             if limit is not None:
                 chosen = _older(handle, chosen, limit)

@@ -1,6 +1,7 @@
 """What every operation needs to know of an open collection."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from attrs import field, frozen
@@ -8,17 +9,18 @@ from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter, compile_filter
 from zcollection.contracts.partitioning import Partitioning
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.store import Read, Store
 from zcollection.engine.read import GroupRead, read_groups, reading
 from zcollection.engine.work import Work, fetch
-from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError
+from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins import stored
 from zcollection.plugins.hookspecs import Family
-from zcollection.transaction import log, snapshot
-from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.change import Transaction
+from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.versioning import Versioning
 
 
 @frozen
@@ -27,15 +29,20 @@ class Handle:
 
     Attributes
     ----------
-    store
-        Where.
+    versioning
+        Where, and how its changes become versions.
     configuration
         What.
     """
 
-    store: KeyStore
+    versioning: Versioning
     configuration: Configuration
     _partitioning: list[Partitioning] = field(factory=list, eq=False, repr=False)
+
+    @property
+    def store(self) -> Store:
+        """Where it lies."""
+        return self.versioning.store
 
     @property
     def schema(self) -> DatasetSchema:
@@ -68,11 +75,15 @@ class Handle:
 
     async def snapshot(self) -> Snapshot:
         """Return which partitions there are now."""
-        return await snapshot.take(self.store, self.configuration)
+        return await self.versioning.snapshot(self.configuration)
+
+    def begin(self, operation: str) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction on the newest version; leaving the block undoes what was not committed."""
+        return self.versioning.begin(self.configuration, operation)
 
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether what was read as a snapshot says may be of another version."""
-        return await snapshot.is_outdated(self.store, taken)
+        return await self.versioning.is_outdated(taken)
 
     def select(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
         """Return the partitions whose key passes a filter, in the order of their keys.
@@ -133,7 +144,7 @@ class Handle:
         if not fixed.all_variables():
             return {}
         group = self.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE))
-        return await read_groups(self.store, [group], fixed, dimension=self.dimension)
+        return await read_groups(taken.objects, [group], fixed, dimension=self.dimension)
 
     def reading(
         self,
@@ -197,23 +208,3 @@ class Stamp:
         if (record and record.stamp) != self.stamp:
             message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
             raise ConflictError(message)
-
-
-async def load(store: KeyStore) -> Handle:
-    """Return the collection that lies in a store.
-
-    Raises
-    ------
-    CollectionNotFoundError
-        There is none.
-    CorruptionError, FormatVersionError
-        Its configuration cannot be understood.
-    """
-    data, announced = await store.get([Read(CONFIGURATION), Read(log.ANNOUNCED)])
-    if data is None:
-        message = f"there is no collection at {store.url}; create one with create_collection(), or check the URL"
-        raise CollectionNotFoundError(message)
-    configuration = Configuration.load(data, what=f"{CONFIGURATION} of {store.url}")
-    if announced is not None:
-        configuration = await snapshot.current_configuration(store, configuration)
-    return Handle(store, configuration)

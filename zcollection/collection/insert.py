@@ -1,9 +1,7 @@
 """Rows inserted: split by partition, merged with what is there, staged, and committed together."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import anyio
 import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
@@ -19,32 +17,17 @@ from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.layout import stored_values
 from zcollection.engine.work import Work, perform
 from zcollection.engine.write import GroupWrite
-from zcollection.errors import CollectionExistsError, ConflictError, SchemaError, accepted
+from zcollection.errors import CollectionExistsError, SchemaError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.transaction import Transaction, begin
 
 Immutable = Literal["check", "replace"]
-R = TypeVar("R")
-
-_TRIES = 100
-_FIRST_PAUSE = 0.01
-_LONGEST_PAUSE = 0.5
-
-
-async def retrying(attempt: Callable[[], Awaitable[R]]) -> R:
-    """Run an operation again on fresh data while other writers get in its way; the last conflict is raised."""
-    for number in range(_TRIES - 1):
-        try:
-            return await attempt()
-        except ConflictError:
-            pause = min(_FIRST_PAUSE * 2 ** min(number, 30), _LONGEST_PAUSE)
-            await anyio.sleep(pause * np.random.default_rng().uniform(0.1, 1))
-    return await attempt()
 
 
 async def insert(
@@ -58,12 +41,12 @@ async def insert(
     insertion = await in_thread(_Insertion.prepare, handle, given, merge)
 
     async def attempt() -> InsertReport:
-        async with begin(handle.store, handle.configuration, "insert") as transaction:
+        async with handle.begin("insert") as transaction:
             _check_overwrite(insertion, transaction, overwrite=overwrite)
             await _stage_immutable(handle, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 works = (insertion.staging(transaction, part) for part in insertion.parts)
-                reports = await perform(handle.store, works, threads=insertion.threads, progress=advance)
+                reports = await perform(transaction.objects, works, threads=insertion.threads, progress=advance)
             await transaction.commit()
             return InsertReport(tuple(reports))
 
@@ -79,7 +62,7 @@ async def plan(handle: Handle, given: object, *, merge: Merge) -> InsertReport:
         return (yield from insertion.merging(taken, part)).report
 
     works = (reporting(part) for part in insertion.parts)
-    return InsertReport(tuple(await perform(handle.store, works, threads=insertion.threads)))
+    return InsertReport(tuple(await perform(taken.objects, works, threads=insertion.threads)))
 
 
 @frozen(kw_only=True)
@@ -232,9 +215,8 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
         raise SchemaError(message)
     if changed:
         complete = Dataset(schema, {**stored.all_variables(), **given})
-        await perform(
-            handle.store, [transaction.staging(IMMUTABLE, *_immutable_write(handle, schema, complete))], threads=1
-        )
+        work = transaction.staging(IMMUTABLE, *_immutable_write(handle, schema, complete))
+        await perform(transaction.objects, [work], threads=1)
 
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:

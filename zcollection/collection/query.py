@@ -45,7 +45,7 @@ def _lazy(handle: Handle, taken: Snapshot, partitions: Mapping[str, PartitionRec
         schema,
         {
             path: LazyRows.whole(
-                handle.store,
+                taken.objects,
                 moving if handle.dimension in variable.dimensions else fixed,
                 schema,
                 path,
@@ -88,7 +88,7 @@ async def map_partitions(
             missing = {path: record for path, record in partitions.items() if path not in results}
             work = _Map(handle, taken, function, schema, await handle.read_immutable(taken, schema), advance)
             works = (work.applied(path, record) for path, record in missing.items())
-            outcomes = await perform(handle.store, works, threads=config.get().threads)
+            outcomes = await perform(taken.objects, works, threads=config.get().threads)
             results |= {path: outcome[0] for path, outcome in zip(missing, outcomes, strict=True) if outcome}
             if len(results) == len(partitions):
                 break

@@ -97,9 +97,7 @@ class ConsistentRead:
         if moving.all_variables():
             missing = {path: record for path, record in partitions.items() if not self._has(taken, path)}
             groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
-            arrays = await read_groups(
-                self.handle.store, groups, moving, dimension=self.handle.dimension, progress=advance
-            )
+            arrays = await read_groups(taken.objects, groups, moving, dimension=self.handle.dimension, progress=advance)
             start = 0
             for path, record in missing.items():
                 self._pieces[path] = _Piece((record.stamp, taken.place(path)), arrays, start, record.rows)

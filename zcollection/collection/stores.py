@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection.contracts.store import KeyStore, Mode, Store, StoreURL
-from zcollection.errors import PluginConfigurationError, StoreError, UnknownPluginError, accepted
+from zcollection.contracts.transactional import At, TransactionalStore
+from zcollection.errors import PluginConfigurationError, ReadOnlyError, StoreError, UnknownPluginError, accepted
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
+from zcollection.transaction.log_versioning import LogVersioning
+from zcollection.transaction.native_versioning import NativeVersioning
+from zcollection.transaction.versioning import Versioning
 
 
 async def open_store(
     url_or_store: str | os.PathLike[str] | Store, *, mode: Mode, storage_options: Mapping[str, Any] | None
-) -> KeyStore:
+) -> Store:
     """Return the store at a URL; this creates nothing.
 
     Parameters
@@ -41,10 +45,55 @@ async def open_store(
         url = StoreURL.parse(os.fspath(url_or_store))
         cls = _store_class(url)
         store = await cls.open(url, mode=mode, **_known(cls, url, storage_options or {}))
-    if not isinstance(store, KeyStore):
-        message = f"{store.url} is a {type(store).__name__}; accepted: a KeyStore"
-        raise StoreError(message)
     return store
+
+
+def versioning_of(store: Store) -> Versioning:
+    """Return how the changes of a collection in a store become versions.
+
+    Raises
+    ------
+    StoreError
+        The store is of neither kind.
+    """
+    if isinstance(store, TransactionalStore):
+        return NativeVersioning(store)
+    if isinstance(store, KeyStore):
+        return LogVersioning(store)
+    message = f"{store.url} is a {type(store).__name__}; accepted: a KeyStore or a TransactionalStore"
+    raise StoreError(message)
+
+
+async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
+    """Return the same for a collection that is opened: held at one snapshot, where the store has such, to read.
+
+    Parameters
+    ----------
+    store
+        Where the collection lies.
+    mode
+        "r" or "rw".
+    at
+        Which snapshot; None for the newest.
+
+    Raises
+    ------
+    StoreError
+        There is no such snapshot, or the store keeps none.
+    ReadOnlyError
+        An older snapshot was asked for, to write to.
+    """
+    if not isinstance(store, TransactionalStore):
+        if at is None:
+            return versioning_of(store)
+        message = f"{store.url} keeps no older versions, and at={at!r} asks for one; accepted: None"
+        raise StoreError(message)
+    if mode == "rw":
+        if at is None:
+            return versioning_of(store)
+        message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', for what was committed stays as it is"
+        raise ReadOnlyError(message)
+    return NativeVersioning(store, await store.current() if at is None else await store.resolve(at))
 
 
 def _store_class(url: StoreURL) -> type[Store]:

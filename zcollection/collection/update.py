@@ -10,7 +10,7 @@ from zcollection import config
 from zcollection.collection.conform import as_dataset
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.collection.insert import partition_write, retrying
+from zcollection.collection.insert import partition_write
 from zcollection.collection.split import split
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import Work, perform
@@ -21,8 +21,9 @@ from zcollection.model.dtypes import same_values
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.transaction import Transaction, begin
+from zcollection.transaction.retrying import retrying
 
 UpdateFunction = Callable[[Dataset], "Dataset | Mapping[str, Any]"]
 
@@ -40,13 +41,13 @@ async def update(
     schema = handle.names(variables)
 
     async def attempt() -> tuple[str, ...]:
-        async with begin(handle.store, handle.configuration, "update") as transaction:
+        async with handle.begin("update") as transaction:
             partitions = handle.select(transaction.base, filters)
             fixed = await handle.read_immutable(transaction.base, schema)
             work = _Update(handle, transaction, function, schema, fixed)
             with tracking(progress, len(partitions), "update") as advance:
                 works = (work.staging(path, record) for path, record in partitions.items())
-                await perform(handle.store, works, threads=config.get().threads, progress=advance)
+                await perform(transaction.objects, works, threads=config.get().threads, progress=advance)
             await transaction.commit()
             return tuple(partitions)
 

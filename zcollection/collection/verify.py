@@ -13,49 +13,16 @@ from zcollection.contracts.store import Read
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import GroupRead, decode_array
 from zcollection.engine.work import Work, enumerated, fetch, perform
-from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
+from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model.documents import parse_json
 from zcollection.model.names import join
 from zcollection.progress import ProgressOption, tracking
-from zcollection.transaction import catalog, log, publication, snapshot
-from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, TRANSACTIONS, PartitionRecord
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.reports import CATALOG_SAYS, Label, Problem
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.transaction import rebuild_catalog
 
 _TRIES: Final = 20
-_ROOT: Final = (CONFIGURATION, GROUP_DOCUMENT)
-
-
-@frozen(kw_only=True)
-class Problem:
-    """Something that is not as it should be.
-
-    Attributes
-    ----------
-    partition
-        Path of the partition; "" where it is none of a partition.
-    variable
-        Path of the variable, or None where it is none of a variable.
-    chunk
-        Key of the chunk within the partition, or None where it is none of a chunk.
-    what
-        What is wrong.
-    """
-
-    partition: str = ""
-    variable: str | None = None
-    chunk: str | None = None
-    what: str
-
-    def __str__(self) -> str:
-        names = [
-            f"partition {self.partition!r}" if self.partition else "",
-            f"variable {self.variable!r}" if self.variable else "",
-            f"chunk {self.chunk!r}" if self.chunk else "",
-        ]
-        place = ", ".join(filter(None, names))
-        return f"{place}: {self.what}" if place else self.what
 
 
 @frozen(kw_only=True)
@@ -74,7 +41,7 @@ class VerifyReport:
         What is not ours, or left over; it does no harm.
     """
 
-    version: int
+    version: Label
     partitions: int
     chunks: int
     problems: tuple[Problem, ...]
@@ -116,29 +83,11 @@ async def verify(handle: Handle, *, data: bool, progress: ProgressOption) -> Ver
 
 async def repair(handle: Handle) -> RepairReport:
     """Mend what can be mended; see `Collection.repair`."""
-    store, configuration = handle.store, handle.configuration
-    store.check_writable()
+    handle.store.check_writable()
     before = await verify(handle, data=False, progress=None)
-    taken = await handle.snapshot()
-    async with store.lock():
-        pending = await log.unpublished(store, taken.pending)
-        await publication.settle(store, pending)
-    done = [f"version {version.number} was committed, and is now in its place" for version in pending]
-    for key, content in parent_documents(taken.partitions).items():
-        if await store.create(key, content) == "created":
-            done.append(f"the document {key!r} was missing")
-    if configuration.catalog:
-        if (await store.get([Read(f"{CATALOG}/{GROUP_DOCUMENT}")]))[0] is None:
-            await store.put(catalog.array_document())
-            done.append("the document of the catalog was missing")
-        if any(problem.what.startswith(_CATALOG) for problem in before.problems):
-            await rebuild_catalog(store, configuration)
-            done.append("the catalog was made anew")
+    done = await handle.versioning.mend(handle.configuration, before.problems)
     after = await verify(handle, data=False, progress=None)
     return RepairReport(done=tuple(done), remaining=after.problems)
-
-
-_CATALOG: Final = "the catalog "
 
 
 async def _verified(handle: Handle, taken: Snapshot, *, data: bool, progress: ProgressOption) -> VerifyReport:
@@ -147,16 +96,14 @@ async def _verified(handle: Handle, taken: Snapshot, *, data: bool, progress: Pr
         records[IMMUTABLE] = taken.immutable
     with tracking(progress, len(records), "verify") as advance:
         works = (_Group(handle, taken, path, record, data).checked() for path, record in records.items())
-        found = await perform(handle.store, works, threads=config.get().threads, progress=advance)
-    documents = await _missing_documents(handle, taken)
-    known, notes = await _strangers(handle, taken)
-    problems = chain(await _catalog_problems(handle, taken), documents, known, *(item.problems for item in found))
+        found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+    problems, notes = await handle.versioning.examine(handle.configuration, taken)
     return VerifyReport(
-        version=taken.version,
+        version=taken.label,
         partitions=len(taken.partitions),
         chunks=sum(item.chunks for item in found),
-        problems=tuple(problems),
-        notes=(*notes, *await _leftovers(handle, taken), *chain(*(item.notes for item in found))),
+        problems=tuple(chain(problems, *(item.problems for item in found))),
+        notes=tuple(chain(notes, *(item.notes for item in found))),
     )
 
 
@@ -189,7 +136,7 @@ class _Group:
         for layout, content in zip(layouts, contents, strict=True):
             problems += self._document_problems(layout, content)
         for key, layout in expected.items():
-            if not sizes.get(key):
+            if sizes.get(key, 0) == 0:
                 state = "is missing" if key not in sizes else "is empty"
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=f"it {state}"))
         present = [key for key in expected if sizes.get(key)]
@@ -224,7 +171,7 @@ class _Group:
             yield Problem(partition=self.path, what=f"its group document {state}")
             return
         if found != self.record:
-            yield Problem(partition=self.path, what=f"{_CATALOG}says otherwise than its group document")
+            yield Problem(partition=self.path, what=f"{CATALOG_SAYS}says otherwise than its group document")
 
     def _document_problems(self, layout: ArrayLayout, content: bytes | None) -> Iterable[Problem]:
         if content == layout.document:
@@ -249,52 +196,3 @@ class _Group:
                 what = str(error.__cause__ or error)
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=what))
         return problems
-
-
-async def _catalog_problems(handle: Handle, taken: Snapshot) -> list[Problem]:
-    if handle.configuration.catalog and not taken.indexed:
-        return [Problem(what=f"{_CATALOG}is missing or damaged, so that readers have to look at every partition")]
-    return []
-
-
-async def _missing_documents(handle: Handle, taken: Snapshot) -> list[Problem]:
-    """Return the documents that are missing on the way to partitions, which other tools need to find them."""
-    keys = [*_ROOT, *parent_documents(path for path in taken.partitions if path not in taken.places)]
-    contents = await handle.store.get([Read(key) for key in keys])
-    return [
-        Problem(what=f"the document {key!r} is missing")
-        for key, data in zip(keys, contents, strict=True)
-        if data is None
-    ]
-
-
-async def _strangers(handle: Handle, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-    """Return the partitions that lie in a place and were not committed, and what else lies among partitions."""
-    problems, notes = [], []
-    for path in await snapshot.candidates(handle.store, handle.configuration):
-        if taken.record(path) is not None:
-            continue
-        (data,) = await handle.store.get([Read(f"{path}/{GROUP_DOCUMENT}")])
-        pending = any(path in version.touched for version in taken.pending)
-        try:
-            ours = data is not None and PartitionRecord.from_group(data, what="x") is not None
-        except CorruptionError:
-            ours = False
-        if ours and not pending:
-            problems.append(
-                Problem(partition=path, what="it lies in its place, and was not committed; insert it again")
-            )
-        elif not ours:
-            notes.append(f"{path}/ is not part of the collection")
-    return problems, notes
-
-
-async def _leftovers(handle: Handle, taken: Snapshot) -> list[str]:
-    """Return what writers have begun, or committed and not put in its place."""
-    notes = [
-        f"version {version.number} is committed and not yet in its place: the next writer, or repair(), completes it"
-        for version in taken.pending
-    ]
-    ours = {version.stage for version in taken.pending}
-    found = [entry.key async for entry in handle.store.list(f"{TRANSACTIONS}/stage/") if entry.key not in ours]
-    return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]

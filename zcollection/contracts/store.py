@@ -139,6 +139,9 @@ class Blocking(Protocol):
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
         """Yield what lies under a prefix, sorted by key."""
 
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, and all below keys that end with "/"."""
+
 
 class Store(ABC):
     """Where a collection lies. Opened and pickled by URL and options.
@@ -177,28 +180,13 @@ class Store(ABC):
             raise ReadOnlyError(message)
 
 
-class KeyStore(Store):
-    """A store of objects: keys, with "/" between their parts, and bytes.
-
-    The kernel's transactions run on top: they stage complete partitions under one prefix, and publish them at another.
-    Every method that writes calls `check_writable` first and refuses keys that leave the root.
-    """
-
-    @property
-    def zarr(self) -> "zarr.abc.store.Store":
-        """The store as zarr-python and xarray take it, for reading."""
-        from zcollection.contracts.zarr_view import ZarrView  # loads zarr
-
-        return ZarrView(self)
+class Objects(ABC):
+    """Keys, with "/" between their parts, and bytes: what is read, decoded, encoded and written, wherever it lies."""
 
     @property
     def blocking(self) -> Blocking | None:
         """Blocking access, or None where access is naturally asynchronous."""
         return None
-
-    async def load_document(self, name: str) -> bytes | None:
-        """Return the object of this name."""
-        return (await self.get([Read(name)]))[0]
 
     @abstractmethod
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
@@ -211,13 +199,6 @@ class KeyStore(Store):
     async def stage(self, items: Mapping[str, bytes]) -> None:
         """Write new objects that nobody reads before they are published: they need not appear whole."""
         await self.put(items)
-
-    @abstractmethod
-    async def create(self, key: str, data: bytes) -> Created:
-        """Write an object unless the key exists: of any number of callers exactly one is told "created".
-
-        "unknown" means that the answer was lost: the object may have been written.
-        """
 
     @abstractmethod
     def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
@@ -246,6 +227,32 @@ class KeyStore(Store):
     @abstractmethod
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that do not exist are passed over. A key ending with "/" deletes all below it."""
+
+
+class KeyStore(Store, Objects):
+    """A store of objects: keys, with "/" between their parts, and bytes.
+
+    The kernel's transactions run on top: they stage complete partitions under one prefix, and publish them at another.
+    Every method that writes calls `check_writable` first and refuses keys that leave the root.
+    """
+
+    @property
+    def zarr(self) -> "zarr.abc.store.Store":
+        """The store as zarr-python and xarray take it, for reading."""
+        from zcollection.contracts.zarr_view import ZarrView  # loads zarr
+
+        return ZarrView(self)
+
+    async def load_document(self, name: str) -> bytes | None:
+        """Return the object of this name."""
+        return (await self.get([Read(name)]))[0]
+
+    @abstractmethod
+    async def create(self, key: str, data: bytes) -> Created:
+        """Write an object unless the key exists: of any number of callers exactly one is told "created".
+
+        "unknown" means that the answer was lost: the object may have been written.
+        """
 
     async def flush(self, prefix: str) -> None:
         """Make durable what lies under `prefix`, where the store needs telling."""

@@ -9,7 +9,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from zcollection import config
-from zcollection.contracts.store import KeyStore
+from zcollection.contracts.store import Objects
 from zcollection.engine.layout import ArrayLayout
 from zcollection.model.schema import DatasetSchema
 
@@ -22,7 +22,7 @@ _LARGE_CHUNK = 128 * 1024
 """Bytes of a chunk from which on a second thread pays: measured, smaller chunks decode slower on two threads."""
 
 
-def parallelism(store: KeyStore) -> int:
+def parallelism(store: Objects) -> int:
     """Return how many requests are worth having in flight: as many as threads, where each takes one."""
     settings = config.get()
     return settings.concurrency if store.blocking is None else settings.threads

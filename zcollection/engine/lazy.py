@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.read import GroupRead, decode_array
@@ -57,7 +57,7 @@ class LazyRows:
         What is selected along each dimension.
     """
 
-    store: KeyStore
+    store: Objects
     sources: tuple[Source, ...]
     schema: DatasetSchema
     path: str
@@ -66,7 +66,7 @@ class LazyRows:
 
     @classmethod
     def whole(
-        cls, store: KeyStore, sources: Sequence[Source], schema: DatasetSchema, path: str, *, dimension: str
+        cls, store: Objects, sources: Sequence[Source], schema: DatasetSchema, path: str, *, dimension: str
     ) -> "LazyRows":
         """Return all of a variable."""
         rows = sum(source.group.rows for source in sources)

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.store import Objects, Read
 from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout, declared_values
@@ -43,7 +43,7 @@ class GroupRead:
 
 
 async def read_groups(
-    store: KeyStore,
+    store: Objects,
     groups: Sequence[GroupRead],
     schema: DatasetSchema,
     *,

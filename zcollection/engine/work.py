@@ -14,7 +14,7 @@ from anyio import from_thread
 from attrs import define, field, frozen
 
 from zcollection import config
-from zcollection.contracts.store import Blocking, KeyStore, Listed, Read
+from zcollection.contracts.store import Blocking, Listed, Objects, Read
 from zcollection.engine.executor import gather, in_thread
 
 R = TypeVar("R")
@@ -48,7 +48,14 @@ class Share:
     pairs: Sequence[tuple[str, str]]
 
 
-Request = Fetch | Enumerate | Stage | Share
+@frozen
+class Remove:
+    """Wants objects gone: those with these keys, or below one that ends with a slash."""
+
+    keys: Sequence[str]
+
+
+Request = Fetch | Enumerate | Stage | Share | Remove
 Work = Generator[Request, Any, R]
 """Work that returns an R."""
 
@@ -68,7 +75,7 @@ def enumerated(prefix: str) -> Work[list[Listed]]:
 
 
 async def perform(
-    store: KeyStore, works: Iterable[Work[R]], *, threads: int, progress: Callable[[], None] | None = None
+    store: Objects, works: Iterable[Work[R]], *, threads: int, progress: Callable[[], None] | None = None
 ) -> list[R]:
     """Run pieces of work and return their results, in order.
 
@@ -164,9 +171,11 @@ def _answer_here(blocking: Blocking, request: Request) -> Any:
             return blocking.stage(objects)
         case Share(pairs):
             return blocking.copy(pairs)
+        case Remove(keys):
+            return blocking.delete(keys)
 
 
-async def _run_on_loop(store: KeyStore, work: Work[R]) -> R:
+async def _run_on_loop(store: Objects, work: Work[R]) -> R:
     answer: Any = None
     while True:
         request, result = await in_thread(_advance, work, answer)
@@ -183,7 +192,7 @@ def _advance(work: Work[R], answer: Any) -> tuple[Request | None, R | None]:
         return None, end.value
 
 
-async def _answer_on_loop(store: KeyStore, request: Request) -> Any:
+async def _answer_on_loop(store: Objects, request: Request) -> Any:
     match request:
         case Fetch(reads):
             return await store.get(reads)
@@ -193,3 +202,5 @@ async def _answer_on_loop(store: KeyStore, request: Request) -> Any:
             return await store.stage(objects)
         case Share(pairs):
             return await store.copy(pairs)
+        case Remove(keys):
+            return await store.delete(keys)

@@ -12,7 +12,7 @@ from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.read import GroupRead
 from zcollection.engine.rewrite import rewriting
-from zcollection.engine.work import Share, Stage, Work, enumerated
+from zcollection.engine.work import Remove, Share, Stage, Work, enumerated
 from zcollection.errors import CorruptionError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import ancestors, join, split
@@ -58,7 +58,7 @@ class GroupWrite:
 
 
 def writing(prefix: str, group: GroupWrite) -> Work[int]:
-    """Write a group under a prefix that nobody reads yet, and return the bytes that its arrays take.
+    """Write a group under a prefix below which nothing lies, and return the bytes that its arrays take.
 
     Parameters
     ----------
@@ -74,6 +74,25 @@ def writing(prefix: str, group: GroupWrite) -> Work[int]:
     if group.base is not None and shared:
         base = group.base.prefix
         yield Share([(entry.key, prefix + entry.key.removeprefix(base)) for entry in shared])
+    return size
+
+
+def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
+    """Write a group in the place of the one that lies there, and return the bytes that its arrays take.
+
+    What the group shares with its base stays where it is. For stores in which nobody sees a change in the making.
+    """
+    arrays = yield from _encoding(group)
+    shared = yield from _enumerated_shares(group, arrays.shared)
+    size = sum(map(len, arrays.objects.values())) + sum(entry.size for entry in shared)
+    objects = _complete(prefix, group, arrays.objects, size)
+    if shared:
+        kept = objects.keys() | {entry.key for entry in shared}
+        present = yield from enumerated(prefix)
+        yield Remove([entry.key for entry in present if entry.key not in kept])
+    else:
+        yield Remove([prefix])
+    yield Stage(objects)
     return size
 
 

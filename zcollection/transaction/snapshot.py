@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.store import KeyStore, Objects, Read
 from zcollection.engine.executor import gather, parallelism
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, PartitionError
 from zcollection.transaction import catalog, log
@@ -24,6 +24,8 @@ class Snapshot:
 
     Attributes
     ----------
+    objects
+        What to read them from.
     checkpoint
         What was known of an older version.
     changes
@@ -32,12 +34,21 @@ class Snapshot:
         Prefixes of the groups that are committed and not yet in their place, by path.
     indexed
         Whether the checkpoint is that of a catalog.
+    commit
+        Id of the snapshot, where the store makes them by itself.
     """
 
+    objects: Objects
     checkpoint: Checkpoint = field(factory=Checkpoint)
     changes: Sequence[Version] = ()
     places: Mapping[str, str] = field(factory=dict)
     indexed: bool = True
+    commit: str | None = None
+
+    @property
+    def label(self) -> int | str:
+        """What the version is called: its number, or the id of the store's own snapshot."""
+        return self.version if self.commit is None else self.commit
 
     @property
     def version(self) -> int:
@@ -159,8 +170,7 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
     """Return what is found by looking at every partition, while nobody commits."""
     version, pending = await log.listed(store)
     for _ in range(_WALKS):
-        partitions = Partitions(await _records(store, await candidates(store, configuration)))
-        immutable = (await _records(store, [IMMUTABLE])).get(IMMUTABLE)
+        partitions, immutable = await found(store, configuration)
         before = version, [change.number for change in pending]
         version, pending = await log.listed(store)
         if before == (version, [change.number for change in pending]):
@@ -178,14 +188,20 @@ async def _configured(store: KeyStore) -> int:
     return 0 if document is None else Configuration.load(document, what=f"{CONFIGURATION} of {store.url}").version
 
 
-async def candidates(store: KeyStore, configuration: Configuration) -> list[str]:
+async def found(objects: Objects, configuration: Configuration) -> tuple[Partitions, PartitionRecord | None]:
+    """Return what each partition says of itself, and the immutable variables, found by listing."""
+    partitions = Partitions(await _records(objects, await candidates(objects, configuration)))
+    return partitions, (await _records(objects, [IMMUTABLE])).get(IMMUTABLE)
+
+
+async def candidates(objects: Objects, configuration: Configuration) -> list[str]:
     """Return the paths at which a partition may lie, found by listing."""
-    return [path async for path in _walk(store, "", configuration.depth)]
+    return [path async for path in _walk(objects, "", configuration.depth)]
 
 
 async def _placed(store: KeyStore, checkpoint: Checkpoint, changes: Sequence[Version], *, indexed: bool) -> Snapshot:
-    taken = Snapshot(checkpoint, changes, indexed=indexed)
-    return Snapshot(checkpoint, changes, await _places(store, taken), indexed) if taken.pending else taken
+    taken = Snapshot(store, checkpoint, changes, indexed=indexed)
+    return evolve(taken, places=await _places(store, taken)) if taken.pending else taken
 
 
 async def _places(store: KeyStore, taken: Snapshot) -> dict[str, str]:
@@ -212,16 +228,16 @@ def _stamp(data: bytes | None, path: str) -> str | None:
     return None if record is None else record.stamp
 
 
-async def _walk(store: KeyStore, prefix: str, depth: int) -> AsyncIterator[str]:
+async def _walk(objects: Objects, prefix: str, depth: int) -> AsyncIterator[str]:
     """Yield the paths, `depth` segments long, at which a partition may lie; foreign directories are passed over."""
-    async for entry in store.list(prefix):
+    async for entry in objects.list(prefix):
         path = entry.key.rstrip("/")
         if not entry.is_prefix or not _is_safe(path):
             continue
         if depth == 1:
             yield path
             continue
-        async for deeper in _walk(store, entry.key, depth - 1):
+        async for deeper in _walk(objects, entry.key, depth - 1):
             yield deeper
 
 
@@ -233,20 +249,20 @@ def _is_safe(path: str) -> bool:
     return True
 
 
-async def _records(store: KeyStore, paths: list[str]) -> dict[str, PartitionRecord]:
+async def _records(objects: Objects, paths: list[str]) -> dict[str, PartitionRecord]:
     """Return what the groups at `paths` say of themselves; those that are not partitions are left out."""
     batches = [paths[start : start + 256] for start in range(0, len(paths), 256)]
 
     async def read(batch: list[str]) -> list[bytes | None]:
-        return await store.get([Read(f"{path}/zarr.json") for path in batch])
+        return await objects.get([Read(f"{path}/zarr.json") for path in batch])
 
-    answers = await gather(read, batches, limit=parallelism(store))
-    found: dict[str, PartitionRecord] = {}
+    answers = await gather(read, batches, limit=parallelism(objects))
+    records: dict[str, PartitionRecord] = {}
     for path, data in zip(paths, (data for batch in answers for data in batch), strict=True):
         record = None if data is None else _understood(data, path)
         if record is not None:
-            found[path] = record
-    return found
+            records[path] = record
+    return records
 
 
 def _understood(data: bytes, path: str) -> PartitionRecord | None:

@@ -1,18 +1,16 @@
 """A change of several partitions: staged as complete groups, then published together."""
 
-import uuid
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
-from attrs import Factory, define, evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Read
-from zcollection.engine.layout import group_document
+from zcollection.contracts.store import KeyStore, Objects
 from zcollection.engine.work import Work
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
+from zcollection.engine.write import GroupWrite, writing
 from zcollection.errors import (
     CollectionNotFoundError,
     ConflictError,
@@ -21,15 +19,12 @@ from zcollection.errors import (
     StoreError,
     ZCollectionError,
 )
-from zcollection.model.documents import parse_json
 from zcollection.transaction import catalog, log, publication, snapshot
+from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.snapshot import Snapshot
-
-_BATCH = 256
-"""Objects that a copy between stores holds in memory at once."""
 
 _FARTHEST: Final = 16
 """Versions that the catalog may be behind: what a reader has to read besides it."""
@@ -57,112 +52,46 @@ class StagedPartition:
     record: PartitionRecord
 
 
-@define
-class Transaction:
-    """One change of a collection, on top of the snapshot that it read.
+@define(kw_only=True)
+class LogTransaction(Transaction):
+    """A change that is staged beside the partitions, committed as a record of the log, and then published.
 
     Attributes
     ----------
-    store, configuration
-        The collection.
-    base
-        What the change is made from.
-    operation
-        What it does, such as "insert".
-    id
-        Stamp of every partition that it writes.
+    store
+        The collection's.
     removed
         Transactions whose stages are to be removed with this change.
-    replacement
-        Configuration of a new collection that takes the place of this one.
     """
 
     store: KeyStore
-    configuration: Configuration
-    base: Snapshot
-    operation: str
-    id: str = Factory(lambda: uuid.uuid4().hex)
     removed: tuple[str, ...] = ()
-    replacement: Configuration | None = None
-    _staged: dict[str, StagedPartition] = field(factory=dict)
-    _dropped: set[str] = field(factory=set)
-    _read: set[str] = field(factory=set)
-    _keeps_stage: bool = False
+    _staged: dict[str, StagedPartition] = field(factory=dict, init=False)
+    _keeps_stage: bool = field(default=False, init=False)
+
+    @property
+    def objects(self) -> KeyStore:
+        """The collection's store."""
+        return self.store
 
     @property
     def _stage(self) -> str:
         return stage_of(self.id)
 
-    def reads(self, path: str) -> None:
-        """Say that the change depends on what a partition holds, or on its absence."""
-        self._read.add(path)
-
     def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
-        """Write a partition where nobody reads it yet.
+        """Write a partition into the stage."""
+        prefix = f"{self._stage}{path}/"
+        size = yield from writing(prefix, self.stamped(group, record))
+        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=self.complete(record, size))
 
-        Parameters
-        ----------
-        path
-            Where it is to lie.
-        group
-            The arrays to write.
-        record
-            What the partition says of itself; the transaction's id and the size are added here.
-        """
-        prefix, attributes = f"{self._stage}{path}/", group.attributes
-
-        def complete(size: int) -> PartitionRecord:
-            return evolve(record, stamp=self.id, stored_bytes=size)
-
-        stamped = evolve(group, attributes=lambda size: {**attributes(size), **complete(size).to_attribute()})
-        size = yield from writing(prefix, stamped)
-        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=complete(size))
-
-    async def stage_objects(self, path: str, source: KeyStore, place: str, record: PartitionRecord) -> None:
-        """Stage a partition as it lies in another store, object by object.
-
-        Parameters
-        ----------
-        path
-            Where it is to lie.
-        source
-            The other store.
-        place
-            Prefix of where it lies there.
-        record
-            What the partition says of itself there.
-        """
-        prefix, stamped = f"{self._stage}{path}/", evolve(record, stamp=self.id)
-        keys = [entry.key async for entry in source.list(place, recursive=True)]
-        for start in range(0, len(keys), _BATCH):
-            batch = keys[start : start + _BATCH]
-            contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
-            await self.store.stage(
-                {prefix + key.removeprefix(place): data for key, data in contents if data is not None}
-            )
-        await self.store.put({f"{prefix}{GROUP_DOCUMENT}": await _restamped(self.store, prefix, stamped)})
+    async def stage_objects(self, path: str, source: Objects, place: str, record: PartitionRecord) -> None:
+        """Copy a partition into the stage."""
+        prefix = f"{self._stage}{path}/"
+        stamped = await self.copied(source, place, prefix, record)
         self._staged[path] = StagedPartition(path=path, prefix=prefix, record=stamped)
 
-    def drop(self, path: str) -> None:
-        """Take a partition away."""
-        self.reads(path)
-        self._dropped.add(path)
-
     async def commit(self) -> None:
-        """Make the change one version: readers see all of it or, should anything fail, nothing.
-
-        Raises
-        ------
-        ConflictError
-            Another writer changed a partition that this change was made from; nothing was written.
-        CommitStateUnknownError
-            The store did not say whether the change was committed.
-
-        Warns
-        -----
-        PublicationWarning
-            The change is committed, and could not be put in its place; the next writer completes it.
-        """
+        """Append the record to the log, publish, and let the catalog follow."""
         if not (self._staged or self._dropped or self.removed or self.replacement):
             return
         await self.store.flush(self._stage)
@@ -224,7 +153,7 @@ class Transaction:
         if checkpoint is None:
             now = await snapshot.take(self.store, evolve(configuration, version=self._configured(version)))
         else:
-            now = Snapshot(checkpoint, await log.after(self.store, checkpoint.version))
+            now = Snapshot(self.store, checkpoint, await log.after(self.store, checkpoint.version))
             if not _is_due(now, []):
                 return
         await catalog.save(self.store, now.to_checkpoint())
@@ -266,21 +195,16 @@ class Transaction:
             await self.store.delete([self._stage])
 
 
-async def _restamped(store: KeyStore, prefix: str, record: PartitionRecord) -> bytes:
-    """Return a group's document with another record."""
-    data = (await store.get([Read(f"{prefix}{GROUP_DOCUMENT}")]))[0]
-    if data is None:
-        message = f"the group document {prefix}{GROUP_DOCUMENT} is missing in {store.url}"
-        raise CorruptionError(message)
-    attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
-    return group_document({**attributes, **record.to_attribute()})
-
-
 @asynccontextmanager
-async def begin(store: KeyStore, configuration: Configuration, operation: str) -> AsyncIterator[Transaction]:
+async def begin(
+    store: KeyStore, configuration: Configuration, operation: str, *, removed: tuple[str, ...] = ()
+) -> AsyncIterator[LogTransaction]:
     """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
     store.check_writable()
-    transaction = Transaction(store, configuration, await _settled(store, configuration), operation)
+    base = await _settled(store, configuration)
+    transaction = LogTransaction(
+        store=store, configuration=configuration, base=base, operation=operation, removed=removed
+    )
     try:
         yield transaction
     except (CorruptionError, StoreError):

@@ -1,0 +1,170 @@
+"""A store that commits by itself, such as an Icechunk repository: snapshots to read from, sessions to write to."""
+
+import datetime as dt
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, frozen
+
+from zcollection.contracts.store import Store
+from zcollection.errors import StoreError
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+_ROOT: Final = "zarr.json"
+
+At = str | dt.datetime | None
+"""A moment in the history of a store: the name of a snapshot or tag, or a time; None for the newest."""
+
+
+@frozen(kw_only=True)
+class Commit:
+    """One commit of a store.
+
+    Attributes
+    ----------
+    snapshot
+        Id of the snapshot that it made.
+    time
+        When.
+    message
+        What the committer said.
+    metadata
+        What else it said, as JSON values.
+    """
+
+    snapshot: str
+    time: dt.datetime
+    message: str
+    metadata: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Reclaimed:
+    """What a vacuum of a store removed.
+
+    Attributes
+    ----------
+    snapshots
+        How many snapshots nobody can open any more.
+    bytes
+        Size of the objects deleted.
+    """
+
+    snapshots: int
+    bytes: int
+
+
+class StoreSession(ABC):
+    """A change in the making, on top of one snapshot; nobody else sees it before it is committed."""
+
+    @property
+    @abstractmethod
+    def base(self) -> str:
+        """Id of the snapshot that it is made from; `rebase` changes it."""
+
+    @property
+    @abstractmethod
+    def zarr(self) -> "zarr.abc.store.Store":
+        """What to write to; what was written is read back."""
+
+    @abstractmethod
+    async def commit(self, message: str, metadata: Mapping[str, Any]) -> str | None:
+        """Make the change a snapshot, and return its id; None where others have committed since: `rebase` first."""
+
+    @abstractmethod
+    async def rebase(self) -> None:
+        """Put the change on top of the newest snapshot.
+
+        Raises
+        ------
+        ConflictError
+            Others have changed the same.
+        """
+
+    @abstractmethod
+    def fork(self) -> Any:
+        """Return a writable session that pickles: a worker writes to its ``zarr`` and returns it, to be merged."""
+
+    @abstractmethod
+    async def merge(self, forks: Iterable[Any]) -> None:
+        """Take over what was written to forks."""
+
+    async def save_document(self, name: str, data: bytes) -> None:
+        """Write a document of the collection, such as its configuration: as an attribute of the root group."""
+        group = json.loads(await _root(self.zarr) or b'{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+        group["attributes"][name] = data.decode()
+        await _set(self.zarr, _ROOT, json.dumps(group, ensure_ascii=False).encode())
+
+
+class TransactionalStore(Store):
+    """A store with snapshots and commits of its own; it holds a Zarr hierarchy, and nothing else.
+
+    The kernel stages nothing and logs nothing here: a change is a session, and its commit a version.
+    """
+
+    @abstractmethod
+    async def current(self) -> str | None:
+        """Return the id of the newest snapshot; None where the store has not been made yet."""
+
+    @abstractmethod
+    async def resolve(self, at: At) -> str:
+        """Return the id of the snapshot at a moment.
+
+        Raises
+        ------
+        StoreError
+            There is none.
+        """
+
+    @abstractmethod
+    async def snapshot(self, snapshot: str) -> "zarr.abc.store.Store":
+        """Return what to read a snapshot from."""
+
+    @abstractmethod
+    async def begin(self, *, create: bool = False) -> StoreSession:
+        """Open a session on the newest snapshot; where the store has not been made yet, `create` makes it.
+
+        Raises
+        ------
+        ReadOnlyError
+            The store was opened for reading.
+        """
+
+    @abstractmethod
+    async def history(self, snapshot: str) -> list[Commit]:
+        """Return the commits that led to a snapshot, newest first."""
+
+    @abstractmethod
+    async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
+        """Remove the snapshots older than a time that no branch or tag needs, and what only they hold."""
+
+    async def load_document(self, name: str, *, snapshot: str | None = None) -> bytes | None:
+        """Return a document of the collection as a snapshot holds it, by default the newest."""
+        at = snapshot or await self.current()
+        root = None if at is None else await _root(await self.snapshot(at))
+        return None if root is None else self._attribute(root, name)
+
+    def _attribute(self, root: bytes, name: str) -> bytes | None:
+        try:
+            text = json.loads(root)["attributes"].get(name)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            message = f"the root group of {self.url} cannot be understood: {error!r}; restore an earlier snapshot"
+            raise StoreError(message) from error
+        return text.encode() if isinstance(text, str) else None
+
+
+async def _root(store: "zarr.abc.store.Store") -> bytes | None:
+    from zarr.core.buffer import default_buffer_prototype
+
+    buffer = await store.get(_ROOT, default_buffer_prototype())
+    return None if buffer is None else buffer.to_bytes()
+
+
+async def _set(store: "zarr.abc.store.Store", key: str, data: bytes) -> None:
+    from zarr.core.buffer import default_buffer_prototype
+
+    await store.set(key, default_buffer_prototype().buffer.from_bytes(data))

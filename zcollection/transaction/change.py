@@ -1,0 +1,140 @@
+"""A change of several partitions: what the verbs of a collection ask of it, however the store commits."""
+
+import uuid
+from abc import ABC, abstractmethod
+from typing import Final
+
+from attrs import define, evolve, field
+
+from zcollection.contracts.store import Objects, Read
+from zcollection.engine.layout import group_document
+from zcollection.engine.work import Work
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
+from zcollection.errors import CorruptionError
+from zcollection.model.documents import parse_json
+from zcollection.transaction.documents import Configuration, PartitionRecord
+from zcollection.transaction.snapshot import Snapshot
+
+_BATCH: Final = 256
+"""Objects that a copy holds in memory at once."""
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@define(kw_only=True)
+class Transaction(ABC):
+    """One change of a collection, on top of the snapshot that it read.
+
+    Attributes
+    ----------
+    configuration
+        Of the collection.
+    base
+        What the change is made from.
+    operation
+        What it does, such as "insert".
+    id
+        Stamp of every partition that it writes.
+    replacement
+        Configuration of a new collection that takes the place of this one.
+    """
+
+    configuration: Configuration
+    base: Snapshot
+    operation: str
+    id: str = field(factory=_new_id)
+    replacement: Configuration | None = None
+    _dropped: set[str] = field(factory=set, init=False)
+    _read: set[str] = field(factory=set, init=False)
+
+    @property
+    @abstractmethod
+    def objects(self) -> Objects:
+        """What the work of this change reads from and writes to."""
+
+    def reads(self, path: str) -> None:
+        """Say that the change depends on what a partition holds, or on its absence."""
+        self._read.add(path)
+
+    def drop(self, path: str) -> None:
+        """Take a partition away."""
+        self.reads(path)
+        self._dropped.add(path)
+
+    @abstractmethod
+    def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
+        """Write a partition where nobody reads it yet.
+
+        Parameters
+        ----------
+        path
+            Where it is to lie.
+        group
+            The arrays to write.
+        record
+            What the partition says of itself; the transaction's id and the size are added here.
+        """
+
+    @abstractmethod
+    async def stage_objects(self, path: str, source: Objects, place: str, record: PartitionRecord) -> None:
+        """Stage a partition as it lies elsewhere, object by object.
+
+        Parameters
+        ----------
+        path
+            Where it is to lie.
+        source, place
+            The objects, and the prefix of the partition among them.
+        record
+            What the partition says of itself there.
+        """
+
+    @abstractmethod
+    async def commit(self) -> None:
+        """Make the change one version: readers see all of it or, should anything fail, nothing.
+
+        Raises
+        ------
+        ConflictError
+            Another writer changed a partition that this change was made from; nothing was written.
+        CommitStateUnknownError
+            The store did not say whether the change was committed.
+
+        Warns
+        -----
+        PublicationWarning
+            The change is committed, and could not be put in its place; the next writer completes it.
+        """
+
+    def stamped(self, group: GroupWrite, record: PartitionRecord) -> GroupWrite:
+        """Return a group whose document says what the partition says of itself, its size included."""
+        attributes = group.attributes
+        return evolve(group, attributes=lambda size: {**attributes(size), **self.complete(record, size).to_attribute()})
+
+    def complete(self, record: PartitionRecord, size: int) -> PartitionRecord:
+        """Return a record with the stamp of this change."""
+        return evolve(record, stamp=self.id, stored_bytes=size)
+
+    async def copied(self, source: Objects, place: str, prefix: str, record: PartitionRecord) -> PartitionRecord:
+        """Copy a partition as it lies elsewhere to a prefix of this change, and return its record, stamped."""
+        stamped = self.complete(record, record.stored_bytes)
+        keys = [entry.key async for entry in source.list(place, recursive=True)]
+        keys.sort(key=lambda key: not key.endswith(GROUP_DOCUMENT))  # arrays before their chunks
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
+            objects = {prefix + key.removeprefix(place): data for key, data in contents if data is not None}
+            await self.objects.stage(objects)
+        await self.objects.put({f"{prefix}{GROUP_DOCUMENT}": await self._restamped(prefix, stamped)})
+        return stamped
+
+    async def _restamped(self, prefix: str, record: PartitionRecord) -> bytes:
+        """Return a group's document with another record."""
+        (data,) = await self.objects.get([Read(f"{prefix}{GROUP_DOCUMENT}")])
+        if data is None:
+            message = f"the group document of partition {prefix.rstrip('/')!r} is missing; verify what is copied"
+            raise CorruptionError(message)
+        attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
+        return group_document({**attributes, **record.to_attribute()})

@@ -1,0 +1,178 @@
+"""Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
+
+import uuid
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Self
+
+from attrs import evolve, frozen
+
+from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.layout import ArrayLayout, group_document
+from zcollection.engine.write import GROUP_DOCUMENT
+from zcollection.errors import ConflictError, CorruptionError, FormatVersionError, SettingError
+from zcollection.model.schema import VariableSchema
+from zcollection.transaction import catalog, inspection, log, snapshot, transaction, vacuum
+from zcollection.transaction.catalog import Checkpoint
+from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
+from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.versioning import Versioning
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+
+@frozen
+class LogVersioning(Versioning):
+    """The log of a collection.
+
+    Attributes
+    ----------
+    store
+        Where it lies, beside the partitions.
+    """
+
+    store: KeyStore
+
+    async def load(self) -> Configuration:
+        """Return the configuration that was committed last."""
+        data, announced = await self.store.get([Read(CONFIGURATION), Read(log.ANNOUNCED)])
+        if data is None:
+            raise self.not_found()
+        configuration = Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
+        if announced is not None:
+            configuration = await snapshot.current_configuration(self.store, configuration)
+        return configuration
+
+    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
+        """Write the first documents of a collection; one that is to be overwritten is replaced as one change."""
+        store = self.store
+        store.check_writable()
+        existing, root = await store.get([Read(CONFIGURATION), Read(GROUP_DOCUMENT)])
+        if overwrite:
+            old = None if existing is None else await self._loaded()
+            if old is not None:
+                return await retrying(lambda: self._replace(old, configuration))
+            await self._clear()
+        elif existing is not None or root is not None:
+            raise self.exists()
+        await store.put(_first_documents(configuration))
+        if configuration.catalog:
+            await catalog.save(store, Checkpoint())
+        # Last, and by put-if-absent: of several creators one wins, and a collection exists once it is complete.
+        document = configuration.dump()
+        created = await store.create(CONFIGURATION, document)
+        if created != "created" and (created == "exists" or await store.get([Read(CONFIGURATION)]) != [document]):
+            raise self.exists()
+        await store.flush("")
+        return configuration
+
+    async def _loaded(self) -> Configuration | None:
+        """Return what is there, or None where it is so damaged that it cannot be replaced as one change."""
+        try:
+            old = await self.load()
+            await self.snapshot(old)
+        except (CorruptionError, FormatVersionError, ConflictError):
+            return None
+        return old
+
+    async def _replace(self, old: Configuration, configuration: Configuration) -> Configuration:
+        """Put an empty collection in the place of another, as one change of that: readers see the one or the other."""
+        async with self.begin(old, "create") as change:
+            for path in change.base.partitions:
+                change.drop(path)
+            change.replacement = configuration
+            await change.commit()
+        return await self.load()
+
+    async def _clear(self) -> None:
+        """Delete the Zarr hierarchy below the root and our documents; foreign files stay."""
+        await self.store.delete([CONFIGURATION])
+        prefixes = [entry.key async for entry in self.store.list("") if entry.is_prefix]
+        documents = await self.store.get([Read(f"{prefix}{GROUP_DOCUMENT}") for prefix in prefixes])
+        ours = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
+        await self.store.delete([*ours, f"{TRANSACTIONS}/", GROUP_DOCUMENT])
+
+    async def snapshot(self, configuration: Configuration) -> Snapshot:
+        """Return the partitions at the newest version."""
+        return await snapshot.take(self.store, configuration)
+
+    async def is_outdated(self, taken: Snapshot) -> bool:
+        """Return whether a newer version has been committed, or what was committed was moved."""
+        return await snapshot.is_outdated(self.store, taken)
+
+    def begin(
+        self, configuration: Configuration, operation: str
+    ) -> AbstractAsyncContextManager[transaction.LogTransaction]:
+        """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
+        return transaction.begin(self.store, configuration, operation)
+
+    async def history(self) -> tuple[HistoryEntry, ...]:
+        """Return the versions that the log and its history hold, oldest first."""
+        return tuple(
+            HistoryEntry(
+                version=version.number,
+                time=version.time,
+                operation=version.operation,
+                partitions=len(version.partitions) + len(version.dropped),
+                rows=sum(record.rows for record in version.partitions.values()),
+                source=version.source,
+            )
+            for version in await log.every(self.store)
+        )
+
+    async def changes(self, configuration: Configuration, since: Label) -> Changes:  # noqa: ARG002 - a contract
+        """Return what the records after a version name."""
+        newest, _ = await log.listed(self.store)
+        if not isinstance(since, int) or not 0 <= since <= newest:
+            message = f"since={since!r}; accepted: a version of {self.store.url}, 0 to {newest}"
+            raise SettingError(message)
+        there: dict[str, bool] = {}
+        for version in [version for version in await log.every(self.store) if version.number > since]:
+            there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
+            newest = version.number
+        return Changes(
+            version=newest,
+            written=tuple(sorted(path for path, is_there in there.items() if is_there)),
+            dropped=tuple(sorted(path for path, is_there in there.items() if not is_there)),
+        )
+
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
+        """Remove the stages of writers that died, and fold old records."""
+        return await retrying(lambda: vacuum.vacuum(self.store, configuration, older_than))
+
+    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+        """Return what is wrong with the catalog, the tree and the log, and what is left over."""
+        return await inspection.examine(self.store, configuration, taken)
+
+    async def mend(self, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
+        """Publish what is pending, write missing documents, and make a wrong catalog anew."""
+        return await inspection.mend(self.store, configuration, problems)
+
+    async def rebuild_catalog(self, configuration: Configuration) -> int:
+        """Write the catalog from what is found by walking."""
+        return await transaction.rebuild_catalog(self.store, configuration)
+
+    async def refreshed(self) -> Self:
+        """Return the same: every operation looks at the newest version."""
+        return evolve(self)
+
+    async def zarr(self) -> "zarr.abc.store.Store":
+        """Return the store, in which the newest version lies."""
+        return self.store.zarr
+
+
+def _first_documents(configuration: Configuration) -> dict[str, bytes]:
+    documents = {
+        GROUP_DOCUMENT: group_document(configuration.schema.attrs),
+        f"{TRANSACTIONS}/{GROUP_DOCUMENT}": _transactions_document(),
+        **log.first(uuid.uuid4().hex),
+    }
+    return documents | catalog.array_document() if configuration.catalog else documents
+
+
+def _transactions_document() -> bytes:
+    """Return the document of a scalar array, below which readers of Zarr neither look nor warn."""
+    variable = VariableSchema("transactions", dtype="uint8", dimensions=(), attrs={"description": "Transaction log"})
+    return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document

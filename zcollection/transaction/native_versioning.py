@@ -1,0 +1,194 @@
+"""Versions of a collection in a store that commits by itself: each is a snapshot of the store."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from attrs import evolve, field, frozen
+
+from zcollection.contracts.store import Read
+from zcollection.contracts.transactional import Commit, StoreSession, TransactionalStore
+from zcollection.engine.write import GROUP_DOCUMENT
+from zcollection.errors import ReadOnlyError, SettingError, StoreError
+from zcollection.transaction import snapshot
+from zcollection.transaction.catalog import Checkpoint
+from zcollection.transaction.documents import CONFIGURATION, Configuration
+from zcollection.transaction.native_transaction import ATTRIBUTE, NativeTransaction
+from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.versioning import Versioning
+from zcollection.transaction.zarr_objects import SnapshotObjects
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+
+class _Last:
+    """The snapshot that was listed last: what is in one never changes."""
+
+    def __init__(self) -> None:
+        self.taken: Snapshot | None = None
+
+    def __reduce__(self) -> tuple[type["_Last"], tuple[()]]:
+        return _Last, ()
+
+
+@frozen
+class NativeVersioning(Versioning):
+    """The snapshots of a store.
+
+    Attributes
+    ----------
+    store
+        Which.
+    at
+        Id of the snapshot at which a reader is held; None for the newest at any time.
+    """
+
+    has_catalog: ClassVar[bool] = False
+
+    store: TransactionalStore
+    at: str | None = None
+    _last: _Last = field(factory=_Last, eq=False, repr=False, init=False)
+
+    async def _now(self) -> str:
+        now = self.at or await self.store.current()
+        if now is None:
+            raise self.not_found()
+        return now
+
+    async def load(self) -> Configuration:
+        """Return the configuration that the snapshot holds."""
+        return await self._configuration(await self._now())
+
+    async def _configuration(self, now: str) -> Configuration:
+        document = await self.store.load_document(CONFIGURATION, snapshot=now)
+        if document is None:
+            raise self.not_found()
+        return Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}")
+
+    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
+        """Write the root group, in the place of all that is there if it is to be overwritten."""
+        self.store.check_writable()
+        await retrying(lambda: self._initialise(configuration, overwrite=overwrite))
+        return configuration
+
+    async def _initialise(self, configuration: Configuration, *, overwrite: bool) -> None:
+        session = await self.store.begin(create=True)
+        objects = SnapshotObjects(self.store, session.base)
+        if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
+            raise self.exists()
+        base = Snapshot(objects, commit=session.base)
+        transaction = NativeTransaction(
+            store=self.store, session=session, configuration=configuration, base=base, operation="create"
+        )
+        transaction.replacement = configuration
+        await transaction.commit()
+
+    async def snapshot(self, configuration: Configuration) -> Snapshot:
+        """Return the partitions of the newest snapshot, or of the one at which the reader is held."""
+        now = await self._now()
+        if await self._configuration(now) != configuration:
+            raise self.replaced()
+        return await self._listed(now, configuration)
+
+    async def _listed(self, now: str, configuration: Configuration) -> Snapshot:
+        last = self._last.taken
+        if last is None or last.commit != now:
+            objects = SnapshotObjects(self.store, now)
+            partitions, immutable = await snapshot.found(objects, configuration)
+            last = Snapshot(objects, Checkpoint(0, partitions, immutable), commit=now)
+            self._last.taken = last
+        return last
+
+    async def is_outdated(self, taken: Snapshot) -> bool:  # noqa: ARG002 - what a snapshot holds stays
+        """Return False: what was read of a snapshot is of that snapshot."""
+        return False
+
+    @asynccontextmanager
+    async def begin(self, configuration: Configuration, operation: str) -> AsyncIterator[NativeTransaction]:
+        """Open a transaction in a session of its own; one that is not committed leaves no trace."""
+        self._check_free()
+        session = await self._session(configuration)
+        base = await self._listed(session.base, configuration)
+        yield NativeTransaction(
+            store=self.store, session=session, configuration=configuration, base=base, operation=operation
+        )
+
+    async def _session(self, configuration: Configuration) -> StoreSession:
+        session = await self.store.begin()
+        if await self._configuration(session.base) != configuration:
+            raise self.replaced()
+        return session
+
+    def _check_free(self) -> None:
+        self.store.check_writable()
+        if self.at is not None:
+            message = f"{self.store.url} is held at snapshot {self.at}; open it without at=, with mode='rw', to write"
+            raise ReadOnlyError(message)
+
+    async def history(self) -> tuple[HistoryEntry, ...]:
+        """Return the commits that led to the snapshot, oldest first."""
+        return tuple(_entry(commit) for commit in reversed(await self.store.history(await self._now())))
+
+    async def changes(self, configuration: Configuration, since: Label) -> Changes:
+        """Return the partitions whose stamps differ between two snapshots."""
+        now = await self.snapshot(configuration)
+        before = {} if since == 0 else await self._stamps(str(since), configuration)
+        stamps = {path: record.stamp for path, record in now.partitions.items()}
+        return Changes(
+            version=now.label,
+            written=tuple(sorted(path for path, stamp in stamps.items() if before.get(path) != stamp)),
+            dropped=tuple(sorted(before.keys() - stamps.keys())),
+        )
+
+    async def _stamps(self, since: str, configuration: Configuration) -> dict[str, str]:
+        try:
+            objects = SnapshotObjects(self.store, await self.store.resolve(since))
+        except StoreError as error:
+            message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
+            raise SettingError(message) from error
+        partitions, _ = await snapshot.found(objects, configuration)
+        return {path: record.stamp for path, record in partitions.items()}
+
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:  # noqa: ARG002 - a contract
+        """Let the store forget old snapshots, and delete what only they hold."""
+        self._check_free()
+        reclaimed = await self.store.vacuum(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than))
+        return VacuumReport(stages=0, bytes=reclaimed.bytes, versions=reclaimed.snapshots)
+
+    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+        """Return the groups that lie among the partitions and are none."""
+        known = taken.partitions
+        strange = [path for path in await snapshot.candidates(taken.objects, configuration) if path not in known]
+        return [], [f"{path}/ is not part of the collection" for path in strange]
+
+    async def mend(self, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:  # noqa: ARG002 - a contract
+        """Return nothing: what was committed is whole, and what is damaged is for the store's own history to mend."""
+        return []
+
+    async def rebuild_catalog(self, configuration: Configuration) -> int:
+        """Return the number of partitions: there is no catalog."""
+        return len((await self.snapshot(configuration)).partitions)
+
+    async def refreshed(self) -> Self:
+        """Return the same, held at the newest snapshot where it was held at an older one."""
+        return self if self.at is None else evolve(self, at=await self.store.current())
+
+    async def zarr(self) -> "zarr.abc.store.Store":
+        """Return the snapshot as a Zarr store."""
+        return await SnapshotObjects(self.store, await self._now()).zarr()
+
+
+def _entry(commit: Commit) -> HistoryEntry:
+    ours: dict[str, Any] = commit.metadata.get(ATTRIBUTE, {})
+    return HistoryEntry(
+        version=commit.snapshot,
+        time=commit.time.isoformat(timespec="milliseconds"),
+        operation=str(ours.get("operation", commit.message)),
+        partitions=int(ours.get("partitions", 0)),
+        rows=int(ours.get("rows", 0)),
+        source=str(ours.get("source", "")),
+    )

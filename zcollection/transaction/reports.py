@@ -1,0 +1,108 @@
+"""What is told of the versions of a collection: their history, what they changed, what is wrong, what was removed."""
+
+from typing import Final
+
+from attrs import frozen
+
+Label = int | str
+"""What a version is called: its number, or the id of a snapshot where the store makes them by itself."""
+
+CATALOG_SAYS: Final = "the catalog "
+"""How a problem begins that making the catalog anew will mend."""
+
+
+@frozen(kw_only=True)
+class HistoryEntry:
+    """One version of a collection.
+
+    Attributes
+    ----------
+    version
+        Its number, 0 being the empty collection; or the id of its snapshot.
+    time
+        When it was committed, by the writer's clock: ISO 8601, UTC.
+    operation
+        What was done: "create", "insert", "update", "drop", "copy" or "vacuum".
+    partitions
+        How many partitions were written or dropped.
+    rows
+        Rows of the partitions written, after the change.
+    source
+        Host and process of the writer.
+    """
+
+    version: Label
+    time: str
+    operation: str
+    partitions: int
+    rows: int
+    source: str
+
+
+@frozen(kw_only=True)
+class Changes:
+    """The partitions that differ between two versions.
+
+    Attributes
+    ----------
+    version
+        The newer one: what to ask for the next time.
+    written
+        Paths of the partitions that were written, and are there.
+    dropped
+        Paths of those that were dropped, and are not.
+    """
+
+    version: Label
+    written: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Problem:
+    """Something that is not as it should be.
+
+    Attributes
+    ----------
+    partition
+        Path of the partition; "" where it is none of a partition.
+    variable
+        Path of the variable, or None where it is none of a variable.
+    chunk
+        Key of the chunk within the partition, or None where it is none of a chunk.
+    what
+        What is wrong.
+    """
+
+    partition: str = ""
+    variable: str | None = None
+    chunk: str | None = None
+    what: str
+
+    def __str__(self) -> str:
+        names = [
+            f"partition {self.partition!r}" if self.partition else "",
+            f"variable {self.variable!r}" if self.variable else "",
+            f"chunk {self.chunk!r}" if self.chunk else "",
+        ]
+        place = ", ".join(filter(None, names))
+        return f"{place}: {self.what}" if place else self.what
+
+
+@frozen(kw_only=True)
+class VacuumReport:
+    """What `vacuum` removed.
+
+    Attributes
+    ----------
+    stages
+        Stages of writers that died.
+    bytes
+        Size of the objects removed; those that share their bytes with a partition free none.
+    versions
+        Records of the log that were folded into the history; or snapshots that the store forgot.
+    """
+
+    stages: int
+    bytes: int
+    versions: int

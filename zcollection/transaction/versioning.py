@@ -1,0 +1,129 @@
+"""How the changes of a collection become versions: what a log of ours and a store's own commits have in common."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from zcollection.contracts.store import Store
+from zcollection.errors import CollectionExistsError, CollectionNotFoundError
+from zcollection.transaction.change import Transaction
+from zcollection.transaction.documents import Configuration
+from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+
+class Versioning(ABC):
+    """The versions of one collection.
+
+    Attributes
+    ----------
+    store
+        Where it lies.
+    has_catalog
+        Whether an index of the partitions is of use.
+    """
+
+    has_catalog: ClassVar[bool] = True
+
+    store: Store
+
+    @abstractmethod
+    async def load(self) -> Configuration:
+        """Return the configuration of the newest version.
+
+        Raises
+        ------
+        CollectionNotFoundError
+            There is no collection.
+        CorruptionError, FormatVersionError
+            Its configuration cannot be understood.
+        """
+
+    @abstractmethod
+    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
+        """Make a collection without partitions, and return its configuration as it is stored.
+
+        Raises
+        ------
+        CollectionExistsError
+            There is one, or another Zarr hierarchy, and `overwrite` is false.
+        """
+
+    @abstractmethod
+    async def snapshot(self, configuration: Configuration) -> Snapshot:
+        """Return which partitions there are now.
+
+        Raises
+        ------
+        CollectionNotFoundError
+            Another collection has taken the place of the one with this configuration.
+        """
+
+    @abstractmethod
+    async def is_outdated(self, taken: Snapshot) -> bool:
+        """Return whether what was read as a snapshot says may be of another version."""
+
+    @abstractmethod
+    def begin(self, configuration: Configuration, operation: str) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction on the newest version; leaving the block undoes what was not committed."""
+
+    @abstractmethod
+    async def history(self) -> tuple[HistoryEntry, ...]:
+        """Return the versions, oldest first."""
+
+    @abstractmethod
+    async def changes(self, configuration: Configuration, since: Label) -> Changes:
+        """Return the partitions that changed after a version; 0 is the one before the first.
+
+        Raises
+        ------
+        SettingError
+            There is no such version.
+        """
+
+    @abstractmethod
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
+        """Remove what nobody needs, if it is older than so many seconds."""
+
+    @abstractmethod
+    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+        """Return what is wrong outside of partitions, and what is merely strange."""
+
+    @abstractmethod
+    async def mend(self, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
+        """Mend what can be mended of what is wrong, and return what was done."""
+
+    @abstractmethod
+    async def rebuild_catalog(self, configuration: Configuration) -> int:
+        """Make the catalog anew, where there is one, and return the number of partitions."""
+
+    @abstractmethod
+    async def refreshed(self) -> Self:
+        """Return the versions up to now, for a reader that is held at one of them."""
+
+    @abstractmethod
+    async def zarr(self) -> "zarr.abc.store.Store":
+        """Return the newest version as a Zarr store, to read from."""
+
+    def not_found(self) -> CollectionNotFoundError:
+        """Return the error that says that there is no collection."""
+        message = f"there is no collection at {self.store.url}; create one with create_collection(), or check the URL"
+        return CollectionNotFoundError(message)
+
+    def replaced(self) -> CollectionNotFoundError:
+        """Return the error that says that another collection has taken the place of the one that was opened."""
+        message = (
+            f"another collection was created at {self.store.url}, in place of the one that was opened; open it again"
+        )
+        return CollectionNotFoundError(message)
+
+    def exists(self) -> CollectionExistsError:
+        """Return the error that says that something is there."""
+        message = (
+            f"there is a collection, or another Zarr hierarchy, at {self.store.url}; open it, or pass overwrite=True to "
+            f"replace it"
+        )
+        return CollectionExistsError(message)
