@@ -9,7 +9,7 @@ from attrs import define, field
 from zcollection.contracts.store import Objects, Read
 from zcollection.contracts.transactional import StoreSession, TransactionalStore
 from zcollection.engine.layout import group_document
-from zcollection.engine.work import Fetch, Stage, Work
+from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
 from zcollection.errors import CollectionNotFoundError, ConflictError
 from zcollection.transaction.change import Transaction
@@ -41,23 +41,12 @@ class NativeTransaction(Transaction):
 
     def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
         """Write a partition in its place."""
-        yield from self._parents(path)
         size = yield from overwriting(f"{path}/", self.stamped(group, record))
         self._written[path] = self.complete(record, size)
 
-    def _parents(self, path: str) -> Work[None]:
-        documents = parent_documents([path])
-        present = (yield Fetch([Read(key) for key in documents])) if documents else []
-        missing = {key: data for (key, data), there in zip(documents.items(), present, strict=True) if there is None}
-        if missing:
-            yield Stage(missing)
-
     async def stage_objects(self, path: str, source: Objects, place: str, record: PartitionRecord) -> None:
         """Copy a partition into its place."""
-        target, parents = self.objects, parent_documents([path])
-        there = await target.get([Read(key) for key in parents])
-        await target.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
-        await target.delete([f"{path}/"])
+        await self.objects.delete([f"{path}/"])
         self._written[path] = await self.copied(source, place, f"{path}/", record)
 
     async def commit(self) -> None:
@@ -67,11 +56,18 @@ class NativeTransaction(Transaction):
         await self.objects.delete(f"{path}/" for path in sorted(self._dropped))
         if self.replacement is not None:
             await self._replace(self.replacement)
+        await self._complete_tree()
         while await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()}) is None:
             if await self._is_committed():
                 return
             await self.session.rebase()
             await self._check(SnapshotObjects(self.store, self.session.base))
+
+    async def _complete_tree(self) -> None:
+        """Write the documents of the groups on the way to partitions, where they are missing."""
+        parents = parent_documents(self._partitions)
+        there = await self.objects.get([Read(key) for key in parents])
+        await self.objects.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
 
     async def _replace(self, configuration: Configuration) -> None:
         """Take away what is left of an older collection, and write the documents of the new one."""
@@ -81,16 +77,27 @@ class NativeTransaction(Transaction):
         await self.session.save_document(CONFIGURATION, configuration.dump())
 
     def _message(self) -> str:
-        partitions, rows = len(self._written.keys() - {IMMUTABLE}), sum(item.rows for item in self._written.values())
-        parts = [f"{partitions} partitions, {rows} rows" if self._written else "", f"{len(self._dropped)} dropped"]
-        return f"{self.operation}: {', '.join(filter(None, parts[: 2 if self._dropped else 1])) or 'a new collection'}"
+        parts = [
+            "a new collection" if self.replacement is not None else "",
+            f"{len(self._partitions)} partitions, {self._rows} rows" if self._written else "",
+            f"{len(self._dropped)} dropped" if self._dropped else "",
+        ]
+        return f"{self.operation}: {', '.join(filter(None, parts))}"
+
+    @property
+    def _partitions(self) -> set[str]:
+        return self._written.keys() - {IMMUTABLE}
+
+    @property
+    def _rows(self) -> int:
+        return sum(record.rows for record in self._written.values())
 
     def _metadata(self) -> dict[str, Any]:
         return {
             "transaction": self.id,
             "operation": self.operation,
-            "partitions": len(self._written) + len(self._dropped),
-            "rows": sum(record.rows for record in self._written.values()),
+            "partitions": len(self._partitions) + len(self._dropped),
+            "rows": self._rows,
             "source": f"{socket.gethostname()}:{os.getpid()}",
         }
 

@@ -1,0 +1,79 @@
+"""A session of Icechunk as a Zarr store that answers as others do: what is not there is None, or nothing."""
+
+from collections.abc import AsyncIterator
+
+from icechunk import IcechunkStore
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
+
+from zcollection.plugin import StoreURL
+from zcollection_store_icechunk.failures import is_missing, telling
+
+
+class Hierarchy(WrapperStore[IcechunkStore]):
+    """The Zarr hierarchy of one session.
+
+    Parameters
+    ----------
+    store
+        The session's own.
+    url
+        Of the repository, for messages.
+    """
+
+    def __init__(self, store: IcechunkStore, url: StoreURL) -> None:
+        super().__init__(store)
+        self._url = url
+
+    def _with_store(self, store: IcechunkStore) -> "Hierarchy":
+        return type(self)(store, self._url)
+
+    def __str__(self) -> str:
+        # Not the session's: asking it takes a lock, which can wait for ever while it creates arrays.
+        return str(self._url)
+
+    def __repr__(self) -> str:
+        return f"Hierarchy({self})"
+
+    def __eq__(self, value: object) -> bool:
+        return isinstance(value, Hierarchy) and self._store == value._store
+
+    __hash__ = None  # type: ignore[assignment]  # sessions change
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        """Return an object, or the range of its bytes that is asked for; None where there is none."""
+        try:
+            return await self._store.get(key, prototype, byte_range)
+        except Exception as error:
+            if is_missing(error):
+                return None
+            with telling(self._url, f"read {key!r} in"):
+                raise
+            raise
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write an object."""
+        with telling(self._url, f"write {key!r} in"):
+            await self._store.set(key, value)
+
+    async def delete(self, key: str) -> None:
+        """Delete an object, which need not be there."""
+        try:
+            await self._store.delete(key)
+        except Exception as error:
+            if not is_missing(error):
+                with telling(self._url, f"delete {key!r} in"):
+                    raise
+                raise
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the keys below a prefix."""
+        try:
+            async for key in self._store.list_prefix(prefix):
+                yield key
+        except Exception as error:
+            if not is_missing(error):
+                with telling(self._url, f"list {prefix!r} in"):
+                    raise
+                raise

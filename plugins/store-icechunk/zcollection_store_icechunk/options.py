@@ -1,0 +1,63 @@
+"""What `storage_options` may say, in the names of the ecosystem."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from zcollection.plugin import PluginConfigurationError, StoreURL, accepted
+
+_ALIASES: Final = {
+    "endpoint": "endpoint_url",
+    "anon": "anonymous",
+    "skip_signature": "anonymous",
+    "key": "access_key_id",
+    "secret": "secret_access_key",
+    "token": "session_token",
+}
+"""Names that other libraries use, and those of Icechunk."""
+
+
+def known_options(
+    url: StoreURL, given: Mapping[str, Any], known: Mapping[str, type | tuple[type, ...]]
+) -> dict[str, Any]:
+    """Return the options that were given, under the names that Icechunk uses.
+
+    Parameters
+    ----------
+    url
+        Of the store, for messages.
+    given
+        Options by name, in any of the names of the ecosystem; None where the caller said nothing.
+    known
+        The options that this kind of storage has, and their types.
+
+    Raises
+    ------
+    PluginConfigurationError
+        An option is of another kind of storage, was given twice, or has the wrong type.
+    """
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        meant = _ALIASES.get(name, name)
+        if meant not in known:
+            message = f"storage_options of {url} has the option {name!r}; {accepted(name, [*_names(known)])}"
+            raise PluginConfigurationError(message)
+        if meant in found:
+            message = f"storage_options of {url} says {meant!r} twice, under several names; accepted: one of them"
+            raise PluginConfigurationError(message)
+        if not isinstance(value, known[meant]):
+            # Never the value: it may be a secret.
+            message = f"option {name!r} of {url} is a {type(value).__name__}; accepted: {_type_names(known[meant])}"
+            raise PluginConfigurationError(message)
+        found[meant] = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return found
+
+
+def _names(known: Mapping[str, Any]) -> list[str]:
+    return sorted([*known, *(alias for alias, name in _ALIASES.items() if name in known)])
+
+
+def _type_names(types: type | tuple[type, ...]) -> str:
+    return " or ".join(item.__name__ for item in (types if isinstance(types, tuple) else (types,)))

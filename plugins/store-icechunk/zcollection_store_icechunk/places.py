@@ -1,0 +1,143 @@
+"""Where a repository lies: from a URL and options to a storage of Icechunk."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import icechunk
+from attrs import field, frozen
+
+from zcollection.plugin import PluginConfigurationError, StoreError, StoreURL, accepted
+from zcollection_store_icechunk.options import known_options
+
+_LOCK: Final = ".zcollection.lock"
+
+_S3: Final[Mapping[str, type]] = {
+    "region": str,
+    "endpoint_url": str,
+    "allow_http": bool,
+    "force_path_style": bool,
+    "anonymous": bool,
+    "access_key_id": str,
+    "secret_access_key": str,
+    "session_token": str,
+}
+_GCS: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "anonymous": bool,
+    "service_account_file": (str, os.PathLike),
+    "service_account_key": str,
+    "bearer_token": str,
+}
+_AZURE: Final[Mapping[str, type]] = {"account": str, "access_key": str, "sas_token": str, "bearer_token": str}
+
+_MEMORY: dict[str, icechunk.Storage] = {}
+_GUARD: Final = threading.Lock()
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where a repository lies.
+
+    Attributes
+    ----------
+    storage
+        Makes Icechunk's storage.
+    directory
+        The local directory, where it is one: Icechunk does not serialise commits there.
+    cross_process
+        Whether other processes find the same.
+    """
+
+    storage: Callable[[], icechunk.Storage] = field(repr=False)
+    directory: str | None = None
+    cross_process: bool = True
+
+    @property
+    def lock(self) -> str | None:
+        """Path of the file that serialises commits, where Icechunk does not."""
+        return None if self.directory is None else f"{self.directory}/{_LOCK}"
+
+
+def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
+    """Return where the repository of a URL lies.
+
+    Raises
+    ------
+    StoreError
+        Icechunk has no storage of this kind, or the location names no bucket.
+    PluginConfigurationError
+        An option is not one of that kind.
+    """
+    kind = url.scheme.partition("+")[2] or "file"
+    if kind not in _KINDS:
+        schemes = ["icechunk", *(f"icechunk+{name}" for name in _KINDS)]
+        message = f"{url} has the scheme {url.scheme!r}; {accepted(url.scheme, schemes)}"
+        raise StoreError(message)
+    return _KINDS[kind](url, options)
+
+
+def _file(url: StoreURL, options: Mapping[str, Any]) -> Place:
+    known_options(url, options, {})
+    directory = os.path.abspath(url.location)  # noqa: PTH100 - of text alone; links stay links
+    return Place(storage=lambda: icechunk.local_filesystem_storage(directory), directory=directory)
+
+
+def _memory(url: StoreURL, options: Mapping[str, Any]) -> Place:
+    known_options(url, options, {})
+
+    def storage() -> icechunk.Storage:
+        with _GUARD:
+            if url.location not in _MEMORY:
+                _MEMORY[url.location] = icechunk.in_memory_storage()
+            return _MEMORY[url.location]
+
+    return Place(storage=storage, cross_process=False)
+
+
+def _s3(url: StoreURL, options: Mapping[str, Any]) -> Place:
+    given = known_options(url, options, _S3)
+    bucket, prefix = _bucket(url)
+    endpoint = given.get("endpoint_url", os.environ.get("AWS_ENDPOINT_URL"))
+    if endpoint is not None:
+        given |= {"endpoint_url": endpoint}
+        given = {"allow_http": endpoint.startswith("http://"), "force_path_style": True} | given
+    if not given.keys() & {"anonymous", "access_key_id"}:
+        given["from_env"] = True
+    return Place(storage=lambda: icechunk.s3_storage(bucket=bucket, prefix=prefix, **given))
+
+
+def _gs(url: StoreURL, options: Mapping[str, Any]) -> Place:
+    given = known_options(url, options, _GCS) or {"from_env": True}
+    bucket, prefix = _bucket(url)
+    return Place(storage=lambda: icechunk.gcs_storage(bucket=bucket, prefix=prefix, **given))
+
+
+def _az(url: StoreURL, options: Mapping[str, Any]) -> Place:
+    given = known_options(url, options, _AZURE)
+    container, prefix = _bucket(url)
+    account = given.pop("account", os.environ.get("AZURE_STORAGE_ACCOUNT"))
+    if account is None:
+        message = f"{url} needs the option 'account', or AZURE_STORAGE_ACCOUNT in the environment"
+        raise PluginConfigurationError(message)
+    credentials = given or {"from_env": True}
+    return Place(
+        storage=lambda: icechunk.azure_storage(account=account, container=container, prefix=prefix, **credentials)
+    )
+
+
+def _bucket(url: StoreURL) -> tuple[str, str]:
+    bucket, _, prefix = url.location.partition("/")
+    if not bucket or not prefix.strip("/") or "@" in bucket:
+        message = f"{url} does not say where; accepted: '{url.scheme}://bucket/prefix', credentials in storage_options"
+        raise StoreError(message)
+    return bucket, prefix.strip("/")
+
+
+_KINDS: Final[Mapping[str, Callable[[StoreURL, Mapping[str, Any]], Place]]] = {
+    "file": _file,
+    "memory": _memory,
+    "s3": _s3,
+    "gs": _gs,
+    "az": _az,
+}

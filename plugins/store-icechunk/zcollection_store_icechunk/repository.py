@@ -1,0 +1,81 @@
+"""Repositories opened and created; one in a local directory appears whole."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from errno import EEXIST, ENOTEMPTY
+from pathlib import Path
+from typing import Final
+
+import icechunk
+from anyio import to_thread
+
+from zcollection_store_icechunk.places import Place
+
+_OCCUPIED: Final = frozenset({EEXIST, ENOTEMPTY})
+
+if "ICECHUNK_LOG" not in os.environ:
+    # It warns on every local repository that commits are not serialised, which we do.
+    icechunk.set_logs_filter("error")
+
+
+class Opened:
+    """The repository of a store, opened when first needed, and anew in another process."""
+
+    def __init__(self) -> None:
+        self._repository: icechunk.Repository | None = None
+
+    def __reduce__(self) -> tuple[type["Opened"], tuple[()]]:
+        return Opened, ()
+
+    async def repository(self, place: Place) -> icechunk.Repository | None:
+        """Return the repository, or None where there is none yet."""
+        if self._repository is None:
+            self._repository = await to_thread.run_sync(_open, place)
+        return self._repository
+
+
+def _open(place: Place) -> icechunk.Repository | None:
+    # Asked for a directory that does not exist, some releases make it.
+    if place.directory is not None and not Path(place.directory).is_dir():
+        return None
+    storage = place.storage()
+    return icechunk.Repository.open(storage) if icechunk.Repository.exists(storage) else None
+
+
+async def create_repository(place: Place, *, spec_version: int) -> None:
+    """Create a repository unless there is one."""
+    await to_thread.run_sync(_create, place, spec_version)
+
+
+def _create(place: Place, spec_version: int) -> None:
+    if place.directory is None:
+        _make(place.storage(), spec_version)
+    elif not _has_files(place.directory):
+        _make_directory(Path(place.directory), spec_version)
+
+
+def _make(storage: icechunk.Storage, spec_version: int) -> None:
+    if not icechunk.Repository.exists(storage):
+        create: Callable[..., icechunk.Repository] = icechunk.Repository.create
+        # Icechunk 1 has no such parameter, and knows no other version.
+        create(storage, **({} if icechunk.__version__.startswith("1.") else {"spec_version": spec_version}))
+
+
+def _make_directory(directory: Path, spec_version: int) -> None:
+    """Make a repository beside its place, which it then takes at once: of several creators one is the first."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    made = directory.with_name(f".{directory.name}-{uuid.uuid4().hex}")
+    try:
+        _make(icechunk.local_filesystem_storage(str(made)), spec_version)
+        made.rename(directory)
+    except OSError as error:
+        if error.errno not in _OCCUPIED:
+            raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _has_files(directory: str) -> bool:
+    return Path(directory).is_dir() and any(Path(directory).iterdir())

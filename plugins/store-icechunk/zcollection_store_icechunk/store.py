@@ -1,0 +1,255 @@
+"""The store of ``icechunk://`` URLs."""
+
+import datetime as dt
+import os
+from typing import Any, Self
+
+import icechunk
+from anyio import to_thread
+from attrs import field, frozen
+from filelock import FileLock
+
+from zcollection.plugin import (
+    At,
+    Commit,
+    Mode,
+    PluginConfigurationError,
+    ReadOnlyError,
+    Reclaimed,
+    StoreError,
+    StoreURL,
+    TransactionalStore,
+    accepted,
+)
+from zcollection_store_icechunk.failures import telling
+from zcollection_store_icechunk.hierarchy import Hierarchy
+from zcollection_store_icechunk.places import Place, place_of
+from zcollection_store_icechunk.repository import Opened, create_repository
+from zcollection_store_icechunk.session import IcechunkSession
+
+_POINTS = ("branch", "tag", "snapshot")
+
+
+@frozen(kw_only=True)
+class IcechunkStore(TransactionalStore):
+    """An Icechunk repository.
+
+    Attributes
+    ----------
+    url
+        Where, as it was given.
+    read_only
+        Whether every write is refused.
+    branch
+        What is read, and written to.
+    point
+        A tag or snapshot that is read instead; such a store is never written to.
+    spec_version
+        Version of Icechunk's format of a repository that is created: 1 can be read by all releases.
+    """
+
+    url: StoreURL = field(eq=str)
+    read_only: bool
+    branch: str = "main"
+    point: str | None = None
+    spec_version: int = 1
+    _options: dict[str, Any] = field(factory=dict, repr=False)
+    _opened: Opened = field(factory=Opened, eq=False, repr=False, init=False)
+
+    @classmethod
+    async def open(  # type: ignore[override]  # its options are named
+        cls,
+        url: StoreURL,
+        *,
+        mode: Mode,
+        branch: str | None = None,
+        spec_version: int = 1,
+        region: str | None = None,
+        endpoint: str | None = None,
+        endpoint_url: str | None = None,
+        allow_http: bool | None = None,
+        force_path_style: bool | None = None,
+        anon: bool | None = None,
+        anonymous: bool | None = None,
+        skip_signature: bool | None = None,
+        key: str | None = None,
+        access_key_id: str | None = None,
+        secret: str | None = None,
+        secret_access_key: str | None = None,
+        token: str | None = None,
+        session_token: str | None = None,
+        service_account_file: str | os.PathLike[str] | None = None,
+        service_account_key: str | None = None,
+        bearer_token: str | None = None,
+        account: str | None = None,
+        access_key: str | None = None,
+        sas_token: str | None = None,
+    ) -> Self:
+        """Return the store at a URL; this creates nothing.
+
+        Parameters
+        ----------
+        url
+            ``icechunk:///path``, ``icechunk+s3://bucket/prefix``, or with ``gs``, ``az`` or ``memory`` after the plus.
+            ``?branch=``, ``?tag=`` or ``?snapshot=`` says what is opened; a tag or snapshot is only read.
+        mode
+            "r" or "rw".
+        branch
+            As ``?branch=``; "main" by default.
+        spec_version
+            Version of Icechunk's format, for a repository that is created. 1 can be read by Icechunk 1 and 2, 2 only by
+            Icechunk 2.
+        region, endpoint, endpoint_url, allow_http, force_path_style
+            Of S3. An endpoint that starts with ``http://`` allows unencrypted requests.
+        anon, anonymous, skip_signature, key, access_key_id, secret, secret_access_key, token, session_token
+            Credentials of S3; by default those of the environment.
+        service_account_file, service_account_key, bearer_token
+            Credentials of Google Cloud Storage; by default those of the environment.
+        account, access_key, sas_token
+            Account and credentials of Azure; by default those of the environment.
+
+        Raises
+        ------
+        StoreError
+            The URL is not one of a repository.
+        ReadOnlyError
+            It names a tag or snapshot, and `mode` is "rw".
+        PluginConfigurationError
+            An option does not belong to this kind of storage.
+        """
+        given = {name: value for name, value in locals().items() if name not in {"cls", "url", "mode", *_OWN}}
+        place_of(url, given)
+        if spec_version not in {1, 2}:
+            message = f"spec_version={spec_version!r} for {url}; accepted: 1, 2"
+            raise PluginConfigurationError(message)
+        said = _points(url, branch)
+        point = said.get("tag", said.get("snapshot"))
+        if point is not None and mode == "rw":
+            message = f"{url} names a tag or snapshot, which stays as it is; accepted: mode='r', or a branch"
+            raise ReadOnlyError(message)
+        return cls(
+            url=url,
+            read_only=mode == "r",
+            branch=said.get("branch", "main"),
+            point=point,
+            spec_version=spec_version,
+            options={name: value for name, value in given.items() if value is not None},
+        )
+
+    @property
+    def _place(self) -> Place:
+        return place_of(self.url, self._options)
+
+    @property
+    def cross_process(self) -> bool:  # type: ignore[override]  # in memory it is not
+        """Whether what one process writes, another one reads."""
+        return self._place.cross_process
+
+    async def _repository(self) -> icechunk.Repository | None:
+        """Return the repository, or None where there is none yet."""
+        with telling(self.url, "open"):
+            return await self._opened.repository(self._place)
+
+    async def _existing(self) -> icechunk.Repository:
+        repository = await self._repository()
+        if repository is None:
+            message = f"there is no Icechunk repository at {self.url}; create a collection there, or check the URL"
+            raise StoreError(message)
+        return repository
+
+    async def current(self) -> str | None:
+        """Return the id of the snapshot at the tip of the branch, or of the point that the URL names."""
+        repository = await self._repository()
+        if repository is None:
+            return None
+        if self.point is not None:
+            return await self.resolve(self.point)
+        with telling(self.url, f"find branch {self.branch!r} of"):
+            return await repository.lookup_branch_async(self.branch)
+
+    async def resolve(self, at: At) -> str:
+        """Return the id of a snapshot, of what a tag names, or of the newest snapshot at a time."""
+        repository = await self._existing()
+        if isinstance(at, dt.datetime):
+            moment = at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
+            with telling(self.url, f"find what there was at {moment.isoformat()} in"):
+                session = await repository.readonly_session_async(self.branch, as_of=moment)
+                return session.snapshot_id
+        if not isinstance(at, str):
+            message = f"at={at!r} for {self.url}; accepted: the id of a snapshot, a tag, or a time"
+            raise StoreError(message)
+        with telling(self.url, "list the tags of"):
+            if at in await repository.list_tags_async():
+                return await repository.lookup_tag_async(at)
+        with telling(self.url, f"find snapshot or tag {at!r} in"):
+            return (await repository.readonly_session_async(snapshot_id=at)).snapshot_id
+
+    async def snapshot(self, snapshot: str) -> Hierarchy:
+        """Return the Zarr hierarchy of a snapshot."""
+        repository = await self._existing()
+        with telling(self.url, f"open snapshot {snapshot} of"):
+            session = await repository.readonly_session_async(snapshot_id=snapshot)
+        return Hierarchy(session.store, self.url)
+
+    async def begin(self, *, create: bool = False) -> IcechunkSession:
+        """Open a session on the tip of the branch."""
+        self.check_writable()
+        repository = await self._repository()
+        if repository is None and create:
+            with telling(self.url, "create"):
+                await create_repository(self._place, spec_version=self.spec_version)
+        repository = await self._existing()
+        with telling(self.url, f"write to branch {self.branch!r} of"):
+            session = await repository.writable_session_async(self.branch)
+        return IcechunkSession(url=self.url, session=session, lock=self._place.lock)
+
+    async def history(self, snapshot: str) -> list[Commit]:
+        """Return the commits that led to a snapshot, newest first; without that which made the repository."""
+        repository = await self._existing()
+        with telling(self.url, "read the history of"):
+            found = [info async for info in repository.async_ancestry(snapshot_id=snapshot)]
+        return [
+            Commit(snapshot=info.id, time=info.written_at, message=info.message, metadata=dict(info.metadata))
+            for info in found
+            if info.parent_id is not None
+        ]
+
+    async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
+        """Expire snapshots older than a time, and delete what only they hold."""
+        self.check_writable()
+        repository, lock = await self._existing(), self._place.lock
+        with telling(self.url, "remove old snapshots of"):
+            if lock is None:
+                return _reclaimed(repository, older_than)
+            return await to_thread.run_sync(_reclaimed_alone, repository, older_than, lock)
+
+
+_OWN = {"branch", "spec_version"}
+
+
+def _points(url: StoreURL, branch: str | None) -> dict[str, str]:
+    """Return what is to be opened, by the kind of name that the URL, or the option `branch`, gives it."""
+    said = dict(url.query)
+    for name in said:
+        if name not in _POINTS:
+            message = f"{url} has the parameter {name!r}; {accepted(name, _POINTS)}"
+            raise StoreError(message)
+    if branch is not None:
+        said.setdefault("branch", branch)
+    if len(said) > 1 or (branch is not None and said.get("branch") != branch):
+        message = (
+            f"{url} says what to open more than once: {', '.join(sorted(said))}; accepted: one of {', '.join(_POINTS)}"
+        )
+        raise StoreError(message)
+    return said
+
+
+def _reclaimed(repository: icechunk.Repository, older_than: dt.datetime) -> Reclaimed:
+    expired = repository.expire_snapshots(older_than)
+    summary = repository.garbage_collect(older_than)
+    return Reclaimed(snapshots=len(expired), bytes=summary.bytes_deleted)
+
+
+def _reclaimed_alone(repository: icechunk.Repository, older_than: dt.datetime, lock: str) -> Reclaimed:
+    with FileLock(lock):
+        return _reclaimed(repository, older_than)
