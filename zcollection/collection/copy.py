@@ -41,10 +41,10 @@ async def _copy_partitions(source: Handle, handle: Handle, filters: Filter, prog
             async def stage(item: tuple[str, PartitionRecord]) -> None:
                 path, record = item
                 transaction.reads(path)
-                await transaction.stage_objects(path, taken.objects, taken.place(path), record)
+                transaction.add(await transaction.stage.copy(path, taken.objects, taken.place(path), record))
                 advance()
 
-            await gather(stage, list(chosen.items()), limit=parallelism(transaction.objects))
+            await gather(stage, list(chosen.items()), limit=parallelism(transaction.stage.objects))
         if await source.is_outdated(taken):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)

@@ -1,5 +1,6 @@
 """Rows inserted: split by partition, merged with what is there, staged, and committed together."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
-from zcollection.transaction.change import Transaction
+from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -45,8 +46,7 @@ async def insert(
             _check_overwrite(insertion, transaction, overwrite=overwrite)
             await _stage_immutable(handle, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
-                works = (insertion.staging(transaction, part) for part in insertion.parts)
-                reports = await perform(transaction.objects, works, threads=insertion.threads, progress=advance)
+                reports = await insertion.stage(transaction, advance)
             await transaction.commit()
             return InsertReport(tuple(reports))
 
@@ -100,16 +100,29 @@ class _Insertion:
         rows = self.dataset.sizes.get(self.handle.dimension, 0) // max(len(self.parts), 1)
         return worthwhile_threads(self.handle.configuration.rows_schema, self.handle.dimension, rows)
 
-    def staging(self, transaction: Transaction, part: PartitionRows) -> Work[PartitionReport]:
-        """Stage one partition with the rows that the merge leaves it."""
+    async def stage(self, transaction: Transaction, advance: Callable[[], None] | None) -> list[PartitionReport]:
+        """Stage every partition with the rows that the merge leaves it."""
         if self.strategy.reads_existing:
-            transaction.reads(part.path)
-        merged = yield from self.merging(transaction.base, part)
-        if merged.report.rows:
-            yield from transaction.staging(part.path, *self._write(transaction.base, part, merged))
-        elif transaction.base.record(part.path) is not None:
-            transaction.drop(part.path)
-        return merged.report
+            for part in self.parts:
+                transaction.reads(part.path)
+        base, stage = transaction.base, transaction.stage
+        works = (self._staging(stage, base, part) for part in self.parts)
+        outcomes = await perform(stage.objects, works, threads=self.threads, progress=advance)
+        for report, staged in outcomes:
+            if staged is not None:
+                transaction.add(staged)
+            elif base.record(report.path) is not None:
+                transaction.drop(report.path)
+        return [report for report, _ in outcomes]
+
+    def _staging(
+        self, stage: Stage, base: Snapshot, part: PartitionRows
+    ) -> Work[tuple[PartitionReport, StagedPartition | None]]:
+        """Stage one partition, unless the merge leaves it no rows."""
+        merged = yield from self.merging(base, part)
+        if not merged.report.rows:
+            return merged.report, None
+        return merged.report, (yield from stage.writing(part.path, *self._write(base, part, merged)))
 
     def merging(self, taken: Snapshot, part: PartitionRows) -> Work[Merged]:
         """Return one partition merged with what a snapshot holds of it."""
@@ -215,8 +228,9 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
         raise SchemaError(message)
     if changed:
         complete = Dataset(schema, {**stored.all_variables(), **given})
-        work = transaction.staging(IMMUTABLE, *_immutable_write(handle, schema, complete))
-        await perform(transaction.objects, [work], threads=1)
+        stage = transaction.stage
+        work = stage.writing(IMMUTABLE, *_immutable_write(handle, schema, complete))
+        transaction.add(*await perform(stage.objects, [work], threads=1))
 
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:

@@ -21,7 +21,7 @@ from zcollection.model.dtypes import same_values
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
-from zcollection.transaction.change import Transaction
+from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 
@@ -44,10 +44,14 @@ async def update(
         async with handle.begin("update") as transaction:
             partitions = handle.select(transaction.base, filters)
             fixed = await handle.read_immutable(transaction.base, schema)
-            work = _Update(handle, transaction, function, schema, fixed)
+            for path in partitions:
+                transaction.reads(path)
+            work = _Update(handle, transaction.stage, function, schema, fixed)
             with tracking(progress, len(partitions), "update") as advance:
                 works = (work.staging(path, record) for path, record in partitions.items())
-                await perform(transaction.objects, works, threads=config.get().threads, progress=advance)
+                staged = await perform(work.stage.objects, works, threads=config.get().threads, progress=advance)
+            for partition in filter(None, staged):
+                transaction.add(partition)
             await transaction.commit()
             return tuple(partitions)
 
@@ -59,20 +63,19 @@ class _Update:
     """One attempt at an update."""
 
     handle: Handle
-    transaction: Transaction
+    stage: Stage
     function: UpdateFunction
     schema: DatasetSchema
     fixed: Mapping[str, NDArray[Any]]
 
-    def staging(self, path: str, record: PartitionRecord) -> Work[None]:
-        """Stage one partition with the variables that the function returns; all others keep their objects."""
+    def staging(self, path: str, record: PartitionRecord) -> Work[StagedPartition | None]:
+        """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
         handle, configuration = self.handle, self.handle.configuration
-        self.transaction.reads(path)
         copies = {name: values.copy() for name, values in self.fixed.items()}
         before = yield from handle.reading(path, record, self.schema, copies)
         after = self._applied(before, path, record)
         if not after.all_variables():
-            return
+            return None
         yield from self._check_keys(after, path, record)
         kept = configuration.rows_schema.all_variables().keys() - after.all_variables().keys() - set(record.absent)
         if record.layout != len(configuration.layouts) - 1:
@@ -82,7 +85,7 @@ class _Update:
         group, written = partition_write(handle, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
         if handle.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
-        yield from self.transaction.staging(path, evolve(group, base=handle.group(path, record)), written)
+        return (yield from self.stage.writing(path, evolve(group, base=handle.group(path, record)), written))
 
     def _applied(self, before: Dataset, path: str, record: PartitionRecord) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""

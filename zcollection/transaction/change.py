@@ -4,7 +4,7 @@ import uuid
 from abc import ABC, abstractmethod
 from typing import Final
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.store import Objects, Read
 from zcollection.engine.layout import group_document
@@ -21,6 +21,103 @@ _BATCH: Final = 256
 
 def _new_id() -> str:
     return uuid.uuid4().hex
+
+
+@frozen(kw_only=True)
+class StagedPartition:
+    """A complete partition that nobody sees yet: a small value, which pickles.
+
+    Attributes
+    ----------
+    path
+        Where it is to lie.
+    prefix
+        Where it lies now.
+    record
+        What it says of itself.
+    """
+
+    path: str
+    prefix: str
+    record: PartitionRecord
+
+
+@frozen(kw_only=True)
+class Stage(ABC):
+    """Where the partitions of one change are written before they are committed.
+
+    A small value that pickles: any process may write a partition, and the one that holds the transaction adds it.
+
+    Attributes
+    ----------
+    objects
+        What to write to, and to read the partitions from that the change is made from.
+    transaction
+        Id of the transaction, which is the stamp of every partition.
+    """
+
+    objects: Objects
+    transaction: str
+
+    @abstractmethod
+    def prefix(self, path: str) -> str:
+        """Return the prefix under which a partition is written."""
+
+    @abstractmethod
+    def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
+        """Write a partition.
+
+        Parameters
+        ----------
+        path
+            Where it is to lie.
+        group
+            The arrays to write.
+        record
+            What the partition says of itself; the transaction's id and the size are added here.
+        """
+
+    async def copy(self, path: str, source: Objects, place: str, record: PartitionRecord) -> StagedPartition:
+        """Write a partition as it lies elsewhere, object by object.
+
+        Parameters
+        ----------
+        path
+            Where it is to lie.
+        source, place
+            The objects, and the prefix of the partition among them.
+        record
+            What the partition says of itself there.
+        """
+        prefix, stamped = self.prefix(path), self._complete(record, record.stored_bytes)
+        keys = [entry.key async for entry in source.list(place, recursive=True)]
+        keys.sort(key=lambda key: not key.endswith(GROUP_DOCUMENT))  # arrays before their chunks
+        for start in range(0, len(keys), _BATCH):
+            batch = keys[start : start + _BATCH]
+            contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
+            objects = {prefix + key.removeprefix(place): data for key, data in contents if data is not None}
+            await self.objects.stage(objects)
+        await self.objects.put({f"{prefix}{GROUP_DOCUMENT}": await self._restamped(prefix, stamped)})
+        return StagedPartition(path=path, prefix=prefix, record=stamped)
+
+    async def _restamped(self, prefix: str, record: PartitionRecord) -> bytes:
+        """Return a group's document with another record."""
+        (data,) = await self.objects.get([Read(f"{prefix}{GROUP_DOCUMENT}")])
+        if data is None:
+            message = f"the group document of partition {prefix.rstrip('/')!r} is missing; verify what is copied"
+            raise CorruptionError(message)
+        attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
+        return group_document({**attributes, **record.to_attribute()})
+
+    def _stamped(self, group: GroupWrite, record: PartitionRecord) -> GroupWrite:
+        """Return a group whose document says what the partition says of itself, its size included."""
+        attributes = group.attributes
+        return evolve(
+            group, attributes=lambda size: {**attributes(size), **self._complete(record, size).to_attribute()}
+        )
+
+    def _complete(self, record: PartitionRecord, size: int) -> PartitionRecord:
+        return evolve(record, stamp=self.transaction, stored_bytes=size)
 
 
 @define(kw_only=True)
@@ -46,50 +143,27 @@ class Transaction(ABC):
     operation: str
     id: str = field(factory=_new_id)
     replacement: Configuration | None = None
+    _written: dict[str, PartitionRecord] = field(factory=dict, init=False)
     _dropped: set[str] = field(factory=set, init=False)
     _read: set[str] = field(factory=set, init=False)
 
     @property
     @abstractmethod
-    def objects(self) -> Objects:
-        """What the work of this change reads from and writes to."""
+    def stage(self) -> Stage:
+        """Where its partitions are written."""
 
     def reads(self, path: str) -> None:
         """Say that the change depends on what a partition holds, or on its absence."""
         self._read.add(path)
 
+    def add(self, staged: StagedPartition) -> None:
+        """Make a partition that has been staged part of the change."""
+        self._written[staged.path] = staged.record
+
     def drop(self, path: str) -> None:
         """Take a partition away."""
         self.reads(path)
         self._dropped.add(path)
-
-    @abstractmethod
-    def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
-        """Write a partition where nobody reads it yet.
-
-        Parameters
-        ----------
-        path
-            Where it is to lie.
-        group
-            The arrays to write.
-        record
-            What the partition says of itself; the transaction's id and the size are added here.
-        """
-
-    @abstractmethod
-    async def stage_objects(self, path: str, source: Objects, place: str, record: PartitionRecord) -> None:
-        """Stage a partition as it lies elsewhere, object by object.
-
-        Parameters
-        ----------
-        path
-            Where it is to lie.
-        source, place
-            The objects, and the prefix of the partition among them.
-        record
-            What the partition says of itself there.
-        """
 
     @abstractmethod
     async def commit(self) -> None:
@@ -107,34 +181,3 @@ class Transaction(ABC):
         PublicationWarning
             The change is committed, and could not be put in its place; the next writer completes it.
         """
-
-    def stamped(self, group: GroupWrite, record: PartitionRecord) -> GroupWrite:
-        """Return a group whose document says what the partition says of itself, its size included."""
-        attributes = group.attributes
-        return evolve(group, attributes=lambda size: {**attributes(size), **self.complete(record, size).to_attribute()})
-
-    def complete(self, record: PartitionRecord, size: int) -> PartitionRecord:
-        """Return a record with the stamp of this change."""
-        return evolve(record, stamp=self.id, stored_bytes=size)
-
-    async def copied(self, source: Objects, place: str, prefix: str, record: PartitionRecord) -> PartitionRecord:
-        """Copy a partition as it lies elsewhere to a prefix of this change, and return its record, stamped."""
-        stamped = self.complete(record, record.stored_bytes)
-        keys = [entry.key async for entry in source.list(place, recursive=True)]
-        keys.sort(key=lambda key: not key.endswith(GROUP_DOCUMENT))  # arrays before their chunks
-        for start in range(0, len(keys), _BATCH):
-            batch = keys[start : start + _BATCH]
-            contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
-            objects = {prefix + key.removeprefix(place): data for key, data in contents if data is not None}
-            await self.objects.stage(objects)
-        await self.objects.put({f"{prefix}{GROUP_DOCUMENT}": await self._restamped(prefix, stamped)})
-        return stamped
-
-    async def _restamped(self, prefix: str, record: PartitionRecord) -> bytes:
-        """Return a group's document with another record."""
-        (data,) = await self.objects.get([Read(f"{prefix}{GROUP_DOCUMENT}")])
-        if data is None:
-            message = f"the group document of partition {prefix.rstrip('/')!r} is missing; verify what is copied"
-            raise CorruptionError(message)
-        attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
-        return group_document({**attributes, **record.to_attribute()})

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, frozen
 
 from zcollection.contracts.store import Objects, Read
 from zcollection.contracts.transactional import StoreSession, TransactionalStore
@@ -12,12 +12,32 @@ from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
 from zcollection.errors import CollectionNotFoundError, ConflictError
-from zcollection.transaction.change import Transaction
+from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
 
 ATTRIBUTE: Final = "zcollection"
 """Key of what a commit's metadata say of us."""
+
+
+@frozen(kw_only=True)
+class NativeStage(Stage):
+    """The partitions' own places, in a session that nobody else sees."""
+
+    def prefix(self, path: str) -> str:
+        """Return the prefix of a partition's place."""
+        return f"{path}/"
+
+    def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
+        """Write a partition in its place."""
+        prefix = self.prefix(path)
+        size = yield from overwriting(prefix, self._stamped(group, record))
+        return StagedPartition(path=path, prefix=prefix, record=self._complete(record, size))
+
+    async def copy(self, path: str, source: Objects, place: str, record: PartitionRecord) -> StagedPartition:
+        """Copy a partition to its place, of which nothing remains."""
+        await self.objects.delete([self.prefix(path)])
+        return await super().copy(path, source, place, record)
 
 
 @define(kw_only=True)
@@ -32,28 +52,21 @@ class NativeTransaction(Transaction):
 
     store: TransactionalStore
     session: StoreSession
-    _written: dict[str, PartitionRecord] = field(factory=dict, init=False)
 
     @property
-    def objects(self) -> Objects:
+    def stage(self) -> NativeStage:
         """The session."""
+        return NativeStage(objects=self._objects, transaction=self.id)
+
+    @property
+    def _objects(self) -> Objects:
         return SessionObjects(self.session)
-
-    def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
-        """Write a partition in its place."""
-        size = yield from overwriting(f"{path}/", self.stamped(group, record))
-        self._written[path] = self.complete(record, size)
-
-    async def stage_objects(self, path: str, source: Objects, place: str, record: PartitionRecord) -> None:
-        """Copy a partition into its place."""
-        await self.objects.delete([f"{path}/"])
-        self._written[path] = await self.copied(source, place, f"{path}/", record)
 
     async def commit(self) -> None:
         """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
         if not (self._written or self._dropped or self.replacement):
             return
-        await self.objects.delete(f"{path}/" for path in sorted(self._dropped))
+        await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
         if self.replacement is not None:
             await self._replace(self.replacement)
         await self._complete_tree()
@@ -66,14 +79,14 @@ class NativeTransaction(Transaction):
     async def _complete_tree(self) -> None:
         """Write the documents of the groups on the way to partitions, where they are missing."""
         parents = parent_documents(self._partitions)
-        there = await self.objects.get([Read(key) for key in parents])
-        await self.objects.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
+        there = await self._objects.get([Read(key) for key in parents])
+        await self._objects.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
 
     async def _replace(self, configuration: Configuration) -> None:
         """Take away what is left of an older collection, and write the documents of the new one."""
-        names = [entry.key async for entry in self.objects.list("") if entry.is_prefix]
-        await self.objects.delete(names)
-        await self.objects.put({GROUP_DOCUMENT: group_document(configuration.schema.attrs)})
+        names = [entry.key async for entry in self._objects.list("") if entry.is_prefix]
+        await self._objects.delete(names)
+        await self._objects.put({GROUP_DOCUMENT: group_document(configuration.schema.attrs)})
         await self.session.save_document(CONFIGURATION, configuration.dump())
 
     def _message(self) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 import anyio
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Objects
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.work import Work
 from zcollection.engine.write import GroupWrite, writing
 from zcollection.errors import (
@@ -20,7 +20,7 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.transaction import catalog, log, publication, snapshot
-from zcollection.transaction.change import Transaction
+from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
@@ -34,22 +34,18 @@ _DEAREST: Final = 4
 
 
 @frozen(kw_only=True)
-class StagedPartition:
-    """A complete partition that nobody reads yet: a small value, which pickles.
+class LogStage(Stage):
+    """A folder beside the partitions, from which they are published."""
 
-    Attributes
-    ----------
-    path
-        Where it is to lie.
-    prefix
-        Where it lies now.
-    record
-        What it says of itself.
-    """
+    def prefix(self, path: str) -> str:
+        """Return the prefix of a partition in the folder of the transaction."""
+        return f"{stage_of(self.transaction)}{path}/"
 
-    path: str
-    prefix: str
-    record: PartitionRecord
+    def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
+        """Write a partition there."""
+        prefix = self.prefix(path)
+        size = yield from writing(prefix, self._stamped(group, record))
+        return StagedPartition(path=path, prefix=prefix, record=self._complete(record, size))
 
 
 @define(kw_only=True)
@@ -66,35 +62,18 @@ class LogTransaction(Transaction):
 
     store: KeyStore
     removed: tuple[str, ...] = ()
-    _staged: dict[str, StagedPartition] = field(factory=dict, init=False)
     _keeps_stage: bool = field(default=False, init=False)
 
     @property
-    def objects(self) -> KeyStore:
-        """The collection's store."""
-        return self.store
-
-    @property
-    def _stage(self) -> str:
-        return stage_of(self.id)
-
-    def staging(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[None]:
-        """Write a partition into the stage."""
-        prefix = f"{self._stage}{path}/"
-        size = yield from writing(prefix, self.stamped(group, record))
-        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=self.complete(record, size))
-
-    async def stage_objects(self, path: str, source: Objects, place: str, record: PartitionRecord) -> None:
-        """Copy a partition into the stage."""
-        prefix = f"{self._stage}{path}/"
-        stamped = await self.copied(source, place, prefix, record)
-        self._staged[path] = StagedPartition(path=path, prefix=prefix, record=stamped)
+    def stage(self) -> LogStage:
+        """The folder of this transaction."""
+        return LogStage(objects=self.store, transaction=self.id)
 
     async def commit(self) -> None:
         """Append the record to the log, publish, and let the catalog follow."""
-        if not (self._staged or self._dropped or self.removed or self.replacement):
+        if not (self._written or self._dropped or self.removed or self.replacement):
             return
-        await self.store.flush(self._stage)
+        await self.store.flush(stage_of(self.id))
         async with self.store.lock():
             version = await self._committed()
             try:
@@ -130,7 +109,7 @@ class LogTransaction(Transaction):
 
     def _version(self, number: int) -> Version:
         replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()
-        records = {path: staged.record for path, staged in self._staged.items()}
+        records = dict(self._written)
         immutable = records.pop(IMMUTABLE, None)
         return Version(
             transaction=self.id,
@@ -192,7 +171,7 @@ class LogTransaction(Transaction):
     async def discard(self) -> None:
         """Remove what is left of the stage, unless the change was or may have been committed."""
         if not self._keeps_stage:
-            await self.store.delete([self._stage])
+            await self.store.delete([stage_of(self.id)])
 
 
 @asynccontextmanager
