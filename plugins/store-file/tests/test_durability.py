@@ -120,6 +120,38 @@ def test_what_was_replaced_goes_only_when_what_replaces_it_is_on_the_disk(root, 
     assert {("sync", "root"), ("sync", "root/_t")} <= set(after[:first_move])
 
 
+def test_a_swap_that_a_dead_writer_made_is_on_the_disk_before_what_was_replaced_goes(root, events, monkeypatch):
+    store = opened(root, fsync=True)
+    store.blocking.put({"p=1/x": b"old", "_t/stage/x": b"new"})
+
+    def swap_and_die(*paths):
+        exchange(*paths)
+        raise KeyboardInterrupt
+
+    exchange = publishing.exchange
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "exchange", swap_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            store.blocking.publish("_t/stage/", "p=1/")
+    events.clear()
+    store.blocking.publish("_t/stage/", "p=1/")
+    first_move = next(position for position, event in enumerate(events) if event == ("name", "temporary"))
+    assert {("sync", "root"), ("sync", "root/_t")} <= set(events[:first_move])
+    assert store.blocking.get([Read("p=1/x")]) == [b"new"]
+
+
+def test_the_marker_of_a_swap_goes_only_when_what_was_replaced_has_lost_its_name_on_the_disk(root, events, monkeypatch):
+    store = opened(root, fsync=True)
+    store.blocking.put({"p=1/x": b"old", "_t/stage/x": b"new"})
+    forget = publishing.Publication._forget_marker
+    monkeypatch.setattr(publishing.Publication, "_forget_marker", lambda self: (events.append("forget"), forget(self)))
+    events.clear()
+    store.blocking.publish("_t/stage/", "p=1/")
+    before = events[: events.index("forget")]
+    last_move = max(position for position, event in enumerate(before) if event == ("name", "temporary"))
+    assert ("sync", "root/_t") in before[last_move:]
+
+
 def test_without_the_option_nothing_is_synchronised(root, events):
     store = opened(root)
     store.blocking.put({"a/x": b"1", "stage/x": b"2"})

@@ -52,12 +52,12 @@ class Publication:
             if error.errno not in _OCCUPIED:
                 raise
             self._replace()
-        self._sync()
+        else:
+            self._sync()
 
     def _replace(self) -> None:
         files.write(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
         if exchange(self.staged, self.target):
-            self._sync()
             self._retire()
         else:
             self._forget_marker()
@@ -80,9 +80,15 @@ class Publication:
         return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
 
     def _retire(self) -> None:
-        """Remove what was replaced, which frees its inode number, only after the marker that names it."""
+        """Remove what was replaced, which frees its inode number, only after the marker that names it.
+
+        Each step is on the disk before the next: without the marker, what was replaced would pass for what is new.
+        """
+        self._sync()
         replaced = temporary_beside(self.staged)
         os.rename(self.staged, replaced)
+        if self.fsync:
+            sync(os.path.dirname(self.staged))
         self._forget_marker()
         self.tree.remove(replaced)
 
