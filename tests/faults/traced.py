@@ -1,0 +1,122 @@
+"""Operations in processes of their own under ``strace``.
+
+Each is forked from a process that has loaded everything and started no thread, and makes all its calls on one thread,
+because strace counts the calls of each thread by itself.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+CALLS = "write,mkdir,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,fdatasync"
+"""The system calls that change something."""
+IS_THERE = shutil.which("strace") is not None
+
+
+class Nursery:
+    """Starts operations, and says how they ended."""
+
+    def __enter__(self) -> Self:
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
+        self._server = subprocess.Popen(
+            [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stdin.close()
+        self._server.wait()
+
+    def run(
+        self, place: Path, name: str, *, fsync: bool, strace: Sequence[str] = (), mutation: str | None = None
+    ) -> int:
+        """Run one of the operations, and return its exit code, negative where a signal has killed it.
+
+        Parameters
+        ----------
+        place
+            The collection.
+        name
+            Which operation.
+        fsync
+            Whether the store has this option.
+        strace
+            Arguments of strace; none runs the operation without it.
+        mutation
+            A synchronisation that is taken away from the code before.
+        """
+        self._send(json.dumps({"place": str(place), "name": name, "fsync": fsync, "mutation": mutation}))
+        pid = int(self._server.stdout.readline())
+        tracer = None if not strace else _attached(pid, strace)
+        self._send("go")
+        code = int(self._server.stdout.readline())
+        if tracer is not None:
+            tracer.communicate(timeout=60)
+        return code
+
+    def _send(self, text: str) -> None:
+        self._server.stdin.write(text.encode())
+        self._server.stdin.flush()
+
+
+def _attached(pid: int, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
+    tracer = subprocess.Popen(["strace", "-f", "-p", str(pid), *arguments], stderr=subprocess.PIPE)
+    line = tracer.stderr.readline()
+    if b"attached" not in line:
+        message = f"strace cannot trace: {line!r}"
+        raise RuntimeError(message)
+    return tracer
+
+
+def injecting(fault: str, *, calls: str = CALLS, when: str = "1+") -> list[str]:
+    """Return the arguments that make calls fail, such as ``error=EIO``."""
+    return ["-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:{fault}:when={when}"]
+
+
+def logging(log: Path, *, calls: str = CALLS) -> list[str]:
+    """Return the arguments that write down calls, with the paths of their descriptors."""
+    return ["-o", str(log), "-y", "-s", "4096", "-e", f"trace={calls}"]
+
+
+def _serve() -> None:
+    import mutations
+    import operations
+    import zarr  # noqa: F401 - loaded here, once
+
+    import zcollection as zc
+
+    zc.partitioning.Date(("time",), resolution="D")
+    _stay_on_one_thread()
+    while request := os.read(0, 65536):
+        asked = json.loads(request)
+        pid = os.fork()
+        if pid == 0:
+            os.read(0, 2)  # until it is traced
+            try:
+                mutations.SYNCS.get(asked["mutation"], mutations.nothing)()
+                operations.operate(Path(asked["place"]), asked["name"], fsync=asked["fsync"])
+            except BaseException:  # noqa: BLE001 - its parent is to know of any
+                os._exit(1)
+            os._exit(0)
+        os.write(1, b"%d\n" % pid)
+        os.write(1, b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _stay_on_one_thread() -> None:
+    """Let the event loop do itself what it has threads for."""
+    from anyio import from_thread, to_thread
+
+    async def here(function, *arguments, **_):
+        return function(*arguments)
+
+    to_thread.run_sync = here
+    from_thread.check_cancelled = lambda: None
+
+
+if __name__ == "__main__":
+    _serve()
