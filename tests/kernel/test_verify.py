@@ -1,6 +1,7 @@
 """What is wrong is found, and what can be mended is."""
 
 import json
+import zlib
 
 import fakes
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 import samples
 
 import zcollection as zc
+from zcollection.transaction import catalog
+from zcollection.transaction.partitions import _COLUMNS as COLUMNS
 
 PARTITION = "sign=plus/quotient=1"
 
@@ -160,3 +163,60 @@ def test_damaged_data_remain_after_a_repair(collection):
 def test_a_collection_opened_for_reading_is_not_repaired(collection):
     with pytest.raises(zc.ReadOnlyError):
         zc.open_collection(collection.store).repair()
+
+
+def forged(collection, **values):
+    """Replace values of the catalog, and its checksum with them."""
+    data = collection.store.data
+    head, _, body = catalog._decode(data["_catalog/c/0"]).partition(b"\n")
+    spoiled = json.dumps(json.loads(body) | values).encode()
+    stated = json.loads(head) | {"checksum": zlib.crc32(spoiled)}
+    data["_catalog/c/0"] = catalog._encode(json.dumps(stated).encode() + b"\n" + spoiled)
+
+
+NONSENSE = {"path": ["sign=plus/quotient=1"], "key": {"quotient": ["x"]}}
+
+
+def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
+    whole = collection.query()["time"].to_numpy().tolist()
+    forged(collection, partitions={**dict.fromkeys(COLUMNS, ["x"]), **NONSENSE})
+    (problem,) = collection.verify(data=True).problems
+    assert "the catalog is missing or damaged" in str(problem)
+    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.verify(data=True).is_clean
+    assert collection.query()["time"].to_numpy().tolist() == whole
+
+
+def test_the_next_writer_makes_a_catalog_anew_that_cannot_be_understood(collection):
+    forged(collection, partitions={**dict.fromkeys(COLUMNS, ["x"]), **NONSENSE})
+    collection.insert(samples.rows([91]))
+    assert collection.verify(data=True).is_clean
+    samples.assert_rows(collection.query(), [1, 12, 13, 25, 91])
+
+
+def test_a_damaged_record_is_reported_and_mended_as_far_as_it_matters(collection):
+    collection.store.data.pop("_catalog/c/0")
+    collection.insert(samples.rows([41]))
+    spoil(collection, "_transactions/log/00000000000000000002.json", lambda data: data[:20])
+    (problem,) = collection.verify().problems
+    assert "the history of versions cannot be told: the record of version 2" in str(problem)
+    samples.assert_rows(collection.query(), [1, 12, 13, 25, 41])
+
+
+def test_a_damaged_record_that_readers_need_is_mended_by_what_lies_in_its_place(url):
+    collection = samples.create(url, range(0, 400, 10))
+    collection.insert(samples.rows([401]))
+    spoil(collection, "_transactions/log/00000000000000000002.json", lambda data: data[:20])
+    with pytest.raises(zc.CorruptionError, match="the record of version 2 is not valid JSON"):
+        collection.query()
+    assert [problem.what.partition(" is missing")[0] for problem in collection.verify().problems][:1] == ["the catalog"]
+    assert collection.repair().done == ("the catalog was made anew",)
+    samples.assert_rows(collection.query(), [*range(0, 400, 10), 401])
+
+
+def test_a_damaged_record_of_what_is_not_in_its_place_is_reported(collection):
+    for lost in ("_catalog/c/0", "_transactions/log/00000000000000000001.ok"):
+        spoil(collection, lost, None)
+    spoil(collection, "_transactions/log/00000000000000000001.json", lambda _: b"{")
+    (problem,) = collection.verify().problems
+    assert "the record of version 1 is not valid JSON" in str(problem)

@@ -72,7 +72,10 @@ class RepairReport:
 async def verify(handle: Handle, *, data: bool, progress: ProgressOption) -> VerifyReport:
     """Look for what is wrong; see `Collection.verify`."""
     for _ in range(_TRIES):
-        taken = await handle.snapshot()
+        try:
+            taken = await handle.versioning.inspected(handle.configuration)
+        except CorruptionError as error:
+            return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
         report = await _verified(handle, taken, data=data, progress=progress)
         # What another writer replaced meanwhile is not damaged.
         if report.is_clean or not await handle.is_outdated(taken):

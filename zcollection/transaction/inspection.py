@@ -14,16 +14,27 @@ from zcollection.transaction.transaction import rebuild_catalog
 _ROOT: Final = (CONFIGURATION, GROUP_DOCUMENT)
 
 
+async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
+    """Return the newest version, found by looking at every partition where the catalog or a record is damaged."""
+    try:
+        taken = await snapshot.take(store, configuration)
+        dict(taken.partitions)
+    except CorruptionError:
+        return await snapshot.take(store, configuration, walk=True)
+    return taken
+
+
 async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
     """Return what is wrong, and what is merely strange."""
-    problems = [*_catalog_problems(configuration, taken), *await _missing_documents(store, taken)]
+    around = [*_catalog_problems(configuration, taken), *await _log_problems(store)]
+    problems = [*around, *await _missing_documents(store, taken)]
     strange, notes = await _strangers(store, configuration, taken)
     return [*problems, *strange], [*notes, *await _leftovers(store, taken)]
 
 
 async def mend(store: KeyStore, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
     """Mend what can be mended, and return what was done."""
-    taken = await snapshot.take(store, configuration)
+    taken = await inspected(store, configuration)
     async with store.lock():
         pending = await log.unpublished(store, taken.pending)
         await publication.settle(store, pending)
@@ -50,6 +61,15 @@ async def _mend_catalog(store: KeyStore, configuration: Configuration, problems:
 def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
     if configuration.catalog and not taken.indexed:
         return [Problem(what=f"{CATALOG_SAYS}is missing or damaged, so that readers have to look at every partition")]
+    return []
+
+
+async def _log_problems(store: KeyStore) -> list[Problem]:
+    try:
+        for version in await log.every(store):
+            dict(version.partitions)
+    except CorruptionError as error:
+        return [Problem(what=f"the history of versions cannot be told: {error}")]
     return []
 
 

@@ -98,6 +98,10 @@ class LogVersioning(Versioning):
         """Return the partitions at the newest version."""
         return await snapshot.take(self.store, configuration)
 
+    async def inspected(self, configuration: Configuration) -> Snapshot:
+        """Return the partitions at the newest version, found by walking where the catalog or a record is damaged."""
+        return await inspection.inspected(self.store, configuration)
+
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether a newer version has been committed, or what was committed was moved."""
         return await snapshot.is_outdated(self.store, taken)

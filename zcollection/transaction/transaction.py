@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import anyio
@@ -129,13 +129,17 @@ class LogTransaction(Transaction):
         if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
             return
         checkpoint = await catalog.load(self.store)
-        if checkpoint is None:
-            now = await snapshot.take(self.store, evolve(configuration, version=self._configured(version)))
-        else:
+        if checkpoint is not None:
             now = Snapshot(self.store, checkpoint, await log.after(self.store, checkpoint.version))
             if not _is_due(now, []):
                 return
-        await catalog.save(self.store, now.to_checkpoint())
+            with suppress(CorruptionError):
+                await catalog.save(self.store, now.to_checkpoint())
+                return
+        # Without a catalog that can be understood, the partitions themselves say what they are.
+        current = evolve(configuration, version=self._configured(version))
+        found = await snapshot.take(self.store, current, walk=True)
+        await catalog.save(self.store, found.to_checkpoint())
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
@@ -161,7 +165,8 @@ class LogTransaction(Transaction):
                     f"was removed; nothing was written, run the operation again"
                 )
                 raise ConflictError(message)
-            for path in sorted(self._read & version.touched):
+            # Of a collection that is replaced nothing may remain, nor anything that others have written meanwhile.
+            for path in sorted(version.touched if self.replacement is not None else self._read & version.touched):
                 message = (
                     f"partition {path!r} of {self.store.url} was changed by another writer ({version.operation} of version "
                     f"{version.number}, by {version.source}); nothing was written, run the operation again"

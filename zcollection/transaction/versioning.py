@@ -62,6 +62,10 @@ class Versioning(ABC):
             Another collection has taken the place of the one with this configuration.
         """
 
+    async def inspected(self, configuration: Configuration) -> Snapshot:
+        """Return which partitions there are now, for who looks for damage: in spite of any that can be got round."""
+        return await self.snapshot(configuration)
+
     @abstractmethod
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether what was read as a snapshot says may be of another version."""
