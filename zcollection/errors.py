@@ -102,6 +102,10 @@ class PublicationWarning(UserWarning):
     """A change is committed, and something after that failed; the next writer completes it."""
 
 
+class CorruptionWarning(UserWarning):
+    """A partition is damaged, and was left out as the caller asked."""
+
+
 class SettingError(ZCollectionError, ValueError):
     """An environment variable or an option has a value that is not accepted."""
 

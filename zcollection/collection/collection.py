@@ -12,6 +12,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import Immutable
 from zcollection.collection.merging import Merge
+from zcollection.collection.reading import OnError
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
 from zcollection.collection.verify import RepairReport, VerifyReport
@@ -166,6 +167,7 @@ class Collection:
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         lazy: bool = False,
+        on_error: OnError = "raise",
         progress: ProgressOption = None,
     ) -> Dataset | None:
         """Return rows, in the order of the partitions' keys.
@@ -181,6 +183,8 @@ class Collection:
             Read nothing yet: the variables read, when their values are asked for, only the chunks that hold what has
             been selected of them by then. Values asked for after a partition of theirs was changed raise
             `ConflictError`.
+        on_error
+            What happens where a partition is damaged: "raise", or "skip", which leaves it out and warns of it.
         progress
             True shows a bar; a function is called with (done, total).
 
@@ -197,8 +201,15 @@ class Collection:
             The filter cannot be understood.
         CorruptionError
             A chunk is missing or damaged.
+
+        Warns
+        -----
+        CorruptionWarning
+            A partition is damaged and was left out; there is one warning for each.
         """
-        return await query.query(self._handle, filters=filters, variables=variables, lazy=lazy, progress=progress)
+        return await query.query(
+            self._handle, filters=filters, variables=variables, lazy=lazy, on_error=on_error, progress=progress
+        )
 
     query = synchronous(query_async)
 
@@ -226,6 +237,7 @@ class Collection:
         *,
         filters: Filter = None,
         variables: Iterable[str] | None = None,
+        on_error: OnError = "raise",
         progress: ProgressOption = None,
     ) -> dict[str, R]:
         """Return the result of a function for each partition that matches, by path.
@@ -234,11 +246,11 @@ class Collection:
         ----------
         function
             Called on a worker thread with the Dataset of one partition; it may call zcollection.
-        filters, variables, progress
+        filters, variables, on_error, progress
             As for `query`.
         """
         return await query.map_partitions(
-            self._handle, function, filters=filters, variables=variables, progress=progress
+            self._handle, function, filters=filters, variables=variables, on_error=on_error, progress=progress
         )
 
     map = synchronous(map_async)

@@ -1,7 +1,8 @@
 """Rows read back, and functions applied to partitions."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, get_args
 
 from attrs import frozen
 from numpy.typing import NDArray
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.collection.reading import ConsistentRead
+from zcollection.collection.reading import ConsistentRead, OnError
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.work import Work, perform
-from zcollection.errors import ConflictError
+from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, SettingError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
@@ -26,15 +27,31 @@ _TRIES: Final = 50
 
 
 async def query(
-    handle: Handle, *, filters: Filter, variables: Iterable[str] | None, lazy: bool, progress: ProgressOption
+    handle: Handle,
+    *,
+    filters: Filter,
+    variables: Iterable[str] | None,
+    lazy: bool,
+    on_error: OnError,
+    progress: ProgressOption,
 ) -> Dataset | None:
     """Read rows; see `Collection.query`."""
+    _check_on_error(on_error, lazy=lazy)
     schema = handle.names(variables)
     if not lazy:
-        return await ConsistentRead(handle, schema).rows(filters, progress)
+        return await ConsistentRead(handle, schema, on_error).rows(filters, progress)
     taken = await handle.snapshot()
     partitions = handle.select(taken, filters)
     return _lazy(handle, taken, partitions, schema) if partitions else None
+
+
+def _check_on_error(on_error: object, *, lazy: bool = False) -> None:
+    if on_error not in get_args(OnError):
+        message = f"on_error={on_error!r}; {accepted(on_error, get_args(OnError))}"
+        raise SettingError(message)
+    if lazy and on_error != "raise":
+        message = f"on_error={on_error!r} with lazy=True, which reads nothing yet; accepted: 'raise'"
+        raise SettingError(message)
 
 
 def _lazy(handle: Handle, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema) -> Dataset:
@@ -76,9 +93,11 @@ async def map_partitions(
     *,
     filters: Filter,
     variables: Iterable[str] | None,
+    on_error: OnError,
     progress: ProgressOption,
 ) -> dict[str, R]:
     """Apply a function to every partition; see `Collection.map`."""
+    _check_on_error(on_error)
     schema = handle.names(variables)
     taken = await handle.snapshot()
     partitions = handle.select(taken, filters)
@@ -87,9 +106,12 @@ async def map_partitions(
         for _ in range(_TRIES):
             missing = {path: record for path, record in partitions.items() if path not in results}
             work = _Map(handle, taken, function, schema, await handle.read_immutable(taken, schema), advance)
-            works = (work.applied(path, record) for path, record in missing.items())
-            outcomes = await perform(taken.objects, works, threads=config.get().threads)
-            results |= {path: outcome[0] for path, outcome in zip(missing, outcomes, strict=True) if outcome}
+            works = (work.applied(path, record, on_error) for path, record in missing.items())
+            outcomes = dict(
+                zip(missing, await perform(taken.objects, works, threads=config.get().threads), strict=True)
+            )
+            results |= {path: outcome[0] for path, outcome in outcomes.items() if isinstance(outcome, tuple)}
+            partitions = _undamaged(partitions, outcomes)
             if len(results) == len(partitions):
                 break
             # Others have replaced or dropped the rest meanwhile.
@@ -103,6 +125,14 @@ async def map_partitions(
     return {path: results[path] for path in partitions}
 
 
+def _undamaged(partitions: Mapping[str, PartitionRecord], outcomes: Mapping[str, object]) -> dict[str, PartitionRecord]:
+    """Return the partitions that are not damaged, and tell of the others."""
+    damaged = {path: outcome for path, outcome in outcomes.items() if isinstance(outcome, CorruptionError)}
+    for error in damaged.values():
+        warnings.warn(f"left out: {error}", CorruptionWarning, stacklevel=2)
+    return {path: record for path, record in partitions.items() if path not in damaged}
+
+
 @frozen
 class _Map(Generic[R]):
     """A function applied to partitions of one snapshot."""
@@ -114,8 +144,11 @@ class _Map(Generic[R]):
     fixed: Mapping[str, NDArray[Any]]
     advance: Callable[[], None] | None
 
-    def applied(self, path: str, record: PartitionRecord) -> Work[tuple[R] | None]:
-        """Return what the function returns for one partition; None where another writer has just changed that."""
+    def applied(self, path: str, record: PartitionRecord, on_error: OnError) -> Work[tuple[R] | CorruptionError | None]:
+        """Return what the function returns for one partition; None where another writer has just changed that.
+
+        Where damage is to be skipped, that is what is returned.
+        """
         # Every call gets arrays of its own, to change as it likes.
         copies = {name: values.copy() for name, values in self.fixed.items()}
         reading = self.handle.reading(path, record, self.schema, copies, place=self.taken.place(path))
@@ -123,6 +156,10 @@ class _Map(Generic[R]):
             dataset = yield from reading
         except ConflictError:
             return None
+        except CorruptionError as error:
+            if on_error == "raise":
+                raise
+            return error
         result = self.function(dataset)
         if self.advance is not None:
             self.advance()

@@ -4,8 +4,9 @@ What is read is believed only if no newer version was committed meanwhile. Where
 are read again, at the newest version: the others did not change in between, so that the whole is that version.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.engine.read import read_groups
-from zcollection.errors import ConflictError, CorruptionError, StoreError
+from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, StoreError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 
+OnError = Literal["raise", "skip"]
 _TRIES: Final = 50
 _LONGEST_PAUSE: Final = 0.2
 
@@ -51,7 +53,9 @@ class ConsistentRead:
 
     handle: Handle
     schema: DatasetSchema
+    on_error: OnError = "raise"
     _pieces: dict[str, _Piece] = field(factory=dict)
+    _damaged: dict[str, tuple[Generation, CorruptionError]] = field(factory=dict)
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
 
     async def rows(self, filters: Filter, progress: ProgressOption) -> Dataset | None:
@@ -63,6 +67,11 @@ class ConsistentRead:
             A chunk is missing, or is not what was written.
         ConflictError
             Other writers kept changing the same partitions.
+
+        Warns
+        -----
+        CorruptionWarning
+            A damaged partition was left out, where it is to be skipped.
         """
         taken = await self.handle.snapshot()
         for number in range(_TRIES):
@@ -72,14 +81,14 @@ class ConsistentRead:
             try:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(taken, partitions, advance)
-            except (CorruptionError, StoreError):
+            except (CorruptionError, StoreError) as error:
                 newer = await self.handle.snapshot()
-                if self._is_same(taken, newer, partitions):
+                if self._is_same(taken, newer, partitions) and not await self._skips(error, taken, partitions):
                     raise
                 taken = newer
                 continue
             if not await self.handle.is_outdated(taken):
-                return self._dataset(partitions)
+                return self._dataset(self._whole(partitions))
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
             taken = await self.handle.snapshot()
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
@@ -96,20 +105,56 @@ class ConsistentRead:
         moving = self.handle.part(self.schema, moving=True)
         if moving.all_variables():
             missing = {path: record for path, record in partitions.items() if not self._has(taken, path)}
-            groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
-            arrays = await read_groups(taken.objects, groups, moving, dimension=self.handle.dimension, progress=advance)
-            start = 0
-            for path, record in missing.items():
-                self._pieces[path] = _Piece((record.stamp, taken.place(path)), arrays, start, record.rows)
-                start += record.rows
+            await self._read_partitions(taken, missing, moving, advance)
         fixed = generation(taken, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
             self._fixed = fixed, await self.handle.read_immutable(taken, self.schema)
 
+    async def _read_partitions(
+        self,
+        taken: Snapshot,
+        missing: Mapping[str, PartitionRecord],
+        moving: DatasetSchema,
+        advance: Callable[[], None] | None,
+    ) -> None:
+        groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
+        arrays = await read_groups(taken.objects, groups, moving, dimension=self.handle.dimension, progress=advance)
+        start = 0
+        for path, record in missing.items():
+            self._pieces[path] = _Piece((record.stamp, taken.place(path)), arrays, start, record.rows)
+            self._damaged.pop(path, None)
+            start += record.rows
+
     def _has(self, taken: Snapshot, path: str) -> bool:
+        if path in self._damaged:
+            return self._damaged[path][0] == generation(taken, path)
         return path in self._pieces and self._pieces[path].generation == generation(taken, path)
 
-    def _dataset(self, partitions: Mapping[str, PartitionRecord]) -> Dataset:
+    async def _skips(self, error: Exception, taken: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
+        """Return whether the damaged partitions are known now, after a try at each alone, and are to be left out."""
+        if self.on_error == "raise" or not isinstance(error, CorruptionError):
+            return False
+        moving, known = self.handle.part(self.schema, moving=True), len(self._damaged)
+        for path, record in partitions.items():
+            if self._has(taken, path):
+                continue
+            try:
+                await self._read_partitions(taken, {path: record}, moving, None)
+            except CorruptionError as damage:
+                self._damaged[path] = generation(taken, path), damage
+                self._pieces.pop(path, None)
+        return len(self._damaged) > known
+
+    def _whole(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
+        """Return the partitions that are not damaged, and tell of the others."""
+        for path in partitions:
+            if path in self._damaged:
+                warnings.warn(f"left out: {self._damaged[path][1]}", CorruptionWarning, stacklevel=2)
+        return {path: record for path, record in partitions.items() if path not in self._damaged}
+
+    def _dataset(self, partitions: Mapping[str, PartitionRecord]) -> Dataset | None:
+        if not partitions:
+            return None
         pieces = [self._pieces[path] for path in partitions if path in self._pieces]
         arrays = {} if not pieces else self._joined(pieces)
         return self.handle.dataset(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
