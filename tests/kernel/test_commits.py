@@ -1,5 +1,7 @@
 """A change of several partitions is one version, wherever its writer dies, and whoever reads meanwhile."""
 
+import uuid
+
 import fakes
 import numpy as np
 import pytest
@@ -98,6 +100,9 @@ OPERATIONS = {
     "update": lambda col: col.update(doubled),
     "drop": lambda col: col.drop_partitions(filters="quotient < 3"),
     "create with overwrite": lambda col: samples.create(col.store, overwrite=True),
+    "copy with overwrite": lambda col: samples.create(f"dict://{uuid.uuid4().hex}", [3, 41, 85]).copy(
+        col.store, overwrite=True
+    ),
     "immutable": lambda col: col.insert(
         {**samples.rows([3, 13, 41]), "angle": np.array([1.0, 2.0])}, immutable="replace"
     ),
@@ -106,7 +111,12 @@ OPERATIONS = {
 
 @pytest.mark.parametrize(
     ("name", "with_catalog"),
-    [*((name, True) for name in OPERATIONS), ("insert", False), ("create with overwrite", False)],
+    [
+        *((name, True) for name in OPERATIONS),
+        ("insert", False),
+        ("create with overwrite", False),
+        ("copy with overwrite", False),
+    ],
 )
 def test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing(tmp_path, name, with_catalog):
     operation, first = OPERATIONS[name], list(OPERATIONS).index(name) % EVERY

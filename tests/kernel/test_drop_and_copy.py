@@ -1,3 +1,4 @@
+import contextlib
 import datetime as dt
 import uuid
 
@@ -103,3 +104,39 @@ class TestCopy:
             collection.copy(target)
         samples.assert_rows(zc.open_collection(target).query(), [77])
         assert collection.copy(target, overwrite=True).query() == collection.query()
+
+    def test_replaces_a_collection_as_one_change(self, collection, target):
+        samples.create(target, [1, 2, 77, 155])
+        collection.insert(samples.rows([31]) | {"angle": [1.0, 2.0]})
+        copied = collection.copy(target, overwrite=True)
+        assert [entry.operation for entry in copied.history()] == ["create", "insert", "copy"]
+        samples.assert_rows(copied.query(), [1, 12, 25, 31])
+        assert copied.verify(data=True).problems == ()
+        assert zc.open_collection(target).query() == copied.query() == collection.query()
+
+    def test_onto_itself_changes_no_row(self, collection):
+        copied = collection.copy(collection.store.url.scheme + "://" + collection.store.url.location, overwrite=True)
+        samples.assert_rows(copied.query(), [1, 12, 25])
+
+
+@pytest.mark.parametrize("replace", ["create", "copy"])
+def test_of_a_collection_that_is_replaced_nothing_remains_that_is_written_meanwhile(collection, replace):
+    target = samples.create(f"dict://{uuid.uuid4().hex}", [5, 55])
+    inserted = []
+
+    class Meddled(fakes.DictStore):
+        @contextlib.asynccontextmanager
+        async def lock(self):
+            if not inserted:
+                inserted.append("once")
+                await target.insert_async(samples.rows([91]))
+            async with super().lock():
+                yield
+
+    store = Meddled(target.store.url, False)
+    if replace == "copy":
+        samples.assert_rows(collection.copy(store, overwrite=True).query(), [1, 12, 25])
+    else:
+        assert samples.create(store, overwrite=True).query() is None
+    assert inserted
+    assert zc.open_collection(target.store.url.scheme + "://" + target.store.url.location).verify().is_clean

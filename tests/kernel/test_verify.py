@@ -179,7 +179,7 @@ NONSENSE = {"path": ["sign=plus/quotient=1"], "key": {"quotient": ["x"]}}
 
 def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
     whole = collection.query()["time"].to_numpy().tolist()
-    forged(collection, partitions={**dict.fromkeys(COLUMNS, ["x"]), **NONSENSE})
+    forged(collection, partitions={**{key: ["x"] for key in COLUMNS}, **NONSENSE})
     (problem,) = collection.verify(data=True).problems
     assert "the catalog is missing or damaged" in str(problem)
     assert collection.repair().done == ("the catalog was made anew",)
@@ -188,7 +188,7 @@ def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
 
 
 def test_the_next_writer_makes_a_catalog_anew_that_cannot_be_understood(collection):
-    forged(collection, partitions={**dict.fromkeys(COLUMNS, ["x"]), **NONSENSE})
+    forged(collection, partitions={**{key: ["x"] for key in COLUMNS}, **NONSENSE})
     collection.insert(samples.rows([91]))
     assert collection.verify(data=True).is_clean
     samples.assert_rows(collection.query(), [1, 12, 13, 25, 91])

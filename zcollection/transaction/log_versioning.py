@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.write import GROUP_DOCUMENT
-from zcollection.errors import ConflictError, CorruptionError, FormatVersionError, SettingError
+from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction import catalog, inspection, log, snapshot, transaction, vacuum
 from zcollection.transaction.catalog import Checkpoint
@@ -51,8 +51,7 @@ class LogVersioning(Versioning):
         store.check_writable()
         existing, root = await store.get([Read(CONFIGURATION), Read(GROUP_DOCUMENT)])
         if overwrite:
-            old = None if existing is None else await self._loaded()
-            if old is not None:
+            if (old := await self.replaceable()) is not None:
                 return await retrying(lambda: self._replace(old, configuration))
             await self._clear()
         elif existing is not None or root is not None:
@@ -68,12 +67,12 @@ class LogVersioning(Versioning):
         await store.flush("")
         return configuration
 
-    async def _loaded(self) -> Configuration | None:
+    async def replaceable(self) -> Configuration | None:
         """Return what is there, or None where it is so damaged that it cannot be replaced as one change."""
         try:
             old = await self.load()
-            await self.snapshot(old)
-        except (CorruptionError, FormatVersionError, ConflictError):
+            dict((await self.snapshot(old)).partitions)
+        except (CollectionNotFoundError, CorruptionError, FormatVersionError, ConflictError):
             return None
         return old
 

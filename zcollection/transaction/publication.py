@@ -28,8 +28,9 @@ async def publish(store: KeyStore, version: Version) -> None:
 async def _replace(store: KeyStore, version: Version, document: bytes) -> None:
     """Take away what is left of the old collection, and put the documents of the new one in their place."""
     configuration = Configuration.load(document, what=f"the configuration of version {version.number}")
-    await store.unpublish(f"{IMMUTABLE}/", f"{version.stage}dropped/{IMMUTABLE}/")
-    await store.delete(parent_documents(version.dropped))
+    if version.immutable is None:
+        await store.unpublish(f"{IMMUTABLE}/", f"{version.stage}dropped/{IMMUTABLE}/")
+    await store.delete(parent_documents(version.dropped).keys() - parent_documents(version.partitions).keys())
     if configuration.catalog:
         await store.put(catalog.array_document())
     else:

@@ -52,6 +52,13 @@ class Versioning(ABC):
             There is one, or another Zarr hierarchy, and `overwrite` is false.
         """
 
+    async def replaceable(self) -> Configuration | None:
+        """Return the configuration of a collection that one change can replace with another and its partitions.
+
+        None where there is none, or the store cannot do so.
+        """
+        return None
+
     @abstractmethod
     async def snapshot(self, configuration: Configuration) -> Snapshot:
         """Return which partitions there are now.
