@@ -40,14 +40,21 @@ def plain(place: Path) -> State:
     return tuple(paths), {name: [value for group in groups for value in group[name][:].tolist()] for name in names}
 
 
-def count(nursery: traced.Nursery, place: Path, name: str, *, fsync: bool, log: Path) -> int:
-    """Return how many calls an operation makes that change something."""
+def calls(nursery: traced.Nursery, place: Path, name: str, *, fsync: bool, log: Path) -> list[tuple[str, int]]:
+    """Return the calls of an operation that change something: its name, and how many of this name there were by then."""
     code = nursery.run(place, name, fsync=fsync, strace=traced.logging(log))
-    threads = Counter(line.split()[0] for line in log.read_text().splitlines() if "+++" not in line)
+    lines = [line.split(maxsplit=1) for line in log.read_text().splitlines() if "+++" not in line]
+    threads = {thread for thread, _ in lines}
     if code or len(threads) != 1:
         message = f"{name} ended with {code} without any fault, and made its calls on {len(threads)} threads"
         raise RuntimeError(message)
-    return threads.total()
+    found, counts = [], Counter[str]()
+    for _, text in lines:
+        call = text.partition("(")[0]
+        counts[call] += 1
+        if str(place) in text:
+            found.append((call, counts[call]))
+    return found
 
 
 def check(place: Path, before: State, after: State, *, code: int, fault: str, repaired_first: bool) -> str | None:
@@ -102,12 +109,12 @@ def main() -> None:
             operations.PREPARATIONS.get(name, lambda _: None)(start)
             shutil.copytree(start, whole)
             before = state(start)
-            calls = count(nursery, whole, name, fsync=options.fsync, log=work / "calls")
+            made = calls(nursery, whole, name, fsync=options.fsync, log=work / "calls")
             after = state(whole)
             for fault in options.faults:
-                for number in range(1, calls + 1, options.every):
+                for call, number in made[:: options.every]:
                     shutil.copytree(start, place)
-                    strace = traced.injecting(FAULTS[fault], when=str(number))
+                    strace = traced.injecting(FAULTS[fault], calls=call, when=str(number))
                     code = nursery.run(place, name, fsync=options.fsync, strace=strace)
                     try:
                         repaired_first = bool(sum(points.values()) % 2)
@@ -117,7 +124,7 @@ def main() -> None:
                     points[name] += 1
                     failed += code != 0
                     if wrong:
-                        violations.append(f"{name}, {fault} at call {number} of {calls}: {wrong}")
+                        violations.append(f"{name}, {fault} at {call} number {number}: {wrong}")
                         print(violations[-1], file=sys.stderr)
                     shutil.rmtree(place)
     figures = {"points": points.total(), "of each": points, "failed operations": failed, "violations": violations}

@@ -16,7 +16,7 @@ import operations
 import running
 import traced
 
-OPERATIONS = [name for name in operations.OPERATIONS if name != "repair"]
+OPERATIONS = [name for name in operations.OPERATIONS if name not in operations.PREPARATIONS]
 
 
 def lint(

@@ -44,6 +44,20 @@ def _lose_documents(place: Path) -> None:
         (place / lost).unlink()
 
 
+def _copy(collection: zc.Collection) -> None:
+    zc.open_collection(_source(Path(collection.store.root))).copy(collection.store, overwrite=True)
+
+
+def _source(place: Path) -> Path:
+    return place.parent / "source"
+
+
+def _make_source(place: Path) -> None:
+    ledger.create(_source(place))
+    ledger.enter(_source(place), range(20, 25))
+    zc.open_collection(_source(place), mode="rw").insert(days_later(ledger.rows([2])))
+
+
 OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "insert": lambda collection: collection.insert(
         {name: values[3:] for name, values in days_later(ledger.rows(range(3))).items()}
@@ -53,10 +67,11 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "update": _update,
     "drop": lambda collection: collection.drop_partitions(filters="day > 3"),
     "overwrite": _overwrite,
+    "copy": _copy,
     "vacuum": lambda collection: collection.vacuum(older_than="0s"),
     "repair": lambda collection: collection.repair(),
 }
-PREPARATIONS: dict[str, Callable[[Path], object]] = {"repair": _lose_documents}
+PREPARATIONS: dict[str, Callable[[Path], object]] = {"copy": _make_source, "repair": _lose_documents}
 """What happens to the collection before an operation, where there is anything to do."""
 
 
