@@ -9,6 +9,8 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+from zcollection.config import Config
+from zcollection.config import get as get_config
 from zcollection.contracts.columns import (
     as_dimension,
     as_int64,
@@ -19,10 +21,12 @@ from zcollection.contracts.columns import (
 )
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.configurable import Configurable
+from zcollection.contracts.keys import check_keys, check_prefixes
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
 from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Objects, Read, Store, StoreURL
 from zcollection.contracts.transactional import At, Commit, Reclaimed, StoreSession, TransactionalStore
+from zcollection.engine.executor import gather
 from zcollection.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
@@ -55,6 +59,7 @@ __all__ = [
     "CollectionNotFoundError",
     "Commit",
     "Computation",
+    "Config",
     "Configurable",
     "ConflictError",
     "CorruptionError",
@@ -98,8 +103,12 @@ __all__ = [
     "as_int64",
     "as_variables",
     "check_integers",
+    "check_keys",
+    "check_prefixes",
     "check_within_int64",
     "fields_of",
+    "gather",
+    "get_config",
     "hookimpl",
     "register",
 ]

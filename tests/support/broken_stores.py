@@ -123,7 +123,8 @@ class Tiny(KeyStore):
 
     def move(self, staged, target):
         moved = {target + key.removeprefix(staged): self.data[key] for key in self.below(staged)}
-        if moved:
+        late = f"{staged}zarr.json" not in self.data and f"{target}zarr.json" in self.data
+        if moved and not late:
             self.remove(target)
             self.remove(staged)
             self.data.update(moved)
@@ -320,6 +321,15 @@ class PublishesOnceForEver(Tiny):
         if (staged, target) not in done:
             done.add((staged, target))
             super().move(staged, target)
+
+
+class PublishesWhatIsLeft(Tiny):
+    def move(self, staged, target):
+        moved = {target + key.removeprefix(staged): self.data[key] for key in self.below(staged)}
+        if moved:
+            self.remove(target)
+            self.remove(staged)
+            self.data.update(moved)
 
 
 class MovesKeyByKey(Tiny):

@@ -149,7 +149,8 @@ class DictStore(KeyStore):
     async def publish(self, staged: str, target: str) -> None:
         data = self._writable()
         moved = {target + key.removeprefix(staged): value for key, value in data.items() if key.startswith(staged)}
-        if moved:
+        late = f"{staged}zarr.json" not in data and f"{target}zarr.json" in data
+        if moved and not late:
             await self.delete([target, staged])
             data.update(moved)
 

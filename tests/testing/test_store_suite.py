@@ -27,6 +27,7 @@ from broken_stores import (
     PassesOverMissingSources,
     Plain,
     PublishesOnceForEver,
+    PublishesWhatIsLeft,
     PublishesWhatLiesDirectlyBelow,
     ReadsABatchInOrderOfItsKeys,
     ReadsOutsideInThreads,
@@ -64,6 +65,7 @@ PUBLISHED = "test_a_staged_group_is_published_where_nothing_lies"
 REPLACED = "test_a_staged_group_replaces_the_one_that_is_there"
 AGAIN = "test_publishing_again_changes_nothing"
 STAGED_AGAIN = "test_what_is_staged_again_is_published_again"
+REMOVED_IN_PART = "test_a_stage_without_its_document_replaces_no_group"
 INTERRUPTED = "test_an_interrupted_publication_is_completed_by_another"
 TAKEN_AWAY = "test_nothing_is_left_of_what_is_taken_away"
 TAKEN_AGAIN = "test_taking_away_again_changes_nothing"
@@ -159,6 +161,7 @@ FOUND_BY_SEVERAL_CHECKS = [
     (AddsToWhatIsThere, REPLACED),
     (SwapsEveryTime, AGAIN),
     (PublishesOnceForEver, STAGED_AGAIN),
+    (PublishesWhatIsLeft, REMOVED_IN_PART),
     (MovesKeyByKey, INTERRUPTED),
     (LeavesWhatIsNested, TAKEN_AWAY),
     (NeedsSomethingToTakeAway, TAKEN_AGAIN),

@@ -166,7 +166,8 @@ class Store(ABC):
     async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
         """Return the store at `url`; this creates nothing, not even where nothing is there yet.
 
-        An implementation names its options as keyword-only parameters: the kernel refuses those that it lacks.
+        An implementation names its options as keyword-only parameters: the kernel refuses those that it lacks. One that
+        takes ``**options`` refuses by name, with `PluginConfigurationError`, what it does not know.
         """
 
     @abstractmethod
@@ -261,7 +262,8 @@ class KeyStore(Store, Objects):
     async def publish(self, staged: str, target: str) -> None:
         """Put what is staged under one prefix in the place of what lies under another, whole.
 
-        Doing it again, after it was done or was interrupted, completes it.
+        Doing it again, after it was done or was interrupted, completes it. A stage without ``zarr.json``, the document of
+        its group, has been removed in part, and leaves a group that has one as it is.
 
         Parameters
         ----------

@@ -41,6 +41,8 @@ class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
         The store.
     storage_options
         Options that it is opened with.
+    sequences
+        How many sequences of operations are tried: fewer where each of them takes long.
     patience
         Seconds after which something that should happen at once is taken for something that never will.
 
@@ -65,7 +67,7 @@ class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
 
             run_state_machine_as_test(
                 cast("type[StoreMachine]", machine),  # whatever returns a machine will do
-                settings=settings(max_examples=30, stateful_step_count=25, deadline=None),
+                settings=settings(max_examples=self.sequences, stateful_step_count=25, deadline=None),
             )
 
     def test_zarr_reads_what_lies_in_the_store(self, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ class StoreSuite(Suite):
 
     store_class: ClassVar[type[KeyStore]]
     storage_options: ClassVar[Mapping[str, Any]] = {}
+    sequences: ClassVar[int] = 30
     patience: ClassVar[float] = 30.0
 
     def url(self, folder: Path) -> str:

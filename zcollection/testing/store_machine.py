@@ -86,12 +86,15 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(place=_PLACES, times=st.integers(1, 2))
     @precondition(lambda self: self._below(_STAGE))
     def publish(self, place: str, times: int) -> None:
-        """Publish what is staged, once or twice, and clear the stage."""
+        """Publish what is staged, once or twice, and clear the stage; without its document it replaces no group."""
         staged = self._below(_STAGE)
+        late = f"{_STAGE}zarr.json" not in staged and f"{place}zarr.json" in self._model
         for _ in range(times):
             self._call(self._store.publish, _STAGE, place)
         self._call(self._store.delete, [_STAGE])
         self._forget(_STAGE)
+        if late:
+            return
         self._forget(place)
         self._model |= {place + key.removeprefix(_STAGE): data for key, data in staged.items()}
 

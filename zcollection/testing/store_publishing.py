@@ -88,6 +88,17 @@ class PublishingChecks(StoreSuite):
 
         self._with_store(check, tmp_path)
 
+    def test_a_stage_without_its_document_replaces_no_group(self, tmp_path: Path) -> None:
+        """It was published, and then removed in part; whoever publishes it again comes late."""
+
+        async def check(store: KeyStore) -> None:
+            await store.put({**_at(TARGET, NEW), f"{STAGE}x": b"left over"})
+            await store.publish(STAGE, TARGET)
+            await store.delete([STAGE])
+            assert await contents(store) == _at(TARGET, NEW)
+
+        self._with_store(check, tmp_path)
+
     def test_nothing_is_left_of_what_is_taken_away(self, tmp_path: Path) -> None:
         """Nothing beside it changes, and its place can be taken again."""
 

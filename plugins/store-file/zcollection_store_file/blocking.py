@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from attrs import field, frozen
 
@@ -13,6 +14,8 @@ from zcollection_store_file.failures import telling
 from zcollection_store_file.paths import LOCK, Places
 from zcollection_store_file.publishing import Publication, take_away
 from zcollection_store_file.trees import Tree
+
+_DOCUMENT: Final = "zarr.json"
 
 
 @frozen(kw_only=True)
@@ -121,6 +124,8 @@ class Files:
         places = self._places()
         source, destination = self._directory(places, staged), self._directory(places, target)
         with telling(self.url, "publish", target):
+            if _is_late(source, destination):
+                return
             if self._tree.holds_object(source, staged):
                 Publication(tree=self._tree, staged=source, target=destination, fsync=self.fsync).finish()
             elif not self._tree.holds_object(destination, target):
@@ -160,6 +165,11 @@ class Files:
             message = f"the prefix '' is refused by {self.url}: the whole store cannot be moved; give one below it"
             raise StoreError(message)
         return places.of_prefix(prefix)
+
+
+def _is_late(staged: str, target: str) -> bool:
+    """Return whether a stage without its group's document meets a group that has one: it was removed in part."""
+    return not os.path.isfile(f"{staged}/{_DOCUMENT}") and os.path.isfile(f"{target}/{_DOCUMENT}")
 
 
 def _delete(path: str) -> None:

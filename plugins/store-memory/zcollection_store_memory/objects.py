@@ -6,8 +6,7 @@ from typing import Final
 
 from attrs import frozen
 
-from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL
-from zcollection_store_memory.keys import check_keys, check_prefixes
+from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL, check_keys, check_prefixes
 from zcollection_store_memory.space import Space
 
 _SPACES: dict[str, Space] = {}

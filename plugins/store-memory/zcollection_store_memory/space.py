@@ -11,6 +11,8 @@ from attrs import frozen
 
 from zcollection.plugin import Listed
 
+_DOCUMENT: Final = "zarr.json"
+
 
 @frozen
 class Held:
@@ -79,6 +81,8 @@ class Space:
         """Let all below one prefix take the place of all below another, and return whether anything did."""
         with self._guard:
             staged = {key: self._objects[key] for key in self._below(source)}
+            if f"{source}{_DOCUMENT}" not in staged and f"{target}{_DOCUMENT}" in self._objects:
+                return False  # it was published, and then removed in part
             for key in [*self._below(target), *staged] if staged else []:
                 self._remove(key)
             for key, held in staged.items():

@@ -1,10 +1,18 @@
-"""Keys and prefixes, checked."""
+"""Keys and prefixes, checked for the stores that hold them as text."""
 
-from zcollection.plugin import StoreError, StoreURL
+from zcollection.contracts.store import StoreURL
+from zcollection.errors import StoreError
 
 
 def check_keys(url: StoreURL, *keys: str) -> None:
     """Refuse what is not the key of an object below the root.
+
+    Parameters
+    ----------
+    url
+        Of the store, for the message.
+    *keys
+        Names joined by "/".
 
     Raises
     ------
@@ -20,6 +28,13 @@ def check_keys(url: StoreURL, *keys: str) -> None:
 
 def check_prefixes(url: StoreURL, *prefixes: str) -> None:
     """Refuse what is not a prefix below the root.
+
+    Parameters
+    ----------
+    url
+        Of the store, for the message.
+    *prefixes
+        Names, each followed by "/".
 
     Raises
     ------
