@@ -111,6 +111,8 @@ def _store_class(url: StoreURL) -> type[Store]:
 
 def _known(cls: type[Store], url: StoreURL, options: Mapping[str, Any]) -> Mapping[str, Any]:
     parameters = inspect.signature(cls.open).parameters.values()
+    if any(item.kind is item.VAR_KEYWORD for item in parameters):
+        return options  # it names, and refuses, its options itself
     known = sorted(item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "mode")
     for name in options:
         if name not in known:

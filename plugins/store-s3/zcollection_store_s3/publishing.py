@@ -1,0 +1,54 @@
+"""Groups put in the place of others, object by object: absent for a moment for other tools, and never torn.
+
+The document of a group is deleted first and copied last. A stage is whole while it has its document, which is the first
+to go when the stage is removed.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from zcollection.plugin import KeyStore, Listed, StoreError
+
+DOCUMENT: Final = "zarr.json"
+
+
+async def publish(store: KeyStore, staged: str, target: str) -> None:
+    """Put what is staged in the place of what lies at the target, as `KeyStore.publish` says."""
+    new, old = await _below(store, staged), await _below(store, target)
+    if DOCUMENT not in new and DOCUMENT in old:
+        return  # the stage was removed, in part or whole, after it was published
+    if not new and not old:
+        message = f"cannot publish {target!r} in {store.url}: nothing is staged at {staged!r}; stage it again"
+        raise StoreError(message)
+    if _same(new, old, new.keys() | old.keys()):
+        return
+    await store.delete([target + DOCUMENT])
+    changed = [name for name in new.keys() - {DOCUMENT} if not _same(new, old, [name])]
+    await store.copy((staged + name, target + name) for name in changed)
+    await store.delete(target + name for name in old.keys() - new.keys())
+    if DOCUMENT in new:
+        await store.copy([(staged + DOCUMENT, target + DOCUMENT)])
+
+
+async def _below(store: KeyStore, prefix: str) -> dict[str, Listed]:
+    return {entry.key.removeprefix(prefix): entry async for entry in store.list(prefix, recursive=True)}
+
+
+def _same(new: dict[str, Listed], old: dict[str, Listed], names: Iterable[str]) -> bool:
+    """Return whether these objects are the same on both sides, by what the server says of their bytes."""
+    return all(
+        name in new
+        and name in old
+        and new[name].etag is not None
+        and (new[name].etag, new[name].size) == (old[name].etag, old[name].size)
+        for name in names
+    )
+
+
+def documents_first(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the documents among some keys, and the others."""
+    documents: list[str] = []
+    others: list[str] = []
+    for key in keys:
+        (documents if key.rpartition("/")[2] == DOCUMENT else others).append(key)
+    return documents, others

@@ -1,0 +1,96 @@
+"""The store of ``s3://`` URLs."""
+
+import os
+from functools import lru_cache
+from typing import Any, Self
+
+from attrs import field, frozen
+
+from zcollection.plugin import MissingDependencyError, Mode, StoreError, StoreURL, check_prefixes
+from zcollection_store_s3.driver import Driver
+from zcollection_store_s3.objects import ObjectStore
+from zcollection_store_s3.options import Options
+from zcollection_store_s3.retries import Retries
+
+
+@frozen(kw_only=True)
+class S3Store(ObjectStore):
+    """The objects below a prefix of a bucket.
+
+    Attributes
+    ----------
+    url
+        ``s3://bucket/prefix``.
+    read_only
+        Whether every write is refused.
+    options
+        What the caller passed; a pickle holds nothing else.
+    """
+
+    options: Options = field(factory=Options)
+
+    @classmethod
+    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
+        """Return the store at a prefix of a bucket; nothing is asked of the server.
+
+        Parameters
+        ----------
+        url
+            ``s3://bucket/prefix``; the prefix may be empty.
+        mode
+            "r" or "rw".
+        **options
+            See `Options`, or the README.
+
+        Raises
+        ------
+        StoreError
+            The URL has parameters or credentials, or no bucket.
+        PluginConfigurationError
+            An option is unknown, or its value is not accepted.
+        """
+        _check(url)
+        return cls(url=url, read_only=mode == "r", options=Options.of(url, options))
+
+    @property
+    def place(self) -> str:
+        """Prefix of every key in the bucket, "" or ending with "/"."""
+        _, _, path = self.url.location.partition("/")
+        return f"{path.rstrip('/')}/" if path.rstrip("/") else ""
+
+    @property
+    def retries(self) -> Retries:
+        """How often a request is sent again."""
+        return Retries(self.options.max_retries)
+
+    def connect(self) -> Driver:
+        """Return the driver that was chosen, which all stores of the same bucket and options share."""
+        bucket, _, _ = self.url.location.partition("/")
+        environment = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        return _connected(bucket, self.options, environment)
+
+
+@lru_cache(maxsize=8)
+def _connected(bucket: str, options: Options, environment: frozenset[tuple[str, str]]) -> Driver:
+    """Return a driver with connections of its own: opening them takes as long as several requests."""
+    del environment  # the driver reads it: another environment is another driver
+    if options.driver == "obstore":
+        from zcollection_store_s3 import with_obstore  # loads obstore
+
+        return with_obstore.connect(bucket, options)
+    try:
+        from zcollection_store_s3 import with_fsspec  # loads s3fs
+    except ImportError:
+        message = "driver='fsspec' needs 's3fs', which is not installed: pip install 'zcollection-store-s3[fsspec]'"
+        raise MissingDependencyError(message) from None
+    return with_fsspec.connect(bucket, options)
+
+
+def _check(url: StoreURL) -> None:
+    if url.query:
+        message = f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options"
+        raise StoreError(message)
+    if "@" in url.location:
+        message = f"{url} holds credentials; pass key and secret in storage_options, or set them in the environment"
+        raise StoreError(message)
+    check_prefixes(url, f"{url.location.rstrip('/')}/")

@@ -1,0 +1,237 @@
+"""The driver on s3fs, of the fsspec family: for whoever needs what botocore knows, such as roles and single sign-on."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import s3fs
+from attrs import Factory, field, frozen
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+
+from zcollection.plugin import Listed
+from zcollection_store_s3.driver import Answer, RequestError
+from zcollection_store_s3.loops import PerLoop
+from zcollection_store_s3.options import Options
+
+T = TypeVar("T")
+
+_NOT_THERE: Final = frozenset({"404", "NoSuchKey"})
+_BEYOND_THE_END: Final = 416
+_REFUSED: Final = frozenset({304, 412})
+_CONNECTIONS: Final = 256
+_QUIET: Final = ("aiobotocore", "botocore", "s3fs")
+"""Loggers that write session tokens at level DEBUG."""
+
+
+@frozen
+class Fsspec:
+    """A bucket through the clients of s3fs, one for each event loop.
+
+    Attributes
+    ----------
+    bucket
+        Its name.
+    file_system
+        Makes an instance of s3fs.
+    """
+
+    bucket: str
+    file_system: Callable[[], Any] = field(repr=False)
+    _sessions: PerLoop["_Session"] = field(
+        init=False,
+        repr=False,
+        default=Factory(lambda self: PerLoop(lambda: _Session(self.file_system())), takes_self=True),
+    )
+
+    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
+        """Return bytes of an object."""
+        if length == 0:
+            return None if await self._asked("head_object", Key=key) is None else b""
+        last = "" if length is None else offset + length - 1
+        whole = not offset and length is None
+        try:
+            return await self._asked(
+                "get_object", _body, Key=key, **({} if whole else {"Range": f"bytes={offset}-{last}"})
+            )
+        except RequestError as failure:
+            if failure.status != _BEYOND_THE_END:
+                raise
+        return b""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write an object."""
+        if await self._asked("put_object", Key=key, Body=data) is None:
+            raise RequestError.of_status(404, "NoSuchBucket")
+
+    async def create(self, key: str, data: bytes) -> Answer:
+        """Ask to write an object unless the key exists."""
+        try:
+            written = await self._asked("put_object", Key=key, Body=data, IfNoneMatch="*")
+        except RequestError as failure:
+            if failure.status in _REFUSED:
+                return "exists"
+            if failure.again:
+                return "unknown"
+            raise
+        if written is None:
+            raise RequestError.of_status(404, "NoSuchBucket")
+        return "created"
+
+    async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
+        """Yield pages of what lies under a prefix."""
+        delimiter = {} if recursive else {"Delimiter": "/"}
+        token = {"StartAfter": after} if after else {}
+        while True:
+            page = await self._asked("list_objects_v2", None, Prefix=prefix, **delimiter, **token) or {}
+            yield [entry for entry in _entries(page) if entry.key > after]
+            if not page.get("IsTruncated"):
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def copy(self, source: str, target: str) -> bool:
+        """Copy an object."""
+        place = {"Bucket": self.bucket, "Key": source}
+        return await self._asked("copy_object", Key=target, CopySource=place) is not None
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects."""
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        answer = await self._asked("delete_objects", Delete=wanted) or {}
+        for error in answer.get("Errors", ()):
+            if error.get("Code") not in _NOT_THERE:
+                raise RequestError(reason=f"{error.get('Code', 'an error')} for some of the objects", again=True)
+
+    async def _asked(
+        self, method: str, read: Callable[[Any], Awaitable[T]] | None = None, **arguments: Any
+    ) -> T | Any | None:
+        """Return the answer to a request, or None where the object does not exist.
+
+        The failure is raised outside of the handler: what the library raised holds the request, and is not to be chained.
+        """
+        try:
+            client = await self._sessions.get().client()
+            answer = await getattr(client, method)(Bucket=self.bucket, **arguments)
+            return answer if read is None else await read(answer)
+        except ClientError as error:
+            failure = _told(error)
+        except (BotoCoreError, aiohttp.ClientError, OSError) as error:
+            failure = _untold(error)
+        if failure is not None:
+            raise failure
+        return None
+
+
+class _Session:
+    """The client of one event loop, closed with it."""
+
+    def __init__(self, file_system: Any) -> None:
+        self._opening = asyncio.Lock()
+        # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
+        self._clients = _until_closed(file_system)
+        self._client: Any = None
+
+    async def client(self) -> Any:
+        async with self._opening:
+            if self._client is None:
+                self._client = await anext(self._clients)
+        return self._client
+
+
+async def _until_closed(file_system: Any) -> AsyncIterator[Any]:
+    client = await file_system.set_session()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _body(answer: Mapping[str, Any]) -> bytes:
+    async with answer["Body"] as stream:
+        data: bytes = await stream.read()
+    return data
+
+
+def _entries(page: Mapping[str, Any]) -> list[Listed]:
+    objects = [
+        Listed(key=item["Key"], size=item["Size"], modified=item["LastModified"].timestamp(), etag=item["ETag"])
+        for item in page.get("Contents", ())
+        if not item["Key"].endswith("/")  # what consoles make of an empty folder is no object of anybody
+    ]
+    prefixes = [Listed(key=item["Prefix"]) for item in page.get("CommonPrefixes", ())]
+    return sorted([*objects, *prefixes], key=lambda entry: entry.key)
+
+
+def _told(error: ClientError) -> RequestError | None:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
+    code = error.response.get("Error", {}).get("Code", "")
+    if code in _NOT_THERE:
+        return None
+    return RequestError.of_status(status, code if code.isalpha() else None)
+
+
+def _untold(error: Exception) -> RequestError:
+    if isinstance(error, NoCredentialsError):
+        return RequestError(reason="there are no credentials")
+    if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError):
+        return RequestError(reason=f"{type(error).__name__} of botocore")
+    late = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
+    return RequestError.of_connection("the request took too long" if late else "no answer, or not all of it")
+
+
+def connect(bucket: str, options: Options) -> Fsspec:
+    """Return the driver of a bucket.
+
+    Parameters
+    ----------
+    bucket
+        Its name.
+    options
+        What the caller passed; the rest is found as botocore does.
+    """
+    _hush()
+    return Fsspec(bucket, lambda: _file_system(options))
+
+
+def _file_system(options: Options) -> Any:
+    proxy = options.client_options.get("proxy_url")
+    given = {
+        "connect_timeout": options.seconds("connect_timeout"),
+        "read_timeout": options.seconds("timeout"),
+        "user_agent_extra": options.client_options.get("user_agent"),
+        "proxies": None if proxy is None else {"http": proxy, "https": proxy},
+    }
+    style = {"addressing_style": "virtual"} if options.virtual_hosted_style_request else {}
+    return s3fs.S3FileSystem(
+        anon=bool(options.anon),
+        key=options.key,
+        secret=options.secret,
+        token=options.token,
+        profile=options.profile,
+        endpoint_url=options.endpoint,
+        requester_pays=bool(options.request_payer),
+        client_kwargs=_client(options),
+        config_kwargs={
+            **{name: value for name, value in given.items() if value is not None},
+            "max_pool_connections": _CONNECTIONS,
+            "retries": {"total_max_attempts": 1, "mode": "standard"},
+            "s3": style,
+        },
+        asynchronous=True,
+        skip_instance_cache=True,
+    )
+
+
+def _client(options: Options) -> dict[str, Any]:
+    insecure = {"verify": False} if options.client_options.get("allow_invalid_certificates") else {}
+    return {**({"region_name": options.region} if options.region else {}), **insecure}
+
+
+@cache
+def _hush() -> None:
+    for name in _QUIET:
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)

@@ -1,0 +1,237 @@
+"""The driver on obstore, which is written in Rust: the default."""
+
+import atexit
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final, TypeVar
+
+import obstore
+from attrs import frozen
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store
+
+from zcollection.plugin import Listed
+from zcollection_store_s3.credentials import Profile, profile_of
+from zcollection_store_s3.driver import Answer, RequestError
+from zcollection_store_s3.options import Options
+
+T = TypeVar("T")
+
+_MULTIPART: Final = 64 * 2**20
+"""Bytes from which on an object is sent in parts."""
+
+_PAGE: Final = 1000
+_STATUS: Final = re.compile(r"status code: (\d{3})")
+_CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
+_KINDS: Final = (
+    ("time", "the request took too long"),
+    ("dns", "the endpoint's name cannot be resolved"),
+    ("certificate", "the endpoint's certificate is not accepted"),
+)
+_LAST_WORDS: Final = 0.05
+"""Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
+
+
+@frozen
+class Obstore:
+    """A bucket through any store of obstore: it need not be S3's.
+
+    Attributes
+    ----------
+    store
+        Obstore's; it sends each request once.
+    """
+
+    store: Any
+
+    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
+        """Return bytes of an object."""
+        if length == 0:
+            return None if await _asked(lambda: obstore.head_async(self.store, key)) is None else b""
+        try:
+            found = await _asked(lambda: self._read(key, offset, length))
+        except RequestError as failure:
+            if failure.status != _BEYOND_THE_END:
+                raise
+            return b""
+        return found
+
+    async def _read(self, key: str, offset: int, length: int | None) -> bytes:
+        if length is not None:
+            return (await obstore.get_range_async(self.store, key, start=offset, length=length)).to_bytes()
+        answer = await obstore.get_async(self.store, key, options={"range": {"offset": offset}} if offset else None)
+        return (await answer.bytes_async()).to_bytes()
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write an object; a large one in parts, which appear together."""
+        whole = len(data) <= _MULTIPART
+        written = await _asked(
+            lambda: obstore.put_async(self.store, key, data, use_multipart=not whole, chunk_size=_MULTIPART)
+        )
+        if written is None:
+            raise RequestError.of_status(404, "NoSuchBucket")
+
+    async def create(self, key: str, data: bytes) -> Answer:
+        """Ask to write an object unless the key exists."""
+        try:
+            written = await _asked(lambda: obstore.put_async(self.store, key, data, mode="create"))
+        except RequestError as failure:
+            if failure.status in _REFUSED:
+                return "exists"
+            if failure.again:
+                return "unknown"
+            raise
+        if written is None:
+            raise RequestError.of_status(404, "NoSuchBucket")
+        return "created"
+
+    async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
+        """Yield pages of what lies under a prefix."""
+        if not recursive and not after:
+            yield await self._directly_below(prefix)
+            return
+        last = ""
+        stream = obstore.list(self.store, prefix or None, offset=after or None, chunk_size=_PAGE)
+        while page := await _asked(lambda: _next(stream)):
+            entries = [_listed(entry) for entry in page]
+            if not recursive:
+                entries = _folded(entries, prefix, after=after, last=last)
+                last = entries[-1].key if entries else last
+            yield entries
+
+    async def _directly_below(self, prefix: str) -> Sequence[Listed]:
+        found: Any = await _asked(lambda: obstore.list_with_delimiter_async(self.store, prefix or None)) or {}
+        prefixes = [Listed(key=f"{path}/") for path in found.get("common_prefixes", ())]
+        return sorted([*prefixes, *map(_listed, found.get("objects", ()))], key=lambda entry: entry.key)
+
+    async def copy(self, source: str, target: str) -> bool:
+        """Copy an object."""
+        return await _asked(lambda: _copied(self.store, source, target)) is not None
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects."""
+        await _asked(lambda: obstore.delete_async(self.store, [*keys]))
+
+
+_BEYOND_THE_END: Final = 416
+_REFUSED: Final = frozenset({304, 412})
+
+
+async def _next(stream: Any) -> Sequence[Mapping[str, Any]]:
+    try:
+        page: Sequence[Mapping[str, Any]] = await anext(stream)
+    except StopAsyncIteration:
+        return ()
+    return page
+
+
+async def _copied(store: Any, source: str, target: str) -> bool:
+    await obstore.copy_async(store, source, target)
+    return True
+
+
+def _listed(entry: Mapping[str, Any]) -> Listed:
+    modified = entry["last_modified"].timestamp()
+    return Listed(key=entry["path"], size=entry["size"], modified=modified, etag=entry["e_tag"])
+
+
+def _folded(entries: Sequence[Listed], prefix: str, *, after: str, last: str) -> list[Listed]:
+    """Return what lies directly below a prefix, among entries of all that lies below it."""
+    found: dict[str, Listed] = {}
+    for entry in entries:
+        head, slash, _ = entry.key.removeprefix(prefix).partition("/")
+        key = f"{prefix}{head}/" if slash else entry.key
+        if key > after and key != last:
+            found.setdefault(key, Listed(key=key) if slash else entry)
+    return list(found.values())
+
+
+async def _asked(request: Callable[[], Awaitable[T]]) -> T | None:
+    """Return the answer to a request, or None where the object does not exist.
+
+    The failure is raised outside of the handler: what the library raised quotes the request, and is not to be chained.
+    """
+    try:
+        return await request()
+    except FileNotFoundError as error:
+        failure = _failure(error) if "NoSuchBucket" in str(error) else None
+    except (BaseError, OSError, ValueError) as error:
+        failure = _failure(error)
+    if failure is not None:
+        raise failure
+    return None
+
+
+def _failure(error: Exception) -> RequestError:
+    text = str(error)
+    status, code = _STATUS.search(text), _CODE.search(text)
+    if status is not None:
+        return RequestError.of_status(int(status[1]), code[1] if code else None)
+    if isinstance(error, AlreadyExistsError):
+        return RequestError.of_status(412)
+    kind = next((words for word, words in _KINDS if word in text.lower()), None)
+    return RequestError(reason=kind or "no answer, or not all of it", again=isinstance(error, BaseError | OSError))
+
+
+def connect(bucket: str, options: Options) -> Obstore:
+    """Return the driver of a bucket of S3.
+
+    Parameters
+    ----------
+    bucket
+        Its name.
+    options
+        What the caller passed; the rest comes from a profile, and then from the environment.
+    """
+    _give_last_words()
+    profile = profile_of(options)
+    endpoint = options.endpoint or profile.endpoint
+    given = {
+        "region": options.region or profile.region,
+        "endpoint": endpoint,
+        "skip_signature": options.anon,
+        "virtual_hosted_style_request": options.virtual_hosted_style_request,
+        "request_payer": options.request_payer,
+    }
+    store = S3Store(
+        bucket,
+        config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # names of its own
+        client_options=_client(endpoint or _endpoint_of_environment(), options),
+        retry_config={"max_retries": 0},
+        credential_provider=_provider(options, profile),
+    )
+    return Obstore(store)
+
+
+def _provider(options: Options, profile: Profile) -> Callable[[], Any] | None:
+    """Return what gives the credentials that were passed: as configuration they would be mixed with the environment's."""
+    key, secret, token = (
+        (options.key, options.secret, options.token)
+        if options.has_credentials
+        else (profile.key, profile.secret, profile.token)
+    )
+    if key is None or options.anon:
+        return None
+    return lambda: {"access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None}
+
+
+def _client(endpoint: str, options: Options) -> Any:
+    timeouts = {name: options.seconds(name) for name in ("connect_timeout", "timeout")}
+    return {
+        "allow_http": endpoint.startswith("http://"),
+        **options.client_options,
+        **{name: f"{round(seconds * 1000)}ms" for name, seconds in timeouts.items() if seconds is not None},
+    }
+
+
+def _endpoint_of_environment() -> str:
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
+@cache
+def _give_last_words() -> None:
+    atexit.register(time.sleep, _LAST_WORDS)
