@@ -1,7 +1,7 @@
-"""Rows grouped by partition, whatever their order."""
+"""Rows grouped by partition, whatever their order: neighbours that share a key are one run, and runs are what is sorted."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from attrs import field, frozen
@@ -12,6 +12,9 @@ from zcollection.errors import PartitionError
 from zcollection.model.dataset import Dataset
 from zcollection.model.times import has_time_units, units_of
 from zcollection.model.variable import Indexer, Variable
+
+_BLOCK: Final = 32_768
+"""Rows whose keys are computed at once: fresh memory for each step over all rows would cost more than the steps."""
 
 
 @frozen(kw_only=True)
@@ -42,18 +45,87 @@ def split(dataset: Dataset, partitioning: Partitioning, *, dimension: str) -> li
     count = dataset.sizes.get(dimension, 0)
     if count == 0:
         return []
-    columns = {name: _column(dataset, name, partitioning) for name in partitioning.variables}
-    keys = _checked(partitioning, partitioning.keys(columns), count)
-    parts = [
+    runs = _runs(dataset, partitioning, count).ordered()
+    names = [item.name for item in partitioning.fields]
+    keys = [Key(dict(zip(names, values, strict=True))) for values in runs.distinct_keys()]
+    return [
         PartitionRows(key=key, path=partitioning.encode(key), rows=rows)
-        for key, rows in zip(*_group(keys, [item.name for item in partitioning.fields]), strict=True)
+        for key, rows in zip(keys, runs.rows_of_each(), strict=True)
     ]
-    return sorted(parts, key=lambda part: part.key)
 
 
-def _column(dataset: Dataset, name: str, partitioning: Partitioning) -> NDArray[Any]:
-    variable = dataset.get_variable(f"/{name.removeprefix('/')}")
-    return as_times(variable) if name in partitioning.time_variables else variable.to_numpy()
+@frozen
+class _Runs:
+    """Runs of neighbouring rows that share a key.
+
+    Attributes
+    ----------
+    columns
+        The key of each run, field by field.
+    starts, stops
+        Its rows.
+    """
+
+    columns: Sequence[NDArray[Any]]
+    starts: NDArray[np.intp]
+    stops: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, columns: Sequence[NDArray[Any]], starts: NDArray[np.intp], count: int) -> "_Runs":
+        """Return the runs among `count` rows whose key changes at most at some of them; neighbours that share one are joined."""
+        first = _changes(columns)
+        starts = starts[first]
+        return cls([column[first] for column in columns], starts, np.append(starts[1:], count))
+
+    def ordered(self) -> "_Runs":
+        """Return the runs sorted by key; those of one key stay in the order of their rows."""
+        order = np.lexsort(self.columns[::-1])
+        return _Runs([column[order] for column in self.columns], self.starts[order], self.stops[order])
+
+    def distinct_keys(self) -> list[tuple[Any, ...]]:
+        """Return each distinct key of sorted runs."""
+        first = _changes(self.columns)
+        return list(zip(*(column[first].tolist() for column in self.columns), strict=True))
+
+    def rows_of_each(self) -> list[Indexer]:
+        """Return the rows of each distinct key of sorted runs."""
+        first = _changes(self.columns)
+        if len(first) == len(self.starts):
+            return list(map(slice, self.starts.tolist(), self.stops.tolist()))
+        lengths = self.stops - self.starts
+        before = np.cumsum(lengths) - lengths
+        positions = np.arange(lengths.sum()) + np.repeat(self.starts - before, lengths)
+        return list(np.split(positions, before[first[1:]]))
+
+
+def _runs(dataset: Dataset, partitioning: Partitioning, count: int) -> _Runs:
+    variables = {name: dataset.get_variable(f"/{name.removeprefix('/')}") for name in partitioning.variables}
+    columns = {name: Variable(variable.schema, variable.to_numpy()) for name, variable in variables.items()}
+    try:
+        blocks = [
+            _changes_in(slice(start, min(start + _BLOCK, count)), columns, partitioning)
+            for start in range(0, count, _BLOCK)
+        ]
+    except PartitionError:
+        _changes_in(slice(0, count), columns, partitioning)  # its message counts all rows
+        raise
+    starts, keys = zip(*blocks, strict=True)
+    return _Runs.of([np.concatenate(column) for column in zip(*keys, strict=True)], np.concatenate(starts), count)
+
+
+def _changes_in(
+    rows: slice, columns: Mapping[str, Variable], partitioning: Partitioning
+) -> tuple[NDArray[np.intp], list[NDArray[Any]]]:
+    """Return the first of some rows and those whose key differs from that of the row before, and these keys."""
+    values = {name: _column(name, variable, partitioning, rows) for name, variable in columns.items()}
+    keys = _checked(partitioning, partitioning.keys(values), rows.stop - rows.start)
+    first = _changes(keys)
+    return first + rows.start, [column[first] for column in keys]
+
+
+def _column(name: str, variable: Variable, partitioning: Partitioning, rows: slice) -> NDArray[Any]:
+    part = Variable(variable.schema, variable.data[rows])
+    return as_times(part) if name in partitioning.time_variables else part.to_numpy()
 
 
 def as_times(variable: Variable) -> NDArray[Any]:
@@ -82,33 +154,10 @@ def _checked_column(partitioning: Partitioning, item: Field, column: NDArray[Any
     return column
 
 
-def _group(columns: Sequence[NDArray[Any]], names: Sequence[str]) -> tuple[list[Key], list[Indexer]]:
-    """Return each distinct key and the positions of its rows."""
-    starts = _run_starts(columns)
-    if _are_distinct([column[starts] for column in columns]):
-        stops = [*starts[1:].tolist(), len(columns[0])]
-        rows: list[Indexer] = [slice(start, stop) for start, stop in zip(starts.tolist(), stops, strict=True)]
-        return _keys(columns, starts, names), rows
-    order = np.lexsort(columns[::-1])  # stable: rows of one partition keep their order
-    ordered = [column[order] for column in columns]
-    starts = _run_starts(ordered)
-    return _keys(ordered, starts, names), list(np.split(order, starts[1:]))
-
-
-def _run_starts(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
-    """Return the positions at which a run of equal keys begins."""
+def _changes(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
+    """Return the positions at which the values change, the first one included."""
     changes = np.zeros(len(columns[0]), dtype=np.bool_)
     changes[0] = True
     for column in columns:
         changes[1:] |= column[1:] != column[:-1]
     return np.flatnonzero(changes)
-
-
-def _are_distinct(columns: Sequence[NDArray[Any]]) -> bool:
-    order = np.lexsort(columns[::-1])
-    return len(_run_starts([column[order] for column in columns])) == len(order)
-
-
-def _keys(columns: Sequence[NDArray[Any]], positions: NDArray[np.intp], names: Sequence[str]) -> list[Key]:
-    values = zip(*(column[positions].tolist() for column in columns), strict=True)
-    return [Key(dict(zip(names, value, strict=True))) for value in values]

@@ -126,8 +126,8 @@ def _integer(text: str) -> int | None:
 class Partitioning(Configurable):
     """How rows map to partitions: pure NumPy, testable with arrays alone.
 
-    The kernel calls `keys` once per insert, groups the rows itself with a stable sort, and so needs no help with
-    unsorted or fragmented input.
+    The kernel calls `keys` for one block of rows after the other, groups the rows itself with a stable sort, and so
+    needs no help with unsorted or fragmented input.
 
     Attributes
     ----------

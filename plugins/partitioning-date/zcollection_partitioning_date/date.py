@@ -4,6 +4,7 @@ from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ from zcollection.plugin import (
     as_dimension,
     as_variables,
 )
-from zcollection_partitioning_date.times import components, whole_seconds
+from zcollection_partitioning_date.times import components, first_of_periods, whole_seconds
 
 _FIELDS: Final = {
     "Y": Field("year", width=4),
@@ -124,8 +125,11 @@ class Date(Partitioning):
         """
         (name,) = self.variables
         seconds = whole_seconds(columns[name], name=name)
+        first = first_of_periods(seconds, self.resolution)
+        rows = np.diff(first, append=seconds.size)
         # The fields first: components are computed as they are asked for.
-        return {item.name: values for item, values in zip(self.fields, components(seconds), strict=False)}
+        each = zip(self.fields, components(seconds[first]), strict=False)
+        return {item.name: np.repeat(values, rows) for item, values in each}
 
     def encode(self, key: Mapping[str, int | str]) -> str:
         """Return the path of a period, such as ``year=2024/month=03``.

@@ -33,16 +33,18 @@ def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
         The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
     """
     unit = _unit(column, name)
-    _refuse(np.isnat(column), column, name, advice="drop these rows, or fill in their times")
     # Counted as integers: NumPy's own conversions wrap, or fail, near the ends of a type.
     multiple = np.datetime_data(column.dtype)[1]
-    counts = column.astype(column.dtype.newbyteorder("=")).view(np.int64)
+    counts = column.astype(column.dtype.newbyteorder("="), copy=False).view(np.int64)
     longest = _YEARS * 12 if unit in _MONTHS else np.iinfo(np.int64).max
     factor = multiple * (_MONTHS.get(unit) or _SECONDS.get(unit, 1))
-    _refuse(np.abs(counts) > longest // factor, column, name, advice="correct these times")
+    if counts.size and not -(longest // factor) <= counts.min() <= counts.max() <= longest // factor:
+        _refuse(np.isnat(column), column, name, advice="drop these rows, or fill in their times")
+        _refuse(np.abs(counts) > longest // factor, column, name, advice="correct these times")
     if unit in _MONTHS:
         return (counts * factor).astype("datetime64[M]").astype("datetime64[s]")
-    return (counts * factor // _PER_SECOND.get(unit, 1)).astype("datetime64[s]")
+    multiplied = counts if factor == 1 else counts * factor
+    return (multiplied // _PER_SECOND.get(unit, 1)).view("datetime64[s]")
 
 
 def _unit(column: NDArray[Any], name: str) -> str:
@@ -66,6 +68,15 @@ def _refuse(wrong: NDArray[np.bool_], column: Times, name: str, *, advice: str) 
             f"{advice} before inserting"
         )
         raise PartitionError(message)
+
+
+def first_of_periods(seconds: Times, unit: str) -> NDArray[np.intp]:
+    """Return the positions at which a day begins, or a shorter period, after times of another one; the first is one.
+
+    Neighbouring rows mostly share their period: what follows from it is computed once for all of them.
+    """
+    periods = seconds.view(np.int64) // _SECONDS.get(unit, _SECONDS["D"])
+    return np.flatnonzero(np.concatenate([np.ones(min(1, periods.size), bool), periods[1:] != periods[:-1]]))
 
 
 def components(seconds: Times) -> Iterator[NDArray[np.int64]]:
