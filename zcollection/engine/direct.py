@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import google_crc32c
 import numpy as np
 from attrs import frozen
-from numcodecs.blosc import Blosc
+from numcodecs import blosc
 from numcodecs.gzip import GZip
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from zcollection.engine.layout import ArrayLayout
 from zcollection.model.codecs import Codec
 
 _BLOSC_HEADER = 16
-_SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
+_SHUFFLES = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
 
 
 class Compressor(Protocol):
@@ -48,18 +48,30 @@ class _Checksum:
         return content
 
 
-def _blosc(settings: dict[str, Any]) -> Compressor:
-    codec: Compressor = Blosc(
-        cname=settings["cname"],
-        clevel=settings["clevel"],
-        shuffle=_SHUFFLES[settings["shuffle"]],
-        blocksize=settings.get("blocksize", 0),
-    )
-    return codec
+@frozen
+class _Blosc:
+    """Blosc without the checks of numcodecs' class, which take as long as a small chunk: all that comes here is contiguous."""
+
+    name: bytes
+    level: int
+    shuffle: int
+    block: int
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> "_Blosc":
+        shuffle = _SHUFFLES[settings["shuffle"]]
+        return cls(settings["cname"].encode(), settings["clevel"], shuffle, settings.get("blocksize", 0))
+
+    def encode(self, data: Any) -> bytes:
+        frame: bytes = blosc.compress(data, self.name, self.level, self.shuffle, self.block)
+        return frame
+
+    def decode(self, data: bytes, out: NDArray[Any] | None = None) -> Any:
+        return blosc.decompress(data, out)
 
 
 _COMPRESSORS: dict[str, Callable[[dict[str, Any]], Compressor]] = {
-    "blosc": _blosc,
+    "blosc": _Blosc.of,
     "crc32c": lambda _: _Checksum(),
     "gzip": lambda settings: GZip(settings.get("level", 5)),
     "zstd": lambda settings: Zstd(settings.get("level", 0), settings.get("checksum", False)),
@@ -94,10 +106,7 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
         Stored values, of the layout's shape.
     """
     compressors = _compressors(layout)
-    return {
-        layout.chunk_key(index): _compress(_whole_chunk(layout, values[layout.chunk_slices(index)]), compressors)
-        for index in layout.chunk_indices
-    }
+    return {key: _compress(_whole_chunk(layout, values[part]), compressors) for key, part in layout.chunk_places}
 
 
 def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
@@ -121,11 +130,11 @@ def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
     first, *later = _compressors(layout) or (None,)
     for compressor in reversed(later):
         content = compressor.decode(content)
-    if isinstance(first, Blosc) and _frame_length(content) == out.nbytes and _takes_frame(layout, out):
+    if isinstance(first, _Blosc) and _frame_length(content) == out.nbytes and _takes_frame(layout, out):
         first.decode(content, out)
         return
     content = content if first is None else first.decode(content)
-    chunk = np.frombuffer(content, dtype=layout.variable.stored_dtype.newbyteorder("<"))
+    chunk = np.frombuffer(content, dtype=layout.chunk_dtype)
     if chunk.size != math.prod(layout.chunks):
         message = f"{chunk.size} values instead of those of a chunk of shape {layout.chunks}"
         raise ValueError(message)
@@ -158,10 +167,9 @@ def _compressors(layout: ArrayLayout) -> tuple[Compressor, ...]:
 
 def _whole_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:
     """Return a chunk in little-endian bytes, one at the edge of the array padded with the fill value."""
-    dtype = layout.variable.stored_dtype.newbyteorder("<")
     if part.shape == layout.chunks:
-        return np.ascontiguousarray(part, dtype=dtype)
-    chunk = np.full(layout.chunks, layout.fill, dtype=dtype)
+        return np.ascontiguousarray(part, dtype=layout.chunk_dtype)
+    chunk = np.full(layout.chunks, layout.fill, dtype=layout.chunk_dtype)
     chunk[tuple(slice(length) for length in part.shape)] = part
     return chunk
 

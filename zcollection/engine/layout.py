@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
@@ -20,6 +20,8 @@ from zcollection.model.times import TimeUnits, has_time_units, units_of
 
 _CHUNK_BYTES = 4 * 2**20
 """Size that a chunk has at most where the schema leaves the choice to the engine."""
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 _UNIT_NAMES = {
     "D": "days",
@@ -74,6 +76,13 @@ class ArrayLayout:
         """
         return _laid_out(_Identity(schema), path, dimension, rows)
 
+    @classmethod
+    def several(
+        cls, schema: DatasetSchema, paths: Iterable[str], *, dimension: str, rows: int
+    ) -> "tuple[ArrayLayout, ...]":
+        """Return the layouts of several variables, as `of`."""
+        return _all_laid_out(_Identity(schema), tuple(paths), dimension, rows)
+
     @cached_property
     def codecs(self) -> tuple[Codec, ...]:
         """The codecs of the array's document."""
@@ -114,13 +123,18 @@ class ArrayLayout:
             "attributes": _attributes(self.variable, self.fill),
             "dimension_names": list(self.variable.dimensions),
         }
-        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+        return _JSON.encode(body).encode()
 
     @cached_property
     def chunk_indices(self) -> tuple[tuple[int, ...], ...]:
         """Index of every chunk, in row-major order."""
         counts = (math.ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
         return tuple(product(*(range(count) for count in counts)))
+
+    @cached_property
+    def chunk_places(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """Key of every chunk, and the part of the array that it holds, in row-major order."""
+        return tuple((self.chunk_key(index), self.chunk_slices(index)) for index in self.chunk_indices)
 
     def chunk_key(self, index: tuple[int, ...]) -> str:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
@@ -154,7 +168,12 @@ class ArrayLayout:
         )
         return (*slices, ...)
 
-    @property
+    @cached_property
+    def chunk_dtype(self) -> np.dtype[Any]:
+        """Type of the elements in the bytes of a chunk."""
+        return self.variable.stored_dtype.newbyteorder("<")
+
+    @cached_property
     def document_key(self) -> str:
         """Key of the array's document within the partition."""
         return f"{self.path}/zarr.json"
@@ -191,6 +210,11 @@ def _laid_out(key: _Identity, path: str, dimension: str, rows: int) -> ArrayLayo
         for item, chunk, length in zip(dimensions, chunks, shape, strict=True)
     )
     return ArrayLayout(path=path, variable=variable, shape=shape, chunks=shards, inner_chunks=chunks)
+
+
+@lru_cache(maxsize=8192)
+def _all_laid_out(key: _Identity, paths: tuple[str, ...], dimension: str, rows: int) -> tuple[ArrayLayout, ...]:
+    return tuple(_laid_out(key, path, dimension, rows) for path in paths)
 
 
 def _chunk_length(item: Dimension, variable: VariableSchema, shape: tuple[int, ...], position: int) -> int:
@@ -272,4 +296,14 @@ def _foreign_units(variable: VariableSchema) -> TimeUnits | None:
 def group_document(attributes: Mapping[str, Any]) -> bytes:
     """Return the ``zarr.json`` of a group."""
     body = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    return _JSON.encode(body).encode()
+
+
+def subgroup_documents(schema: DatasetSchema) -> Mapping[str, bytes]:
+    """Return the ``zarr.json`` of every group of a schema but the root, by key."""
+    return _subgroup_documents(_Identity(schema))
+
+
+@lru_cache(maxsize=1024)
+def _subgroup_documents(key: _Identity) -> Mapping[str, bytes]:
+    return {f"{path}/zarr.json": group_document(group.attrs) for path, group in key.schema.walk() if path}

@@ -108,7 +108,7 @@ class _Outputs:
     @classmethod
     def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "_Outputs":
         paths = schema.all_variables()
-        layouts = {path: ArrayLayout.of(schema, path, dimension=dimension, rows=rows) for path in paths}
+        layouts = {item.path: item for item in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)}
         arrays = {path: np.empty(layout.shape, layout.variable.stored_dtype) for path, layout in layouts.items()}
         return cls(dimension, layouts, arrays)
 
@@ -121,14 +121,9 @@ class _Outputs:
         }
         for path in places.keys() - written:
             places[path][...] = self.layouts[path].fill
-        layouts = [
-            ArrayLayout.of(group.schema, path, dimension=self.dimension, rows=group.rows)
-            for path in places
-            if path in written
-        ]
-        chunks = yield from fetch(
-            [Read(group.prefix + layout.chunk_key(i)) for layout in layouts for i in layout.chunk_indices]
-        )
+        held = [path for path in places if path in written]
+        layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
+        chunks = yield from fetch([Read(group.prefix + key) for layout in layouts for key, _ in layout.chunk_places])
         supply = iter(chunks)
         for layout in layouts:
             decode_array(group, layout, supply, places[layout.path])
@@ -157,15 +152,14 @@ def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes |
     """
     chunks: dict[str, bytes] = {}
     directly = direct.supports(layout)
-    for index in layout.chunk_indices:
-        key, data = layout.chunk_key(index), next(supply)
+    for (key, part), data in zip(layout.chunk_places, supply, strict=False):
         if data is None:
             raise _corrupt(group, layout, key, "it is missing")
         if not directly:
             chunks[key] = data
             continue
         try:
-            direct.decode_chunk(layout, data, target[layout.chunk_slices(index)])
+            direct.decode_chunk(layout, data, target[part])
         except Exception as error:
             raise _corrupt(group, layout, key, str(error)) from error
     if not directly:

@@ -77,7 +77,7 @@ class _Part:
 
     def reads(self, base: GroupRead) -> Iterator[Read]:
         if self.old is not None:
-            yield from (Read(base.prefix + self.old.chunk_key(index)) for index in self.old.chunk_indices)
+            yield from (Read(base.prefix + key) for key, _ in self.old.chunk_places)
 
     def rows(
         self, base: GroupRead, array: "_Array", chunks: Iterator[bytes | None], inserted: NDArray[Any]
@@ -125,7 +125,7 @@ class _Array:
         runs = plan.runs(length, shared=old is not None and _is_alike(old, layout, position))
         parts = tuple(_part(layout, old, position, run, plan.source) for moved, run in runs if moved)
         kept = [layout.part(position, run) for moved, run in runs if not moved]
-        keys = tuple(part.chunk_key(index) for part in kept for index in part.chunk_indices)
+        keys = tuple(key for part in kept for key, _ in part.chunk_places)
         return cls(layout=layout, position=position, kept=keys, parts=parts)
 
     def at(self, rows: NDArray[Any]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zcollection.contracts.store import Listed
 from zcollection.engine.encode import Encoded, encode_array
-from zcollection.engine.layout import ArrayLayout, group_document
+from zcollection.engine.layout import ArrayLayout, group_document, subgroup_documents
 from zcollection.engine.read import GroupRead
 from zcollection.engine.rewrite import rewriting
 from zcollection.engine.work import Remove, Share, Stage, Work, enumerated
@@ -102,11 +102,11 @@ def _encoding(group: GroupWrite) -> Work[Encoded]:
         return (yield from rewriting(group.base, group.schema, group.dataset, group.source, dimension=group.dimension))
     objects: dict[str, bytes] = {}
     held = group.dataset.all_variables()
-    for path in group.schema.all_variables().keys() - group.kept:
-        layout = ArrayLayout.of(group.schema, path, dimension=group.dimension, rows=group.rows)
+    written = [path for path in group.schema.all_variables() if path not in group.kept]
+    for layout in ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows):
         objects[layout.document_key] = layout.document
-        if path in held:
-            objects |= encode_array(layout, held[path].to_numpy())
+        if layout.path in held:
+            objects |= encode_array(layout, held[layout.path].to_numpy())
     return Encoded(objects, tuple(f"{path}/" for path in group.kept))
 
 
@@ -132,9 +132,10 @@ def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...]) -> Work[list[
 
 def _complete(prefix: str, group: GroupWrite, arrays: Mapping[str, bytes], size: int) -> dict[str, bytes]:
     """Return the objects of a group by their keys in the store, the group's own document last."""
-    documents = {join(path, GROUP_DOCUMENT): group_document(node.attrs) for path, node in group.schema.walk() if path}
-    documents[GROUP_DOCUMENT] = group_document(group.attributes(size))
-    return {prefix + key: data for key, data in (*arrays.items(), *documents.items())}
+    documents = subgroup_documents(group.schema)
+    objects = {prefix + key: data for key, data in (*arrays.items(), *documents.items())}
+    objects[prefix + GROUP_DOCUMENT] = group_document(group.attributes(size))
+    return objects
 
 
 def parent_documents(paths: Iterable[str]) -> dict[str, bytes]:

@@ -1,6 +1,7 @@
 """Datasets: a tree of groups that share dimensions, sliced and joined as one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -210,11 +211,16 @@ class Dataset(Group):
         for group in groups:
             given |= {normalise_path(join(group.long_name(), path)): v for path, v in group.all_variables().items()}
         self._variables = {path: self._variable(path, values) for path, values in given.items()}
-        self.sizes = _measure(schema, self._variables)
+        self.sizes = _measure(schema, self._variables)  # at once: it checks them
 
     @property
     def _dataset(self) -> "Dataset":
         return self
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Length of every dimension, by path."""
+        return _measure(self.schema, self._variables)
 
     def _variable(self, path: str, values: object) -> Variable:
         declared = self.schema.get_variable(path)
@@ -272,7 +278,8 @@ class Dataset(Group):
                 message = f"dimension {name!r} is not in this dataset; {accepted(name, self.sizes)}"
                 raise SchemaError(message)
         parts = {path: variable.isel(_visible(path, chosen)) for path, variable in self._variables.items()}
-        return self._with(_fitted(self.schema, parts), parts)
+        schema = _fitted(self.schema, parts, chosen)
+        return self._of(parts) if schema is self.schema else self._with(schema, parts)
 
     @classmethod
     def concat(cls, datasets: Sequence["Dataset"], dimension: str) -> "Dataset":
@@ -316,6 +323,12 @@ class Dataset(Group):
         """
         return cls(schema, xarray_bridge.arrays(source, schema))
 
+    def _of(self, variables: Mapping[str, Variable]) -> Self:
+        """Return a dataset of this schema with parts of its variables, which fit it and each other."""
+        part = type(self).__new__(type(self))
+        vars(part).update(_path=ROOT, schema=self.schema, _attrs=self._attrs, _variables=dict(variables))
+        return part
+
     def _with(self, schema: DatasetSchema, variables: Mapping[str, Any]) -> Self:
         return type(self)(schema, variables, attrs=self._attrs)
 
@@ -346,6 +359,8 @@ def _as_indexer(name: str, index: object) -> Indexer:
 
 def _visible(path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
     """Return, by bare dimension name, the indexers that apply to the variable at `path`."""
+    if not any("/" in name for name in indexers):
+        return dict(indexers)
     group = split(path)[0]
     bare = {name: index for name, index in indexers.items() if "/" not in name}
     full = {
@@ -356,16 +371,19 @@ def _visible(path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
     return {**bare, **full}
 
 
-def _fitted(schema: DatasetSchema, variables: Mapping[str, Variable]) -> DatasetSchema:
-    """Return the schema with the sizes that dimensions have now, where it fixes them."""
-    sizes = _collect(schema, variables)
-    changed = {
-        key: length
-        for path, group in schema.walk()
+def _fitted(schema: DatasetSchema, variables: Mapping[str, Variable], selected: Iterable[str]) -> DatasetSchema:
+    """Return the schema with the sizes that selected dimensions have now, where it fixes them."""
+    names = {split(name)[1] for name in selected}
+    fixed = {
+        join(path, name): dimension.size
+        for path, group in schema.all_groups().items()
         for name, dimension in group.dimensions.items()
-        if dimension.size is not None
-        and (length := sizes.get(key := join(path, name), dimension.size)) != dimension.size
+        if name in names and dimension.size is not None
     }
+    if not fixed:
+        return schema
+    sizes = _collect(schema, variables)
+    changed = {key: sizes[key] for key, size in fixed.items() if sizes.get(key, size) != size}
     return schema.resized(changed) if changed else schema
 
 
