@@ -7,6 +7,9 @@ import pytest
 
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
+from zcollection.testing.servers import ministack_server, moto_server
+
+__all__ = ["ministack_server", "moto_server"]
 
 
 @pytest.fixture(autouse=True, scope="session")

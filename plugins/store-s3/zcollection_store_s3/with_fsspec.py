@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import s3fs
 from attrs import Factory, field, frozen
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, NoCredentialsError
 
 from zcollection.plugin import Listed
 from zcollection_store_s3.driver import Answer, RequestError
@@ -21,6 +22,7 @@ T = TypeVar("T")
 _NOT_THERE: Final = frozenset({"404", "NoSuchKey"})
 _BEYOND_THE_END: Final = 416
 _REFUSED: Final = frozenset({304, 412})
+_MARK: Final = "zcollection-attempt"
 _CONNECTIONS: Final = 256
 _QUIET: Final = ("aiobotocore", "botocore", "s3fs")
 """Loggers that write session tokens at level DEBUG."""
@@ -67,18 +69,32 @@ class Fsspec:
             raise RequestError.of_status(404, "NoSuchBucket")
 
     async def create(self, key: str, data: bytes) -> Answer:
-        """Ask to write an object unless the key exists."""
+        """Ask to write an object unless the key exists.
+
+        The HTTP library sends a request again by itself when a connection breaks, and so may be refused because of its own
+        object: a mark tells that one from another's.
+        """
+        mark = {_MARK: uuid.uuid4().hex}
         try:
-            written = await self._asked("put_object", Key=key, Body=data, IfNoneMatch="*")
+            written = await self._asked("put_object", Key=key, Body=data, IfNoneMatch="*", Metadata=mark)
         except RequestError as failure:
             if failure.status in _REFUSED:
-                return "exists"
+                return await self._whose(key, mark)
             if failure.again:
                 return "unknown"
             raise
         if written is None:
             raise RequestError.of_status(404, "NoSuchBucket")
         return "created"
+
+    async def _whose(self, key: str, mark: Mapping[str, str]) -> Answer:
+        try:
+            there = await self._asked("head_object", Key=key)
+        except RequestError:
+            return "unknown"
+        if there is None:
+            return "unknown"
+        return "created" if there.get("Metadata") == mark else "exists"
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
         """Yield pages of what lies under a prefix."""
@@ -175,6 +191,8 @@ def _told(error: ClientError) -> RequestError | None:
 def _untold(error: Exception) -> RequestError:
     if isinstance(error, NoCredentialsError):
         return RequestError(reason="there are no credentials")
+    if isinstance(error, FlexibleChecksumError):
+        return RequestError.of_connection("the bytes are not those that were stored")
     if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError):
         return RequestError(reason=f"{type(error).__name__} of botocore")
     late = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
