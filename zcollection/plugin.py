@@ -25,7 +25,15 @@ from zcollection.contracts.keys import check_keys, check_prefixes
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
 from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Objects, Read, Store, StoreURL
-from zcollection.contracts.transactional import At, Commit, Reclaimed, StoreSession, TransactionalStore
+from zcollection.contracts.transactional import (
+    At,
+    Commit,
+    Moment,
+    Reclaimed,
+    StoreFork,
+    StoreSession,
+    TransactionalStore,
+)
 from zcollection.engine.executor import gather
 from zcollection.errors import (
     CollectionExistsError,
@@ -77,6 +85,7 @@ __all__ = [
     "MergeStrategy",
     "MissingDependencyError",
     "Mode",
+    "Moment",
     "Objects",
     "PartitionError",
     "Partitioning",
@@ -91,6 +100,7 @@ __all__ = [
     "SchemaError",
     "Store",
     "StoreError",
+    "StoreFork",
     "StoreSession",
     "StoreURL",
     "TransactionalStore",

@@ -1,5 +1,7 @@
+import broken_repositories
 import broken_stores
 import pytest
+import repositories
 from hypothesis import Phase, settings
 
 
@@ -15,5 +17,11 @@ def _the_same_cases_every_time():
 @pytest.fixture(autouse=True)
 def _empty_stores():
     yield
-    for shared in (broken_stores.DATA, broken_stores.LOCKS, broken_stores.SHARED):
+    for shared in (
+        broken_stores.DATA,
+        broken_stores.LOCKS,
+        broken_stores.SHARED,
+        repositories.REPOSITORIES,
+        broken_repositories.LOOPS,
+    ):
         shared.clear()

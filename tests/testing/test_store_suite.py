@@ -42,6 +42,7 @@ from broken_stores import (
     WritesInTwoSteps,
     WritesWhileReadingInThreads,
 )
+from suites import outcome, with_outcome
 
 from zcollection.testing.store import KeyStoreSuite
 
@@ -97,24 +98,9 @@ def suite_of(store):
     return Checked()
 
 
-def outcome(check, folder):
-    folder.mkdir()
-    try:
-        check(folder)
-    except pytest.skip.Exception:
-        return "skipped"
-    except (Exception, pytest.fail.Exception):  # noqa: BLE001 - whatever a broken store raises
-        return "failed"
-    return "passed"
-
-
 def outcomes(store, folder):
     suite = suite_of(store)
     return {name: outcome(getattr(suite, name), folder / name) for name in CHECKS}
-
-
-def with_outcome(wanted, found):
-    return {name for name, result in found.items() if result == wanted}
 
 
 OF_PROCESSES = {REOPENED, PROCESSES, LOCK_PROCESSES, LOCK_DEATH}

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 _ROOT: Final = "zarr.json"
 
-At = str | dt.datetime | None
-"""A moment in the history of a store: the name of a snapshot or tag, or a time; None for the newest."""
+Moment = str | dt.datetime
+"""A moment in the history of a store: the id of a snapshot, a tag, or a time, in UTC where it says nothing else."""
+
+At = Moment | None
+"""A moment, or None for the newest."""
 
 
 @frozen(kw_only=True)
@@ -58,6 +61,15 @@ class Reclaimed:
     bytes: int
 
 
+class StoreFork(ABC):
+    """Part of a change, made by another process: it pickles with all that was written to it, and is then merged."""
+
+    @property
+    @abstractmethod
+    def zarr(self) -> "zarr.abc.store.Store":
+        """What to write to; what was written is read back."""
+
+
 class StoreSession(ABC):
     """A change in the making, on top of one snapshot; nobody else sees it before it is committed."""
 
@@ -86,12 +98,24 @@ class StoreSession(ABC):
         """
 
     @abstractmethod
-    def fork(self) -> Any:
-        """Return a writable session that pickles: a worker writes to its ``zarr`` and returns it, to be merged."""
+    def fork(self) -> StoreFork:
+        """Return what another process can write to.
+
+        Raises
+        ------
+        StoreError
+            The session itself was written to already.
+        """
 
     @abstractmethod
-    async def merge(self, forks: Iterable[Any]) -> None:
-        """Take over what was written to forks."""
+    async def merge(self, forks: Iterable[StoreFork]) -> None:
+        """Take over what was written to forks; no two of them may have written the same.
+
+        Raises
+        ------
+        ConflictError
+            They have, and the store can tell.
+        """
 
     async def save_document(self, name: str, data: bytes) -> None:
         """Write a document of the collection, such as its configuration: as an attribute of the root group."""
@@ -111,7 +135,7 @@ class TransactionalStore(Store):
         """Return the id of the newest snapshot; None where the store has not been made yet."""
 
     @abstractmethod
-    async def resolve(self, at: At) -> str:
+    async def resolve(self, at: Moment) -> str:
         """Return the id of the snapshot at a moment.
 
         Raises

@@ -21,5 +21,13 @@ from zcollection.testing.merge import MergeSuite
 from zcollection.testing.partitioning import PartitioningSuite
 from zcollection.testing.plugin import PluginSuite
 from zcollection.testing.store import KeyStoreSuite
+from zcollection.testing.transactional import TransactionalStoreSuite
 
-__all__ = ["ConfigurableSuite", "KeyStoreSuite", "MergeSuite", "PartitioningSuite", "PluginSuite"]
+__all__ = [
+    "ConfigurableSuite",
+    "KeyStoreSuite",
+    "MergeSuite",
+    "PartitioningSuite",
+    "PluginSuite",
+    "TransactionalStoreSuite",
+]

@@ -3,23 +3,25 @@
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import anyio
 
-from zcollection.contracts.store import KeyStore, Mode, Read, StoreURL
+from zcollection.contracts.store import KeyStore, Mode, Read, Store, StoreURL
 from zcollection.testing.suite import Suite
 
+S = TypeVar("S", bound=Store)
 T = TypeVar("T")
 
 SECRET = "swordfish"  # noqa: S105 - of nobody
 
 
-class StoreSuite(Suite):
-    """Base of the suites of stores: which store, and where; see `KeyStoreSuite`."""
+class StoreSuite(Suite, Generic[S]):
+    """Base of the suites of stores: which store, and where; see `KeyStoreSuite` and `TransactionalStoreSuite`."""
 
-    store_class: ClassVar[type[KeyStore]]
+    store_class: ClassVar[type[Store]]
     storage_options: ClassVar[Mapping[str, Any]] = {}
+    secret_options: ClassVar[Mapping[str, Any]] = {}
     sequences: ClassVar[int] = 30
     patience: ClassVar[float] = 30.0
 
@@ -45,10 +47,10 @@ class StoreSuite(Suite):
         url = StoreURL.parse(self.url(folder))
         return f"{url.scheme}://reader:{SECRET}@{url.location.lstrip('/')}"
 
-    async def _open(self, url: str, mode: Mode = "rw") -> KeyStore:
-        return await self.store_class.open(StoreURL.parse(url), mode=mode, **self.storage_options)
+    async def _open(self, url: str, mode: Mode = "rw") -> S:
+        return cast("S", await self.store_class.open(StoreURL.parse(url), mode=mode, **self.storage_options))
 
-    def _with_store(self, check: Callable[[KeyStore], Awaitable[T]], folder: Path) -> T:
+    def _with_store(self, check: Callable[[S], Awaitable[T]], folder: Path) -> T:
         """Open a store at a new place for writing, and run a check with it on one event loop."""
 
         async def main() -> T:
@@ -56,7 +58,7 @@ class StoreSuite(Suite):
 
         return anyio.run(main)
 
-    def _within_patience(self, check: Callable[[KeyStore], Awaitable[T]], folder: Path) -> T:
+    def _within_patience(self, check: Callable[[S], Awaitable[T]], folder: Path) -> T:
         """Do the same on a thread of its own, so that a store which blocks its event loop cannot hang the tests."""
         outcome: list[T] = []
         failure: list[BaseException] = []

@@ -41,7 +41,7 @@ class Use:
     call: Callable[[], Awaitable[object]]
 
 
-class ObjectChecks(StoreSuite):
+class ObjectChecks(StoreSuite[KeyStore]):
     """What holds for single objects and their keys."""
 
     def test_opening_what_is_missing_creates_nothing(self, tmp_path: Path) -> None:

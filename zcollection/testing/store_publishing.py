@@ -18,7 +18,7 @@ _STEPS = 25
 """At how many points of its way through the event loop a publication is interrupted."""
 
 
-class PublishingChecks(StoreSuite):
+class PublishingChecks(StoreSuite[KeyStore]):
     """What holds for groups that are staged, published and taken away."""
 
     def test_a_staged_group_is_published_where_nothing_lies(self, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import anyio
 
@@ -25,8 +26,10 @@ Racing = Callable[[Callable[..., list[Created]], Sequence[tuple[object, ...]]], 
 _RACED = tuple(f"log/{number:020d}.json" for number in range(20))
 
 
-class SharingChecks(StoreSuite):
+class SharingChecks(StoreSuite[KeyStore]):
     """What holds for a store that is shared, as it is by writers and by Dask's workers."""
+
+    store_class: ClassVar[type[KeyStore]]
 
     def test_a_pickled_store_is_the_same_store(self, tmp_path: Path) -> None:
         """It is equal, has the same hash, mode and data, and is not equal to one of another mode or place."""

@@ -8,7 +8,7 @@ from attrs import define, field, frozen
 
 from zcollection import config
 from zcollection.contracts.store import Listed, Objects, Read
-from zcollection.contracts.transactional import StoreSession, TransactionalStore
+from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.executor import gather
 from zcollection.errors import StoreError
 
@@ -116,9 +116,9 @@ class SnapshotObjects(ZarrObjects):
 
 @frozen
 class SessionObjects(ZarrObjects):
-    """What a session has read and written so far."""
+    """What a session, or a fork of one, holds so far."""
 
-    session: StoreSession
+    session: StoreSession | StoreFork
 
     async def zarr(self) -> "Store":
         """Return the session as a Zarr store."""

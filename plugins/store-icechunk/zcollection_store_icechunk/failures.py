@@ -7,7 +7,12 @@ import icechunk
 
 from zcollection.plugin import StoreError, StoreURL
 
-_MISSING: Final = ("node not found", "only prefixes pointing to a group or array", "ref not found")
+_MISSING: Final = (
+    "node not found",
+    "only prefixes pointing to a group or array",
+    "ref not found",
+    "invalid chunk index",
+)
 
 
 def is_missing(error: BaseException) -> bool:

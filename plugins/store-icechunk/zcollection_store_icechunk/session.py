@@ -1,16 +1,37 @@
 """A change in the making: a writable session of Icechunk."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import icechunk
 from anyio import to_thread
 from attrs import frozen
 from filelock import FileLock
 
-from zcollection.plugin import ConflictError, StoreSession, StoreURL
+from zcollection.plugin import ConflictError, StoreError, StoreFork, StoreSession, StoreURL
 from zcollection_store_icechunk.failures import telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
+
+
+@frozen(kw_only=True)
+class IcechunkFork(StoreFork):
+    """A session of another process, on the same snapshot.
+
+    Attributes
+    ----------
+    url
+        Of the repository, for messages.
+    session
+        Icechunk's.
+    """
+
+    url: StoreURL
+    session: icechunk.session.ForkSession
+
+    @property
+    def zarr(self) -> Hierarchy:
+        """The session as a Zarr store."""
+        return Hierarchy(self.session.store, self.url)
 
 
 @frozen(kw_only=True)
@@ -70,11 +91,17 @@ class IcechunkSession(StoreSession):
         )
         return ConflictError(message)
 
-    def fork(self) -> icechunk.session.ForkSession:
+    def fork(self) -> IcechunkFork:
         """Return a session that pickles, for a worker to write to."""
-        return self.session.fork()
+        if self.session.has_uncommitted_changes:
+            message = (
+                f"a session of {self.url} that was written to cannot be forked; fork it first, and merge afterwards"
+            )
+            raise StoreError(message)
+        return IcechunkFork(url=self.url, session=self.session.fork())
 
-    async def merge(self, forks: Iterable[Any]) -> None:
+    async def merge(self, forks: Iterable[StoreFork]) -> None:
         """Take over what workers wrote to forks."""
+        sessions = [cast("IcechunkFork", fork).session for fork in forks]
         with telling(self.url, "merge the work of several processes into"):
-            await self.session.merge_async(*forks)
+            await self.session.merge_async(*sessions)

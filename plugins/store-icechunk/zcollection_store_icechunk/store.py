@@ -10,9 +10,9 @@ from attrs import field, frozen
 from filelock import FileLock
 
 from zcollection.plugin import (
-    At,
     Commit,
     Mode,
+    Moment,
     PluginConfigurationError,
     ReadOnlyError,
     Reclaimed,
@@ -53,7 +53,7 @@ class IcechunkStore(TransactionalStore):
     branch: str = "main"
     point: str | None = None
     spec_version: int = 1
-    _options: dict[str, Any] = field(factory=dict, repr=False)
+    _options: dict[str, Any] = field(factory=dict, repr=False, hash=False)
     _opened: Opened = field(factory=Opened, eq=False, repr=False, init=False)
 
     @classmethod
@@ -167,11 +167,11 @@ class IcechunkStore(TransactionalStore):
         with telling(self.url, f"find branch {self.branch!r} of"):
             return await repository.lookup_branch_async(self.branch)
 
-    async def resolve(self, at: At) -> str:
+    async def resolve(self, at: Moment) -> str:
         """Return the id of a snapshot, of what a tag names, or of the newest snapshot at a time."""
         repository = await self._existing()
         if isinstance(at, dt.datetime):
-            moment = at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
+            moment = (at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
             with telling(self.url, f"find what there was at {moment.isoformat()} in"):
                 session = await repository.readonly_session_async(self.branch, as_of=moment)
                 return session.snapshot_id

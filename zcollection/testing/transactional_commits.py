@@ -1,0 +1,164 @@
+"""Checks of transactional stores: changes made, committed, refused and put together."""
+
+import pickle
+import re
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from zcollection.contracts.store import Read
+from zcollection.contracts.transactional import StoreFork, TransactionalStore
+from zcollection.errors import ConflictError, StoreError
+from zcollection.testing.transactional_base import (
+    METADATA,
+    TransactionalSuite,
+    array,
+    chunks,
+    commit,
+    committed,
+    group,
+    keys,
+    newest,
+    values,
+    write,
+)
+from zcollection.transaction.zarr_objects import SessionObjects
+
+_BOTH = {**group(), **array("a", 1), **array("b", 1)}
+
+
+class CommitChecks(TransactionalSuite):
+    """What holds for changes in the making."""
+
+    def test_what_is_not_committed_is_not_there(self, tmp_path: Path) -> None:
+        """Neither for readers nor for later changes; a session that nobody commits leaves no trace."""
+
+        async def check(store: TransactionalStore) -> None:
+            snapshot = await committed(store, _BOTH)
+            session = await store.begin()
+            await write(session, {**chunks("a", 2), **array("c", 2)})
+            await session.save_document("_zcollection.json", b"{}")
+            await SessionObjects(session).delete(["b/"])
+            del session
+            assert await newest(store) == snapshot
+            assert await values(store, snapshot, "abc") == [1, 1, None]
+            assert await store.load_document("_zcollection.json") is None
+            later = await committed(store, array("d", 4))
+            assert await values(store, later, "abcd") == [1, 1, None, 4]
+            assert len(await store.history(later)) == 2
+
+        self._with_store(check, tmp_path)
+
+    def test_a_session_reads_what_it_has_written(self, tmp_path: Path) -> None:
+        """And what the snapshot holds that it is made from."""
+
+        async def check(store: TransactionalStore) -> None:
+            snapshot = await committed(store, _BOTH)
+            session = await store.begin()
+            assert session.base == snapshot
+            await write(session, chunks("a", 2))
+            await SessionObjects(session).delete(["b/c/1"])
+            reads = [Read(f"{path}/c/{number}") for path in "ab" for number in range(2)]
+            assert await SessionObjects(session).get(reads) == [b"\2\0" * 3, b"\2\0" * 3, b"\1\0" * 3, None]
+
+        self._with_store(check, tmp_path)
+
+    def test_a_commit_on_an_older_snapshot_is_refused(self, tmp_path: Path) -> None:
+        """It says so, and nothing of it is there; another commit is not lost."""
+
+        async def check(store: TransactionalStore) -> None:
+            await committed(store, _BOTH)
+            session = await store.begin()
+            await write(session, chunks("a", 2))
+            other = await committed(store, chunks("b", 3))
+            assert await session.commit("too late", METADATA) is None
+            assert await newest(store) == other
+            assert await values(store, other, "ab") == [1, 3]
+
+        self._with_store(check, tmp_path)
+
+    def test_changes_of_different_parts_are_joined(self, tmp_path: Path) -> None:
+        """A session that is put on the newest snapshot holds both, and commits."""
+
+        async def check(store: TransactionalStore) -> None:
+            await committed(store, _BOTH)
+            session = await store.begin()
+            await write(session, {**chunks("a", 2), **group("new"), **array("new/c", 4)})
+            other = await committed(store, {**chunks("b", 3), **group("other"), **array("other/c", 5)})
+            assert await session.commit("too early", METADATA) is None
+            await session.rebase()
+            assert session.base == other
+            snapshot = await commit(session)
+            assert await values(store, snapshot, ("a", "b", "new/c", "other/c")) == [2, 3, 4, 5]
+            assert [entry.snapshot for entry in await store.history(snapshot)][:2] == [snapshot, other]
+
+        self._with_store(check, tmp_path)
+
+    def test_changes_of_the_same_part_conflict(self, tmp_path: Path) -> None:
+        """The first one stays; a change that is begun anew succeeds."""
+
+        async def check(store: TransactionalStore) -> None:
+            await committed(store, _BOTH)
+            session = await store.begin()
+            await write(session, chunks("a", 2))
+            other = await committed(store, chunks("a", 3))
+            assert await session.commit("too late", METADATA) is None
+            with pytest.raises(ConflictError, match=re.escape(str(store.url))):
+                await session.rebase()
+            assert await newest(store) == other
+            assert await values(store, other, "a") == [3]
+            assert await values(store, await committed(store, chunks("a", 4)), "a") == [4]
+
+        self._with_store(check, tmp_path)
+
+    def test_a_store_is_made_once(self, tmp_path: Path) -> None:
+        """Whoever would make it again finds what is there."""
+
+        async def check(store: TransactionalStore) -> None:
+            snapshot = await committed(store, _BOTH)
+            for opened in (store, await self._open(self.url(tmp_path))):
+                session = await opened.begin(create=True)
+                assert session.base == snapshot
+                assert await newest(opened) == snapshot
+            assert await values(store, await newest(store), "ab") == [1, 1]
+
+        self._with_store(check, tmp_path)
+
+    def test_forks_are_merged_into_one_commit(self, tmp_path: Path) -> None:
+        """They pickle before they are written to, and afterwards; nothing of them is there before the commit."""
+
+        async def check(store: TransactionalStore) -> None:
+            self._skip_unless_cross_process(store)
+            before = await committed(store, {**group(), **group("g"), **array("g/a", 1)})
+            session = await store.begin()
+            forks = [_sent(session.fork()) for _ in range(2)]
+            for number, fork in enumerate(forks):
+                await write(fork, {**group(f"g/{number}"), **array(f"g/{number}/a", number)})
+                await SessionObjects(fork).delete(["g/a/"][number:])
+            await session.merge([_sent(fork) for fork in forks])
+            await write(session, group("h"))
+            assert await newest(store) == before
+            snapshot = await commit(session)
+            assert await values(store, snapshot, ("g/0/a", "g/1/a", "g/a")) == [0, 1, None]
+            assert "h/zarr.json" in await keys(store, snapshot)
+            assert len(await store.history(snapshot)) == 2
+
+        self._with_store(check, tmp_path)
+
+    def test_a_session_that_was_written_to_is_not_forked(self, tmp_path: Path) -> None:
+        """A fork would not hold what was written."""
+
+        async def check(store: TransactionalStore) -> None:
+            await committed(store, _BOTH)
+            session = await store.begin()
+            await write(session, chunks("a", 2))
+            with pytest.raises(StoreError, match=re.escape(str(store.url))):
+                session.fork()
+
+        self._with_store(check, tmp_path)
+
+
+def _sent(fork: StoreFork) -> StoreFork:
+    """Return a fork as another process receives it."""
+    return cast("StoreFork", pickle.loads(pickle.dumps(fork)))  # noqa: S301 - made here
