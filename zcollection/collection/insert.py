@@ -77,6 +77,8 @@ class _Insertion:
         What becomes of rows that exist.
     dataset
         The rows, and perhaps variables that do not span the axis.
+    rows
+        The variables that span it.
     parts
         Which rows belong to which partition.
     """
@@ -84,6 +86,7 @@ class _Insertion:
     handle: Handle
     strategy: MergeStrategy
     dataset: Dataset
+    rows: Dataset
     parts: list[PartitionRows]
 
     @classmethod
@@ -91,13 +94,15 @@ class _Insertion:
         strategy = as_strategy(merge)
         dataset = as_dataset(given, handle.schema)
         check_complete(dataset, handle)
+        moving = {path: item for path, item in dataset.all_variables().items() if handle.dimension in item.dimensions}
+        rows = Dataset(handle.configuration.rows_schema, moving)
         parts = split(dataset, handle.partitioning, dimension=handle.dimension)
-        return cls(handle=handle, strategy=strategy, dataset=dataset, parts=parts)
+        return cls(handle=handle, strategy=strategy, dataset=dataset, rows=rows, parts=parts)
 
     @property
     def threads(self) -> int:
         """How many threads are worth using."""
-        rows = self.dataset.sizes.get(self.handle.dimension, 0) // max(len(self.parts), 1)
+        rows = self.rows.sizes.get(self.handle.dimension, 0) // max(len(self.parts), 1)
         return worthwhile_threads(self.handle.configuration.rows_schema, self.handle.dimension, rows)
 
     async def stage(self, transaction: Transaction, advance: Callable[[], None] | None) -> list[PartitionReport]:
@@ -126,13 +131,7 @@ class _Insertion:
 
     def merging(self, taken: Snapshot, part: PartitionRows) -> Work[Merged]:
         """Return one partition merged with what a snapshot holds of it."""
-        dimension = self.handle.dimension
-        moving = {
-            path: item.isel({dimension: part.rows})
-            for path, item in self.dataset.all_variables().items()
-            if dimension in item.dimensions
-        }
-        inserted = Dataset(self.handle.configuration.rows_schema, moving)
+        inserted = self.rows.isel({self.handle.dimension: part.rows})
         return (yield from merging(self.handle, self.strategy, part, inserted, taken.record(part.path)))
 
     def _write(self, taken: Snapshot, part: PartitionRows, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
@@ -199,7 +198,8 @@ def axis_range(handle: Handle, values: NDArray[Any] | None) -> tuple[int | float
     """Return the smallest and largest axis value, as the axis stores them, missing ones left out."""
     if values is None or handle.axis_variable is None:
         return None
-    present = values[values == values]  # noqa: PLR0124 - NaN and NaT differ from themselves
+    # NaN and NaT differ from themselves; whole numbers never do.
+    present = values if values.dtype.kind in "iu" else values[values == values]  # noqa: PLR0124
     if present.size == 0 or present.dtype.kind in "cbS":
         return None
     limits = np.array([present.min(), present.max()], dtype=values.dtype)

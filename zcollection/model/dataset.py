@@ -277,7 +277,11 @@ class Dataset(Group):
             if not any(key == name or split(key)[1] == name for key in self.sizes):
                 message = f"dimension {name!r} is not in this dataset; {accepted(name, self.sizes)}"
                 raise SchemaError(message)
-        parts = {path: variable.isel(_visible(path, chosen)) for path, variable in self._variables.items()}
+        nested = any("/" in name for name in chosen)
+        parts = {
+            path: variable.isel(_visible(path, chosen) if nested else chosen)
+            for path, variable in self._variables.items()
+        }
         schema = _fitted(self.schema, parts, chosen)
         return self._of(parts) if schema is self.schema else self._with(schema, parts)
 
@@ -359,8 +363,6 @@ def _as_indexer(name: str, index: object) -> Indexer:
 
 def _visible(path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
     """Return, by bare dimension name, the indexers that apply to the variable at `path`."""
-    if not any("/" in name for name in indexers):
-        return dict(indexers)
     group = split(path)[0]
     bare = {name: index for name, index in indexers.items() if "/" not in name}
     full = {
@@ -398,10 +400,9 @@ def _collect(schema: DatasetSchema, variables: Mapping[str, Variable]) -> dict[s
     sizes: dict[str, int] = {}
     witness: dict[str, str] = {}
     for path, variable in variables.items():
-        for dimension, length in zip(variable.dimensions, variable.shape, strict=True):
-            key = schema.dimension_path(split(path)[0], dimension)
+        for key, length in zip(schema.dimension_paths[path], variable.shape, strict=True):
             if sizes.setdefault(key, length) != length:
-                message = f"variable {path!r} has {length} along {dimension!r}, where variable {witness[key]!r} has {sizes[key]}"
+                message = f"variable {path!r} has {length} along {split(key)[1]!r}, where variable {witness[key]!r} has {sizes[key]}"
                 raise SchemaError(message)
             witness.setdefault(key, path)
     return sizes

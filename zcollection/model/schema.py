@@ -268,6 +268,14 @@ class DatasetSchema(GroupSchema):
         """Return the path of the dimension that `name` means inside `group`: its group's path and its name."""
         return join(self._owners[group, name], name)
 
+    @cached_property
+    def dimension_paths(self) -> dict[str, tuple[str, ...]]:
+        """The paths of the dimensions of every variable, by its path."""
+        return {
+            path: tuple(self.dimension_path(split(path)[0], name) for name in variable.dimensions)
+            for path, variable in self._variables.items()
+        }
+
     def dimensions_of(self, path: str) -> tuple[Dimension, ...]:
         """Return the dimensions of the variable at `path`, in its order."""
         variable, group = self.get_variable(path), split(path)[0]

@@ -86,7 +86,10 @@ class Configuration:
         return documents.load(data, cls, kind="collection", what=what)
 
 
-_IS_COUNT: Final = [validators.instance_of(int), validators.ge(0)]
+def _is_count(_instance: object, attribute: Any, value: int) -> None:
+    if type(value) is not int or value < 0:
+        message = f"{attribute.name} is {value!r}; accepted: a whole number of at least 0"
+        raise TypeError(message)
 
 
 def _is_key(_instance: object, _attribute: object, key: dict[str, int | str]) -> None:
@@ -134,12 +137,12 @@ class PartitionRecord:
     """
 
     key: dict[str, int | str] = field(validator=_is_key)
-    rows: int = field(validator=_IS_COUNT)
+    rows: int = field(validator=_is_count)
     stamp: str = field(validator=validators.instance_of(str))
-    layout: int = field(validator=_IS_COUNT)
+    layout: int = field(validator=_is_count)
     absent: tuple[str, ...] = field(default=(), validator=_is_texts)
     axis_range: tuple[Scalar, ...] | None = field(default=None, validator=_is_range)
-    stored_bytes: int = field(default=0, validator=_IS_COUNT)
+    stored_bytes: int = field(default=0, validator=_is_count)
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as the attribute of a group."""

@@ -120,22 +120,29 @@ class Files:
 
     def publish(self, staged: str, target: str) -> None:
         """Put what is staged in the place of what lies at the target, whole."""
-        self.check_writable()
-        places = self._places()
-        source, destination = self._directory(places, staged), self._directory(places, target)
-        with telling(self.url, "publish", target):
-            if _is_late(source, destination):
-                return
-            if self._tree.holds_object(source, staged):
-                Publication(tree=self._tree, staged=source, target=destination, fsync=self.fsync).finish()
-            elif not self._tree.holds_object(destination, target):
-                message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
-                raise StoreError(message)
+        self.publish_all([(staged, target)])
 
     def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Publish one after the other."""
+        self.check_writable()
+        places = self._places()
         for staged, target in pairs:
-            self.publish(staged, target)
+            source, destination = self._directory(places, staged), self._directory(places, target)
+            with telling(self.url, "publish", target):
+                if self._is_there_to_publish(source, staged, destination, target):
+                    Publication(tree=self._tree, staged=source, target=destination, fsync=self.fsync).finish()
+
+    def _is_there_to_publish(self, source: str, staged: str, destination: str, target: str) -> bool:
+        if os.path.isfile(f"{source}/{_DOCUMENT}"):
+            return True
+        if os.path.isfile(f"{destination}/{_DOCUMENT}"):
+            return False  # it was published, and its stage removed in part
+        if self._tree.holds_object(source, staged):
+            return True
+        if self._tree.holds_object(destination, target):
+            return False
+        message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
+        raise StoreError(message)
 
     def unpublish(self, target: str, trash: str) -> None:
         """Move what lies at the target under the trash."""
@@ -165,11 +172,6 @@ class Files:
             message = f"the prefix '' is refused by {self.url}: the whole store cannot be moved; give one below it"
             raise StoreError(message)
         return places.of_prefix(prefix)
-
-
-def _is_late(staged: str, target: str) -> bool:
-    """Return whether a stage without its group's document meets a group that has one: it was removed in part."""
-    return not os.path.isfile(f"{staged}/{_DOCUMENT}") and os.path.isfile(f"{target}/{_DOCUMENT}")
 
 
 def _delete(path: str) -> None:

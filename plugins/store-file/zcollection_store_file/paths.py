@@ -59,6 +59,7 @@ class Places:
         self._root = root
         self._directories = {"": root}
         self._existing: dict[str, str] = {}
+        self._names: set[str] = set()
 
     def of_key(self, key: str) -> str:
         """Return the path of an object.
@@ -90,9 +91,14 @@ class Places:
         StoreError
             As `of_key`.
         """
-        self._check(key, key.split("/"))
         parent, _, name = key.rpartition("/")
-        return f"{self._existing.get(parent) or self._made(parent)}/{name}"
+        directory = self._existing.get(parent)
+        # Of thousands of partitions the names are few, and only those of directories are new.
+        if directory is None or name not in self._names or key == LOCK:
+            self._check(key, key.split("/"))
+            self._names.add(name)
+            directory = self._made(parent)
+        return f"{directory}/{name}"
 
     def _made(self, key: str) -> str:
         """Return the path of a directory; only one that was there before can be a link."""

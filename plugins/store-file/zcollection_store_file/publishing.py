@@ -42,18 +42,22 @@ class Publication:
 
     def finish(self) -> None:
         """Do what is left to do."""
-        if self._is_swapped():
+        if self._moves():
+            self._sync()
+        elif self._is_swapped():
             self._retire()
-            return
-        _make_parent(self.target, fsync=self.fsync)
+        else:
+            self._replace()
+
+    def _moves(self) -> bool:
+        """Move what is staged to its target, unless something lies there, as it does after a swap."""
         try:
-            os.rename(self.staged, self.target)
+            _rename_into_parent(self.staged, self.target, fsync=self.fsync)
         except OSError as error:
             if error.errno not in _OCCUPIED:
                 raise
-            self._replace()
-        else:
-            self._sync()
+            return False
+        return True
 
     def _replace(self) -> None:
         files.write(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
@@ -114,9 +118,8 @@ def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
     """Move a directory to a place where nobody looks; what is missing has been moved."""
     if not os.path.isdir(target):
         return
-    _make_parent(trash, fsync=fsync)
     try:
-        os.rename(target, trash)
+        _rename_into_parent(target, trash, fsync=fsync)
     except OSError as error:
         if error.errno not in _OCCUPIED:
             raise
@@ -127,5 +130,10 @@ def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
         sync(os.path.dirname(target))
 
 
-def _make_parent(path: str, *, fsync: bool) -> None:
-    make_directory(os.path.dirname(path), fsync=fsync)
+def _rename_into_parent(source: str, target: str, *, fsync: bool) -> None:
+    """Rename a directory, after making the one that it is to lie in where that is missing."""
+    try:
+        os.rename(source, target)
+    except FileNotFoundError:
+        make_directory(os.path.dirname(target), fsync=fsync)
+        os.rename(source, target)
