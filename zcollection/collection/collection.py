@@ -12,6 +12,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import Immutable
 from zcollection.collection.merging import Merge
+from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.reading import OnError
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
@@ -233,10 +234,11 @@ class Collection:
 
     async def map_async(
         self,
-        function: Callable[[Dataset], R],
+        function: Callable[..., R],
         *,
         filters: Filter = None,
         variables: Iterable[str] | None = None,
+        depth: Depth = 0,
         on_error: OnError = "raise",
         progress: ProgressOption = None,
     ) -> dict[str, R]:
@@ -245,12 +247,24 @@ class Collection:
         Parameters
         ----------
         function
-            Called on a worker thread with the Dataset of one partition; it may call zcollection.
+            Called on a worker thread with the Dataset of one partition; it may call zcollection. If it has a parameter
+            `own`, it is told by it which rows are the partition's own: a slice, or positions.
         filters, variables, on_error, progress
             As for `query`.
+        depth
+            Neighbouring rows that the function is given too, before and after those of the partition along the axis: a
+            number of rows, or a timedelta. They are read from the collection even where `filters` excludes them, of
+            several partitions where one has too few; at the ends of the axis there are those that exist. With a depth,
+            all rows come in the order of the axis.
         """
         return await query.map_partitions(
-            self._handle, function, filters=filters, variables=variables, on_error=on_error, progress=progress
+            self._handle,
+            function,
+            filters=filters,
+            variables=variables,
+            halo=as_halo(depth),
+            on_error=on_error,
+            progress=progress,
         )
 
     map = synchronous(map_async)
@@ -261,6 +275,7 @@ class Collection:
         *,
         filters: Filter = None,
         variables: Iterable[str] | None = None,
+        depth: Depth = 0,
         progress: ProgressOption = None,
     ) -> tuple[str, ...]:
         """Compute variables of the partitions that match anew, as one change.
@@ -273,6 +288,9 @@ class Collection:
             that another writer changed meanwhile.
         filters, variables, progress
             As for `query`: which partitions, and which variables the function is given.
+        depth
+            Neighbouring rows that the function is given too, as for `map`. It returns values for all rows that it is
+            given, and those of the partition's own are kept.
 
         Returns
         -------
@@ -287,7 +305,9 @@ class Collection:
             Its values would move rows to another partition; nothing was written.
         """
         self._check_writable()
-        return await update.update(self._handle, function, filters=filters, variables=variables, progress=progress)
+        return await update.update(
+            self._handle, function, filters=filters, variables=variables, halo=as_halo(depth), progress=progress
+        )
 
     update = synchronous(update_async)
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.neighbours import Halo
 from zcollection.collection.reading import ConsistentRead, OnError
+from zcollection.collection.window import Windows
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.work import Work, perform
@@ -89,10 +91,11 @@ async def keys(handle: Handle, *, filters: Filter) -> tuple[Key, ...]:
 
 async def map_partitions(
     handle: Handle,
-    function: Callable[[Dataset], R],
+    function: Callable[..., R],
     *,
     filters: Filter,
     variables: Iterable[str] | None,
+    halo: Halo,
     on_error: OnError,
     progress: ProgressOption,
 ) -> dict[str, R]:
@@ -105,7 +108,8 @@ async def map_partitions(
     with tracking(progress, len(partitions), "map") as advance:
         for _ in range(_TRIES):
             missing = {path: record for path, record in partitions.items() if path not in results}
-            work = _Map(handle, taken, function, schema, await handle.read_immutable(taken, schema), advance)
+            windows = Windows(handle=handle, taken=taken, halo=halo)
+            work = _Map(windows, function, schema, await handle.read_immutable(taken, schema), advance)
             works = (work.applied(path, record, on_error) for path, record in missing.items())
             outcomes = dict(
                 zip(missing, await perform(taken.objects, works, threads=config.get().threads), strict=True)
@@ -137,9 +141,8 @@ def _undamaged(partitions: Mapping[str, PartitionRecord], outcomes: Mapping[str,
 class _Map(Generic[R]):
     """A function applied to partitions of one snapshot."""
 
-    handle: Handle
-    taken: Snapshot
-    function: Callable[[Dataset], R]
+    windows: Windows
+    function: Callable[..., R]
     schema: DatasetSchema
     fixed: Mapping[str, NDArray[Any]]
     advance: Callable[[], None] | None
@@ -149,18 +152,15 @@ class _Map(Generic[R]):
 
         Where damage is to be skipped, that is what is returned.
         """
-        # Every call gets arrays of its own, to change as it likes.
-        copies = {name: values.copy() for name, values in self.fixed.items()}
-        reading = self.handle.reading(path, record, self.schema, copies, place=self.taken.place(path))
         try:
-            dataset = yield from reading
+            window = yield from self.windows.reading(path, record, self.schema, self.fixed)
         except ConflictError:
             return None
         except CorruptionError as error:
             if on_error == "raise":
                 raise
             return error
-        result = self.function(dataset)
+        result = window.call(self.function)
         if self.advance is not None:
             self.advance()
         return (result,)

@@ -11,7 +11,9 @@ from zcollection.collection.conform import as_dataset
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import partition_write
+from zcollection.collection.neighbours import Halo
 from zcollection.collection.split import split
+from zcollection.collection.window import Window, Windows
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import Work, perform
 from zcollection.errors import PartitionError, SchemaError
@@ -25,7 +27,8 @@ from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 
-UpdateFunction = Callable[[Dataset], "Dataset | Mapping[str, Any]"]
+UpdateFunction = Callable[..., "Dataset | Mapping[str, Any]"]
+"""Takes a Dataset and, if it has that parameter, `own`; returns a Dataset or arrays."""
 
 
 async def update(
@@ -34,6 +37,7 @@ async def update(
     *,
     filters: Filter,
     variables: Iterable[str] | None,
+    halo: Halo,
     progress: ProgressOption,
 ) -> tuple[str, ...]:
     """Compute variables anew; see `Collection.update`."""
@@ -44,9 +48,9 @@ async def update(
         async with handle.begin("update") as transaction:
             partitions = handle.select(transaction.base, filters)
             fixed = await handle.read_immutable(transaction.base, schema)
-            for path in partitions:
-                transaction.reads(path)
-            work = _Update(handle, transaction.stage, function, schema, fixed)
+            windows = Windows(handle=handle, taken=transaction.base, halo=halo)
+            windows.read_by(transaction, partitions)
+            work = _Update(handle, transaction.stage, function, schema, fixed, windows)
             with tracking(progress, len(partitions), "update") as advance:
                 works = (work.staging(path, record) for path, record in partitions.items())
                 staged = await perform(work.stage.objects, works, threads=config.get().threads, progress=advance)
@@ -58,6 +62,32 @@ async def update(
     return await retrying(attempt)
 
 
+def applied(function: UpdateFunction, window: Window, schema: DatasetSchema, dimension: str, path: str) -> Dataset:
+    """Return what a function computes of a window, of the declared types, for the partition's own rows.
+
+    Raises
+    ------
+    SchemaError
+        It returned something unknown, or another number of rows than it was given.
+    """
+    result: object = window.call(function)
+    if not isinstance(result, Dataset | Mapping) and not xarray_bridge.is_xarray(result):
+        message = (
+            f"the update function returned a {type(result).__name__} for partition {path!r}; accepted: a Dataset, or a "
+            f"mapping from variable names to arrays"
+        )
+        raise SchemaError(message)
+    after, given = as_dataset(result, schema), window.rows_given
+    rows = after.sizes.get(dimension, given)
+    if rows != given:
+        message = (
+            f"the update function returned {rows} rows for partition {path!r}, and was given {given}; an update computes "
+            f"values for each of them, it neither adds nor removes rows"
+        )
+        raise SchemaError(message)
+    return window.trimmed(after, dimension)
+
+
 @frozen
 class _Update:
     """One attempt at an update."""
@@ -67,13 +97,13 @@ class _Update:
     function: UpdateFunction
     schema: DatasetSchema
     fixed: Mapping[str, NDArray[Any]]
+    windows: Windows
 
     def staging(self, path: str, record: PartitionRecord) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
         handle, configuration = self.handle, self.handle.configuration
-        copies = {name: values.copy() for name, values in self.fixed.items()}
-        before = yield from handle.reading(path, record, self.schema, copies)
-        after = self._applied(before, path, record)
+        window = yield from self.windows.reading(path, record, self.schema, self.fixed)
+        after = self._applied(window, path)
         if not after.all_variables():
             return None
         yield from self._check_keys(after, path, record)
@@ -87,25 +117,10 @@ class _Update:
             written = evolve(written, axis_range=record.axis_range)
         return (yield from self.stage.writing(path, evolve(group, base=handle.group(path, record)), written))
 
-    def _applied(self, before: Dataset, path: str, record: PartitionRecord) -> Dataset:
+    def _applied(self, window: Window, path: str) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""
-        handle = self.handle
-        result: object = self.function(before)
-        if not isinstance(result, Dataset | Mapping) and not xarray_bridge.is_xarray(result):
-            message = (
-                f"the update function returned a {type(result).__name__} for partition {path!r}; accepted: a Dataset, or a "
-                f"mapping from variable names to arrays"
-            )
-            raise SchemaError(message)
-        after = as_dataset(result, handle.schema)
-        rows = after.sizes.get(handle.dimension, record.rows)
-        if rows != record.rows:
-            message = (
-                f"the update function returned {rows} rows for partition {path!r}, which has {record.rows}; an update computes "
-                f"values, it neither adds nor removes rows"
-            )
-            raise SchemaError(message)
-        return after.select(_written(handle, self.fixed, after))
+        after = applied(self.function, window, self.handle.schema, self.handle.dimension, path)
+        return after.select(_written(self.handle, self.fixed, after))
 
     def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
         """Check that the rows still belong to their partition, where a variable of the partitioning was returned."""

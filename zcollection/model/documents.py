@@ -212,8 +212,8 @@ def dump(document: AttrsInstance, *, kind: str) -> bytes:
     return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
 
 
-def load(data: bytes, cls: type[T], *, kind: str, what: str) -> T:
-    """Return the document that `dump` wrote.
+def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -> T:
+    """Return the document that `dump` wrote, of a kind, or of one of several.
 
     Raises
     ------
@@ -227,10 +227,18 @@ def load(data: bytes, cls: type[T], *, kind: str, what: str) -> T:
     if isinstance(version, int) and version > FORMAT_VERSION:
         message = f"{what} has the format version {version}; accepted: up to {FORMAT_VERSION}; upgrade zcollection"
         raise FormatVersionError(message)
-    if version != FORMAT_VERSION or body.pop("kind", None) != kind:
-        message = f"{what} is not a document of kind {kind!r} and format version {FORMAT_VERSION}"
+    kinds = (kind,) if isinstance(kind, str) else kind
+    if version != FORMAT_VERSION or body.pop("kind", None) not in kinds:
+        message = (
+            f"{what} is not a document of kind {' or '.join(map(repr, kinds))} and format version {FORMAT_VERSION}"
+        )
         raise CorruptionError(message)
     return structure(body, cls, what=what)
+
+
+def kind_of(data: bytes, *, what: str) -> object:
+    """Return the kind that a document states."""
+    return parse_json(data, what=what).get("kind")
 
 
 def parse_json(data: bytes, *, what: str) -> dict[str, Any]:

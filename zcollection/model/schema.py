@@ -304,6 +304,37 @@ class DatasetSchema(GroupSchema):
             )
         return self._selections[wanted]
 
+    def with_variables(self, variables: Mapping[str, VariableSchema]) -> Self:
+        """Return this schema with more variables, by path; one of the same path gives way. Groups are made as needed.
+
+        Raises
+        ------
+        SchemaError
+            A variable has another name than its path says, or a dimension that its group does not see.
+        """
+        for path, variable in variables.items():
+            if split(normalise_path(path))[1] != variable.name:
+                message = (
+                    f"the variable at {path!r} has the name {variable.name!r}; accepted: the last part of its path"
+                )
+                raise SchemaError(message)
+        return self._changed({normalise_path(path): variable for path, variable in variables.items()})
+
+    def without_variable(self, path: str) -> Self:
+        """Return this schema without a variable; its group and dimensions stay.
+
+        Raises
+        ------
+        SchemaError
+            There is none.
+        """
+        self.get_variable(path)
+        return self._changed({normalise_path(path): None})
+
+    def _changed(self, changes: Mapping[str, VariableSchema | None]) -> Self:
+        root = _change(self, ROOT, changes)
+        return evolve(self, variables=root.variables, groups=root.groups)
+
     def resized(self, sizes: Mapping[str, int]) -> Self:
         """Return this schema with other sizes for dimensions, by name or by the path ``"group/name"``."""
         resized = _resize(self, ROOT, sizes)
@@ -339,6 +370,20 @@ def _prune(group: GroupSchema, path: str, wanted: frozenset[str]) -> GroupSchema
     used |= {name for child in kept.values() for name in _dimensions_used(child)}
     dimensions = {name: dimension for name, dimension in group.dimensions.items() if name in used}
     return GroupSchema(name=group.name, dimensions=dimensions, variables=variables, groups=kept, attrs=group.attrs)
+
+
+def _change(group: GroupSchema, path: str, changes: Mapping[str, VariableSchema | None]) -> GroupSchema:
+    """Return a group with variables added or, where there is None, taken away, here and below."""
+    own = {split(changed)[1]: variable for changed, variable in changes.items() if split(changed)[0] == path}
+    variables = {name: variable for name, variable in group.variables.items() if own.get(name, variable) is not None}
+    variables |= {name: variable for name, variable in own.items() if variable is not None}
+    prefix = f"{path}/" if path else ""
+    below = [changed.removeprefix(prefix) for changed in changes if changed.startswith(prefix)]
+    children = dict.fromkeys([*group.groups, *(first for first, _, rest in (p.partition("/") for p in below) if rest)])
+    groups = {
+        name: _change(group.groups.get(name) or GroupSchema(name=name), join(path, name), changes) for name in children
+    }
+    return evolve(group, variables=variables, groups=groups)
 
 
 def _dimensions_used(group: GroupSchema) -> set[str]:

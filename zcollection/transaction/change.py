@@ -2,6 +2,7 @@
 
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -146,6 +147,7 @@ class Transaction(ABC):
     _written: dict[str, PartitionRecord] = field(factory=dict, init=False)
     _dropped: set[str] = field(factory=set, init=False)
     _read: set[str] = field(factory=set, init=False)
+    _watched: list[Callable[[PartitionRecord], bool]] = field(factory=list, init=False)
 
     @property
     @abstractmethod
@@ -155,6 +157,14 @@ class Transaction(ABC):
     def reads(self, path: str) -> None:
         """Say that the change depends on what a partition holds, or on its absence."""
         self._read.add(path)
+
+    def watch(self, concerns: Callable[[PartitionRecord], bool]) -> None:
+        """Say that the change depends on which partitions there are: `concerns` tells those of which one more matters."""
+        self._watched.append(concerns)
+
+    def _depends_on(self, path: str, record: PartitionRecord | None) -> bool:
+        """Return whether the change depends on a partition that another writer has left as a record says."""
+        return path in self._read or (record is not None and any(concerns(record) for concerns in self._watched))
 
     def add(self, staged: StagedPartition) -> None:
         """Make a partition that has been staged part of the change."""

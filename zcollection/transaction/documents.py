@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from attrs import field, frozen, validators
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
@@ -24,8 +25,27 @@ Scalar = int | float | str
 
 
 @frozen(kw_only=True)
+class ViewDefinition:
+    """What a view is besides its variables.
+
+    Attributes
+    ----------
+    base
+        URL of the collection that it lies over; relative to its own where there is no scheme.
+    computations
+        Stored forms of what computes its variables, in order; none where they are written by hand.
+    shadow
+        Whether its variables may have the names of some of the base's, which they then take the place of.
+    """
+
+    base: str
+    computations: tuple[StoredForm, ...] = ()
+    shadow: bool = False
+
+
+@frozen(kw_only=True)
 class Configuration:
-    """What a collection is: ``_zcollection.json``.
+    """What a collection, or a view, is: ``_zcollection.json``.
 
     Attributes
     ----------
@@ -43,6 +63,8 @@ class Configuration:
         Every schema that partitions may have been written with; the last one is current.
     version
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
+    view
+        What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
     """
 
     axis: str
@@ -52,6 +74,12 @@ class Configuration:
     catalog: bool
     layouts: tuple[DatasetSchema, ...] = field(validator=validators.min_len(1))
     version: int = field(default=0, validator=validators.ge(0))
+    view: ViewDefinition | None = None
+
+    @property
+    def kind(self) -> str:
+        """What its document calls itself."""
+        return "collection" if self.view is None else "view"
 
     @property
     def schema(self) -> DatasetSchema:
@@ -72,7 +100,7 @@ class Configuration:
 
     def dump(self) -> bytes:
         """Return the document."""
-        return documents.dump(self, kind="collection")
+        return documents.dump(self, kind=self.kind)
 
     @classmethod
     def load(cls, data: bytes, *, what: str) -> "Configuration":
@@ -83,7 +111,11 @@ class Configuration:
         CorruptionError, FormatVersionError
             The document is not one of ours, or a later release wrote it.
         """
-        return documents.load(data, cls, kind="collection", what=what)
+        configuration = documents.load(data, cls, kind=("collection", "view"), what=what)
+        if configuration.kind != documents.kind_of(data, what=what):
+            message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
+            raise CorruptionError(message)
+        return configuration
 
 
 def _is_count(_instance: object, attribute: Any, value: int) -> None:
@@ -100,7 +132,7 @@ def _is_key(_instance: object, _attribute: object, key: dict[str, int | str]) ->
 
 def _is_texts(_instance: object, _attribute: object, texts: tuple[str, ...]) -> None:
     if type(texts) is not tuple or not all(type(text) is str for text in texts):
-        message = f"{texts!r} are no names of variables"
+        message = f"{texts!r} are no texts"
         raise TypeError(message)
 
 
@@ -134,6 +166,8 @@ class PartitionRecord:
         Smallest and largest axis value, as numbers that the axis stores; None where the axis is no variable.
     stored_bytes
         Size of its chunks and documents.
+    origin
+        What it was computed from, as the view says it; empty in a collection.
     """
 
     key: dict[str, int | str] = field(validator=_is_key)
@@ -143,6 +177,7 @@ class PartitionRecord:
     absent: tuple[str, ...] = field(default=(), validator=_is_texts)
     axis_range: tuple[Scalar, ...] | None = field(default=None, validator=_is_range)
     stored_bytes: int = field(default=0, validator=_is_count)
+    origin: tuple[str, ...] = field(default=(), validator=_is_texts)
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as the attribute of a group."""
@@ -165,6 +200,17 @@ class PartitionRecord:
             message = f"{what} has an attribute {ATTRIBUTE!r} of type {type(text).__name__}; accepted: str"
             raise CorruptionError(message)
         return documents.structure(documents.parse_json(text.encode(), what=what), cls, what=what)
+
+
+def _omitting_defaults(cls: type[Any], *names: str) -> None:
+    """Leave out what has its default value: documents of collections that have no use for it stay as they were."""
+    omitted: Any = {name: override(omit_if_default=True) for name in names}
+    converter = documents.CONVERTER
+    converter.register_unstructure_hook(cls, make_dict_unstructure_fn(cls, converter, **omitted))
+
+
+_omitting_defaults(Configuration, "view")
+_omitting_defaults(PartitionRecord, "origin")
 
 
 def validate_path(path: str) -> str:

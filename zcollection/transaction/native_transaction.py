@@ -12,6 +12,7 @@ from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
 from zcollection.errors import CollectionNotFoundError, ConflictError
+from zcollection.transaction import snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
@@ -135,8 +136,7 @@ class NativeTransaction(Transaction):
             Another writer has changed one of these partitions.
         """
         before, now = [
-            await self.store.load_document(CONFIGURATION, snapshot=snapshot)
-            for snapshot in (self.base.commit, newest.snapshot)
+            await self.store.load_document(CONFIGURATION, snapshot=at) for at in (self.base.commit, newest.snapshot)
         ]
         if before != now:
             message = f"another collection was created at {self.store.url}; nothing was written, open it again"
@@ -146,10 +146,18 @@ class NativeTransaction(Transaction):
         for path, document in zip(paths, documents, strict=True):
             what = f"the group document of partition {path!r}"
             there = None if document is None else PartitionRecord.from_group(document, what=what)
-            read = self.base.record(path)
-            if (there and there.stamp) != (read and read.stamp):
-                message = (
-                    f"partition {path!r} of {self.store.url} was changed by another writer (snapshot {newest.snapshot}); "
-                    f"nothing was written, run the operation again"
-                )
-                raise ConflictError(message)
+            self._check_same(path, there, newest)
+        if self._watched:
+            found, _ = await snapshot.found(newest, self.configuration)
+            for path, record in found.items():
+                if self._depends_on(path, record):
+                    self._check_same(path, record, newest)
+
+    def _check_same(self, path: str, there: PartitionRecord | None, newest: SnapshotObjects) -> None:
+        read = self.base.record(path)
+        if (there and there.stamp) != (read and read.stamp):
+            message = (
+                f"partition {path!r} of {self.store.url} was changed by another writer (snapshot {newest.snapshot}); "
+                f"nothing was written, run the operation again"
+            )
+            raise ConflictError(message)

@@ -70,6 +70,11 @@ def _numbers(column: Sequence[Any], kinds: set[type]) -> dict[str, str] | None:
     return None
 
 
+def repeated(value: Any, times: int) -> Any:
+    """Return a column of one value as a JSON value, without making the column."""
+    return {"value": value, "times": times}
+
+
 def unpacked(value: Any) -> Sequence[Any]:
     """Return the column that `packed` made a JSON value of."""
     if isinstance(value, list):
@@ -80,6 +85,8 @@ def unpacked(value: Any) -> Sequence[Any]:
     if "joined" in value:
         texts: list[str] = value["joined"].split(value["by"])
         return texts
+    if "times" in value:
+        return [_as_tuple(value["value"])] * value["times"]
     if "first" in value:
         return _Pairs(unpacked(value["first"]), unpacked(value["last"]))
     return _Repeated(unpacked(value["values"]), unpacked(value["positions"]))

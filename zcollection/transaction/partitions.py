@@ -15,6 +15,7 @@ Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
 
 Columns = Mapping[str, Sequence[Any]]
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
+_ORIGIN: Final = "origin"
 
 
 class Partitions(Mapping[str, PartitionRecord]):
@@ -80,6 +81,8 @@ class Partitions(Mapping[str, PartitionRecord]):
         except TypeError as error:
             message = f"what is recorded of the partitions cannot be understood: {error}"
             raise CorruptionError(message) from error
+        if not any(self._columns[_ORIGIN]):
+            del columns[_ORIGIN]  # a collection has none
         return {"path": packing.packed(self._paths), "key": keys, **columns}
 
     @classmethod
@@ -97,7 +100,8 @@ class Partitions(Mapping[str, PartitionRecord]):
             message = "the paths or keys of the partitions are no text"
             raise TypeError(message)
         partitions._keys = packing.Columns(value["key"])
-        partitions._columns = packing.Columns({name: value[name] for name in _COLUMNS})
+        origin = {_ORIGIN: value.get(_ORIGIN) or packing.repeated([], len(partitions._paths))}
+        partitions._columns = packing.Columns({name: value[name] for name in _COLUMNS if name != _ORIGIN} | origin)
         return partitions
 
     def _sort(self) -> None:

@@ -166,7 +166,8 @@ class LogTransaction(Transaction):
                 )
                 raise ConflictError(message)
             # Of a collection that is replaced nothing may remain, nor anything that others have written meanwhile.
-            for path in sorted(version.touched if self.replacement is not None else self._read & version.touched):
+            whole, written = self.replacement is not None, version.partitions
+            for path in sorted(path for path in version.touched if whole or self._depends_on(path, written.get(path))):
                 message = (
                     f"partition {path!r} of {self.store.url} was changed by another writer ({version.operation} of version "
                     f"{version.number}, by {version.source}); nothing was written, run the operation again"

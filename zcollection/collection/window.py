@@ -1,0 +1,204 @@
+"""The rows of a partition with their neighbours along the axis, as a function of the user's is given them."""
+
+import inspect
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.handle import Handle
+from zcollection.collection.neighbours import AxisOrder, Halo, Neighbours, Reach
+from zcollection.engine.work import Work
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.model.variable import Indexer
+from zcollection.transaction.change import Transaction
+from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.snapshot import Snapshot
+
+R = TypeVar("R")
+
+_SMALLEST, _LARGEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+@frozen(eq=False)
+class Window:
+    """Rows of one partition and of its neighbours, in the order of the axis where there is a halo.
+
+    Attributes
+    ----------
+    rows
+        The rows.
+    own
+        Which of them are the partition's own, in the order in which it holds them.
+    rows_given
+        How many there are, even where no variable says so.
+    """
+
+    rows: Dataset
+    own: Indexer
+    rows_given: int
+
+    def trimmed(self, dataset: Dataset, dimension: str) -> Dataset:
+        """Return the partition's own rows of what was computed for all rows of the window."""
+        return dataset.isel({dimension: self.own}) if dimension in dataset.sizes else dataset
+
+    def call(self, function: Callable[..., R]) -> R:
+        """Call a function with the rows and, if it has a parameter `own`, with which of them are the partition's own."""
+        return function(self.rows, own=self.own) if _takes_own(function) else function(self.rows)
+
+
+def _takes_own(function: Callable[..., object]) -> bool:
+    try:
+        parameter = inspect.signature(function).parameters.get("own")
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
+
+
+@frozen(kw_only=True)
+class Windows:
+    """The windows of a snapshot's partitions.
+
+    Attributes
+    ----------
+    handle, taken
+        The collection, and the snapshot of it.
+    halo
+        Which neighbouring rows a window has.
+    prefix
+        What the keys of the collection's objects begin with, where it is read through a store of two.
+    """
+
+    handle: Handle
+    taken: Snapshot
+    halo: Halo = ()
+    prefix: str = field(default="")
+
+    def __attrs_post_init__(self) -> None:
+        _ = self._depths  # a depth that does not fit the axis is refused at once
+
+    @cached_property
+    def _depths(self) -> list[tuple[int, bool]]:
+        """The halo as numbers, each with whether it counts steps of the axis rather than rows."""
+        order = AxisOrder.of(self.handle)
+        return [
+            (order.steps(depth), True) if isinstance(depth, np.timedelta64) else (depth, False) for depth in self.halo
+        ]
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The partitions along the axis."""
+        return Neighbours(AxisOrder.of(self.handle), self.taken)
+
+    def read_by(self, transaction: Transaction, paths: Iterable[str]) -> None:
+        """Say that a change of the collection depends on the windows of these partitions."""
+        limits = []
+        for path in paths:
+            transaction.reads(path)
+            for neighbour in self.neighbours.around(path, self.halo):
+                transaction.reads(neighbour)
+            limits.append(self.neighbours.limits(path, self.halo))
+        reached = [limit for limit in limits if limit is not None]
+        if reached:
+            transaction.watch(Reach(self.neighbours.order, tuple(reached)))
+
+    def reading(
+        self, path: str, record: PartitionRecord, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]
+    ) -> Work[Window]:
+        """Return the window of one partition, with the variables of `schema` and those that were read before.
+
+        Raises
+        ------
+        ConflictError
+            Another writer replaced the partition, or a neighbour, meanwhile.
+        """
+        # Every call gets arrays of its own, to change as it likes.
+        copies = {name: values.copy() for name, values in fixed.items()}
+        if not self.halo:
+            rows = yield from self._partition(path, record, schema)
+            return Window(self.handle.dataset(schema, _arrays(rows) | copies), slice(0, record.rows), record.rows)
+        parts, before, own = [], 0, slice(0, 0)
+        wanted = self._with_axis(self.handle.part(schema, moving=True))
+        for name, each in self._with_neighbours(path, record).items():
+            parts.append((yield from self._partition(name, each, wanted)))
+            own = slice(before, before + each.rows) if name == path else own
+            before += each.rows
+        return self._cut(Dataset.concat(parts, self.handle.dimension), own, schema, copies)
+
+    def _partition(self, path: str, record: PartitionRecord, schema: DatasetSchema) -> Work[Dataset]:
+        return self.handle.reading(path, record, schema, place=self.prefix + self.taken.place(path))
+
+    def _with_axis(self, schema: DatasetSchema) -> DatasetSchema:
+        axis = self.neighbours.order.variable
+        names = schema.all_variables().keys()
+        return schema if axis is None or axis.name in names else self.handle.schema.select({*names, axis.name})
+
+    def _with_neighbours(self, path: str, record: PartitionRecord) -> dict[str, PartitionRecord]:
+        """Return a partition and its neighbours, in the order of keys."""
+        around = {name: self.taken.partitions[name] for name in self.neighbours.around(path, self.halo)}
+        return dict(sorted({path: record, **around}.items(), key=lambda item: tuple(item[1].key.values())))
+
+    def _cut(self, rows: Dataset, own: slice, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Window:
+        order, dimension = self.neighbours.order, self.handle.dimension
+        if order.variable is None:
+            values, missing = np.arange(rows.sizes[dimension]), np.zeros(rows.sizes[dimension], np.bool_)
+        else:
+            values, missing = order.comparable(rows.get_variable(order.variable.name).to_numpy())
+        chosen, own_of_chosen = _within(values, missing, own, self._depths)
+        part = rows.isel({dimension: _as_slice(chosen)})
+        held = self.handle.dataset(schema, _arrays(part) | dict(fixed))
+        return Window(held, _as_slice(own_of_chosen), chosen.size)
+
+
+def _within(
+    values: NDArray[Any], missing: NDArray[np.bool_], own: slice, halo: list[tuple[int, bool]]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of a window, in the order of the axis, and which of them are the own ones.
+
+    Parameters
+    ----------
+    values, missing
+        Axis values that compare, shape (rows,), and which of them are missing.
+    own
+        The own rows.
+    halo
+        Depths, each with whether it counts steps of the axis rather than rows.
+    """
+    present = np.flatnonzero(~missing)
+    order = present[np.argsort(values[present], kind="stable")]
+    place = np.full(values.shape, -1, dtype=np.intp)
+    place[order] = np.arange(order.size)
+    mine = np.arange(own.start, own.stop)
+    there = place[mine][place[mine] >= 0]
+    # Own rows without an axis value have no neighbours, and come last.
+    lost = mine[place[mine] < 0]
+    if not there.size:
+        return lost, np.arange(lost.size)
+    first, last = int(there.min()), int(there.max())
+    ordered = values[order]
+    for depth, counts_steps in halo:
+        if counts_steps:
+            low, high = max(int(ordered[first]) - depth, _SMALLEST), min(int(ordered[last]) + depth, _LARGEST)
+            first, last = bisect_left(ordered, low), bisect_right(ordered, high) - 1
+        else:
+            first, last = max(first - depth, 0), min(last + depth, order.size - 1)
+    chosen = np.concatenate([order[first : last + 1], lost])
+    where = np.empty(values.shape, dtype=np.intp)
+    where[chosen] = np.arange(chosen.size)
+    return chosen, where[mine]
+
+
+def _as_slice(positions: NDArray[np.intp]) -> Indexer:
+    """Return positions as a slice where they follow each other: it costs no copy."""
+    if positions.size and np.array_equal(positions, np.arange(positions[0], positions[0] + positions.size)):
+        return slice(int(positions[0]), int(positions[0]) + positions.size)
+    return positions
+
+
+def _arrays(dataset: Dataset) -> dict[str, NDArray[Any]]:
+    return {path: variable.to_numpy() for path, variable in dataset.all_variables().items()}
