@@ -1,6 +1,6 @@
 """Partitioned collections of Zarr v3 groups, for data that keeps arriving."""
 
-from zcollection import aio, codecs, config, errors, merge, partitioning
+from zcollection import aio, codecs, computation, config, errors, merge, partitioning
 from zcollection.collection.collection import Collection
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.contracts.partitioning import Key
@@ -19,6 +19,7 @@ from zcollection.errors import (
     PublicationWarning,
     ReadOnlyError,
     SchemaError,
+    StaleError,
     StoreError,
     ZCollectionError,
 )
@@ -27,11 +28,16 @@ from zcollection.model.dataset import Dataset, Group
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.variable import Variable
 from zcollection.portal import synchronous
+from zcollection.view.refresh import RefreshReport
+from zcollection.view.staleness import ViewStatus
+from zcollection.view.view import View
 
 __version__ = "2026.12.0"
 
 create_collection = synchronous(aio.create_collection)
 open_collection = synchronous(aio.open_collection)
+create_view = synchronous(aio.create_view)
+open_view = synchronous(aio.open_view)
 
 __all__ = [
     "Collection",
@@ -56,18 +62,25 @@ __all__ = [
     "PluginError",
     "PublicationWarning",
     "ReadOnlyError",
+    "RefreshReport",
     "Schema",
     "SchemaError",
+    "StaleError",
     "StoreError",
     "Variable",
     "VariableSchema",
+    "View",
+    "ViewStatus",
     "ZCollectionError",
     "aio",
     "codecs",
+    "computation",
     "config",
     "create_collection",
+    "create_view",
     "errors",
     "merge",
     "open_collection",
+    "open_view",
     "partitioning",
 ]

@@ -9,13 +9,15 @@ Examples
 ...     return len(await collection.partitions_async())
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zcollection.collection.collection import Collection, Location
+from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
+from zcollection.view.view import View
 
 
 async def create_collection(
@@ -97,4 +99,102 @@ async def open_collection(
     )
 
 
-__all__ = ["Collection", "create_collection", "open_collection"]
+async def create_view(
+    url_or_store: Location,
+    *,
+    base: Location | Collection,
+    variables: object = None,
+    computation: Computation | Iterable[Computation] | None = None,
+    shadow: bool = False,
+    reference: str | None = None,
+    overwrite: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    base_options: Mapping[str, Any] | None = None,
+) -> View:
+    """Create a view: variables of its own over a collection, which it never writes to.
+
+    Parameters
+    ----------
+    url_or_store, storage_options
+        Where, as for `create_collection`.
+    base
+        The collection, or its URL.
+    variables
+        What the view has, to be written by `View.update`: a sequence of `VariableSchema`, a mapping from paths to them,
+        or a schema. They use the base's dimensions, the partitioned one among them. A variable needs a fill value;
+        without one, floating-point numbers have NaN, and times NaT.
+    computation
+        Or what computes them, such as ``zcollection.computation.Expression({"sla": "ssh - mss"})``; of several, a later
+        one may read what an earlier one makes. It is stored by name and configuration.
+    shadow
+        Whether variables may have the names of some of the base's, which they then take the place of.
+    reference
+        How the view finds its base again; by default the base's URL. Relative to the view's own, such as
+        ``"../base"``, where both move together.
+    overwrite
+        Replace what is there, as a whole.
+    base_options
+        Options of the base's store, where `base` is its URL. They are not stored.
+
+    Returns
+    -------
+    View
+        Open for reading and writing; nothing is computed yet.
+
+    Raises
+    ------
+    CollectionExistsError
+        There is something, and `overwrite` is False.
+    SchemaError
+        The variables do not fit the base: one has the name of a variable of the base, an unknown dimension, or no fill
+        value.
+    PluginError
+        No installed plugin opens a URL, or the computation has no name to be stored under.
+    """
+    return await View.create_async(
+        url_or_store,
+        base=base,
+        variables=variables,
+        computation=computation,
+        shadow=shadow,
+        reference=reference,
+        overwrite=overwrite,
+        storage_options=storage_options,
+        base_options=base_options,
+    )
+
+
+async def open_view(
+    url_or_store: Location,
+    *,
+    mode: Mode = "r",
+    base: Location | Collection | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    base_options: Mapping[str, Any] | None = None,
+) -> View:
+    """Open a view and, to read, its base; this never creates anything.
+
+    Parameters
+    ----------
+    url_or_store, storage_options
+        As for `create_view`.
+    mode
+        "r" to read, "rw" to read and write.
+    base
+        The base or its URL; None for the one that the view refers to.
+    base_options
+        Options of the base's store.
+
+    Raises
+    ------
+    CollectionNotFoundError
+        There is no view, or its base is not where it refers to.
+    SchemaError
+        The base is partitioned in another way than the one that the view was made for.
+    """
+    return await View.open_async(
+        url_or_store, mode=mode, base=base, storage_options=storage_options, base_options=base_options
+    )
+
+
+__all__ = ["Collection", "View", "create_collection", "create_view", "open_collection", "open_view"]

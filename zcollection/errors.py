@@ -11,6 +11,7 @@
     │   ├── CollectionNotFoundError
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
+    ├── StaleError                          a view holds nothing that was computed from its base as it is
     ├── CommitStateUnknownError             the answer to a commit was lost
     ├── CorruptionError                     stored bytes that are not what was written
     ├── FormatVersionError                  written by a newer zcollection
@@ -64,6 +65,10 @@ class ReadOnlyError(StoreError):
 
 class ConflictError(ZCollectionError):
     """Another writer changed the same partitions first, and the operation could not be re-run."""
+
+
+class StaleError(ZCollectionError):
+    """A view holds nothing that was computed from its base as it is now."""
 
 
 class CommitStateUnknownError(ZCollectionError):

@@ -19,7 +19,7 @@ LAYERS = (
     ("transaction",),
     ("collection",),
     ("view",),
-    ("", "aio", "partitioning", "merge", "codecs", "plugin"),
+    ("", "aio", "partitioning", "merge", "codecs", "computation", "plugin"),
     ("cli", "testing"),
 )
 # What no layer owns: small tools that import nothing of the kernel but its errors.

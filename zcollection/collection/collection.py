@@ -494,4 +494,4 @@ class Collection:
     async def _open(cls, location: Location, *, mode: Mode, at: At, storage_options: Mapping[str, Any] | None) -> Self:
         store = await stores.open_store(location, mode=mode, storage_options=storage_options)
         versioning = await stores.versioning_at(store, mode=mode, at=at)
-        return cls(Handle(versioning, await versioning.load()), mode=mode)
+        return cls(Handle(versioning, await stores.load_collection(versioning)), mode=mode)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from zcollection.collection.filters import Filter, compile_filter
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Read, Store
+from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, read_groups, reading
 from zcollection.engine.work import Work, fetch
 from zcollection.errors import ConflictError, CorruptionError
@@ -175,12 +176,16 @@ class Handle:
         (document,) = yield from fetch([Read(f"{group.prefix}zarr.json")])
         self.stamp(group.path, record)(document)
 
+    def source(self, taken: Snapshot, path: str, record: PartitionRecord | None) -> Source:
+        """Return where a partition of a snapshot is read later, and how it is known then."""
+        return Source(group=self.group(path, record, taken.place(path)), check=self.stamp(path, record))
+
     def stamp(self, path: str, record: PartitionRecord | None) -> "Stamp":
         """Return the check that a partition is still the one of which a record speaks."""
         return Stamp(path=path, stamp=None if record is None else record.stamp, place=str(self.store.url))
 
     @staticmethod
-    def dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+    def dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
         """Return the variables of `schema` that there are."""
         return Dataset(schema, {path: arrays[path] for path in schema.all_variables() if path in arrays})
 

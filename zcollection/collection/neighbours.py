@@ -49,7 +49,7 @@ def as_halo(depth: object) -> Halo:
         length = np.timedelta64(depth)
         unit = np.datetime_data(length.dtype)[0]
         if not np.isnat(length) and length.astype(np.int64) >= 0 and unit not in {"generic", "Y", "M"}:
-            return (length,) if length.astype(np.int64) else ()
+            return (length.astype(f"timedelta64[{unit}]"),) if length.astype(np.int64) else ()
     message = f"depth={depth!r}; accepted: a number of rows of at least 0, or a timedelta of at least 0 in weeks to attoseconds"
     raise SettingError(message)
 

@@ -1,7 +1,7 @@
 """Rows read back, and functions applied to partitions."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, get_args
 
 from attrs import frozen
@@ -14,6 +14,7 @@ from zcollection.collection.neighbours import Halo
 from zcollection.collection.reading import ConsistentRead, OnError
 from zcollection.collection.window import Windows
 from zcollection.contracts.partitioning import Key
+from zcollection.contracts.store import Objects
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.work import Work, perform
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, SettingError, accepted
@@ -58,25 +59,20 @@ def _check_on_error(on_error: object, *, lazy: bool = False) -> None:
 
 def _lazy(handle: Handle, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema) -> Dataset:
     """Return variables that read what is selected of them when it is asked for."""
-    moving = [_source(handle, taken, path, record) for path, record in partitions.items()]
-    fixed = [_source(handle, taken, IMMUTABLE, taken.immutable)]
-    return Dataset(
-        schema,
-        {
-            path: LazyRows.whole(
-                taken.objects,
-                moving if handle.dimension in variable.dimensions else fixed,
-                schema,
-                path,
-                dimension=handle.dimension,
-            )
-            for path, variable in schema.all_variables().items()
-        },
-    )
+    moving = [handle.source(taken, path, record) for path, record in partitions.items()]
+    fixed = [handle.source(taken, IMMUTABLE, taken.immutable)]
+    parts = [(moving, handle.part(schema, moving=True)), (fixed, handle.part(schema, moving=False))]
+    lazily = [lazy_variables(taken.objects, sources, part, handle.dimension) for sources, part in parts]
+    return handle.dataset(schema, {path: rows for each in lazily for path, rows in each.items()})
 
 
-def _source(handle: Handle, taken: Snapshot, path: str, record: PartitionRecord | None) -> Source:
-    return Source(group=handle.group(path, record, taken.place(path)), check=handle.stamp(path, record))
+def lazy_variables(
+    objects: Objects, sources: Sequence[Source], schema: DatasetSchema, dimension: str
+) -> dict[str, LazyRows]:
+    """Return every variable of a schema, to be read from these groups when it is asked for."""
+    return {
+        path: LazyRows.whole(objects, sources, schema, path, dimension=dimension) for path in schema.all_variables()
+    }
 
 
 async def records(handle: Handle, *, filters: Filter) -> Mapping[str, PartitionRecord]:

@@ -5,12 +5,12 @@ are read again, at the newest version: the others did not change in between, so 
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
 import anyio
 import numpy as np
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter
@@ -48,13 +48,67 @@ class _Piece:
 
 
 @define
+class Pieces:
+    """Rows of partitions as they were read, whichever together, put together in any order.
+
+    Attributes
+    ----------
+    schema
+        Their variables; all of them span the dimension.
+    dimension
+        The partitioned dimension.
+    """
+
+    schema: DatasetSchema
+    dimension: str
+    _held: dict[str, _Piece] = field(factory=dict)
+
+    def has(self, path: str, generation: Generation) -> bool:
+        """Return whether a partition was read, in this generation."""
+        return path in self._held and self._held[path].generation == generation
+
+    def put(self, read: Iterable[tuple[str, Generation, int]], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep arrays that hold partitions one after the other: each with its path, generation and number of rows."""
+        start = 0
+        for path, generation, rows in read:
+            self._held[path] = _Piece(generation, arrays, start, rows)
+            start += rows
+
+    def forget(self, path: str) -> None:
+        """Forget a partition."""
+        self._held.pop(path, None)
+
+    def joined(self, paths: Iterable[str]) -> Mapping[str, NDArray[Any]]:
+        """Return the rows of partitions, in this order."""
+        pieces = [self._held[path] for path in paths if path in self._held]
+        if not pieces:
+            return {}
+        arrays = pieces[0].arrays
+        if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._held):
+            return arrays  # read at once, in this order
+        schema = self.schema.all_variables()
+        return {name: self._concatenated(pieces, name, schema[name].dimensions) for name in arrays}
+
+    def _concatenated(self, pieces: list[_Piece], name: str, dimensions: tuple[str, ...]) -> NDArray[Any]:
+        position = dimensions.index(self.dimension)
+        before = (slice(None),) * position
+        parts = [piece.arrays[name][(*before, slice(piece.start, piece.start + piece.rows))] for piece in pieces]
+        return np.concatenate(parts, axis=position)
+
+
+@define
 class ConsistentRead:
     """Rows that are read, and read again in part, until all of them are of one version."""
 
     handle: Handle
     schema: DatasetSchema
     on_error: OnError = "raise"
-    _pieces: dict[str, _Piece] = field(factory=dict)
+    _pieces: Pieces = field(
+        init=False,
+        default=Factory(
+            lambda self: Pieces(self.handle.part(self.schema, moving=True), self.handle.dimension), takes_self=True
+        ),
+    )
     _damaged: dict[str, tuple[Generation, CorruptionError]] = field(factory=dict)
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
 
@@ -102,10 +156,9 @@ class ConsistentRead:
         self, taken: Snapshot, partitions: Mapping[str, PartitionRecord], advance: Callable[[], None] | None
     ) -> None:
         """Read what is not yet there of these generations."""
-        moving = self.handle.part(self.schema, moving=True)
-        if moving.all_variables():
+        if self._pieces.schema.all_variables():
             missing = {path: record for path, record in partitions.items() if not self._has(taken, path)}
-            await self._read_partitions(taken, missing, moving, advance)
+            await self._read_partitions(taken, missing, advance)
         fixed = generation(taken, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
             self._fixed = fixed, await self.handle.read_immutable(taken, self.schema)
@@ -114,35 +167,35 @@ class ConsistentRead:
         self,
         taken: Snapshot,
         missing: Mapping[str, PartitionRecord],
-        moving: DatasetSchema,
         advance: Callable[[], None] | None,
     ) -> None:
         groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
-        arrays = await read_groups(taken.objects, groups, moving, dimension=self.handle.dimension, progress=advance)
-        start = 0
-        for path, record in missing.items():
-            self._pieces[path] = _Piece((record.stamp, taken.place(path)), arrays, start, record.rows)
+        moving, dimension = self._pieces.schema, self.handle.dimension
+        arrays = await read_groups(taken.objects, groups, moving, dimension=dimension, progress=advance)
+        self._pieces.put(
+            [(path, (record.stamp, taken.place(path)), record.rows) for path, record in missing.items()], arrays
+        )
+        for path in missing:
             self._damaged.pop(path, None)
-            start += record.rows
 
     def _has(self, taken: Snapshot, path: str) -> bool:
         if path in self._damaged:
             return self._damaged[path][0] == generation(taken, path)
-        return path in self._pieces and self._pieces[path].generation == generation(taken, path)
+        return self._pieces.has(path, generation(taken, path))
 
     async def _skips(self, error: Exception, taken: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
         """Return whether the damaged partitions are known now, after a try at each alone, and are to be left out."""
         if self.on_error == "raise" or not isinstance(error, CorruptionError):
             return False
-        moving, known = self.handle.part(self.schema, moving=True), len(self._damaged)
+        known = len(self._damaged)
         for path, record in partitions.items():
             if self._has(taken, path):
                 continue
             try:
-                await self._read_partitions(taken, {path: record}, moving, None)
+                await self._read_partitions(taken, {path: record}, None)
             except CorruptionError as damage:
                 self._damaged[path] = generation(taken, path), damage
-                self._pieces.pop(path, None)
+                self._pieces.forget(path)
         return len(self._damaged) > known
 
     def _whole(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
@@ -155,19 +208,5 @@ class ConsistentRead:
     def _dataset(self, partitions: Mapping[str, PartitionRecord]) -> Dataset | None:
         if not partitions:
             return None
-        pieces = [self._pieces[path] for path in partitions if path in self._pieces]
-        arrays = {} if not pieces else self._joined(pieces)
+        arrays = self._pieces.joined(partitions)
         return self.handle.dataset(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
-
-    def _joined(self, pieces: list[_Piece]) -> Mapping[str, NDArray[Any]]:
-        arrays = pieces[0].arrays
-        if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._pieces):
-            return arrays  # read at once, in this order
-        schema = self.schema.all_variables()
-        return {name: self._concatenated(pieces, name, schema[name].dimensions) for name in arrays}
-
-    def _concatenated(self, pieces: list[_Piece], name: str, dimensions: tuple[str, ...]) -> NDArray[Any]:
-        position = dimensions.index(self.handle.dimension)
-        before = (slice(None),) * position
-        parts = [piece.arrays[name][(*before, slice(piece.start, piece.start + piece.rows))] for piece in pieces]
-        return np.concatenate(parts, axis=position)

@@ -7,9 +7,17 @@ from typing import Any
 
 from zcollection.contracts.store import KeyStore, Mode, Store, StoreURL
 from zcollection.contracts.transactional import At, TransactionalStore
-from zcollection.errors import PluginConfigurationError, ReadOnlyError, StoreError, UnknownPluginError, accepted
+from zcollection.errors import (
+    CollectionNotFoundError,
+    PluginConfigurationError,
+    ReadOnlyError,
+    StoreError,
+    UnknownPluginError,
+    accepted,
+)
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
+from zcollection.transaction.documents import Configuration
 from zcollection.transaction.log_versioning import LogVersioning
 from zcollection.transaction.native_versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
@@ -94,6 +102,21 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
         message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', for what was committed stays as it is"
         raise ReadOnlyError(message)
     return NativeVersioning(store, await store.current() if at is None else await store.resolve(at))
+
+
+async def load_collection(versioning: Versioning) -> Configuration:
+    """Return the configuration of a collection.
+
+    Raises
+    ------
+    CollectionNotFoundError
+        There is none, or a view is there.
+    """
+    configuration = await versioning.load()
+    if configuration.view is not None:
+        message = f"there is a view at {versioning.store.url}, and no collection; open it with open_view()"
+        raise CollectionNotFoundError(message)
+    return configuration
 
 
 def _store_class(url: StoreURL) -> type[Store]:

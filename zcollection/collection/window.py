@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.handle import Handle
@@ -60,6 +60,10 @@ def _takes_own(function: Callable[..., object]) -> bool:
     return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
 
 
+Source = Callable[[str, PartitionRecord, DatasetSchema], Work[Dataset]]
+"""Reads the rows of one partition."""
+
+
 @frozen(kw_only=True)
 class Windows:
     """The windows of a snapshot's partitions.
@@ -70,14 +74,17 @@ class Windows:
         The collection, and the snapshot of it.
     halo
         Which neighbouring rows a window has.
-    prefix
-        What the keys of the collection's objects begin with, where it is read through a store of two.
+    source
+        Reads the rows of one partition, where more than the collection's own variables are wanted.
+    schema
+        Variables that it knows; by default those of the collection.
     """
 
     handle: Handle
     taken: Snapshot
     halo: Halo = ()
-    prefix: str = field(default="")
+    source: Source | None = None
+    schema: DatasetSchema = field(default=Factory(lambda self: self.handle.schema, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         _ = self._depths  # a depth that does not fit the axis is refused at once
@@ -131,12 +138,14 @@ class Windows:
         return self._cut(Dataset.concat(parts, self.handle.dimension), own, schema, copies)
 
     def _partition(self, path: str, record: PartitionRecord, schema: DatasetSchema) -> Work[Dataset]:
-        return self.handle.reading(path, record, schema, place=self.prefix + self.taken.place(path))
+        if self.source is not None:
+            return self.source(path, record, schema)
+        return self.handle.reading(path, record, schema, place=self.taken.place(path))
 
     def _with_axis(self, schema: DatasetSchema) -> DatasetSchema:
         axis = self.neighbours.order.variable
         names = schema.all_variables().keys()
-        return schema if axis is None or axis.name in names else self.handle.schema.select({*names, axis.name})
+        return schema if axis is None or axis.name in names else self.schema.select({*names, axis.name})
 
     def _with_neighbours(self, path: str, record: PartitionRecord) -> dict[str, PartitionRecord]:
         """Return a partition and its neighbours, in the order of keys."""

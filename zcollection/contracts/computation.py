@@ -18,12 +18,16 @@ class Computation(Configurable):
     Attributes
     ----------
     inputs
-        Paths of the variables that `compute` reads; no others are given to it.
+        Paths of the variables that `compute` reads; no others are given to it. A property where they follow from the
+        configuration.
     """
 
     __slots__ = ()
 
-    inputs: tuple[str, ...]
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of the variables that `compute` reads."""
 
     @property
     def halo(self) -> int | np.timedelta64:
@@ -31,9 +35,25 @@ class Computation(Configurable):
         return 0
 
     @abstractmethod
-    def outputs(self, schema: DatasetSchema) -> tuple[VariableSchema, ...]:
-        """Return the variables that `compute` returns, for a base of this schema."""
+    def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
+        """Return the variables that `compute` returns, by path, for a base of this schema.
+
+        Each has the dimension along which the base is partitioned, and a fill value: what is read where nothing has been
+        computed. Without one, floating-point numbers have NaN, and times NaT.
+
+        Raises
+        ------
+        SchemaError
+            An input is missing from the schema, or is of a type that the computation cannot use.
+        """
 
     @abstractmethod
     def compute(self, rows: Dataset) -> Mapping[str, NDArray[Any]]:
-        """Return the outputs, by name, for all rows given; the kernel trims the halo."""
+        """Return the outputs, by path, for all rows given, in the declared types; the kernel trims the halo.
+
+        Parameters
+        ----------
+        rows
+            The inputs, in the order of the axis where there is a halo. It may have no rows, and no arrays of it may be
+            changed.
+        """

@@ -1,0 +1,13 @@
+"""The computations that are installed, each under the name of its class: ``zcollection.computation.Expression``.
+
+Examples
+--------
+>>> from zcollection import computation
+>>> computation.Gradient("ssh").inputs
+('ssh', 'time')
+"""
+
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.namespace import lookup
+
+__getattr__, __dir__ = lookup(Family.VIEW, __name__)

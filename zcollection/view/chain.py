@@ -1,0 +1,181 @@
+"""Computations one after the other: a later one may read what an earlier one has made."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from attrs import field, frozen
+
+from zcollection.collection.conform import as_dataset
+from zcollection.collection.neighbours import Halo, as_halo
+from zcollection.collection.window import Window
+from zcollection.contracts.computation import Computation
+from zcollection.errors import SchemaError, accepted
+from zcollection.model.dataset import Dataset
+from zcollection.model.names import normalise_path
+from zcollection.model.schema import DatasetSchema, VariableSchema
+from zcollection.model.variable import Variable
+from zcollection.plugins import stored
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.stored import StoredForm
+
+
+def as_computations(given: object) -> tuple[Computation, ...]:
+    """Return one computation, or several, as several.
+
+    Raises
+    ------
+    SchemaError
+        It is something else.
+    """
+    computations = (given,) if isinstance(given, Computation) else given
+    if not isinstance(computations, Iterable) or isinstance(computations, str):
+        computations = (given,)
+    checked = tuple(computations)
+    for computation in checked:
+        if not isinstance(computation, Computation):
+            message = (
+                f"computation is a {type(computation).__name__}; accepted: a computation such as "
+                f"zcollection.computation.Expression({{'sla': 'ssh - mss'}}), or a sequence of them"
+            )
+            raise SchemaError(message)
+    return checked
+
+
+def identity(forms: Iterable[StoredForm]) -> str:
+    """Return a text that differs between computations of different names or configurations; "" for none."""
+    value = [[form.name, form.configuration] for form in forms]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32] if value else ""
+
+
+@frozen(eq=False)
+class Chain:
+    """Computations over a base.
+
+    Attributes
+    ----------
+    computations
+        In the order in which they are applied.
+    schema
+        The base's.
+    """
+
+    computations: tuple[Computation, ...]
+    schema: DatasetSchema
+    _stages: "tuple[_Stage, ...]" = field(init=False)
+
+    @_stages.default
+    def _make_stages(self) -> "tuple[_Stage, ...]":
+        stages: list[_Stage] = []
+        schema = self.schema
+        for computation in self.computations:
+            stages.append(_Stage.of(computation, schema))
+            schema = schema.with_variables(stages[-1].outputs)
+        return tuple(stages)
+
+    @classmethod
+    def restored(cls, forms: Iterable[StoredForm], schema: DatasetSchema) -> "Chain":
+        """Return the computations that are stored in a view.
+
+        Raises
+        ------
+        PluginError
+            A plugin is missing or broken.
+        SchemaError
+            The base lacks what one of them reads.
+        """
+        return cls(tuple(stored.restore(Family.VIEW, form) for form in forms), schema)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of the base's variables that are read."""
+        made: set[str] = set()
+        inputs: dict[str, None] = {}
+        for stage in self._stages:
+            inputs |= dict.fromkeys(path for path in stage.inputs if path not in made)
+            made |= stage.outputs.keys()
+        return tuple(inputs)
+
+    @cached_property
+    def halo(self) -> Halo:
+        """Neighbouring rows of the base that are read: those of the last computation first, widened by the others."""
+        return tuple(depth for stage in reversed(self._stages) for depth in as_halo(stage.computation.halo))
+
+    @cached_property
+    def outputs(self) -> dict[str, VariableSchema]:
+        """The variables that are made, by path."""
+        return {path: variable for stage in self._stages for path, variable in stage.outputs.items()}
+
+    def compute(self, window: Window, dimension: str) -> Dataset:
+        """Return what is made for all rows of a window.
+
+        Raises
+        ------
+        SchemaError
+            A computation returned something else than it declares.
+        """
+        held = window.rows.all_variables()
+        for stage in self._stages:
+            held = {**held, **stage.compute(held, dimension, window.rows_given)}
+        return Dataset(self.schema.with_variables(self.outputs).select(self.outputs), _only(held, self.outputs))
+
+
+@frozen
+class _Stage:
+    """One computation.
+
+    Attributes
+    ----------
+    computation
+        Which.
+    schema
+        What it is given its inputs from.
+    inputs, outputs
+        What it reads and makes.
+    """
+
+    computation: Computation
+    schema: DatasetSchema
+    inputs: tuple[str, ...]
+    outputs: dict[str, VariableSchema]
+
+    @classmethod
+    def of(cls, computation: Computation, schema: DatasetSchema) -> "_Stage":
+        outputs = {normalise_path(path): item for path, item in computation.outputs(schema).items()}
+        inputs = tuple(map(normalise_path, computation.inputs))
+        schema.select(inputs)  # an unknown one is refused
+        return cls(computation, schema, inputs, outputs)
+
+    @cached_property
+    def _given(self) -> DatasetSchema:
+        return self.schema.select(self.inputs)
+
+    @cached_property
+    def _made(self) -> DatasetSchema:
+        return self.schema.with_variables(self.outputs).select(self.outputs)
+
+    def compute(self, held: Mapping[str, Variable], dimension: str, rows: int) -> Mapping[str, Variable]:
+        """Return the outputs, checked."""
+        given = Dataset(self._given, {path: held[path].data for path in self.inputs})
+        name = type(self.computation).__name__
+        result: object = self.computation.compute(given)
+        if not isinstance(result, Mapping):
+            message = f"{name} returned a {type(result).__name__}; accepted: a mapping from variable paths to arrays"
+            raise SchemaError(message)
+        made = as_dataset(result, self._made).all_variables()
+        for path in self.outputs.keys() - made.keys():
+            message = f"{name} did not return {path!r}, which it declares; {accepted(path, made)}"
+            raise SchemaError(message)
+        for path, variable in made.items():
+            length = variable.shape[variable.dimensions.index(dimension)]
+            if length != rows:
+                message = (
+                    f"{name} returned {length} rows of {path!r} for {rows} rows; it computes a value for each of them"
+                )
+                raise SchemaError(message)
+        return made
+
+
+def _only(held: Mapping[str, Variable], names: Iterable[str]) -> dict[str, Variable]:
+    return {name: held[name] for name in names}

@@ -1,0 +1,175 @@
+"""A view made, or found again: its variables checked against the base's, and its base through the reference."""
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import evolve
+
+from zcollection.collection.handle import Handle
+from zcollection.contracts.computation import Computation
+from zcollection.contracts.store import StoreURL
+from zcollection.engine.write import validate_codecs
+from zcollection.errors import CollectionNotFoundError, SchemaError
+from zcollection.model.builder import Schema
+from zcollection.model.dtypes import default_fill
+from zcollection.model.names import normalise_path
+from zcollection.model.schema import DatasetSchema, VariableSchema
+from zcollection.plugins import stored
+from zcollection.transaction.documents import Configuration, ViewDefinition
+from zcollection.transaction.versioning import Versioning
+from zcollection.view.chain import Chain
+from zcollection.view.pair import Pair
+
+
+async def create(
+    versioning: Versioning,
+    base: Handle,
+    *,
+    variables: object,
+    computations: tuple[Computation, ...],
+    shadow: bool,
+    reference: str | None,
+    overwrite: bool,
+) -> Pair:
+    """Create a view over a base.
+
+    Raises
+    ------
+    SchemaError
+        Its variables and the base do not fit each other.
+    PluginError
+        A computation has no name to be stored under.
+    CollectionExistsError
+        There is something, and `overwrite` is false.
+    """
+    versioning.store.check_writable()
+    if versioning.store.url == base.store.url:
+        message = f"the view would lie at {base.store.url}, which is its base; accepted: a place of its own"
+        raise SchemaError(message)
+    declared = _declared(base, variables, computations)
+    definition = ViewDefinition(
+        base=_reference(base) if reference is None else reference,
+        computations=tuple(map(stored.store, computations)),
+        shadow=shadow,
+    )
+    configuration = evolve(
+        base.configuration,
+        layouts=(_own_schema(base, declared, shadow=shadow),),
+        catalog=versioning.has_catalog,
+        version=0,
+        view=definition,
+    )
+    return Pair(base, Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
+
+
+async def load(versioning: Versioning) -> Configuration:
+    """Return the configuration of a view.
+
+    Raises
+    ------
+    CollectionNotFoundError
+        There is none, or a collection is there.
+    """
+    configuration = await versioning.load()
+    if configuration.view is None:
+        message = f"there is a collection at {versioning.store.url}, and no view; open it with open_collection()"
+        raise CollectionNotFoundError(message)
+    return configuration
+
+
+def resolve(reference: str, url: StoreURL) -> str:
+    """Return the URL of a base from the reference in the view at `url`.
+
+    Examples
+    --------
+    >>> resolve("../base", StoreURL.parse("file:///data/view"))
+    'file:///data/base'
+    >>> resolve("memory://base", StoreURL.parse("file:///data/view"))
+    'memory://base'
+    """
+    if "://" in reference or reference.startswith("/"):
+        return reference
+    return f"{url.scheme}://{posixpath.normpath(posixpath.join(url.location, reference))}"
+
+
+def _reference(base: Handle) -> str:
+    """Return the URL of a base without credentials."""
+    host, slash, path = base.store.url.location.partition("/")
+    return f"{base.store.url.scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _declared(base: Handle, variables: object, computations: tuple[Computation, ...]) -> Mapping[str, VariableSchema]:
+    """Return the variables of a view, by path: those given, or those that are computed."""
+    if (variables is None) == (not computations):
+        message = (
+            "a view has variables=…, which update() writes, or computation=…, which refresh() applies: one of them"
+        )
+        raise SchemaError(message)
+    if computations:
+        return Chain(computations, base.schema).outputs
+    return {normalise_path(path): variable for path, variable in _as_mapping(variables).items()}
+
+
+def _as_mapping(variables: Any) -> Mapping[str, VariableSchema]:
+    if isinstance(variables, Schema):
+        variables = variables.build()
+    if isinstance(variables, DatasetSchema):
+        return variables.all_variables()
+    if isinstance(variables, Mapping):
+        found = dict(variables)
+    elif isinstance(variables, Iterable):
+        found = {getattr(item, "name", ""): item for item in variables}
+    else:
+        found = {"": variables}
+    wrong = [item for item in found.values() if not isinstance(item, VariableSchema)]
+    if wrong or not found:
+        what = f"a {type(wrong[0]).__name__} among the" if wrong else "no"
+        message = f"the view has {what} variables; accepted: a sequence of VariableSchema, a mapping from paths to them, or a schema"
+        raise SchemaError(message)
+    return found
+
+
+def _own_schema(base: Handle, declared: Mapping[str, VariableSchema], *, shadow: bool) -> DatasetSchema:
+    """Return the schema of what a view holds itself."""
+    _check_names(base, declared, shadow=shadow)
+    complete = {path: _with_fill(path, variable) for path, variable in declared.items()}
+    schema = base.schema.with_variables(complete).select(complete)
+    for path, variable in complete.items():
+        if not schema.spans(path, base.dimension):
+            message = f"variable {path!r} of the view has the dimensions {variable.dimensions}; accepted: {base.dimension!r} among them"
+            raise SchemaError(message)
+    validate_codecs(schema, dimension=base.dimension)
+    return schema
+
+
+def _check_names(base: Handle, declared: Mapping[str, VariableSchema], *, shadow: bool) -> None:
+    ordering = {base.configuration.axis, *map(normalise_path, base.partitioning.variables)}
+    for path in declared:
+        if path in ordering:
+            message = (
+                f"the view has a variable {path!r}, by which the rows of its base are ordered; accepted: another name"
+            )
+            raise SchemaError(message)
+        if path in base.schema.all_variables() and not shadow:
+            message = (
+                f"the view has a variable {path!r}, and so has its base; accepted: another name, or shadow=True, which lets the "
+                f"view's take its place"
+            )
+            raise SchemaError(message)
+
+
+def _with_fill(path: str, variable: VariableSchema) -> VariableSchema:
+    """Return a variable with a fill value: what is read where nothing has been computed."""
+    if variable.fill_value is not None:
+        return variable
+    if variable.dtype.kind in "mM":
+        return evolve(variable, fill_value=default_fill(variable.dtype))
+    if variable.dtype.kind in "fc":
+        return evolve(variable, fill_value=variable.dtype.type(np.nan))
+    message = (
+        f"variable {path!r} of the view is {variable.dtype} without a fill value, which is read where nothing has been computed; "
+        f"declare one"
+    )
+    raise SchemaError(message)

@@ -1,0 +1,73 @@
+"""What a partition of a view was computed from, as its record says it."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.neighbours import Halo
+from zcollection.errors import CorruptionError
+
+
+@frozen(kw_only=True)
+class Origin:
+    """What a partition of a view was computed from.
+
+    Attributes
+    ----------
+    sources
+        Stamp of each partition of the base that was read, by path: its own, and those of the halo; and of the variables
+        that do not span the axis, where they were read, "" while there were none.
+    halo
+        Which neighbouring rows were read.
+    computation
+        Identity of the computations and their configurations; "" where a function of the user's wrote it.
+    """
+
+    sources: Mapping[str, str]
+    halo: Halo = field(default=())
+    computation: str = ""
+
+    def to_texts(self) -> tuple[str, ...]:
+        """Return it as texts, which a record can hold."""
+        halo = tuple(f"halo {_depth_to_text(depth)}" for depth in self.halo)
+        sources = tuple(f"source {stamp} {path}" for path, stamp in sorted(self.sources.items()))
+        return (f"computation {self.computation}", *halo, *sources)
+
+    @classmethod
+    def from_texts(cls, texts: tuple[str, ...]) -> "Origin":
+        """Return what `to_texts` wrote.
+
+        Raises
+        ------
+        CorruptionError
+            It did not write them.
+        """
+        try:
+            (computation,) = _values(texts, "computation")
+            pairs = [source.split(" ", 1) for source in _values(texts, "source")]
+            halo = tuple(_depth_from_text(text) for text in _values(texts, "halo"))
+            return cls(sources={path: stamp for stamp, path in pairs}, halo=halo, computation=computation)
+        except ValueError as error:
+            message = f"the origin {texts!r} of a view's partition cannot be understood: {error}; refresh the view"
+            raise CorruptionError(message) from error
+
+
+def _values(texts: tuple[str, ...], name: str) -> Iterator[str]:
+    return (text.removeprefix(f"{name} ") for text in texts if text.startswith(f"{name} "))
+
+
+def _depth_to_text(depth: int | np.timedelta64) -> str:
+    if isinstance(depth, np.timedelta64):
+        return f"{depth.astype(np.int64)} {np.datetime_data(depth.dtype)[0]}"
+    return str(depth)
+
+
+def _depth_from_text(text: str) -> int | np.timedelta64:
+    number, separator, unit = text.partition(" ")
+    if not separator:
+        return int(number)
+    depths: NDArray[np.timedelta64] = np.array([int(number)]).astype(f"timedelta64[{unit}]")
+    depth: np.timedelta64 = depths[0]
+    return depth

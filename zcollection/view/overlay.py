@@ -1,0 +1,104 @@
+"""The objects of a view and those of its base as one: what is computed from the one is written to the other."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from zcollection.contracts.store import Blocking, Listed, Objects, Read
+
+BASE: Final = "@base/"
+"""What the keys of the base's objects begin with; no key of ours does."""
+
+
+def _apart(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
+    """Return the reads of the view, and those of the base, under its own keys."""
+    own = [read for read in reads if not read.key.startswith(BASE)]
+    base = [
+        Read(read.key.removeprefix(BASE), offset=read.offset, length=read.length)
+        for read in reads
+        if read.key.startswith(BASE)
+    ]
+    return own, base
+
+
+def _together(reads: Sequence[Read], own: list[bytes | None], base: list[bytes | None]) -> list[bytes | None]:
+    ours, theirs = iter(own), iter(base)
+    return [next(theirs if read.key.startswith(BASE) else ours) for read in reads]
+
+
+@frozen
+class Overlay(Objects):
+    """Reads of two stores, and writes to one of them.
+
+    Attributes
+    ----------
+    own
+        The view's.
+    base
+        The base's, which is only read.
+    """
+
+    own: Objects
+    base: Objects
+
+    @property
+    def blocking(self) -> "BlockingOverlay | None":
+        """Blocking access, where both have it."""
+        own, base = self.own.blocking, self.base.blocking
+        return None if own is None or base is None else BlockingOverlay(own, base)
+
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, whichever store it is of."""
+        own, base = _apart(reads)
+        return _together(reads, await self.own.get(own) if own else [], await self.base.get(base) if base else [])
+
+    async def put(self, items: Mapping[str, bytes]) -> None:
+        """Write objects to the view."""
+        await self.own.put(items)
+
+    async def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write new objects to the view."""
+        await self.own.stage(items)
+
+    async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List what lies under a prefix of the view."""
+        async for entry in self.own.list(prefix, after=after, recursive=recursive):
+            yield entry
+
+    async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects within the view."""
+        await self.own.copy(pairs)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects of the view."""
+        await self.own.delete(keys)
+
+
+@frozen
+class BlockingOverlay(Blocking):
+    """The same, for worker threads."""
+
+    own: Blocking
+    base: Blocking
+
+    def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, whichever store it is of."""
+        own, base = _apart(reads)
+        return _together(reads, self.own.get(own) if own else [], self.base.get(base) if base else [])
+
+    def stage(self, items: Mapping[str, bytes]) -> None:
+        """Write new objects to the view."""
+        self.own.stage(items)
+
+    def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects within the view."""
+        self.own.copy(pairs)
+
+    def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
+        """Yield what lies under a prefix of the view."""
+        return self.own.list(prefix, after=after, recursive=recursive)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects of the view."""
+        self.own.delete(keys)

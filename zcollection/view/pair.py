@@ -1,0 +1,97 @@
+"""A view as its operations know it: the collection that it lies over, and its own store."""
+
+from functools import cached_property
+
+from attrs import field, frozen
+
+from zcollection.collection.handle import Handle
+from zcollection.errors import SchemaError
+from zcollection.model.schema import DatasetSchema
+from zcollection.transaction.documents import Configuration, ViewDefinition
+from zcollection.view.chain import Chain, identity
+
+
+@frozen
+class Pair:
+    """An open view.
+
+    Attributes
+    ----------
+    base
+        The collection that it lies over; nothing here writes to it.
+    own
+        What it holds itself: partitions of the same paths, with its own variables alone.
+    """
+
+    base: Handle
+    own: Handle
+    _chain: list[Chain] = field(factory=list, eq=False, repr=False)
+
+    @property
+    def definition(self) -> ViewDefinition:
+        """What the view is."""
+        definition = self.own.configuration.view
+        if definition is None:
+            message = f"there is a collection at {self.own.store.url}, and no view"
+            raise SchemaError(message)
+        return definition
+
+    @cached_property
+    def schema(self) -> DatasetSchema:
+        """The variables of both; those of the view take the place of the base's of the same path."""
+        return self.base.schema.with_variables(self.own.schema.all_variables())
+
+    @cached_property
+    def given(self) -> DatasetSchema:
+        """The variables of both, as functions are given them: those of the base as it has them."""
+        theirs = self.base.schema.all_variables()
+        mine = {path: item for path, item in self.own.schema.all_variables().items() if path not in theirs}
+        return self.base.schema.with_variables(mine)
+
+    @cached_property
+    def identity(self) -> str:
+        """Identity of the computations and their configurations; "" where functions of the user's write the variables."""
+        return identity(self.definition.computations)
+
+    @property
+    def chain(self) -> Chain:
+        """The computations, restored when first needed: a view whose plugin is missing still reads.
+
+        Raises
+        ------
+        PluginError
+            A plugin is missing or broken.
+        SchemaError
+            There are none, or the base lacks what one of them reads.
+        """
+        if not self.definition.computations:
+            message = f"the view {self.own.store.url} has no computation; accepted: update(function), which computes its variables"
+            raise SchemaError(message)
+        if not self._chain:
+            self._chain.append(Chain.restored(self.definition.computations, self.base.schema))
+        return self._chain[0]
+
+    def check_fits(self) -> None:
+        """Check that the partitions of both have the same paths.
+
+        Raises
+        ------
+        SchemaError
+            The base is another collection than the one that the view was made for.
+        """
+        for name in ("axis", "dimension", "depth"):
+            _check_equal(self, name, getattr(self.own.configuration, name), getattr(self.base.configuration, name))
+        _check_equal(self, "partitioning", _splitting(self.own.configuration), _splitting(self.base.configuration))
+
+
+def _splitting(configuration: Configuration) -> tuple[str, object]:
+    return configuration.partitioning.name, configuration.partitioning.configuration
+
+
+def _check_equal(pair: Pair, name: str, own: object, base: object) -> None:
+    if own != base:
+        message = (
+            f"the view {pair.own.store.url} was made for a base with the {name} {own!r}, and {pair.base.store.url} has {base!r}; "
+            f"open it with its own base, or create another view"
+        )
+        raise SchemaError(message)

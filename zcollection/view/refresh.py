@@ -1,0 +1,157 @@
+"""The variables of a view computed: by a function of the user's, or by its computations where they are not current."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from attrs import frozen
+
+from zcollection.collection.filters import Filter
+from zcollection.collection.neighbours import Halo
+from zcollection.collection.update import UpdateFunction, applied
+from zcollection.collection.window import Window
+from zcollection.errors import SchemaError, SettingError
+from zcollection.model.dataset import Dataset
+from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.view.pair import Pair
+from zcollection.view.staleness import Staleness, ViewStatus
+from zcollection.view.writing import Writing
+
+
+@frozen(kw_only=True)
+class RefreshReport:
+    """What `refresh` did.
+
+    Attributes
+    ----------
+    computed
+        Paths of the partitions that were computed.
+    dropped
+        Paths of those that the base no longer has.
+    waiting
+        Paths of those that are stale or missing still: those of a view without a computation, which `update` computes.
+    """
+
+    computed: tuple[str, ...]
+    dropped: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+async def update(
+    pair: Pair,
+    function: UpdateFunction,
+    *,
+    filters: Filter,
+    variables: Iterable[str] | None,
+    halo: Halo,
+    progress: ProgressOption,
+) -> tuple[str, ...]:
+    """Compute variables with a function; see `View.update`."""
+    pair.own.store.check_writable()
+    if pair.definition.computations:
+        names = ", ".join(form.name for form in pair.definition.computations)
+        message = (
+            f"the variables of the view {pair.own.store.url} are computed by {names}; accepted: refresh(), or a view that is "
+            f"created with variables=…"
+        )
+        raise SchemaError(message)
+    given = pair.given if variables is None else pair.given.select(variables)
+
+    def compute(window: Window, path: str) -> Dataset:
+        return applied(function, window, pair.own.schema, pair.own.dimension, path)
+
+    async def attempt() -> tuple[str, ...]:
+        async with pair.own.begin("update") as transaction:
+            taken = await pair.base.snapshot()
+            paths = tuple(pair.base.select(taken, filters))
+            writing = Writing(pair=pair, transaction=transaction, taken=taken, given=given, halo=halo, compute=compute)
+            with tracking(progress, len(paths), "update") as advance:
+                await writing.stage(paths, lambda _: advance())
+            await transaction.commit()
+            return paths
+
+    return await retrying(attempt)
+
+
+async def refresh(
+    pair: Pair, *, filters: Filter, everything: bool, batch: int | None, progress: ProgressOption
+) -> RefreshReport:
+    """Compute what is not current; see `View.refresh`."""
+    pair.own.store.check_writable()
+    if batch is not None and batch < 1:
+        message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
+        raise SettingError(message)
+    refreshing = _Refreshing(pair, filters, everything)
+    status = await refreshing.status()
+    dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
+    wanted = refreshing.wanted(status)
+    if not pair.definition.computations:
+        return RefreshReport(computed=(), dropped=dropped, waiting=wanted)
+    computed: list[str] = []
+    with tracking(progress, len(wanted), "refresh") as advance:
+        counted: set[str] = set()
+
+        def count(path: str) -> None:
+            if path not in counted:  # again, where another writer was in the way
+                counted.add(path)
+                advance()
+
+        for paths in _batches(wanted, batch):
+            computed += await retrying(lambda paths=paths: refreshing.compute(paths, count))  # type: ignore[misc]
+    return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
+
+
+@frozen
+class _Refreshing:
+    """A refresh of the partitions that pass a filter."""
+
+    pair: Pair
+    filters: Filter
+    everything: bool
+
+    async def status(self) -> ViewStatus:
+        own = await self.pair.own.snapshot()
+        return Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
+
+    def wanted(self, status: ViewStatus) -> tuple[str, ...]:
+        """Return the partitions to compute."""
+        return (*status.stale, *status.missing, *(status.current if self.everything else ()))
+
+    async def drop_orphans(self) -> tuple[str, ...]:
+        """Drop the partitions that the base no longer has, as one change."""
+        async with self.pair.own.begin("refresh") as transaction:
+            taken = await self.pair.base.snapshot()
+            orphaned = Staleness(self.pair, taken).status(transaction.base, self.filters).orphaned
+            for path in orphaned:
+                transaction.drop(path)
+            await transaction.commit()
+            return orphaned
+
+    async def compute(self, paths: Iterable[str], count: Callable[[str], None]) -> tuple[str, ...]:
+        """Compute those of some partitions that need it by now, as one change."""
+        pair, chain = self.pair, self.pair.chain
+        given = pair.base.schema.select(chain.inputs)
+
+        def compute(window: Window, _: str) -> Dataset:
+            return window.trimmed(chain.compute(window, pair.base.dimension), pair.base.dimension)
+
+        async with pair.own.begin("refresh") as transaction:
+            taken = await pair.base.snapshot()
+            writing = Writing(
+                pair=pair, transaction=transaction, taken=taken, given=given, halo=chain.halo, compute=compute
+            )
+            needed = self._needed(paths, taken, transaction.base, writing.staleness)
+            await writing.stage(needed, count)
+            await transaction.commit()
+            return needed
+
+    def _needed(self, paths: Iterable[str], taken: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
+        there = [path for path in paths if taken.record(path) is not None]
+        return tuple(path for path in there if self.everything or not staleness.is_current(path, own.record(path)))
+
+
+def _batches(paths: tuple[str, ...], size: int | None) -> Iterable[tuple[str, ...]]:
+    remaining = iter(paths)
+    while chosen := tuple(islice(remaining, size)):
+        yield chosen

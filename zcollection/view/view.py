@@ -1,0 +1,363 @@
+"""The view, as users hold it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from zcollection.collection import query as _query
+from zcollection.collection import stores
+from zcollection.collection import verify as _verify
+from zcollection.collection.ages import Duration, seconds_of
+from zcollection.collection.collection import Collection, Location
+from zcollection.collection.filters import Filter
+from zcollection.collection.handle import Handle
+from zcollection.collection.neighbours import Depth, as_halo
+from zcollection.collection.update import UpdateFunction
+from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.contracts.computation import Computation
+from zcollection.contracts.partitioning import Key, Partitioning
+from zcollection.contracts.store import Mode, Store
+from zcollection.errors import ReadOnlyError, SchemaError
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.plugins.stored import StoredForm
+from zcollection.portal import run, synchronous
+from zcollection.progress import ProgressOption
+from zcollection.transaction.reports import HistoryEntry, VacuumReport
+from zcollection.view import create, reading, refresh, staleness
+from zcollection.view.chain import as_computations
+from zcollection.view.pair import Pair
+from zcollection.view.reading import Stale
+from zcollection.view.refresh import RefreshReport
+from zcollection.view.staleness import ViewStatus
+
+
+class View:
+    """Derived variables, in a store of their own, over a base collection that is never written to.
+
+    Made by `create_view` and `open_view`. Rows are those of the base, at any time: a partition that the view has not
+    computed, or whose rows have changed since, reads as fill. Every verb has a twin whose name ends with ``_async``. A
+    view pickles, by the URLs and options of both stores.
+    """
+
+    def __init__(self, pair: Pair, *, mode: Mode) -> None:
+        self._pair = pair
+        self._mode = mode
+
+    @classmethod
+    async def create_async(
+        cls,
+        url_or_store: Location,
+        *,
+        base: Location | Collection,
+        variables: object = None,
+        computation: Computation | Iterable[Computation] | None = None,
+        shadow: bool = False,
+        reference: str | None = None,
+        overwrite: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+        base_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Create a view; see `zcollection.create_view`."""
+        computations = () if computation is None else as_computations(computation)
+        handle = await _base(base, base_options)
+        store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
+        pair = await create.create(
+            stores.versioning_of(store),
+            handle,
+            variables=variables,
+            computations=computations,
+            shadow=shadow,
+            reference=reference,
+            overwrite=overwrite,
+        )
+        return cls(pair, mode="rw")
+
+    @classmethod
+    def create(cls, url_or_store: Location, *, base: Location | Collection, **options: Any) -> Self:
+        """Create a view; the parameters are those of `zcollection.create_view`."""
+        return run(cls.create_async, url_or_store, base=base, **options)
+
+    @classmethod
+    async def open_async(
+        cls,
+        url_or_store: Location,
+        *,
+        mode: Mode = "r",
+        base: Location | Collection | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        base_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Open a view; see `zcollection.open_view`."""
+        store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
+        versioning = stores.versioning_of(store)
+        own = Handle(versioning, await create.load(versioning))
+        reference = "" if own.configuration.view is None else own.configuration.view.base
+        pair = Pair(await _base(base or create.resolve(reference, store.url), base_options), own)
+        pair.check_fits()
+        return cls(pair, mode=mode)
+
+    @classmethod
+    def open(cls, url_or_store: Location, **options: Any) -> Self:
+        """Open a view; the parameters are those of `zcollection.open_view`."""
+        return run(cls.open_async, url_or_store, **options)
+
+    @property
+    def store(self) -> Store:
+        """Where the view lies."""
+        return self._pair.own.store
+
+    @property
+    def base(self) -> Collection:
+        """The collection that it lies over, to read."""
+        return Collection(self._pair.base, mode="r")
+
+    @property
+    def schema(self) -> DatasetSchema:
+        """The variables of both."""
+        return self._pair.schema
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Paths of the view's own variables."""
+        return tuple(self._pair.own.schema.all_variables())
+
+    @property
+    def computations(self) -> tuple[StoredForm, ...]:
+        """What computes them, as it is stored, whether its plugins are installed or not; nothing where `update` does."""
+        return self._pair.definition.computations
+
+    @property
+    def axis(self) -> str:
+        """The variable of the base whose values order and identify rows."""
+        return self._pair.base.configuration.axis
+
+    @property
+    def dimension(self) -> str:
+        """The dimension along which both are partitioned."""
+        return self._pair.base.dimension
+
+    @property
+    def partitioning(self) -> Partitioning:
+        """How rows map to partitions, in the base and so here."""
+        return self._pair.base.partitioning
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every write is refused."""
+        return self._mode == "r"
+
+    async def query_async(
+        self,
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        lazy: bool = False,
+        stale: Stale = "fill",
+        progress: ProgressOption = None,
+    ) -> Dataset | None:
+        """Return rows of the base, with the variables of the view beside them.
+
+        Parameters
+        ----------
+        filters, lazy, progress
+            As for `Collection.query`.
+        variables
+            Paths of variables of either; None reads all.
+        stale
+            What becomes of the view's variables in partitions that are not current: "fill" reads their fill value,
+            "compute" computes them, and writes nothing, "error" raises.
+
+        Returns
+        -------
+        Dataset or None
+            None when no partition matches. Variables of the view take the place of the base's of the same path.
+
+        Raises
+        ------
+        SchemaError
+            A variable is unknown, or there is no computation to compute with.
+        StaleError
+            A partition is not current, and `stale` is "error".
+        ExpressionError
+            The filter cannot be understood.
+        CorruptionError
+            A chunk is missing or damaged.
+        """
+        return await reading.query(
+            self._pair, filters=filters, variables=variables, lazy=lazy, stale=stale, progress=progress
+        )
+
+    query = synchronous(query_async)
+
+    async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
+        """Return the paths of the partitions that match, which are the base's, in the order of their keys."""
+        return tuple(await _query.records(self._pair.base, filters=filters))
+
+    partitions = synchronous(partitions_async)
+
+    async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
+        """Return the keys of the partitions that match, in order."""
+        return await _query.keys(self._pair.base, filters=filters)
+
+    keys = synchronous(keys_async)
+
+    async def status_async(self, *, filters: Filter = None) -> ViewStatus:
+        """Return which partitions are current, stale, missing or orphaned.
+
+        A partition is stale once the rows that it was computed from have changed, those of neighbours that were used
+        among them, or the configuration of what computed it.
+
+        Parameters
+        ----------
+        filters
+            As for `query`.
+        """
+        return await staleness.status(self._pair, filters=filters)
+
+    status = synchronous(status_async)
+
+    async def update_async(
+        self,
+        function: UpdateFunction,
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        depth: Depth = 0,
+        progress: ProgressOption = None,
+    ) -> tuple[str, ...]:
+        """Compute the view's variables in the partitions that match, as one change.
+
+        Parameters
+        ----------
+        function
+            Called on a worker thread with the Dataset of one partition, with variables of the base and of the view;
+            returns a mapping from paths of the view's variables to arrays, or a Dataset. Variables that it does not
+            return stay as they are; in a partition that was not current they are fill.
+        filters, progress
+            As for `query`.
+        variables
+            Which variables the function is given; of those that the view shadows, it is given the base's.
+        depth
+            Neighbouring rows that the function is given too, as for `Collection.map`; it returns values for all rows
+            that it is given, and those of the partition's own are kept.
+
+        Returns
+        -------
+        tuple of str
+            Paths of the partitions.
+
+        Raises
+        ------
+        SchemaError
+            The function returned something unknown, of a wrong type or shape, or the view has a computation; nothing was
+            written.
+        ReadOnlyError
+            The view was opened for reading.
+        """
+        self._check_writable()
+        return await refresh.update(
+            self._pair, function, filters=filters, variables=variables, halo=as_halo(depth), progress=progress
+        )
+
+    update = synchronous(update_async)
+
+    async def refresh_async(
+        self,
+        *,
+        filters: Filter = None,
+        everything: bool = False,
+        batch: int | None = 64,
+        progress: ProgressOption = None,
+    ) -> RefreshReport:
+        """Compute the partitions that are not current, and drop those that the base no longer has.
+
+        It may be interrupted, and run again: what was committed is not computed again. Several processes may refresh at
+        once.
+
+        Parameters
+        ----------
+        filters, progress
+            As for `query`.
+        everything
+            Compute also what is current, such as after an upgrade of the plugin that computes it.
+        batch
+            Partitions that are committed together; None commits all as one change.
+
+        Raises
+        ------
+        PluginError
+            The plugin of a computation is missing or broken.
+        SchemaError
+            A computation does not fit the base any more, or returned something else than it declares.
+        ReadOnlyError
+            The view was opened for reading.
+        """
+        self._check_writable()
+        return await refresh.refresh(self._pair, filters=filters, everything=everything, batch=batch, progress=progress)
+
+    refresh = synchronous(refresh_async)
+
+    async def history_async(self) -> tuple[HistoryEntry, ...]:
+        """Return the versions of the view, oldest first."""
+        return await self._pair.own.versioning.history()
+
+    history = synchronous(history_async)
+
+    async def verify_async(self, *, data: bool = False, progress: ProgressOption = None) -> VerifyReport:
+        """Look for what is wrong with the view's own store, and change nothing; see `Collection.verify`."""
+        return await _verify.verify(self._pair.own, data=data, progress=progress)
+
+    verify = synchronous(verify_async)
+
+    async def repair_async(self) -> RepairReport:
+        """Mend what can be mended of the view's own store; see `Collection.repair`."""
+        self._check_writable()
+        return await _verify.repair(self._pair.own)
+
+    repair = synchronous(repair_async)
+
+    async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
+        """Remove what nobody needs any more from the view's own store; see `Collection.vacuum`."""
+        self._check_writable()
+        return await self._pair.own.versioning.vacuum(self._pair.own.configuration, seconds_of(older_than))
+
+    vacuum = synchronous(vacuum_async)
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            message = f"the view at {self.store.url} is open for reading; open it with mode='rw' to write"
+            raise ReadOnlyError(message)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, View):
+            return NotImplemented
+        return (self._pair, self._mode) == (other._pair, other._mode)
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self.store.url)))
+
+    def __repr__(self) -> str:
+        names = self.variables
+        shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
+        computed = ", ".join(f"{form.name} {form.configuration}" for form in self.computations)
+        return "\n".join(
+            [
+                f"<zcollection.View {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",
+                f"  base:         {self._pair.base.store.url}",
+                f"  axis:         {self.axis} (dimension {self.dimension})",
+                f"  variables:    {shown}",
+                f"  computed by:  {computed or 'update()'}",
+            ]
+        )
+
+
+async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> Handle:
+    """Return a base, which is never written to."""
+    if isinstance(base, Collection):
+        return base._handle  # noqa: SLF001 - its own package
+    if isinstance(base, View):
+        message = f"the base is the view {base.store.url}; accepted: a collection, such as its base"
+        raise SchemaError(message)
+    store = await stores.open_store(base, mode="r", storage_options=options)
+    versioning = stores.versioning_of(store)
+    return Handle(versioning, await stores.load_collection(versioning))
