@@ -7,14 +7,25 @@ from typing import Any, Final
 from zcollection.plugin import PluginConfigurationError, StoreURL, accepted
 
 _ALIASES: Final = {
+    "region_name": "region",
+    "aws_region": "region",
     "endpoint": "endpoint_url",
+    "aws_endpoint": "endpoint_url",
+    "aws_endpoint_url": "endpoint_url",
     "anon": "anonymous",
     "skip_signature": "anonymous",
+    "aws_skip_signature": "anonymous",
     "key": "access_key_id",
+    "aws_access_key_id": "access_key_id",
     "secret": "secret_access_key",
+    "aws_secret_access_key": "secret_access_key",
     "token": "session_token",
+    "aws_session_token": "session_token",
 }
 """Names that other libraries use, and those of Icechunk."""
+
+OWN: Final = ("branch", "spec_version")
+"""Options of a repository, wherever it lies."""
 
 
 def known_options(
@@ -42,7 +53,7 @@ def known_options(
             continue
         meant = _ALIASES.get(name, name)
         if meant not in known:
-            message = f"storage_options of {url} has the option {name!r}; {accepted(name, [*_names(known)])}"
+            message = f"storage_options of {url} has no option {name!r}; {accepted(name, [*OWN, *_names(known)])}"
             raise PluginConfigurationError(message)
         if meant in found:
             message = f"storage_options of {url} says {meant!r} twice, under several names; accepted: one of them"

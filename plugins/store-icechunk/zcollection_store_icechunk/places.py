@@ -79,6 +79,9 @@ def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
 
 def _file(url: StoreURL, options: Mapping[str, Any]) -> Place:
     known_options(url, options, {})
+    if "@" in url.location.partition("/")[0]:
+        message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
+        raise StoreError(message)
     directory = os.path.abspath(url.location)  # noqa: PTH100 - of text alone; links stay links
     return Place(storage=lambda: icechunk.local_filesystem_storage(directory), directory=directory)
 
@@ -97,6 +100,9 @@ def _memory(url: StoreURL, options: Mapping[str, Any]) -> Place:
 
 def _s3(url: StoreURL, options: Mapping[str, Any]) -> Place:
     given = known_options(url, options, _S3)
+    if ("access_key_id" in given) != ("secret_access_key" in given):
+        message = f"storage_options of {url} has one of 'access_key_id' and 'secret_access_key'; give both, or none"
+        raise PluginConfigurationError(message)
     bucket, prefix = _bucket(url)
     endpoint = given.get("endpoint_url", os.environ.get("AWS_ENDPOINT_URL"))
     if endpoint is not None:

@@ -57,10 +57,15 @@ def _create(place: Place, spec_version: int) -> None:
 
 
 def _make(storage: icechunk.Storage, spec_version: int) -> None:
-    if not icechunk.Repository.exists(storage):
-        create: Callable[..., icechunk.Repository] = icechunk.Repository.create
+    if icechunk.Repository.exists(storage):
+        return
+    create: Callable[..., icechunk.Repository] = icechunk.Repository.create
+    try:
         # Icechunk 1 has no such parameter, and knows no other version.
         create(storage, **({} if icechunk.__version__.startswith("1.") else {"spec_version": spec_version}))
+    except icechunk.IcechunkError:
+        if not icechunk.Repository.exists(storage):  # of several creators another one was first
+            raise
 
 
 def _make_directory(directory: Path, spec_version: int) -> None:

@@ -1,7 +1,6 @@
 """The store of ``icechunk://`` URLs."""
 
 import datetime as dt
-import os
 from typing import Any, Self
 
 import icechunk
@@ -57,33 +56,14 @@ class IcechunkStore(TransactionalStore):
     _opened: Opened = field(factory=Opened, eq=False, repr=False, init=False)
 
     @classmethod
-    async def open(  # type: ignore[override]  # its options are named
+    async def open(
         cls,
         url: StoreURL,
         *,
         mode: Mode,
         branch: str | None = None,
         spec_version: int = 1,
-        region: str | None = None,
-        endpoint: str | None = None,
-        endpoint_url: str | None = None,
-        allow_http: bool | None = None,
-        force_path_style: bool | None = None,
-        anon: bool | None = None,
-        anonymous: bool | None = None,
-        skip_signature: bool | None = None,
-        key: str | None = None,
-        access_key_id: str | None = None,
-        secret: str | None = None,
-        secret_access_key: str | None = None,
-        token: str | None = None,
-        session_token: str | None = None,
-        service_account_file: str | os.PathLike[str] | None = None,
-        service_account_key: str | None = None,
-        bearer_token: str | None = None,
-        account: str | None = None,
-        access_key: str | None = None,
-        sas_token: str | None = None,
+        **options: Any,
     ) -> Self:
         """Return the store at a URL; this creates nothing.
 
@@ -99,14 +79,8 @@ class IcechunkStore(TransactionalStore):
         spec_version
             Version of Icechunk's format, for a repository that is created. 1 can be read by Icechunk 1 and 2, 2 only by
             Icechunk 2.
-        region, endpoint, endpoint_url, allow_http, force_path_style
-            Of S3. An endpoint that starts with ``http://`` allows unencrypted requests.
-        anon, anonymous, skip_signature, key, access_key_id, secret, secret_access_key, token, session_token
-            Credentials of S3; by default those of the environment.
-        service_account_file, service_account_key, bearer_token
-            Credentials of Google Cloud Storage; by default those of the environment.
-        account, access_key, sas_token
-            Account and credentials of Azure; by default those of the environment.
+        **options
+            Of the storage below, see `places` or the README; by default credentials are those of the environment.
 
         Raises
         ------
@@ -117,7 +91,7 @@ class IcechunkStore(TransactionalStore):
         PluginConfigurationError
             An option does not belong to this kind of storage.
         """
-        given = {name: value for name, value in locals().items() if name not in {"cls", "url", "mode", *_OWN}}
+        given = {name: value for name, value in options.items() if value is not None}
         place_of(url, given)
         if spec_version not in {1, 2}:
             message = f"spec_version={spec_version!r} for {url}; accepted: 1, 2"
@@ -133,7 +107,7 @@ class IcechunkStore(TransactionalStore):
             branch=said.get("branch", "main"),
             point=point,
             spec_version=spec_version,
-            options={name: value for name, value in given.items() if value is not None},
+            options=given,
         )
 
     @property
@@ -222,9 +196,6 @@ class IcechunkStore(TransactionalStore):
             if lock is None:
                 return _reclaimed(repository, older_than)
             return await to_thread.run_sync(_reclaimed_alone, repository, older_than, lock)
-
-
-_OWN = {"branch", "spec_version"}
 
 
 def _points(url: StoreURL, branch: str | None) -> dict[str, str]:
