@@ -43,7 +43,7 @@ class telling:  # noqa: N801 - read as the verb that it is
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, icechunk.IcechunkError | KeyError):
+        if isinstance(error, icechunk.IcechunkError | KeyError | OSError):
             message = f"cannot {self._action} {self._url}: {_reason(error)}; see to the repository, and run the operation again"
             raise StoreError(message) from None  # the original may show options
 

@@ -41,8 +41,8 @@ class IcechunkStore(TransactionalStore):
         Whether every write is refused.
     branch
         What is read, and written to.
-    point
-        A tag or snapshot that is read instead; such a store is never written to.
+    tag, pinned
+        A tag, or the id of a snapshot, that is read instead; such a store is never written to.
     spec_version
         Version of Icechunk's format of a repository that is created: 1 can be read by all releases.
     """
@@ -50,7 +50,8 @@ class IcechunkStore(TransactionalStore):
     url: StoreURL = field(eq=str)
     read_only: bool
     branch: str = "main"
-    point: str | None = None
+    tag: str | None = None
+    pinned: str | None = None
     spec_version: int = 1
     _options: dict[str, Any] = field(factory=dict, repr=False, hash=False)
     _opened: Opened = field(factory=Opened, eq=False, repr=False, init=False)
@@ -97,15 +98,15 @@ class IcechunkStore(TransactionalStore):
             message = f"spec_version={spec_version!r} for {url}; accepted: 1, 2"
             raise PluginConfigurationError(message)
         said = _points(url, branch)
-        point = said.get("tag", said.get("snapshot"))
-        if point is not None and mode == "rw":
+        if mode == "rw" and said.keys() & {"tag", "snapshot"}:
             message = f"{url} names a tag or snapshot, which stays as it is; accepted: mode='r', or a branch"
             raise ReadOnlyError(message)
         return cls(
             url=url,
             read_only=mode == "r",
             branch=said.get("branch", "main"),
-            point=point,
+            tag=said.get("tag"),
+            pinned=said.get("snapshot"),
             spec_version=spec_version,
             options=given,
         )
@@ -136,10 +137,17 @@ class IcechunkStore(TransactionalStore):
         repository = await self._repository()
         if repository is None:
             return None
-        if self.point is not None:
-            return await self.resolve(self.point)
+        if self.tag is not None:
+            with telling(self.url, f"find tag {self.tag!r} of"):
+                return await repository.lookup_tag_async(self.tag)
+        if self.pinned is not None:
+            return await self._checked(repository, self.pinned)
         with telling(self.url, f"find branch {self.branch!r} of"):
             return await repository.lookup_branch_async(self.branch)
+
+    async def _checked(self, repository: icechunk.Repository, snapshot: str) -> str:
+        with telling(self.url, f"find snapshot {snapshot!r} of"):
+            return (await repository.readonly_session_async(snapshot_id=snapshot)).snapshot_id
 
     async def resolve(self, at: Moment) -> str:
         """Return the id of a snapshot, of what a tag names, or of the newest snapshot at a time."""
@@ -152,11 +160,10 @@ class IcechunkStore(TransactionalStore):
         if not isinstance(at, str):
             message = f"at={at!r} for {self.url}; accepted: the id of a snapshot, a tag, or a time"
             raise StoreError(message)
-        with telling(self.url, "list the tags of"):
+        with telling(self.url, f"find tag {at!r} of"):
             if at in await repository.list_tags_async():
                 return await repository.lookup_tag_async(at)
-        with telling(self.url, f"find snapshot or tag {at!r} in"):
-            return (await repository.readonly_session_async(snapshot_id=at)).snapshot_id
+        return await self._checked(repository, at)
 
     async def snapshot(self, snapshot: str) -> Hierarchy:
         """Return the Zarr hierarchy of a snapshot."""

@@ -1,0 +1,212 @@
+"""What a URL and the options say, and what they are refused for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import icechunk
+import pytest
+from zcollection_store_icechunk import repository as _quiet  # noqa: F401 - sets Icechunk's log
+from zcollection_store_icechunk.store import IcechunkStore
+
+from zcollection.plugin import PluginConfigurationError, ReadOnlyError, StoreError, StoreURL
+
+ROOT = b'{"zarr_format": 3, "node_type": "group", "attributes": {}}'
+
+
+def opened(url, mode="r", **options):
+    return anyio.run(lambda: IcechunkStore.open(StoreURL.parse(url), mode=mode, **options))
+
+
+def commit(url, **options):
+    """Commit a root group with a title, and return the id of the snapshot."""
+
+    async def write():
+        store = await IcechunkStore.open(StoreURL.parse(url), mode="rw", **options)
+        session = await store.begin(create=True)
+        await session.save_document("_title", b"first" if len(await store.history(session.base)) == 0 else b"later")
+        return await session.commit("a change", {})
+
+    return anyio.run(write)
+
+
+def title(url, **options):
+    return anyio.run(opened(url, **options).load_document, "_title")
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"icechunk://{tmp_path}/repository"
+
+
+class TestPlaces:
+    @pytest.mark.parametrize("scheme", ["icechunk", "icechunk+file"])
+    def test_a_path_is_a_local_directory(self, tmp_path, scheme):
+        commit(f"{scheme}://{tmp_path}/repository")
+        assert title(f"icechunk://{tmp_path}/repository") == b"first"
+        assert (tmp_path / "repository" / "snapshots").is_dir()
+
+    def test_a_relative_path_begins_where_one_stands(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        commit("icechunk://here/repository")
+        assert title(f"icechunk://{tmp_path}/here/repository") == b"first"
+
+    def test_a_name_in_memory_is_one_repository(self):
+        commit("icechunk+memory://one")
+        assert title("icechunk+memory://one") == b"first"
+        assert title("icechunk+memory://another") is None
+
+    @pytest.mark.parametrize("url", ["icechunk+gs://bucket/prefix", "icechunk+az://container/prefix"])
+    def test_other_clouds_are_opened_without_being_asked(self, url):
+        options = {"account": "nobody"} if "+az" in url else {}
+        assert opened(url, **options).cross_process
+
+    @pytest.mark.parametrize("url", ["icechunk+s3://bucket", "icechunk+s3://bucket/", "icechunk+gs://bucket"])
+    def test_a_bucket_without_a_prefix_is_refused(self, url):
+        with pytest.raises(StoreError, match="accepted: '.*://bucket/prefix'"):
+            opened(url)
+
+    @pytest.mark.parametrize("url", ["icechunk+s3://key:word@bucket/x", "icechunk://key:word@bucket/x"])
+    def test_credentials_in_a_url_are_refused_and_not_shown(self, url):
+        with pytest.raises(StoreError) as caught:
+            opened(url)
+        assert "word" not in str(caught.value)
+
+    def test_an_unknown_storage_is_refused(self):
+        with pytest.raises(StoreError, match=r"'icechunk\+s4'.*did you mean 'icechunk\+s3'"):
+            opened("icechunk+s4://bucket/prefix")
+
+    def test_azure_needs_an_account(self):
+        with pytest.raises(PluginConfigurationError, match="AZURE_STORAGE_ACCOUNT"):
+            opened("icechunk+az://container/prefix")
+
+
+class TestOptions:
+    @pytest.mark.parametrize("name", ["region", "aws_region", "region_name"])
+    def test_names_of_the_ecosystem_are_taken(self, name):
+        opened("icechunk+s3://bucket/prefix", **{name: "eu-west-3"})
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"regoin": "x"}, "no option 'regoin'.*did you mean 'region'"),
+            ({"account": "x"}, "no option 'account'"),
+            ({"region": "x", "aws_region": "y"}, "'region' twice"),
+            ({"region": 1}, "'region' of .* is a int; accepted: str"),
+            ({"anon": "yes"}, "'anon' of .* is a str; accepted: bool"),
+            ({"key": "x"}, "give both"),
+            ({"spec_version": 3}, "spec_version=3.*accepted: 1, 2"),
+        ],
+    )
+    def test_what_is_unknown_or_of_another_type_is_refused(self, options, message):
+        with pytest.raises(PluginConfigurationError, match=message):
+            opened("icechunk+s3://bucket/prefix", **options)
+
+    def test_a_local_repository_has_no_options_of_object_storage(self, url):
+        with pytest.raises(PluginConfigurationError, match="no option 'region'; accepted: 'branch', 'spec_version'"):
+            opened(url, region="x")
+
+
+class TestPoints:
+    @pytest.fixture
+    def first(self, url):
+        first = commit(url)
+        repository = icechunk.Repository.open(icechunk.local_filesystem_storage(url.partition("://")[2]))
+        repository.create_tag("release", snapshot_id=first)
+        repository.create_branch("draft", snapshot_id=first)
+        commit(url)
+        return first
+
+    def test_the_main_branch_is_read_by_default(self, url, first):
+        assert title(url) == title(f"{url}?branch=main") == b"later"
+
+    def test_a_tag_snapshot_or_branch_is_read(self, url, first):
+        for point in ("tag=release", f"snapshot={first}", "branch=draft"):
+            assert title(f"{url}?{point}") == b"first"
+        assert title(url, branch="draft") == b"first"
+
+    def test_a_branch_is_written_to_without_another_one_changing(self, url, first):
+        commit(f"{url}?branch=draft")
+        assert title(f"{url}?branch=draft") == b"later"
+        assert len(anyio.run(opened(url).history, anyio.run(opened(url).current))) == 2
+
+    @pytest.mark.parametrize("point", ["tag=release", "snapshot=1CECHNKREP0F1RSTCMT0"])
+    def test_what_stays_as_it_is_cannot_be_opened_for_writing(self, url, point):
+        with pytest.raises(ReadOnlyError, match="mode='r', or a branch"):
+            opened(f"{url}?{point}", mode="rw")
+
+    @pytest.mark.parametrize("point", ["tag=lost", "snapshot=ZZZZZZZZZZZZZZZZZZZ0", "branch=lost"])
+    def test_what_is_not_there_is_an_error(self, url, first, point):
+        with pytest.raises(StoreError, match=r"cannot find.*icechunk://"):
+            title(f"{url}?{point}")
+
+    def test_a_tag_is_no_snapshot_nor_the_reverse(self, url, first):
+        for point in ("snapshot=release", f"tag={first}"):
+            with pytest.raises(StoreError, match="cannot find"):
+                title(f"{url}?{point}")
+
+    @pytest.mark.parametrize(
+        ("query", "options"),
+        [("?tag=a&branch=b", {}), ("?branch=a", {"branch": "b"}), ("?tag=a", {"branch": "b"})],
+    )
+    def test_one_point_is_named(self, url, query, options):
+        with pytest.raises(StoreError, match="says what to open more than once"):
+            opened(url + query, **options)
+
+    def test_an_unknown_parameter_is_refused(self, url):
+        with pytest.raises(StoreError, match="'brunch'.*did you mean 'branch'"):
+            opened(f"{url}?brunch=x")
+
+
+class TestCreating:
+    def test_older_releases_can_read_what_is_created_unless_said_otherwise(self, url, monkeypatch):
+        asked = []
+        create = icechunk.Repository.create
+
+        def record(storage, **options):
+            asked.append(options)
+            return create(storage, **options)
+
+        monkeypatch.setattr(icechunk.Repository, "create", record)
+        commit(url)
+        commit(f"{url}-2", spec_version=2)
+        expected = [{}, {}] if icechunk.__version__.startswith("1.") else [{"spec_version": 1}, {"spec_version": 2}]
+        assert asked == expected
+
+    def test_a_directory_with_other_files_is_left_as_it_is(self, url, tmp_path):
+        (tmp_path / "repository").mkdir()
+        (tmp_path / "repository" / "thesis.txt").write_text("precious")
+        with pytest.raises(StoreError, match="there is no Icechunk repository"):
+            commit(url)
+        assert [item.name for item in (tmp_path / "repository").iterdir()] == ["thesis.txt"]
+
+    def test_an_empty_directory_becomes_a_repository(self, url, tmp_path):
+        (tmp_path / "repository").mkdir()
+        commit(url)
+        assert [item.name for item in tmp_path.iterdir()] == ["repository"]
+
+    def test_a_place_that_cannot_be_written_to_is_an_error_with_its_url(self):
+        with pytest.raises(StoreError, match="icechunk:///proc/nowhere"):
+            commit("icechunk:///proc/nowhere/repository")
+
+
+def test_nothing_of_icechunk_reaches_the_terminal(tmp_path):
+    code = f"""
+import numpy, zcollection as zc
+schema = zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",)).build()
+from zcollection_store_icechunk.store import IcechunkStore
+import anyio
+from zcollection.plugin import StoreURL
+async def main():
+    store = await IcechunkStore.open(StoreURL.parse("icechunk://{tmp_path}/repository"), mode="rw")
+    session = await store.begin(create=True)
+    await session.save_document("_title", b"first")
+    await session.commit("a change", {{}})
+    print(len(await store.history(await store.current())))
+anyio.run(main)
+"""
+    environment = {"PATH": "/usr/bin"} | {"HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
+    assert Path(tmp_path, "repository").is_dir()
