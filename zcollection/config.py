@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from attrs import evolve, field, frozen, validators
 
@@ -27,16 +28,22 @@ class Config:
         Environment variable ``ZCOLLECTION_CONCURRENCY``.
     threads
         Threads that encode, decode, read and write files. Environment variable ``ZCOLLECTION_THREADS``.
+    lease
+        Seconds after which a writer that nobody has seen alive is taken for dead, on a store without a lock. All writers
+        of a collection must have the same. Environment variable ``ZCOLLECTION_LEASE``.
     """
 
     concurrency: int = _positive
     threads: int = _positive
+    lease: float = field(default=60.0, validator=validators.gt(0))
 
 
 def _from_environment() -> Config:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Config(
-        concurrency=_integer("ZCOLLECTION_CONCURRENCY", 64), threads=_integer("ZCOLLECTION_THREADS", processors)
+        concurrency=_integer("ZCOLLECTION_CONCURRENCY", 64),
+        threads=_integer("ZCOLLECTION_THREADS", processors),
+        lease=float(_integer("ZCOLLECTION_LEASE", 60)),
     )
 
 
@@ -66,15 +73,17 @@ def get() -> Config:
 
 
 @contextmanager
-def using(*, concurrency: int | None = None, threads: int | None = None) -> Iterator[Config]:
+def using(
+    *, concurrency: int | None = None, threads: int | None = None, lease: float | None = None
+) -> Iterator[Config]:
     """Override the configuration inside a ``with`` block.
 
     Parameters
     ----------
-    concurrency, threads
+    concurrency, threads, lease
         See `Config`; None keeps the value in force.
     """
-    given = {"concurrency": concurrency, "threads": threads}
+    given: dict[str, Any] = {"concurrency": concurrency, "threads": threads, "lease": lease}
     config = evolve(get(), **{name: value for name, value in given.items() if value is not None})
     token = _overrides.set(config)
     try:

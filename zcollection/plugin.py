@@ -24,7 +24,19 @@ from zcollection.contracts.configurable import Configurable
 from zcollection.contracts.keys import check_keys, check_prefixes
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
-from zcollection.contracts.store import Blocking, Created, KeyStore, Listed, Mode, Objects, Read, Store, StoreURL
+from zcollection.contracts.store import (
+    Blocking,
+    Created,
+    Fence,
+    KeyStore,
+    Listed,
+    Mode,
+    Objects,
+    Read,
+    Store,
+    StoreURL,
+    unfenced,
+)
 from zcollection.contracts.transactional import (
     At,
     Commit,
@@ -76,6 +88,7 @@ __all__ = [
     "DatasetSchema",
     "Dimension",
     "Family",
+    "Fence",
     "Field",
     "Group",
     "GroupSchema",
@@ -121,4 +134,5 @@ __all__ = [
     "get_config",
     "hookimpl",
     "register",
+    "unfenced",
 ]

@@ -1,17 +1,15 @@
 """A change of several partitions is one version, wherever its writer dies, and whoever reads meanwhile."""
 
-import uuid
-
 import fakes
 import numpy as np
 import pytest
 import samples
 from attrs import field, frozen
+from changes import OLD, OPERATIONS, doubled, healthy, state
 
 import zcollection as zc
 from zcollection.errors import SettingError
 
-OLD = [1, 2, 12, 25, 31]
 EVERY = 5  # steps: a sample, in which each kind of step occurs
 
 
@@ -67,46 +65,15 @@ class Mortal(fakes.DictStore):
                 self.power.spend()
                 await super().delete([key])
 
-    async def publish(self, staged, target):
+    async def publish(self, staged, target, fence=None):
         # As on stores that can only copy: the target is absent for a while, then grows, its document last.
         new = {target + key.removeprefix(staged): data for key, data in self.data.items() if key.startswith(staged)}
         if new:
             await self.delete([f"{target}zarr.json", target])
             await self.put(dict(sorted(new.items(), key=lambda item: item[0] == f"{target}zarr.json")))
 
-    async def unpublish(self, target, trash):
+    async def unpublish(self, target, trash, fence=None):
         await self.delete([f"{target}zarr.json", target])
-
-
-def state(collection):
-    """Return all that a reader sees, as values that compare."""
-    dataset = collection.query()
-    arrays = {} if dataset is None else dataset.all_variables()
-    return {path: variable.to_numpy().tolist() for path, variable in arrays.items()}, collection.partitions()
-
-
-def healthy(url, mode="rw"):
-    return zc.open_collection(url, mode=mode)
-
-
-def doubled(dataset):
-    return {"value": dataset["value"].to_numpy() * 2}
-
-
-OPERATIONS = {
-    "insert": lambda col: col.insert(samples.rows([41, 52, 63])),
-    "insert into empty places and others": lambda col: col.insert(samples.rows([3, 13, 41]), merge="append"),
-    "replace": lambda col: col.insert(samples.rows([3, 13, 26])),
-    "update": lambda col: col.update(doubled),
-    "drop": lambda col: col.drop_partitions(filters="quotient < 3"),
-    "create with overwrite": lambda col: samples.create(col.store, overwrite=True),
-    "copy with overwrite": lambda col: samples.create(f"dict://{uuid.uuid4().hex}", [3, 41, 85]).copy(
-        col.store, overwrite=True
-    ),
-    "immutable": lambda col: col.insert(
-        {**samples.rows([3, 13, 41]), "angle": np.array([1.0, 2.0])}, immutable="replace"
-    ),
-}
 
 
 @pytest.mark.parametrize(

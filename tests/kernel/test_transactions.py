@@ -38,7 +38,7 @@ class FailsToPublish(fakes.DictStore):
 
     failing = "quotient=2"
 
-    async def publish(self, staged, target):
+    async def publish(self, staged, target, fence=None):
         if self.failing in target:
             raise zc.StoreError("the disk is full")
         await super().publish(staged, target)

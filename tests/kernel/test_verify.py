@@ -117,7 +117,7 @@ def test_missing_documents_of_the_tree_are_reported_and_mended(collection):
 
 def test_what_a_dead_writer_committed_is_put_in_its_place(collection):
     class FailsToPublish(fakes.DictStore):
-        async def publish(self, staged, target):
+        async def publish(self, staged, target, fence=None):
             raise zc.StoreError("no power")
 
     with pytest.warns(zc.PublicationWarning):

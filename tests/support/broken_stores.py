@@ -22,6 +22,7 @@ class Tiny(KeyStore):
     """A sound store over a dictionary, in the words that its broken subclasses replace."""
 
     cross_process: ClassVar[bool] = False
+    has_lock: ClassVar[bool] = True
 
     url: StoreURL = field(eq=lambda url: url.location)
     read_only: bool
@@ -115,7 +116,7 @@ class Tiny(KeyStore):
         for found in self.below(key) if key.endswith("/") else [key]:
             self.data.pop(found, None)
 
-    async def publish(self, staged, target):
+    async def publish(self, staged, target, fence=None):
         self.check_writable()
         self.checked(staged, target)
         await checkpoint()
@@ -129,7 +130,7 @@ class Tiny(KeyStore):
             self.remove(staged)
             self.data.update(moved)
 
-    async def unpublish(self, target, trash):
+    async def unpublish(self, target, trash, fence=None):
         self.check_writable()
         self.checked(target, trash)
         self.remove(target)
@@ -174,6 +175,7 @@ class Plain(Tiny):
 
     blocking = None
     lock = KeyStore.lock
+    has_lock = False
 
 
 class MarksWhatItOpens(Tiny):
@@ -333,7 +335,7 @@ class PublishesWhatIsLeft(Tiny):
 
 
 class MovesKeyByKey(Tiny):
-    async def publish(self, staged, target):
+    async def publish(self, staged, target, fence=None):
         self.check_writable()
         self.checked(staged, target)
         if self.below(staged):
@@ -344,7 +346,7 @@ class MovesKeyByKey(Tiny):
 
 
 class LeavesWhatIsNested(Tiny):
-    async def unpublish(self, target, trash):
+    async def unpublish(self, target, trash, fence=None):
         self.check_writable()
         self.checked(target, trash)
         for key in self.below(target):
@@ -353,7 +355,7 @@ class LeavesWhatIsNested(Tiny):
 
 
 class NeedsSomethingToTakeAway(Tiny):
-    async def unpublish(self, target, trash):
+    async def unpublish(self, target, trash, fence=None):
         self.check_writable()
         self.checked(target, trash)
         if not self.below(target):

@@ -10,6 +10,7 @@ import numpy as np
 from attrs import field, frozen
 
 from zcollection.plugin import (
+    Fence,
     Field,
     KeyStore,
     Listed,
@@ -20,6 +21,7 @@ from zcollection.plugin import (
     RowPlan,
     StoreURL,
     hookimpl,
+    unfenced,
 )
 
 
@@ -91,6 +93,7 @@ class DictStore(KeyStore):
     """Objects in a dictionary shared by URL, asynchronous only, as an object store is."""
 
     cross_process: ClassVar[bool] = False
+    has_lock: ClassVar[bool] = True
 
     url: StoreURL
     read_only: bool
@@ -146,7 +149,7 @@ class DictStore(KeyStore):
             for held in [held for held in data if held == key or (key.endswith("/") and held.startswith(key))]:
                 del data[held]
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         data = self._writable()
         moved = {target + key.removeprefix(staged): value for key, value in data.items() if key.startswith(staged)}
         late = f"{staged}zarr.json" not in data and f"{target}zarr.json" in data
@@ -154,7 +157,7 @@ class DictStore(KeyStore):
             await self.delete([target, staged])
             data.update(moved)
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         del trash
         await self.delete([target])
 

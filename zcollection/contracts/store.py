@@ -1,7 +1,7 @@
 """Where a collection lies: keys and bytes, on which the kernel runs its transactions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 from urllib.parse import parse_qsl
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 Mode = Literal["r", "rw"]
 Created = Literal["created", "exists", "unknown"]
+Fence = Callable[[], Awaitable[None]]
+"""Called before a step: raises where somebody else may have taken over, so that the step is not taken."""
 
 _DEFAULT_SCHEME = "file"
+
+
+async def unfenced() -> None:
+    """Let every step be taken: the fence of who holds a lock."""
 
 
 @frozen
@@ -235,7 +241,23 @@ class KeyStore(Store, Objects):
 
     The kernel's transactions run on top: they stage complete partitions under one prefix, and publish them at another.
     Every method that writes calls `check_writable` first and refuses keys that leave the root.
+
+    Attributes
+    ----------
+    has_lock
+        Whether `lock` excludes other writers, and is released when its holder dies. Without it a writer puts in its place
+        what it has committed while others see it alive, and they take over when they do not.
+    is_probed
+        Whether `create` is tried before a collection is written to: the server may be one that ignores its condition. Such
+        a store has an option ``single_writer``, with which it is not.
     """
+
+    has_lock: ClassVar[bool] = False
+
+    @property
+    def is_probed(self) -> bool:
+        """See the attributes."""
+        return False
 
     @property
     def zarr(self) -> "zarr.abc.store.Store":
@@ -259,7 +281,7 @@ class KeyStore(Store, Objects):
         """Make durable what lies under `prefix`, where the store needs telling."""
 
     @abstractmethod
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         """Put what is staged under one prefix in the place of what lies under another, whole.
 
         Doing it again, after it was done or was interrupted, completes it. A stage without ``zarr.json``, the document of
@@ -271,20 +293,22 @@ class KeyStore(Store, Objects):
             Prefix, ending with "/", of a complete group; afterwards it may hold what was replaced.
         target
             Prefix, ending with "/", where it is to lie.
+        fence
+            Called before every step that takes a moment, where there is no lock.
         """
 
-    async def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Publish several groups, in the order given; where a call costs more than its work, in one call."""
+    async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:
+        """Publish several groups: one after the other, in one call or side by side, whichever is cheapest."""
         for staged, target in pairs:
-            await self.publish(staged, target)
+            await self.publish(staged, target, fence)
 
     @abstractmethod
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         """Take away what lies under `target`, whole, moving it under `trash` where that is cheaper than deleting.
 
         Doing it again completes it.
         """
 
     def lock(self) -> AbstractAsyncContextManager[None]:
-        """Return a lock among the writers of this collection, released when its holder dies; none by default."""
+        """Return a lock among the writers of this collection, where the store says that it has one."""
         return nullcontext()

@@ -1,8 +1,10 @@
 """What lies around the partitions of a collection with a log: the catalog, the tree, what writers left; and its mending."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.layout import group_document
 from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
 from zcollection.errors import CorruptionError
 from zcollection.transaction import catalog, log, publication, snapshot
@@ -39,12 +41,24 @@ async def mend(store: KeyStore, configuration: Configuration, problems: tuple[Pr
         pending = await log.unpublished(store, taken.pending)
         await publication.settle(store, pending)
     done = [f"version {version.number} was committed, and is now in its place" for version in pending]
-    for key, content in parent_documents(taken.partitions).items():
+    troubled = {problem.partition for problem in problems}
+    documents = {path: record for path, record in taken.partitions.items() if path in troubled}
+    for key, content in {**_group_documents(configuration, documents), **parent_documents(taken.partitions)}.items():
         if await store.create(key, content) == "created":
             done.append(f"the document {key!r} was missing")
     if configuration.catalog:
         done += await _mend_catalog(store, configuration, problems)
     return done
+
+
+def _group_documents(configuration: Configuration, records: Mapping[str, PartitionRecord]) -> dict[str, bytes]:
+    """Return the documents of partitions, made anew from what is known of them: a late deletion may have taken them."""
+    layouts = configuration.layouts
+    return {
+        f"{path}/{GROUP_DOCUMENT}": group_document({**layouts[record.layout].attrs, **record.to_attribute()})
+        for path, record in records.items()
+        if record.layout < len(layouts)
+    }
 
 
 async def _mend_catalog(store: KeyStore, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:

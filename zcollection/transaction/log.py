@@ -9,7 +9,7 @@ is gone knows that it has missed something.
 import datetime as dt
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -117,6 +117,27 @@ def _record(number: int) -> str:
 
 def _mark(number: int) -> str:
     return f"{_LOG}{number:020d}.ok"
+
+
+def lease_of(number: int, holder: int) -> str:
+    """Return the key at which a holder of the lease on a version is seen alive: between its record and its mark."""
+    return f"{_LOG}{number:020d}.lease-{holder:04d}"
+
+
+async def seen(store: KeyStore, number: int) -> dict[str, object]:
+    """Return what is seen of one version: its record, the leases on it and its mark, by key, with what changes with each."""
+    prefix = f"{_LOG}{number:020d}"
+    entries: dict[str, object] = {}
+    async for entry in store.list(_LOG, after=prefix):
+        if not entry.key.startswith(prefix):
+            break
+        entries[entry.key] = entry.etag or entry.modified
+    return entries
+
+
+def is_unpublished(number: int, entries: Mapping[str, object]) -> bool:
+    """Return whether a version is committed and not published, by what is seen of it."""
+    return _record(number) in entries and _mark(number) not in entries
 
 
 def first(transaction: str) -> dict[str, bytes]:

@@ -151,9 +151,15 @@ async def current_configuration(store: KeyStore, configuration: Configuration) -
 
 async def _newest(store: KeyStore, configuration: Configuration, *, walk: bool) -> Snapshot:
     checkpoint = await catalog.load(store) if configuration.catalog and not walk else None
-    if checkpoint is None:
-        return await _walked(store, configuration)
-    return await _placed(store, checkpoint, await log.after(store, checkpoint.version), indexed=True)
+    while checkpoint is not None:
+        try:
+            return await _placed(store, checkpoint, await log.after(store, checkpoint.version), indexed=True)
+        except ConflictError:
+            # The records that it needs were folded: there is a newer one, or a slow writer has put it in place of that.
+            older, checkpoint = checkpoint, await catalog.load(store)
+            if checkpoint is None or checkpoint.version <= older.version:
+                break
+    return await _walked(store, configuration)
 
 
 async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:

@@ -22,6 +22,7 @@ from zcollection.errors import (
 from zcollection.transaction import catalog, log, publication, snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.leases import Lease
 from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.snapshot import Snapshot
@@ -75,9 +76,11 @@ class LogTransaction(Transaction):
             return
         await self.store.flush(stage_of(self.id))
         async with self.store.lock():
-            version = await self._committed()
+            version, lease = await self._committed()
             try:
-                await publication.publish(self.store, version)
+                await publication.publish(self.store, version, lease)
+                if lease is not None:
+                    await lease.fence()
                 await self._checkpoint(version)
             except ZCollectionError as error:
                 message = (
@@ -86,8 +89,8 @@ class LogTransaction(Transaction):
                 )
                 warnings.warn(message, PublicationWarning, stacklevel=2)
 
-    async def _committed(self) -> Version:
-        """Return the version that the change has become."""
+    async def _committed(self) -> tuple[Version, Lease | None]:
+        """Return the version that the change has become, and the lease on it where there is no lock."""
         while True:
             newer = await log.after(self.store, self.base.version)
             await publication.settle(self.store, [*self.base.pending, *newer])
@@ -98,6 +101,7 @@ class LogTransaction(Transaction):
             # Between the answer and its being known here nothing may interrupt: what is committed keeps its stage.
             with anyio.CancelScope(shield=True):
                 self._keeps_stage = True
+                lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
                 try:
                     committed = await log.append(self.store, version)
                 except StoreError:
@@ -105,7 +109,7 @@ class LogTransaction(Transaction):
                     raise
                 self._keeps_stage = committed
             if committed:
-                return version
+                return version, lease
 
     def _version(self, number: int) -> Version:
         replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()

@@ -4,12 +4,23 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from anyio import to_thread
 from attrs import field, frozen
 
-from zcollection.plugin import Created, KeyStore, Listed, Mode, PluginConfigurationError, Read, StoreError, StoreURL
+from zcollection.plugin import (
+    Created,
+    Fence,
+    KeyStore,
+    Listed,
+    Mode,
+    PluginConfigurationError,
+    Read,
+    StoreError,
+    StoreURL,
+    unfenced,
+)
 from zcollection_store_file.blocking import Files
 from zcollection_store_file.lock import held
 
@@ -32,6 +43,8 @@ class FileStore(KeyStore):
     fsync
         Whether writes survive a power cut, and not only the death of their process.
     """
+
+    has_lock: ClassVar[bool] = True
 
     url: StoreURL = field(eq=str)
     root: str = field(repr=False)
@@ -112,15 +125,15 @@ class FileStore(KeyStore):
         if self.fsync:
             await to_thread.run_sync(self.blocking.flush, prefix)
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:  # noqa: ARG002 - it has a lock
         """Rename the staged directory, or swap it with the one that is there; what was replaced is removed."""
         await to_thread.run_sync(self.blocking.publish, staged, target)
 
-    async def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
+    async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:  # noqa: ARG002
         """Do so for one directory after the other."""
         await to_thread.run_sync(self.blocking.publish_all, pairs)
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:  # noqa: ARG002
         """Rename the directory into the trash; the directories on the way to it stay."""
         await to_thread.run_sync(self.blocking.unpublish, target, trash)
 

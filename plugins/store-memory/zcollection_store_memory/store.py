@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Self
 import anyio
 from attrs import field, frozen
 
-from zcollection.plugin import Created, KeyStore, Listed, Mode, Read, StoreError, StoreURL
+from zcollection.plugin import Created, Fence, KeyStore, Listed, Mode, Read, StoreError, StoreURL, unfenced
 from zcollection_store_memory.objects import Objects, forget
 
 __all__ = ["MemoryStore", "forget"]
@@ -33,6 +33,7 @@ class MemoryStore(KeyStore):
     """
 
     cross_process: ClassVar[bool] = False
+    has_lock: ClassVar[bool] = True
 
     url: StoreURL = field(eq=_location)
     read_only: bool
@@ -88,11 +89,11 @@ class MemoryStore(KeyStore):
         """Delete objects and, for keys that end with "/", all below."""
         self.blocking.delete(keys)
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:  # noqa: ARG002 - it has a lock
         """Move what is staged to the place of what lies at the target, at once."""
         self.blocking.publish(staged, target)
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:  # noqa: ARG002
         """Delete what lies at the target."""
         self.blocking.unpublish(target, trash)
 

@@ -9,6 +9,7 @@ from attrs import evolve, field, fields, frozen
 
 from zcollection.plugin import (
     Created,
+    Fence,
     KeyStore,
     Listed,
     Read,
@@ -18,6 +19,7 @@ from zcollection.plugin import (
     check_prefixes,
     gather,
     get_config,
+    unfenced,
 )
 from zcollection_store_s3 import publishing
 from zcollection_store_s3.driver import DELETED_AT_ONCE, Driver, RequestError
@@ -171,16 +173,21 @@ class ObjectStore(KeyStore):
         places = [self.place + key for key in keys]
         await self._ask("delete", keys[0], lambda driver: driver.delete(places))
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         """Copy what is staged to its place, its document last."""
         self.check_writable()
         check_prefixes(self.url, staged, target)
-        await publishing.publish(self, staged, target)
+        await publishing.publish(self, staged, target, fence)
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:
+        """Do so for many groups at once."""
+        await _each(lambda pair: self.publish(*pair, fence), list(pairs))
+
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         """Delete what lies at the target: there are no renames."""
         self.check_writable()
         check_prefixes(self.url, target, trash)
+        await fence()
         await self.delete([target])
 
     async def _ask(self, action: str, key: str, request: Callable[[Driver], Awaitable[T]]) -> T:

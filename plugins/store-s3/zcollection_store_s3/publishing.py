@@ -4,15 +4,19 @@ The document of a group is deleted first and copied last. A stage is whole while
 to go when the stage is removed.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
-from zcollection.plugin import KeyStore, Listed, StoreError
+from zcollection.plugin import Fence, KeyStore, Listed, StoreError
+
+T = TypeVar("T")
 
 DOCUMENT: Final = "zarr.json"
+_PART: Final = 64
+"""Objects that are copied between two looks at the fence."""
 
 
-async def publish(store: KeyStore, staged: str, target: str) -> None:
+async def publish(store: KeyStore, staged: str, target: str, fence: Fence) -> None:
     """Put what is staged in the place of what lies at the target, as `KeyStore.publish` says."""
     new, old = await _below(store, staged), await _below(store, target)
     if DOCUMENT not in new and DOCUMENT in old:
@@ -22,12 +26,21 @@ async def publish(store: KeyStore, staged: str, target: str) -> None:
         raise StoreError(message)
     if _same(new, old, new.keys() | old.keys()):
         return
+    await fence()
     await store.delete([target + DOCUMENT])
     changed = [name for name in new.keys() - {DOCUMENT} if not _same(new, old, [name])]
-    await store.copy((staged + name, target + name) for name in changed)
-    await store.delete(target + name for name in old.keys() - new.keys())
+    await _in_parts(store.copy, [(staged + name, target + name) for name in changed], fence)
+    await _in_parts(store.delete, [target + name for name in old.keys() - new.keys()], fence)
     if DOCUMENT in new:
+        await fence()
         await store.copy([(staged + DOCUMENT, target + DOCUMENT)])
+
+
+async def _in_parts(step: Callable[[Sequence[T]], Awaitable[None]], items: Sequence[T], fence: Fence) -> None:
+    """Take a step for so many items at once that it ends soon."""
+    for start in range(0, len(items), _PART):
+        await fence()
+        await step(items[start : start + _PART])
 
 
 async def _below(store: KeyStore, prefix: str) -> dict[str, Listed]:
