@@ -84,7 +84,11 @@ class Proxy:
         Kind and key of each.
     latency
         Seconds before each request is passed on.
+    ignores_conditions
+        Whether conditions are lost on the way, as with servers that do not know them.
     """
+
+    ignores_conditions = False
 
     def __init__(self, upstream, latency=0.0):
         self._upstream = upstream
@@ -129,6 +133,7 @@ class Proxy:
         if broken and action == "truncate":
             await upstream.send_part(request)
             return False
+        request = request.unconditional() if self.ignores_conditions else request
         reply = await upstream.ask(request.corrupted() if broken else request)
         if action == "freeze-answer":
             await fault.thawed()

@@ -64,6 +64,12 @@ class Message:
             return "DELETE"
         return "LIST" if self.method == "GET" and "list-type=" in query else self.method
 
+    def unconditional(self):
+        """The same without its condition."""
+        return evolve(
+            self, headers=tuple(line for line in self.headers if not line.lower().startswith("if-none-match"))
+        )
+
     def corrupted(self):
         """The same, with one bit of its body changed; where there is none, it has lost its last header."""
         if not self.body:

@@ -11,7 +11,7 @@ from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
 from zcollection.model.schema import VariableSchema
-from zcollection.transaction import catalog, inspection, log, snapshot, transaction, vacuum
+from zcollection.transaction import catalog, inspection, log, probe, snapshot, transaction, vacuum
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
@@ -40,6 +40,8 @@ class LogVersioning(Versioning):
         data, announced = await self.store.get([Read(CONFIGURATION), Read(log.ANNOUNCED)])
         if data is None:
             raise self.not_found()
+        if not self.store.read_only:
+            await probe.check(self.store)
         configuration = Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
         if announced is not None:
             configuration = await snapshot.current_configuration(self.store, configuration)
@@ -49,6 +51,7 @@ class LogVersioning(Versioning):
         """Write the first documents of a collection; one that is to be overwritten is replaced as one change."""
         store = self.store
         store.check_writable()
+        await probe.check(store)
         existing, root = await store.get([Read(CONFIGURATION), Read(GROUP_DOCUMENT)])
         if overwrite:
             if (old := await self.replaceable()) is not None:

@@ -53,6 +53,11 @@ class S3Store(ObjectStore):
         return cls(url=url, read_only=mode == "r", options=Options.of(url, options))
 
     @property
+    def is_probed(self) -> bool:
+        """Whether it is tried that the server honours conditions."""
+        return not self.options.single_writer
+
+    @property
     def place(self) -> str:
         """Prefix of every key in the bucket, "" or ending with "/"."""
         _, _, path = self.url.location.partition("/")
