@@ -21,7 +21,7 @@ from zcollection.contracts.columns import (
 )
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.configurable import Configurable
-from zcollection.contracts.keys import check_keys, check_prefixes
+from zcollection.contracts.keys import check_keys, check_prefixes, listing
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
 from zcollection.contracts.store import (
@@ -133,6 +133,7 @@ __all__ = [
     "gather",
     "get_config",
     "hookimpl",
+    "listing",
     "register",
     "unfenced",
 ]

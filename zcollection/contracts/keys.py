@@ -1,6 +1,8 @@
-"""Keys and prefixes, checked for the stores that hold them as text."""
+"""Keys and prefixes, checked for the stores that hold them as text, and listings folded into what lies directly below."""
 
-from zcollection.contracts.store import StoreURL
+from collections.abc import Iterable, Iterator
+
+from zcollection.contracts.store import Listed, StoreURL
 from zcollection.errors import StoreError
 
 
@@ -54,3 +56,28 @@ def _problem(segment: str) -> str | None:
     if segment in {".", ".."}:
         return f"it has the part {segment!r}"
     return "it has a NUL character" if "\0" in segment else None
+
+
+def listing(objects: Iterable[Listed], prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
+    """Yield what `KeyStore.list` is to yield, from all objects below a prefix.
+
+    Parameters
+    ----------
+    objects
+        Entries of the objects, sorted by key.
+    prefix, after, recursive
+        As given to `KeyStore.list`.
+
+    Examples
+    --------
+    >>> objects = [Listed(key="a/x", size=1), Listed(key="a/y/z", size=2)]
+    >>> [entry.key for entry in listing(objects, "a/", after="", recursive=False)]
+    ['a/x', 'a/y/']
+    """
+    last = ""
+    for entry in objects:
+        head, separator, _ = entry.key.removeprefix(prefix).partition("/")
+        shown = f"{prefix}{head}/" if separator and not recursive else entry.key
+        if shown > after and shown != last:
+            yield entry if shown == entry.key else Listed(key=shown)
+        last = shown

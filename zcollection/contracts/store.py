@@ -99,6 +99,18 @@ class Read:
     offset: int = field(default=0, kw_only=True)
     length: int | None = field(default=None, kw_only=True)
 
+    def part(self, data: bytes | None) -> bytes | None:
+        """Return what is read of an object with these bytes; None where there is no object.
+
+        Examples
+        --------
+        >>> Read("time/c/0", offset=1, length=2).part(b"abcd")
+        b'bc'
+        """
+        if data is None:
+            return None
+        return data[self.offset : None if self.length is None else self.offset + self.length]
+
 
 @frozen(kw_only=True)
 class Listed:

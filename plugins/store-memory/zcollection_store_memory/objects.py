@@ -47,7 +47,7 @@ class Objects:
         """Return the bytes of each read, None where the object does not exist."""
         check_keys(self.url, *(read.key for read in reads))
         space = _SPACES.get(self.url.location, _EMPTY)
-        return [_part(space.get(read.key), read) for read in reads]
+        return [read.part(space.get(read.key)) for read in reads]
 
     def put(self, items: Mapping[str, bytes]) -> None:
         """Write objects, all of them at once."""
@@ -105,9 +105,3 @@ class Objects:
         """Return the objects at the URL, to be written to."""
         with _GUARD:
             return _SPACES.setdefault(self.url.location, Space())
-
-
-def _part(data: bytes | None, read: Read) -> bytes | None:
-    if data is None:
-        return None
-    return data[read.offset : None if read.length is None else read.offset + read.length]

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from zcollection.plugin import Listed
+from zcollection.plugin import Listed, listing
 
 _DOCUMENT: Final = "zarr.json"
 
@@ -97,14 +97,8 @@ class Space:
     def entries(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
         """Yield what lies below a prefix at this moment, sorted by key."""
         with self._guard:
-            found = {key: self._objects[key] for key in self._below(prefix)}
-        shown = prefix
-        for key, held in found.items():
-            head, separator, _ = key.removeprefix(prefix).partition("/")
-            folded = bool(separator) and not recursive
-            last, shown = shown, f"{prefix}{head}/" if folded else key
-            if shown > after and shown != last:
-                yield Listed(key=shown) if folded else _listed(key, held)
+            found = [_listed(key, self._objects[key]) for key in self._below(prefix)]
+        return listing(found, prefix, after=after, recursive=recursive)
 
     def _new(self, data: bytes) -> Held:
         return Held(bytes(data), time.time(), next(self._numbers))
