@@ -4,6 +4,7 @@ import uuid
 
 import fakes
 import pytest
+from environments import build_all
 
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
@@ -37,3 +38,9 @@ def register():
 @pytest.fixture
 def url():
     return f"dict://{uuid.uuid4().hex}"
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    """The wheels of this checkout, by import name."""
+    return build_all(tmp_path_factory.mktemp("wheels"))

@@ -1,34 +1,15 @@
 """Each package builds a wheel that installs and works alone: environments made of wheels, without this checkout."""
 
 import json
-import os
-import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
-from pathlib import Path
 
 import pytest
+from environments import ROOT, Environment
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = """
 import zcollection as zc
 schema = (zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",)).build())
 """
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheels")
-    for project in [ROOT, *sorted((ROOT / "plugins").iterdir())]:
-        subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
-            cwd=project,
-            check=True,
-            capture_output=True,
-        )
-    return {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
 
 
 @pytest.fixture
@@ -36,36 +17,11 @@ def environment(tmp_path, wheels):
     """Return a function that makes an environment of the kernel's wheel, some plugins', and our dependencies."""
 
     def make(*plugins):
-        folder = tmp_path / "env"
-        venv.create(folder, with_pip=False, symlinks=True)
-        site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}, scheme="venv"))
-        for entry in Path(sysconfig.get_path("purelib")).iterdir():
-            if not entry.name.lower().startswith(("zcollection", "_zcollection", "__editable__", "_virtualenv")):
-                (site / entry.name).symlink_to(entry)
-        for name in ("zcollection", *plugins):
-            install(wheels[name], site)
-        return Environment(folder, site)
+        made = Environment(tmp_path / "env")
+        made.install(*(wheels[name] for name in ("zcollection", *plugins)))
+        return made
 
     return make
-
-
-def install(wheel, site):
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-
-
-class Environment:
-    def __init__(self, folder, site):
-        self.site = site
-        self._python = folder / "bin" / "python"
-
-    def run(self, code, **more):
-        variables = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZCOLLECTION"))
-        }
-        return subprocess.run(
-            [self._python, "-c", code], capture_output=True, text=True, env=variables | more, timeout=60, cwd=self.site
-        )
 
 
 def test_every_member_of_the_workspace_builds_a_wheel(wheels):
@@ -170,9 +126,7 @@ except zc.PluginError as error:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == "1"
     assert "no such sensor" in done.stdout
-    listed = alone.run(
-        "import sys; sys.argv = ['zcollection', 'plugins', '--json']; from zcollection.cli import main; main()"
-    )
+    listed = alone.command_line("plugins", "--json")
     rows = json.loads(listed.stdout)
     assert {row["name"]: row["status"] for row in rows if row["distribution"] == "broken-plugin"} == {
         "broken": "failed: RuntimeError: no such sensor"

@@ -1,0 +1,49 @@
+"""Refuse names that the package installer, Python or zcollection would refuse later."""
+
+import re
+import sys
+
+FAMILY = {{ cookiecutter.family | tojson }}
+NAME = {{ cookiecutter.name | tojson }}
+DISTRIBUTION = {{ cookiecutter.distribution | tojson }}
+MODULE = {{ cookiecutter.module | tojson }}
+TEXTS = {
+    "summary": {{ cookiecutter.summary | tojson }},
+    "author": {{ cookiecutter.author | tojson }},
+}
+
+TAKEN = {
+    "partitioning": {"date", "sequence", "grouped_sequence"},
+    "merge": {"replace", "concat", "time_series", "upsert"},
+    "store": {"file", "memory", "s3", "icechunk"},
+    "view": {"expression", "along_track"},
+}
+"""Names of zcollection's own plugins: two providers of one name conflict."""
+
+NAMES = {
+    "store": (r"[a-z][a-z0-9]*", "the scheme of a URL: lower-case letters and digits, a letter first"),
+    "view": (r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "lower-case words joined by '_'"),
+}
+NAMES["partitioning"] = NAMES["merge"] = NAMES["view"]
+
+
+def problems():
+    """Yield what is wrong, with what would be right."""
+    pattern, accepted = NAMES[FAMILY]
+    if not re.fullmatch(pattern, NAME):
+        yield f"name {NAME!r}; accepted: {accepted}"
+    if NAME in TAKEN[FAMILY]:
+        yield f"name {NAME!r}; accepted: another one, for zcollection-{FAMILY}-{NAME.replace('_', '-')} provides it"
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", DISTRIBUTION):
+        yield f"distribution {DISTRIBUTION!r}; accepted: lower-case words joined by '-'"
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", MODULE) or MODULE == "zcollection":
+        yield f"module {MODULE!r}; accepted: lower-case words joined by '_', and not 'zcollection'"
+    for setting, text in TEXTS.items():
+        if not text.strip() or not text.isprintable() or '"' in text or "\\" in text:
+            yield f"{setting} {text!r}; accepted: one line without quotation marks and backslashes"
+
+
+found = list(problems())
+for problem in found:
+    print(f"cannot generate the plugin: {problem}", file=sys.stderr)
+sys.exit(1 if found else 0)

@@ -1,0 +1,179 @@
+"""The store of ``{{ cookiecutter.name }}://`` URLs."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Self
+
+import anyio
+from anyio import to_thread
+from attrs import field, frozen
+from zcollection.plugin import (
+    Created,
+    KeyStore,
+    Listed,
+    Mode,
+    Read,
+    StoreError,
+    StoreURL,
+    check_keys,
+    check_prefixes,
+    listing,
+)
+
+from {{ cookiecutter.module }}.archive import Archive, Contents, Held, entries, try_lock
+
+_GROUP: Final = "zarr.json"
+"""The document of a group: a stage without it was published, and has been removed in part."""
+
+
+@frozen(kw_only=True)
+class {{ cookiecutter.__class }}(KeyStore):
+    """A collection in one zip file, for sending it, or for file systems that dislike many small files.
+
+    Every change writes the whole file anew, so it suits collections that are written in few inserts and fit in memory.
+
+    Attributes
+    ----------
+    url
+        ``{{ cookiecutter.name }}:///path/of/the/file.zip``.
+    path
+        Absolute path of the file; beside it lie two small files for the locks of writers.
+    read_only
+        Whether every write is refused.
+    """
+
+    url: StoreURL = field(eq=str)
+    path: str = field(repr=False)
+    read_only: bool
+
+    # YOUR IDEA: a store needs no more than these methods; `KeyStore` says what each promises.
+
+    @classmethod
+    async def open(cls, url: StoreURL, *, mode: Mode) -> Self:  # type: ignore[override]  # it has no options
+        """Return the store of a file, which need not exist.
+
+        Parameters
+        ----------
+        url
+            Its location is a path, taken literally.
+        mode
+            "r" or "rw".
+
+        Raises
+        ------
+        StoreError
+            The URL has parameters, or is no path.
+        """
+        if url.query or "\0" in url.location:
+            message = f"{url} has parameters or a NUL character; accepted: the path of a file, of any name"
+            raise StoreError(message)
+        return cls(url=url, path=os.path.abspath(url.location), read_only=mode == "r")
+
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+        check_keys(self.url, *(read.key for read in reads))
+        contents = await self._contents()
+        return [read.part(contents[read.key].data if read.key in contents else None) for read in reads]
+
+    async def put(self, items: Mapping[str, bytes]) -> None:
+        """Write objects, all of them at once."""
+        check_keys(self.url, *items)
+
+        def write(contents: Contents) -> bool:
+            contents.update({key: Held(bytes(data)) for key, data in items.items()})
+            return bool(items)
+
+        await self._change(write)
+
+    async def create(self, key: str, data: bytes) -> Created:
+        """Write an object unless the key exists; changes come one after the other, so one caller creates it."""
+        check_keys(self.url, key)
+
+        def write(contents: Contents) -> bool:
+            return contents.setdefault(key, created := Held(bytes(data))) is created
+
+        return "created" if await self._change(write) else "exists"
+
+    async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List what lies under a prefix at this moment."""
+        if prefix:
+            check_prefixes(self.url, prefix)
+        contents = await self._contents()
+        for entry in listing(entries(contents, prefix), prefix, after=after, recursive=recursive):
+            yield entry
+
+    async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects."""
+        given = tuple(pairs)
+        check_keys(self.url, *(key for pair in given for key in pair))
+
+        def write(contents: Contents) -> bool:
+            for source, target in given:
+                if source not in contents:
+                    message = f"cannot copy {source!r} in {self.url}: there is no such object; run the operation again"
+                    raise StoreError(message)
+                contents[target] = Held(contents[source].data)
+            return bool(given)
+
+        await self._change(write)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects and, for keys that end with "/", all below."""
+        given = tuple(keys)
+        check_keys(self.url, *(key.removesuffix("/") for key in given))
+
+        def write(contents: Contents) -> bool:
+            return any([_forget(contents, key) for key in given])  # all of them, not only as far as the first
+
+        await self._change(write)
+
+    async def publish(self, staged: str, target: str) -> None:
+        """Move what is staged to the place of what lies at the target, at once."""
+        check_prefixes(self.url, staged, target)
+
+        def write(contents: Contents) -> bool:
+            moved = {target + key.removeprefix(staged): contents[key] for key in contents if key.startswith(staged)}
+            there = any(key.startswith(target) for key in contents)
+            if not moved and not there:
+                message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
+                raise StoreError(message)
+            if not moved or (f"{target}{_GROUP}" in contents and f"{target}{_GROUP}" not in moved):
+                return False
+            _forget(contents, staged)
+            _forget(contents, target)
+            contents.update(moved)
+            return True
+
+        await self._change(write)
+
+    async def unpublish(self, target: str, trash: str) -> None:
+        """Delete what lies at the target."""
+        check_prefixes(self.url, target, trash)
+        await self._change(lambda contents: _forget(contents, target))
+
+    @asynccontextmanager
+    async def lock(self) -> AsyncIterator[None]:
+        """Hold the lock among writers; who waits for it does not block the event loop."""
+        self.check_writable()
+        while (descriptor := try_lock(f"{self.path}.writing")) is None:
+            await anyio.sleep(0.005)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    async def _contents(self) -> Contents:
+        return await to_thread.run_sync(Archive(self.url, self.path).read)
+
+    async def _change(self, write: Callable[[Contents], bool]) -> bool:
+        self.check_writable()
+        return await to_thread.run_sync(Archive(self.url, self.path).change, write)
+
+
+def _forget(contents: Contents, key: str) -> bool:
+    """Remove an object, or all below a prefix, and return whether there was any."""
+    found = [name for name in contents if name == key or (key.endswith("/") and name.startswith(key))]
+    for name in found:
+        del contents[name]
+    return bool(found)

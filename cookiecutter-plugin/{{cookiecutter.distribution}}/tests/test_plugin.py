@@ -1,0 +1,7 @@
+"""What is installed: entry point, hook, names, version range, README, types."""
+
+from zcollection.testing import PluginSuite
+
+
+class TestPlugin(PluginSuite):
+    distribution = "{{ cookiecutter.distribution }}"

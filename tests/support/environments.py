@@ -1,0 +1,73 @@
+"""Environments made of wheels: the libraries of this one, and of zcollection only what a test installs."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OURS = ("zcollection", "_zcollection", "__editable__", "_virtualenv")
+
+
+def build_wheel(project, folder):
+    """Build the wheel of a project, with the build backend that is installed here, and return its path."""
+    before = set(folder.glob("*.whl"))
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    (wheel,) = set(folder.glob("*.whl")) - before
+    return wheel
+
+
+def build_all(folder):
+    """Build the wheels of the workspace, and return their paths by import name."""
+    wheels = [build_wheel(project, folder) for project in (ROOT, *sorted((ROOT / "plugins").iterdir()))]
+    return {wheel.name.partition("-")[0]: wheel for wheel in wheels}
+
+
+class Environment:
+    """A virtual environment with the libraries of this one, and nothing of zcollection yet."""
+
+    def __init__(self, folder):
+        venv.create(folder, with_pip=False, symlinks=True)
+        self.site = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}, scheme="venv"))
+        self.python = folder / "bin" / "python"
+        self._installed = {}
+        for entry in Path(sysconfig.get_path("purelib")).iterdir():
+            if not entry.name.lower().startswith(OURS):
+                (self.site / entry.name).symlink_to(entry)
+
+    def install(self, *wheels):
+        """Install wheels, and nothing that they require."""
+        for wheel in wheels:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(self.site)
+                self._installed[wheel] = archive.namelist()
+
+    def uninstall(self, wheel):
+        """Remove what a wheel has installed."""
+        for name in self._installed.pop(wheel):
+            (self.site / name).unlink()
+
+    def run(self, code, *arguments, **variables):
+        """Run code in a process of its own, outside of this checkout."""
+        return self.call("-c", code, *arguments, **variables)
+
+    def call(self, *arguments, cwd=None, timeout=120, **variables):
+        """Run the interpreter with arguments."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZCOLLECTION"))}
+        return subprocess.run(
+            [self.python, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=kept | variables,
+            timeout=timeout,
+            cwd=cwd or self.site,
+        )
+
+    def command_line(self, *arguments):
+        """Run the command zcollection."""
+        code = "import sys; sys.argv[0] = 'zcollection'; from zcollection.cli import main; main()"
+        return self.run(code, *arguments)
