@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen, validators
 from numpy.typing import NDArray
-from zcollection.plugin import Field, PartitionError, Partitioning, as_dimension, as_variables
 
 from partitioning_by_healpix.cells import cell_of
+from zcollection.plugin import Field, PartitionError, Partitioning, as_dimension, as_variables
 
 
 @frozen

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import strategies as st
 from partitioning_by_healpix.cells import cell_of
 from partitioning_by_healpix.partitioning import HEALPix
+
 from zcollection.testing import PartitioningSuite, PluginSuite
 from zcollection.testing.partitioning import table
 

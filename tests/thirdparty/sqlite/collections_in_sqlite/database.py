@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from attrs import frozen
+
 from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL, check_keys, check_prefixes, listing
 
 _TABLE = "CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, data BLOB NOT NULL, modified REAL, number INTEGER)"
@@ -122,7 +123,10 @@ class Database:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         place = self.path if os.path.exists(self.path) else ":memory:"  # reading makes no file
-        with self._telling("read"), closing(sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None)) as database:
+        with (
+            self._telling("read"),
+            closing(sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None)) as database,
+        ):
             database.execute("BEGIN")  # all statements see one state
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'objects'").fetchone():
                 database.execute(_TABLE.replace("CREATE TABLE", "CREATE TEMP TABLE"))

@@ -8,9 +8,9 @@ from typing import Self
 import anyio
 from anyio import to_thread
 from attrs import field, frozen
-from zcollection.plugin import Created, KeyStore, Listed, Mode, Read, StoreError, StoreURL
 
 from collections_in_sqlite.database import Database
+from zcollection.plugin import Created, KeyStore, Listed, Mode, Read, StoreError, StoreURL
 
 
 @frozen(kw_only=True)

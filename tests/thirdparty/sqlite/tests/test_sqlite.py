@@ -1,4 +1,5 @@
 from collections_in_sqlite.store import SQLiteStore
+
 from zcollection.testing import KeyStoreSuite, PluginSuite
 
 

@@ -1,0 +1,213 @@
+"""The golden collections: what each release writes, and what every later one must read.
+
+A case is never changed, for the archives of older releases hold what it says; new features are new cases.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from attrs import field, frozen
+
+import zcollection as zc
+
+DAY = 86_400 * 10**9
+
+DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "complex64", "complex128"),
+    *("datetime64[D]", "datetime64[ns]", "timedelta64[s]", "S5", "U3", "string"),
+)
+CODECS = {
+    **dict.fromkeys(("balanced", "cloud-balanced", "cloud-cold", "local-fast", "none")),
+    "checksum": [*zc.codecs.profile("balanced", checksum=True)],
+    "gzip": [{"name": "gzip", "configuration": {"level": 1}}],
+    "zstd": [{"name": "zstd", "configuration": {"level": 3, "checksum": True}}],
+}
+
+
+@frozen(kw_only=True)
+class Case:
+    """A collection: how it is made, and the rows that it must hold, in the order of a query.
+
+    Attributes
+    ----------
+    schema, axis, partitioning, options
+        As `create_collection` takes them; the partitioning as a function, so that no plugin is needed to list cases.
+    inserts
+        Datasets, inserted one after the other.
+    merge
+        With which strategy.
+    expected
+        The variables of a query of all, by path.
+    """
+
+    schema: Callable[[], object]
+    partitioning: Callable[[], object]
+    inserts: tuple[dict, ...]
+    expected: dict
+    axis: str = "time"
+    merge: str | None = None
+    options: dict = field(factory=dict)
+
+    def write(self, url):
+        """Write the collection, and return it."""
+        collection = zc.create_collection(
+            url, schema=self.schema(), axis=self.axis, partitioning=self.partitioning(), **self.options
+        )
+        for rows in self.inserts:
+            collection.insert(rows, merge=self.merge)
+        return collection
+
+
+def one_dimensional(**dtypes):
+    schema = zc.Schema().with_dimension("time", chunks=3)
+    for name, dtype in dtypes.items():
+        schema = schema.with_variable(name, dtype=dtype, dimensions=("time",))
+    return schema
+
+
+def by_date(resolution, times):
+    """A collection of int64 nanoseconds since 1970, sorted within each period."""
+    rows = {"time": times, "ssh": np.arange(times.size) / 4}
+    return Case(
+        schema=lambda: one_dimensional(time="int64", ssh="float32"),
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution=resolution),
+        inserts=(rows,),
+        expected=rows,
+    )
+
+
+def by_numbers(partitioning, order):
+    cycle, number = np.array([2, 2, 10, 2, -1]), np.array([7, 31, 1, 8, 5])
+    rows = {"time": np.arange(5) * 1.5, "cycle": cycle, "pass": number}
+    return Case(
+        schema=lambda: one_dimensional(time="float64", cycle="int16", **{"pass": "int32"}),
+        partitioning=partitioning,
+        inserts=(rows,),
+        expected={name: values[order] for name, values in rows.items()},
+    )
+
+
+def values_of(dtype, count=5):
+    numbers = np.arange(count)
+    if dtype == "string":
+        return np.array(["", "sea", "é", "surface height", "面"], dtype=np.dtypes.StringDType())[numbers]
+    kind = np.dtype(dtype).kind
+    if kind in "SU":
+        return np.array(["", "a", "bc", "def", "x"]).astype(dtype)[numbers]
+    if kind == "b":
+        return numbers % 2 == 0
+    if kind in "mM":
+        return (numbers * 1000 - 2000).astype("int64").astype(dtype)
+    return numbers.astype(dtype) * (1 + 2j if kind == "c" else 1)
+
+
+def of_all_types():
+    rows = {"time": np.arange(5)} | {f"v{number}": values_of(dtype) for number, dtype in enumerate(DTYPES)}
+    return Case(
+        schema=lambda: one_dimensional(time="int64", **{f"v{number}": dtype for number, dtype in enumerate(DTYPES)}),
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="Y"),
+        inserts=(rows,),
+        expected=rows,
+    )
+
+
+def of_all_codecs():
+    def schema():
+        made = one_dimensional(time="int64")
+        for number, (name, codecs) in enumerate(CODECS.items()):
+            made = made.with_variable(f"v{number}", dtype="float64", dimensions=("time",), codecs=codecs or name)
+        return made
+
+    rows = {"time": np.arange(8)} | {f"v{number}": np.arange(8) * (number + 0.5) for number in range(len(CODECS))}
+    return Case(
+        schema=schema,
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="Y"),
+        inserts=(rows,),
+        expected=rows,
+    )
+
+
+def nested_schema():
+    return (
+        zc.Schema()
+        .with_attribute("title", "tides")
+        .with_dimension("num_lines", chunks=2)
+        .with_dimension("x_ac", size=3, chunks=2)
+        .with_variable("time", dtype="int64", dimensions=("num_lines",), attrs={"units": "seconds since 2000-01-01"})
+        .with_variable("ssh", dtype="float32", dimensions=("num_lines", "x_ac"), fill_value=np.float32("nan"))
+        .with_variable("angle", dtype="float64", dimensions=("x_ac",))
+        .with_group("data_01/ku", attrs={"band": "Ku"})
+        .with_dimension("range", size=2, chunks=1, group="data_01/ku")
+        .with_variable("power", dtype="int16", dimensions=("range", "num_lines"), group="data_01/ku", fill_value=-1)
+    )
+
+
+def nested(**options):
+    """Groups, an immutable variable, a variable absent from one partition, rows merged into another."""
+    first = {
+        "time": np.array([0, 1, 86_400]),
+        "ssh": np.arange(9).reshape(3, 3) / 2,
+        "angle": np.array([-1.0, 0, 1]),
+    }
+    second = {
+        "time": np.array([172_800, 259_200]),
+        "ssh": np.full((2, 3), 7.5),
+        "data_01/ku/power": np.array([[1, 2], [3, 4]]),
+    }
+    third = {
+        "time": np.array([172_800, 172_801]),
+        "ssh": np.zeros((2, 3)),
+        "data_01/ku/power": np.array([[10, 20], [30, 40]]),
+    }
+    return Case(
+        schema=nested_schema,
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="D"),
+        inserts=(first, second, third),
+        merge="upsert",
+        expected={
+            "time": np.array([0, 1, 86_400, 172_800, 172_801, 259_200]),
+            "ssh": np.concatenate([first["ssh"], third["ssh"], second["ssh"][1:]]),
+            "angle": first["angle"],
+            "data_01/ku/power": np.array([[-1, -1, -1, 10, 20, 2], [-1, -1, -1, 30, 40, 4]]),
+        },
+        options=options,
+    )
+
+
+def sharded():
+    """Chunks in shards, written through zarr-python."""
+
+    def schema():
+        return (
+            zc.Schema()
+            .with_dimension("time", chunks=2, shards=4)
+            .with_variable("time", dtype="int64", dimensions=("time",))
+            .with_variable("flag", dtype="string", dimensions=("time",), fill_value="none")
+        )
+
+    names = np.array(["a", "", "c", "dd", "e", "f", "g"], dtype=np.dtypes.StringDType())
+    rows = {"time": np.arange(7), "flag": names}
+    return Case(
+        schema=schema,
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="Y"),
+        inserts=(rows,),
+        expected=rows,
+    )
+
+
+DAYS = np.array([-40 * DAY, -DAY, 0, DAY + 5, 31 * DAY, 400 * DAY])
+"""Before and after 1970, in five months."""
+
+CASES = {
+    **{f"date-{resolution}": by_date(resolution, DAYS) for resolution in "YMDhms"},
+    "sequence": by_numbers(lambda: zc.partitioning.Sequence(("cycle", "pass")), [4, 0, 3, 1, 2]),
+    "grouped-sequence": by_numbers(
+        lambda: zc.partitioning.GroupedSequence(("cycle", "pass"), size=10, start=1), [4, 0, 3, 1, 2]
+    ),
+    "types": of_all_types(),
+    "codecs": of_all_codecs(),
+    "nested": nested(),
+    "without-catalog": nested(catalog_enabled=False),
+    "sharded": sharded(),
+}

@@ -1,0 +1,76 @@
+"""Collections that older releases wrote are read, checked and written to by this one."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zcollection as zc
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from golden_cases import CASES, DAY  # noqa: E402 - beside this file, as for the command that writes them
+
+ARCHIVES = sorted(HERE.glob("*/*.zip"))
+
+
+@pytest.fixture(params=ARCHIVES, ids=lambda archive: f"{archive.parent.name}-{archive.stem}")
+def archive(request):
+    return request.param
+
+
+@pytest.fixture
+def url(archive, tmp_path):
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(tmp_path)
+    return f"file://{tmp_path}"
+
+
+def assert_holds(dataset, expected):
+    assert set(dataset.all_variables()) == set(expected)
+    for path, values in expected.items():
+        found = dataset.get_variable(path).to_numpy()
+        np.testing.assert_array_equal(found, values.astype(found.dtype), err_msg=path)
+
+
+def test_it_holds_what_was_written(archive, url):
+    assert_holds(zc.open_collection(url).query(), CASES[archive.stem].expected)
+
+
+def test_nothing_is_wrong_with_it(url):
+    report = zc.open_collection(url).verify(data=True)
+    assert report.is_clean, report.problems
+
+
+def test_its_paths_and_types_are_those_that_this_release_would_write(archive, url, tmp_path):
+    old, new = zc.open_collection(url), CASES[archive.stem].write(f"file://{tmp_path}/new")
+    assert old.partitions() == new.partitions()
+    assert old.partitioning == new.partitioning
+    assert old.schema == new.schema
+    assert old.keys() == new.keys()
+
+
+def test_the_partitions_are_found_without_the_catalog_too(archive, url, tmp_path):
+    for file in (tmp_path / "_catalog").rglob("0"):
+        file.unlink()
+    assert_holds(zc.open_collection(url).query(), CASES[archive.stem].expected)
+
+
+def test_it_can_be_written_to(archive, url):
+    collection = zc.open_collection(url, mode="rw")
+    before = collection.partitions()
+    first = CASES[archive.stem].inserts[0]
+    collection.insert({path: values.copy() for path, values in first.items()}, merge="upsert")
+    assert collection.partitions() == before
+    assert collection.drop_partitions(filters="True") == before
+
+
+def test_this_release_has_written_every_case():
+    assert {archive.stem for archive in ARCHIVES if archive.parent.name == zc.__version__} == set(CASES)
+
+
+def test_the_cases_are_about_several_partitions():
+    assert len({int(time) // DAY for time in CASES["date-D"].expected["time"]}) == 6
