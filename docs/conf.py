@@ -35,6 +35,6 @@ autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]  # cross-references of attributes are ambiguous
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True

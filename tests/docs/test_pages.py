@@ -1,6 +1,6 @@
 """The documentation tells the truth: every example runs, as written, in the order in which a reader meets them.
 
-A block of Python runs in the names of the page's blocks before it; a ``text`` block behind it is what it prints, where
+A block of Python runs in the names of the page's blocks before it; a ``text`` block right behind it is what it prints, where
 ``...`` stands for anything. A command ``zcollection …`` runs too. Other commands, which install or publish, run in CI.
 """
 
@@ -15,7 +15,7 @@ import pytest
 from pages import DOCS, PAGES, blocks_of, name_of, setup_of
 
 import zcollection as zc
-from zcollection.cli.app import app
+from zcollection.cli.app import build
 from zcollection.plugins.registry import REGISTRY
 
 WITH_CODE = [page for page in PAGES if {"python", "sh"} & {block.language for block in blocks_of(page)}]
@@ -41,7 +41,7 @@ class Reader:
     def run(self):
         output = ""
         for block in blocks_of(self.page):
-            if block.language == "text":
+            if block.language == "text" and block.follows:
                 assert_printed(output, block, self.page)
             elif block.language == "python":
                 output = self.execute(block)
@@ -58,7 +58,7 @@ class Reader:
     def command(self, line):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            app(shlex.split(self.here(line))[1:], standalone_mode=False, prog_name="zcollection")
+            build()(shlex.split(self.here(line))[1:], standalone_mode=False, prog_name="zcollection")
         return self.there(printed.getvalue())
 
     def here(self, text):
@@ -101,14 +101,23 @@ def altimetry(folder):
 
 
 SETUPS = {"altimetry": altimetry}
+"""What pages take for given; a fixture of the same name serves what needs to be stopped again."""
+
+
+@pytest.fixture
+def s3(moto_server, monkeypatch):
+    moto_server.create_bucket("altimetry")
+    monkeypatch.setenv("S3_ENDPOINT", moto_server.endpoint)
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
-def test_the_examples_of_a_page_run_as_written(page, tmp_path, monkeypatch):
+def test_the_examples_of_a_page_run_as_written(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     wanted = setup_of(page)
-    if wanted:
+    if wanted in SETUPS:
         SETUPS[wanted](tmp_path)
+    elif wanted:
+        request.getfixturevalue(wanted)
     Reader(tmp_path, page).run()
 
 

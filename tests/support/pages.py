@@ -25,21 +25,24 @@ class Block:
         Its text.
     line
         Of the page, where it begins.
+    follows
+        Whether nothing stands between it and the block before.
     """
 
     language: str
     code: str
     line: int
+    follows: bool
 
 
 def blocks_of(page):
     """Return the fenced blocks of a page that have a language."""
-    text = page.read_text()
-    return [
-        Block(match[2], match[3], text.count("\n", 0, match.start()) + 2)
-        for match in _FENCE.finditer(text)
-        if not match[2].startswith("{")
-    ]
+    text, end, found = page.read_text(), 0, []
+    for match in _FENCE.finditer(text):
+        follows = not text[end : match.start()].strip()
+        found.append(Block(match[2], match[3], text.count("\n", 0, match.start()) + 2, follows))
+        end = match.end()
+    return found
 
 
 def setup_of(page):

@@ -1,0 +1,3 @@
+from zcollection.testing.servers import moto_server
+
+__all__ = ["moto_server"]
