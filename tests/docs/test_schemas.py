@@ -59,6 +59,9 @@ def written(tmp_path_factory):
         collection.insert({"time": np.array([day * 86_400 * 10**9, day * 86_400 * 10**9 + 7 * day])})
     collection.drop_partitions(filters="day == 1")
     collection.vacuum(older_than="0s")
+    height = zc.VariableSchema("height", dtype="float32", dimensions=("time",))
+    view = zc.create_view(f"file://{folder}/view", base=collection, variables=[height])
+    view.update(lambda rows: {"height": np.zeros(rows.sizes["time"], "float32")})
     return {name: [body for kind, body in _all(folder) if kind == name] for name in make_schemas.DOCUMENTS}
 
 
