@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
-from zcollection.plugin import Computation, Dataset, DatasetSchema, PluginConfigurationError, SchemaError, VariableSchema
+from zcollection.plugin import (
+    Computation,
+    Dataset,
+    DatasetSchema,
+    PluginConfigurationError,
+    SchemaError,
+    VariableSchema,
+)
 
 
 def _as_numbers(values: Any) -> tuple[float, ...]:
@@ -69,8 +76,8 @@ class {{ cookiecutter.__class }}(Computation):
         variable, latitude = (schema.get_variable(path) for path in self.inputs)
         if variable.dtype.kind != "f" or latitude.dtype.kind != "f" or variable.dimensions != latitude.dimensions:
             message = (
-                f"{self.variable!r} is {variable.dtype} along {variable.dimensions}, {self.latitude!r} {latitude.dtype} "
-                f"along {latitude.dimensions}; accepted: floating-point numbers along the axis"
+                f"{self.variable!r} is {variable.dtype} along {variable.dimensions}, and {self.latitude!r} is "
+                f"{latitude.dtype} along {latitude.dimensions}; accepted: floating-point numbers along the axis"
             )
             raise SchemaError(message)
         name = self.output.rpartition("/")[2]

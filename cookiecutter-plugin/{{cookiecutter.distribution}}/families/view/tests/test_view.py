@@ -52,8 +52,8 @@ def test_a_variable_of_integers_is_refused():
 
 def test_a_view_is_computed_by_it():
     partitioning = zc.partitioning.Date(("time",), resolution="D")
-    base = zc.create_collection("memory://base", schema=schema(), axis="time", partitioning=partitioning, overwrite=True)
+    base = zc.create_collection("memory://base", schema=schema(), axis="time", partitioning=partitioning)
     base.insert(rows([0.0, 90.0], [1.0, 1.0]))
-    view = zc.create_view("memory://view", base=base, computation={{ cookiecutter.__class }}(), overwrite=True)
+    view = zc.create_view("memory://view", base=base, computation={{ cookiecutter.__class }}())
     assert view.refresh().computed == ("year=1970/month=01/day=01",)
     np.testing.assert_allclose(view.query()["ssh_anomaly"].to_numpy(), [0.4, 1.2], rtol=1e-6)
