@@ -184,7 +184,7 @@ def test_a_damaged_configuration_is_an_error_of_ours(url, damage):
 def test_a_collection_whose_partitioning_is_missing_still_reads(url):
     samples.create(url, [1, 15])
     data = fakes._DATA[StoreURL.parse(url).location]
-    data["_zcollection.json"] = data["_zcollection.json"].replace(b'"name": "quotient"', b'"name": "forgotten"')
+    data["_zcollection.json"] = samples.forged(data["_zcollection.json"], b'"name": "quotient"', b'"name": "forgotten"')
     opened = zc.open_collection(url, mode="rw")
     assert opened.partitions() == ("sign=plus/quotient=0", "sign=plus/quotient=1")
     samples.assert_rows(opened.query(), [1, 15])

@@ -32,7 +32,7 @@ def load(data):
 
 def changed(**changes):
     body = json.loads(documents.dump(FULL, kind="test")) | changes
-    return json.dumps({name: value for name, value in body.items() if value != "remove"}).encode()
+    return documents.sealed(json.dumps({name: value for name, value in body.items() if value != "remove"}).encode())
 
 
 def test_a_document_comes_back_as_it_was():
@@ -80,6 +80,14 @@ def test_what_is_no_such_document_is_corruption_and_no_foreign_error(data):
 def test_a_fault_is_named_with_its_place():
     with pytest.raises(zc.CorruptionError, match=r"5 is a int; accepted: str.*\$\.text"):
         load(changed(text=5))
+
+
+@pytest.mark.parametrize("at", range(0, 200, 7))
+def test_any_other_byte_than_was_written_is_corruption(at):
+    data = bytearray(documents.dump(FULL, kind="test"))
+    data[at % len(data)] ^= 1
+    with pytest.raises(zc.CorruptionError):
+        load(bytes(data))
 
 
 def test_a_later_version_is_refused_as_such():

@@ -1,9 +1,12 @@
 """Datasets that the kernel's tests share: rows that can be told apart wherever they end up."""
 
+import json
+
 import fakes
 import numpy as np
 
 import zcollection as zc
+from zcollection.model import documents
 
 SCHEMA = (
     zc.Schema()
@@ -29,6 +32,13 @@ def rows(times):
         "swath": np.stack([times, times + 0.5], axis=1).astype("float32"),
         "deep/er/flag": (times % 100).astype("int8"),
     }
+
+
+def forged(data, old, new):
+    """Return a document with another text in it, and the checksum that belongs to it."""
+    body = json.loads(data.replace(old, new))
+    body.pop("checksum")
+    return documents.sealed(json.dumps(body, indent=1).encode())
 
 
 def quotient(divisor=10):

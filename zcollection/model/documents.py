@@ -5,8 +5,9 @@ characters, and an unknown key is an error.
 """
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 import numpy as np
 from attrs import AttrsInstance
@@ -209,7 +210,31 @@ def _explain_one(error: BaseException, cls: type[Any] | None) -> str:
 def dump(document: AttrsInstance, *, kind: str) -> bytes:
     """Return a document as JSON, headed by its format version and kind."""
     body = {"format_version": FORMAT_VERSION, "kind": kind, **CONVERTER.unstructure(document)}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode()
+    return sealed(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode())
+
+
+_SEAL: Final = b'"checksum": '
+
+
+def sealed(data: bytes) -> bytes:
+    """Return a JSON object with the checksum (CRC-32) of all that stands before it as its last member."""
+    body = data[:-1].rstrip()
+    return b"%s,\n %s%d\n}" % (body, _SEAL, zlib.crc32(body))
+
+
+def check_seal(data: bytes, *, what: str) -> None:
+    """Check the checksum that `sealed` gave a JSON object.
+
+    Raises
+    ------
+    CorruptionError
+        It is another.
+    """
+    before, _, after = data.rpartition(_SEAL)
+    body = before.rstrip().removesuffix(b",")
+    if after != b"%d\n}" % zlib.crc32(body):
+        message = f"{what} is not what was written: its checksum is another"
+        raise CorruptionError(message)
 
 
 def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -> T:
@@ -233,6 +258,8 @@ def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -
             f"{what} is not a document of kind {' or '.join(map(repr, kinds))} and format version {FORMAT_VERSION}"
         )
         raise CorruptionError(message)
+    if body.pop("checksum", None) is not None:
+        check_seal(data, what=what)
     return structure(body, cls, what=what)
 
 

@@ -119,8 +119,8 @@ class Configuration:
 
 
 def _is_count(_instance: object, attribute: Any, value: int) -> None:
-    if type(value) is not int or value < 0:
-        message = f"{attribute.name} is {value!r}; accepted: a whole number of at least 0"
+    if type(value) is not int or not 0 <= value <= 2**53:
+        message = f"{attribute.name} is {value!r}; accepted: a whole number from 0 to 2**53"
         raise TypeError(message)
 
 
@@ -181,7 +181,8 @@ class PartitionRecord:
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as the attribute of a group."""
-        return {ATTRIBUTE: json.dumps(documents.CONVERTER.unstructure(self), ensure_ascii=False)}
+        text = json.dumps(documents.CONVERTER.unstructure(self), ensure_ascii=False)
+        return {ATTRIBUTE: documents.sealed(text.encode()).decode()}
 
     @classmethod
     def from_group(cls, data: bytes, *, what: str) -> "PartitionRecord | None":
@@ -199,7 +200,11 @@ class PartitionRecord:
         if not isinstance(text, str):
             message = f"{what} has an attribute {ATTRIBUTE!r} of type {type(text).__name__}; accepted: str"
             raise CorruptionError(message)
-        return documents.structure(documents.parse_json(text.encode(), what=what), cls, what=what)
+        sealed = text.encode(errors="replace")
+        value = documents.parse_json(sealed, what=what)
+        if value.pop("checksum", None) is not None:
+            documents.check_seal(sealed, what=what)
+        return documents.structure(value, cls, what=what)
 
 
 def _omitting_defaults(cls: type[Any], *names: str) -> None:
