@@ -32,7 +32,7 @@ def worthwhile_threads(schema: DatasetSchema, dimension: str, rows: int) -> int:
     """Return how many threads to use for partitions of `rows` rows: one, unless their chunks are large."""
     layouts = [ArrayLayout.of(schema, path, dimension=dimension, rows=rows) for path in schema.all_variables()]
     size = sum(math.prod(layout.shape) * layout.variable.stored_dtype.itemsize for layout in layouts)
-    chunks = sum(len(layout.chunk_indices) for layout in layouts)
+    chunks = sum(layout.chunk_count for layout in layouts)
     return config.get().threads if size >= _LARGE_CHUNK * chunks else 1
 
 

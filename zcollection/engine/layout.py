@@ -136,6 +136,16 @@ class ArrayLayout:
         """Key of every chunk, and the part of the array that it holds, in row-major order."""
         return tuple((self.chunk_key(index), self.chunk_slices(index)) for index in self.chunk_indices)
 
+    @cached_property
+    def last_chunk(self) -> tuple[int, ...]:
+        """Index of the last chunk, told without those before it."""
+        return tuple(-(-length // chunk) - 1 for length, chunk in zip(self.shape, self.chunks, strict=True))
+
+    @cached_property
+    def chunk_count(self) -> int:
+        """Number of chunks."""
+        return math.prod(last + 1 for last in self.last_chunk)
+
     def chunk_key(self, index: tuple[int, ...]) -> str:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
         if self.origin is not None:

@@ -12,7 +12,7 @@ from zcollection import portal
 from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout, declared_values
-from zcollection.engine.read import GroupRead, decode_array
+from zcollection.engine.read import GroupRead, allocated, check_size, decode_array
 from zcollection.engine.work import Work, fetch, perform
 from zcollection.model.schema import DatasetSchema
 
@@ -105,7 +105,7 @@ class LazyRows:
             A chunk is missing, or is not what was written.
         """
         variable = self.schema.get_variable(self.path)
-        out = np.empty(self.shape, variable.stored_dtype)
+        out = allocated(self.shape, variable.stored_dtype)
         schema = self.schema.select([self.path])
         rows = sum(source.group.rows for source in self.sources) // max(len(self.sources), 1)
         threads = worthwhile_threads(schema, self.dimension, rows)
@@ -138,6 +138,7 @@ class LazyRows:
             out[np.ix_(*(item.places for item in chosen))] = layout.fill
             return
         layout = ArrayLayout.of(group.schema, self.path, dimension=self.dimension, rows=group.rows)
+        yield from check_size(group, [layout])
         indices = [*product(*(item.chunks(length) for item, length in zip(chosen, layout.chunks, strict=True)))]
         keys = [group.prefix + layout.chunk_key(index) for index in indices]
         chunks = yield from fetch([Read(key) for key in keys])
@@ -146,7 +147,7 @@ class LazyRows:
         source.check(data)
         for index, chunk in zip(indices, chunks, strict=True):
             single = layout.single(index)
-            values = np.empty(single.shape, single.variable.stored_dtype)
+            values = allocated(single.shape, single.variable.stored_dtype)
             decode_array(group, single, iter([chunk]), values)
             parts = [
                 item.inside(number, length) for item, number, length in zip(chosen, index, layout.chunks, strict=True)

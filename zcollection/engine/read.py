@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from attrs import frozen
@@ -15,6 +15,9 @@ from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.work import Work, fetch, perform
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema
+
+_MANY: Final = 64
+"""Chunks from which on it is worth a read to see that an array is as large as it is said to be."""
 
 
 @frozen(kw_only=True)
@@ -109,7 +112,7 @@ class _Outputs:
     def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "_Outputs":
         paths = schema.all_variables()
         layouts = {item.path: item for item in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)}
-        arrays = {path: np.empty(layout.shape, layout.variable.stored_dtype) for path, layout in layouts.items()}
+        arrays = {path: allocated(layout.shape, layout.variable.stored_dtype) for path, layout in layouts.items()}
         return cls(dimension, layouts, arrays)
 
     def filling(self, group: GroupRead, start: int) -> Work[None]:
@@ -123,6 +126,7 @@ class _Outputs:
             places[path][...] = self.layouts[path].fill
         held = [path for path in places if path in written]
         layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
+        yield from check_size(group, layouts)
         chunks = yield from fetch([Read(group.prefix + key) for layout in layouts for key, _ in layout.chunk_places])
         supply = iter(chunks)
         for layout in layouts:
@@ -131,6 +135,39 @@ class _Outputs:
     def declared(self) -> dict[str, NDArray[Any]]:
         """Return the values in the types that the schema declares."""
         return {path: declared_values(array, self.layouts[path].variable) for path, array in self.arrays.items()}
+
+
+def allocated(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array for what is to be read.
+
+    Raises
+    ------
+    CorruptionError
+        It is larger than any memory: what says so is damaged.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, OverflowError, ValueError) as error:
+        message = (
+            f"an array of the shape {shape} and type {dtype} does not fit into the memory ({error}); read fewer partitions, or "
+            f"call verify() if there cannot be so many rows"
+        )
+        raise CorruptionError(message) from error
+
+
+def check_size(group: GroupRead, layouts: Sequence[ArrayLayout]) -> Work[None]:
+    """Check that the last chunk of arrays of many chunks is there: a size is not believed before anything is made of it.
+
+    Raises
+    ------
+    CorruptionError
+        One of them is missing.
+    """
+    large = [layout for layout in layouts if layout.chunk_count > _MANY]
+    reads = [Read(group.prefix + layout.chunk_key(layout.last_chunk), length=1) for layout in large]
+    for layout, data in zip(large, (yield from fetch(reads)), strict=True):
+        if data is None:
+            raise _corrupt(group, layout, layout.chunk_key(layout.last_chunk), "it is missing")
 
 
 def _rows(output: NDArray[Any], layout: ArrayLayout, dimension: str, start: int, rows: int) -> NDArray[Any]:
