@@ -13,6 +13,17 @@ from zcollection.transaction import catalog
 from zcollection.transaction.partitions import _COLUMNS as COLUMNS
 
 PARTITION = "sign=plus/quotient=1"
+DOCUMENTS = (
+    "zarr.json",
+    "_catalog/zarr.json",
+    "_transactions/zarr.json",
+    "_immutable/zarr.json",
+    "_immutable/angle/zarr.json",
+    "sign=plus/zarr.json",
+    f"{PARTITION}/zarr.json",
+    f"{PARTITION}/deep/er/zarr.json",
+    f"{PARTITION}/deep/er/flag/zarr.json",
+)
 
 
 @pytest.fixture
@@ -57,13 +68,13 @@ def spoil(collection, key, change):
         ("value/c/0", None, False, "value", "it is missing"),
         ("value/c/0", lambda _: b"", False, "value", "it is empty"),
         ("value/c/0", lambda data: data[:-3], True, "value", "blosc frame"),
-        ("swath/zarr.json", None, False, "swath", "the array document 'swath/zarr.json' is missing"),
+        ("swath/zarr.json", None, False, "swath", "the document 'swath/zarr.json' is missing"),
         (
             "swath/zarr.json",
             lambda data: data.replace(b"float32", b"float64"),
             False,
             "swath",
-            "not that of the layout 0",
+            "not the one that was committed",
         ),
         ("swath/zarr.json", lambda _: b"{", False, "swath", "not valid JSON"),
         ("zarr.json", None, False, None, "its group document is missing"),
@@ -73,7 +84,7 @@ def spoil(collection, key, change):
             lambda data: data.replace(b'rows\\": 2', b'rows\\": 3'),
             False,
             None,
-            "the catalog says otherwise",
+            "its group document is damaged",
         ),
     ],
 )
@@ -113,6 +124,42 @@ def test_missing_documents_of_the_tree_are_reported_and_mended(collection):
     report = collection.repair()
     assert report.done == ("the document 'sign=plus/zarr.json' was missing",)
     assert report.remaining == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        *((key, change) for key in DOCUMENTS for change in (None, lambda _: b"", lambda data: data[:-3])),
+        (f"{PARTITION}/zarr.json", lambda data: data.replace(b'rows\\": 2', b'rows\\": 3')),
+        (f"{PARTITION}/swath/zarr.json", lambda data: data.replace(b"float32", b"float64")),
+    ],
+)
+def test_every_document_that_can_be_told_is_mended(collection, key, change):
+    whole, right = collection.query()["time"].to_numpy().tolist(), collection.store.data[key]
+    spoil(collection, key, change)
+    (problem,) = collection.verify().problems
+    assert "document" in problem.what
+    (done,) = collection.repair().done
+    assert repr(key) in done
+    assert json.loads(collection.store.data[key]) == json.loads(right)
+    assert collection.verify(data=True).is_clean
+    assert collection.query()["time"].to_numpy().tolist() == whole
+
+
+def test_an_older_generation_in_the_place_of_a_partition_is_reported_and_not_taken_for_it(collection):
+    data = collection.store.data
+    old = {key: content for key, content in data.items() if key.startswith(f"{PARTITION}/")}
+    collection.update(lambda dataset: {"value": dataset["value"].to_numpy() * 2})
+    data.update(old)
+    (problem,) = collection.repair().remaining
+    assert problem.partition == PARTITION
+    assert "another generation" in problem.what
+
+
+def test_what_other_tools_add_to_the_root_is_not_touched(collection):
+    spoil(collection, "zarr.json", lambda data: json.dumps(json.loads(data) | {"consolidated_metadata": None}).encode())
+    assert collection.verify().is_clean
+    assert collection.repair().done == ()
 
 
 def test_what_a_dead_writer_committed_is_put_in_its_place(collection):
@@ -187,6 +234,16 @@ def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
     assert collection.query()["time"].to_numpy().tolist() == whole
 
 
+def test_a_catalog_of_which_a_value_was_changed_is_not_believed(collection):
+    data = collection.store.data
+    head, _, body = catalog._decode(data["_catalog/c/0"]).partition(b"\n")
+    value = json.loads(body)
+    value["partitions"]["rows"] = [1, 1, 1]
+    data["_catalog/c/0"] = catalog._encode(head + b"\n" + json.dumps(value).encode())
+    assert collection.query()["time"].to_numpy().tolist() == [1, 12, 13, 25]
+    assert "the catalog is missing or damaged" in str(collection.verify().problems[0])
+
+
 def test_the_next_writer_makes_a_catalog_anew_that_cannot_be_understood(collection):
     forged(collection, partitions={**{key: ["x"] for key in COLUMNS}, **NONSENSE})
     collection.insert(samples.rows([91]))
@@ -194,13 +251,68 @@ def test_the_next_writer_makes_a_catalog_anew_that_cannot_be_understood(collecti
     samples.assert_rows(collection.query(), [1, 12, 13, 25, 91])
 
 
-def test_a_damaged_record_is_reported_and_mended_as_far_as_it_matters(collection):
-    collection.store.data.pop("_catalog/c/0")
+def record(number, mark=".json"):
+    return f"_transactions/log/{number:020d}{mark}"
+
+
+@pytest.mark.parametrize(
+    "change", [None, lambda data: data[:20], lambda data: samples.forged(data, b'number": 2', b'number": 1')]
+)
+def test_a_lost_record_is_reported_and_another_put_in_its_place(collection, change):
     collection.insert(samples.rows([41]))
-    spoil(collection, "_transactions/log/00000000000000000002.json", lambda data: data[:20])
-    (problem,) = collection.verify().problems
-    assert "the history of versions cannot be told: the record of version 2" in str(problem)
-    samples.assert_rows(collection.query(), [1, 12, 13, 25, 41])
+    collection.drop_partitions(filters="quotient == 0")
+    spoil(collection, record(2), change)
+    assert [str(problem) for problem in collection.verify().problems] == ["the record of version 2 is lost or damaged"]
+    with pytest.raises(zc.CorruptionError, match=r"the record of version 2 .*(repair\(\)|JSON)"):
+        collection.history()
+    assert collection.repair().done == ("the record of version 2 was lost",)
+    assert [entry.operation for entry in collection.history()] == ["create", "insert", "lost", "drop"]
+    assert collection.changes(since=1).written == tuple(f"sign=plus/quotient={number}" for number in (1, 2, 4))
+    assert collection.verify(data=True).is_clean
+
+
+def test_the_newest_record_is_missed_where_its_mark_is_there(url):
+    collection = samples.create(url, range(0, 400, 10))
+    collection.insert(samples.rows([401]))
+    spoil(collection, record(2), None)
+    for use in (collection.query, lambda: collection.insert(samples.rows([501]))):
+        with pytest.raises(zc.CorruptionError, match="the record of version 2 .* is lost, and its mark is there"):
+            use()
+    assert "the record of version 2 is lost or damaged" in map(str, collection.verify().problems)
+    collection.repair()
+    assert collection.verify(data=True).is_clean
+    samples.assert_rows(collection.query(), [*range(0, 400, 10), 401])
+    collection.insert(samples.rows([501]))
+    assert [entry.operation for entry in collection.history()] == ["create", "insert", "lost", "insert"]
+
+
+def test_a_lost_mark_of_an_older_version_brings_nothing_back(url):
+    collection = samples.create(url, [1, 12], catalog_enabled=False)
+    collection.drop_partitions(filters="quotient == 1")
+    collection.insert(samples.rows([13]))
+    spoil(collection, record(2, ".ok"), None)
+    collection.insert(samples.rows([25]))
+    samples.assert_rows(collection.query(), [1, 13, 25])
+
+
+def test_a_damaged_history_is_replaced(collection):
+    for number in range(3):
+        collection.insert(samples.rows([50 + number]), merge="append")
+    collection.vacuum(older_than="0s")
+    (key,) = [key for key in collection.store.data if "/history/" in key]
+    spoil(collection, key, lambda data: data[:-9])
+    assert len(collection.verify().problems) == 4
+    collection.repair()
+    assert [entry.operation for entry in collection.history()] == [*["lost"] * 4, "insert"]
+    assert collection.verify(data=True).is_clean
+
+
+def test_damaged_values_that_are_stored_once_can_be_replaced(collection):
+    spoil(collection, "_immutable/angle/c/0", lambda data: data[:3])
+    with pytest.raises(zc.CorruptionError):
+        collection.insert({**samples.rows([91]), "angle": np.array([1.0, 2.0])})
+    collection.insert({**samples.rows([91]), "angle": np.array([1.0, 2.0])}, immutable="replace")
+    assert collection.verify(data=True).is_clean
 
 
 def test_a_damaged_record_that_readers_need_is_mended_by_what_lies_in_its_place(url):
@@ -210,7 +322,7 @@ def test_a_damaged_record_that_readers_need_is_mended_by_what_lies_in_its_place(
     with pytest.raises(zc.CorruptionError, match="the record of version 2 is not valid JSON"):
         collection.query()
     assert [problem.what.partition(" is missing")[0] for problem in collection.verify().problems][:1] == ["the catalog"]
-    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.repair().done == ("the record of version 2 was lost", "the catalog was made anew")
     samples.assert_rows(collection.query(), [*range(0, 400, 10), 401])
 
 

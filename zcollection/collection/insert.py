@@ -14,11 +14,12 @@ from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.collection.split import PartitionRows, split
 from zcollection.contracts.merge import MergeStrategy
 from zcollection.contracts.partitioning import Key
+from zcollection.contracts.store import Read
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.layout import stored_values
 from zcollection.engine.work import Work, perform
-from zcollection.engine.write import GroupWrite
-from zcollection.errors import CollectionExistsError, SchemaError, accepted
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
+from zcollection.errors import CollectionExistsError, ConflictError, CorruptionError, SchemaError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
 from zcollection.model.schema import DatasetSchema
@@ -213,7 +214,12 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
     if not given:
         return
     transaction.reads(IMMUTABLE)
-    stored = await _stored_immutable(handle, transaction.base, schema)
+    try:
+        stored = await _stored_immutable(handle, transaction.base, schema)
+    except CorruptionError:
+        if immutable == "check" or given.keys() != schema.all_variables().keys():
+            raise
+        stored = handle.dataset(schema, {})  # all of what is damaged is replaced
     changed = [
         path
         for path, item in given.items()
@@ -235,7 +241,16 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:
     present = schema.select(schema.all_variables().keys() & handle.held(taken.immutable))
-    return handle.dataset(present, await handle.read_immutable(taken, present))
+    values = handle.dataset(present, await handle.read_immutable(taken, present))
+    (document,) = await taken.objects.get([Read(f"{taken.place(IMMUTABLE)}{GROUP_DOCUMENT}")])
+    try:
+        handle.stamp(IMMUTABLE, taken.immutable)(document)
+    except ConflictError as error:
+        message = (
+            f"what is stored once in {handle.store.url} is not what was committed; insert it with immutable='replace'"
+        )
+        raise CorruptionError(message) from error
+    return values
 
 
 def _immutable_write(handle: Handle, schema: DatasetSchema, dataset: Dataset) -> tuple[GroupWrite, PartitionRecord]:

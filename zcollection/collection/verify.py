@@ -4,25 +4,29 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Final
 
-import numpy as np
 from attrs import frozen
 
 from zcollection import config
 from zcollection.collection.handle import Handle
 from zcollection.contracts.store import Read
-from zcollection.engine.layout import ArrayLayout
-from zcollection.engine.read import GroupRead, decode_array
+from zcollection.engine.layout import ArrayLayout, group_document
+from zcollection.engine.read import GroupRead, allocated, decode_array
 from zcollection.engine.work import Work, enumerated, fetch, perform
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model.documents import parse_json
-from zcollection.model.names import join
+from zcollection.model.names import join, split
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
-from zcollection.transaction.reports import CATALOG_SAYS, Label, Problem
+from zcollection.transaction.reports import Label, Problem
+from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
 _TRIES: Final = 20
+_FACTOR: Final = 1000
+"""Times more chunks than there are objects, beyond which not each of them is reported as missing."""
+
+_OTHER: Final = "is that of another generation than the one committed"
 
 
 @frozen(kw_only=True)
@@ -76,24 +80,39 @@ async def verify(handle: Handle, *, data: bool, progress: ProgressOption) -> Ver
             taken = await handle.versioning.inspected(handle.configuration)
         except CorruptionError as error:
             return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
-        report = await _verified(handle, taken, data=data, progress=progress)
+        report, _ = await _verified(handle, taken, data=data, progress=progress)
         # What another writer replaced meanwhile is not damaged.
-        if report.is_clean or not await handle.is_outdated(taken):
+        if report.is_clean or not await _is_outdated(handle, taken):
             return report
     message = f"other writers kept changing {handle.store.url} while it was verified; verify it again"
     raise ConflictError(message)
 
 
+async def _is_outdated(handle: Handle, taken: Snapshot) -> bool:
+    try:
+        return await handle.is_outdated(taken)
+    except CorruptionError:
+        return False  # the report says of what
+
+
 async def repair(handle: Handle) -> RepairReport:
     """Mend what can be mended; see `Collection.repair`."""
     handle.store.check_writable()
-    before = await verify(handle, data=False, progress=None)
-    done = await handle.versioning.mend(handle.configuration, before.problems)
+    done = await retrying(lambda: _mended(handle))
     after = await verify(handle, data=False, progress=None)
     return RepairReport(done=tuple(done), remaining=after.problems)
 
 
-async def _verified(handle: Handle, taken: Snapshot, *, data: bool, progress: ProgressOption) -> VerifyReport:
+async def _mended(handle: Handle) -> list[str]:
+    taken = await handle.versioning.inspected(handle.configuration)
+    report, documents = await _verified(handle, taken, data=False, progress=None)
+    return await handle.versioning.mend(handle.configuration, taken, report.problems, documents)
+
+
+async def _verified(
+    handle: Handle, taken: Snapshot, *, data: bool, progress: ProgressOption
+) -> tuple[VerifyReport, dict[str, bytes]]:
+    """Return what is wrong, and by their keys the documents that should be others."""
     records: dict[str, PartitionRecord] = dict(taken.partitions)
     if taken.immutable is not None:
         records[IMMUTABLE] = taken.immutable
@@ -101,13 +120,14 @@ async def _verified(handle: Handle, taken: Snapshot, *, data: bool, progress: Pr
         works = (_Group(handle, taken, path, record, data).checked() for path, record in records.items())
         found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
     problems, notes = await handle.versioning.examine(handle.configuration, taken)
-    return VerifyReport(
+    report = VerifyReport(
         version=taken.label,
         partitions=len(taken.partitions),
         chunks=sum(item.chunks for item in found),
         problems=tuple(chain(problems, *(item.problems for item in found))),
         notes=tuple(chain(notes, *(item.notes for item in found))),
     )
+    return report, {key: content for item in found for key, content in item.documents.items()}
 
 
 @frozen
@@ -115,6 +135,7 @@ class _Found:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     chunks: int
+    documents: Mapping[str, bytes]
 
 
 @frozen
@@ -132,12 +153,19 @@ class _Group:
         group = self.handle.group(self.path, self.record, self.taken.place(self.path))
         sizes = {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
         layouts = self._layouts(group)
-        expected = dict(chain(*(self._expected(group, layout) for layout in layouts)))
-        documents = [layout.document_key for layout in layouts]
-        own, *contents = yield from fetch([Read(group.prefix + key) for key in (GROUP_DOCUMENT, *documents)])
-        problems = [*self._own_problems(own)]
-        for layout, content in zip(layouts, contents, strict=True):
-            problems += self._document_problems(layout, content)
+        believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
+        expected = dict(chain(*(self._expected(group, layout) for layout in believed)))
+        documents = self._documents(group, layouts)
+        contents = dict(
+            zip(documents, (yield from fetch([Read(group.prefix + key) for key in documents])), strict=True)
+        )
+        defects = {key: self._document_defect(key, contents[key], documents[key]) for key in documents}
+        wrong = {key: defect for key, defect in defects.items() if defect is not None}
+        problems = [self._document_problem(key, defect) for key, defect in wrong.items()]
+        for layout in layouts:
+            if layout not in believed:
+                what = f"it is said to have {layout.chunk_count} chunks, and there are {len(sizes)} objects in all"
+                problems.append(Problem(partition=self.path, variable=layout.path, what=what))
         for key, layout in expected.items():
             if sizes.get(key, 0) == 0:
                 state = "is missing" if key not in sizes else "is empty"
@@ -145,9 +173,11 @@ class _Group:
         present = [key for key in expected if sizes.get(key)]
         if self.data:
             problems += yield from self._damaged(group, {key: expected[key] for key in present})
-        ours = {*expected, *documents, *self._group_documents(group)}
-        notes = [f"{group.prefix}{key} is not part of the collection" for key in sorted(sizes.keys() - ours)]
-        return _Found(tuple(problems), tuple(notes), len(present))
+        strange = sorted(sizes.keys() - {*expected, *documents})
+        notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
+        # What lies in the place of a group of another generation is not made that of this one by its document.
+        right = {} if wrong.get(GROUP_DOCUMENT) == _OTHER else {f"{group.prefix}{key}": documents[key] for key in wrong}
+        return _Found(tuple(problems), tuple(notes), len(present), right)
 
     def _layouts(self, group: GroupRead) -> list[ArrayLayout]:
         part = self.handle.part(group.schema, moving=self.path != IMMUTABLE)
@@ -159,41 +189,42 @@ class _Group:
             return []
         return [(layout.chunk_key(index), layout.single(index)) for index in layout.chunk_indices]
 
-    def _group_documents(self, group: GroupRead) -> list[str]:
-        return [join(path, GROUP_DOCUMENT) for path, _ in group.schema.walk()]
+    def _documents(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> dict[str, bytes]:
+        """Return the documents of the group and of all below it, by key, as they were written; its own comes first."""
+        part = self.handle.part(group.schema, moving=self.path != IMMUTABLE)
+        attributes = {} if self.path == IMMUTABLE else group.schema.attrs
+        own = group_document({**attributes, **self.record.to_attribute()})
+        groups = {join(path, GROUP_DOCUMENT): group_document(node.attrs) for path, node in part.walk() if path}
+        return {GROUP_DOCUMENT: own, **groups, **{layout.document_key: layout.document for layout in layouts}}
 
-    def _own_problems(self, content: bytes | None) -> Iterable[Problem]:
+    def _document_defect(self, key: str, content: bytes | None, written: bytes) -> str | None:
+        """Return what is wrong with a document, or None."""
+        if content == written:
+            return None
+        if content is None:
+            return "is missing"
         try:
-            self.handle.stamp(self.path, self.record)(content)
-            found = None if content is None else PartitionRecord.from_group(content, what="its group document")
+            if key == GROUP_DOCUMENT and PartitionRecord.from_group(content, what="it") is not None:
+                self.handle.stamp(self.path, self.record)(content)
+            is_right = parse_json(content, what="it") == parse_json(written, what="it")
         except CorruptionError as error:
-            yield Problem(partition=self.path, what=str(error))
-            return
+            return f"is damaged: {error}"
         except ConflictError:
-            state = "is missing" if content is None else "is that of another generation than the one committed"
-            yield Problem(partition=self.path, what=f"its group document {state}")
-            return
-        if found != self.record:
-            yield Problem(partition=self.path, what=f"{CATALOG_SAYS}says otherwise than its group document")
+            return _OTHER
+        return None if is_right else "is not the one that was committed"
 
-    def _document_problems(self, layout: ArrayLayout, content: bytes | None) -> Iterable[Problem]:
-        if content == layout.document:
-            return
-        what = f"the array document {layout.document_key!r}"
-        try:
-            if content is None:
-                raise CorruptionError(f"{what} is missing")  # noqa: TRY301 - one of three ways to be wrong
-            if parse_json(content, what=what) != parse_json(layout.document, what=what):
-                raise CorruptionError(f"{what} is not that of the layout {self.record.layout}")  # noqa: TRY301
-        except CorruptionError as error:
-            yield Problem(partition=self.path, variable=layout.path, what=str(error))
+    def _document_problem(self, key: str, defect: str) -> Problem:
+        parent = split(key)[0]
+        variable = parent if parent in self.handle.schema.all_variables() else None
+        name = "its group document" if key == GROUP_DOCUMENT else f"the document {key!r}"
+        return Problem(partition=self.path, variable=variable, what=f"{name} {defect}")
 
     def _damaged(self, group: GroupRead, chunks: Mapping[str, ArrayLayout]) -> Work[list[Problem]]:
         problems = []
         for key, layout in chunks.items():  # one by one: a partition may be larger than memory
             (content,) = yield from fetch([Read(group.prefix + key)])
-            values = np.empty(layout.shape, layout.variable.stored_dtype)
             try:
+                values = allocated(layout.shape, layout.variable.stored_dtype)
                 decode_array(group, layout, iter([content]), values)
             except CorruptionError as error:
                 what = str(error.__cause__ or error)

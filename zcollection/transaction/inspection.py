@@ -1,19 +1,15 @@
-"""What lies around the partitions of a collection with a log: the catalog, the tree, what writers left; and its mending."""
-
-from collections.abc import Mapping
-from typing import Final
+"""What lies around the partitions of a collection with a log, looked at: the catalog, the tree, what writers left."""
 
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.engine.layout import group_document
+from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
 from zcollection.errors import CorruptionError
-from zcollection.transaction import catalog, log, publication, snapshot
-from zcollection.transaction.documents import CATALOG, CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
+from zcollection.model.documents import parse_json
+from zcollection.model.schema import VariableSchema
+from zcollection.transaction import catalog, log, snapshot
+from zcollection.transaction.documents import TRANSACTIONS, Configuration, PartitionRecord
 from zcollection.transaction.reports import CATALOG_SAYS, Problem
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.transaction import rebuild_catalog
-
-_ROOT: Final = (CONFIGURATION, GROUP_DOCUMENT)
 
 
 async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
@@ -21,6 +17,7 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
     try:
         taken = await snapshot.take(store, configuration)
         dict(taken.partitions)
+        await log.is_newest(store, taken.version)
     except CorruptionError:
         return await snapshot.take(store, configuration, walk=True)
     return taken
@@ -28,48 +25,11 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
 
 async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
     """Return what is wrong, and what is merely strange."""
-    around = [*_catalog_problems(configuration, taken), *await _log_problems(store)]
-    problems = [*around, *await _missing_documents(store, taken)]
+    around = [*_catalog_problems(configuration, taken), *await _log_problems(store, taken)]
+    wrong = await wrong_documents(store, configuration, taken)
+    problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
     strange, notes = await _strangers(store, configuration, taken)
     return [*problems, *strange], [*notes, *await _leftovers(store, taken)]
-
-
-async def mend(store: KeyStore, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
-    """Mend what can be mended, and return what was done."""
-    taken = await inspected(store, configuration)
-    async with store.lock():
-        pending = await log.unpublished(store, taken.pending)
-        await publication.settle(store, pending)
-    done = [f"version {version.number} was committed, and is now in its place" for version in pending]
-    troubled = {problem.partition for problem in problems}
-    documents = {path: record for path, record in taken.partitions.items() if path in troubled}
-    for key, content in {**_group_documents(configuration, documents), **parent_documents(taken.partitions)}.items():
-        if await store.create(key, content) == "created":
-            done.append(f"the document {key!r} was missing")
-    if configuration.catalog:
-        done += await _mend_catalog(store, configuration, problems)
-    return done
-
-
-def _group_documents(configuration: Configuration, records: Mapping[str, PartitionRecord]) -> dict[str, bytes]:
-    """Return the documents of partitions, made anew from what is known of them: a late deletion may have taken them."""
-    layouts = configuration.layouts
-    return {
-        f"{path}/{GROUP_DOCUMENT}": group_document({**layouts[record.layout].attrs, **record.to_attribute()})
-        for path, record in records.items()
-        if record.layout < len(layouts)
-    }
-
-
-async def _mend_catalog(store: KeyStore, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
-    done = []
-    if (await store.get([Read(f"{CATALOG}/{GROUP_DOCUMENT}")]))[0] is None:
-        await store.put(catalog.array_document())
-        done.append("the document of the catalog was missing")
-    if any(problem.what.startswith(CATALOG_SAYS) for problem in problems):
-        await rebuild_catalog(store, configuration)
-        done.append("the catalog was made anew")
-    return done
 
 
 def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
@@ -78,24 +38,48 @@ def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Pro
     return []
 
 
-async def _log_problems(store: KeyStore) -> list[Problem]:
+async def _log_problems(store: KeyStore, taken: Snapshot) -> list[Problem]:
+    lost = await log.lost(store, at_least=taken.version)
+    return [Problem(what=f"the record of version {number} is lost or damaged") for number in lost]
+
+
+def documents(configuration: Configuration, taken: Snapshot) -> dict[str, bytes]:
+    """Return what lies around the partitions, which other tools need to find them, by key."""
+    around = {f"{TRANSACTIONS}/{GROUP_DOCUMENT}": transactions_document()}
+    if configuration.catalog:
+        around |= catalog.array_document()
+    around[GROUP_DOCUMENT] = group_document(configuration.schema.attrs)
+    return around | parent_documents(path for path in taken.partitions if path not in taken.places)
+
+
+async def wrong_documents(store: KeyStore, configuration: Configuration, taken: Snapshot) -> dict[str, str]:
+    """Return what is wrong with each of the documents around the partitions, by key."""
+    expected = {key: data for key, data in documents(configuration, taken).items() if not _is_replaced(key, taken)}
+    contents = await store.get([Read(key) for key in expected])
+    found = {key: _defect(data, expected[key]) for key, data in zip(expected, contents, strict=True)}
+    return {key: defect for key, defect in found.items() if defect is not None}
+
+
+def _is_replaced(key: str, taken: Snapshot) -> bool:
+    """Return whether a document is still that of a collection whose replacement is committed and not in its place."""
+    return any(change.configuration is not None for change in taken.pending) and key.count("/") < 2
+
+
+def _defect(data: bytes | None, expected: bytes) -> str | None:
+    if data is None:
+        return "is missing"
     try:
-        for version in await log.every(store):
-            dict(version.partitions)
+        content, right = (parse_json(document, what="it") for document in (data, expected))
     except CorruptionError as error:
-        return [Problem(what=f"the history of versions cannot be told: {error}")]
-    return []
+        return f"is damaged: {error}"
+    # Other tools may add to a document, such as consolidated metadata.
+    return None if content | right == content else "is not the one that was written"
 
 
-async def _missing_documents(store: KeyStore, taken: Snapshot) -> list[Problem]:
-    """Return the documents that are missing on the way to partitions, which other tools need to find them."""
-    keys = [*_ROOT, *parent_documents(path for path in taken.partitions if path not in taken.places)]
-    contents = await store.get([Read(key) for key in keys])
-    return [
-        Problem(what=f"the document {key!r} is missing")
-        for key, data in zip(keys, contents, strict=True)
-        if data is None
-    ]
+def transactions_document() -> bytes:
+    """Return the document of a scalar array, below which readers of Zarr neither look nor warn."""
+    variable = VariableSchema("transactions", dtype="uint8", dimensions=(), attrs={"description": "Transaction log"})
+    return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document
 
 
 async def _strangers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:

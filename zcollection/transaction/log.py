@@ -8,8 +8,11 @@ is gone knows that it has missed something.
 
 import datetime as dt
 import os
+import re
 import socket
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
 
@@ -54,7 +57,7 @@ class Version:
     base
         The version that the change was made from.
     operation
-        What was done, such as "insert".
+        What was done, such as "insert"; "lost" where the record was, and `repair` put another in its place.
     time, source
         When and where it was committed, by the writer's own clock and name: for people.
     written
@@ -147,9 +150,28 @@ def first(transaction: str) -> dict[str, bytes]:
 
 
 async def is_newest(store: KeyStore, number: int) -> bool:
-    """Return whether a version is the newest one."""
-    itself, following = await store.get([Read(_record(number)), Read(_record(number + 1))])
+    """Return whether a version is the newest one.
+
+    Raises
+    ------
+    CorruptionError
+        The record of the next one is lost, and its mark is there.
+    """
+    keys = [_record(number), _record(number + 1), _mark(number + 1)]
+    itself, following, mark = await store.get([Read(key) for key in keys])
+    if following is None and mark is not None:
+        await _check_not_lost(store, number + 1)
+        return False
     return itself is not None and following is None
+
+
+async def _check_not_lost(store: KeyStore, number: int) -> None:
+    """Raise `CorruptionError` where a record is not there, though its mark is."""
+    record, mark = await store.get([Read(_record(number)), Read(_mark(number))])
+    # The record is older than its mark: asked for once more, it must be there.
+    if record is None and mark is not None and (await store.get([Read(_record(number))]))[0] is None:
+        message = f"the record of version {number} of {store.url} is lost, and its mark is there; call repair()"
+        raise CorruptionError(message)
 
 
 async def after(store: KeyStore, number: int) -> list[Version]:
@@ -181,27 +203,41 @@ async def after(store: KeyStore, number: int) -> list[Version]:
 async def listed(store: KeyStore) -> tuple[int, list[Version]]:
     """Return the number of the newest version, 0 for none, and all that are not published, found by listing the log."""
     keys = {entry.key async for entry in store.list(_LOG)}
-    numbers = sorted(
-        int(name) for name in (key.removeprefix(_LOG).removesuffix(".json") for key in keys) if name.isdigit()
-    )
-    pending = [number for number in numbers if _mark(number) not in keys]
+    numbers = _numbers(keys, ".json")
+    # Whoever commits has published all that was committed before.
+    pending = [number for number in numbers[-1:] if _mark(number) not in keys]
     answers = await store.get([Read(_record(number)) for number in pending])
     versions = [_parse(number, data) for number, data in zip(pending, answers, strict=True) if data is not None]
     return (numbers[-1] if numbers else 0), versions
 
 
 async def every(store: KeyStore) -> list[Version]:
-    """Return all versions that there were, in order: those of the history, and those of the log."""
-    keys = sorted([entry.key async for entry in store.list(_HISTORY)])
-    contents = zip(keys, await store.get([Read(key) for key in keys]), strict=True)
-    folded = [version for key, data in contents if data is not None for version in _parse_history(key, data)]
-    records = sorted([entry.key async for entry in store.list(_LOG) if entry.key.endswith(".json")])
-    answers = zip(records, await store.get([Read(key) for key in records]), strict=True)
-    there = [
-        _parse(int(key.removeprefix(_LOG).removesuffix(".json")), data) for key, data in answers if data is not None
+    """Return all versions that there were, in order: those of the history, and those of the log.
+
+    Raises
+    ------
+    CorruptionError
+        A record is lost, or cannot be understood.
+    """
+    for _ in range(_TRIES):
+        versions, newest = await _every(store)
+        lost = set(range(newest + 1)) - versions.keys()
+        if not lost:
+            return [versions[number] for number in sorted(versions)]
+        # Another process may have moved records to the history meanwhile.
+    message = f"the record of version {min(lost)} of {store.url} is lost; call repair()"
+    raise CorruptionError(message)
+
+
+async def _every(store: KeyStore) -> tuple[dict[int, Version], int]:
+    """Return the versions of which there is a record, and the newest of which there is any trace."""
+    folded = [
+        version for key, data in (await _contents(store, _HISTORY)).items() for version in _parse_history(key, data)
     ]
+    records = await _contents(store, _LOG)
+    there = [_parse(number, records[_record(number)]) for number in _numbers(records, ".json")]
     versions = {version.number: version for version in (*folded, *there)}
-    return [versions[number] for number in sorted(versions)]
+    return versions, max([*versions, *_numbers(records, ".ok")], default=-1)
 
 
 async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
@@ -222,14 +258,70 @@ class _History:
 
 
 def _parse_history(key: str, data: bytes) -> list[Version]:
-    body = documents.load(data, _History, kind="history", what=f"the history {key}")
-    return [documents.structure(value, Version, what=f"the history {key}") for value in body.versions.values()]
+    what = f"the history {key}"
+    body = documents.load(data, _History, kind="history", what=what)
+    versions = [documents.structure(value, Version, what=what) for value in body.versions.values()]
+    first, _, last = key.removeprefix(_HISTORY).removesuffix(".json").partition("-")
+    numbers = [version.number for version in versions]
+    if [f"{number:020d}" for number in (*numbers[:1], *numbers[-1:])] != [first, last]:
+        message = f"{what} is that of versions {numbers}; call repair()"
+        raise CorruptionError(message)
+    return versions
+
+
+async def lost(store: KeyStore, *, at_least: int) -> list[int]:
+    """Return the versions, up to the newest of which there is any trace, whose records are lost or damaged."""
+    known: set[int] = set()
+    for key, data in (await _contents(store, _HISTORY)).items():
+        with suppress(CorruptionError):
+            known |= {version.number for version in _parse_history(key, data) if _is_whole(version)}
+    records = await _contents(store, _LOG)
+    for number in _numbers(records, ".json"):
+        with suppress(CorruptionError):
+            known |= {number} if _is_whole(_parse(number, records[_record(number)])) else set()
+    newest = max([*known, *_numbers(records, ".json"), *_numbers(records, ".ok"), at_least])
+    return sorted(set(range(newest + 1)) - known)
+
+
+async def _contents(store: KeyStore, prefix: str) -> dict[str, bytes]:
+    keys = sorted([entry.key async for entry in store.list(prefix)])
+    contents = zip(keys, await store.get([Read(key) for key in keys]), strict=True)
+    return {key: data for key, data in contents if data is not None}
+
+
+def _numbers(keys: Iterable[str], suffix: str) -> list[int]:
+    """Return the versions that have a record or a mark, in order; foreign names are passed over."""
+    names = [key.removeprefix(_LOG).removesuffix(suffix) for key in keys if key.endswith(suffix)]
+    return sorted(int(name) for name in names if re.fullmatch(r"[0-9]{20}", name))
+
+
+def _is_whole(version: Version) -> bool:
+    return dict(version.partitions) is not None
+
+
+async def replace(store: KeyStore, numbers: Sequence[int], partitions: Partitions) -> None:
+    """Put records in the place of lost ones, as published; the last of them names all partitions as written."""
+    for key, data in (await _contents(store, _HISTORY)).items():
+        try:
+            _parse_history(key, data)
+        except CorruptionError:
+            await store.delete([key])
+    for number in numbers:
+        written = partitions if number == numbers[-1] else Partitions()
+        version = Version(
+            transaction=uuid.uuid4().hex,
+            base=max(number - 1, 0),
+            operation="lost",
+            written=written.to_json(),
+            number=number,
+        )
+        await store.put({_mark(number): b"", _record(number): documents.dump(version, kind="version")})
 
 
 async def times(store: KeyStore) -> dict[int, float]:
     """Return when each record of the log was written, by the store's clock."""
-    records = {entry.key: entry.modified async for entry in store.list(_LOG) if entry.key.endswith(".json")}
-    return {int(key.removeprefix(_LOG).removesuffix(".json")): modified or 0.0 for key, modified in records.items()}
+    modified = {entry.key: entry.modified async for entry in store.list(_LOG)}
+    return {number: modified[_record(number)] or 0.0 for number in _numbers(modified, ".json")}
 
 
 async def announce(store: KeyStore) -> None:
@@ -246,6 +338,7 @@ async def append(store: KeyStore, version: Version) -> bool:
         Nobody can tell whether it was.
     """
     key, data = _record(version.number), documents.dump(version, kind="version")
+    await _check_not_lost(store, version.number)
     for _ in range(_TRIES):
         failure: StoreError | None = None
         try:
@@ -289,12 +382,18 @@ async def unpublished(store: KeyStore, versions: Sequence[Version]) -> list[Vers
 
 
 async def _marked(store: KeyStore, versions: Sequence[Version]) -> list[Version]:
+    """Return versions in order, each with whether it is published: whoever commits has published all before."""
     if not versions:
         return []
-    marks = await store.get([Read(_mark(version.number)) for version in versions])
-    return [evolve(version, published=mark is not None) for version, mark in zip(versions, marks, strict=True)]
+    (mark,) = await store.get([Read(_mark(versions[-1].number))])
+    before = [evolve(version, published=True) for version in versions[:-1]]
+    return [*before, evolve(versions[-1], published=mark is not None)]
 
 
 def _parse(number: int, data: bytes) -> Version:
-    version = documents.load(data, Version, kind="version", what=f"the record of version {number}")
-    return evolve(version, number=number)
+    what = f"the record of version {number}"
+    version = documents.load(data, Version, kind="version", what=what)
+    if version.number != number:
+        message = f"{what} is that of version {version.number}; call repair()"
+        raise CorruptionError(message)
+    return version

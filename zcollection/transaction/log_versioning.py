@@ -1,17 +1,17 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Self
 
 from attrs import evolve, frozen
 
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.engine.layout import ArrayLayout, group_document
+from zcollection.engine.layout import group_document
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
-from zcollection.model.schema import VariableSchema
-from zcollection.transaction import catalog, inspection, log, probe, snapshot, transaction, vacuum
+from zcollection.transaction import catalog, inspection, log, mending, probe, snapshot, transaction, vacuum
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
@@ -152,9 +152,15 @@ class LogVersioning(Versioning):
         """Return what is wrong with the catalog, the tree and the log, and what is left over."""
         return await inspection.examine(self.store, configuration, taken)
 
-    async def mend(self, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
-        """Publish what is pending, write missing documents, and make a wrong catalog anew."""
-        return await inspection.mend(self.store, configuration, problems)
+    async def mend(
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+        problems: tuple[Problem, ...],
+        documents: Mapping[str, bytes],
+    ) -> list[str]:
+        """Write documents as they should be, publish what is pending, and make a wrong log or catalog anew."""
+        return await mending.mend(self.store, configuration, taken, problems, documents)
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from what is found by walking."""
@@ -172,13 +178,7 @@ class LogVersioning(Versioning):
 def _first_documents(configuration: Configuration) -> dict[str, bytes]:
     documents = {
         GROUP_DOCUMENT: group_document(configuration.schema.attrs),
-        f"{TRANSACTIONS}/{GROUP_DOCUMENT}": _transactions_document(),
+        f"{TRANSACTIONS}/{GROUP_DOCUMENT}": inspection.transactions_document(),
         **log.first(uuid.uuid4().hex),
     }
     return documents | catalog.array_document() if configuration.catalog else documents
-
-
-def _transactions_document() -> bytes:
-    """Return the document of a scalar array, below which readers of Zarr neither look nor warn."""
-    variable = VariableSchema("transactions", dtype="uint8", dimensions=(), attrs={"description": "Transaction log"})
-    return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document

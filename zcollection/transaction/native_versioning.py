@@ -1,7 +1,7 @@
 """Versions of a collection in a store that commits by itself: each is a snapshot of the store."""
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -165,7 +165,13 @@ class NativeVersioning(Versioning):
         strange = [path for path in await snapshot.candidates(taken.objects, configuration) if path not in known]
         return [], [f"{path}/ is not part of the collection" for path in strange]
 
-    async def mend(self, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:  # noqa: ARG002 - a contract
+    async def mend(
+        self,
+        configuration: Configuration,  # noqa: ARG002 - a contract
+        taken: Snapshot,  # noqa: ARG002
+        problems: tuple[Problem, ...],  # noqa: ARG002
+        documents: Mapping[str, bytes],  # noqa: ARG002
+    ) -> list[str]:
         """Return nothing: what was committed is whole, and what is damaged is for the store's own history to mend."""
         return []
 

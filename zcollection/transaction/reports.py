@@ -22,7 +22,8 @@ class HistoryEntry:
     time
         When it was committed, by the writer's clock: ISO 8601, UTC.
     operation
-        What was done: "create", "insert", "update", "drop", "copy" or "vacuum".
+        What was done: "create", "insert", "update", "drop", "copy" or "vacuum"; "lost" where the record was damaged and
+        a repair put another in its place, the last of which names every partition.
     partitions
         How many partitions were written or dropped.
     rows

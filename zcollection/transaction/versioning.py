@@ -1,6 +1,7 @@
 """How the changes of a collection become versions: what a log of ours and a store's own commits have in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -104,8 +105,31 @@ class Versioning(ABC):
         """Return what is wrong outside of partitions, and what is merely strange."""
 
     @abstractmethod
-    async def mend(self, configuration: Configuration, problems: tuple[Problem, ...]) -> list[str]:
-        """Mend what can be mended of what is wrong, and return what was done."""
+    async def mend(
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+        problems: tuple[Problem, ...],
+        documents: Mapping[str, bytes],
+    ) -> list[str]:
+        """Mend what can be mended of what is wrong, and return what was done.
+
+        Parameters
+        ----------
+        configuration
+            Of the collection.
+        taken
+            What was looked at.
+        problems
+            What is wrong with it.
+        documents
+            What documents of partitions should be, by key, where they are something else.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has changed the collection since.
+        """
 
     @abstractmethod
     async def rebuild_catalog(self, configuration: Configuration) -> int:
