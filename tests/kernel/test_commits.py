@@ -1,5 +1,7 @@
 """A change of several partitions is one version, wherever its writer dies, and whoever reads meanwhile."""
 
+
+import anyio
 import fakes
 import numpy as np
 import pytest
@@ -154,13 +156,14 @@ def test_a_query_reads_again_only_what_was_changed(url):
     assert len(store.asked) == 5
 
 
-def test_user_code_never_sees_a_mixture(url):
+@pytest.mark.parametrize("newer", [[3, 4], [3]])
+def test_user_code_never_sees_a_mixture(url, newer):
     collection = samples.create(url, [1, 12])
     seen = []
 
     async def meddle(number):
         if number == 1:
-            await collection.insert_async(samples.rows([3, 4]))
+            await collection.insert_async(samples.rows(newer))
 
     def merge(existing, inserted, *, axis, partitioning_dim):
         seen.append(existing["time"].to_numpy().tolist())
@@ -168,8 +171,8 @@ def test_user_code_never_sees_a_mixture(url):
 
     meddled = zc.open_collection(Meddled(collection.store.url, False, meddle), mode="rw")
     meddled.insert(samples.rows([5]), merge=merge)
-    assert seen == [[3, 4]]
-    samples.assert_rows(collection.query(filters="quotient == 0"), [3, 4, 5])
+    assert seen == [newer]
+    samples.assert_rows(collection.query(filters="quotient == 0"), [*newer, 5])
 
 
 @frozen(eq=False)
@@ -228,6 +231,36 @@ def test_a_commit_of_which_nobody_knows_keeps_what_it_staged(url):
     samples.assert_rows(collection.query(), [1, 2])
     collection.insert(samples.rows([3]), merge="append")
     samples.assert_rows(collection.query(), [1, 2, 3])
+
+
+@frozen(eq=False)
+class Hesitates(fakes.DictStore):
+    """A store that has written a record for a while before it says so."""
+
+    written: anyio.Event = field(factory=anyio.Event)
+
+    async def create(self, key, data):
+        answer = await super().create(key, data)
+        if "/log/" in key:
+            self.written.set()
+            await anyio.sleep(0.05)
+        return answer
+
+
+def test_a_change_that_is_cancelled_while_it_commits_is_whole_or_not_there(url):
+    collection = samples.create(url, [1, 12])
+
+    async def main():
+        store = Hesitates(collection.store.url, False)
+        hesitating = await zc.aio.open_collection(store, mode="rw")
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: hesitating.insert_async(samples.rows([2, 13, 41]), merge="append"))
+            await store.written.wait()
+            group.cancel_scope.cancel()
+
+    anyio.run(main)
+    samples.assert_rows(zc.open_collection(collection.store).query(), [1, 2, 12, 13, 41])
+    assert zc.open_collection(collection.store).verify(data=True).is_clean
 
 
 def test_the_history_says_what_was_done(url):

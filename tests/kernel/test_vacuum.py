@@ -1,7 +1,9 @@
 """A vacuum removes what nobody needs, and never what somebody may use."""
 
 import datetime as dt
+import re
 
+import anyio
 import fakes
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from attrs import evolve, frozen
 
 import zcollection as zc
 from zcollection.errors import SettingError
+from zcollection.transaction import transaction
 
 TIMES = {}
 
@@ -139,6 +142,33 @@ def test_a_writer_who_slept_through_a_vacuum_does_not_write_history_anew(collect
     collection.insert(samples.rows([2]), merge=merge)
     samples.assert_rows(collection.query(), [1, 2, 12, 25])
     assert [entry.version for entry in collection.history()] == list(range(len(collection.history())))
+
+
+def test_records_are_folded_without_a_gap_whatever_their_times_say(collection):
+    for number in range(4):
+        collection.insert(samples.rows([number]), merge="append")
+    TIMES["now"] = 100_000.0
+    place = str(collection.store.url)
+    TIMES[place, "_transactions/log/00000000000000000002.json"] = 99_000.0  # as if it had been restored since
+    assert collection.vacuum(older_than="1h").versions == 2
+    collection.store.data.pop("_catalog/c/0")
+    collection.insert(samples.rows([11]))
+    assert [entry.version for entry in collection.history()] == list(range(len(collection.history())))
+    samples.assert_rows(collection.query(), [0, 1, 2, 3, 11])
+    assert sorted(int(key[-25:-5]) for key in collection.store.data if re.search("/log/.*json", key)) == [2, 3, 4, 5]
+
+
+def test_a_checkpoint_is_of_what_lies_in_its_place(collection):
+    class Dies(Dated):
+        async def publish(self, staged, target):
+            raise zc.StoreError("no power")
+
+    with pytest.warns(zc.PublicationWarning):
+        zc.open_collection(Dies(collection.store.url, False), mode="rw").insert(samples.rows([1, 12]))
+    handle = collection._handle
+    anyio.run(transaction.write_checkpoint, collection.store, handle.configuration)
+    samples.assert_rows(collection.query(), [1, 12])
+    assert "sign=plus/quotient=1/zarr.json" in collection.store.data
 
 
 @pytest.mark.parametrize("age", ["", "24", "-1h", "1 fortnight", dt.timedelta(-1), "nan s"])
