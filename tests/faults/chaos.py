@@ -4,11 +4,16 @@ import argparse
 import random
 import signal
 import time
+from pathlib import Path
 
 import ledger
 import running
 
 _MANY = 10**6
+
+
+def acknowledged(logs: list[Path]) -> int:
+    return sum(len(ledger.Acknowledged(log).entries()) for log in logs)
 
 
 def main() -> None:
@@ -17,6 +22,9 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--readers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--least", type=int, default=0, help="rows acknowledged before it ends, however long that takes"
+    )
     options = parser.parse_args()
     chance = random.Random(options.seed)
     with running.working_directory() as work:
@@ -32,7 +40,10 @@ def main() -> None:
 
         end = time.monotonic() + options.seconds
         writers = [restart() for _ in range(options.writers)]
-        while time.monotonic() < end:
+        while time.monotonic() < end or acknowledged(logs) < options.least:
+            if time.monotonic() > end + options.seconds:
+                time.sleep(1)  # on a machine that is so slow that nobody lives long enough, nobody is killed any more
+                continue
             time.sleep(chance.uniform(0.05, 0.5))
             victim = chance.randrange(len(writers))
             if chance.random() < 0.2:
@@ -50,8 +61,7 @@ def main() -> None:
             writer.wait()
         figures = running.watched(readers, stop)
         ledger.enter(place, [0])
-        acknowledged = [entry for log in logs for entry in ledger.Acknowledged(log).entries()]
-        found = ledger.verdict(place, acknowledged)
+        found = ledger.verdict(place, [entry for log in logs for entry in ledger.Acknowledged(log).entries()])
     faults = figures["bad"] + len(found["lost"]) + len(found["wrong"]) + len(found["catalog"])
     running.finish(figures | found | {"kills": kills, "pauses": pauses}, faults=faults)
 

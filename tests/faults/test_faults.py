@@ -26,12 +26,61 @@ def test_processes_that_meet_on_a_partition_lose_no_row_and_readers_see_one_vers
 
 
 def test_writers_that_are_killed_or_stopped_damage_nothing():
-    found = figures("chaos", "--seconds", 8)
-    assert found["kills"] > 3
-    assert found["acknowledged"] > 20
+    found = figures("chaos", "--seconds", 8, "--least", 20)
+    assert found["kills"] > 0
+    assert found["acknowledged"] >= 20
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace, which injects the faults, is not installed")
-@pytest.mark.parametrize("arguments", [["--operations", "upsert"], ["--operations", "drop", "--fsync"]])
+needs_strace = pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace, which injects faults, is not installed"
+)
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    "arguments", [["--operations", "upsert", "--every", 47], ["--operations", "drop", "--fsync", "--every", 19]]
+)
 def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments):
-    assert figures("crashes", "--every", 29, *arguments)["points"] >= 6
+    assert figures("crashes", *arguments)["points"] >= 12
+
+
+@needs_strace
+def test_what_is_committed_is_on_the_disk():
+    found = figures("lint", "--operations", "insert", "drop")
+    assert found["records and marks"] == 4
+    assert all(found["found without"].values())
+
+
+@needs_strace
+def test_what_a_file_system_refuses_is_done_otherwise():
+    found = figures("refused", "--operations", "update", "--every", 9)
+    assert found["operations"] == 3
+    if found["mount for reading only"] != "read":
+        pytest.skip(found["mount for reading only"])
+
+
+@needs_strace
+def test_a_writer_that_is_stopped_and_goes_on_damages_nothing():
+    found = figures("stopped", "--every", 90, "--seconds", 2)
+    assert found["stops"] >= 2
+
+
+def test_what_becomes_of_a_collection_is_what_becomes_of_a_dictionary():
+    assert figures("model", "--examples", 16, "--steps", 20)["counts"]["steps"] > 200
+
+
+def test_damage_to_a_file_is_detected_or_harmless():
+    assert figures("corruption", "--every", 61)["cases"] >= 20
+
+
+def test_input_that_nobody_should_believe_raises_only_our_errors():
+    assert figures("bad_input", "--cases", 400)["cases"] >= 400
+
+
+def test_a_step_of_the_protocol_that_is_taken_away_is_missed():
+    found = figures("mutants", "--steps", "user code sees partitions of one version only", "a lost record is missed")
+    assert found["caught"] == 2
+
+
+def test_many_partitions_are_repaired():
+    assert figures("repairing", "--partitions", 60)["done"] == 4

@@ -50,13 +50,24 @@ class Nursery:
         mutation
             A synchronisation that is taken away from the code before.
         """
+        self.begin(place, name, fsync=fsync, strace=strace, mutation=mutation)
+        return self.end()
+
+    def begin(
+        self, place: Path, name: str, *, fsync: bool, strace: Sequence[str] = (), mutation: str | None = None
+    ) -> int:
+        """Start one of the operations, and return the id of its process."""
         self._send(json.dumps({"place": str(place), "name": name, "fsync": fsync, "mutation": mutation}))
         pid = int(self._server.stdout.readline())
-        tracer = None if not strace else _attached(pid, strace)
+        self._tracer = None if not strace else _attached(pid, strace)
         self._send("go")
+        return pid
+
+    def end(self) -> int:
+        """Wait until the operation has ended, and return its exit code."""
         code = int(self._server.stdout.readline())
-        if tracer is not None:
-            tracer.communicate(timeout=60)
+        if self._tracer is not None:
+            self._tracer.communicate(timeout=60)
         return code
 
     def _send(self, text: str) -> None:

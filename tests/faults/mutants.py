@@ -1,0 +1,63 @@
+"""Each safety step of the protocol taken away, which some test must miss: ``python tests/faults/mutants.py``.
+
+All tests are first run with every step in its place. That a test of another name fails, or none can be run, catches
+nothing.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+import running
+import steps
+
+FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
+
+
+def run(tests: list[str], *, without: str | None = None) -> tuple[int, str]:
+    """Run tests, perhaps without a step, and return pytest's exit code and what it printed."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "--timeout=60",
+        *tests,
+    ]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    if without is not None:
+        command += ["-p", "mutating"]
+        environment |= {"PYTHONPATH": str(running.HERE), "ZCOLLECTION_WITHOUT": without}
+    done = subprocess.run(command, cwd=running.HERE.parents[1], env=environment, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def caught_by(name: str) -> str | None:
+    """Return the test that fails without a step, or None."""
+    code, output = run(list(steps.STEPS[name].tests), without=name)
+    failed = FAILED.search(output)
+    return failed[1] if code == 1 and failed else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", nargs="+", choices=steps.STEPS, default=list(steps.STEPS))
+    options = parser.parse_args()
+    tests = sorted({test for name in options.steps for test in steps.STEPS[name].tests})
+    code, output = run(tests)
+    if code:
+        sys.exit(f"the tests fail with every step in its place:\n{output}")
+    found = {name: caught_by(name) for name in options.steps}
+    caught = [name for name, test in found.items() if test]
+    print(f"{len(caught)} of {len(found)} caught", file=sys.stderr)
+    figures = {"mutants": len(found), "caught": len(caught), "by": found}
+    running.finish(figures, faults=len(found) - len(caught))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""The safety steps of the protocol: how each is taken away from the running code, and which tests must miss it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
+
+from attrs import frozen
+from mutations import nothing
+
+COMMITS = "tests/kernel/test_commits.py"
+TRANSACTIONS = "tests/kernel/test_transactions.py"
+VACUUM = "tests/kernel/test_vacuum.py"
+FILE = "plugins/store-file/tests"
+
+
+@frozen
+class Step:
+    """A step of the protocol.
+
+    Attributes
+    ----------
+    take_away
+        Removes it from the code of this process.
+    tests
+        What pytest is given to run: one of them must fail without the step.
+    """
+
+    take_away: Callable[[], None]
+    tests: tuple[str, ...]
+
+
+STEPS: dict[str, Step] = {}
+
+
+def step(name: str, *tests: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    def decorate(take_away: Callable[[], None]) -> Callable[[], None]:
+        STEPS[name] = Step(take_away, tests)
+        return take_away
+
+    return decorate
+
+
+async def nothing_later(*_: object, **__: object) -> None:
+    """Do nothing, where something would be awaited."""
+
+
+@step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
+def _validated_snapshot() -> None:
+    from zcollection.collection.handle import Stamp
+
+    Stamp.__call__ = nothing
+
+
+@step(
+    "a writer looks whether others changed what it read",
+    f"{TRANSACTIONS}::test_of_two_writers_of_one_partition_the_second_merges_again",
+)
+def _conflict_check() -> None:
+    from zcollection.transaction.transaction import LogTransaction
+
+    LogTransaction._check = nothing
+
+
+@step("a record is read back by its transaction", f"{COMMITS}::test_a_lost_answer_neither_loses_nor_doubles_a_change")
+def _read_back() -> None:
+    from zcollection.model import documents
+    from zcollection.transaction import log
+
+    async def believing(store: Any, version: Any) -> bool:
+        data = documents.dump(version, kind="version")
+        return await store.create(log._record(version.number), data) == "created"
+
+    log.append = believing
+
+
+@step(
+    "a reader looks whether a newer version was committed meanwhile",
+    f"{COMMITS}::test_a_query_is_of_one_version_whatever_is_committed_meanwhile",
+)
+def _outdated() -> None:
+    from zcollection.transaction import snapshot
+
+    async def never(*_: object) -> bool:
+        return False
+
+    snapshot.is_outdated = never
+
+
+@step(
+    "what is committed is looked for where it was staged",
+    f"{TRANSACTIONS}::test_what_is_committed_is_read_wherever_it_lies_and_the_next_writer_puts_it_in_place",
+)
+def _places() -> None:
+    from zcollection.transaction import snapshot
+
+    async def in_place(*_: object) -> dict[str, str]:
+        return {}
+
+    snapshot._places = in_place
+
+
+@step("directories on the way are synchronised", f"{FILE}/test_durability.py")
+def _directories() -> None:
+    from zcollection_store_file import blocking
+
+    blocking.sync_way = nothing
+
+
+@step("a swap is synchronised before what it replaced goes", f"{FILE}/test_durability.py")
+def _swap() -> None:
+    from zcollection_store_file import publishing
+
+    publishing.Publication._sync = nothing
+
+
+@step("a marker says which directory is the new one", f"{FILE}/test_publishing.py")
+def _marker() -> None:
+    from zcollection_store_file import publishing
+
+    publishing.Publication._is_swapped = lambda _: False
+
+
+@step("one writer at a time commits and publishes", f"{FILE}/test_file.py")
+def _lock() -> None:
+    from zcollection_store_file.store import FileStore
+
+    FileStore.lock = lambda _: nullcontext()
+
+
+@step(
+    "a vacuum writes a record of the stages that it removes",
+    f"{VACUUM}::test_a_slow_writer_whose_stage_is_removed_runs_again",
+)
+def _vacuum_record() -> None:
+    from zcollection.transaction import vacuum
+
+    begin = vacuum.begin
+
+    @asynccontextmanager
+    async def silently(store: Any, *arguments: Any, removed: tuple[str, ...]) -> AsyncIterator[Any]:
+        await store.delete([f"{vacuum._STAGE}{transaction}/" for transaction in removed])
+        async with begin(store, *arguments) as transaction:
+            yield transaction
+
+    vacuum.begin = silently
+
+
+@step("what may be committed keeps its stage", f"{COMMITS}::test_a_commit_of_which_nobody_knows_keeps_what_it_staged")
+def _kept_stage() -> None:
+    from zcollection.transaction.transaction import LogTransaction
+
+    async def discard(self: Any) -> None:
+        await self.store.delete([self._stage])
+
+    LogTransaction.discard = discard
+
+
+@step(
+    "a writer first publishes what a dead one committed",
+    f"{TRANSACTIONS}::test_what_is_committed_is_read_wherever_it_lies_and_the_next_writer_puts_it_in_place",
+    f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
+)
+def _settle() -> None:
+    from zcollection.transaction import publication
+
+    publication.settle = nothing_later
+
+
+@step(
+    "a change is marked as published before its stage goes",
+    f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
+)
+def _mark_first() -> None:
+    from zcollection.transaction import log
+
+    mark = log.mark_published
+
+    async def marked(store: Any, version: Any) -> None:
+        await store.delete([version.stage])
+        await mark(store, version)
+
+    log.mark_published = marked
+
+
+@step(
+    "records are folded from the oldest on", f"{VACUUM}::test_records_are_folded_without_a_gap_whatever_their_times_say"
+)
+def _oldest_first() -> None:
+    from zcollection.transaction import vacuum
+
+    vacuum.takewhile = filter
+
+
+@step("the newest record is never folded", f"{VACUUM}::test_a_vacuum_of_everything_leaves_a_collection_that_works")
+def _newest_stays() -> None:
+    from zcollection.transaction import vacuum
+
+    write_checkpoint = vacuum.write_checkpoint
+
+    async def beyond(*arguments: Any) -> int:
+        return await write_checkpoint(*arguments) + 1
+
+    vacuum.write_checkpoint = beyond
+
+
+@step(
+    "the record that a change builds upon must be there",
+    f"{VACUUM}::test_a_writer_who_slept_through_a_vacuum_does_not_write_history_anew",
+)
+def _base_record() -> None:
+    from zcollection.contracts.store import Read
+    from zcollection.transaction import log
+
+    async def after(store: Any, number: int) -> list[Any]:
+        found: list[Any] = []
+        while (data := (await store.get([Read(log._record(number + 1))]))[0]) is not None:
+            number += 1
+            found.append(log._parse(number, data))
+        return await log._marked(store, found)
+
+    log.after = after
+
+
+@step("a catalog holds only what is published", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")
+def _published_checkpoint() -> None:
+    from zcollection.transaction import catalog, snapshot, transaction
+
+    async def write_checkpoint(store: Any, configuration: Any) -> int:
+        taken = await snapshot.take(store, configuration)
+        await catalog.save(store, taken.to_checkpoint())
+        return taken.version
+
+    transaction.write_checkpoint = write_checkpoint
+
+
+@step(
+    "a replacement is announced before it is committed",
+    f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
+)
+def _announcement() -> None:
+    from zcollection.transaction import log
+
+    log.announce = nothing_later
+
+
+@step(
+    "a catalog is believed by its checksum",
+    "tests/kernel/test_verify.py::test_a_catalog_of_which_a_value_was_changed_is_not_believed",
+)
+def _catalog_checksum() -> None:
+    from zcollection.transaction import catalog
+
+    class Equal(int):
+        def __eq__(self, _: object) -> bool:
+            return True
+
+        __hash__ = int.__hash__
+
+    class Crc:
+        crc32 = staticmethod(lambda _: Equal(0))
+
+    catalog.zlib = Crc
+
+
+@step(
+    "a lost record is missed", "tests/kernel/test_verify.py::test_the_newest_record_is_missed_where_its_mark_is_there"
+)
+def _lost_record() -> None:
+    from zcollection.transaction import log
+
+    log._check_not_lost = nothing_later
+
+
+@step(
+    "of a collection that is replaced nothing remains",
+    "tests/kernel/test_drop_and_copy.py::test_of_a_collection_that_is_replaced_nothing_remains_that_is_written_meanwhile",
+)
+def _replacement() -> None:
+    from zcollection.transaction.transaction import LogTransaction
+
+    check = LogTransaction._check
+
+    def lenient(self: Any, newer: Any) -> None:
+        replacement, self.replacement = self.replacement, None
+        check(self, newer)
+        self.replacement = replacement
+
+    LogTransaction._check = lenient
