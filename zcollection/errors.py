@@ -11,6 +11,7 @@
     │   ├── CollectionNotFoundError
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
+    │   └── OutdatedError                   a partition is no longer the one that was looked up
     ├── StaleError                          a view holds nothing that was computed from its base as it is
     ├── CommitStateUnknownError             the answer to a commit was lost
     ├── CorruptionError                     stored bytes that are not what was written
@@ -69,6 +70,10 @@ class ConflictError(ZCollectionError):
 
 class StaleError(ZCollectionError):
     """A view holds nothing that was computed from its base as it is now."""
+
+
+class OutdatedError(ConflictError):
+    """A partition is no longer the one that was looked up."""
 
 
 class CommitStateUnknownError(ZCollectionError):

@@ -147,3 +147,18 @@ def test_a_hundred_partitions_are_one_change(url):
     collection.insert(samples.rows(times))
     assert len({record.stamp for record in collection.records().values()}) == 1
     np.testing.assert_array_equal(np.sort(collection.query()["time"].to_numpy()), np.arange(0, 1000, 5))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda col: col.update(lambda dataset: {"value": dataset["value"].to_numpy()}),
+        lambda col: col.insert(samples.rows([13]), merge="append"),
+        lambda col: col.map(len),
+    ],
+)
+def test_what_nobody_has_changed_is_damaged_and_not_in_conflict(collection, use):
+    before = collection.store.data["sign=plus/quotient=1/zarr.json"]
+    collection.store.data["sign=plus/quotient=1/zarr.json"] = samples.group_of_nobody(before)
+    with pytest.raises(zc.CorruptionError, match="not .*committed"):
+        use(collection)

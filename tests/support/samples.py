@@ -41,6 +41,11 @@ def forged(data, old, new):
     return documents.sealed(json.dumps(body, indent=1).encode())
 
 
+def group_of_nobody(data):
+    """Return a group's document without what the partition says of itself."""
+    return json.dumps(json.loads(data) | {"attributes": {}}).encode()
+
+
 def quotient(divisor=10):
     return fakes.Quotient(("time",), divisor=divisor)
 

@@ -13,7 +13,7 @@ from zcollection.contracts.store import Read, Store
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, read_groups, reading
 from zcollection.engine.work import Work, fetch
-from zcollection.errors import ConflictError, CorruptionError
+from zcollection.errors import CorruptionError, OutdatedError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins import stored
@@ -207,9 +207,9 @@ class Stamp:
     place: str
 
     def __call__(self, document: bytes | None) -> None:
-        """Raise `ConflictError` where the document is that of another generation."""
+        """Raise `OutdatedError` where the document is that of another generation."""
         what = f"the group document of partition {self.path!r}"
         record = None if document is None else PartitionRecord.from_group(document, what=what)
         if (record and record.stamp) != self.stamp:
             message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
-            raise ConflictError(message)
+            raise OutdatedError(message)

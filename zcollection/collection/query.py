@@ -11,7 +11,7 @@ from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.neighbours import Halo
-from zcollection.collection.reading import ConsistentRead, OnError
+from zcollection.collection.reading import ConsistentRead, OnError, generation
 from zcollection.collection.window import Windows
 from zcollection.contracts.partitioning import Key
 from zcollection.contracts.store import Objects
@@ -115,7 +115,8 @@ async def map_partitions(
             if len(results) == len(partitions):
                 break
             # Others have replaced or dropped the rest meanwhile.
-            taken = await handle.snapshot()
+            before, taken = taken, await handle.snapshot()
+            _check_changed(before, taken, partitions.keys() - results.keys())
             now = handle.select(taken, filters)
             partitions = {path: now[path] for path in partitions if path in now}
             results = {path: results[path] for path in partitions if path in results}
@@ -123,6 +124,14 @@ async def map_partitions(
             message = f"other writers kept changing partitions of {handle.store.url}; run the map again"
             raise ConflictError(message)
     return {path: results[path] for path in partitions}
+
+
+def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> None:
+    """Raise `CorruptionError` where a partition is not what was committed, and nobody has changed it."""
+    for path in sorted(paths):
+        if generation(before, path) == generation(now, path):
+            message = f"the group document of partition {path!r} is not the one that was committed; call verify()"
+            raise CorruptionError(message)
 
 
 def _undamaged(partitions: Mapping[str, PartitionRecord], outcomes: Mapping[str, object]) -> dict[str, PartitionRecord]:

@@ -21,6 +21,9 @@ from zcollection.transaction.documents import CATALOG, PartitionRecord
 from zcollection.transaction.partitions import Partitions
 
 _IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
+_LARGEST: Final = 128 * 2**20
+"""Bytes beyond which a catalog is no longer believed: some million partitions."""
+
 _CHUNK: Final = f"{CATALOG}/c/0"
 
 
@@ -78,7 +81,16 @@ async def load(store: KeyStore) -> Checkpoint | None:
         return None
     try:
         return _parse(_decode(data))
-    except (CorruptionError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, struct.error):
+    except (
+        CorruptionError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        MemoryError,
+        struct.error,
+    ):
         return None  # it can always be rebuilt: a damaged one is as good as none
 
 
@@ -116,7 +128,21 @@ def _encode(text: bytes) -> bytes:
     return bytes(Zstd(1).encode(struct.pack("<II", 1, len(text)) + text))
 
 
+def _stated_size(frame: bytes) -> int:
+    """Return the size that a frame of zstd says its content has (RFC 8878, 3.1.1.1), -1 where it says none."""
+    descriptor = frame[4]
+    is_single = bool(descriptor & 0x20)
+    start = 5 + (not is_single) + (0, 1, 2, 4)[descriptor & 3]
+    length = (int(is_single), 2, 4, 8)[descriptor >> 6]
+    size = int.from_bytes(frame[start : start + length], "little")
+    return size + (256 if length == 2 else 0) if length else -1
+
+
 def _decode(chunk: bytes) -> bytes:
+    size = _stated_size(chunk)
+    if not 0 <= size <= _LARGEST:
+        message = f"the catalog is said to have {size} bytes; accepted: up to {_LARGEST}"
+        raise CorruptionError(message)
     data = bytes(Zstd(1).decode(chunk))
     count, length = struct.unpack_from("<II", data)
     if count != 1 or len(data) != length + 8:

@@ -73,7 +73,7 @@ class Configuration:
     depth: int = field(validator=[validators.ge(1), validators.le(32)])
     catalog: bool
     layouts: tuple[DatasetSchema, ...] = field(validator=validators.min_len(1))
-    version: int = field(default=0, validator=validators.ge(0))
+    version: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     view: ViewDefinition | None = None
 
     @property

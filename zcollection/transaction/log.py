@@ -77,7 +77,7 @@ class Version:
     """
 
     transaction: str = field(validator=_IS_ID)
-    base: int = field(validator=validators.ge(0))
+    base: int = field(validator=[validators.ge(0), validators.lt(10**18)])
     operation: str
     time: str = field(factory=_now)
     source: str = field(factory=_source)

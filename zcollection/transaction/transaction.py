@@ -15,6 +15,7 @@ from zcollection.errors import (
     CollectionNotFoundError,
     ConflictError,
     CorruptionError,
+    OutdatedError,
     PublicationWarning,
     StoreError,
     ZCollectionError,
@@ -199,6 +200,14 @@ async def begin(
     except (CorruptionError, StoreError):
         # What another writer has replaced meanwhile is neither damaged nor missing.
         await transaction.check()
+        raise
+    except OutdatedError as error:
+        # Nor does a group become that of another writer while nobody commits.
+        if await log.is_newest(store, base.version):
+            message = (
+                f"something in {store.url} is not what was committed, and nobody has changed it; call verify(): {error}"
+            )
+            raise CorruptionError(message) from error
         raise
     finally:
         with anyio.CancelScope(shield=True):
