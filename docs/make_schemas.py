@@ -138,9 +138,15 @@ def columns() -> dict[str, Any]:
 
 
 def headed(body: dict[str, Any], *kinds: str) -> dict[str, Any]:
-    """Return the schema of a document with format version and kind."""
+    """Return the schema of a document with format version, kind and seal."""
     head = {"format_version": {"const": FORMAT_VERSION}, "kind": {"enum": list(kinds)}}
-    return body | {"properties": head | body["properties"], "required": [*head, *body["required"]]}
+    return sealed(body | {"properties": head | body["properties"], "required": [*head, *body["required"]]})
+
+
+def sealed(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object that ends with the checksum of what stands before it."""
+    seal = {"checksum": {"description": "CRC-32 of all that stands before it; the last member", **COUNT}}
+    return body | {"properties": body["properties"] | seal}
 
 
 def configuration() -> dict[str, Any]:
@@ -196,7 +202,7 @@ DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "configuration": configuration,
     "record": lambda: headed(version(), "version") | shared(),
     "history": history,
-    "partition": lambda: of_class(PartitionRecord),
+    "partition": lambda: sealed(of_class(PartitionRecord)),
     "catalog": catalog,
 }
 

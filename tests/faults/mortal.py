@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
-from zcollection.plugin import KeyStore, Listed, Read, StoreURL
+from zcollection.plugin import Fence, KeyStore, Listed, Read, StoreURL, unfenced
 
 
 class DiedError(Exception):
@@ -57,6 +57,8 @@ class MortalBlocking:
 @frozen(eq=False)
 class Mortal(KeyStore):
     """Passes calls on to another store until its power is spent; what a call changes is done before the last step, or not."""
+
+    has_lock: ClassVar[bool] = True
 
     url: StoreURL
     read_only: bool
@@ -115,12 +117,12 @@ class Mortal(KeyStore):
             self.power.spend()
             await self.inner.delete([key])
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         self.power.spend()
         await self.inner.publish(staged, target)
         self.power.spend()
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         self.power.spend()
         await self.inner.unpublish(target, trash)
         self.power.spend()

@@ -1,6 +1,5 @@
 """A change of several partitions is one version, wherever its writer dies, and whoever reads meanwhile."""
 
-
 import anyio
 import fakes
 import numpy as np

@@ -160,7 +160,7 @@ def test_records_are_folded_without_a_gap_whatever_their_times_say(collection):
 
 def test_a_checkpoint_is_of_what_lies_in_its_place(collection):
     class Dies(Dated):
-        async def publish(self, staged, target):
+        async def publish(self, staged, target, fence=None):
             raise zc.StoreError("no power")
 
     with pytest.warns(zc.PublicationWarning):
