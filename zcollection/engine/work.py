@@ -94,7 +94,10 @@ async def perform(
     """
     queue = _Queue(iter(works), progress or (lambda: None))
     if (blocking := store.blocking) is not None:
-        await gather(lambda _: in_thread(_run_all, blocking, queue), range(threads), limit=threads)
+        if threads == 1:
+            await in_thread(_run_all, blocking, queue)
+        else:
+            await gather(lambda _: in_thread(_run_all, blocking, queue), range(threads), limit=threads)
         return queue.ordered()
 
     async def run_all(_: int) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 
 from zcollection.errors import SchemaError, accepted
 from zcollection.model import representation, xarray_bridge
+from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import same_values
 from zcollection.model.names import ancestors, join, normalise_path, split
-from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, as_attributes
+from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
 from zcollection.model.variable import Indexer, Variable, filled
 
 if TYPE_CHECKING:

@@ -1,6 +1,5 @@
 """Schemas: the dimensions, variables and groups that a dataset may have, frozen and complete."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Self
@@ -10,49 +9,12 @@ from attrs import Converter, evolve, field, frozen
 
 from zcollection.errors import SchemaError, accepted
 from zcollection.model import codecs as codec_profiles
-from zcollection.model.dtypes import dtype_name, parse_dtype, scalar_to_json, to_scalar
+from zcollection.model.attributes import as_attributes
+from zcollection.model.dtypes import dtype_name, parse_dtype, to_scalar
 from zcollection.model.names import ancestors, join, normalise_path, split, validate_segment
 
 ROOT = ""
 """The path of the root group."""
-
-
-def as_attributes(attrs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return attributes as plain JSON values: NumPy scalars and arrays become numbers and lists.
-
-    Raises
-    ------
-    SchemaError
-        An attribute is not representable in JSON, or its name belongs to zcollection or to Zarr readers.
-    """
-    return {_attribute_name(name): _attribute_value(value, name=name) for name, value in (attrs or {}).items()}
-
-
-def _attribute_name(name: Any) -> str:
-    if not isinstance(name, str) or not name:
-        message = f"attribute {name!r}: a name is a string that is not empty"
-        raise SchemaError(message)
-    if name in {"zcollection", "_FillValue"}:
-        message = f"attribute {name!r} is reserved; a fill value is given as fill_value"
-        raise SchemaError(message)
-    return name
-
-
-def _attribute_value(value: object, *, name: str) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-    if isinstance(value, float) and not math.isfinite(value):
-        return scalar_to_json(value, np.dtype("float64"))
-    if isinstance(value, str | bool | int | float | None):
-        return value
-    if isinstance(value, list | tuple):
-        return [_attribute_value(item, name=name) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _attribute_value(item, name=name) for key, item in value.items()}
-    message = f"attribute {name!r} has a value of type {type(value).__name__}; accepted: what JSON can hold"
-    raise SchemaError(message)
 
 
 def _check_length(value: Any, *, what: str, smallest: int) -> None:

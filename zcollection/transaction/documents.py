@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from attrs import field, frozen, validators
@@ -111,11 +111,17 @@ class Configuration:
         CorruptionError, FormatVersionError
             The document is not one of ours, or a later release wrote it.
         """
-        configuration = documents.load(data, cls, kind=("collection", "view"), what=what)
-        if configuration.kind != documents.kind_of(data, what=what):
-            message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
-            raise CorruptionError(message)
-        return configuration
+        return _loaded(data, what)
+
+
+@lru_cache(maxsize=64)
+def _loaded(data: bytes, what: str) -> Configuration:
+    # The same document is the same object, with all that was derived from its schemas when it was opened before.
+    configuration = documents.load(data, Configuration, kind=("collection", "view"), what=what)
+    if configuration.kind != documents.kind_of(data, what=what):
+        message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
+        raise CorruptionError(message)
+    return configuration
 
 
 def _is_count(_instance: object, attribute: Any, value: int) -> None:
