@@ -105,22 +105,22 @@ def _from_mapping(filters: Mapping[str, object], fields: list[str]) -> Selection
         if name not in fields:
             message = f"filter names the field {name!r}; {accepted(name, fields)}"
             raise ExpressionError(message)
-    tests = [(name, _test(wanted)) for name, wanted in filters.items()]
 
     def select(columns: _Columns) -> Iterable[int]:
-        left: Sequence[int] = range(_length(columns))
-        for name, test in tests:
+        left: Sequence[int] | None = None
+        for name, wanted in filters.items():
             column = columns[name]
-            left = [at for at in left if test(column[at])]
-        return left
+            left = _passing(enumerate(column) if left is None else ((at, column[at]) for at in left), wanted)
+        return range(_length(columns)) if left is None else left
 
     return select
 
 
-def _test(wanted: object) -> Callable[[object], bool]:
+def _passing(values: Iterable[tuple[int, object]], wanted: object) -> list[int]:
+    """Return the positions of the values that are wanted: one value, or any of a collection."""
     if isinstance(wanted, Collection) and not isinstance(wanted, str | bytes):
-        return lambda value: value in wanted
-    return lambda value: bool(value == wanted)
+        return [at for at, value in values if value in wanted]
+    return [at for at, value in values if value == wanted]
 
 
 def _from_expression(text: str, fields: list[str]) -> _Predicate:

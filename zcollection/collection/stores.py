@@ -133,6 +133,8 @@ def _store_class(url: StoreURL) -> type[Store]:
 
 
 def _known(cls: type[Store], url: StoreURL, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not options:
+        return options
     parameters = inspect.signature(cls.open).parameters.values()
     if any(item.kind is item.VAR_KEYWORD for item in parameters):
         return options  # it names, and refuses, its options itself

@@ -108,6 +108,13 @@ async def perform(
     return queue.ordered()
 
 
+async def perform_one(store: Objects, work: Work[R]) -> R:
+    """Run one piece of work and return its result."""
+    if (blocking := store.blocking) is not None:
+        return await in_thread(_run_here, blocking, work)
+    return await _run_on_loop(store, work)
+
+
 @define(eq=False)
 class _Queue(Generic[R]):
     """Pieces of work, given out to whoever asks next, and their results."""

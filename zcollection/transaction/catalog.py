@@ -15,6 +15,7 @@ from attrs import field, frozen, validators
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
 from zcollection.transaction.documents import CATALOG, PartitionRecord
@@ -76,7 +77,12 @@ async def save(store: KeyStore, checkpoint: Checkpoint) -> None:
 
 async def load(store: KeyStore) -> Checkpoint | None:
     """Return the checkpoint, or None where there is no catalog, or none to be believed."""
-    data = (await store.get([Read(_CHUNK)]))[0]
+    return await perform_one(store, loading())
+
+
+def loading() -> Work[Checkpoint | None]:
+    """Return the same; the store is the one that performs the work."""
+    (data,) = yield from fetch([Read(_CHUNK)])
     if data is None:
         return None
     try:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen, validators
 
 from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError, ZCollectionError
 from zcollection.model import documents
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
@@ -175,6 +176,11 @@ async def _check_not_lost(store: KeyStore, number: int) -> None:
 
 
 async def after(store: KeyStore, number: int) -> list[Version]:
+    """Return the versions that were committed after one, in order; see `following`."""
+    return await perform_one(store, following(store, number))
+
+
+def following(store: KeyStore, number: int) -> Work[list[Version]]:
     """Return the versions that were committed after one, in order.
 
     Raises
@@ -186,7 +192,7 @@ async def after(store: KeyStore, number: int) -> list[Version]:
     known = number
     while True:
         batch = range(known, known + _BATCH + 1)
-        itself, *answers = await store.get([Read(_record(wanted)) for wanted in batch])
+        itself, *answers = yield from fetch([Read(_record(wanted)) for wanted in batch])
         if itself is None:
             message = (
                 f"version {number} of {store.url} was folded into the history meanwhile; nothing was written, run the "
@@ -195,7 +201,7 @@ async def after(store: KeyStore, number: int) -> list[Version]:
             raise ConflictError(message)
         for wanted, data in zip(batch[1:], answers, strict=True):
             if data is None:
-                return await _marked(store, found)
+                return (yield from _marked(found))
             found.append(_parse(wanted, data))
         known = found[-1].number
 
@@ -378,14 +384,14 @@ async def mark_published(store: KeyStore, version: Version) -> None:
 
 async def unpublished(store: KeyStore, versions: Sequence[Version]) -> list[Version]:
     """Return those of some versions that are not marked as published by now."""
-    return [version for version in await _marked(store, versions) if not version.published]
+    return [version for version in await perform_one(store, _marked(versions)) if not version.published]
 
 
-async def _marked(store: KeyStore, versions: Sequence[Version]) -> list[Version]:
+def _marked(versions: Sequence[Version]) -> Work[list[Version]]:
     """Return versions in order, each with whether it is published: whoever commits has published all before."""
     if not versions:
         return []
-    (mark,) = await store.get([Read(_mark(versions[-1].number))])
+    (mark,) = yield from fetch([Read(_mark(versions[-1].number))])
     before = [evolve(version, published=True) for version in versions[:-1]]
     return [*before, evolve(versions[-1], published=mark is not None)]
 

@@ -141,6 +141,9 @@ class _Repeated(Sequence[Any]):
     def __getitem__(self, at: Any) -> Any:
         return self._values[self._positions[at]]
 
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._values.__getitem__, self._positions)
+
 
 class _Pairs(Sequence[Any]):
     """A column of pairs, made of two columns."""

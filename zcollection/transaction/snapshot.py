@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Objects, Read
 from zcollection.engine.executor import gather, parallelism
+from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, PartitionError
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
@@ -150,16 +151,23 @@ async def current_configuration(store: KeyStore, configuration: Configuration) -
 
 
 async def _newest(store: KeyStore, configuration: Configuration, *, walk: bool) -> Snapshot:
-    checkpoint = await catalog.load(store) if configuration.catalog and not walk else None
+    indexed = await perform_one(store, _indexed(store)) if configuration.catalog and not walk else None
+    return await _walked(store, configuration) if indexed is None else indexed
+
+
+def _indexed(store: KeyStore) -> Work[Snapshot | None]:
+    """Return what the catalog and the log say; None where there is no catalog to be believed."""
+    checkpoint = yield from catalog.loading()
     while checkpoint is not None:
         try:
-            return await _placed(store, checkpoint, await log.after(store, checkpoint.version), indexed=True)
+            changes = yield from log.following(store, checkpoint.version)
+            return (yield from _placed(Snapshot(store, checkpoint, changes)))
         except ConflictError:
             # The records that it needs were folded: there is a newer one, or a slow writer has put it in place of that.
-            older, checkpoint = checkpoint, await catalog.load(store)
+            older, checkpoint = checkpoint, (yield from catalog.loading())
             if checkpoint is None or checkpoint.version <= older.version:
                 break
-    return await _walked(store, configuration)
+    return None
 
 
 async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
@@ -169,7 +177,7 @@ async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
     """
     if not await log.is_newest(store, taken.version):
         return True
-    return bool(taken.places) and taken.places != await _places(store, taken)
+    return bool(taken.places) and taken.places != await perform_one(store, _places(taken))
 
 
 async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
@@ -181,7 +189,7 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
         version, pending = await log.listed(store)
         if before == (version, [change.number for change in pending]):
             checkpoint = Checkpoint(version, partitions, immutable, await _configured(store))
-            return await _placed(store, checkpoint, pending, indexed=False)
+            return await perform_one(store, _placed(Snapshot(store, checkpoint, pending, indexed=False)))
     message = (
         f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"
     )
@@ -205,12 +213,11 @@ async def candidates(objects: Objects, configuration: Configuration) -> list[str
     return [path async for path in _walk(objects, "", configuration.depth)]
 
 
-async def _placed(store: KeyStore, checkpoint: Checkpoint, changes: Sequence[Version], *, indexed: bool) -> Snapshot:
-    taken = Snapshot(store, checkpoint, changes, indexed=indexed)
-    return evolve(taken, places=await _places(store, taken)) if taken.pending else taken
+def _placed(taken: Snapshot) -> Work[Snapshot]:
+    return evolve(taken, places=(yield from _places(taken))) if taken.pending else taken
 
 
-async def _places(store: KeyStore, taken: Snapshot) -> dict[str, str]:
+def _places(taken: Snapshot) -> Work[dict[str, str]]:
     """Return where those groups lie that are committed and not yet in their place."""
     staged = {
         path: change
@@ -218,7 +225,7 @@ async def _places(store: KeyStore, taken: Snapshot) -> dict[str, str]:
         for path in change.touched
         if (record := taken.record(path)) is not None and record.stamp == change.transaction
     }
-    documents = await store.get([Read(f"{path}/zarr.json") for path in staged])
+    documents = yield from fetch([Read(f"{path}/zarr.json") for path in staged])
     return {
         path: f"{change.stage}{path}/"
         for (path, change), data in zip(staged.items(), documents, strict=True)
