@@ -241,7 +241,7 @@ def measure_round(cases: Sequence[Case], workers: Workers) -> str:
 
 def measure(case: Case, workers: Workers) -> None:
     """Add one round's figures of a case, after one pass that is not timed."""
-    encoded, out = direct.encode(case.layout, case.values), np.empty_like(case.values)
+    encoded, out = dict(direct.encode(case.layout, case.values)), np.empty_like(case.values)
     _decode(case, encoded, out)
     if out.tobytes() != case.values.tobytes():
         message = f"{case} is not what it was after it is encoded and decoded"
@@ -254,7 +254,7 @@ def measure(case: Case, workers: Workers) -> None:
 
 def _encode(case: Case) -> None:
     for _ in range(case.repeats):
-        direct.encode(case.layout, case.values)
+        dict(direct.encode(case.layout, case.values))
 
 
 def _decode(case: Case, encoded: dict[str, bytes], out: NDArray[Any]) -> None:

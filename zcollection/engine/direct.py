@@ -6,7 +6,7 @@ Sources: Zarr v3 specifications of the codecs ``bytes``, ``zstd``, ``blosc``, ``
 import math
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -95,8 +95,8 @@ def _is_known(codec: Codec) -> bool:
     return codec["name"] != "blosc" or {"cname", "clevel", "shuffle"} <= set(settings)
 
 
-def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
-    """Return every chunk of an array by its key, fill-only ones too.
+def encode(layout: ArrayLayout, values: NDArray[Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield the key and the bytes of every chunk of an array, fill-only ones too, each when it is asked for.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
         Stored values, of the layout's shape.
     """
     compressors = _compressors(layout)
-    return {key: _compress(_whole_chunk(layout, values[part]), compressors) for key, part in layout.chunk_places}
+    for key, part in layout.chunk_places:
+        yield key, _compress(_whole_chunk(layout, values[part]), compressors)
 
 
 def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:

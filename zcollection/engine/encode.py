@@ -1,5 +1,6 @@
 """Arrays encoded: by the direct path where it knows the codecs, else by zarr-python."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,18 @@ class Encoded:
     Attributes
     ----------
     objects
-        What is to be written, by key within the group.
+        What is to be written: keys within the group, and bytes that are encoded as they are taken.
     shared
         Keys, within the group, of what is shared with the group that it takes the place of; one that ends with "/" means
         all below.
     """
 
-    objects: dict[str, bytes]
+    objects: Iterable[tuple[str, bytes]]
     shared: tuple[str, ...] = ()
 
 
-def encode_array(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
-    """Return every chunk of an array by its key.
+def encode_array(layout: ArrayLayout, values: NDArray[Any]) -> Iterable[tuple[str, bytes]]:
+    """Return the keys and the bytes of every chunk of an array.
 
     Parameters
     ----------
@@ -42,4 +43,4 @@ def encode_array(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
         return direct.encode(layout, stored)
     from zcollection.engine import fallback  # loads zarr
 
-    return fallback.encode(layout, stored)
+    return fallback.encode(layout, stored).items()

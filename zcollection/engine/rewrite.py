@@ -39,19 +39,20 @@ def rewriting(
     dimension
         The partitioned dimension.
     """
-    objects: dict[str, bytes] = {}
     plan = _Plan(source, base.rows)
     arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables()]
-    for array in arrays:
-        objects[array.layout.document_key] = array.layout.document
     held = inserted.all_variables()
     moving = [array for array in arrays if array.layout.path in held]
     old = [(array, part) for array in moving for part in array.parts]
     chunks = iter((yield from fetch([read for _, part in old for read in part.reads(base)])))
-    for array, part in old:
-        values = held[array.layout.path].to_numpy()
-        objects |= encode_array(part.layout, part.rows(base, array, chunks, values))
-    return Encoded(objects, tuple(key for array in moving for key in array.kept))
+
+    def objects() -> Iterator[tuple[str, bytes]]:
+        yield from ((array.layout.document_key, array.layout.document) for array in arrays)
+        for array, part in old:
+            values = held[array.layout.path].to_numpy()
+            yield from encode_array(part.layout, part.rows(base, array, chunks, values))
+
+    return Encoded(objects(), tuple(key for array in moving for key in array.kept))
 
 
 @frozen(kw_only=True)

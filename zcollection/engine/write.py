@@ -1,6 +1,6 @@
 """Groups written: every array of a dataset encoded and put under one prefix of a store."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from zcollection.model.names import ancestors, join, split
 from zcollection.model.schema import DatasetSchema
 
 GROUP_DOCUMENT = "zarr.json"
+
+_BATCH = 4 * 2**20
+"""Bytes after which what was encoded is written, so that the same memory serves all chunks of a large partition."""
 
 _TRIED = 3
 """Elements along each dimension of the array on which codecs are tried."""
@@ -69,8 +72,16 @@ def writing(prefix: str, group: GroupWrite) -> Work[int]:
     """
     arrays = yield from _encoding(group)
     shared = yield from _enumerated_shares(group, arrays.shared)
-    size = sum(map(len, arrays.objects.values())) + sum(entry.size for entry in shared)
-    yield Stage(_complete(prefix, group, arrays.objects, size))
+    size = sum(entry.size for entry in shared)
+    batch: dict[str, bytes] = {}
+    room = _BATCH
+    for key, data in arrays.objects:
+        batch[prefix + key] = data
+        size, room = size + len(data), room - len(data)
+        if room < 0:
+            yield Stage(batch)
+            batch, room = {}, _BATCH
+    yield Stage({**batch, **_documents(prefix, group, size)})
     if group.base is not None and shared:
         base = group.base.prefix
         yield Share([(entry.key, prefix + entry.key.removeprefix(base)) for entry in shared])
@@ -84,8 +95,9 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
     """
     arrays = yield from _encoding(group)
     shared = yield from _enumerated_shares(group, arrays.shared)
-    size = sum(map(len, arrays.objects.values())) + sum(entry.size for entry in shared)
-    objects = _complete(prefix, group, arrays.objects, size)
+    objects = {prefix + key: data for key, data in arrays.objects}
+    size = sum(map(len, objects.values())) + sum(entry.size for entry in shared)
+    objects |= _documents(prefix, group, size)
     if shared:
         kept = objects.keys() | {entry.key for entry in shared}
         present = yield from enumerated(prefix)
@@ -97,17 +109,19 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
 
 
 def _encoding(group: GroupWrite) -> Work[Encoded]:
-    """Return every object of a group's arrays."""
+    """Return the objects of a group's arrays."""
     if group.base is not None and group.source is not None:
         return (yield from rewriting(group.base, group.schema, group.dataset, group.source, dimension=group.dimension))
-    objects: dict[str, bytes] = {}
+    return Encoded(_arrays(group), tuple(f"{path}/" for path in group.kept))
+
+
+def _arrays(group: GroupWrite) -> Iterator[tuple[str, bytes]]:
     held = group.dataset.all_variables()
     written = [path for path in group.schema.all_variables() if path not in group.kept]
     for layout in ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows):
-        objects[layout.document_key] = layout.document
+        yield layout.document_key, layout.document
         if layout.path in held:
-            objects |= encode_array(layout, held[layout.path].to_numpy())
-    return Encoded(objects, tuple(f"{path}/" for path in group.kept))
+            yield from encode_array(layout, held[layout.path].to_numpy())
 
 
 def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...]) -> Work[list[Listed]]:
@@ -130,12 +144,10 @@ def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...]) -> Work[list[
     return [entry for key, entry in found.items() if key in keys or key.startswith(folders)]
 
 
-def _complete(prefix: str, group: GroupWrite, arrays: Mapping[str, bytes], size: int) -> dict[str, bytes]:
-    """Return the objects of a group by their keys in the store, the group's own document last."""
-    documents = subgroup_documents(group.schema)
-    objects = {prefix + key: data for key, data in (*arrays.items(), *documents.items())}
-    objects[prefix + GROUP_DOCUMENT] = group_document(group.attributes(size))
-    return objects
+def _documents(prefix: str, group: GroupWrite, size: int) -> dict[str, bytes]:
+    """Return the documents of a group and those below it by their keys in the store, its own last."""
+    documents = {prefix + key: data for key, data in subgroup_documents(group.schema).items()}
+    return {**documents, prefix + GROUP_DOCUMENT: group_document(group.attributes(size))}
 
 
 def parent_documents(paths: Iterable[str]) -> dict[str, bytes]:
@@ -167,7 +179,7 @@ def validate_codecs(schema: DatasetSchema, *, dimension: str) -> None:
 def _try_codecs(layout: ArrayLayout) -> None:
     dtype = layout.variable.dtype
     if dtype.kind != "T":
-        encode_array(layout, np.zeros(layout.shape, dtype=dtype))
+        dict(encode_array(layout, np.zeros(layout.shape, dtype=dtype)))
         return
     from zcollection.engine import fallback  # loads zarr
 
@@ -175,7 +187,7 @@ def _try_codecs(layout: ArrayLayout) -> None:
     numbers = np.arange(np.prod(layout.shape, dtype=np.int64)).reshape(layout.shape)
     values = numbers.astype(np.str_).astype(dtype)
     out = np.empty_like(values)
-    fallback.decode(layout, encode_array(layout, values), out)
+    fallback.decode(layout, dict(encode_array(layout, values)), out)
     if not np.array_equal(values, out):
         message = "what is read back is not what was written"
         raise ValueError(message)
