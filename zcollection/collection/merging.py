@@ -26,14 +26,10 @@ Merge = str | MergeStrategy | MergeFunction | None
 
 @frozen
 class ReplacePartition(MergeStrategy):
-    """What happens without a merge strategy: the inserted rows are the partition."""
+    """What happens without a merge strategy: the inserted rows are the partition, and there is nothing to decide."""
 
     reads_existing = False
     compares_axis = False
-
-    def rows(self, existing: NDArray[Any], inserted: NDArray[Any]) -> RowPlan:
-        """Return the inserted rows, in their order."""
-        return RowPlan(~np.arange(len(inserted)), replaced=len(existing))
 
 
 @frozen
@@ -118,6 +114,9 @@ def merging(
         The strategy returned rows that belong to another partition.
     """
     rows = 0 if record is None else record.rows
+    if isinstance(strategy, ReplacePartition):
+        report = PartitionReport.rewritten(part.path, created=rows == 0, existing=rows, rows=part.count)
+        return Merged(dataset=inserted, report=report)
     if record is None or not strategy.reads_existing:
         return _merged_with_nothing(handle, strategy, part, inserted, rows)
     _check_variables(handle, part, inserted, record)

@@ -33,6 +33,11 @@ class PartitionRows:
     path: str
     rows: Indexer = field(eq=False)
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.rows.stop - self.rows.start if isinstance(self.rows, slice) else len(self.rows)
+
 
 def split(dataset: Dataset, partitioning: Partitioning, *, dimension: str) -> list[PartitionRows]:
     """Return the partitions of a dataset's rows, in the order of their keys.

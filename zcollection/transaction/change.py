@@ -3,6 +3,7 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -110,12 +111,13 @@ class Stage(ABC):
         attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
         return group_document({**attributes, **record.to_attribute()})
 
-    def _stamped(self, group: GroupWrite, record: PartitionRecord) -> GroupWrite:
-        """Return a group whose document says what the partition says of itself, its size included."""
-        attributes = group.attributes
-        return evolve(
-            group, attributes=lambda size: {**attributes(size), **self._complete(record, size).to_attribute()}
-        )
+    def _stamped(
+        self, group: GroupWrite, record: PartitionRecord
+    ) -> tuple[GroupWrite, Callable[[int], PartitionRecord]]:
+        """Return a group whose document says what the partition says of itself, and that for the size it turns out to have."""
+        attributes, complete = group.attributes, cache(partial(self._complete, record))
+        stamped = evolve(group, attributes=lambda size: {**attributes(size), **complete(size).to_attribute()})
+        return stamped, complete
 
     def _complete(self, record: PartitionRecord, size: int) -> PartitionRecord:
         return evolve(record, stamp=self.transaction, stored_bytes=size)

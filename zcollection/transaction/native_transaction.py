@@ -32,8 +32,9 @@ class NativeStage(Stage):
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition in its place."""
         prefix = self.prefix(path)
-        size = yield from overwriting(prefix, self._stamped(group, record))
-        return StagedPartition(path=path, prefix=prefix, record=self._complete(record, size))
+        stamped, complete = self._stamped(group, record)
+        size = yield from overwriting(prefix, stamped)
+        return StagedPartition(path=path, prefix=prefix, record=complete(size))
 
     async def copy(self, path: str, source: Objects, place: str, record: PartitionRecord) -> StagedPartition:
         """Copy a partition to its place, of which nothing remains."""

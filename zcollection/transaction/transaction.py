@@ -46,8 +46,9 @@ class LogStage(Stage):
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition there."""
         prefix = self.prefix(path)
-        size = yield from writing(prefix, self._stamped(group, record))
-        return StagedPartition(path=path, prefix=prefix, record=self._complete(record, size))
+        stamped, complete = self._stamped(group, record)
+        size = yield from writing(prefix, stamped)
+        return StagedPartition(path=path, prefix=prefix, record=complete(size))
 
 
 @define(kw_only=True)
