@@ -4,6 +4,7 @@ import itertools
 import uuid
 
 import numpy as np
+import oracle
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -11,14 +12,7 @@ from hypothesis import strategies as st
 
 import zcollection as zc
 
-PARTITIONINGS = {
-    "date": (lambda: zc.partitioning.Date(("time",), resolution="D"), ["day_"]),
-    "sequence": (lambda: zc.partitioning.Sequence(("cycle", "nested/pass_number")), ["cycle", "pass_number"]),
-    "grouped_sequence": (
-        lambda: zc.partitioning.GroupedSequence(("cycle", "nested/pass_number"), size=3, start=1),
-        ["cycle", "group_"],
-    ),
-}
+PARTITIONINGS = oracle.partitionings("nested/pass_number")
 MERGES = [None, "replace", "concat", "time_series", "upsert"]
 
 
@@ -37,23 +31,6 @@ def make_schema(cycle_dtype="int16", pass_dtype="int64"):
     )
 
 
-def make_rows(rng, count, *, days=20, cycles=(-3, 4), passes=(-4, 9), ids_from=0):
-    start = np.datetime64("1969-12-25T00:00:00", "ns")
-    # Coarse steps, so that times repeat within and between inserts.
-    seconds = rng.integers(0, max(1, min(days * 86400, count * 20)), count) * 10 % (days * 86400)
-    frame = pd.DataFrame(
-        {
-            "time": start + seconds.astype("timedelta64[s]"),
-            "cycle": rng.integers(*cycles, count),
-            "pass_number": rng.integers(*passes, count),
-            "row": np.arange(ids_from, ids_from + count),
-        }
-    )
-    frame["day_"] = frame["time"].dt.floor("D")
-    frame["group_"] = (frame["pass_number"] - 1) // 3
-    return frame
-
-
 def as_arrays(frame):
     row = frame["row"].to_numpy()
     return {
@@ -66,26 +43,10 @@ def as_arrays(frame):
     }
 
 
-def merged(existing, inserted, merge):
-    """Return the rows of one partition after a merge, as the documentation of each strategy says."""
-    if existing is None:
-        existing = inserted.iloc[:0]
-    if merge in {None, "replace"}:
-        return inserted
-    if merge == "concat":
-        return pd.concat([existing, inserted])
-    if merge == "time_series":
-        outside = (existing["time"] < inserted["time"].min()) | (existing["time"] > inserted["time"].max())
-        return pd.concat([existing[outside], inserted]).sort_values("time", kind="stable")
-    both = pd.concat([existing, inserted])
-    return both.drop_duplicates("time", keep="last").sort_values("time", kind="stable")
-
-
 def expected(inserts, keys, merge):
     partitions = {}
     for frame in inserts:
-        for key, rows in frame.groupby(keys, sort=False):
-            partitions[key] = merged(partitions.get(key), rows, merge)
+        oracle.insert(partitions, frame, keys, merge)
     return pd.concat([partitions[key] for key in sorted(partitions)])
 
 
@@ -107,7 +68,7 @@ def check(partitioning, merge, inserts, *, schema):
 @pytest.mark.parametrize("partitioning", PARTITIONINGS)
 def test_a_hundred_thousand_rows_equal_pandas(partitioning, merge, pieces):
     rng = np.random.default_rng([MERGES.index(merge), pieces, len(partitioning)])
-    frame = make_rows(rng, 100_000)
+    frame = oracle.make_rows(rng, 100_000)
     inserts = [frame.iloc[part] for part in np.array_split(np.arange(len(frame)), pieces)]
     check(partitioning, merge, inserts, schema=make_schema())
 
@@ -125,7 +86,7 @@ def test_a_hundred_thousand_rows_equal_pandas(partitioning, merge, pieces):
 def test_random_inserts_equal_pandas(partitioning, merge, sizes, cycle_dtype, pass_dtype, order, seed):
     rng = np.random.default_rng(seed)
     starts = itertools.accumulate([0, *sizes])
-    inserts = [make_rows(rng, size, days=3, ids_from=start) for start, size in zip(starts, sizes, strict=False)]
+    inserts = [oracle.make_rows(rng, size, days=3, ids_from=start) for start, size in zip(starts, sizes, strict=False)]
     if order != "shuffled":
         inserts = [frame.sort_values("time", ascending=order == "sorted", kind="stable") for frame in inserts]
     check(partitioning, merge, inserts, schema=make_schema(cycle_dtype, pass_dtype))
@@ -138,7 +99,7 @@ def test_partitions_come_in_numeric_order():
         axis="time",
         partitioning=zc.partitioning.Sequence(("cycle", "nested/pass_number")),
     )
-    frame = make_rows(np.random.default_rng(1), 300, cycles=(-2, 12), passes=(1, 120))
+    frame = oracle.make_rows(np.random.default_rng(1), 300, cycles=(-2, 12), passes=(1, 120))
     collection.insert(as_arrays(frame))
     keys = [(key["cycle"], key["pass_number"]) for key in collection.keys()]
     assert keys == sorted(set(zip(frame["cycle"].tolist(), frame["pass_number"].tolist(), strict=True)))

@@ -16,3 +16,7 @@ def add(pickled, day, count):
     for number in range(count):
         time = np.array([day * 24 * HOUR + number * 1000 + 1])
         collection.insert({"time": time, "value": np.array([1.0])}, merge="upsert")
+
+
+def insert(pickled, arrays, merge):
+    pickle.loads(pickled).insert(arrays, merge=merge)
