@@ -22,6 +22,7 @@ def _fake_plugins():
         (Family.MERGE, "append"),
         (Family.MERGE, "mean"),
         (Family.STORE, "dict"),
+        (Family.STORE, "repository"),
     ):
         REGISTRY.unregister(family, name)
 

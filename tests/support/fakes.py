@@ -39,6 +39,7 @@ def zcollection_merge_strategies():
 @hookimpl
 def zcollection_stores():
     yield Provides("dict", target=f"{__name__}:DictStore")
+    yield Provides("repository", target="repositories:RepositoryStore")
 
 
 @frozen

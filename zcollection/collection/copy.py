@@ -7,9 +7,9 @@ from zcollection.collection.handle import Handle
 from zcollection.engine.executor import gather, parallelism
 from zcollection.errors import ConflictError
 from zcollection.progress import ProgressOption, tracking
-from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.retrying import retrying
-from zcollection.transaction.versioning import Versioning
+from zcollection.transaction.versioning import Beginning, Versioning
 
 
 async def copy(
@@ -18,25 +18,13 @@ async def copy(
     """Copy a collection; see `Collection.copy`."""
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, catalog=catalog)
-    target.store.check_writable()
-    if overwrite and (old := await target.replaceable()) is not None:
-        there = Handle(target, old)
-        await retrying(lambda: _copy_partitions(source, there, filters, progress, replacement=configuration))
-        return Handle(target, await target.load())
-    handle = Handle(target, await target.initialise(configuration, overwrite=overwrite))
-    await retrying(lambda: _copy_partitions(source, handle, filters, progress))
-    return handle
+    beginning = await target.making(configuration, "copy", overwrite=overwrite)
+    await retrying(lambda: _copy_partitions(source, beginning, filters, progress))
+    return Handle(target, await target.load())
 
 
-async def _copy_partitions(
-    source: Handle,
-    handle: Handle,
-    filters: Filter,
-    progress: ProgressOption,
-    *,
-    replacement: Configuration | None = None,
-) -> None:
-    """Copy the partitions of one version, as one change, in which a replacement takes the place of the collection.
+async def _copy_partitions(source: Handle, beginning: Beginning, filters: Filter, progress: ProgressOption) -> None:
+    """Copy the partitions of one version, as one change.
 
     Raises
     ------
@@ -47,11 +35,7 @@ async def _copy_partitions(
     chosen = dict(source.select(taken, filters))
     if taken.immutable is not None:
         chosen[IMMUTABLE] = taken.immutable
-    async with handle.begin("copy") as transaction:
-        if replacement is not None:
-            transaction.replacement = replacement
-            for path in transaction.base.partitions.keys() - chosen.keys():
-                transaction.drop(path)
+    async with beginning() as transaction:
         with tracking(progress, len(chosen), "copy") as advance:
 
             async def stage(item: tuple[str, PartitionRecord]) -> None:

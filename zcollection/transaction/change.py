@@ -171,6 +171,7 @@ class Transaction(ABC):
     def add(self, staged: StagedPartition) -> None:
         """Make a partition that has been staged part of the change."""
         self._written[staged.path] = staged.record
+        self._dropped.discard(staged.path)
 
     def drop(self, path: str) -> None:
         """Take a partition away."""

@@ -1,8 +1,8 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
 import uuid
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from attrs import evolve, frozen
@@ -17,7 +17,7 @@ from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Confi
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.versioning import Versioning
+from zcollection.transaction.versioning import Beginning, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -54,7 +54,7 @@ class LogVersioning(Versioning):
         await probe.check(store)
         existing, root = await store.get([Read(CONFIGURATION), Read(GROUP_DOCUMENT)])
         if overwrite:
-            if (old := await self.replaceable()) is not None:
+            if (old := await self._replaceable()) is not None:
                 return await retrying(lambda: self._replace(old, configuration))
             await self._clear()
         elif existing is not None or root is not None:
@@ -70,7 +70,15 @@ class LogVersioning(Versioning):
         await store.flush("")
         return configuration
 
-    async def replaceable(self) -> Configuration | None:
+    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+        """Return how to make a collection: as one change where it replaces another, else empty at first."""
+        self.store.check_writable()
+        if overwrite and (old := await self._replaceable()) is not None:
+            return lambda: self._replacing(old, configuration, operation)
+        made = await self.initialise(configuration, overwrite=overwrite)
+        return lambda: self.begin(made, operation)
+
+    async def _replaceable(self) -> Configuration | None:
         """Return what is there, or None where it is so damaged that it cannot be replaced as one change."""
         try:
             old = await self.load()
@@ -79,12 +87,19 @@ class LogVersioning(Versioning):
             return None
         return old
 
-    async def _replace(self, old: Configuration, configuration: Configuration) -> Configuration:
-        """Put an empty collection in the place of another, as one change of that: readers see the one or the other."""
-        async with self.begin(old, "create") as change:
+    @asynccontextmanager
+    async def _replacing(
+        self, old: Configuration, configuration: Configuration, operation: str
+    ) -> AsyncIterator[transaction.LogTransaction]:
+        """Put a collection in the place of another, as one change of that: readers see the one or the other."""
+        async with self.begin(old, operation) as change:
             for path in change.base.partitions:
                 change.drop(path)
             change.replacement = configuration
+            yield change
+
+    async def _replace(self, old: Configuration, configuration: Configuration) -> Configuration:
+        async with self._replacing(old, configuration, "create") as change:
             await change.commit()
         return await self.load()
 

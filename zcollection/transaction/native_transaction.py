@@ -2,6 +2,7 @@
 
 import os
 import socket
+from itertools import takewhile
 from typing import Any, Final
 
 from attrs import define, frozen
@@ -11,10 +12,10 @@ from zcollection.contracts.transactional import StoreSession, TransactionalStore
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
-from zcollection.errors import CollectionNotFoundError, ConflictError
+from zcollection.errors import CollectionNotFoundError, CommitStateUnknownError, ConflictError, StoreError
 from zcollection.transaction import snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
-from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, PartitionRecord
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
 
 ATTRIBUTE: Final = "zcollection"
@@ -69,14 +70,35 @@ class NativeTransaction(Transaction):
         if not (self._written or self._dropped or self.replacement):
             return
         await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
-        if self.replacement is not None:
-            await self._replace(self.replacement)
         await self._complete_tree()
-        while await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()}) is None:
-            if await self._is_committed():
-                return
+        while not await self._is_told_committed():
+            if self.replacement is not None:
+                message = (
+                    f"{self.store.url} was changed by another writer; nothing was written, run the operation again"
+                )
+                raise ConflictError(message)
             await self.session.rebase()
             await self._check(SnapshotObjects(self.store, self.session.base))
+
+    async def _is_told_committed(self) -> bool:
+        """Commit, and return whether that happened; False where others have committed since.
+
+        Raises
+        ------
+        StoreError
+            It did not happen.
+        CommitStateUnknownError
+            Nobody can tell.
+        """
+        try:
+            if await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()}) is not None:
+                return True
+        except StoreError as failure:
+            # The answer may be lost, and the commit there.
+            if await self._is_committed(failure):
+                return True
+            raise
+        return await self._is_committed()
 
     async def _complete_tree(self) -> None:
         """Write the documents of the groups on the way to partitions, where they are missing."""
@@ -84,12 +106,12 @@ class NativeTransaction(Transaction):
         there = await self._objects.get([Read(key) for key in parents])
         await self._objects.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
 
-    async def _replace(self, configuration: Configuration) -> None:
-        """Take away what is left of an older collection, and write the documents of the new one."""
+    async def replace(self) -> None:
+        """Take away what is left of an older collection, and write the documents of the one that replaces it."""
         names = [entry.key async for entry in self._objects.list("") if entry.is_prefix]
         await self._objects.delete(names)
-        await self._objects.put({GROUP_DOCUMENT: group_document(configuration.schema.attrs)})
-        await self.session.save_document(CONFIGURATION, configuration.dump())
+        await self._objects.put({GROUP_DOCUMENT: group_document(self.configuration.schema.attrs)})
+        await self.session.save_document(CONFIGURATION, self.configuration.dump())
 
     def _message(self) -> str:
         parts = [
@@ -116,15 +138,19 @@ class NativeTransaction(Transaction):
             "source": f"{socket.gethostname()}:{os.getpid()}",
         }
 
-    async def _is_committed(self) -> bool:
-        """Return whether the answer to an earlier try was lost: the commit is there."""
-        newest = await self.store.current()
-        for commit in [] if newest is None else await self.store.history(newest):
-            if commit.snapshot == self.session.base:
-                return False
-            if commit.metadata.get(ATTRIBUTE, {}).get("transaction") == self.id:
-                return True
-        return False
+    async def _is_committed(self, failure: StoreError | None = None) -> bool:
+        """Return whether the commit is in the history, though its answer was another one."""
+        try:
+            newest = await self.store.current()
+            history = [] if newest is None else await self.store.history(newest)
+        except StoreError as error:
+            message = (
+                f"{self.store.url} did not say whether transaction {self.id} was committed, and its history cannot be read: "
+                f"{failure or error}; look into history() before running the operation again"
+            )
+            raise CommitStateUnknownError(message) from (failure or error)
+        since = takewhile(lambda commit: commit.snapshot != self.session.base, history)
+        return any(commit.metadata.get(ATTRIBUTE, {}).get("transaction") == self.id for commit in since)
 
     async def _check(self, newest: SnapshotObjects) -> None:
         """Check that a newer snapshot holds the same of all that this change read or writes.

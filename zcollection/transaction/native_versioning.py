@@ -18,7 +18,7 @@ from zcollection.transaction.native_transaction import ATTRIBUTE, NativeTransact
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.versioning import Versioning
+from zcollection.transaction.versioning import Beginning, Versioning
 from zcollection.transaction.zarr_objects import SnapshotObjects
 
 if TYPE_CHECKING:
@@ -76,16 +76,33 @@ class NativeVersioning(Versioning):
         return configuration
 
     async def _initialise(self, configuration: Configuration, *, overwrite: bool) -> None:
+        async with self._replacing(configuration, "create", overwrite=overwrite) as transaction:
+            await transaction.commit()
+
+    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+        """Return how to make a collection and its partitions by one commit."""
+        self.store.check_writable()
+        return lambda: self._replacing(configuration, operation, overwrite=overwrite)
+
+    @asynccontextmanager
+    async def _replacing(
+        self, configuration: Configuration, operation: str, *, overwrite: bool
+    ) -> AsyncIterator[NativeTransaction]:
+        """Open a transaction in which nothing is left of an older collection."""
         session = await self.store.begin(create=True)
         objects = SnapshotObjects(self.store, session.base)
         if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
             raise self.exists()
-        base = Snapshot(objects, commit=session.base)
         transaction = NativeTransaction(
-            store=self.store, session=session, configuration=configuration, base=base, operation="create"
+            store=self.store,
+            session=session,
+            configuration=configuration,
+            base=Snapshot(objects, commit=session.base),
+            operation=operation,
+            replacement=configuration,
         )
-        transaction.replacement = configuration
-        await transaction.commit()
+        await transaction.replace()
+        yield transaction
 
     async def snapshot(self, configuration: Configuration) -> Snapshot:
         """Return the partitions of the newest snapshot, or of the one at which the reader is held."""

@@ -1,7 +1,7 @@
 """How the changes of a collection become versions: what a log of ours and a store's own commits have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -14,6 +14,10 @@ from zcollection.transaction.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import zarr.abc.store
+
+
+Beginning = Callable[[], AbstractAsyncContextManager[Transaction]]
+"""Opens a transaction; leaving its block undoes what was not committed."""
 
 
 class Versioning(ABC):
@@ -53,12 +57,17 @@ class Versioning(ABC):
             There is one, or another Zarr hierarchy, and `overwrite` is false.
         """
 
-    async def replaceable(self) -> Configuration | None:
-        """Return the configuration of a collection that one change can replace with another and its partitions.
+    @abstractmethod
+    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+        """Return how to open a transaction that makes a collection together with its partitions.
 
-        None where there is none, or the store cannot do so.
+        It may be opened again and again, until its commit meets no other writer.
+
+        Raises
+        ------
+        CollectionExistsError
+            As for `initialise`.
         """
-        return None
 
     @abstractmethod
     async def snapshot(self, configuration: Configuration) -> Snapshot:
