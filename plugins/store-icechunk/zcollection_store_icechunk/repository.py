@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from errno import EEXIST, ENOTEMPTY
@@ -14,6 +15,9 @@ from anyio import to_thread
 from zcollection_store_icechunk.places import Place
 
 _OCCUPIED: Final = frozenset({EEXIST, ENOTEMPTY})
+_PATIENCE: Final = 5.0
+_INTERVAL: Final = 0.05
+"""How many seconds a creator waits for another one, and how often it looks."""
 
 if "ICECHUNK_LOG" not in os.environ:
     # It warns on every local repository that commits are not serialised, which we do.
@@ -64,8 +68,16 @@ def _make(storage: icechunk.Storage, spec_version: int) -> None:
         # Icechunk 1 has no such parameter, and knows no other version.
         create(storage, **({} if icechunk.__version__.startswith("1.") else {"spec_version": spec_version}))
     except icechunk.IcechunkError:
-        if not icechunk.Repository.exists(storage):  # of several creators another one was first
+        # Of several creators another one was first, or is about to be.
+        if not _appears(storage):
             raise
+
+
+def _appears(storage: icechunk.Storage) -> bool:
+    end = time.monotonic() + _PATIENCE
+    while not (found := icechunk.Repository.exists(storage)) and time.monotonic() < end:
+        time.sleep(_INTERVAL)
+    return found
 
 
 def _make_directory(directory: Path, spec_version: int) -> None:
