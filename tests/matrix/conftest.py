@@ -15,7 +15,8 @@ def pytest_generate_tests(metafunc):
     factors = getattr(metafunc.function, "factors", None)
     if factors is not None:
         whole = metafunc.config.getoption("every_combination", default=False)
-        cases = list(itertools.product(*factors.values())) if whole else pairwise(list(factors.values()))
+        few = getattr(metafunc.function, "few", None) or pairwise(list(factors.values()))
+        cases = list(itertools.product(*factors.values())) if whole else few
         metafunc.parametrize(list(factors), cases, ids=[", ".join(map(str, case)) for case in cases])
 
 

@@ -7,6 +7,7 @@ import typer
 
 import zcollection
 from zcollection.cli import failures
+from zcollection.cli.copying import copy
 from zcollection.cli.demo.command import demo
 from zcollection.cli.info import info
 from zcollection.cli.listing import ls
@@ -30,7 +31,7 @@ def build() -> typer.Typer:
         rich_markup_mode="rich" if sys.stdout.isatty() else None,
     )
     app.callback()(_options)
-    for command in (plugins, info, ls, tree, verify, repair, vacuum, demo):
+    for command in (plugins, info, ls, tree, copy, verify, repair, vacuum, demo):
         app.command()(failures.reported(command))
     return app
 

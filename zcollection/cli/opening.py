@@ -31,12 +31,17 @@ def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
     ZCollectionError
         It cannot be opened.
     """
-    return zcollection.open_collection(url, mode="r", storage_options=dict(map(_option, options or ())))
+    return zcollection.open_collection(url, mode="r", storage_options=options_of(options))
 
 
 def open_to_write(url: str, options: Iterable[str] | None) -> Collection:
     """Return the collection at a URL, open for reading and writing; raises as `open_to_read`."""
-    return zcollection.open_collection(url, mode="rw", storage_options=dict(map(_option, options or ())))
+    return zcollection.open_collection(url, mode="rw", storage_options=options_of(options))
+
+
+def options_of(given: Iterable[str] | None) -> dict[str, Any]:
+    """Return the options of a store; raises as `open_to_read`."""
+    return dict(map(_option, given or ()))
 
 
 def _option(text: str) -> tuple[str, Any]:
