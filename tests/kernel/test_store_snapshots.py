@@ -68,6 +68,16 @@ class TestChanges:
         with pytest.raises(zc.errors.SettingError, match="since='never'"):
             collection.changes(since="never")
 
+    def test_are_known_to_their_writer_as_a_reader_finds_them(self, collection, url):
+        collection.insert(samples.rows([13, 40]) | {"angle": [1.0, 2.0]}, merge="append")
+        collection.update(lambda dataset: {"value": dataset["value"].to_numpy() + 1}, filters="quotient > 0")
+        collection.drop_partitions(filters="quotient == 2")
+        collection.insert(samples.rows([14]))
+        found = zc.open_collection(url)
+        assert dict(collection.records()) == dict(found.records())
+        assert list(collection.records()) == list(found.records())
+        assert collection.query() == found.query()
+
     def test_of_one_partition_do_not_touch_another(self, collection):
         before = collection.records()
         collection.insert(samples.rows([13]))

@@ -5,7 +5,7 @@ import socket
 from itertools import takewhile
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from zcollection.contracts.store import Objects, Read
 from zcollection.contracts.transactional import StoreSession, TransactionalStore
@@ -14,8 +14,10 @@ from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
 from zcollection.errors import CollectionNotFoundError, CommitStateUnknownError, ConflictError, StoreError
 from zcollection.transaction import snapshot
+from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, PartitionRecord
+from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
 
 ATTRIBUTE: Final = "zcollection"
@@ -55,6 +57,20 @@ class NativeTransaction(Transaction):
 
     store: TransactionalStore
     session: StoreSession
+    _made: str | None = field(default=None, init=False)
+    _is_rebased: bool = field(default=False, init=False)
+
+    @property
+    def outcome(self) -> Snapshot | None:
+        """The snapshot that came of the change; None where it was not committed, or nobody has looked at all of it yet."""
+        if self._made is None or self._is_rebased or self.replacement is not None:
+            return None
+        written = {path: record for path, record in self._written.items() if path != IMMUTABLE}
+        partitions = self.base.partitions.changed(written, self._dropped)
+        immutable = self._written.get(IMMUTABLE, self.base.immutable)
+        return Snapshot(
+            SnapshotObjects(self.store, self._made), Checkpoint(0, partitions, immutable), commit=self._made
+        )
 
     @property
     def stage(self) -> NativeStage:
@@ -77,6 +93,7 @@ class NativeTransaction(Transaction):
                     f"{self.store.url} was changed by another writer; nothing was written, run the operation again"
                 )
                 raise ConflictError(message)
+            self._is_rebased = True
             await self.session.rebase()
             await self._check(SnapshotObjects(self.store, self.session.base))
 
@@ -91,14 +108,13 @@ class NativeTransaction(Transaction):
             Nobody can tell.
         """
         try:
-            if await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()}) is not None:
-                return True
+            self._made = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
         except StoreError as failure:
             # The answer may be lost, and the commit there.
             if await self._is_committed(failure):
                 return True
             raise
-        return await self._is_committed()
+        return self._made is not None or await self._is_committed()
 
     async def _complete_tree(self) -> None:
         """Write the documents of the groups on the way to partitions, where they are missing."""

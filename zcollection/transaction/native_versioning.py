@@ -130,9 +130,11 @@ class NativeVersioning(Versioning):
         self._check_free()
         session = await self._session(configuration)
         base = await self._listed(session.base, configuration)
-        yield NativeTransaction(
+        transaction = NativeTransaction(
             store=self.store, session=session, configuration=configuration, base=base, operation=operation
         )
+        yield transaction
+        self._last.taken = transaction.outcome or self._last.taken
 
     async def _session(self, configuration: Configuration) -> StoreSession:
         session = await self.store.begin()
