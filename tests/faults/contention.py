@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from contextlib import ExitStack
 
 import ledger
 import running
@@ -12,9 +13,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--upserts", type=int, default=50)
     parser.add_argument("--readers", type=int, default=2)
+    parser.add_argument("--server", choices=running.SERVERS, default="file")
     options = parser.parse_args()
-    with running.working_directory() as work:
-        place, stop = work / "collection", work / "stop"
+    with running.working_directory() as work, ExitStack() as stack:
+        place = stack.enter_context(running.place(options.server, work))
+        stop = work / "stop"
         ledger.create(place)
         started = time.monotonic()
         readers = running.watchers(place, stop, options.readers)

@@ -14,7 +14,7 @@ PAIRS = 3
 """Entry n is a row of day n % PAIRS and a row of that day + PAIRS."""
 
 
-def create(place: Path, **options: object) -> None:
+def create(place: str | Path, **options: object) -> None:
     schema = (
         zc.Schema()
         .with_dimension("time", chunks=64)
@@ -39,11 +39,11 @@ def value(entries):
     return entries * 0.5 + 1
 
 
-def enter(place: Path, entries, *, merge="upsert") -> None:
+def enter(place: str | Path, entries, *, merge="upsert") -> None:
     zc.open_collection(place, mode="rw").insert(rows(entries), merge=merge)
 
 
-def read(place: Path) -> tuple[list[int], list[str]]:
+def read(place: str | Path) -> tuple[list[int], list[str]]:
     """Return the entries that a reader finds, and what is wrong with them."""
     dataset = zc.open_collection(place).query()
     if dataset is None:
@@ -62,7 +62,7 @@ def read(place: Path) -> tuple[list[int], list[str]]:
     return first.tolist(), wrong
 
 
-def catalog_errors(place: Path) -> list[str]:
+def catalog_errors(place: str | Path) -> list[str]:
     """Return what the catalog says otherwise than the partitions do."""
     handle = zc.open_collection(place)._handle
     known, found = (
@@ -87,7 +87,7 @@ class Acknowledged:
         return [int(line) for line in self._path.read_text().split()] if self._path.exists() else []
 
 
-def verdict(place: Path, acknowledged: list[int]) -> dict[str, object]:
+def verdict(place: str | Path, acknowledged: list[int]) -> dict[str, object]:
     """Return what became of the acknowledged entries."""
     entries, wrong = read(place)
     return {

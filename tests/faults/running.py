@@ -1,6 +1,7 @@
 """What the commands share: processes started, a place to work in, and figures printed."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from zcollection.testing.servers import running_ministack, running_moto
 
 HERE = Path(__file__).parent
 SHARED_MEMORY = Path("/dev/shm")
@@ -21,6 +24,27 @@ def working_directory() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+SERVERS = {"file": None, "moto": running_moto, "ministack": running_ministack}
+
+
+@contextmanager
+def place(server: str, work: Path) -> Iterator[str]:
+    """Return where a collection may lie: a directory, or a bucket of a server that runs meanwhile."""
+    run = SERVERS[server]
+    if run is None:
+        yield str(work / "collection")
+        return
+    with run(work / "log") as running:
+        running.create_bucket("bucket")
+        os.environ |= {
+            "AWS_ENDPOINT_URL": running.endpoint,
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "nothing",
+            "AWS_REGION": "us-east-1",
+        }
+        yield "s3://bucket/collection"
 
 
 def start(*arguments: object, **options: object) -> "subprocess.Popen[str]":

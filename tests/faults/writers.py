@@ -9,14 +9,14 @@ import ledger
 import zcollection as zc
 
 
-def write(place: Path, acknowledged: ledger.Acknowledged, first: int, count: int) -> None:
+def write(place: str, acknowledged: ledger.Acknowledged, first: int, count: int) -> None:
     """Enter one entry after the other."""
     for entry in range(first, first + count):
         ledger.enter(place, [entry])
         acknowledged.add(entry)
 
 
-def watch(place: Path, stop: Path) -> None:
+def watch(place: str, stop: Path) -> None:
     """Query until a file exists, and print how often, and what was wrong."""
     queries, bad, longest = 0, [], 0.0
     while not stop.exists():
@@ -33,6 +33,6 @@ def watch(place: Path, stop: Path) -> None:
 if __name__ == "__main__":
     command, given, *rest = sys.argv[1:]
     if command == "write":
-        write(Path(given), ledger.Acknowledged(Path(rest[0])), int(rest[1]), int(rest[2]))
+        write(given, ledger.Acknowledged(Path(rest[0])), int(rest[1]), int(rest[2]))
     else:
-        watch(Path(given), Path(rest[0]))
+        watch(given, Path(rest[0]))
