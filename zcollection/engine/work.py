@@ -29,9 +29,10 @@ class Fetch:
 
 @frozen
 class Enumerate:
-    """Wants the objects below a prefix."""
+    """Wants the objects below a prefix whose keys are greater than another one."""
 
     prefix: str
+    after: str = ""
 
 
 @frozen
@@ -68,9 +69,9 @@ def fetch(reads: Sequence[Read]) -> Work[list[bytes | None]]:
     return chunks
 
 
-def enumerated(prefix: str) -> Work[list[Listed]]:
-    """Return the objects below a prefix."""
-    entries: list[Listed] = yield Enumerate(prefix)
+def enumerated(prefix: str, *, after: str = "") -> Work[list[Listed]]:
+    """Return the objects below a prefix whose keys are greater than another one."""
+    entries: list[Listed] = yield Enumerate(prefix, after)
     return entries
 
 
@@ -175,8 +176,8 @@ def _answer_here(blocking: Blocking, request: Request) -> Any:
     match request:
         case Fetch(reads):
             return blocking.get(reads)
-        case Enumerate(prefix):
-            return list(blocking.list(prefix, after="", recursive=True))
+        case Enumerate(prefix, after):
+            return list(blocking.list(prefix, after=after, recursive=True))
         case Stage(objects):
             return blocking.stage(objects)
         case Share(pairs):
@@ -206,8 +207,8 @@ async def _answer_on_loop(store: Objects, request: Request) -> Any:
     match request:
         case Fetch(reads):
             return await store.get(reads)
-        case Enumerate(prefix):
-            return [entry async for entry in store.list(prefix, recursive=True)]
+        case Enumerate(prefix, after):
+            return [entry async for entry in store.list(prefix, after=after, recursive=True)]
         case Stage(objects):
             return await store.stage(objects)
         case Share(pairs):

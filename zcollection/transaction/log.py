@@ -14,12 +14,13 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import count, takewhile
 from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
 
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.engine.work import Work, fetch, perform_one
+from zcollection.engine.work import Work, enumerated, fetch, perform_one
 from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError, ZCollectionError
 from zcollection.model import documents
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
@@ -158,12 +159,19 @@ async def is_newest(store: KeyStore, number: int) -> bool:
     CorruptionError
         The record of the next one is lost, and its mark is there.
     """
-    keys = [_record(number), _record(number + 1), _mark(number + 1)]
-    itself, following, mark = await store.get([Read(key) for key in keys])
-    if following is None and mark is not None:
+    itself, following, mark = await _are_there(store, number, [_record(number), _record(number + 1), _mark(number + 1)])
+    if mark and not following:
         await _check_not_lost(store, number + 1)
         return False
-    return itself is not None and following is None
+    return itself and not following
+
+
+async def _are_there(store: KeyStore, number: int, keys: Sequence[str]) -> list[bool]:
+    """Return which of some keys, of a version and what comes after it, exist."""
+    if store.blocking is None:
+        there = await perform_one(store, _from(number))
+        return [key in there for key in keys]
+    return [data is not None for data in await store.get([Read(key) for key in keys])]
 
 
 async def _check_not_lost(store: KeyStore, number: int) -> None:
@@ -183,27 +191,53 @@ async def after(store: KeyStore, number: int) -> list[Version]:
 def following(store: KeyStore, number: int) -> Work[list[Version]]:
     """Return the versions that were committed after one, in order.
 
+    Where each request takes a while they are listed, and only those that exist are asked for.
+
     Raises
     ------
     ConflictError
         The record of that version was folded into the history: it is too old to be built upon.
     """
+    if store.blocking is None:
+        return (yield from _listed_following(store, number))
     found: list[Version] = []
     known = number
     while True:
         batch = range(known, known + _BATCH + 1)
         itself, *answers = yield from fetch([Read(_record(wanted)) for wanted in batch])
         if itself is None:
-            message = (
-                f"version {number} of {store.url} was folded into the history meanwhile; nothing was written, run the "
-                f"operation again"
-            )
-            raise ConflictError(message)
+            raise _folded(store, number)
         for wanted, data in zip(batch[1:], answers, strict=True):
             if data is None:
                 return (yield from _marked(found))
             found.append(_parse(wanted, data))
         known = found[-1].number
+
+
+def _listed_following(store: KeyStore, number: int) -> Work[list[Version]]:
+    keys = yield from _from(number)
+    if _record(number) not in keys:
+        raise _folded(store, number)
+    wanted = list(takewhile(lambda following: _record(following) in keys, count(number + 1)))
+    answers = yield from fetch([Read(_record(following)) for following in wanted])
+    if None in answers:
+        raise _folded(store, number)
+    versions = [_parse(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None]
+    return [evolve(version, published=_mark(version.number) in keys) for version in versions]
+
+
+def _from(number: int) -> Work[set[str]]:
+    """Return the keys of what the log holds of a version and of all after it."""
+    entries = yield from enumerated(_LOG, after=f"{_LOG}{number:020d}")
+    return {entry.key for entry in entries}
+
+
+def _folded(store: KeyStore, number: int) -> ConflictError:
+    message = (
+        f"version {number} of {store.url} was folded into the history meanwhile; nothing was written, run the "
+        f"operation again"
+    )
+    return ConflictError(message)
 
 
 async def listed(store: KeyStore) -> tuple[int, list[Version]]:
