@@ -25,6 +25,12 @@ def test_processes_that_meet_on_a_partition_lose_no_row_and_readers_see_one_vers
     assert found["queries"] > 0
 
 
+def test_the_same_holds_on_object_storage_where_there_is_no_lock():
+    found = figures("contention", "--processes", 3, "--upserts", 4, "--readers", 1, "--server", "ministack")
+    assert found["present"] == found["acknowledged"] == 12
+    assert found["queries"] > 0
+
+
 def test_writers_that_are_killed_or_stopped_damage_nothing():
     found = figures("chaos", "--seconds", 8, "--least", 20)
     assert found["kills"] > 0

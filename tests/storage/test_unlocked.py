@@ -224,3 +224,36 @@ def test_of_several_who_wait_one_takes_over(clock):
     assert ("CREATE", "prefix/_transactions/log/00000000000000000002.lease-0001") in requests
     samples.assert_rows(healthy("bucket://dead").query(), [3, 13, 26, 31, 41, 52, 63])
     assert not [key for key in collection.store.data if ".lease" in key]
+
+
+def test_the_catalog_never_runs_ahead_of_what_is_in_its_place():
+    """The next writer may have committed while one writes the catalog; what is not in its place is not in it."""
+    collection = start("ahead", [1])
+
+    async def commit_and_die():
+        writer = await zc.aio.open_collection(collection.store.with_watch(DiesWhenCommitted()), mode="rw")
+        with pytest.raises(DiedError):
+            await writer.insert_async(samples.rows([2]))
+
+    class CommitsMeanwhile:
+        marked = False
+
+        async def before(self, kind, keys):
+            if self.marked and kind == "GET" and "_catalog" in keys[0]:
+                self.marked = False
+                async with anyio.create_task_group() as group:
+                    group.start_soon(commit_and_die)
+
+        async def after(self, kind, keys):
+            self.marked |= keys[0].endswith("2.ok")
+
+    opened(collection, CommitsMeanwhile()).insert(samples.rows([3]), merge="append")
+    assert collection.history()[-1].version == 3
+    samples.assert_rows(healthy("bucket://ahead", "r").query(), [2])
+
+
+class DiesWhenCommitted(Power):
+    async def after(self, kind, keys):
+        if kind == "CREATE" and "/log/" in keys[0]:
+            self.left = 0
+        self.spend(kind)

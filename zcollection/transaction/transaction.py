@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import takewhile
 from typing import Final
 
 import anyio
@@ -136,7 +137,9 @@ class LogTransaction(Transaction):
             return
         checkpoint = await catalog.load(self.store)
         if checkpoint is not None:
-            now = Snapshot(self.store, checkpoint, await log.after(self.store, checkpoint.version))
+            # Where there is no lock the next writer may have committed already: a checkpoint holds what is in its place.
+            published = takewhile(lambda change: change.published, await log.after(self.store, checkpoint.version))
+            now = Snapshot(self.store, checkpoint, list(published))
             if not _is_due(now, []):
                 return
             with suppress(CorruptionError):
@@ -145,6 +148,7 @@ class LogTransaction(Transaction):
         # Without a catalog that can be understood, the partitions themselves say what they are.
         current = evolve(configuration, version=self._configured(version))
         found = await snapshot.take(self.store, current, walk=True)
+        await publication.settle(self.store, found.pending)
         await catalog.save(self.store, found.to_checkpoint())
 
     def _configured(self, version: Version) -> int:
@@ -238,6 +242,7 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
     async with store.lock():
         await publication.settle(store, (await log.listed(store))[1])
         found = await snapshot.take(store, configuration, walk=True)
+        await publication.settle(store, found.pending)
         if configuration.catalog:
             await catalog.save(store, found.to_checkpoint())
     return len(found.partitions)
