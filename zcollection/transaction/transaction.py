@@ -249,10 +249,13 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
 
 
 async def _settled(store: KeyStore, configuration: Configuration) -> Snapshot:
-    """Return the newest version after publishing what a dead writer left."""
+    """Return the newest version, all of it in its place, after publishing what a dead writer left.
+
+    What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
+    """
     taken = await snapshot.take(store, configuration)
-    if not taken.pending:
-        return taken
-    async with store.lock():
-        await publication.settle(store, taken.pending)
-    return await snapshot.take(store, configuration)
+    while taken.pending:
+        async with store.lock():
+            await publication.settle(store, taken.pending)
+        taken = await snapshot.take(store, configuration)
+    return taken
