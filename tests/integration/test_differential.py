@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
-from zcollection.engine import direct
-from zcollection.engine.layout import ArrayLayout
+from zcollection.engine import direct, fallback
+from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.model.dtypes import default_fill
 
 CHUNK = {"row": 4, "x": 2}
@@ -110,6 +110,18 @@ def test_the_direct_path_takes_all_but_text_of_any_length(written, codecs):
             assert not direct.supports(layout), path
 
 
+@pytest.mark.parametrize("codecs", differential.SAME_BYTES, scope="module", indirect=True)
+def test_the_direct_path_writes_the_bytes_of_zarr_python(written, codecs):
+    collection, groups = written
+    for place, arrays in groups.items():
+        for path, values in arrays.items():
+            layout = ArrayLayout.of(collection.schema, path, dimension="row", rows=LENGTHS.get(place, 0))
+            if path != "time" and direct.supports(layout):
+                wanted = fallback.encode(layout, stored_values(values, layout.variable))
+                found = {key: (differential.folder(collection, place) / key).read_bytes() for key in wanted}
+                assert differential.timeless(found, codecs) == differential.timeless(wanted, codecs), f"{place}/{path}"
+
+
 def test_we_read_back_what_was_inserted_by_either_path(written):
     collection, groups = written
     for dataset, how in differential.read_by_each_path(collection):
@@ -184,6 +196,7 @@ def overwritten(codecs, tmp_path_factory):
     return collection, joined(schema, after)
 
 
+@pytest.mark.parametrize("codecs", ["balanced", *differential.OTHER_BYTES], scope="module", indirect=True)
 def test_we_read_what_zarr_python_wrote_by_either_path(overwritten):
     collection, wanted = overwritten
     for dataset, how in differential.read_by_each_path(collection):

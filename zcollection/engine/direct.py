@@ -177,7 +177,7 @@ def _whole_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:
 
 def _compress(chunk: NDArray[Any], compressors: tuple[Compressor, ...]) -> bytes:
     if chunk.dtype.kind in "US":
-        chunk = chunk.view(np.uint8) if chunk.ndim else chunk.reshape(1).view(np.uint8)
+        chunk = chunk.view(np.dtype((np.void, chunk.dtype.itemsize)))
     content: Any = chunk
     for compressor in compressors:
         content = compressor.encode(content)
