@@ -19,9 +19,6 @@ def schema(ssh="float32"):
 class Test{{ cookiecutter.__class }}(ComputationSuite):
     examples = ({{ cookiecutter.__class }}(), {{ cookiecutter.__class }}(latitudes=(0, 10), means=(1, 2)))
 
-    def schema(self, computation):
-        return schema()
-
 
 def rows(latitude, ssh):
     values = {"time": np.arange(len(ssh)), "latitude": np.array(latitude), "ssh": np.array(ssh, "float32")}
