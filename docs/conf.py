@@ -32,8 +32,8 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": True}
+add_module_names = False
+autodoc_default_options = {"members": True}
 napoleon_google_docstring = False
 napoleon_custom_sections = [("Attributes", "params_style")]  # cross-references of attributes are ambiguous
 napoleon_use_rtype = False

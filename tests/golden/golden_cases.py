@@ -5,8 +5,9 @@ A case is never changed, for the archives of older releases hold what it says; n
 
 from collections.abc import Callable
 
+import differential
 import numpy as np
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 import zcollection as zc
 
@@ -37,6 +38,8 @@ class Case:
         Datasets, inserted one after the other.
     merge
         With which strategy.
+    later_schema
+        The current schema from the last insert on: other chunks and codecs, and one more variable.
     expected
         The variables of a query of all, by path.
     """
@@ -48,15 +51,24 @@ class Case:
     axis: str = "time"
     merge: str | None = None
     options: dict = field(factory=dict)
+    later_schema: Callable[[], zc.DatasetSchema] | None = None
 
     def write(self, url):
         """Write the collection, and return it."""
+        if self.later_schema is not None:
+            return self._write_evolved(url)
         collection = zc.create_collection(
             url, schema=self.schema(), axis=self.axis, partitioning=self.partitioning(), **self.options
         )
         for rows in self.inserts:
             collection.insert(rows, merge=self.merge)
         return collection
+
+    def _write_evolved(self, url):
+        collection = evolve(self, later_schema=None, inserts=self.inserts[:-1]).write(url)
+        later = differential.with_layout(collection, self.later_schema())
+        later.insert(self.inserts[-1], merge=self.merge)
+        return later
 
 
 def one_dimensional(**dtypes):
@@ -196,6 +208,38 @@ def sharded():
     )
 
 
+def evolved():
+    """Partitions written with two layouts: other chunks and codecs, and a variable that came later."""
+
+    def schema(chunks, codecs, *, extra):
+        made = (
+            zc.Schema()
+            .with_dimension("time", chunks=chunks)
+            .with_variable("time", dtype="int64", dimensions=("time",), attrs={"units": "nanoseconds since 1970-01-01"})
+            .with_variable("ssh", dtype="float64", dimensions=("time",), codecs=codecs)
+        )
+        return made.with_variable("flag", dtype="int8", dimensions=("time",), fill_value=-1) if extra else made
+
+    first = {"time": np.array([0, 1, 2, DAY]), "ssh": np.array([0.5, 1, 2, 3])}
+    last = {
+        "time": np.array([DAY, 2 * DAY, 2 * DAY + 1]),
+        "ssh": np.array([30.0, 4, 5]),
+        "flag": np.array([7, 8, 9]),
+    }
+    return Case(
+        schema=lambda: schema(2, "balanced", extra=False),
+        later_schema=lambda: schema(3, "none", extra=True).build(),
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="D"),
+        inserts=(first, last),
+        merge=None,
+        expected={
+            "time": np.array([0, 1, 2, DAY, 2 * DAY, 2 * DAY + 1]),
+            "ssh": np.array([0.5, 1, 2, 30, 4, 5]),
+            "flag": np.array([-1, -1, -1, 7, 8, 9]),
+        },
+    )
+
+
 DAYS = np.array([-40 * DAY, -DAY, 0, DAY + 5, 31 * DAY, 400 * DAY])
 """Before and after 1970, in five months."""
 
@@ -210,4 +254,5 @@ CASES = {
     "nested": nested(),
     "without-catalog": nested(catalog_enabled=False),
     "sharded": sharded(),
+    "evolved": evolved(),
 }
