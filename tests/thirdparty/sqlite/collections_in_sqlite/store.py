@@ -3,14 +3,14 @@
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import ClassVar, Self
 
 import anyio
 from anyio import to_thread
 from attrs import field, frozen
 
 from collections_in_sqlite.database import Database
-from zcollection.plugin import Created, KeyStore, Listed, Mode, Read, StoreError, StoreURL
+from zcollection.plugin import Created, Fence, KeyStore, Listed, Mode, Read, StoreError, StoreURL, unfenced
 
 
 @frozen(kw_only=True)
@@ -26,6 +26,8 @@ class SQLiteStore(KeyStore):
     read_only
         Whether every write is refused.
     """
+
+    has_lock: ClassVar[bool] = True
 
     url: StoreURL = field(eq=str)
     path: str = field(repr=False)
@@ -69,11 +71,11 @@ class SQLiteStore(KeyStore):
         """Delete objects, and all below keys that end with "/"."""
         await to_thread.run_sync(self.blocking.delete, keys)
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         """Move what is staged to its place."""
         await to_thread.run_sync(self.blocking.publish, staged, target)
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         """Delete what lies at a place."""
         await to_thread.run_sync(self.blocking.unpublish, target, trash)
 

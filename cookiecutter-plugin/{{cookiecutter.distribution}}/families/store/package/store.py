@@ -3,13 +3,14 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import anyio
 from anyio import to_thread
 from attrs import field, frozen
 from zcollection.plugin import (
     Created,
+    Fence,
     KeyStore,
     Listed,
     Mode,
@@ -19,6 +20,7 @@ from zcollection.plugin import (
     check_keys,
     check_prefixes,
     listing,
+    unfenced,
 )
 
 from {{ cookiecutter.module }}.archive import Archive, Contents, Held, entries, try_lock
@@ -42,6 +44,8 @@ class {{ cookiecutter.__class }}(KeyStore):
     read_only
         Whether every write is refused.
     """
+
+    has_lock: ClassVar[bool] = True  # so that no fence is needed
 
     url: StoreURL = field(eq=str)
     path: str = field(repr=False)
@@ -128,7 +132,7 @@ class {{ cookiecutter.__class }}(KeyStore):
 
         await self._change(write)
 
-    async def publish(self, staged: str, target: str) -> None:
+    async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         """Move what is staged to the place of what lies at the target, at once."""
         check_prefixes(self.url, staged, target)
 
@@ -147,7 +151,7 @@ class {{ cookiecutter.__class }}(KeyStore):
 
         await self._change(write)
 
-    async def unpublish(self, target: str, trash: str) -> None:
+    async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         """Delete what lies at the target."""
         check_prefixes(self.url, target, trash)
         await self._change(lambda contents: _forget(contents, target))
