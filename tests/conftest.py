@@ -2,6 +2,7 @@
 
 import uuid
 
+import computations
 import fakes
 import pytest
 from environments import build_all
@@ -16,6 +17,7 @@ __all__ = ["ministack_server", "moto_server"]
 @pytest.fixture(autouse=True, scope="session")
 def _fake_plugins():
     REGISTRY.register(fakes)
+    REGISTRY.register(computations)
     yield
     for family, name in (
         (Family.PARTITIONING, "quotient"),
@@ -23,6 +25,8 @@ def _fake_plugins():
         (Family.MERGE, "mean"),
         (Family.STORE, "dict"),
         (Family.STORE, "repository"),
+        (Family.VIEW, "twice"),
+        (Family.VIEW, "sum"),
     ):
         REGISTRY.unregister(family, name)
 

@@ -3,7 +3,13 @@
 import numpy as np
 from attrs import field, frozen
 
-from zcollection.plugin import Computation, VariableSchema
+from zcollection.plugin import Computation, Provides, VariableSchema, hookimpl
+
+
+@hookimpl
+def zcollection_computations():
+    yield Provides("twice", target=f"{__name__}:Twice")
+    yield Provides("sum", target=f"{__name__}:Sum")
 
 
 @frozen

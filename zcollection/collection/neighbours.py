@@ -54,6 +54,13 @@ def as_halo(depth: object) -> Halo:
     raise SettingError(message)
 
 
+def widened(halo: Halo, depth: int | np.timedelta64) -> Halo:
+    """Return a halo widened by one more depth; rows add up, and so do lengths of time."""
+    if halo and isinstance(halo[-1], np.timedelta64) is isinstance(depth, np.timedelta64):
+        return (*halo[:-1], halo[-1] + depth)
+    return (*halo, depth)
+
+
 @frozen
 class AxisOrder:
     """How rows are ordered along the axis: by its values, or in the order of the keys where it has none that compare.

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
 
 from attrs import field, frozen
 
 from zcollection.collection.conform import as_dataset
-from zcollection.collection.neighbours import Halo, as_halo
+from zcollection.collection.neighbours import Halo, as_halo, widened
 from zcollection.collection.window import Window
 from zcollection.contracts.computation import Computation
 from zcollection.errors import SchemaError, accepted
@@ -100,7 +100,8 @@ class Chain:
     @cached_property
     def halo(self) -> Halo:
         """Neighbouring rows of the base that are read: those of the last computation first, widened by the others."""
-        return tuple(depth for stage in reversed(self._stages) for depth in as_halo(stage.computation.halo))
+        depths = [depth for stage in reversed(self._stages) for depth in as_halo(stage.computation.halo)]
+        return reduce(widened, depths, ())
 
     @cached_property
     def outputs(self) -> dict[str, VariableSchema]:
