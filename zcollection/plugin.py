@@ -9,6 +9,7 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+from zcollection.collection.split import as_times
 from zcollection.config import Config
 from zcollection.config import get as get_config
 from zcollection.contracts.columns import (
@@ -124,6 +125,7 @@ __all__ = [
     "apply_plan",
     "as_dimension",
     "as_int64",
+    "as_times",
     "as_variables",
     "check_integers",
     "check_keys",

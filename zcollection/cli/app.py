@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import zcollection
-from zcollection.cli import failures
+from zcollection.cli import failures, view
 from zcollection.cli.copying import copy
 from zcollection.cli.demo.command import demo
 from zcollection.cli.info import info
@@ -33,6 +33,10 @@ def build() -> typer.Typer:
     app.callback()(_options)
     for command in (plugins, info, ls, tree, copy, verify, repair, vacuum, demo):
         app.command()(failures.reported(command))
+    views = typer.Typer(no_args_is_help=True, help="Look at views over collections, and compute what is not current.")
+    for command in (view.status, view.refresh):
+        views.command()(failures.reported(command))
+    app.add_typer(views, name="view")
     return app
 
 

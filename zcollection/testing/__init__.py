@@ -16,6 +16,7 @@ import pytest
 
 pytest.register_assert_rewrite(*(f"{__name__}.{module.name}" for module in iter_modules(__path__)))
 
+from zcollection.testing.computation import ComputationSuite
 from zcollection.testing.configurable import ConfigurableSuite
 from zcollection.testing.merge import MergeSuite
 from zcollection.testing.partitioning import PartitioningSuite
@@ -24,6 +25,7 @@ from zcollection.testing.store import KeyStoreSuite
 from zcollection.testing.transactional import TransactionalStoreSuite
 
 __all__ = [
+    "ComputationSuite",
     "ConfigurableSuite",
     "KeyStoreSuite",
     "MergeSuite",

@@ -1,0 +1,115 @@
+"""What these computations have in common: variables along the axis as floating-point numbers, and their outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection.plugin import (
+    Dataset,
+    DatasetSchema,
+    PluginConfigurationError,
+    SchemaError,
+    Variable,
+    VariableSchema,
+    as_times,
+    as_variables,
+)
+
+
+def as_names(given: Any) -> tuple[str, ...]:
+    """Return the path of a variable, or of several, as a tuple without leading slashes."""
+    return tuple(path.removeprefix("/") for path in as_variables((given,) if isinstance(given, str) else given))
+
+
+def as_suffix(given: Any) -> str:
+    """Return what is added to a variable's name.
+
+    Raises
+    ------
+    PluginConfigurationError
+        It is empty, or no text.
+    """
+    if not isinstance(given, str) or not given or "/" in given:
+        message = f"suffix is {given!r}; accepted: what is added to the names of the variables, such as '_mean'"
+        raise PluginConfigurationError(message)
+    return str(given)
+
+
+def declared(
+    paths: tuple[str, ...], schema: DatasetSchema, suffix: str, attrs: Mapping[str, Mapping[str, Any]]
+) -> dict[str, VariableSchema]:
+    """Return the outputs, by path: floating-point variables of the same dimensions.
+
+    Raises
+    ------
+    SchemaError
+        A variable is missing, or does not hold real numbers.
+    """
+    found = {}
+    for path in paths:
+        variable = schema.get_variable(path)
+        if variable.dtype.kind not in "iuf":
+            message = (
+                f"variable {path!r} is {variable.dtype}; accepted along the track: integers and floating-point numbers"
+            )
+            raise SchemaError(message)
+        found[path + suffix] = VariableSchema(
+            variable.name + suffix,
+            dtype=variable.dtype if variable.dtype.kind == "f" else np.dtype("float64"),
+            dimensions=variable.dimensions,
+            fill_value=np.nan,
+            attrs=_kept(variable.attrs) | dict(attrs[path]),
+        )
+    return found
+
+
+def _kept(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attrs.items() if name in {"units", "long_name"}}
+
+
+def along(rows: Dataset, path: str, axis: str) -> NDArray[np.float64]:
+    """Return a variable in double precision, the axis first, NaN where it or the axis is missing."""
+    variable, track = rows.get_variable(f"/{path}"), rows.get_variable(f"/{axis}")
+    values = np.moveaxis(variable.to_numpy(), position(variable, track), 0)
+    numbers = values.astype(np.float64)
+    if variable.fill_value is not None:
+        numbers[values == variable.fill_value] = np.nan
+    numbers[absent(axis_values(track))] = np.nan
+    return numbers
+
+
+def placed(numbers: NDArray[np.float64], rows: Dataset, path: str, axis: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return numbers as values of an output: the axis where the variable has it."""
+    variable, track = rows.get_variable(f"/{path}"), rows.get_variable(f"/{axis}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+        return np.moveaxis(numbers, 0, position(variable, track)).astype(dtype)
+
+
+def position(variable: Variable, axis: Variable) -> int:
+    """Return the place of the axis among the dimensions of a variable.
+
+    Raises
+    ------
+    SchemaError
+        The variable does not run along the axis.
+    """
+    if len(axis.dimensions) != 1 or axis.dimensions[0] not in variable.dimensions:
+        message = (
+            f"variable {variable.name!r} has the dimensions {variable.dimensions}; accepted: that of the axis {axis.name!r}, "
+            f"{axis.dimensions}, among them"
+        )
+        raise SchemaError(message)
+    return variable.dimensions.index(axis.dimensions[0])
+
+
+def axis_values(axis: Variable) -> NDArray[Any]:
+    """Return the values of the axis, times as datetime64 also where they are numbers with time units."""
+    return as_times(axis)
+
+
+def absent(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where values are NaN or NaT."""
+    missing: NDArray[np.bool_] = np.not_equal(values, values)
+    return missing

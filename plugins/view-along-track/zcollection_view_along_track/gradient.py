@@ -1,0 +1,160 @@
+"""Slopes along the axis: differences between a row and its neighbours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import (
+    Computation,
+    Dataset,
+    DatasetSchema,
+    PluginConfigurationError,
+    SchemaError,
+    VariableSchema,
+)
+from zcollection_view_along_track.columns import along, as_names, as_suffix, axis_values, declared, placed
+
+EARTH_RADIUS = 6_371_008.8
+"""Mean radius of the Earth in metres (IUGG: R1 of GRS 80)."""
+
+
+def _as_position(given: Any) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    names = as_names(given) if isinstance(given, list | tuple) else ()
+    if len(names) != 2:
+        message = (
+            f"position is {given!r}; accepted: the paths of longitude and latitude, or None for the slope by the axis"
+        )
+        raise PluginConfigurationError(message)
+    return names
+
+
+@frozen(kw_only=True)
+class Gradient(Computation):
+    """The slope of each variable at each row: by the axis, per second where that is a time, or per metre over ground.
+
+    Where both neighbours are there, it is the second-order difference for unequal distances; where one is, the
+    difference from that; where none is, or the row itself is missing, the slope is missing.
+
+    Parameters
+    ----------
+    variables
+        Path of a variable along the axis, or of several.
+    position
+        Paths of longitude and latitude in degrees: distances are then those over ground, on a sphere. None measures them
+        along the axis.
+    axis
+        The variable that orders the rows, of the root.
+    suffix
+        What is added to a variable's name to name the output.
+
+    Notes
+    -----
+    The formula is that of `numpy.gradient` (Quarteroni, Sacco, Saleri, "Numerical Mathematics", 2007); distances over
+    ground follow the haversine formula.
+
+    Examples
+    --------
+    >>> Gradient("sla", position=("longitude", "latitude")).inputs
+    ('sla', 'time', 'longitude', 'latitude')
+    """
+
+    variables: tuple[str, ...] = field(converter=as_names, kw_only=False)
+    position: tuple[str, ...] | None = field(default=None, converter=_as_position)
+    axis: str = "time"
+    suffix: str = field(default="_gradient", converter=as_suffix)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of the variables that are read."""
+        return tuple(dict.fromkeys((*self.variables, self.axis, *(self.position or ()))))
+
+    @property
+    def halo(self) -> int:
+        """One row."""
+        return 1
+
+    def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
+        """Return floating-point variables of the same dimensions.
+
+        Raises
+        ------
+        SchemaError
+            A variable is missing, or does not hold real numbers.
+        """
+        schema.select(self.inputs)
+        return declared(
+            self.variables, schema, self.suffix, {path: self._attrs(path, schema) for path in self.variables}
+        )
+
+    def _attrs(self, path: str, schema: DatasetSchema) -> dict[str, Any]:
+        units = schema.get_variable(path).attrs.get("units", "1")
+        axis = schema.get_variable(self.axis)
+        is_time = axis.dtype.kind in "mM" or " since " in str(axis.attrs.get("units", ""))
+        step = "m" if self.position else "s" if is_time else axis.attrs.get("units", "1")
+        return {"units": "1" if units == step else f"{units} {step}-1"}
+
+    def compute(self, rows: Dataset) -> Mapping[str, NDArray[Any]]:
+        """Return the slopes at all rows."""
+        outputs, steps = self.outputs(rows.schema), self._steps(rows)
+        return {
+            path + self.suffix: placed(
+                slopes(along(rows, path, self.axis), steps), rows, path, self.axis, outputs[path + self.suffix].dtype
+            )
+            for path in self.variables
+        }
+
+    def _steps(self, rows: Dataset) -> NDArray[np.float64]:
+        """Return the distance from each row to the next, shape (rows - 1,), NaN where it is not known."""
+        if self.position is not None:
+            longitude, latitude = (along(rows, path, self.axis) for path in self.position)
+            return over_ground(longitude, latitude)
+        axis = axis_values(rows.get_variable(f"/{self.axis}"))
+        if axis.dtype.kind in "mM":
+            return np.diff(axis) / np.timedelta64(1, "s")
+        if axis.dtype.kind not in "iuf":
+            message = (
+                f"a slope needs an axis of numbers or times, and {self.axis!r} is {axis.dtype}; give it position=…"
+            )
+            raise SchemaError(message)
+        return np.diff(axis.astype(np.float64))
+
+
+def slopes(values: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the slope at each row.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, …).
+    steps
+        Distance from each row to the next, shape (rows - 1,); two rows at one place have no slope between them.
+    """
+    if not len(values):
+        return values
+    others = (1,) * (values.ndim - 1)
+    apart = np.where(steps == 0, np.nan, steps).reshape(-1, *others)
+    between = np.diff(values, axis=0) / apart
+    nowhere, unknown = np.full((1, *values.shape[1:]), np.nan), np.full((1, *others), np.nan)
+    before, after = np.concatenate([nowhere, between]), np.concatenate([between, nowhere])
+    left, right = np.concatenate([unknown, apart]), np.concatenate([apart, unknown])
+    centred = (left * after + right * before) / (left + right)
+    result: NDArray[np.float64] = np.where(np.isnan(before), after, np.where(np.isnan(after), before, centred))
+    return result
+
+
+def over_ground(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance in metres from each point to the next along a great circle; angles in degrees.
+
+    Source: R. W. Sinnott, "Virtues of the Haversine", Sky and Telescope 68 (1984).
+    """
+    north, east = np.radians(latitude), np.radians(longitude)
+    half_chord = (
+        np.sin(np.diff(north) / 2) ** 2 + np.cos(north[1:]) * np.cos(north[:-1]) * np.sin(np.diff(east) / 2) ** 2
+    )
+    distance: NDArray[np.float64] = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(np.clip(half_chord, 0, 1)))
+    return distance

@@ -1,0 +1,146 @@
+"""Means and medians over a window that slides along the axis."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import (
+    Computation,
+    Dataset,
+    DatasetSchema,
+    PluginConfigurationError,
+    SchemaError,
+    VariableSchema,
+)
+from zcollection_view_along_track.columns import absent, along, as_names, as_suffix, axis_values, declared, placed
+from zcollection_view_along_track.windows import Reduce, counted, half_of, least, mean, median, timed
+
+
+def _as_window(given: Any) -> Any:
+    if isinstance(given, np.timedelta64):
+        unit = np.datetime_data(given.dtype)[0]
+        if not np.isnat(given) and given.astype(np.int64) > 0 and unit not in {"generic", "Y", "M"}:
+            return given.astype(f"timedelta64[{unit}]")
+    elif isinstance(given, int | np.integer) and not isinstance(given, bool) and given > 0 and given % 2:
+        return int(given)
+    message = f"window is {given!r}; accepted: an odd number of rows, or a numpy.timedelta64 above zero in weeks to attoseconds"
+    raise PluginConfigurationError(message)
+
+
+def _as_minimum(given: Any) -> int:
+    if not isinstance(given, int | np.integer) or isinstance(given, bool) or given < 1:
+        message = f"minimum is {given!r}; accepted: a number of values of at least 1"
+        raise PluginConfigurationError(message)
+    return int(given)
+
+
+@frozen(kw_only=True)
+class RunningMean(Computation):
+    """The mean of each variable over a window around each row, of what is there in it.
+
+    Parameters
+    ----------
+    variables
+        Path of a variable along the axis, or of several.
+    window
+        Length of the window, centred on the row: an odd number of rows, or a ``numpy.timedelta64``, whose ends belong to
+        the window.
+    axis
+        The variable that orders the rows, of the root.
+    suffix
+        What is added to a variable's name to name the output.
+    minimum
+        Fewest values that a window must hold; where there are fewer, the output is missing.
+
+    Raises
+    ------
+    PluginConfigurationError
+        A setting has another value.
+
+    Examples
+    --------
+    >>> RunningMean("ssh", window=np.timedelta64(30, "s")).halo
+    np.timedelta64(15,'s')
+    """
+
+    variables: tuple[str, ...] = field(converter=as_names, kw_only=False)
+    window: int | np.timedelta64 = field(converter=_as_window)
+    axis: str = "time"
+    suffix: str = field(default="_mean", converter=as_suffix)
+    minimum: int = field(default=1, converter=_as_minimum)
+
+    _method: ClassVar[str] = "mean"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of the variables that are read."""
+        return tuple(dict.fromkeys((*self.variables, self.axis)))
+
+    @property
+    def halo(self) -> int | np.timedelta64:
+        """Half of the window."""
+        return self.window // 2 if isinstance(self.window, int) else half_of(self.window)
+
+    def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
+        """Return floating-point variables of the same dimensions.
+
+        Raises
+        ------
+        SchemaError
+            A variable is missing, or does not hold real numbers.
+        """
+        schema.get_variable(self.axis)
+        attrs = {path: {"cell_methods": f"{self.axis}: {self._method}"} for path in self.variables}
+        return declared(self.variables, schema, self.suffix, attrs)
+
+    def compute(self, rows: Dataset) -> Mapping[str, NDArray[Any]]:
+        """Return the means of all rows."""
+        outputs = self.outputs(rows.schema)
+        return {
+            path + self.suffix: placed(
+                self._reduced(along(rows, path, self.axis), rows),
+                rows,
+                path,
+                self.axis,
+                outputs[path + self.suffix].dtype,
+            )
+            for path in self.variables
+        }
+
+    def _reduced(self, values: NDArray[np.float64], rows: Dataset) -> NDArray[np.float64]:
+        reduce = least(self._reduction(), self.minimum)
+        times = axis_values(rows.get_variable(f"/{self.axis}"))
+        if isinstance(self.window, int):
+            means = counted(values, self.window // 2, reduce)
+            means[absent(times)] = np.nan
+            return means
+        if times.dtype.kind not in "mM":
+            message = f"a window of {self.window} needs an axis of times, and {self.axis!r} is {times.dtype}; accepted: a number of rows"
+            raise SchemaError(message)
+        return timed(values, times, self.window, reduce)
+
+    def _reduction(self) -> Reduce:
+        return mean
+
+
+@frozen(kw_only=True)
+class RunningMedian(RunningMean):
+    """The median of each variable over a window around each row, of what is there in it.
+
+    The parameters are those of `RunningMean`.
+
+    Examples
+    --------
+    >>> RunningMedian("ssh", window=31).halo
+    15
+    """
+
+    suffix: str = field(default="_median", converter=as_suffix)
+
+    _method: ClassVar[str] = "median"
+
+    def _reduction(self) -> Reduce:
+        return median

@@ -1,0 +1,109 @@
+"""Values seen through a window that slides along the axis, a block of rows at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection_view_along_track.columns import absent
+
+Reduce = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Reduces the last dimension, in which NaN stands for what is not in the window."""
+
+_BLOCK: Final = 1 << 21
+"""Elements that are gathered at once."""
+
+
+def counted(values: NDArray[np.float64], reach: int, reduce: Reduce) -> NDArray[np.float64]:
+    """Return what a window of so many rows on each side holds, reduced; at the ends it holds fewer."""
+    edge = np.full((reach, *values.shape[1:]), np.nan)
+    padded = np.concatenate([edge, values, edge])
+    result = np.empty_like(values)
+    for block in _blocks(len(values), 2 * reach + 1, values):
+        part = padded[block.start : block.stop + 2 * reach]
+        result[block] = reduce(np.lib.stride_tricks.sliding_window_view(part, 2 * reach + 1, axis=0))
+    return result
+
+
+def timed(
+    values: NDArray[np.float64], axis: NDArray[Any], window: np.timedelta64, reduce: Reduce
+) -> NDArray[np.float64]:
+    """Return what a window of so much time around each row holds, reduced.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, …).
+    axis
+        Times in ascending order, those that are missing last; shape (rows,).
+    window
+        Its whole length; its ends belong to it.
+    """
+    present = int(np.count_nonzero(~absent(axis)))
+    times = axis[:present]
+    half = half_of(window)
+    first, stop = np.searchsorted(times, times - half, "left"), np.searchsorted(times, times + half, "right")
+    result = np.full(values.shape, np.nan)
+    longest = int((stop - first).max(initial=0))
+    for block in _blocks(present, longest, values):
+        places = first[block, None] + np.arange(longest)
+        seen = values[np.minimum(places, present - 1)]
+        seen[places >= stop[block, None]] = np.nan
+        result[block] = reduce(np.moveaxis(seen, 1, -1))
+    return result
+
+
+def half_of(window: np.timedelta64) -> np.timedelta64:
+    """Return half of a length of time, rounded down in a unit a thousand times finer where it is odd."""
+    finer = {
+        "W": "h",
+        "D": "h",
+        "h": "m",
+        "m": "s",
+        "s": "ms",
+        "ms": "us",
+        "us": "ns",
+        "ns": "ps",
+        "ps": "fs",
+        "fs": "as",
+    }
+    unit, count = np.datetime_data(window.dtype)
+    if int(window.astype(np.int64)) * count % 2 and unit in finer:
+        window = window.astype(f"timedelta64[{finer[unit]}]")
+    return window // 2
+
+
+def _blocks(rows: int, window: int, values: NDArray[Any]) -> Iterator[slice]:
+    width = max(1, window * int(np.prod(values.shape[1:], dtype=np.int64)))
+    step = max(1, _BLOCK // width)
+    yield from (slice(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def mean(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of what is not NaN, NaN where there is nothing."""
+    there = ~np.isnan(seen)
+    count = there.sum(axis=-1)
+    total = np.where(there, seen, 0.0).sum(axis=-1)
+    with np.errstate(invalid="ignore"):
+        result: NDArray[np.float64] = total / np.where(count, count, np.nan)
+    return result
+
+
+def median(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median of what is not NaN, NaN where there is nothing."""
+    ordered = np.sort(seen, axis=-1)  # NaN last, which is what the middle of nothing is
+    last = np.maximum(np.count_nonzero(~np.isnan(seen), axis=-1) - 1, 0)[..., None]
+    low, high = (np.take_along_axis(ordered, place, axis=-1) for place in (last // 2, last - last // 2))
+    result: NDArray[np.float64] = ((low + high) / 2)[..., 0]
+    return result
+
+
+def least(reduce: Reduce, minimum: int) -> Reduce:
+    """Return a reduction that is NaN where fewer values are seen."""
+
+    def reduced(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+        enough = np.count_nonzero(~np.isnan(seen), axis=-1) >= minimum
+        return np.where(enough, reduce(seen), np.nan)
+
+    return reduced

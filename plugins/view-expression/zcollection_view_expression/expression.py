@@ -1,0 +1,199 @@
+"""The computation of variables from texts."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from attrs import Converter, field, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import (
+    Computation,
+    Dataset,
+    DatasetSchema,
+    PluginConfigurationError,
+    SchemaError,
+    VariableSchema,
+    accepted,
+)
+from zcollection_view_expression.alignment import aligned, joined, missing, widest
+from zcollection_view_expression.evaluation import evaluate
+from zcollection_view_expression.parsing import names_in
+
+
+def _as_texts(given: object) -> Any:
+    if not isinstance(given, dict) or not given or not all(isinstance(path, str) and path for path in given):
+        message = f"expressions is {given!r}; accepted: a dictionary such as {{'sla': 'ssh - mss'}}"
+        raise PluginConfigurationError(message)
+    return {path.removeprefix("/"): text for path, text in given.items()}
+
+
+def _of_each(given: object, self_: "Expression") -> Any:
+    """Return one type for each output, where one is given for all."""
+    return given if isinstance(given, dict) else dict.fromkeys(self_.expressions, given)
+
+
+@frozen(kw_only=True)
+class Expression(Computation):
+    """Variables as expressions over those of the base, evaluated by numexpr: no Python in them is ever run.
+
+    Where one of the variables that an expression reads is missing, that is NaN or its fill value, the result is missing
+    too; so is a floating-point result that is not a number. Numbers are computed in 64 bits. Variables are lined up by
+    the names of their dimensions.
+
+    Parameters
+    ----------
+    expressions
+        By path of the output: numbers, names, ``+ - * / ** %``, comparisons, ``& | ^ ~``, and functions such as ``sqrt``,
+        ``sin``, ``exp``, ``abs`` and ``where(condition, then, otherwise)``.
+    dtype
+        Type of the outputs, or of each by path. A fraction that is to be an integer is rounded to the nearest.
+    attrs
+        Attributes of each output, by path.
+    variables
+        Paths of the variables that names in the expressions stand for; a name that is not among them is that of a
+        variable of the root.
+    fill_value
+        Fill value of each output, by path: by default NaN, for integers the smallest, for unsigned ones the largest.
+
+    Raises
+    ------
+    PluginConfigurationError
+        An expression has something else in it, or one of the others speaks of an output that there is not.
+
+    Examples
+    --------
+    >>> Expression({"sla": "ssh - mss"}, attrs={"sla": {"units": "m"}}).inputs
+    ('ssh', 'mss')
+    >>> Expression({"speed": "sqrt(u**2 + v**2)"}, variables={"u": "current/u", "v": "current/v"}).inputs
+    ('current/u', 'current/v')
+    """
+
+    expressions: dict[str, str] = field(kw_only=False, converter=_as_texts)
+    dtype: dict[str, str] = field(default="float64", converter=Converter(_of_each, takes_self=True))  # type: ignore[misc, call-overload]  # not known to mypy
+    attrs: dict[str, dict[str, Any]] = field(factory=dict)
+    variables: dict[str, str] = field(factory=dict)
+    fill_value: dict[str, int | float] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        names = {name for path in self.expressions for name in self._names[path]}
+        for setting, known in (
+            ("dtype", self.expressions),
+            ("attrs", self.expressions),
+            ("fill_value", self.expressions),
+        ):
+            _check_keys(setting, getattr(self, setting), known)
+        _check_keys("variables", self.variables, names)
+        for path, dtype in self.dtype.items():
+            _check_dtype(path, dtype)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.expressions.items()))
+
+    @cached_property
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        return {path: names_in(text, what=path) for path, text in self.expressions.items()}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of the variables that are read."""
+        names = [self._path(name) for path in self.expressions for name in self._names[path]]
+        return tuple(dict.fromkeys(names))
+
+    def _path(self, name: str) -> str:
+        return self.variables.get(name, name).removeprefix("/")
+
+    def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
+        """Return the variables that are computed: each has the dimensions of all that it reads.
+
+        Raises
+        ------
+        SchemaError
+            A variable is missing, or does not hold numbers.
+        """
+        return {path: self._declared(path, schema) for path in self.expressions}
+
+    def _declared(self, path: str, schema: DatasetSchema) -> VariableSchema:
+        read = [schema.get_variable(self._path(name)) for name in self._names[path]]
+        for variable in read:
+            if variable.dtype.kind not in "biufc":
+                message = (
+                    f"the expression {self.expressions[path]!r} of {path!r} reads {variable.name!r}, which is {variable.dtype}; "
+                    f"accepted: numbers"
+                )
+                raise SchemaError(message)
+        dtype = np.dtype(self.dtype[path])
+        return VariableSchema(
+            path.rpartition("/")[2],
+            dtype=dtype,
+            dimensions=joined(variable.dimensions for variable in read),
+            fill_value=self.fill_value.get(path, _default_fill(dtype)),
+            attrs=self.attrs.get(path),
+        )
+
+    def compute(self, rows: Dataset) -> Mapping[str, NDArray[Any]]:
+        """Return the values of the expressions."""
+        declared = self.outputs(rows.schema)
+        return {path: self._evaluated(path, rows, declared[path]) for path in self.expressions}
+
+    def _evaluated(self, path: str, rows: Dataset, declared: VariableSchema) -> NDArray[Any]:
+        read = {name: rows.get_variable(f"/{self._path(name)}") for name in self._names[path]}
+        wanted = declared.dimensions
+        values = {name: aligned(widest(item.to_numpy()), item.dimensions, wanted) for name, item in read.items()}
+        absent = [aligned(missing(item), item.dimensions, wanted) for item in read.values()]
+        shape = np.broadcast_shapes(*(array.shape for array in values.values()))
+        result = np.broadcast_to(evaluate(self.expressions[path], values), shape)
+        lost = np.logical_or.reduce([np.broadcast_to(part, shape) for part in absent]) | np.not_equal(result, result)
+        return _converted(result, lost, declared)
+
+
+def _check_keys(setting: str, given: object, known: Iterable[str]) -> None:
+    if not isinstance(given, dict):
+        message = f"{setting} is {given!r}; accepted: a dictionary"
+        raise PluginConfigurationError(message)
+    for key in given:
+        if key not in known:
+            message = f"{setting} has the key {key!r}; {accepted(key, sorted(known))}"
+            raise PluginConfigurationError(message)
+
+
+def _check_dtype(path: str, dtype: object) -> None:
+    try:
+        kind = np.dtype(dtype).kind if isinstance(dtype, str) else "O"
+    except TypeError:
+        kind = "O"
+    if kind not in "iufc":
+        message = f"dtype of {path!r} is {dtype!r}; accepted: the name of a type of numbers, such as 'float32'"
+        raise PluginConfigurationError(message)
+
+
+def _default_fill(dtype: np.dtype[Any]) -> Any:
+    if dtype.kind in "fc":
+        return np.nan
+    limits = np.iinfo(dtype)
+    return limits.max if dtype.kind == "u" else limits.min
+
+
+def _converted(result: NDArray[Any], lost: NDArray[np.bool_], declared: VariableSchema) -> NDArray[Any]:
+    """Return the values in the declared type, and fill where they are lost.
+
+    Raises
+    ------
+    SchemaError
+        A value is out of the range of an integer type, or has an imaginary part and nowhere to put it.
+    """
+    present = np.where(lost, np.zeros((), result.dtype), result)
+    whole = np.rint(present) if declared.dtype.kind in "iu" and present.dtype.kind == "f" else present
+    if declared.dtype.kind in "iu" and whole.size and whole.dtype.kind != "b":
+        limits = np.iinfo(declared.dtype)
+        if whole.dtype.kind == "c" or whole.min() < limits.min or whole.max() > limits.max:
+            message = f"a value of {declared.name!r} is out of the range of {declared.dtype}; declare another dtype"
+            raise SchemaError(message)
+    if declared.dtype.kind == "f" and whole.dtype.kind == "c":
+        message = f"the values of {declared.name!r} are complex, and it is {declared.dtype}; declare complex128, or take real(…)"
+        raise SchemaError(message)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+        values = whole.astype(declared.dtype)
+    values[lost] = declared.fill_value
+    return values
