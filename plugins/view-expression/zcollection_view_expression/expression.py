@@ -71,7 +71,7 @@ class Expression(Computation):
     """
 
     expressions: dict[str, str] = field(kw_only=False, converter=_as_texts)
-    dtype: dict[str, str] = field(default="float64", converter=Converter(_of_each, takes_self=True))  # type: ignore[misc, call-overload]  # not known to mypy
+    dtype: dict[str, str] = field(default="float64", converter=Converter(_of_each, takes_self=True))  # type: ignore[arg-type, misc, call-overload]  # not known to mypy
     attrs: dict[str, dict[str, Any]] = field(factory=dict)
     variables: dict[str, str] = field(factory=dict)
     fill_value: dict[str, int | float] = field(factory=dict)
