@@ -12,6 +12,7 @@
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
     │   └── OutdatedError                   a partition is no longer the one that was looked up
+    ├── SchemaChangedError                  another writer added or dropped a variable; handled by looking again
     ├── StaleError                          a view holds nothing that was computed from its base as it is
     ├── CommitStateUnknownError             the answer to a commit was lost
     ├── CorruptionError                     stored bytes that are not what was written
@@ -66,6 +67,10 @@ class ReadOnlyError(StoreError):
 
 class ConflictError(ZCollectionError):
     """Another writer changed the same partitions first, and the operation could not be re-run."""
+
+
+class SchemaChangedError(ZCollectionError):
+    """Another writer added or dropped a variable of the collection: what was begun is to be done again, as it is now."""
 
 
 class StaleError(ZCollectionError):

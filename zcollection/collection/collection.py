@@ -1,32 +1,30 @@
 """The collection, as users hold it."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from zcollection.collection import copy, create, drop, insert, query, stores, update
-from zcollection.collection import verify as _verify
-from zcollection.collection.ages import Duration, seconds_of
+from zcollection.collection import copy, create, drop, growth, insert, query, stores, update
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
+from zcollection.collection.growth import VariableFunction
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import Immutable
+from zcollection.collection.maintained import Maintained
 from zcollection.collection.merging import Merge
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.reading import OnError
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
-from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.contracts.transactional import At
-from zcollection.errors import ReadOnlyError
+from zcollection.errors import ReadOnlyError, SchemaChangedError
 from zcollection.model.dataset import Dataset
-from zcollection.model.schema import DatasetSchema
+from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.portal import synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.reports import Changes, HistoryEntry, Label, VacuumReport
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -35,7 +33,7 @@ R = TypeVar("R")
 Location = str | os.PathLike[str] | Store
 
 
-class Collection:
+class Collection(Maintained):
     """A dataset split along one axis into partitions, each a Zarr group.
 
     Made by `create_collection` and `open_collection`. Every verb has a twin whose name ends with ``_async``. A
@@ -150,15 +148,17 @@ class Collection:
             The collection was opened for reading.
         """
         self._check_writable()
-        return await insert.insert(
-            self._handle, dataset, merge=merge, overwrite=overwrite, immutable=immutable, progress=progress
+        return await self._now(
+            lambda handle: insert.insert(
+                handle, dataset, merge=merge, overwrite=overwrite, immutable=immutable, progress=progress
+            )
         )
 
     insert = synchronous(insert_async)
 
     async def plan_async(self, dataset: object, *, merge: Merge = None) -> InsertReport:
         """Return what `insert` would do, without writing anything; the parameters are those of `insert`."""
-        return await insert.plan(self._handle, dataset, merge=merge)
+        return await self._now(lambda handle: insert.plan(handle, dataset, merge=merge))
 
     plan = synchronous(plan_async)
 
@@ -208,27 +208,29 @@ class Collection:
         CorruptionWarning
             A partition is damaged and was left out; there is one warning for each.
         """
-        return await query.query(
-            self._handle, filters=filters, variables=variables, lazy=lazy, on_error=on_error, progress=progress
+        return await self._now(
+            lambda handle: query.query(
+                handle, filters=filters, variables=variables, lazy=lazy, on_error=on_error, progress=progress
+            )
         )
 
     query = synchronous(query_async)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""
-        return tuple(await query.records(self._handle, filters=filters))
+        return tuple(await self._now(lambda handle: query.records(handle, filters=filters)))
 
     partitions = synchronous(partitions_async)
 
     async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
         """Return the keys of the partitions that match, in order."""
-        return await query.keys(self._handle, filters=filters)
+        return await self._now(lambda handle: query.keys(handle, filters=filters))
 
     keys = synchronous(keys_async)
 
     async def records_async(self, *, filters: Filter = None) -> Mapping[str, PartitionRecord]:
         """Return what each partition that matches says of itself (key, rows, axis range, bytes …), by path."""
-        return await query.records(self._handle, filters=filters)
+        return await self._now(lambda handle: query.records(handle, filters=filters))
 
     records = synchronous(records_async)
 
@@ -257,14 +259,11 @@ class Collection:
             several partitions where one has too few; at the ends of the axis there are those that exist. With a depth,
             all rows come in the order of the axis.
         """
-        return await query.map_partitions(
-            self._handle,
-            function,
-            filters=filters,
-            variables=variables,
-            halo=as_halo(depth),
-            on_error=on_error,
-            progress=progress,
+        halo = as_halo(depth)
+        return await self._now(
+            lambda handle: query.map_partitions(
+                handle, function, filters=filters, variables=variables, halo=halo, on_error=on_error, progress=progress
+            )
         )
 
     map = synchronous(map_async)
@@ -305,8 +304,11 @@ class Collection:
             Its values would move rows to another partition; nothing was written.
         """
         self._check_writable()
-        return await update.update(
-            self._handle, function, filters=filters, variables=variables, halo=as_halo(depth), progress=progress
+        halo = as_halo(depth)
+        return await self._now(
+            lambda handle: update.update(
+                handle, function, filters=filters, variables=variables, halo=halo, progress=progress
+            )
         )
 
     update = synchronous(update_async)
@@ -327,7 +329,7 @@ class Collection:
             Neither condition is given.
         """
         self._check_writable()
-        return await drop.drop_partitions(self._handle, filters=filters, older_than=older_than)
+        return await self._now(lambda handle: drop.drop_partitions(handle, filters=filters, older_than=older_than))
 
     drop_partitions = synchronous(drop_partitions_async)
 
@@ -350,114 +352,89 @@ class Collection:
             As for `query`.
         """
         target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
-        made = await copy.copy(self._handle, target, filters=filters, overwrite=overwrite, progress=progress)
+        made = await self._now(
+            lambda handle: copy.copy(handle, target, filters=filters, overwrite=overwrite, progress=progress)
+        )
         return Collection(made, mode="rw")
 
     copy = synchronous(copy_async)
 
-    async def history_async(self) -> tuple[HistoryEntry, ...]:
-        """Return the versions of this collection that the log holds, oldest first."""
-        return await self._handle.versioning.history()
+    async def add_variable_async(
+        self,
+        variable: VariableSchema,
+        fn: VariableFunction | None = None,
+        *,
+        group: str = "",
+        depth: Depth = 0,
+        progress: ProgressOption = None,
+    ) -> None:
+        """Add a variable, as one change.
 
-    history = synchronous(history_async)
-
-    async def changes_async(self, *, since: Label) -> Changes:
-        """Return which partitions changed after a version, so that a job can follow the collection.
-
-        Parameters
-        ----------
-        since
-            A version, such as the `Changes.version` of the last time, or that of a `HistoryEntry`; 0 for all that ever
-            changed.
-
-        Raises
-        ------
-        SettingError
-            There is no such version.
-        """
-        return await self._handle.versioning.changes(self._handle.configuration, since)
-
-    changes = synchronous(changes_async)
-
-    async def verify_async(self, *, data: bool = False, progress: ProgressOption = None) -> VerifyReport:
-        """Look for what is wrong, and change nothing.
-
-        Every document and the existence of every chunk are checked, and the catalog against the partitions.
+        Without a function no partition is written: those that are there read as fill. Collections that others hold open
+        have the variable from their next operation on.
 
         Parameters
         ----------
-        data
-            Also read every chunk: one that is cut or damaged is found where its codecs can tell.
+        variable
+            The variable; it uses dimensions that there are.
+        fn
+            Computes it in every partition, as for `update`: called with the Dataset of one, it returns the values, or a
+            mapping from its path to them. All other variables keep their bytes.
+        group
+            Path of its group, which may be new.
+        depth
+            Neighbouring rows that the function is given too, as for `map`.
         progress
             As for `query`.
 
-        Returns
-        -------
-        VerifyReport
-            Its `problems` name partition, variable and chunk; there are none where all is well.
-
         Raises
         ------
-        ConflictError
-            Other writers kept changing the collection.
-        """
-        return await _verify.verify(self._handle, data=data, progress=progress)
-
-    verify = synchronous(verify_async)
-
-    async def repair_async(self) -> RepairReport:
-        """Mend what can be mended without losing anything that readers see.
-
-        Changes that a dead writer committed are put in their place, missing documents of the tree are written, and a
-        wrong or lost catalog is made anew. Damaged data cannot be mended: they remain in the report.
-
-        Raises
-        ------
+        SchemaError
+            There is such a variable, a dimension is unknown, there is neither a fill value nor a function, or the function
+            returned something that does not fit; nothing was written.
         ReadOnlyError
             The collection was opened for reading.
         """
         self._check_writable()
-        return await _verify.repair(self._handle)
+        halo = as_halo(depth)
+        await self._now(
+            lambda handle: growth.add_variable(handle, variable, fn, group=group, halo=halo, progress=progress)
+        )
+        self._handle = await self._handle.reloaded()
 
-    repair = synchronous(repair_async)
+    add_variable = synchronous(add_variable_async)
 
-    async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
-        """Remove what nobody needs any more: stages of writers that died, and old records of the log.
-
-        The history of versions is kept. A writer that was only slow, and whose stage is removed, runs its operation again;
-        a reader that has been reading for longer than `older_than` may have to query again.
+    async def drop_variable_async(self, name: str, *, progress: ProgressOption = None) -> None:
+        """Drop a variable, as one change: nothing of it remains in any partition; the others keep their bytes.
 
         Parameters
         ----------
-        older_than
-            Age from which on, by the store's own clock: such as "24h", "30min" or "7d", or a timedelta.
+        name
+            Path of the variable.
+        progress
+            As for `query`.
 
         Raises
         ------
-        SettingError
-            It is no duration.
+        SchemaError
+            It is unknown, or it is the axis or read by the partitioning.
         ReadOnlyError
             The collection was opened for reading.
         """
         self._check_writable()
-        return await self._handle.versioning.vacuum(self._handle.configuration, seconds_of(older_than))
+        await self._now(lambda handle: growth.drop_variable(handle, name, progress=progress))
+        self._handle = await self._handle.reloaded()
 
-    vacuum = synchronous(vacuum_async)
+    drop_variable = synchronous(drop_variable_async)
 
-    async def repair_catalog_async(self) -> int:
-        """Make the catalog anew from the partitions themselves, and return how many there are.
-
-        A wrong or lost catalog hides nothing, and the next insert makes a new one; this spares readers the wait.
-
-        Raises
-        ------
-        ReadOnlyError
-            The collection was opened for reading.
-        """
-        self._check_writable()
-        return await self._handle.versioning.rebuild_catalog(self._handle.configuration)
-
-    repair_catalog = synchronous(repair_catalog_async)
+    async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
+        while True:
+            try:
+                return await operation(self._handle)
+            except SchemaChangedError:
+                before, self._handle = self._handle, await self._handle.reloaded()
+                if self._handle == before:
+                    raise
 
     def _check_writable(self) -> None:
         if self.read_only:

@@ -17,7 +17,7 @@ async def copy(
 ) -> Handle:
     """Copy a collection; see `Collection.copy`."""
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
-    configuration = evolve(source.configuration, version=0, catalog=catalog)
+    configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog)
     beginning = await target.making(configuration, "copy", overwrite=overwrite)
     await retrying(lambda: _copy_partitions(source, beginning, filters, progress))
     return Handle(target, await target.load())

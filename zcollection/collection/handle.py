@@ -106,6 +106,35 @@ class Handle:
             return frozenset()
         return frozenset(self._layout(record).all_variables().keys() - set(record.absent))
 
+    def declares(self, record: PartitionRecord, path: str) -> bool:
+        """Return whether a partition has an array of a variable, be it absent."""
+        return path in self._layout(record).all_variables()
+
+    def unchanged(self, record: PartitionRecord) -> frozenset[str]:
+        """Return the variables whose objects in a partition are what they would be if it were written now."""
+        layout, schema = self._layout(record), self.schema
+        if layout is schema:
+            return frozenset(schema.all_variables())
+        there = layout.all_variables()
+        return frozenset(
+            path
+            for path, variable in schema.all_variables().items()
+            if there.get(path) == variable and layout.dimensions_of(path) == schema.dimensions_of(path)
+        )
+
+    async def reloaded(self) -> "Handle":
+        """Return the collection as it is now that a variable was added or dropped.
+
+        Raises
+        ------
+        CollectionNotFoundError
+            Another collection has taken its place.
+        """
+        configuration = await self.versioning.load()
+        if configuration != self.configuration and not configuration.is_grown_from(self.configuration):
+            raise self.versioning.replaced()
+        return Handle(self.versioning, configuration, self._partitioning)
+
     def _layout(self, record: PartitionRecord) -> DatasetSchema:
         layouts = self.configuration.layouts
         if record.layout < len(layouts):

@@ -235,7 +235,7 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
     if changed:
         complete = Dataset(schema, {**stored.all_variables(), **given})
         stage = transaction.stage
-        work = stage.writing(IMMUTABLE, *_immutable_write(handle, schema, complete))
+        work = stage.writing(IMMUTABLE, *immutable_write(handle, schema, complete))
         transaction.add(*await perform(stage.objects, [work], threads=1))
 
 
@@ -253,8 +253,13 @@ async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSche
     return values
 
 
-def _immutable_write(handle: Handle, schema: DatasetSchema, dataset: Dataset) -> tuple[GroupWrite, PartitionRecord]:
-    group = GroupWrite(schema=schema, dimension=handle.dimension, rows=0, dataset=dataset, attributes=lambda _: {})
-    absent = schema.all_variables().keys() - dataset.all_variables().keys()
+def immutable_write(
+    handle: Handle, schema: DatasetSchema, dataset: Dataset, *, kept: frozenset[str] = frozenset()
+) -> tuple[GroupWrite, PartitionRecord]:
+    """Return what to write of the variables that do not span the axis; those kept are those of the base."""
+    group = GroupWrite(
+        schema=schema, dimension=handle.dimension, rows=0, dataset=dataset, attributes=lambda _: {}, kept=kept
+    )
+    absent = schema.all_variables().keys() - dataset.all_variables().keys() - kept
     layout = len(handle.configuration.layouts) - 1
     return group, PartitionRecord(key={}, rows=0, stamp="", layout=layout, absent=tuple(sorted(absent)))

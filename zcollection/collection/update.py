@@ -50,7 +50,7 @@ async def update(
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
-            work = _Update(handle, transaction.stage, function, schema, fixed, windows)
+            work = Update(handle, transaction.stage, function, schema, fixed, windows)
             with tracking(progress, len(partitions), "update") as advance:
                 works = (work.staging(path, record) for path, record in partitions.items())
                 staged = await perform(work.stage.objects, works, threads=config.get().threads, progress=advance)
@@ -89,7 +89,7 @@ def applied(function: UpdateFunction, window: Window, schema: DatasetSchema, dim
 
 
 @frozen
-class _Update:
+class Update:
     """One attempt at an update."""
 
     handle: Handle
@@ -107,11 +107,13 @@ class _Update:
         if not after.all_variables():
             return None
         yield from self._check_keys(after, path, record)
-        kept = configuration.rows_schema.all_variables().keys() - after.all_variables().keys() - set(record.absent)
-        if record.layout != len(configuration.layouts) - 1:
-            # Written with another layout: what is kept is written again too, for a partition has one layout.
-            rest = yield from handle.reading(path, record, handle.schema.select(kept))
-            after, kept = Dataset(handle.schema, {**rest.all_variables(), **after.all_variables()}), set()
+        held = handle.held(record) & configuration.rows_schema.all_variables().keys()
+        kept = held - after.all_variables().keys()
+        changed = kept - handle.unchanged(record)
+        if changed:
+            # Written in another way: what is kept of these is written again, for a partition has one layout.
+            rest = yield from handle.reading(path, record, handle.schema.select(changed))
+            after, kept = Dataset(handle.schema, {**rest.all_variables(), **after.all_variables()}), kept - changed
         group, written = partition_write(handle, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
         if handle.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 import numpy as np
 from attrs import AttrsInstance
 from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
 from cattrs.v import format_exception
 
@@ -261,6 +262,12 @@ def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -
     if body.pop("checksum", None) is not None:
         check_seal(data, what=what)
     return structure(body, cls, what=what)
+
+
+def omit_defaults(cls: type[Any], *names: str) -> None:
+    """Leave attributes of a class out of documents where they have their default value: most have no use for them."""
+    omitted: Any = {name: override(omit_if_default=True) for name in names}
+    CONVERTER.register_unstructure_hook(cls, make_dict_unstructure_fn(cls, CONVERTER, **omitted))
 
 
 def kind_of(data: bytes, *, what: str) -> object:

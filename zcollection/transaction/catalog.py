@@ -42,12 +42,15 @@ class Checkpoint:
         The same of the variables that do not span the axis; None while none has been written.
     configuration
         The version at which the configuration was written.
+    schema
+        The version at which a variable was last added or dropped since; 0 while none was.
     """
 
     version: int = field(default=0, validator=_IS_VERSION)
     partitions: Partitions = field(factory=Partitions)
     immutable: PartitionRecord | None = None
     configuration: int = field(default=0, validator=_IS_VERSION)
+    schema: int = field(default=0, validator=_IS_VERSION)
 
 
 def array_document() -> dict[str, bytes]:
@@ -104,6 +107,7 @@ def _dump(checkpoint: Checkpoint) -> bytes:
     value = {
         "version": checkpoint.version,
         "configuration": checkpoint.configuration,
+        **({"schema": checkpoint.schema} if checkpoint.schema else {}),
         "immutable": documents.CONVERTER.unstructure(checkpoint.immutable),
         "partitions": checkpoint.partitions.to_json(),
     }
@@ -126,6 +130,7 @@ def _parse(document: bytes) -> Checkpoint:
         Partitions.from_json(value["partitions"]),
         None if immutable is None else documents.structure(immutable, PartitionRecord, what=what),
         value["configuration"],
+        value.get("schema", 0),
     )
 
 

@@ -139,6 +139,8 @@ class Transaction(ABC):
         Stamp of every partition that it writes.
     replacement
         Configuration of a new collection that takes the place of this one.
+    growth
+        Configuration of this collection with a variable added or dropped.
     """
 
     configuration: Configuration
@@ -146,6 +148,7 @@ class Transaction(ABC):
     operation: str
     id: str = field(factory=_new_id)
     replacement: Configuration | None = None
+    growth: Configuration | None = None
     _written: dict[str, PartitionRecord] = field(factory=dict, init=False)
     _dropped: set[str] = field(factory=set, init=False)
     _read: set[str] = field(factory=set, init=False)

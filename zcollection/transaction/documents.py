@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
-from attrs import field, frozen, validators
-from cattrs.gen import make_dict_unstructure_fn, override
+from attrs import evolve, field, frozen, validators
 
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
@@ -63,6 +62,8 @@ class Configuration:
         Every schema that partitions may have been written with; the last one is current.
     version
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
+    changed
+        The version at which a variable was last added or dropped; 0 while none was.
     view
         What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
     """
@@ -74,7 +75,13 @@ class Configuration:
     catalog: bool
     layouts: tuple[DatasetSchema, ...] = field(validator=validators.min_len(1))
     version: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
+    changed: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     view: ViewDefinition | None = None
+
+    def is_grown_from(self, older: "Configuration") -> bool:
+        """Return whether this is the same collection with variables added or dropped since."""
+        same = evolve(older, layouts=self.layouts, changed=self.changed) == self
+        return same and self.changed > older.changed and self.layouts[: len(older.layouts)] == older.layouts
 
     @property
     def kind(self) -> str:
@@ -213,15 +220,8 @@ class PartitionRecord:
         return documents.structure(value, cls, what=what)
 
 
-def _omitting_defaults(cls: type[Any], *names: str) -> None:
-    """Leave out what has its default value: documents of collections that have no use for it stay as they were."""
-    omitted: Any = {name: override(omit_if_default=True) for name in names}
-    converter = documents.CONVERTER
-    converter.register_unstructure_hook(cls, make_dict_unstructure_fn(cls, converter, **omitted))
-
-
-_omitting_defaults(Configuration, "view")
-_omitting_defaults(PartitionRecord, "origin")
+documents.omit_defaults(Configuration, "view", "changed")
+documents.omit_defaults(PartitionRecord, "origin")
 
 
 def validate_path(path: str) -> str:

@@ -70,6 +70,8 @@ class Version:
         The variables that do not span the axis, where they were written.
     configuration
         The new configuration, where it takes the place of the whole collection.
+    schema
+        The configuration with another schema, where a variable was added or dropped.
     removed
         Transactions whose stages a vacuum removed: none of them can be committed any more.
     number
@@ -87,6 +89,7 @@ class Version:
     dropped: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     immutable: PartitionRecord | None = None
     configuration: str | None = None
+    schema: str | None = None
     removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
     number: int = 0
     published: bool = False
@@ -109,6 +112,9 @@ class Version:
     def touched(self) -> frozenset[str]:
         """Paths of all that it changed."""
         return frozenset([*self.partitions, *self.dropped, *([] if self.immutable is None else [IMMUTABLE])])
+
+
+documents.omit_defaults(Version, "schema")
 
 
 def stage_of(transaction: str) -> str:

@@ -5,18 +5,24 @@ import socket
 from itertools import takewhile
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.store import Objects, Read
 from zcollection.contracts.transactional import StoreSession, TransactionalStore
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
-from zcollection.errors import CollectionNotFoundError, CommitStateUnknownError, ConflictError, StoreError
+from zcollection.errors import (
+    CollectionNotFoundError,
+    CommitStateUnknownError,
+    ConflictError,
+    SchemaChangedError,
+    StoreError,
+)
 from zcollection.transaction import snapshot
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
-from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, PartitionRecord
+from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
 
@@ -83,9 +89,12 @@ class NativeTransaction(Transaction):
 
     async def commit(self) -> None:
         """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
-        if not (self._written or self._dropped or self.replacement):
+        if not (self._written or self._dropped or self.replacement or self.growth):
             return
         await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
+        if self.growth is not None:
+            grown = evolve(self.growth, changed=self.configuration.changed + 1)
+            await self.session.save_document(CONFIGURATION, grown.dump())
         await self._complete_tree()
         while not await self._is_told_committed():
             if self.replacement is not None:
@@ -181,6 +190,13 @@ class NativeTransaction(Transaction):
         before, now = [
             await self.store.load_document(CONFIGURATION, snapshot=at) for at in (self.base.commit, newest.snapshot)
         ]
+        if before != now and before is not None and now is not None:
+            old, new = (
+                Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}") for document in (before, now)
+            )
+            if new.is_grown_from(old):
+                message = f"a variable of {self.store.url} was added or dropped meanwhile; nothing was written"
+                raise SchemaChangedError(message)
         if before != now:
             message = f"another collection was created at {self.store.url}; nothing was written, open it again"
             raise CollectionNotFoundError(message)

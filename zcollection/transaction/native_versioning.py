@@ -107,9 +107,13 @@ class NativeVersioning(Versioning):
     async def snapshot(self, configuration: Configuration) -> Snapshot:
         """Return the partitions of the newest snapshot, or of the one at which the reader is held."""
         now = await self._now()
-        if await self._configuration(now) != configuration:
-            raise self.replaced()
+        await self._check_configuration(now, configuration)
         return await self._listed(now, configuration)
+
+    async def _check_configuration(self, now: str, configuration: Configuration) -> None:
+        current = await self._configuration(now)
+        if current != configuration:
+            raise self.changed(configuration, current)
 
     async def _listed(self, now: str, configuration: Configuration) -> Snapshot:
         last = self._last.taken
@@ -138,8 +142,7 @@ class NativeVersioning(Versioning):
 
     async def _session(self, configuration: Configuration) -> StoreSession:
         session = await self.store.begin()
-        if await self._configuration(session.base) != configuration:
-            raise self.replaced()
+        await self._check_configuration(session.base, configuration)
         return session
 
     def _check_free(self) -> None:

@@ -44,6 +44,10 @@ async def _put_in_place(store: KeyStore, version: Version, fence: Fence) -> None
     await store.delete(stage_of(transaction) for transaction in version.removed)
     if version.configuration is not None:
         await _replace(store, version, version.configuration.encode(), fence)
+    if version.schema is not None:
+        await fence()
+        await store.put({CONFIGURATION: version.schema.encode()})
+        await store.delete([log.ANNOUNCED])
 
 
 async def _replace(store: KeyStore, version: Version, document: bytes, fence: Fence) -> None:

@@ -9,7 +9,13 @@ from attrs import evolve, field, frozen
 from zcollection.contracts.store import KeyStore, Objects, Read
 from zcollection.engine.executor import gather, parallelism
 from zcollection.engine.work import Work, fetch, perform_one
-from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, PartitionError
+from zcollection.errors import (
+    CollectionNotFoundError,
+    ConflictError,
+    CorruptionError,
+    PartitionError,
+    SchemaChangedError,
+)
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, validate_path
@@ -78,9 +84,17 @@ class Snapshot:
         replaced = [change.number for change in self.changes if change.configuration is not None]
         return max([self.checkpoint.configuration, *replaced])
 
+    @property
+    def schema(self) -> int:
+        """The version at which a variable was last added or dropped; 0 while none was."""
+        number = self.checkpoint.schema
+        for change in self.changes:
+            number = 0 if change.configuration is not None else change.number if change.schema is not None else number
+        return number
+
     def to_checkpoint(self) -> Checkpoint:
         """Return all of it as a checkpoint, which holds where everything is published."""
-        return Checkpoint(self.version, self.partitions, self.immutable, self.configuration)
+        return Checkpoint(self.version, self.partitions, self.immutable, self.configuration, self.schema)
 
     def record(self, path: str) -> PartitionRecord | None:
         """Return what is known of a partition, or of the immutable variables; None where it is not there."""
@@ -133,20 +147,25 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
         There is no catalog, and the partitions kept changing while they were looked for.
     CollectionNotFoundError
         Another collection has taken the place of this one.
+    SchemaChangedError
+        A variable was added or dropped since the configuration was loaded.
     """
     taken = await _newest(store, configuration, walk=walk)
     if taken.configuration != configuration.version:
         message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
         raise CollectionNotFoundError(message)
+    if taken.schema != configuration.changed:
+        message = f"a variable of {store.url} was added or dropped by version {taken.schema}; open the collection again"
+        raise SchemaChangedError(message)
     return taken
 
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
     """Return the configuration that was committed last, whichever lies in its place."""
     for change in (await _newest(store, configuration, walk=False)).changes:
-        if change.configuration is not None:
-            what = f"the configuration of version {change.number}"
-            configuration = Configuration.load(change.configuration.encode(), what=what)
+        document = change.configuration or change.schema
+        if document is not None:
+            configuration = Configuration.load(document.encode(), what=f"the configuration of version {change.number}")
     return configuration
 
 
@@ -188,7 +207,7 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
         before = version, [change.number for change in pending]
         version, pending = await log.listed(store)
         if before == (version, [change.number for change in pending]):
-            checkpoint = Checkpoint(version, partitions, immutable, await _configured(store))
+            checkpoint = Checkpoint(version, partitions, immutable, *await _configured(store))
             return await perform_one(store, _placed(Snapshot(store, checkpoint, pending, indexed=False)))
     message = (
         f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"
@@ -196,10 +215,13 @@ async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
     raise ConflictError(message)
 
 
-async def _configured(store: KeyStore) -> int:
-    """Return the version at which the configuration that lies in its place was written."""
+async def _configured(store: KeyStore) -> tuple[int, int]:
+    """Return the versions at which the configuration that lies in its place was written, and its schema last changed."""
     (document,) = await store.get([Read(CONFIGURATION)])
-    return 0 if document is None else Configuration.load(document, what=f"{CONFIGURATION} of {store.url}").version
+    if document is None:
+        return 0, 0
+    configuration = Configuration.load(document, what=f"{CONFIGURATION} of {store.url}")
+    return configuration.version, configuration.changed
 
 
 async def found(objects: Objects, configuration: Configuration) -> tuple[Partitions, PartitionRecord | None]:

@@ -18,6 +18,7 @@ from zcollection.errors import (
     CorruptionError,
     OutdatedError,
     PublicationWarning,
+    SchemaChangedError,
     StoreError,
     ZCollectionError,
 )
@@ -75,7 +76,7 @@ class LogTransaction(Transaction):
 
     async def commit(self) -> None:
         """Append the record to the log, publish, and let the catalog follow."""
-        if not (self._written or self._dropped or self.removed or self.replacement):
+        if not (self._written or self._dropped or self.removed or self.replacement or self.growth):
             return
         await self.store.flush(stage_of(self.id))
         async with self.store.lock():
@@ -99,7 +100,7 @@ class LogTransaction(Transaction):
             await publication.settle(self.store, [*self.base.pending, *newer])
             self._check(newer)
             version = self._version(self.base.version + len(newer) + 1)
-            if self.replacement is not None:
+            if self.replacement is not None or self.growth is not None:
                 await log.announce(self.store)
             # Between the answer and its being known here nothing may interrupt: what is committed keeps its stage.
             with anyio.CancelScope(shield=True):
@@ -116,6 +117,7 @@ class LogTransaction(Transaction):
 
     def _version(self, number: int) -> Version:
         replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()
+        growth = None if self.growth is None else evolve(self.growth, changed=number).dump().decode()
         records = dict(self._written)
         immutable = records.pop(IMMUTABLE, None)
         return Version(
@@ -126,6 +128,7 @@ class LogTransaction(Transaction):
             dropped=tuple(sorted(self._dropped)),
             immutable=immutable,
             configuration=replacement,
+            schema=growth,
             removed=self.removed,
             number=number,
         )
@@ -146,13 +149,18 @@ class LogTransaction(Transaction):
                 await catalog.save(self.store, now.to_checkpoint())
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
-        current = evolve(configuration, version=self._configured(version))
+        current = evolve(configuration, version=self._configured(version), changed=self._changed(version))
         found = await snapshot.take(self.store, current, walk=True)
         await publication.settle(self.store, found.pending)
         await catalog.save(self.store, found.to_checkpoint())
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
+
+    def _changed(self, version: Version) -> int:
+        if self.growth is not None:
+            return version.number
+        return self.configuration.changed if self.replacement is None else 0
 
     async def check(self) -> None:
         """Check that nobody has changed what this change was made from.
@@ -169,6 +177,9 @@ class LogTransaction(Transaction):
             if version.configuration is not None:
                 message = f"another collection was created at {self.store.url}; nothing was written, open it again"
                 raise CollectionNotFoundError(message)
+            if version.schema is not None:
+                message = f"a variable of {self.store.url} was added or dropped by version {version.number}; nothing was written"
+                raise SchemaChangedError(message)
             if self.id in version.removed:
                 message = (
                     f"what was staged for {self.store.url} was older than the vacuum of version {version.number} allows, and "

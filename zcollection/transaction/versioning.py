@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from zcollection.contracts.store import Store
-from zcollection.errors import CollectionExistsError, CollectionNotFoundError
+from zcollection.errors import CollectionExistsError, CollectionNotFoundError, SchemaChangedError, ZCollectionError
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import Configuration
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
@@ -163,6 +163,12 @@ class Versioning(ABC):
             f"another collection was created at {self.store.url}, in place of the one that was opened; open it again"
         )
         return CollectionNotFoundError(message)
+
+    def changed(self, old: Configuration, new: Configuration) -> ZCollectionError:
+        """Return the error that says what has become of the collection that was opened."""
+        if not new.is_grown_from(old):
+            return self.replaced()
+        return SchemaChangedError(f"a variable of {self.store.url} was added or dropped; open the collection again")
 
     def exists(self) -> CollectionExistsError:
         """Return the error that says that something is there."""

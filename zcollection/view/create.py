@@ -59,6 +59,7 @@ async def create(
         layouts=(_own_schema(base, declared, shadow=shadow),),
         catalog=versioning.has_catalog,
         version=0,
+        changed=0,
         view=definition,
     )
     return Pair(base, Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite)))

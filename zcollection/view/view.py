@@ -1,28 +1,25 @@
 """The view, as users hold it."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Self, TypeVar
 
 from zcollection.collection import query as _query
 from zcollection.collection import stores
-from zcollection.collection import verify as _verify
-from zcollection.collection.ages import Duration, seconds_of
 from zcollection.collection.collection import Collection, Location
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.maintained import Maintained
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.update import UpdateFunction
-from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
-from zcollection.errors import ReadOnlyError, SchemaError
+from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins.stored import StoredForm
 from zcollection.portal import run, synchronous
 from zcollection.progress import ProgressOption
-from zcollection.transaction.reports import HistoryEntry, VacuumReport
 from zcollection.view import create, reading, refresh, staleness
 from zcollection.view.chain import as_computations
 from zcollection.view.pair import Pair
@@ -30,8 +27,10 @@ from zcollection.view.reading import Stale
 from zcollection.view.refresh import RefreshReport
 from zcollection.view.staleness import ViewStatus
 
+R = TypeVar("R")
 
-class View:
+
+class View(Maintained):
     """Derived variables, in a store of their own, over a base collection that is never written to.
 
     Made by `create_view` and `open_view`. Rows are those of the base, at any time: a partition that the view has not
@@ -183,21 +182,23 @@ class View:
         CorruptionError
             A chunk is missing or damaged.
         """
-        return await reading.query(
-            self._pair, filters=filters, variables=variables, lazy=lazy, stale=stale, progress=progress
+        return await self._both(
+            lambda pair: reading.query(
+                pair, filters=filters, variables=variables, lazy=lazy, stale=stale, progress=progress
+            )
         )
 
     query = synchronous(query_async)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, which are the base's, in the order of their keys."""
-        return tuple(await _query.records(self._pair.base, filters=filters))
+        return tuple(await self._both(lambda pair: _query.records(pair.base, filters=filters)))
 
     partitions = synchronous(partitions_async)
 
     async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
         """Return the keys of the partitions that match, in order."""
-        return await _query.keys(self._pair.base, filters=filters)
+        return await self._both(lambda pair: _query.keys(pair.base, filters=filters))
 
     keys = synchronous(keys_async)
 
@@ -212,7 +213,7 @@ class View:
         filters
             As for `query`.
         """
-        return await staleness.status(self._pair, filters=filters)
+        return await self._both(lambda pair: staleness.status(pair, filters=filters))
 
     status = synchronous(status_async)
 
@@ -255,8 +256,11 @@ class View:
             The view was opened for reading.
         """
         self._check_writable()
-        return await refresh.update(
-            self._pair, function, filters=filters, variables=variables, halo=as_halo(depth), progress=progress
+        halo = as_halo(depth)
+        return await self._both(
+            lambda pair: refresh.update(
+                pair, function, filters=filters, variables=variables, halo=halo, progress=progress
+            )
         )
 
     update = synchronous(update_async)
@@ -293,35 +297,25 @@ class View:
             The view was opened for reading.
         """
         self._check_writable()
-        return await refresh.refresh(self._pair, filters=filters, everything=everything, batch=batch, progress=progress)
+        return await self._both(
+            lambda pair: refresh.refresh(pair, filters=filters, everything=everything, batch=batch, progress=progress)
+        )
 
     refresh = synchronous(refresh_async)
 
-    async def history_async(self) -> tuple[HistoryEntry, ...]:
-        """Return the versions of the view, oldest first."""
-        return await self._pair.own.versioning.history()
+    async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
+        return await self._both(lambda pair: operation(pair.own))
 
-    history = synchronous(history_async)
-
-    async def verify_async(self, *, data: bool = False, progress: ProgressOption = None) -> VerifyReport:
-        """Look for what is wrong with the view's own store, and change nothing; see `Collection.verify`."""
-        return await _verify.verify(self._pair.own, data=data, progress=progress)
-
-    verify = synchronous(verify_async)
-
-    async def repair_async(self) -> RepairReport:
-        """Mend what can be mended of the view's own store; see `Collection.repair`."""
-        self._check_writable()
-        return await _verify.repair(self._pair.own)
-
-    repair = synchronous(repair_async)
-
-    async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
-        """Remove what nobody needs any more from the view's own store; see `Collection.vacuum`."""
-        self._check_writable()
-        return await self._pair.own.versioning.vacuum(self._pair.own.configuration, seconds_of(older_than))
-
-    vacuum = synchronous(vacuum_async)
+    async def _both(self, operation: Callable[[Pair], Awaitable[R]]) -> R:
+        """Do something with the view, again where another writer has added or dropped a variable of its base meanwhile."""
+        while True:
+            try:
+                return await operation(self._pair)
+            except SchemaChangedError:
+                before = self._pair
+                self._pair = Pair(await before.base.reloaded(), await before.own.reloaded())
+                if self._pair == before:
+                    raise
 
     def _check_writable(self) -> None:
         if self.read_only:

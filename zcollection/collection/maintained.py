@@ -1,0 +1,132 @@
+"""What keeps a store in order: its history, what is wrong with it, and what nobody needs; alike for collections and views."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from zcollection.collection import verify as _verify
+from zcollection.collection.ages import Duration, seconds_of
+from zcollection.collection.handle import Handle
+from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.portal import synchronous
+from zcollection.progress import ProgressOption
+from zcollection.transaction.reports import Changes, HistoryEntry, Label, VacuumReport
+
+R = TypeVar("R")
+
+
+class Maintained(ABC):
+    """A store with versions, in order or not."""
+
+    @abstractmethod
+    async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
+        """Do something with the store, again where another writer has added or dropped a variable meanwhile."""
+
+    @abstractmethod
+    def _check_writable(self) -> None:
+        """Raise `ReadOnlyError` unless it was opened for writing."""
+
+    async def history_async(self) -> tuple[HistoryEntry, ...]:
+        """Return the versions of this collection that the log holds, oldest first."""
+        return await self._now(lambda handle: handle.versioning.history())
+
+    history = synchronous(history_async)
+
+    async def changes_async(self, *, since: Label) -> Changes:
+        """Return which partitions changed after a version, so that a job can follow the collection.
+
+        Parameters
+        ----------
+        since
+            A version, such as the `Changes.version` of the last time, or that of a `HistoryEntry`; 0 for all that ever
+            changed.
+
+        Raises
+        ------
+        SettingError
+            There is no such version.
+        """
+        return await self._now(lambda handle: handle.versioning.changes(handle.configuration, since))
+
+    changes = synchronous(changes_async)
+
+    async def verify_async(self, *, data: bool = False, progress: ProgressOption = None) -> VerifyReport:
+        """Look for what is wrong, and change nothing.
+
+        Every document and the existence of every chunk are checked, and the catalog against the partitions.
+
+        Parameters
+        ----------
+        data
+            Also read every chunk: one that is cut or damaged is found where its codecs can tell.
+        progress
+            As for `query`.
+
+        Returns
+        -------
+        VerifyReport
+            Its `problems` name partition, variable and chunk; there are none where all is well.
+
+        Raises
+        ------
+        ConflictError
+            Other writers kept changing the collection.
+        """
+        return await self._now(lambda handle: _verify.verify(handle, data=data, progress=progress))
+
+    verify = synchronous(verify_async)
+
+    async def repair_async(self) -> RepairReport:
+        """Mend what can be mended without losing anything that readers see.
+
+        Changes that a dead writer committed are put in their place, missing documents of the tree are written, and a
+        wrong or lost catalog is made anew. Damaged data cannot be mended: they remain in the report.
+
+        Raises
+        ------
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        return await self._now(_verify.repair)
+
+    repair = synchronous(repair_async)
+
+    async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
+        """Remove what nobody needs any more: stages of writers that died, and old records of the log.
+
+        The history of versions is kept. A writer that was only slow, and whose stage is removed, runs its operation again;
+        a reader that has been reading for longer than `older_than` may have to query again.
+
+        Parameters
+        ----------
+        older_than
+            Age from which on, by the store's own clock: such as "24h", "30min" or "7d", or a timedelta.
+
+        Raises
+        ------
+        SettingError
+            It is no duration.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        age = seconds_of(older_than)
+        return await self._now(lambda handle: handle.versioning.vacuum(handle.configuration, age))
+
+    vacuum = synchronous(vacuum_async)
+
+    async def repair_catalog_async(self) -> int:
+        """Make the catalog anew from the partitions themselves, and return how many there are.
+
+        A wrong or lost catalog hides nothing, and the next insert makes a new one; this spares readers the wait.
+
+        Raises
+        ------
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        self._check_writable()
+        return await self._now(lambda handle: handle.versioning.rebuild_catalog(handle.configuration))
+
+    repair_catalog = synchronous(repair_catalog_async)
