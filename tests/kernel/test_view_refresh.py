@@ -218,7 +218,7 @@ class _Wrong(Computation):
     [
         ({}, "Wrong did not return 'a', which it declares; accepted: nothing"),
         ({"a": np.zeros(1, "f4"), "b": 1}, "variable 'b' is unknown"),
-        ({"a": np.zeros(9, "f4")}, "Wrong returned 9 rows of 'a' for 2 rows"),
+        ({"a": np.zeros(9, "f4")}, "Wrong returned 9 rows of 'a' for [12] rows"),
         ({"a": np.full(2, 0.1)}, "declared float32 and received float64, which is not exact"),
         ([1], "Wrong returned a list; accepted: a mapping"),
     ],
