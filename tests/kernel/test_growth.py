@@ -308,3 +308,10 @@ def test_a_view_goes_on_over_a_base_that_grows(collection):
     with pytest.raises(zc.SchemaError, match="variable 'value' is unknown"):
         held.refresh()
     assert np.isnan(held.query()["sum"].to_numpy()).all()
+
+
+def test_what_an_older_schema_does_not_know_is_looked_up_before_it_is_refused(collection):
+    held = reopen(collection)
+    collection.add_variable(NEW)
+    held.insert({**samples.rows([50]), "new": [4.0]})
+    assert reopen(collection, "r").query(variables=["new"])["new"].to_numpy()[-1] == 4

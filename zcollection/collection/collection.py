@@ -19,7 +19,7 @@ from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.contracts.transactional import At
-from zcollection.errors import ReadOnlyError, SchemaChangedError
+from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.portal import synchronous
@@ -431,7 +431,7 @@ class Collection(Maintained):
         while True:
             try:
                 return await operation(self._handle)
-            except SchemaChangedError:
+            except (SchemaChangedError, SchemaError):
                 before, self._handle = self._handle, await self._handle.reloaded()
                 if self._handle == before:
                     raise

@@ -311,7 +311,7 @@ class View(Maintained):
         while True:
             try:
                 return await operation(self._pair)
-            except SchemaChangedError:
+            except (SchemaChangedError, SchemaError):
                 before = self._pair
                 self._pair = Pair(await before.base.reloaded(), await before.own.reloaded())
                 if self._pair == before:
