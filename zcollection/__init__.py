@@ -5,6 +5,7 @@ from zcollection.collection.collection import Collection
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.contracts.partitioning import Key
 from zcollection.errors import (
+    ClusterError,
     CollectionExistsError,
     CollectionNotFoundError,
     CommitStateUnknownError,
@@ -40,6 +41,7 @@ create_view = synchronous(aio.create_view)
 open_view = synchronous(aio.open_view)
 
 __all__ = [
+    "ClusterError",
     "Collection",
     "CollectionExistsError",
     "CollectionNotFoundError",

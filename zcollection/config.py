@@ -31,11 +31,15 @@ class Config:
     lease
         Seconds after which a writer that nobody has seen alive is taken for dead, on a store without a lock. All writers
         of a collection must have the same. Environment variable ``ZCOLLECTION_LEASE``.
+    client
+        Cluster on whose workers partitions are handled: a `distributed.Client`, "active" for the one that is active, or
+        None for threads of this process. Environment variable ``ZCOLLECTION_CLIENT``, which may be "active".
     """
 
     concurrency: int = _positive
     threads: int = _positive
     lease: float = field(default=60.0, validator=validators.gt(0))
+    client: Any = field(default=None, repr=False)
 
 
 def _from_environment() -> Config:
@@ -44,7 +48,16 @@ def _from_environment() -> Config:
         concurrency=_integer("ZCOLLECTION_CONCURRENCY", 64),
         threads=_integer("ZCOLLECTION_THREADS", processors),
         lease=float(_integer("ZCOLLECTION_LEASE", 60)),
+        client=_client(),
     )
+
+
+def _client() -> str | None:
+    text = os.environ.get("ZCOLLECTION_CLIENT", "")
+    if text not in {"", "active"}:
+        message = f"environment variable ZCOLLECTION_CLIENT={text!r}; accepted: 'active', or nothing"
+        raise SettingError(message)
+    return text or None
 
 
 def _integer(variable: str, default: int) -> int:
@@ -74,16 +87,20 @@ def get() -> Config:
 
 @contextmanager
 def using(
-    *, concurrency: int | None = None, threads: int | None = None, lease: float | None = None
+    *,
+    concurrency: int | None = None,
+    threads: int | None = None,
+    lease: float | None = None,
+    client: object = None,
 ) -> Iterator[Config]:
     """Override the configuration inside a ``with`` block.
 
     Parameters
     ----------
-    concurrency, threads, lease
+    concurrency, threads, lease, client
         See `Config`; None keeps the value in force.
     """
-    given: dict[str, Any] = {"concurrency": concurrency, "threads": threads, "lease": lease}
+    given: dict[str, Any] = {"concurrency": concurrency, "threads": threads, "lease": lease, "client": client}
     config = evolve(get(), **{name: value for name, value in given.items() if value is not None})
     token = _overrides.set(config)
     try:

@@ -17,6 +17,7 @@
     ├── CommitStateUnknownError             the answer to a commit was lost
     ├── CorruptionError                     stored bytes that are not what was written
     ├── FormatVersionError                  written by a newer zcollection
+    ├── ClusterError                        the workers of a cluster died, or it was lost
     ├── PluginError
     │   ├── UnknownPluginError              nobody installed provides the name
     │   ├── PluginConflictError             two distributions provide the name
@@ -91,6 +92,10 @@ class CorruptionError(ZCollectionError):
 
 class FormatVersionError(ZCollectionError):
     """A document was written by a newer version of zcollection."""
+
+
+class ClusterError(ZCollectionError):
+    """The workers of a cluster died, or the cluster was lost; nothing was written."""
 
 
 class PluginError(ZCollectionError):

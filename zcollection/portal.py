@@ -1,11 +1,13 @@
 """The synchronous face: one background event loop per process that runs the asynchronous core for blocking callers."""
 
+import asyncio
 import atexit
+import contextvars
 import functools
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import ParamSpec, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -45,6 +47,13 @@ class _Loop:
 
 
 _loop = _Loop()
+_blocked: contextvars.ContextVar[asyncio.AbstractEventLoop | None] = contextvars.ContextVar("blocked", default=None)
+"""The event loop whose thread waits for what is run here."""
+
+
+def is_blocked(loop: object) -> bool:
+    """Return whether an event loop stands still until the call is done that this code is a part of."""
+    return loop is not None and loop is _blocked.get()
 
 
 def _forget_parent_loop() -> None:
@@ -73,12 +82,19 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
             f"await its asynchronous twin instead"
         )
         raise SynchronousCallError(message)
-    future = _loop.portal().start_task_soon(functools.partial(function, *args, **kwargs))
+    context = contextvars.copy_context()
+    context.run(_note_blocked_loop)
+    future = context.run(_loop.portal().start_task_soon, functools.partial(function, *args, **kwargs))
     try:
         return future.result()
     except BaseException:
         future.cancel()
         raise
+
+
+def _note_blocked_loop() -> None:
+    with suppress(RuntimeError):  # most callers run on a thread without a loop
+        _blocked.set(asyncio.get_running_loop())
 
 
 def synchronous(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:

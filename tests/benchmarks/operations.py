@@ -9,7 +9,7 @@ from attrs import field, frozen
 from checks import check
 from layouts import Arrays, Layout
 from merging import merged
-from peers.base import Peer
+from peers.base import Peer, computed
 
 
 class Operation(ABC):
@@ -138,3 +138,26 @@ class NewPeriod(Operation):
 
     def _added(self, number):
         return self.layout.period(len(self.layout.counts) + number)
+
+
+@frozen
+class Update(Operation):
+    """One variable of every partition computed anew, by threads or by other processes."""
+
+    layout: Layout
+    arrays: Arrays
+    variable: str
+    processes: int
+    name: str
+
+    def prepare(self, peer, place, number):
+        peer.prepare(self.layout)
+        peer.start(self.processes)
+        peer.insert(place, self.layout, self.arrays)
+
+    def run(self, peer, place, number):
+        peer.update(place, self.layout, self.variable, processes=self.processes)
+
+    def check(self, peer, place, number, result):
+        wanted = {**self.arrays, self.variable: computed(self.arrays[self.variable])}
+        check(peer.query(place, self.layout), wanted, sort=not peer.keeps_order)

@@ -62,6 +62,15 @@ def test_peers_that_write_zarr_write_the_same_chunks(measured):
             assert written[variant, peer] == written[variant, "ours"], (variant, peer)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed is not installed")
+def test_updates_in_other_processes_write_the_right_values(tmp_path):
+    file = tmp_path / "out.json"
+    done = run("W5", "--peers", "floor", "--rounds", "1", "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = [item for item in json.loads(file.read_text())["results"] if item["peer"] == "ours"]
+    assert [item["checked"] for item in results] == [True] * 6
+
+
 def test_memory_is_measured_in_a_process_that_reads_the_right_values(tmp_path):
     file = tmp_path / "out.json"
     done = run("memory", "--peers", "floor", "--json", str(file))

@@ -7,7 +7,7 @@ import numpy as np
 import values
 from attrs import frozen
 from layouts import TIME, Codecs, Layout, Variable
-from operations import Insert, Merge, NewPeriod, Operation, Query
+from operations import Insert, Merge, NewPeriod, Operation, Query, Update
 
 SEED: Final = 20_260_704
 _SECOND: Final = 1_000_000_000
@@ -177,12 +177,23 @@ def _w3(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
     return (Variant("W3", operations),)
 
 
+def _w5(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    return tuple(_updates(label, make(scale, codecs)) for label, make in (("W5 days", small_days), ("W5", wide_months)))
+
+
+def _updates(label: str, layout: Layout) -> Variant:
+    arrays = values.arrays(layout, seed=SEED)
+    where = {0: "update, threads", 1: "update, 1 process", 2: "update, 2 processes"}
+    return Variant(label, tuple(Update(layout, arrays, "ssh", number, name) for number, name in where.items()))
+
+
 _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W1": _w1,
     "W2": _w2,
     "W2b": _w2b,
     "W3": _w3,
     "W4": _w4,
+    "W5": _w5,
 }
 NAMES: Final = tuple(_MAKERS)
 

@@ -1,5 +1,6 @@
 """What the tests run in other processes: a module that these can import, unlike a test file."""
 
+import os
 import pickle
 
 import numpy as np
@@ -20,3 +21,22 @@ def add(pickled, day, count):
 
 def insert(pickled, arrays, merge):
     pickle.loads(pickled).insert(arrays, merge=merge)
+
+
+def doubled(dataset):
+    return {"value": dataset["value"].to_numpy() * 2}
+
+
+def where(dataset):
+    return os.getpid()
+
+
+def count(dataset):
+    return len(dataset["time"])
+
+
+def lazily(arrays, size=5):
+    """Return arrays as arrays of dask."""
+    import dask.array as da
+
+    return {path: da.from_array(values, chunks=(size, *values.shape[1:])) for path, values in arrays.items()}

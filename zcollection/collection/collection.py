@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from zcollection.collection import copy, create, drop, growth, insert, query, stores, update
+from zcollection.collection import copy, create, drop, growth, insert, mapping, query, stores, update
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.growth import VariableFunction
@@ -19,6 +19,8 @@ from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.contracts.transactional import At
+from zcollection.engine.dask_blocks import Chunks
+from zcollection.engine.executors import ClientOption
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, VariableSchema
@@ -109,9 +111,14 @@ class Collection(Maintained):
         merge: Merge = None,
         overwrite: bool = True,
         immutable: Immutable = "check",
+        source: str | None = None,
+        client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> InsertReport:
         """Insert rows, in any order, as one change.
+
+        Variables may be lazy (arrays of dask, in ours or xarray's): those that split and order the rows are computed
+        first, all others one partition at a time, where the partition is written.
 
         Parameters
         ----------
@@ -126,13 +133,19 @@ class Collection(Maintained):
         immutable
             What happens when a variable that does not span the axis is inserted with other values than those stored:
             "check" raises, "replace" stores the new ones.
+        source
+            Name of what is inserted, such as that of a file. A source that was inserted before is not inserted again,
+            so that a job that died can be run again; see `sources`.
+        client
+            A `distributed.Client`, or "active" for the one that is: partitions are merged and written on the workers of
+            its cluster. By default what `zcollection.config` says, and threads where that says nothing.
         progress
             True shows a bar; a function is called with (done, total).
 
         Returns
         -------
         InsertReport
-            The paths of the partitions written, and what became of their rows.
+            The paths of the partitions written, and what became of their rows; none for a source that is known.
 
         Raises
         ------
@@ -146,19 +159,28 @@ class Collection(Maintained):
             Other writers kept changing the same partitions.
         ReadOnlyError
             The collection was opened for reading.
+        ClusterError
+            The workers died, too many times; nothing was written.
         """
         self._check_writable()
         return await self._now(
             lambda handle: insert.insert(
-                handle, dataset, merge=merge, overwrite=overwrite, immutable=immutable, progress=progress
+                handle,
+                dataset,
+                merge=merge,
+                overwrite=overwrite,
+                immutable=immutable,
+                source=source,
+                client=client,
+                progress=progress,
             )
         )
 
     insert = synchronous(insert_async)
 
-    async def plan_async(self, dataset: object, *, merge: Merge = None) -> InsertReport:
+    async def plan_async(self, dataset: object, *, merge: Merge = None, client: ClientOption = None) -> InsertReport:
         """Return what `insert` would do, without writing anything; the parameters are those of `insert`."""
-        return await self._now(lambda handle: insert.plan(handle, dataset, merge=merge))
+        return await self._now(lambda handle: insert.plan(handle, dataset, merge=merge, client=client))
 
     plan = synchronous(plan_async)
 
@@ -168,7 +190,9 @@ class Collection(Maintained):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         lazy: bool = False,
+        chunks: Chunks | None = None,
         on_error: OnError = "raise",
+        client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> Dataset | None:
         """Return rows, in the order of the partitions' keys.
@@ -184,8 +208,14 @@ class Collection(Maintained):
             Read nothing yet: the variables read, when their values are asked for, only the chunks that hold what has
             been selected of them by then. Values asked for after a partition of theirs was changed raise
             `ConflictError`.
+        chunks
+            Return arrays of dask, which are as lazy: one block for each stored chunk of each partition where this is
+            ``{}``. Else lengths by dimension: a number, which is rounded to whole chunks, -1 for all, or "partition" for
+            one block for each partition; small partitions share a block of the length given.
         on_error
             What happens where a partition is damaged: "raise", or "skip", which leaves it out and warns of it.
+        client
+            As for `insert`. The rows come back to this process, so that a cluster seldom pays; see `chunks` and `map`.
         progress
             True shows a bar; a function is called with (done, total).
 
@@ -210,7 +240,14 @@ class Collection(Maintained):
         """
         return await self._now(
             lambda handle: query.query(
-                handle, filters=filters, variables=variables, lazy=lazy, on_error=on_error, progress=progress
+                handle,
+                filters=filters,
+                variables=variables,
+                lazy=lazy,
+                chunks=chunks,
+                on_error=on_error,
+                client=client,
+                progress=progress,
             )
         )
 
@@ -234,6 +271,7 @@ class Collection(Maintained):
 
     records = synchronous(records_async)
 
+    @overload
     async def map_async(
         self,
         function: Callable[..., R],
@@ -241,30 +279,71 @@ class Collection(Maintained):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
+        reduce: None = None,
         on_error: OnError = "raise",
+        client: ClientOption = None,
         progress: ProgressOption = None,
-    ) -> dict[str, R]:
-        """Return the result of a function for each partition that matches, by path.
+    ) -> dict[str, R]: ...
+    @overload
+    async def map_async(
+        self,
+        function: Callable[..., R],
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        depth: Depth = 0,
+        reduce: Callable[[R, R], R],
+        on_error: OnError = "raise",
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> R | None: ...
+    async def map_async(
+        self,
+        function: Callable[..., R],
+        *,
+        filters: Filter = None,
+        variables: Iterable[str] | None = None,
+        depth: Depth = 0,
+        reduce: Callable[[R, R], R] | None = None,
+        on_error: OnError = "raise",
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> dict[str, R] | R | None:
+        """Return the result of a function for each partition that matches, by path; or all results combined.
 
         Parameters
         ----------
         function
-            Called on a worker thread with the Dataset of one partition; it may call zcollection. If it has a parameter
-            `own`, it is told by it which rows are the partition's own: a slice, or positions.
-        filters, variables, on_error, progress
-            As for `query`.
+            Called on a worker thread, or in a task of a cluster, with the Dataset of one partition; it may call
+            zcollection. If it has a parameter `own`, it is told by it which rows are the partition's own: a slice, or
+            positions.
+        filters, variables, on_error, client, progress
+            As for `query`. With a client the function and the paths of partitions go to the workers, and its results
+            come back.
         depth
             Neighbouring rows that the function is given too, before and after those of the partition along the axis: a
             number of rows, or a timedelta. They are read from the collection even where `filters` excludes them, of
             several partitions where one has too few; at the ends of the axis there are those that exist. With a depth,
             all rows come in the order of the axis.
+        reduce
+            Combines two results, of which the first is that of earlier partitions in the order of the keys. Neighbours
+            are combined in a tree, on the workers where there are such, so that it must not matter which are combined
+            first. None returns all results.
+
+        Returns
+        -------
+        dict, or what `reduce` returns
+            None where there is a `reduce` and no partition matches.
         """
         halo = as_halo(depth)
-        return await self._now(
-            lambda handle: query.map_partitions(
-                handle, function, filters=filters, variables=variables, halo=halo, on_error=on_error, progress=progress
+
+        async def mapped(handle: Handle) -> Any:
+            plan = mapping.Mapping.of(
+                handle, function, variables=variables, halo=halo, on_error=on_error, client=client
             )
-        )
+            return await (plan.all(filters, progress) if reduce is None else plan.reduced(reduce, filters, progress))
+
+        return await self._now(mapped)
 
     map = synchronous(map_async)
 
@@ -275,6 +354,7 @@ class Collection(Maintained):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
+        client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> tuple[str, ...]:
         """Compute variables of the partitions that match anew, as one change.
@@ -282,11 +362,12 @@ class Collection(Maintained):
         Parameters
         ----------
         function
-            Called on a worker thread with the Dataset of one partition; returns a Dataset, or a mapping from variable
-            paths to arrays. Variables that it does not return stay as they are. It may be called again for a partition
-            that another writer changed meanwhile.
-        filters, variables, progress
-            As for `query`: which partitions, and which variables the function is given.
+            Called on a worker thread, or in a task of a cluster, with the Dataset of one partition; returns a Dataset,
+            or a mapping from variable paths to arrays. Variables that it does not return stay as they are. It may be
+            called again for a partition that another writer changed meanwhile, or whose worker died.
+        filters, variables, client, progress
+            As for `query`: which partitions, and which variables the function is given. With a client only the function
+            and the paths of partitions go to the workers.
         depth
             Neighbouring rows that the function is given too, as for `map`. It returns values for all rows that it is
             given, and those of the partition's own are kept.
@@ -307,7 +388,13 @@ class Collection(Maintained):
         halo = as_halo(depth)
         return await self._now(
             lambda handle: update.update(
-                handle, function, filters=filters, variables=variables, halo=halo, progress=progress
+                handle,
+                function,
+                filters=filters,
+                variables=variables,
+                halo=halo,
+                client=client,
+                progress=progress,
             )
         )
 
@@ -340,6 +427,7 @@ class Collection(Maintained):
         filters: Filter = None,
         overwrite: bool = False,
         storage_options: Mapping[str, Any] | None = None,
+        client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> "Collection":
         """Copy the collection, or the partitions that match, to a new place, and return the copy.
@@ -348,12 +436,14 @@ class Collection(Maintained):
         ----------
         url, overwrite, storage_options
             As for `create_collection`.
-        filters, progress
+        filters, client, progress
             As for `query`.
         """
         target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
         made = await self._now(
-            lambda handle: copy.copy(handle, target, filters=filters, overwrite=overwrite, progress=progress)
+            lambda handle: copy.copy(
+                handle, target, filters=filters, overwrite=overwrite, client=client, progress=progress
+            )
         )
         return Collection(made, mode="rw")
 
@@ -448,6 +538,15 @@ class Collection(Maintained):
 
     def __hash__(self) -> int:
         return hash((type(self), str(self.store.url)))
+
+    async def sources_async(self) -> tuple[str, ...]:
+        """Return the sources that have been inserted, in order, since the collection was created.
+
+        They stay known when their rows are dropped, and after a vacuum.
+        """
+        return await self._now(lambda handle: handle.versioning.sources())
+
+    sources = synchronous(sources_async)
 
     def __repr__(self) -> str:
         configuration = self._handle.configuration

@@ -1,30 +1,45 @@
 """A collection copied to another place, as it lies, object by object."""
 
-from attrs import evolve
+from attrs import evolve, frozen
 
+from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.engine.executor import gather, parallelism
+from zcollection.contracts.store import Objects
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Executor, Job
+from zcollection.engine.work import Work
 from zcollection.errors import ConflictError
 from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.versioning import Beginning, Versioning
 
 
 async def copy(
-    source: Handle, target: Versioning, *, filters: Filter, overwrite: bool, progress: ProgressOption
+    source: Handle,
+    target: Versioning,
+    *,
+    filters: Filter,
+    overwrite: bool,
+    client: ClientOption,
+    progress: ProgressOption,
 ) -> Handle:
     """Copy a collection; see `Collection.copy`."""
     await source.snapshot()  # what has another schema by now is found out before anything is written
+    chosen(client, source.store)
+    executor = chosen(client, target.store)
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog)
     beginning = await target.making(configuration, "copy", overwrite=overwrite)
-    await retrying(lambda: _copy_partitions(source, beginning, filters, progress))
+    await retrying(lambda: _copy_partitions(source, beginning, executor, filters, progress))
     return Handle(target, await target.load())
 
 
-async def _copy_partitions(source: Handle, beginning: Beginning, filters: Filter, progress: ProgressOption) -> None:
+async def _copy_partitions(
+    source: Handle, beginning: Beginning, executor: Executor, filters: Filter, progress: ProgressOption
+) -> None:
     """Copy the partitions of one version, as one change.
 
     Raises
@@ -33,20 +48,41 @@ async def _copy_partitions(source: Handle, beginning: Beginning, filters: Filter
         Another writer changed the source meanwhile.
     """
     taken = await source.snapshot()
-    chosen = dict(source.select(taken, filters))
+    partitions = dict(source.select(taken, filters))
     if taken.immutable is not None:
-        chosen[IMMUTABLE] = taken.immutable
+        partitions[IMMUTABLE] = taken.immutable
     async with beginning() as transaction:
-        with tracking(progress, len(chosen), "copy") as advance:
-
-            async def stage(item: tuple[str, PartitionRecord]) -> None:
-                path, record = item
-                transaction.reads(path)
-                transaction.add(await transaction.stage.copy(path, taken.objects, taken.place(path), record))
-                advance()
-
-            await gather(stage, list(chosen.items()), limit=parallelism(transaction.stage.objects))
+        for path in partitions:
+            transaction.reads(path)
+        jobs = (
+            Job(_Copy(taken.objects, path, taken.place(path), record).staging) for path, record in partitions.items()
+        )
+        with tracking(progress, len(partitions), "copy") as advance:
+            staged = await executor.run(
+                transaction.stage,
+                jobs,
+                total=len(partitions),
+                label="copy",
+                threads=config.get().threads,
+                progress=advance,
+            )
+        transaction.add_all(staged)
         if await source.is_outdated(taken):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)
         await transaction.commit()
+
+
+@frozen
+class _Copy:
+    """One partition, as it lies in the source."""
+
+    source: Objects
+    path: str
+    place: str
+    record: PartitionRecord
+
+    def staging(self, stage: Stage, arrays: Arrays) -> Work[StagedPartition]:
+        """Stage it."""
+        del arrays
+        return (yield from stage.copying(self.path, self.source, self.place, self.record))

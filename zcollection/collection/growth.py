@@ -135,11 +135,11 @@ async def _compute(
     def compute(rows: Dataset) -> Mapping[str, Any]:
         return _only(function(rows), path)
 
-    work = Update(grown, transaction.stage, compute, before, fixed, windows)
+    work, stage = Update(grown, compute, before, fixed), transaction.stage
     partitions = transaction.base.partitions
     with tracking(progress, len(partitions), "add variable") as advance:
-        works = (work.staging(partition, record) for partition, record in partitions.items())
-        staged = await perform(work.stage.objects, works, threads=config.get().threads, progress=advance)
+        works = (work.staging(windows.plan(partition, record), stage, {}) for partition, record in partitions.items())
+        staged = await perform(stage.objects, works, threads=config.get().threads, progress=advance)
     for partition in filter(None, staged):
         transaction.add(partition)
 

@@ -78,9 +78,12 @@ class Handle:
         """Return which partitions there are now."""
         return await self.versioning.snapshot(self.configuration)
 
-    def begin(self, operation: str) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction on the newest version; leaving the block undoes what was not committed."""
-        return self.versioning.begin(self.configuration, operation)
+    def begin(self, operation: str, *, source: str | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction on the newest version; leaving the block undoes what was not committed.
+
+        Where it inserts what a source has given, that is recorded, once.
+        """
+        return self.versioning.begin(self.configuration, operation, source=source)
 
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether what was read as a snapshot says may be of another version."""

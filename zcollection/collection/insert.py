@@ -1,7 +1,8 @@
 """Rows inserted: split by partition, merged with what is there, staged, and committed together."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from attrs import evolve, frozen
@@ -15,13 +16,17 @@ from zcollection.collection.split import PartitionRows, split
 from zcollection.contracts.merge import MergeStrategy
 from zcollection.contracts.partitioning import Key
 from zcollection.contracts.store import Read
+from zcollection.engine.dask_arrays import Blocks
 from zcollection.engine.executor import in_thread, worthwhile_threads
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
 from zcollection.engine.work import Work, perform
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
 from zcollection.errors import CollectionExistsError, ConflictError, CorruptionError, SchemaError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
+from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
@@ -29,41 +34,54 @@ from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
+R = TypeVar("R")
 Immutable = Literal["check", "replace"]
 
 
 async def insert(
-    handle: Handle, given: object, *, merge: Merge, overwrite: bool, immutable: Immutable, progress: ProgressOption
+    handle: Handle,
+    given: object,
+    *,
+    merge: Merge,
+    overwrite: bool,
+    immutable: Immutable,
+    source: str | None,
+    client: ClientOption,
+    progress: ProgressOption,
 ) -> InsertReport:
     """Insert rows; see `Collection.insert`."""
     handle.store.check_writable()
     if immutable not in {"check", "replace"}:
         message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
         raise SchemaError(message)
-    insertion = await in_thread(_Insertion.prepare, handle, given, merge)
+    executor = chosen(client, handle.store)
+    insertion = await _Insertion.prepare(handle, given, merge, executor)
 
     async def attempt() -> InsertReport:
-        async with handle.begin("insert") as transaction:
+        async with handle.begin("insert", source=source) as transaction:
+            if source is not None and source in await handle.versioning.sources():
+                return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
-            await _stage_immutable(handle, transaction, insertion.dataset, immutable)
+            once = await _immutable_work(handle, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
+            transaction.add_all(await perform(transaction.stage.objects, once, threads=1))
             await transaction.commit()
             return InsertReport(tuple(reports))
 
     return await retrying(attempt)
 
 
-async def plan(handle: Handle, given: object, *, merge: Merge) -> InsertReport:
+async def plan(handle: Handle, given: object, *, merge: Merge, client: ClientOption) -> InsertReport:
     """Return what an insert would do; see `Collection.plan`."""
-    insertion = await in_thread(_Insertion.prepare, handle, given, merge)
+    executor = chosen(client, handle.store)
+    insertion = await _Insertion.prepare(handle, given, merge, executor)
     taken = await handle.snapshot()
-
-    def reporting(part: PartitionRows) -> Work[PartitionReport]:
-        return (yield from insertion.merging(taken, part)).report
-
-    works = (reporting(part) for part in insertion.parts)
-    return InsertReport(tuple(await perform(taken.objects, works, threads=insertion.threads)))
+    jobs = insertion.jobs(taken, _PartitionInsert.planning)
+    site = ReadingSite(taken.objects)
+    return InsertReport(
+        tuple(await executor.run(site, jobs, total=len(insertion.parts), label="plan", threads=insertion.threads))
+    )
 
 
 @frozen(kw_only=True)
@@ -82,6 +100,8 @@ class _Insertion:
         The variables that span it.
     parts
         Which rows belong to which partition.
+    executor
+        Where partitions are merged and written.
     """
 
     handle: Handle
@@ -89,16 +109,18 @@ class _Insertion:
     dataset: Dataset
     rows: Dataset
     parts: list[PartitionRows]
+    executor: Executor
 
     @classmethod
-    def prepare(cls, handle: Handle, given: object, merge: Merge) -> "_Insertion":
+    async def prepare(cls, handle: Handle, given: object, merge: Merge, executor: Executor) -> "_Insertion":
         strategy = as_strategy(merge)
-        dataset = as_dataset(given, handle.schema)
+        dataset = await in_thread(as_dataset, given, handle.schema)
         check_complete(dataset, handle)
+        dataset = await _with_columns(handle, dataset, executor)
         moving = {path: item for path, item in dataset.all_variables().items() if handle.dimension in item.dimensions}
         rows = Dataset(handle.configuration.rows_schema, moving)
-        parts = split(dataset, handle.partitioning, dimension=handle.dimension)
-        return cls(handle=handle, strategy=strategy, dataset=dataset, rows=rows, parts=parts)
+        parts = await in_thread(split, dataset, handle.partitioning, dimension=handle.dimension)
+        return cls(handle=handle, strategy=strategy, dataset=dataset, rows=rows, parts=parts, executor=executor)
 
     @property
     def threads(self) -> int:
@@ -111,9 +133,10 @@ class _Insertion:
         if self.strategy.reads_existing:
             for part in self.parts:
                 transaction.reads(part.path)
-        base, stage = transaction.base, transaction.stage
-        works = (self._staging(stage, base, part) for part in self.parts)
-        outcomes = await perform(stage.objects, works, threads=self.threads, progress=advance)
+        base, jobs = transaction.base, self.jobs(transaction.base, _PartitionInsert.staging)
+        outcomes = await self.executor.run(
+            transaction.stage, jobs, total=len(self.parts), label="insert", threads=self.threads, progress=advance
+        )
         for report, staged in outcomes:
             if staged is not None:
                 transaction.add(staged)
@@ -121,26 +144,78 @@ class _Insertion:
                 transaction.drop(report.path)
         return [report for report, _ in outcomes]
 
-    def _staging(
-        self, stage: Stage, base: Snapshot, part: PartitionRows
-    ) -> Work[tuple[PartitionReport, StagedPartition | None]]:
-        """Stage one partition, unless the merge leaves it no rows."""
-        merged = yield from self.merging(base, part)
+    def jobs(self, base: Snapshot, function: Callable[..., Work[R]]) -> Iterator[Job[Any, R]]:
+        """Yield what is to be done to each partition, with its own rows."""
+        dimension = self.handle.dimension
+        moving = self.rows.all_variables()
+        blocks = Blocks.of_all({path: item.data for path, item in moving.items()})
+        for part in self.parts:
+            arrays = {
+                path: blocks[path].rows(item.dimensions.index(dimension), part.rows)
+                if path in blocks
+                else item.isel({dimension: part.rows}).data
+                for path, item in moving.items()
+            }
+            own = _PartitionInsert(self.handle, self.strategy, evolve(part, rows=slice(None)), base.record(part.path))
+            yield Job(partial(function, own), arrays)
+
+
+async def _with_columns(handle: Handle, dataset: Dataset, executor: Executor) -> Dataset:
+    """Return a dataset in which what splits and orders its rows, and what is stored once, is computed."""
+    wanted = {normalise_path(name) for name in handle.partitioning.variables} | {handle.axis_variable}
+    arrays = {
+        path: item.data
+        for path, item in dataset.all_variables().items()
+        if path in wanted or handle.dimension not in item.dimensions
+    }
+    computed = await executor.compute(arrays)
+    changed = {path: values for path, values in computed.items() if values is not arrays[path]}
+    if not changed:
+        return dataset
+    return await in_thread(Dataset, dataset.schema, {**dataset.all_variables(), **changed})
+
+
+@frozen
+class _PartitionInsert:
+    """The rows that one partition receives, merged with those that it has.
+
+    Attributes
+    ----------
+    handle, strategy
+        Where, and how.
+    part
+        The partition; all rows that are given belong to it.
+    record
+        What it says of itself; None where it is new.
+    """
+
+    handle: Handle
+    strategy: MergeStrategy
+    part: PartitionRows
+    record: PartitionRecord | None
+
+    def planning(self, site: Site, arrays: Arrays) -> Work[PartitionReport]:
+        """Return what the merge would do."""
+        del site
+        return (yield from self._merging(arrays)).report
+
+    def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
+        """Stage the partition, unless the merge leaves it no rows."""
+        merged = yield from self._merging(arrays)
         if not merged.report.rows:
             return merged.report, None
-        return merged.report, (yield from stage.writing(part.path, *self._write(base, part, merged)))
+        return merged.report, (yield from stage.writing(self.part.path, *self._write(merged)))
 
-    def merging(self, taken: Snapshot, part: PartitionRows) -> Work[Merged]:
-        """Return one partition merged with what a snapshot holds of it."""
-        inserted = self.rows.isel({self.handle.dimension: part.rows})
-        return (yield from merging(self.handle, self.strategy, part, inserted, taken.record(part.path)))
+    def _merging(self, arrays: Arrays) -> Work[Merged]:
+        inserted = Dataset(self.handle.configuration.rows_schema, arrays)
+        return (yield from merging(self.handle, self.strategy, self.part, inserted, self.record))
 
-    def _write(self, taken: Snapshot, part: PartitionRows, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
+    def _write(self, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
         handle = self.handle
-        group, record = partition_write(handle, part.key, merged.dataset, rows=merged.report.rows)
+        group, record = partition_write(handle, self.part.key, merged.dataset, rows=merged.report.rows)
         if merged.source is None:
             return group, record
-        base = handle.group(part.path, taken.record(part.path))
+        base = handle.group(self.part.path, self.record)
         return evolve(group, base=base, source=merged.source), evolve(
             record, axis_range=axis_range(handle, merged.axis)
         )
@@ -207,12 +282,14 @@ def axis_range(handle: Handle, values: NDArray[Any] | None) -> tuple[int | float
     return tuple(stored_values(limits, handle.schema.get_variable(handle.axis_variable)).tolist())
 
 
-async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Dataset, immutable: Immutable) -> None:
-    """Stage the variables that do not span the axis, where they are new or to be replaced."""
+async def _immutable_work(
+    handle: Handle, transaction: Transaction, dataset: Dataset, immutable: Immutable
+) -> list[Work[StagedPartition]]:
+    """Return the work that stages the variables that do not span the axis, where they are new or to be replaced."""
     schema = handle.configuration.immutable_schema
     given = {path: item for path, item in dataset.all_variables().items() if path in schema.all_variables()}
     if not given:
-        return
+        return []
     transaction.reads(IMMUTABLE)
     try:
         stored = await _stored_immutable(handle, transaction.base, schema)
@@ -232,11 +309,10 @@ async def _stage_immutable(handle: Handle, transaction: Transaction, dataset: Da
             f"inserted; leave it out, or pass immutable='replace' to change it for all partitions"
         )
         raise SchemaError(message)
-    if changed:
-        complete = Dataset(schema, {**stored.all_variables(), **given})
-        stage = transaction.stage
-        work = stage.writing(IMMUTABLE, *immutable_write(handle, schema, complete))
-        transaction.add(*await perform(stage.objects, [work], threads=1))
+    if not changed:
+        return []
+    complete = Dataset(schema, {**stored.all_variables(), **given})
+    return [transaction.stage.writing(IMMUTABLE, *immutable_write(handle, schema, complete))]
 
 
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:

@@ -8,6 +8,7 @@ from zcollection.collection import verify as _verify
 from zcollection.collection.ages import Duration, seconds_of
 from zcollection.collection.handle import Handle
 from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.engine.executors import ClientOption
 from zcollection.portal import synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, VacuumReport
@@ -50,7 +51,9 @@ class Maintained(ABC):
 
     changes = synchronous(changes_async)
 
-    async def verify_async(self, *, data: bool = False, progress: ProgressOption = None) -> VerifyReport:
+    async def verify_async(
+        self, *, data: bool = False, client: ClientOption = None, progress: ProgressOption = None
+    ) -> VerifyReport:
         """Look for what is wrong, and change nothing.
 
         Every document and the existence of every chunk are checked, and the catalog against the partitions.
@@ -59,7 +62,7 @@ class Maintained(ABC):
         ----------
         data
             Also read every chunk: one that is cut or damaged is found where its codecs can tell.
-        progress
+        client, progress
             As for `query`.
 
         Returns
@@ -72,7 +75,7 @@ class Maintained(ABC):
         ConflictError
             Other writers kept changing the collection.
         """
-        return await self._now(lambda handle: _verify.verify(handle, data=data, progress=progress))
+        return await self._now(lambda handle: _verify.verify(handle, data=data, client=client, progress=progress))
 
     verify = synchronous(verify_async)
 

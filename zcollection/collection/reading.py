@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.engine.jobs import Executor
 from zcollection.engine.read import read_groups
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, StoreError
 from zcollection.model.dataset import Dataset
@@ -102,6 +103,7 @@ class ConsistentRead:
 
     handle: Handle
     schema: DatasetSchema
+    executor: Executor
     on_error: OnError = "raise"
     _pieces: Pieces = field(
         init=False,
@@ -171,7 +173,9 @@ class ConsistentRead:
     ) -> None:
         groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
         moving, dimension = self._pieces.schema, self.handle.dimension
-        arrays = await read_groups(taken.objects, groups, moving, dimension=dimension, progress=advance)
+        arrays = await read_groups(
+            taken.objects, groups, moving, dimension=dimension, executor=self.executor, progress=advance
+        )
         self._pieces.put(
             [(path, (record.stamp, taken.place(path)), record.rows) for path, record in missing.items()], arrays
         )

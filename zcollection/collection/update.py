@@ -1,6 +1,7 @@
 """Variables of partitions computed anew; all others keep their bytes."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
@@ -13,9 +14,11 @@ from zcollection.collection.handle import Handle
 from zcollection.collection.insert import partition_write
 from zcollection.collection.neighbours import Halo
 from zcollection.collection.split import split
-from zcollection.collection.window import Window, Windows
+from zcollection.collection.window import Window, WindowPlan, Windows
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.work import Work, perform
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Job
+from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model import xarray_bridge
 from zcollection.model.dataset import Dataset
@@ -38,10 +41,12 @@ async def update(
     filters: Filter,
     variables: Iterable[str] | None,
     halo: Halo,
+    client: ClientOption,
     progress: ProgressOption,
 ) -> tuple[str, ...]:
     """Compute variables anew; see `Collection.update`."""
     handle.store.check_writable()
+    executor = chosen(client, handle.store)
     schema = handle.names(variables)
 
     async def attempt() -> tuple[str, ...]:
@@ -50,12 +55,18 @@ async def update(
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
-            work = Update(handle, transaction.stage, function, schema, fixed, windows)
-            with tracking(progress, len(partitions), "update") as advance:
-                works = (work.staging(path, record) for path, record in partitions.items())
-                staged = await perform(work.stage.objects, works, threads=config.get().threads, progress=advance)
-            for partition in filter(None, staged):
-                transaction.add(partition)
+            change, total = Update(handle, function, schema, fixed), len(partitions)
+            jobs = (Job(partial(change.staging, windows.plan(path, record))) for path, record in partitions.items())
+            with tracking(progress, total, "update") as advance:
+                staged = await executor.run(
+                    transaction.stage,
+                    jobs,
+                    total=total,
+                    label="update",
+                    threads=config.get().threads,
+                    progress=advance,
+                )
+            transaction.add_all(filter(None, staged))
             await transaction.commit()
             return tuple(partitions)
 
@@ -90,19 +101,18 @@ def applied(function: UpdateFunction, window: Window, schema: DatasetSchema, dim
 
 @frozen
 class Update:
-    """One attempt at an update."""
+    """What is done to every partition."""
 
     handle: Handle
-    stage: Stage
     function: UpdateFunction
     schema: DatasetSchema
     fixed: Mapping[str, NDArray[Any]]
-    windows: Windows
 
-    def staging(self, path: str, record: PartitionRecord) -> Work[StagedPartition | None]:
+    def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
-        handle, configuration = self.handle, self.handle.configuration
-        window = yield from self.windows.reading(path, record, self.schema, self.fixed)
+        del arrays  # all that it needs is read
+        handle, configuration, path, record = self.handle, self.handle.configuration, plan.path, plan.record
+        window = yield from plan.reading(self.schema, self.fixed)
         after = self._applied(window, path)
         if not after.all_variables():
             return None
@@ -117,7 +127,7 @@ class Update:
         group, written = partition_write(handle, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
         if handle.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
-        return (yield from self.stage.writing(path, evolve(group, base=handle.group(path, record)), written))
+        return (yield from stage.writing(path, evolve(group, base=handle.group(path, record)), written))
 
     def _applied(self, window: Window, path: str) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""

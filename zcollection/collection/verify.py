@@ -9,9 +9,11 @@ from attrs import frozen
 from zcollection import config
 from zcollection.collection.handle import Handle
 from zcollection.contracts.store import Read
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.read import GroupRead, allocated, decode_array
-from zcollection.engine.work import Work, enumerated, fetch, perform
+from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model.documents import parse_json
@@ -73,14 +75,15 @@ class RepairReport:
     remaining: tuple[Problem, ...]
 
 
-async def verify(handle: Handle, *, data: bool, progress: ProgressOption) -> VerifyReport:
+async def verify(handle: Handle, *, data: bool, progress: ProgressOption, client: ClientOption = None) -> VerifyReport:
     """Look for what is wrong; see `Collection.verify`."""
+    executor = chosen(client, handle.store)
     for _ in range(_TRIES):
         try:
             taken = await handle.versioning.inspected(handle.configuration)
         except CorruptionError as error:
             return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
-        report, _ = await _verified(handle, taken, data=data, progress=progress)
+        report, _ = await _verified(handle, taken, executor, data=data, progress=progress)
         # What another writer replaced meanwhile is not damaged.
         if report.is_clean or not await _is_outdated(handle, taken):
             return report
@@ -105,20 +108,27 @@ async def repair(handle: Handle) -> RepairReport:
 
 async def _mended(handle: Handle) -> list[str]:
     taken = await handle.versioning.inspected(handle.configuration)
-    report, documents = await _verified(handle, taken, data=False, progress=None)
+    report, documents = await _verified(handle, taken, LocalExecutor(), data=False, progress=None)
     return await handle.versioning.mend(handle.configuration, taken, report.problems, documents)
 
 
 async def _verified(
-    handle: Handle, taken: Snapshot, *, data: bool, progress: ProgressOption
+    handle: Handle, taken: Snapshot, executor: Executor, *, data: bool, progress: ProgressOption
 ) -> tuple[VerifyReport, dict[str, bytes]]:
     """Return what is wrong, and by their keys the documents that should be others."""
     records: dict[str, PartitionRecord] = dict(taken.partitions)
     if taken.immutable is not None:
         records[IMMUTABLE] = taken.immutable
+    jobs = (Job(_Group(handle, path, record, taken.place(path), data).checked) for path, record in records.items())
     with tracking(progress, len(records), "verify") as advance:
-        works = (_Group(handle, taken, path, record, data).checked() for path, record in records.items())
-        found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+        found = await executor.run(
+            ReadingSite(taken.objects),
+            jobs,
+            total=len(records),
+            label="verify",
+            threads=config.get().threads,
+            progress=advance,
+        )
     problems, notes = await handle.versioning.examine(handle.configuration, taken)
     report = VerifyReport(
         version=taken.label,
@@ -143,14 +153,15 @@ class _Group:
     """One group that is to be looked at."""
 
     handle: Handle
-    taken: Snapshot
     path: str
     record: PartitionRecord
+    place: str
     data: bool
 
-    def checked(self) -> Work[_Found]:
+    def checked(self, site: Site, arrays: Arrays) -> Work[_Found]:
         """Return what is wrong with it."""
-        group = self.handle.group(self.path, self.record, self.taken.place(self.path))
+        del site, arrays
+        group = self.handle.group(self.path, self.record, self.place)
         sizes = {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
         layouts = self._layouts(group)
         believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]

@@ -2,7 +2,7 @@
 
 import inspect
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -117,7 +117,55 @@ class Windows:
     def reading(
         self, path: str, record: PartitionRecord, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]
     ) -> Work[Window]:
-        """Return the window of one partition, with the variables of `schema` and those that were read before.
+        """Return the window of one partition; see `WindowPlan.reading`."""
+        return self.plan(path, record).reading(schema, fixed)
+
+    def plan(self, path: str, record: PartitionRecord) -> "WindowPlan":
+        """Return what is to be read for the window of one partition."""
+        around = {name: self.taken.partitions[name] for name in self.neighbours.around(path, self.halo)}
+        ordered = sorted({path: record, **around}.items(), key=lambda item: tuple(item[1].key.values()))
+        return WindowPlan(
+            handle=self.handle,
+            path=path,
+            parts=tuple((name, each, self.taken.place(name)) for name, each in ordered),
+            depths=tuple(self._depths),
+            source=self.source,
+            schema=self.schema,
+        )
+
+
+@frozen(kw_only=True)
+class WindowPlan:
+    """What is to be read for the window of one partition: a small value, which pickles where its source does.
+
+    Attributes
+    ----------
+    handle
+        The collection.
+    path
+        The partition.
+    parts
+        Paths, records and places of it and of its neighbours, in the order of the keys.
+    depths
+        The halo as numbers, each with whether it counts steps of the axis rather than rows.
+    source, schema
+        As those of `Windows`.
+    """
+
+    handle: Handle
+    path: str
+    parts: tuple[tuple[str, PartitionRecord, str], ...]
+    depths: tuple[tuple[int, bool], ...]
+    source: Source | None
+    schema: DatasetSchema
+
+    @property
+    def record(self) -> PartitionRecord:
+        """What the partition says of itself."""
+        return next(record for path, record, _ in self.parts if path == self.path)
+
+    def reading(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[Window]:
+        """Return the window, with the variables of `schema` and those that were read before.
 
         Raises
         ------
@@ -126,46 +174,42 @@ class Windows:
         """
         # Every call gets arrays of its own, to change as it likes.
         copies = {name: values.copy() for name, values in fixed.items()}
-        if not self.halo:
-            rows = yield from self._partition(path, record, schema)
+        if not self.depths:
+            ((path, record, place),) = self.parts
+            rows = yield from self._partition(path, record, place, schema)
             return Window(self.handle.dataset(schema, _arrays(rows) | copies), slice(0, record.rows), record.rows)
         parts, before, own = [], 0, slice(0, 0)
         wanted = self._with_axis(self.handle.part(schema, moving=True))
-        for name, each in self._with_neighbours(path, record).items():
-            parts.append((yield from self._partition(name, each, wanted)))
-            own = slice(before, before + each.rows) if name == path else own
-            before += each.rows
+        for path, record, place in self.parts:
+            parts.append((yield from self._partition(path, record, place, wanted)))
+            own = slice(before, before + record.rows) if path == self.path else own
+            before += record.rows
         return self._cut(Dataset.concat(parts, self.handle.dimension), own, schema, copies)
 
-    def _partition(self, path: str, record: PartitionRecord, schema: DatasetSchema) -> Work[Dataset]:
+    def _partition(self, path: str, record: PartitionRecord, place: str, schema: DatasetSchema) -> Work[Dataset]:
         if self.source is not None:
             return self.source(path, record, schema)
-        return self.handle.reading(path, record, schema, place=self.taken.place(path))
+        return self.handle.reading(path, record, schema, place=place)
 
     def _with_axis(self, schema: DatasetSchema) -> DatasetSchema:
-        axis = self.neighbours.order.variable
+        axis = AxisOrder.of(self.handle).variable
         names = schema.all_variables().keys()
         return schema if axis is None or axis.name in names else self.schema.select({*names, axis.name})
 
-    def _with_neighbours(self, path: str, record: PartitionRecord) -> dict[str, PartitionRecord]:
-        """Return a partition and its neighbours, in the order of keys."""
-        around = {name: self.taken.partitions[name] for name in self.neighbours.around(path, self.halo)}
-        return dict(sorted({path: record, **around}.items(), key=lambda item: tuple(item[1].key.values())))
-
     def _cut(self, rows: Dataset, own: slice, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Window:
-        order, dimension = self.neighbours.order, self.handle.dimension
+        order, dimension = AxisOrder.of(self.handle), self.handle.dimension
         if order.variable is None:
             values, missing = np.arange(rows.sizes[dimension]), np.zeros(rows.sizes[dimension], np.bool_)
         else:
             values, missing = order.comparable(rows.get_variable(order.variable.name).to_numpy())
-        chosen, own_of_chosen = _within(values, missing, own, self._depths)
+        chosen, own_of_chosen = _within(values, missing, own, self.depths)
         part = rows.isel({dimension: _as_slice(chosen)})
         held = self.handle.dataset(schema, _arrays(part) | dict(fixed))
         return Window(held, _as_slice(own_of_chosen), chosen.size)
 
 
 def _within(
-    values: NDArray[Any], missing: NDArray[np.bool_], own: slice, halo: list[tuple[int, bool]]
+    values: NDArray[Any], missing: NDArray[np.bool_], own: slice, halo: Sequence[tuple[int, bool]]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows of a window, in the order of the axis, and which of them are the own ones.
 

@@ -1,11 +1,12 @@
 """Arrays that are read when they are asked for, and then only the chunks that hold what was selected."""
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
 from itertools import accumulate, product
 from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
@@ -13,7 +14,7 @@ from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.read import GroupRead, allocated, check_size, decode_array
-from zcollection.engine.work import Work, fetch, perform
+from zcollection.engine.work import Work, fetch, perform, perform_here
 from zcollection.model.schema import DatasetSchema
 
 Positions = range | NDArray[np.intp]
@@ -37,6 +38,31 @@ class Source:
     check: Callable[[bytes | None], None]
 
 
+@frozen(eq=False)
+class Sources:
+    """Groups, one after the other along a dimension.
+
+    Attributes
+    ----------
+    groups
+        They themselves, in the order of the rows.
+    """
+
+    groups: tuple[Source, ...]
+    stops: tuple[int, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "stops", tuple(accumulate(source.group.rows for source in self.groups)))
+
+    def holding(self, rows: range) -> tuple["Sources", int]:
+        """Return the groups that hold a run of rows, and the number of rows before the first of them."""
+        first = min(bisect_right(self.stops, rows.start), len(self.groups) - 1)
+        last = max(bisect_left(self.stops, rows.stop), first)
+        if (first, last + 1) == (0, len(self.groups)):
+            return self, 0
+        return Sources(self.groups[first : last + 1]), self.stops[first - 1] if first else 0
+
+
 @frozen(kw_only=True, eq=False)
 class LazyRows:
     """One variable of several groups, one after the other along a dimension, and what is selected of it.
@@ -58,23 +84,19 @@ class LazyRows:
     """
 
     store: Objects
-    sources: tuple[Source, ...]
+    sources: Sources
     schema: DatasetSchema
     path: str
     dimension: str
     selection: tuple[Positions, ...]
 
     @classmethod
-    def whole(
-        cls, store: Objects, sources: Sequence[Source], schema: DatasetSchema, path: str, *, dimension: str
-    ) -> "LazyRows":
+    def whole(cls, store: Objects, sources: Sources, schema: DatasetSchema, path: str, *, dimension: str) -> "LazyRows":
         """Return all of a variable."""
-        rows = sum(source.group.rows for source in sources)
+        rows = sources.stops[-1]
         shape = ArrayLayout.of(schema, path, dimension=dimension, rows=rows).shape
         selection = tuple(map(range, shape))
-        return cls(
-            store=store, sources=tuple(sources), schema=schema, path=path, dimension=dimension, selection=selection
-        )
+        return cls(store=store, sources=sources, schema=schema, path=path, dimension=dimension, selection=selection)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,11 +112,27 @@ class LazyRows:
         """Return a part, selected by slices, positions or booleans along the first dimensions."""
         given = index if isinstance(index, tuple) else (index,)
         chosen = [_chosen(positions, part) for positions, part in zip(self.selection, given, strict=False)]
-        return evolve(self, selection=(*chosen, *self.selection[len(given) :]))
+        return _without_other_groups(evolve(self, selection=(*chosen, *self.selection[len(given) :])))
+
+    @property
+    def position(self) -> int | None:
+        """The place of the partitioned dimension among those of the variable, None where it lacks it."""
+        dimensions = self.schema.get_variable(self.path).dimensions
+        return dimensions.index(self.dimension) if self.dimension in dimensions else None
 
     def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
         values = portal.run(self.read)
         return values if dtype is None else np.asarray(values, dtype=dtype, copy=copy)
+
+    def read_here(self) -> NDArray[Any]:
+        """Read what is selected, on this thread."""
+        out = self._output()
+        for _ in perform_here(self.store, self._works(out)):
+            pass
+        return declared_values(out, self.schema.get_variable(self.path))
+
+    def _output(self) -> NDArray[Any]:
+        return allocated(self.shape, self.schema.get_variable(self.path).stored_dtype)
 
     async def read(self) -> NDArray[Any]:
         """Read what is selected.
@@ -104,23 +142,20 @@ class LazyRows:
         CorruptionError
             A chunk is missing, or is not what was written.
         """
-        variable = self.schema.get_variable(self.path)
-        out = allocated(self.shape, variable.stored_dtype)
+        out = self._output()
         schema = self.schema.select([self.path])
-        rows = sum(source.group.rows for source in self.sources) // max(len(self.sources), 1)
+        rows = self.sources.stops[-1] // len(self.sources.groups)
         threads = worthwhile_threads(schema, self.dimension, rows)
         await perform(self.store, self._works(out), threads=threads)
-        return declared_values(out, variable)
+        return declared_values(out, self.schema.get_variable(self.path))
 
     def _works(self, out: NDArray[Any]) -> Iterator[Work[None]]:
-        dimensions = self.schema.get_variable(self.path).dimensions
-        if self.dimension not in dimensions:
-            yield self._filling(self.sources[0], out, [_Chosen.of(positions) for positions in self.selection])
+        position = self.position
+        if position is None:
+            yield self._filling(self.sources.groups[0], out, [_Chosen.of(positions) for positions in self.selection])
             return
-        position = dimensions.index(self.dimension)
         rows = np.asarray(self.selection[position], dtype=np.intp)
-        stops = [*accumulate(source.group.rows for source in self.sources)]
-        for source, stop in zip(self.sources, stops, strict=True):
+        for source, stop in zip(self.sources.groups, self.sources.stops, strict=True):
             start = stop - source.group.rows
             places = np.flatnonzero((rows >= start) & (rows < stop))
             if places.size:
@@ -175,6 +210,20 @@ class _Chosen:
         """Return those that lie in one chunk, counted from its start."""
         here = self.rows // max(length, 1) == chunk
         return _Chosen(self.rows[here] - chunk * length, self.places[here])
+
+
+def _without_other_groups(lazy: LazyRows) -> LazyRows:
+    """Return the same, without the groups of which nothing is selected, where that is quick to tell."""
+    position = lazy.position
+    rows = None if position is None else lazy.selection[position]
+    if position is None or not isinstance(rows, range) or rows.step != 1 or not rows:
+        return lazy
+    sources, before = lazy.sources.holding(rows)
+    if sources is lazy.sources:
+        return lazy
+    moved = range(rows.start - before, rows.stop - before)
+    selection = (*lazy.selection[:position], moved, *lazy.selection[position + 1 :])
+    return evolve(lazy, sources=sources, selection=selection)
 
 
 def _chosen(positions: Positions, index: Index) -> Positions:

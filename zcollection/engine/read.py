@@ -1,6 +1,7 @@
 """Groups read: each output array allocated once, every chunk decoded straight into its place."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from zcollection.contracts.store import Objects, Read
 from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
+from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.work import Work, fetch, perform
 from zcollection.errors import CorruptionError
@@ -51,6 +53,7 @@ async def read_groups(
     schema: DatasetSchema,
     *,
     dimension: str,
+    executor: Executor | None = None,
     progress: Callable[[], None] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Return the rows of groups, one after the other, by variable path.
@@ -66,6 +69,8 @@ async def read_groups(
         reads as fill.
     dimension
         The partitioned dimension.
+    executor
+        Where the groups are read and decoded, if not on threads of this process.
     progress
         Called after each group.
 
@@ -77,10 +82,28 @@ async def read_groups(
     rows = sum(group.rows for group in groups)
     outputs = _Outputs.allocated(schema, dimension, rows)
     starts = accumulate((group.rows for group in groups), initial=0)
-    works = (outputs.filling(group, start) for group, start in zip(groups, starts, strict=False))
     threads = worthwhile_threads(schema, dimension, rows // max(len(groups), 1))
-    await perform(store, works, threads=threads, progress=progress)
+    if executor is None or executor.is_local:
+        works = (outputs.filling(group, start) for group, start in zip(groups, starts, strict=False))
+        await perform(store, works, threads=threads, progress=progress)
+        return outputs.declared()
+    jobs = (Job(partial(_read_apart, group, schema, dimension)) for group in groups)
+    parts = await executor.run(
+        ReadingSite(store), jobs, total=len(groups), label="query", threads=threads, progress=progress
+    )
+    for group, start, arrays in zip(groups, starts, parts, strict=False):
+        outputs.place(group, start, arrays)
     return outputs.declared()
+
+
+def _read_apart(
+    group: GroupRead, schema: DatasetSchema, dimension: str, site: Site, arrays: Arrays
+) -> Work[dict[str, NDArray[Any]]]:
+    """Return the stored values of one group, for whoever puts them in their place."""
+    del site, arrays
+    outputs = _Outputs.allocated(schema, dimension, group.rows)
+    yield from outputs.filling(group, 0)
+    return dict(outputs.arrays)
 
 
 def reading(group: GroupRead, schema: DatasetSchema, *, dimension: str) -> Work[dict[str, NDArray[Any]]]:
@@ -131,6 +154,11 @@ class _Outputs:
         supply = iter(chunks)
         for layout in layouts:
             decode_array(group, layout, supply, places[layout.path])
+
+    def place(self, group: GroupRead, start: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Put the values of one group in the rows from `start` on."""
+        for path, array in self.arrays.items():
+            _rows(array, self.layouts[path], self.dimension, start, group.rows)[...] = arrays[path]
 
     def declared(self) -> dict[str, NDArray[Any]]:
         """Return the values in the types that the schema declares."""

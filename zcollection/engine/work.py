@@ -7,13 +7,13 @@ loop, many pieces side by side, and what lies between two requests runs on a thr
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from anyio import from_thread
 from attrs import define, field, frozen
 
-from zcollection import config
+from zcollection import config, portal
 from zcollection.contracts.store import Blocking, Listed, Objects, Read
 from zcollection.engine.executor import gather, in_thread
 
@@ -22,17 +22,19 @@ R = TypeVar("R")
 
 @frozen
 class Fetch:
-    """Wants the bytes of objects, None for those that do not exist."""
+    """Wants the bytes of objects, None for those that do not exist; of another store where there is a source."""
 
     reads: Sequence[Read]
+    source: Objects | None = None
 
 
 @frozen
 class Enumerate:
-    """Wants the objects below a prefix whose keys are greater than another one."""
+    """Wants the objects below a prefix whose keys are greater than another one; of another store where there is a source."""
 
     prefix: str
     after: str = ""
+    source: Objects | None = None
 
 
 @frozen
@@ -61,17 +63,17 @@ Work = Generator[Request, Any, R]
 """Work that returns an R."""
 
 
-def fetch(reads: Sequence[Read]) -> Work[list[bytes | None]]:
-    """Return the bytes of objects."""
+def fetch(reads: Sequence[Read], source: Objects | None = None) -> Work[list[bytes | None]]:
+    """Return the bytes of objects, of another store where a source is given."""
     if not reads:
         return []
-    chunks: list[bytes | None] = yield Fetch(reads)
+    chunks: list[bytes | None] = yield Fetch(reads, source)
     return chunks
 
 
-def enumerated(prefix: str, *, after: str = "") -> Work[list[Listed]]:
-    """Return the objects below a prefix whose keys are greater than another one."""
-    entries: list[Listed] = yield Enumerate(prefix, after)
+def enumerated(prefix: str, source: Objects | None = None, *, after: str = "") -> Work[list[Listed]]:
+    """Return the objects below a prefix whose keys are greater than another one, of another store where a source is given."""
+    entries: list[Listed] = yield Enumerate(prefix, after, source)
     return entries
 
 
@@ -112,8 +114,18 @@ async def perform(
 async def perform_one(store: Objects, work: Work[R]) -> R:
     """Run one piece of work and return its result."""
     if (blocking := store.blocking) is not None:
-        return await in_thread(_run_here, blocking, work)
+        return await in_thread(_run_here, blocking, work, from_thread.run)
     return await _run_on_loop(store, work)
+
+
+def perform_here(store: Objects, works: Iterable[Work[R]]) -> Iterator[R]:
+    """Run pieces of work on this thread, one after the other, and yield their results.
+
+    For threads that somebody else manages: what lies between two requests runs on the caller's own.
+    """
+    blocking = store.blocking
+    for work in works:
+        yield _run_between_requests(store, work) if blocking is None else _run_here(blocking, work, portal.run)
 
 
 @define(eq=False)
@@ -154,14 +166,22 @@ def _run_all(blocking: Blocking, queue: _Queue[R]) -> None:
     """Run pieces on this thread until there are no more."""
     try:
         for position, work in queue:
-            queue.done(position, _run_here(blocking, work))
+            queue.done(position, _run_here(blocking, work, from_thread.run))
             from_thread.check_cancelled()
     except BaseException:
         queue.fail()
         raise
 
 
-def _run_here(blocking: Blocking, work: Work[R]) -> R:
+def _run_here(blocking: Blocking, work: Work[R], on_loop: "_OnLoop") -> R:
+    return _drive(work, lambda request: _answer_here(blocking, request, on_loop))
+
+
+def _run_between_requests(store: Objects, work: Work[R]) -> R:
+    return _drive(work, lambda request: portal.run(_answer_on_loop, store, request))
+
+
+def _drive(work: Work[R], answering: Callable[[Request], Any]) -> R:
     answer: Any = None
     while True:
         try:
@@ -169,21 +189,33 @@ def _run_here(blocking: Blocking, work: Work[R]) -> R:
         except StopIteration as end:
             result: R = end.value
             return result
-        answer = _answer_here(blocking, request)
+        answer = answering(request)
 
 
-def _answer_here(blocking: Blocking, request: Request) -> Any:
+_OnLoop = Callable[[Callable[[Objects, Request], Coroutine[Any, Any, Any]], Objects, Request], Any]
+"""Runs an asynchronous function for a thread that waits for it."""
+
+
+def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
+    source = _source(request)
+    if source is not None and source.blocking is None:
+        return on_loop(_answer_on_loop, source, request)
+    asked = blocking if source is None or source.blocking is None else source.blocking
     match request:
         case Fetch(reads):
-            return blocking.get(reads)
+            return asked.get(reads)
         case Enumerate(prefix, after):
-            return list(blocking.list(prefix, after=after, recursive=True))
+            return list(asked.list(prefix, after=after, recursive=True))
         case Stage(objects):
-            return blocking.stage(objects)
+            return asked.stage(objects)
         case Share(pairs):
-            return blocking.copy(pairs)
+            return asked.copy(pairs)
         case Remove(keys):
-            return blocking.delete(keys)
+            return asked.delete(keys)
+
+
+def _source(request: Request) -> Objects | None:
+    return request.source if isinstance(request, Fetch | Enumerate) else None
 
 
 async def _run_on_loop(store: Objects, work: Work[R]) -> R:
@@ -204,11 +236,13 @@ def _advance(work: Work[R], answer: Any) -> tuple[Request | None, R | None]:
 
 
 async def _answer_on_loop(store: Objects, request: Request) -> Any:
+    source = _source(request)
+    asked = store if source is None else source
     match request:
         case Fetch(reads):
-            return await store.get(reads)
+            return await asked.get(reads)
         case Enumerate(prefix, after):
-            return [entry async for entry in store.list(prefix, after=after, recursive=True)]
+            return [entry async for entry in asked.list(prefix, after=after, recursive=True)]
         case Stage(objects):
             return await store.stage(objects)
         case Share(pairs):

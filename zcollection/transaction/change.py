@@ -2,26 +2,29 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import Objects, Read
+from zcollection.contracts.store import Listed, Objects, Read
+from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
-from zcollection.engine.work import Work
+from zcollection.engine.work import Stage as Put
+from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
-from zcollection.errors import CorruptionError
 from zcollection.model.documents import parse_json
 from zcollection.transaction.documents import Configuration, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 
-_BATCH: Final = 256
-"""Objects that a copy holds in memory at once."""
+_MOST_OBJECTS: Final = 256
+_MOST_BYTES: Final = 16 * 2**20
+"""What a copy holds in memory at once, unless one object is larger."""
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """Return an id that nobody else has."""
     return uuid.uuid4().hex
 
 
@@ -37,15 +40,18 @@ class StagedPartition:
         Where it lies now.
     record
         What it says of itself.
+    attempt
+        Id of the attempt that wrote it, where there may have been several.
     """
 
     path: str
     prefix: str
     record: PartitionRecord
+    attempt: str = ""
 
 
 @frozen(kw_only=True)
-class Stage(ABC):
+class Stage(Site):
     """Where the partitions of one change are written before they are committed.
 
     A small value that pickles: any process may write a partition, and the one that holds the transaction adds it.
@@ -79,7 +85,7 @@ class Stage(ABC):
             What the partition says of itself; the transaction's id and the size are added here.
         """
 
-    async def copy(self, path: str, source: Objects, place: str, record: PartitionRecord) -> StagedPartition:
+    def copying(self, path: str, source: Objects, place: str, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition as it lies elsewhere, object by object.
 
         Parameters
@@ -92,24 +98,28 @@ class Stage(ABC):
             What the partition says of itself there.
         """
         prefix, stamped = self.prefix(path), self._complete(record, record.stored_bytes)
-        keys = [entry.key async for entry in source.list(place, recursive=True)]
-        keys.sort(key=lambda key: not key.endswith(GROUP_DOCUMENT))  # arrays before their chunks
-        for start in range(0, len(keys), _BATCH):
-            batch = keys[start : start + _BATCH]
-            contents = zip(batch, await source.get([Read(key) for key in batch]), strict=True)
-            objects = {prefix + key.removeprefix(place): data for key, data in contents if data is not None}
-            await self.objects.stage(objects)
-        await self.objects.put({f"{prefix}{GROUP_DOCUMENT}": await self._restamped(prefix, stamped)})
-        return StagedPartition(path=path, prefix=prefix, record=stamped)
+        entries = yield from enumerated(place, source)
+        for batch in _batches(sorted(entries, key=lambda entry: not entry.key.endswith(GROUP_DOCUMENT))):
+            contents = yield from fetch([Read(key) for key in batch], source)
+            objects = {
+                prefix + key.removeprefix(place): data
+                for key, data in zip(batch, contents, strict=True)
+                if data is not None
+            }
+            own = f"{prefix}{GROUP_DOCUMENT}"
+            if own in objects:
+                objects[own] = self._restamped(objects[own], prefix, stamped)
+            yield Put(objects)
+        return self._staged(path, stamped)
 
-    async def _restamped(self, prefix: str, record: PartitionRecord) -> bytes:
+    @staticmethod
+    def _restamped(document: bytes, prefix: str, record: PartitionRecord) -> bytes:
         """Return a group's document with another record."""
-        (data,) = await self.objects.get([Read(f"{prefix}{GROUP_DOCUMENT}")])
-        if data is None:
-            message = f"the group document of partition {prefix.rstrip('/')!r} is missing; verify what is copied"
-            raise CorruptionError(message)
-        attributes = parse_json(data, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
+        attributes = parse_json(document, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
         return group_document({**attributes, **record.to_attribute()})
+
+    def _staged(self, path: str, record: PartitionRecord) -> StagedPartition:
+        return StagedPartition(path=path, prefix=self.prefix(path), record=record)
 
     def _stamped(
         self, group: GroupWrite, record: PartitionRecord
@@ -121,6 +131,20 @@ class Stage(ABC):
 
     def _complete(self, record: PartitionRecord, size: int) -> PartitionRecord:
         return evolve(record, stamp=self.transaction, stored_bytes=size)
+
+
+def _batches(entries: Sequence[Listed]) -> Iterator[list[str]]:
+    """Yield the keys of objects, a few at a time."""
+    batch: list[str] = []
+    size = 0
+    for entry in entries:
+        if batch and (size + entry.size > _MOST_BYTES or len(batch) == _MOST_OBJECTS):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry.key)
+        size += entry.size
+    if batch:
+        yield batch
 
 
 @define(kw_only=True)
@@ -141,14 +165,17 @@ class Transaction(ABC):
         Configuration of a new collection that takes the place of this one.
     growth
         Configuration of this collection with a variable added or dropped.
+    source
+        Name of what is inserted, for it to be inserted once.
     """
 
     configuration: Configuration
     base: Snapshot
     operation: str
-    id: str = field(factory=_new_id)
+    id: str = field(factory=new_id)
     replacement: Configuration | None = None
     growth: Configuration | None = None
+    source: str | None = None
     _written: dict[str, PartitionRecord] = field(factory=dict, init=False)
     _dropped: set[str] = field(factory=set, init=False)
     _read: set[str] = field(factory=set, init=False)
@@ -175,6 +202,11 @@ class Transaction(ABC):
         """Make a partition that has been staged part of the change."""
         self._written[staged.path] = staged.record
         self._dropped.discard(staged.path)
+
+    def add_all(self, staged: Iterable[StagedPartition]) -> None:
+        """Make partitions that have been staged part of the change."""
+        for partition in staged:
+            self.add(partition)
 
     def drop(self, path: str) -> None:
         """Take a partition away."""

@@ -40,12 +40,15 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
-def _source() -> str:
+def _writer() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _is_path(_instance: object, _attribute: object, path: str) -> None:
     validate_path(path)
+
+
+_ARE_ATTEMPTS: Final = validators.deep_mapping(_IS_ID, validators.deep_iterable(_is_path))
 
 
 @frozen(kw_only=True)
@@ -60,8 +63,10 @@ class Version:
         The version that the change was made from.
     operation
         What was done, such as "insert"; "lost" where the record was, and `repair` put another in its place.
-    time, source
+    time, writer
         When and where it was committed, by the writer's own clock and name: for people.
+    source
+        Name of what was inserted, where the caller gave one: it is inserted once.
     written
         The partitions written, as columns in JSON; see `partitions`.
     dropped
@@ -74,6 +79,8 @@ class Version:
         The configuration with another schema, where a variable was added or dropped.
     removed
         Transactions whose stages a vacuum removed: none of them can be committed any more.
+    attempts
+        Which partitions lie in a part of the stage that belongs to one attempt, by its id.
     number
         Which version it is; 0 before it is committed.
     published
@@ -84,13 +91,15 @@ class Version:
     base: int = field(validator=[validators.ge(0), validators.lt(10**18)])
     operation: str
     time: str = field(factory=_now)
-    source: str = field(factory=_source)
+    writer: str = field(factory=_writer)
+    source: str | None = None
     written: dict[str, Any]
     dropped: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     immutable: PartitionRecord | None = None
     configuration: str | None = None
     schema: str | None = None
     removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
+    attempts: dict[str, tuple[str, ...]] = field(factory=dict, validator=_ARE_ATTEMPTS)
     number: int = 0
     published: bool = False
 
@@ -108,6 +117,14 @@ class Version:
         """Prefix below which the transaction staged what it wrote."""
         return stage_of(self.transaction)
 
+    def place(self, path: str) -> str:
+        """Return the prefix at which a partition was staged."""
+        return f"{stage_of(self.transaction, self._attempt_of.get(path, ''))}{path}/"
+
+    @cached_property
+    def _attempt_of(self) -> dict[str, str]:
+        return {path: attempt for attempt, paths in self.attempts.items() for path in paths}
+
     @cached_property
     def touched(self) -> frozenset[str]:
         """Paths of all that it changed."""
@@ -117,9 +134,9 @@ class Version:
 documents.omit_defaults(Version, "schema")
 
 
-def stage_of(transaction: str) -> str:
-    """Return the prefix below which a transaction stages what it writes."""
-    return f"{TRANSACTIONS}/stage/{transaction}/"
+def stage_of(transaction: str, attempt: str = "") -> str:
+    """Return the prefix below which a transaction, or one attempt at a part of it, stages what it writes."""
+    return f"{TRANSACTIONS}/stage/{transaction}/{attempt}/" if attempt else f"{TRANSACTIONS}/stage/{transaction}/"
 
 
 def _record(number: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     import zarr.abc.store
 
 
+class _Known:
+    """The sources of the versions up to one: what was committed stays so."""
+
+    def __init__(self) -> None:
+        self.sources: tuple[int | None, tuple[str, ...]] = None, ()
+
+    def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
+        return _Known, ()
+
+
 @frozen
 class LogVersioning(Versioning):
     """The log of a collection.
@@ -34,6 +44,7 @@ class LogVersioning(Versioning):
     """
 
     store: KeyStore
+    _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
 
     async def load(self) -> Configuration:
         """Return the configuration that was committed last."""
@@ -124,10 +135,10 @@ class LogVersioning(Versioning):
         return await snapshot.is_outdated(self.store, taken)
 
     def begin(
-        self, configuration: Configuration, operation: str
+        self, configuration: Configuration, operation: str, *, source: str | None = None
     ) -> AbstractAsyncContextManager[transaction.LogTransaction]:
         """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
-        return transaction.begin(self.store, configuration, operation)
+        return transaction.begin(self.store, configuration, operation, source=source)
 
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the versions that the log and its history hold, oldest first."""
@@ -139,9 +150,24 @@ class LogVersioning(Versioning):
                 partitions=len(version.partitions) + len(version.dropped),
                 rows=sum(record.rows for record in version.partitions.values()),
                 source=version.source,
+                writer=version.writer,
             )
             for version in await log.every(self.store)
         )
+
+    async def sources(self) -> tuple[str, ...]:
+        """Return the sources of the records; those that were read once are not read again."""
+        number, names = self._known.sources
+        try:
+            versions = await (log.every(self.store) if number is None else log.after(self.store, number))
+        except ConflictError:  # folded into the history meanwhile
+            versions, names = await log.every(self.store), ()
+        for version in versions:
+            number = version.number
+            names = () if version.configuration is not None else names
+            names = names if version.source is None else (*names, version.source)
+        self._known.sources = number, names
+        return names
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:  # noqa: ARG002 - a contract
         """Return what the records after a version name."""

@@ -2,15 +2,16 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.store import Objects, Read
-from zcollection.contracts.transactional import StoreSession, TransactionalStore
+from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.layout import group_document
-from zcollection.engine.work import Work
+from zcollection.engine.work import Remove, Work
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
 from zcollection.errors import (
     CollectionNotFoundError,
@@ -32,7 +33,15 @@ ATTRIBUTE: Final = "zcollection"
 
 @frozen(kw_only=True)
 class NativeStage(Stage):
-    """The partitions' own places, in a session that nobody else sees."""
+    """The partitions' own places, in a session, or a fork of one, that nobody else sees."""
+
+    objects: SessionObjects
+    is_clean: bool = True
+
+    @property
+    def travels(self) -> bool:
+        """Whether other processes can write here: not to a session that was written to, of which there are no forks."""
+        return self.is_clean
 
     def prefix(self, path: str) -> str:
         """Return the prefix of a partition's place."""
@@ -43,12 +52,27 @@ class NativeStage(Stage):
         prefix = self.prefix(path)
         stamped, complete = self._stamped(group, record)
         size = yield from overwriting(prefix, stamped)
-        return StagedPartition(path=path, prefix=prefix, record=complete(size))
+        return self._staged(path, complete(size))
 
-    async def copy(self, path: str, source: Objects, place: str, record: PartitionRecord) -> StagedPartition:
+    def copying(self, path: str, source: Objects, place: str, record: PartitionRecord) -> Work[StagedPartition]:
         """Copy a partition to its place, of which nothing remains."""
-        await self.objects.delete([self.prefix(path)])
-        return await super().copy(path, source, place, record)
+        yield Remove([self.prefix(path)])
+        return (yield from super().copying(path, source, place, record))
+
+    def apart(self) -> "NativeStage":
+        """Return a fork of the session, which other processes write to, each to a copy of its own."""
+        session = cast("StoreSession", self.objects.session)  # of the process that commits
+        return evolve(self, objects=SessionObjects(session.fork()))
+
+    def outcome(self) -> StoreFork:
+        """Return the fork, with what was written to it."""
+        return cast("StoreFork", self.objects.session)  # of a process that works apart
+
+    async def absorb(self, outcomes: Iterable[StoreFork]) -> None:
+        """Merge what was written to forks."""
+        forks = list(outcomes)
+        if forks:
+            await cast("StoreSession", self.objects.session).merge(forks)
 
 
 @define(kw_only=True)
@@ -59,10 +83,13 @@ class NativeTransaction(Transaction):
     ----------
     store, session
         The collection's store, and the session on the snapshot that the change is made from.
+    documents
+        Documents of the collection that are to be written too.
     """
 
     store: TransactionalStore
     session: StoreSession
+    documents: dict[str, bytes] = field(factory=dict)
     _made: str | None = field(default=None, init=False)
     _is_rebased: bool = field(default=False, init=False)
 
@@ -81,21 +108,23 @@ class NativeTransaction(Transaction):
     @property
     def stage(self) -> NativeStage:
         """The session."""
-        return NativeStage(objects=self._objects, transaction=self.id)
+        return NativeStage(objects=self._objects, transaction=self.id, is_clean=self.replacement is None)
 
     @property
-    def _objects(self) -> Objects:
+    def _objects(self) -> SessionObjects:
         return SessionObjects(self.session)
 
     async def commit(self) -> None:
         """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
-        if not (self._written or self._dropped or self.replacement or self.growth):
+        if not (self._written or self._dropped or self.replacement or self.growth or self.documents):
             return
         await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
         if self.growth is not None:
             grown = evolve(self.growth, changed=self.configuration.changed + 1)
             await self.session.save_document(CONFIGURATION, grown.dump())
         await self._complete_tree()
+        for name, data in self.documents.items():
+            await self.session.save_document(name, data)
         while not await self._is_told_committed():
             if self.replacement is not None:
                 message = (
@@ -160,11 +189,18 @@ class NativeTransaction(Transaction):
             "operation": self.operation,
             "partitions": len(self._partitions) + len(self._dropped),
             "rows": self._rows,
-            "source": f"{socket.gethostname()}:{os.getpid()}",
+            "writer": f"{socket.gethostname()}:{os.getpid()}",
+            **({} if self.source is None else {"source": self.source}),
         }
 
     async def _is_committed(self, failure: StoreError | None = None) -> bool:
-        """Return whether the commit is in the history, though its answer was another one."""
+        """Return whether the commit is in the history, though its answer was another one.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has inserted the same source.
+        """
         try:
             newest = await self.store.current()
             history = [] if newest is None else await self.store.history(newest)
@@ -174,8 +210,17 @@ class NativeTransaction(Transaction):
                 f"{failure or error}; look into history() before running the operation again"
             )
             raise CommitStateUnknownError(message) from (failure or error)
-        since = takewhile(lambda commit: commit.snapshot != self.session.base, history)
-        return any(commit.metadata.get(ATTRIBUTE, {}).get("transaction") == self.id for commit in since)
+        since = [*takewhile(lambda commit: commit.snapshot != self.session.base, history)]
+        said = [commit.metadata.get(ATTRIBUTE, {}) for commit in since]
+        if any(item.get("transaction") == self.id for item in said):
+            return True
+        if self.source is not None and any(item.get("source") == self.source for item in said):
+            message = (
+                f"source {self.source!r} was inserted into {self.store.url} by another writer; nothing was written, run the "
+                f"operation again"
+            )
+            raise ConflictError(message)
+        return False
 
     async def _check(self, newest: SnapshotObjects) -> None:
         """Check that a newer snapshot holds the same of all that this change read or writes.

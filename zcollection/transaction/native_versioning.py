@@ -1,9 +1,10 @@
 """Versions of a collection in a store that commits by itself: each is a snapshot of the store."""
 
 import datetime as dt
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from attrs import evolve, field, frozen
 
@@ -11,6 +12,7 @@ from zcollection.contracts.store import Read
 from zcollection.contracts.transactional import Commit, StoreSession, TransactionalStore
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ReadOnlyError, SettingError, StoreError
+from zcollection.model.documents import parse_json
 from zcollection.transaction import snapshot
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, Configuration
@@ -25,11 +27,15 @@ if TYPE_CHECKING:
     import zarr.abc.store
 
 
+_SOURCES: Final = "_sources.json"
+
+
 class _Last:
-    """The snapshot that was listed last: what is in one never changes."""
+    """The snapshot that was listed last, and that whose sources were: what is in one never changes."""
 
     def __init__(self) -> None:
         self.taken: Snapshot | None = None
+        self.sources: tuple[str | None, tuple[str, ...]] = None, ()
 
     def __reduce__(self) -> tuple[type["_Last"], tuple[()]]:
         return _Last, ()
@@ -129,13 +135,20 @@ class NativeVersioning(Versioning):
         return False
 
     @asynccontextmanager
-    async def begin(self, configuration: Configuration, operation: str) -> AsyncIterator[NativeTransaction]:
+    async def begin(
+        self, configuration: Configuration, operation: str, *, source: str | None = None
+    ) -> AsyncIterator[NativeTransaction]:
         """Open a transaction in a session of its own; one that is not committed leaves no trace."""
         self._check_free()
         session = await self._session(configuration)
         base = await self._listed(session.base, configuration)
         transaction = NativeTransaction(
-            store=self.store, session=session, configuration=configuration, base=base, operation=operation
+            store=self.store,
+            session=session,
+            configuration=configuration,
+            base=base,
+            operation=operation,
+            source=source,
         )
         yield transaction
         self._last.taken = transaction.outcome or self._last.taken
@@ -154,6 +167,33 @@ class NativeVersioning(Versioning):
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the commits that led to the snapshot, oldest first."""
         return tuple(_entry(commit) for commit in reversed(await self.store.history(await self._now())))
+
+    async def sources(self) -> tuple[str, ...]:
+        """Return the sources of the commits, and those of commits that a vacuum has let go."""
+        now = await self._now()
+        known, names = self._last.sources
+        if now == known:
+            return names
+        newer: list[str] = []
+        for commit in await self.store.history(now):
+            said = commit.metadata.get(ATTRIBUTE, {})
+            if commit.snapshot == known or said.get("operation") == "create":
+                names = names if commit.snapshot == known else ()
+                break
+            newer += [str(said["source"])] if "source" in said else []
+        else:
+            names = await self._kept_sources(now)
+        found = tuple(dict.fromkeys([*names, *reversed(newer)]))
+        self._last.sources = now, found
+        return found
+
+    async def _kept_sources(self, now: str) -> tuple[str, ...]:
+        """Return the sources of commits that are gone."""
+        document = await self.store.load_document(_SOURCES, snapshot=now)
+        if document is None:
+            return ()
+        names = parse_json(document, what=f"{_SOURCES} of {self.store.url}").get("sources", [])
+        return tuple(map(str, names))
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
@@ -175,11 +215,20 @@ class NativeVersioning(Versioning):
         partitions, _ = await snapshot.found(objects, configuration)
         return {path: record.stamp for path, record in partitions.items()}
 
-    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:  # noqa: ARG002 - a contract
-        """Let the store forget old snapshots, and delete what only they hold."""
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
+        """Let the store forget old snapshots, and delete what only they hold; the sources are noted before."""
         self._check_free()
-        reclaimed = await self.store.vacuum(dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than))
+        limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than)
+        if set(await self.sources()) != set(await self._kept_sources(await self._now())):
+            await retrying(lambda: self._keep_sources(configuration))
+        reclaimed = await self.store.vacuum(limit)
         return VacuumReport(stages=0, bytes=reclaimed.bytes, versions=reclaimed.snapshots)
+
+    async def _keep_sources(self, configuration: Configuration) -> None:
+        async with self.begin(configuration, "vacuum") as transaction:
+            names = list(await self.sources())
+            transaction.documents[_SOURCES] = json.dumps({"sources": names}).encode()
+            await transaction.commit()
 
     async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
         """Return the groups that lie among the partitions and are none."""
@@ -218,5 +267,6 @@ def _entry(commit: Commit) -> HistoryEntry:
         operation=str(ours.get("operation", commit.message)),
         partitions=int(ours.get("partitions", 0)),
         rows=int(ours.get("rows", 0)),
-        source=str(ours.get("source", "")),
+        source=None if ours.get("source") is None else str(ours["source"]),
+        writer=str(ours.get("writer", "")),
     )

@@ -37,7 +37,7 @@ async def _put_in_place(store: KeyStore, version: Version, fence: Fence) -> None
         await fence()
         await store.create(key, data)
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
-    await store.publish_all([(f"{version.stage}{path}/", f"{path}/") for path in paths], fence)
+    await store.publish_all([(version.place(path), f"{path}/") for path in paths], fence)
     for path in version.dropped:
         await store.unpublish(f"{path}/", f"{version.stage}dropped/{path}/", fence)
     await fence()

@@ -29,6 +29,8 @@ class HistoryEntry:
     rows
         Rows of the partitions written, after the change.
     source
+        Name of what was inserted, where the caller gave one.
+    writer
         Host and process of the writer.
     """
 
@@ -37,7 +39,8 @@ class HistoryEntry:
     operation: str
     partitions: int
     rows: int
-    source: str
+    source: str | None
+    writer: str
 
 
 @frozen(kw_only=True)

@@ -249,7 +249,7 @@ def _places(taken: Snapshot) -> Work[dict[str, str]]:
     }
     documents = yield from fetch([Read(f"{path}/zarr.json") for path in staged])
     return {
-        path: f"{change.stage}{path}/"
+        path: change.place(path)
         for (path, change), data in zip(staged.items(), documents, strict=True)
         if _stamp(data, path) != change.transaction
     }

@@ -23,7 +23,7 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.transaction import catalog, log, publication, snapshot
-from zcollection.transaction.change import Stage, StagedPartition, Transaction
+from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.log import Version, stage_of
@@ -39,18 +39,33 @@ _DEAREST: Final = 4
 
 @frozen(kw_only=True)
 class LogStage(Stage):
-    """A folder beside the partitions, from which they are published."""
+    """A folder beside the partitions, from which they are published.
+
+    Attributes
+    ----------
+    attempt_id
+        Part of the folder that belongs to one attempt; empty where there is no other.
+    """
+
+    attempt_id: str = ""
+
+    def attempt(self) -> "LogStage":
+        """Return a part of the folder that nobody else writes to: a task may be run twice, even at the same time."""
+        return evolve(self, attempt_id=new_id())
 
     def prefix(self, path: str) -> str:
         """Return the prefix of a partition in the folder of the transaction."""
-        return f"{stage_of(self.transaction)}{path}/"
+        return f"{stage_of(self.transaction, self.attempt_id)}{path}/"
 
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition there."""
         prefix = self.prefix(path)
         stamped, complete = self._stamped(group, record)
         size = yield from writing(prefix, stamped)
-        return StagedPartition(path=path, prefix=prefix, record=complete(size))
+        return self._staged(path, complete(size))
+
+    def _staged(self, path: str, record: PartitionRecord) -> StagedPartition:
+        return StagedPartition(path=path, prefix=self.prefix(path), record=record, attempt=self.attempt_id)
 
 
 @define(kw_only=True)
@@ -67,12 +82,19 @@ class LogTransaction(Transaction):
 
     store: KeyStore
     removed: tuple[str, ...] = ()
+    _attempts: dict[str, list[str]] = field(factory=dict, init=False)
     _keeps_stage: bool = field(default=False, init=False)
 
     @property
     def stage(self) -> LogStage:
         """The folder of this transaction."""
         return LogStage(objects=self.store, transaction=self.id)
+
+    def add(self, staged: StagedPartition) -> None:
+        """Make a partition that has been staged part of the change, wherever in the stage it lies."""
+        super().add(staged)
+        if staged.attempt:
+            self._attempts.setdefault(staged.attempt, []).append(staged.path)
 
     async def commit(self) -> None:
         """Append the record to the log, publish, and let the catalog follow."""
@@ -124,12 +146,14 @@ class LogTransaction(Transaction):
             transaction=self.id,
             base=self.base.version,
             operation=self.operation,
+            source=self.source,
             written=Partitions(records).to_json(),
             dropped=tuple(sorted(self._dropped)),
             immutable=immutable,
             configuration=replacement,
             schema=growth,
             removed=self.removed,
+            attempts={attempt: tuple(paths) for attempt, paths in self._attempts.items()},
             number=number,
         )
 
@@ -186,12 +210,18 @@ class LogTransaction(Transaction):
                     f"was removed; nothing was written, run the operation again"
                 )
                 raise ConflictError(message)
+            if self.source is not None and version.source == self.source:
+                message = (
+                    f"source {self.source!r} was inserted into {self.store.url} by another writer (version {version.number}); nothing "
+                    f"was written, run the operation again"
+                )
+                raise ConflictError(message)
             # Of a collection that is replaced nothing may remain, nor anything that others have written meanwhile.
             whole, written = self.replacement is not None, version.partitions
             for path in sorted(path for path in version.touched if whole or self._depends_on(path, written.get(path))):
                 message = (
                     f"partition {path!r} of {self.store.url} was changed by another writer ({version.operation} of version "
-                    f"{version.number}, by {version.source}); nothing was written, run the operation again"
+                    f"{version.number}, by {version.writer}); nothing was written, run the operation again"
                 )
                 raise ConflictError(message)
 
@@ -203,13 +233,18 @@ class LogTransaction(Transaction):
 
 @asynccontextmanager
 async def begin(
-    store: KeyStore, configuration: Configuration, operation: str, *, removed: tuple[str, ...] = ()
+    store: KeyStore,
+    configuration: Configuration,
+    operation: str,
+    *,
+    removed: tuple[str, ...] = (),
+    source: str | None = None,
 ) -> AsyncIterator[LogTransaction]:
     """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
     store.check_writable()
     base = await _settled(store, configuration)
     transaction = LogTransaction(
-        store=store, configuration=configuration, base=base, operation=operation, removed=removed
+        store=store, configuration=configuration, base=base, operation=operation, removed=removed, source=source
     )
     try:
         yield transaction

@@ -88,12 +88,28 @@ class Versioning(ABC):
         """Return whether what was read as a snapshot says may be of another version."""
 
     @abstractmethod
-    def begin(self, configuration: Configuration, operation: str) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction on the newest version; leaving the block undoes what was not committed."""
+    def begin(
+        self, configuration: Configuration, operation: str, *, source: str | None = None
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction on the newest version; leaving the block undoes what was not committed.
+
+        Parameters
+        ----------
+        configuration
+            Of the collection.
+        operation
+            What the change does.
+        source
+            Name of what is inserted; two changes with the same one are in conflict.
+        """
 
     @abstractmethod
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the versions, oldest first."""
+
+    @abstractmethod
+    async def sources(self) -> tuple[str, ...]:
+        """Return the names of what was inserted, in the order of the versions, since the collection was created."""
 
     @abstractmethod
     async def changes(self, configuration: Configuration, since: Label) -> Changes:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from layouts import Arrays, Layout, Partition
 from merging import merged
 from numpy.typing import NDArray
@@ -63,6 +64,13 @@ class Peer(ABC):
         result = merged(self.query(place, layout, partition=partition), rows, how=how)
         self.rewrite(place, layout.with_rows(len(next(iter(result.values())))), result)
 
+    def start(self, processes: int) -> None:  # noqa: B027 - peers without an update start nothing
+        """Start the processes of an update; not timed."""
+
+    def update(self, place: Path, layout: Layout, variable: str, *, processes: int) -> None:
+        """Write a variable anew as `computed` of itself, with threads or in other processes."""
+        raise UnsupportedError
+
     def rewrite(self, place: Path, layout: Layout, arrays: Arrays) -> None:
         """Write the only partition of `layout` in the place of the one that exists."""
         raise UnsupportedError
@@ -72,3 +80,9 @@ def swap(new: Path, target: Path) -> None:
     """Put a directory in the place of another, which is kept beside it: deleting it is not timed for anyone."""
     target.rename(new.with_name(new.name + "-replaced"))
     new.rename(target)
+
+
+def computed(values: NDArray[Any]) -> NDArray[Any]:
+    """Return what an update makes of a variable."""
+    result: NDArray[Any] = np.sqrt(values * values + 1)
+    return result

@@ -1,7 +1,8 @@
 """zcollection, through its public names."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from layouts import TIME
 
 import zcollection as zc
@@ -42,3 +43,30 @@ class Ours(Peer):
     def merge(self, place, layout, rows, *, how):
         with zc.config.using(threads=self.threads):
             zc.open_collection(f"file://{place}", mode="rw").insert(rows, merge=how)
+
+    def start(self, processes):
+        if processes and processes not in _CLIENTS:
+            import dask
+            from distributed import Client, LocalCluster
+
+            dask.config.set({"distributed.worker.multiprocessing-method": "spawn"})
+            options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+            client = Client(LocalCluster(n_workers=processes, **options), set_as_default=False)
+            client.run(zc.config.get)  # imports what a worker needs
+            _CLIENTS[processes] = client
+
+    def update(self, place, layout, variable, *, processes):
+        with zc.config.using(threads=self.threads, client=_CLIENTS.get(processes)):
+            zc.open_collection(f"file://{place}", mode="rw").update(_Computed(variable), variables=[variable])
+
+
+_CLIENTS: dict[int, Any] = {}
+
+
+class _Computed:
+    def __init__(self, variable):
+        self.variable = variable
+
+    def __call__(self, dataset):
+        values = dataset[self.variable].to_numpy()
+        return {self.variable: np.sqrt(values * values + 1)}

@@ -1,0 +1,8 @@
+"""What is asked of a collection in one process, asked of one whose partitions are handled by a cluster."""
+
+import clusters
+import pytest
+
+pytestmark = pytest.mark.usefixtures("on_cluster")
+
+globals().update(clusters.again("kernel/test_update.py"))

@@ -1,0 +1,40 @@
+"""A sample of each command of this directory; each runs at full size by itself."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def figures(*arguments):
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_memory_is_bounded_by_partitions_and_not_by_the_collection(tmp_path):
+    arguments = [
+        "--bytes",
+        "120MB",
+        "--partition",
+        "4MB",
+        "--place",
+        tmp_path,
+        "--operations",
+        "insert",
+        "update",
+        "copy",
+    ]
+    found = figures(HERE, *arguments)
+    assert [item["partitions"] for item in found["operations"]] == [29 + 1] * 3
+    assert max(item["peak resident, MB"] for item in found["operations"]) < 110
+
+
+@pytest.mark.parametrize("store", ["file", "icechunk"])
+def test_an_operation_whose_worker_is_killed_completes_or_fails_whole(store):
+    found = figures(HERE / "kills.py", "--kills", 2, "--store", store)
+    assert found["completed"] + found["failed whole"] == 2

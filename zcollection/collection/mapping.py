@@ -1,0 +1,245 @@
+"""Functions applied to partitions, and their results combined."""
+
+import collections.abc
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, Final, Generic, TypeVar
+
+from attrs import frozen
+from numpy.typing import NDArray
+
+from zcollection import config
+from zcollection.collection.filters import Filter
+from zcollection.collection.handle import Handle
+from zcollection.collection.neighbours import Halo
+from zcollection.collection.query import check_on_error
+from zcollection.collection.reading import OnError, generation
+from zcollection.collection.window import Window, WindowPlan, Windows
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Advance, Arrays, Executor, Job, ReadingSite, Site
+from zcollection.engine.work import Work
+from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+
+R = TypeVar("R")
+Records = collections.abc.Mapping[str, PartitionRecord]
+
+_TRIES: Final = 50
+
+
+@frozen(kw_only=True)
+class Mapping(Generic[R]):
+    """A function to apply to partitions of a collection; see `Collection.map`.
+
+    Attributes
+    ----------
+    handle
+        The collection.
+    executor
+        Where the function runs.
+    function, schema, halo
+        It itself, and which variables and neighbouring rows it is given.
+    on_error
+        What happens where a partition is damaged.
+    """
+
+    handle: Handle
+    executor: Executor
+    function: Callable[..., R]
+    schema: DatasetSchema
+    halo: Halo
+    on_error: OnError
+
+    @classmethod
+    def of(
+        cls,
+        handle: Handle,
+        function: Callable[..., R],
+        *,
+        variables: Iterable[str] | None,
+        halo: Halo,
+        on_error: OnError,
+        client: ClientOption,
+    ) -> "Mapping[R]":
+        """Return what `Collection.map` asks for."""
+        check_on_error(on_error)
+        return cls(
+            handle=handle,
+            executor=chosen(client, handle.store),
+            function=function,
+            schema=handle.names(variables),
+            halo=halo,
+            on_error=on_error,
+        )
+
+    async def all(self, filters: Filter, progress: ProgressOption) -> dict[str, R]:
+        """Return the result for each partition that passes a filter, by path."""
+        taken = await self.handle.snapshot()
+        wanted = self.handle.select(taken, filters)
+        results: dict[str, R] = {}
+        with tracking(progress, len(wanted), "map") as advance:
+            for number in range(_TRIES):
+                missing = {path: record for path, record in wanted.items() if path not in results}
+                found = await self._applied(taken, missing, None if number else advance)
+                damaged = dict(error for part in found for error in part.damaged)
+                results |= {path: value for part in found for path, value in part.results}
+                _tell(damaged)
+                wanted = {path: record for path, record in wanted.items() if path not in damaged}
+                if len(results) == len(wanted):
+                    return {path: results[path] for path in wanted}
+                # Others have replaced or dropped the rest meanwhile.
+                before, taken = taken, await self.handle.snapshot()
+                _check_changed(before, taken, wanted.keys() - results.keys())
+                now = self.handle.select(taken, filters)
+                wanted = {path: now[path] for path in wanted if path in now}
+                results = {path: results[path] for path in wanted if path in results}
+        message = f"other writers kept changing partitions of {self.handle.store.url}; run the map again"
+        raise ConflictError(message)
+
+    async def reduced(self, reduce: Callable[[R, R], R], filters: Filter, progress: ProgressOption) -> R | None:
+        """Return all results combined, None where no partition passes the filter."""
+
+        async def attempt() -> "_Part[R] | None":
+            taken = await self.handle.snapshot()
+            partitions = self.handle.select(taken, filters)
+            try:
+                return await self._combined(taken, partitions, reduce, progress)
+            except ConflictError:
+                now = await self.handle.snapshot()
+                if all(generation(taken, path) == generation(now, path) for path in taken.partitions):
+                    _check_changed(taken, now, partitions)
+                raise
+
+        whole = await retrying(attempt)
+        if whole is None:
+            return None
+        _tell(dict(whole.damaged))
+        return whole.results[0][1] if whole.results else None
+
+    async def _applied(self, taken: Snapshot, partitions: Records, advance: Advance) -> "list[_Part[R]]":
+        """Return what comes of partitions of a snapshot; nothing of those that others have just changed."""
+        application = await self._application(taken)
+        return await self.executor.run(
+            ReadingSite(taken.objects),
+            self._jobs(application.unless_changed, taken, partitions),
+            total=len(partitions),
+            label="map",
+            threads=config.get().threads,
+            progress=advance,
+        )
+
+    async def _combined(
+        self, taken: Snapshot, partitions: Records, reduce: Callable[[R, R], R], progress: ProgressOption
+    ) -> "_Part[R] | None":
+        application = await self._application(taken)
+        with tracking(progress, len(partitions), "map") as advance:
+            return await self.executor.reduce(
+                ReadingSite(taken.objects),
+                self._jobs(application.whole, taken, partitions),
+                _Combination(reduce),
+                total=len(partitions),
+                label="map",
+                threads=config.get().threads,
+                progress=advance,
+            )
+
+    async def _application(self, taken: Snapshot) -> "_Application[R]":
+        fixed = await self.handle.read_immutable(taken, self.schema)
+        return _Application(self.function, self.schema, fixed, self.on_error)
+
+    def _jobs(
+        self, function: "Callable[..., Work[_Part[R]]]", taken: Snapshot, partitions: Records
+    ) -> "Iterator[Job[Site, _Part[R]]]":
+        windows = Windows(handle=self.handle, taken=taken, halo=self.halo)
+        return (Job(partial(function, windows.plan(path, record))) for path, record in partitions.items())
+
+
+def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> None:
+    """Raise `CorruptionError` where a partition is not what was committed, and nobody has changed it."""
+    for path in sorted(paths):
+        if generation(before, path) == generation(now, path):
+            message = f"the group document of partition {path!r} is not the one that was committed; call verify()"
+            raise CorruptionError(message)
+
+
+def _tell(damaged: collections.abc.Mapping[str, CorruptionError]) -> None:
+    for error in damaged.values():
+        warnings.warn(f"left out: {error}", CorruptionWarning, stacklevel=2)
+
+
+@frozen
+class _Part(Generic[R]):
+    """What came of some partitions.
+
+    Attributes
+    ----------
+    results
+        By path what the function returned, or what those of several were combined to, under the path of the first.
+    damaged
+        By path what is wrong, where damage is to be skipped.
+    """
+
+    results: tuple[tuple[str, R], ...] = ()
+    damaged: tuple[tuple[str, CorruptionError], ...] = ()
+
+
+@frozen
+class _Combination(Generic[R]):
+    """The results of two neighbouring parts made one."""
+
+    reduce: Callable[[R, R], R]
+
+    def __call__(self, first: _Part[R], second: _Part[R]) -> _Part[R]:
+        damaged = (*first.damaged, *second.damaged)
+        if not first.results or not second.results:
+            return _Part((*first.results, *second.results), damaged)
+        ((path, left),), ((_, right),) = first.results, second.results
+        return _Part(((path, self.reduce(left, right)),), damaged)
+
+
+@frozen
+class _Application(Generic[R]):
+    """What is done to one partition."""
+
+    function: Callable[..., R]
+    schema: DatasetSchema
+    fixed: collections.abc.Mapping[str, NDArray[Any]]
+    on_error: OnError
+
+    def unless_changed(self, plan: WindowPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
+        """Return what comes of one partition; nothing where another writer has just changed it."""
+        del site, arrays
+        try:
+            found = yield from self._reading(plan)
+        except ConflictError:
+            return _Part()
+        return self._result(plan.path, found)
+
+    def whole(self, plan: WindowPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
+        """Return what comes of one partition.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has just changed it.
+        """
+        del site, arrays
+        return self._result(plan.path, (yield from self._reading(plan)))
+
+    def _reading(self, plan: WindowPlan) -> Work[Window | CorruptionError]:
+        try:
+            return (yield from plan.reading(self.schema, self.fixed))
+        except CorruptionError as error:
+            if self.on_error == "raise":
+                raise
+            return error
+
+    def _result(self, path: str, found: Window | CorruptionError) -> _Part[R]:
+        if isinstance(found, CorruptionError):
+            return _Part(damaged=((path, found),))
+        return _Part(results=((path, found.call(self.function)),))

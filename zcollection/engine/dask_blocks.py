@@ -1,0 +1,147 @@
+"""Arrays of dask over rows that are read when they are computed: one block for each chunk of each partition, or for more."""
+
+import uuid
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any, Literal
+
+import numpy as np
+from attrs import evolve, field, frozen
+from numpy.typing import NDArray
+
+from zcollection.engine.layout import ArrayLayout
+from zcollection.engine.lazy import LazyRows, Sources
+from zcollection.errors import MissingDependencyError, SettingError, accepted
+from zcollection.model.dataset import Dataset
+
+Length = int | Literal["partition"] | None
+Chunks = Mapping[str, Length]
+"""Lengths of blocks by dimension: None for that of the stored chunks, -1 for all of it, "partition" for a partition."""
+
+
+def chunked(dataset: Dataset, chunks: Chunks) -> Dataset:
+    """Return a dataset whose variables are arrays of dask; nothing is read.
+
+    Parameters
+    ----------
+    dataset
+        Its variables are `LazyRows`.
+    chunks
+        Lengths of the blocks.
+
+    Raises
+    ------
+    SettingError
+        A dimension is unknown, or a length is none.
+    MissingDependencyError
+        dask is not installed.
+    """
+    try:
+        from dask.delayed import delayed
+    except ImportError as error:
+        raise MissingDependencyError.of("dask", extra="dask", purpose="query(chunks=…)") from error
+    lazy: dict[str, LazyRows] = {path: variable.data for path, variable in dataset.all_variables().items()}
+    _check(chunks, lazy)
+    # The groups go to each worker once, and not with every block.
+    tables = {id(rows.sources): rows.sources for rows in lazy.values()}
+    shared = {
+        key: delayed(sources, name=f"zcollection-partitions-0{uuid.uuid4().hex}", traverse=False)
+        for key, sources in tables.items()
+    }
+    arrays = {path: _array(rows, chunks, shared[id(rows.sources)]) for path, rows in lazy.items()}
+    return Dataset(dataset.schema, arrays, attrs=dataset.attrs)
+
+
+def _check(chunks: Chunks, lazy: Mapping[str, LazyRows]) -> None:
+    known = {name: rows.dimension for rows in lazy.values() for name in rows.schema.get_variable(rows.path).dimensions}
+    for name, length in chunks.items():
+        if name not in known:
+            message = f"chunks names the dimension {name!r}; {accepted(name, known)}"
+            raise SettingError(message)
+        by_partition = length == "partition" and known[name] == name
+        if length is not None and not by_partition and (not isinstance(length, int) or (length < 1 and length != -1)):
+            choices = "a number of at least 1, -1 for all, None for the stored chunks"
+            message = (
+                f"chunks={{{name!r}: {length!r}}}; accepted: {choices}, 'partition' along the partitioned dimension"
+            )
+            raise SettingError(message)
+
+
+def _array(rows: LazyRows, chunks: Chunks, table: Any) -> Any:
+    """Return one variable."""
+    from dask.array import map_blocks
+
+    variable = rows.schema.get_variable(rows.path)
+    lengths = tuple(
+        _row_blocks(rows, position, chunks.get(name, None))
+        if position == rows.position
+        else _blocks(_stored_chunk(rows, position), rows.shape[position], chunks.get(name, None))
+        for position, name in enumerate(variable.dimensions)
+    )
+    bare = evolve(rows, sources=Sources(()))
+    return map_blocks(  # type: ignore[no-untyped-call]  # dask's
+        _Reading(bare, tuple((0, *accumulate(sizes)) for sizes in lengths)),
+        table=table,
+        chunks=lengths,
+        dtype=variable.dtype,
+        meta=np.empty((0,) * len(lengths), variable.dtype),
+        name=f"zcollection-query-0{uuid.uuid4().hex}",
+    )
+
+
+@frozen
+class _Reading:
+    """Reads one block, on whichever thread or worker computes it.
+
+    Attributes
+    ----------
+    rows
+        All of the variable, without the groups.
+    edges
+        Where the blocks start and end along each dimension.
+    """
+
+    rows: LazyRows
+    edges: tuple[tuple[int, ...], ...] = field(repr=False)
+
+    def __call__(self, table: Sources, block_id: tuple[int, ...]) -> NDArray[Any]:
+        part = tuple(
+            slice(edges[number], edges[number + 1]) for edges, number in zip(self.edges, block_id, strict=True)
+        )
+        return evolve(self.rows, sources=table)[part].read_here()
+
+
+def _stored_chunk(rows: LazyRows, position: int) -> int:
+    longest = max((source.group.rows for source in rows.sources.groups), default=0)
+    return ArrayLayout.of(rows.schema, rows.path, dimension=rows.dimension, rows=longest).chunks[position]
+
+
+def _blocks(chunk: int, length: int, wanted: Length) -> tuple[int, ...]:
+    """Return the lengths of blocks of which each holds whole chunks, the last one excepted."""
+    if wanted == -1 or not length:
+        return (length,)
+    size = chunk if not isinstance(wanted, int) else max(wanted // chunk, 1) * chunk
+    return tuple(min(size, length - start) for start in range(0, length, size))
+
+
+def _row_blocks(rows: LazyRows, position: int, wanted: Length) -> tuple[int, ...]:
+    """Return the lengths of blocks of which none holds parts of two partitions, unless it holds all of both."""
+    partitions = [source.group.rows for source in rows.sources.groups]
+    if wanted == -1:
+        return (sum(partitions),)
+    if wanted == "partition":
+        return tuple(partitions)
+    chunk = _stored_chunk(rows, position)
+    blocks: list[int] = []
+    room = 0
+    for length in partitions:
+        if length <= room:
+            blocks[-1] += length
+            room -= length
+        elif isinstance(wanted, int) and length <= wanted:
+            blocks.append(length)
+            room = wanted - length
+        else:
+            blocks.extend(_blocks(min(chunk, length), length, wanted))
+            room = 0
+    return tuple(blocks)
