@@ -13,6 +13,8 @@ from zcollection.testing.servers import ministack_server, moto_server
 
 __all__ = ["ministack_server", "moto_server"]
 
+collect_ignore = ["thirdparty"]  # installed and tested from their wheels, in environments of their own
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _fake_plugins():

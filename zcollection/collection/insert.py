@@ -156,7 +156,9 @@ class _Insertion:
                 else item.isel({dimension: part.rows}).data
                 for path, item in moving.items()
             }
-            own = _PartitionInsert(self.handle, self.strategy, evolve(part, rows=slice(None)), base.record(part.path))
+            own = _PartitionInsert(
+                self.handle, self.strategy, evolve(part, rows=slice(0, part.count)), base.record(part.path)
+            )
             yield Job(partial(function, own), arrays)
 
 
