@@ -122,6 +122,24 @@ def test_the_direct_path_writes_the_bytes_of_zarr_python(written, codecs):
                 assert differential.timeless(found, codecs) == differential.timeless(wanted, codecs), f"{place}/{path}"
 
 
+@pytest.mark.parametrize("at", [0, 20, -1], ids=["in the header", "in the values", "in the checksum"])
+@pytest.mark.parametrize("codecs", ["balanced with checksum"], scope="module", indirect=True)
+def test_both_paths_refuse_a_chunk_with_a_damaged_byte(written, at):
+    collection, groups = written
+    for path in ("float64-row", "int8-row-x"):
+        layout = ArrayLayout.of(collection.schema, path, dimension="row", rows=LENGTHS[LONG])
+        chunks = dict(direct.encode(layout, stored_values(groups[LONG][path], layout.variable)))
+        key, place = layout.chunk_places[0]
+        damaged = bytearray(chunks[key])
+        damaged[at] ^= 1
+        chunks[key] = bytes(damaged)
+        out = np.empty(layout.shape, layout.variable.stored_dtype)
+        with pytest.raises(ValueError, match=r"[Cc]hecksum"):
+            direct.decode_chunk(layout, chunks[key], out[place])
+        with pytest.raises(ValueError, match=r"[Cc]hecksum"):
+            fallback.decode(layout, chunks, out)
+
+
 def test_we_read_back_what_was_inserted_by_either_path(written):
     collection, groups = written
     for dataset, how in differential.read_by_each_path(collection):
