@@ -234,6 +234,14 @@ def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
     assert collection.query()["time"].to_numpy().tolist() == whole
 
 
+def test_a_catalog_of_a_version_that_never_was_is_not_believed(collection):
+    forged(collection, version=10**12)
+    assert "the catalog is missing or damaged" in str(collection.verify().problems[0])
+    collection.insert(samples.rows([91]))
+    samples.assert_rows(collection.query(), [1, 12, 13, 25, 91])
+    assert collection.verify(data=True).is_clean
+
+
 def test_a_catalog_of_which_a_value_was_changed_is_not_believed(collection):
     data = collection.store.data
     head, _, body = catalog._decode(data["_catalog/c/0"]).partition(b"\n")

@@ -164,13 +164,12 @@ class LogTransaction(Transaction):
             return
         checkpoint = await catalog.load(self.store)
         if checkpoint is not None:
-            # Where there is no lock the next writer may have committed already: a checkpoint holds what is in its place.
-            published = takewhile(lambda change: change.published, await log.after(self.store, checkpoint.version))
-            now = Snapshot(self.store, checkpoint, list(published))
-            if not _is_due(now, []):
-                return
-            with suppress(CorruptionError):
-                await catalog.save(self.store, now.to_checkpoint())
+            with suppress(CorruptionError, ConflictError):
+                # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
+                published = takewhile(lambda change: change.published, await log.after(self.store, checkpoint.version))
+                now = Snapshot(self.store, checkpoint, list(published))
+                if _is_due(now, []):
+                    await catalog.save(self.store, now.to_checkpoint())
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
         current = evolve(configuration, version=self._configured(version), changed=self._changed(version))
