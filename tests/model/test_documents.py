@@ -90,6 +90,11 @@ def test_any_other_byte_than_was_written_is_corruption(at):
         load(bytes(data))
 
 
+def test_half_a_character_is_corruption():
+    with pytest.raises(zc.CorruptionError, match="surrogates not allowed"):
+        load(documents.sealed(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
+
+
 def test_a_later_version_is_refused_as_such():
     with pytest.raises(zc.FormatVersionError, match="version 2; accepted: up to 1; upgrade"):
         load(changed(format_version=2))

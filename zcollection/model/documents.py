@@ -288,6 +288,8 @@ def parse_json(data: bytes, *, what: str) -> dict[str, Any]:
         raise CorruptionError(message)
     try:
         body = json.loads(data, parse_constant=_refuse_constant)
+        if b"\\ud" in data or b"\\uD" in data:
+            json.dumps(body, ensure_ascii=False).encode()  # half a character, which could not be written again
     except (ValueError, RecursionError) as error:
         message = f"{what} is not valid JSON: {error}"
         raise CorruptionError(message) from error
