@@ -5,13 +5,11 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("on_threads")
 
-IN_ONE_PROCESS = (
-    "test_a_damaged_partition_that_is_replaced_meanwhile_is_read",
-    "test_damage_that_a_function_meets_elsewhere_is_not_that_of_its_partition",
+globals().update(
+    clusters.again(
+        "kernel/test_skipping.py", inside=True, without=["test_a_damaged_partition_that_is_replaced_meanwhile_is_read"]
+    )
 )
-"""A store that changes the collection while it is read, and a function that holds it, do not go to workers."""
-
-globals().update(clusters.again("kernel/test_skipping.py", inside=True, without=IN_ONE_PROCESS))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The collection, as users hold it."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self, TypeVar, overload
 
 from zcollection.collection import copy, create, drop, growth, insert, mapping, query, stores, update
 from zcollection.collection.drop import Age
@@ -10,99 +10,33 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.growth import VariableFunction
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import Immutable
-from zcollection.collection.maintained import Maintained
 from zcollection.collection.merging import Merge
 from zcollection.collection.neighbours import Depth, as_halo
+from zcollection.collection.opened import OpenCollection
 from zcollection.collection.reading import OnError
 from zcollection.collection.report import InsertReport
 from zcollection.collection.update import UpdateFunction
-from zcollection.contracts.partitioning import Key, Partitioning
+from zcollection.contracts.partitioning import Key
 from zcollection.contracts.store import Mode, Store
 from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
-from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
-from zcollection.model.schema import DatasetSchema, VariableSchema
+from zcollection.model.schema import VariableSchema
 from zcollection.portal import synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
-
-if TYPE_CHECKING:
-    import zarr.abc.store
 
 R = TypeVar("R")
 Location = str | os.PathLike[str] | Store
 
 
-class Collection(Maintained):
+class Collection(OpenCollection):
     """A dataset split along one axis into partitions, each a Zarr group.
 
     Made by `create_collection` and `open_collection`. Every verb has a twin whose name ends with ``_async``. A
     collection pickles, by the URL and options of its store.
     """
-
-    def __init__(self, handle: Handle, *, mode: Mode) -> None:
-        self._handle = handle
-        self._mode = mode
-
-    @property
-    def store(self) -> Store:
-        """Where the collection lies."""
-        return self._handle.store
-
-    async def zarr_async(self) -> "zarr.abc.store.Store":
-        """Return what zarr-python and xarray can open: all of the collection at the newest version, to read."""
-        return await self._handle.versioning.zarr()
-
-    zarr = synchronous(zarr_async)
-
-    async def refresh_async(self) -> None:
-        """Look at the newest version, where the collection is held at an older one.
-
-        A collection that is opened for reading on a store with snapshots of its own, such as Icechunk, stays at the
-        snapshot that was the newest then, so that all queries agree. On other stores each query reads the newest version.
-        """
-        versioning = await self._handle.versioning.refreshed()
-        self._handle = Handle(versioning, await versioning.load())
-
-    refresh = synchronous(refresh_async)
-
-    @property
-    def schema(self) -> DatasetSchema:
-        """What a dataset of this collection may have."""
-        return self._handle.schema
-
-    @property
-    def axis(self) -> str:
-        """The variable whose values order and identify rows."""
-        return self._handle.configuration.axis
-
-    @property
-    def dimension(self) -> str:
-        """The dimension along which the collection is partitioned."""
-        return self._handle.dimension
-
-    @property
-    def partitioning(self) -> Partitioning:
-        """How rows map to partitions.
-
-        Raises
-        ------
-        PluginError
-            Its plugin is missing or broken.
-        """
-        return self._handle.partitioning
-
-    @property
-    def catalog_enabled(self) -> bool:
-        """Whether the partitions are indexed in ``_catalog``."""
-        return self._handle.configuration.catalog
-
-    @property
-    def read_only(self) -> bool:
-        """Whether every write is refused."""
-        return self._mode == "r"
 
     async def insert_async(
         self,
@@ -337,13 +271,14 @@ class Collection(Maintained):
         """
         halo = as_halo(depth)
 
-        async def mapped(handle: Handle) -> Any:
-            plan = mapping.Mapping.of(
+        def mapped(handle: Handle) -> "mapping.Mapping[R]":
+            return mapping.Mapping.of(
                 handle, function, variables=variables, halo=halo, on_error=on_error, client=client
             )
-            return await (plan.all(filters, progress) if reduce is None else plan.reduced(reduce, filters, progress))
 
-        return await self._now(mapped)
+        if reduce is None:
+            return await self._now(lambda handle: mapped(handle).all(filters, progress))
+        return await self._now(lambda handle: mapped(handle).reduced(reduce, filters, progress))
 
     map = synchronous(map_async)
 
@@ -516,50 +451,6 @@ class Collection(Maintained):
         self._handle = await self._handle.reloaded()
 
     drop_variable = synchronous(drop_variable_async)
-
-    async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
-        while True:
-            try:
-                return await operation(self._handle)
-            except (SchemaChangedError, SchemaError):
-                before, self._handle = self._handle, await self._handle.reloaded()
-                if self._handle == before:
-                    raise
-
-    def _check_writable(self) -> None:
-        if self.read_only:
-            message = f"the collection at {self.store.url} is open for reading; open it with mode='rw' to write"
-            raise ReadOnlyError(message)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Collection):
-            return NotImplemented
-        return (self._handle, self._mode) == (other._handle, other._mode)
-
-    def __hash__(self) -> int:
-        return hash((type(self), str(self.store.url)))
-
-    async def sources_async(self) -> tuple[str, ...]:
-        """Return the sources that have been inserted, in order, since the collection was created.
-
-        They stay known when their rows are dropped, and after a vacuum.
-        """
-        return await self._now(lambda handle: handle.versioning.sources())
-
-    sources = synchronous(sources_async)
-
-    def __repr__(self) -> str:
-        configuration = self._handle.configuration
-        names = list(self.schema.all_variables())
-        shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
-        return "\n".join(
-            [
-                f"<zcollection.Collection {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",
-                f"  axis:         {self.axis} (dimension {self.dimension})",
-                f"  partitioning: {configuration.partitioning.name} {configuration.partitioning.configuration}",
-                f"  variables:    {shown}",
-            ]
-        )
 
     @classmethod
     async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:

@@ -27,9 +27,9 @@ async def copy(
     progress: ProgressOption,
 ) -> Handle:
     """Copy a collection; see `Collection.copy`."""
-    await source.snapshot()  # what has another schema by now is found out before anything is written
     chosen(client, source.store)
     executor = chosen(client, target.store)
+    await source.snapshot()  # what has another schema by now is found out before anything is written
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog)
     beginning = await target.making(configuration, "copy", overwrite=overwrite)

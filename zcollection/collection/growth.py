@@ -138,7 +138,7 @@ async def _compute(
     work, stage = Update(grown, compute, before, fixed), transaction.stage
     partitions = transaction.base.partitions
     with tracking(progress, len(partitions), "add variable") as advance:
-        works = (work.staging(windows.plan(partition, record), stage, {}) for partition, record in partitions.items())
+        works = (work.staging(windows.plan(path, record), stage, {}) for path, record in partitions.items())
         staged = await perform(stage.objects, works, threads=config.get().threads, progress=advance)
     for partition in filter(None, staged):
         transaction.add(partition)

@@ -51,6 +51,15 @@ class Maintained(ABC):
 
     changes = synchronous(changes_async)
 
+    async def sources_async(self) -> tuple[str, ...]:
+        """Return the sources that have been inserted, in order, since the collection was created.
+
+        They stay known when their rows are dropped, and after a vacuum.
+        """
+        return await self._now(lambda handle: handle.versioning.sources())
+
+    sources = synchronous(sources_async)
+
     async def verify_async(
         self, *, data: bool = False, client: ClientOption = None, progress: ProgressOption = None
     ) -> VerifyReport:

@@ -18,7 +18,7 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import Advance, Arrays, Executor, Job, LocalExecutor, Site
 from zcollection.engine.parcel import Parcel
 from zcollection.engine.work import perform_here
-from zcollection.errors import ClusterError, SettingError
+from zcollection.errors import ClusterError, SettingError, ZCollectionError
 
 S = TypeVar("S", bound=Site)
 R = TypeVar("R")
@@ -157,7 +157,12 @@ def _run_batch(parcel: Parcel, blocks: list[Any]) -> Any:
     here, supply = site.attempt(), iter(blocks)
     works = (Job(job.function, received(job.arrays, supply)).work(here) for job in jobs)
     results = perform_here(here.objects, works)
-    return (list(results), here.outcome()) if combine is None else _folded(combine, results)
+    try:
+        return (list(results), here.outcome()) if combine is None else _folded(combine, results)
+    except ZCollectionError as error:
+        failure = type(error)(*error.args)
+    # By itself: what led to it may be too deep to be pickled, and dask would replace all of it by a text.
+    raise failure
 
 
 def _combine(parcel: Parcel, *results: Any) -> Any:

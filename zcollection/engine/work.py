@@ -30,11 +30,11 @@ class Fetch:
 
 @frozen
 class Enumerate:
-    """Wants the objects below a prefix whose keys are greater than another one; of another store where there is a source."""
+    """Wants the objects below a prefix, of another store where there is a source, whose keys are greater than another one."""
 
     prefix: str
-    after: str = ""
     source: Objects | None = None
+    after: str = ""
 
 
 @frozen
@@ -72,8 +72,8 @@ def fetch(reads: Sequence[Read], source: Objects | None = None) -> Work[list[byt
 
 
 def enumerated(prefix: str, source: Objects | None = None, *, after: str = "") -> Work[list[Listed]]:
-    """Return the objects below a prefix whose keys are greater than another one, of another store where a source is given."""
-    entries: list[Listed] = yield Enumerate(prefix, after, source)
+    """Return the objects below a prefix, of another store where a source is given, whose keys are greater than another one."""
+    entries: list[Listed] = yield Enumerate(prefix, source, after)
     return entries
 
 
@@ -204,7 +204,7 @@ def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
     match request:
         case Fetch(reads):
             return asked.get(reads)
-        case Enumerate(prefix, after):
+        case Enumerate(prefix, _, after):
             return list(asked.list(prefix, after=after, recursive=True))
         case Stage(objects):
             return asked.stage(objects)
@@ -241,7 +241,7 @@ async def _answer_on_loop(store: Objects, request: Request) -> Any:
     match request:
         case Fetch(reads):
             return await asked.get(reads)
-        case Enumerate(prefix, after):
+        case Enumerate(prefix, _, after):
             return [entry async for entry in asked.list(prefix, after=after, recursive=True)]
         case Stage(objects):
             return await store.stage(objects)

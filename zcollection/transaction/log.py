@@ -131,7 +131,7 @@ class Version:
         return frozenset([*self.partitions, *self.dropped, *([] if self.immutable is None else [IMMUTABLE])])
 
 
-documents.omit_defaults(Version, "schema")
+documents.omit_defaults(Version, "schema", "source", "attempts")
 
 
 def stage_of(transaction: str, attempt: str = "") -> str:
