@@ -20,6 +20,8 @@ CATALOG: Final = "_catalog"
 ATTRIBUTE: Final = "zcollection"
 """Key of the one attribute of a partition's group that is ours: a JSON string, for other tools cannot hold objects."""
 
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+
 Scalar = int | float | str
 
 
@@ -194,7 +196,7 @@ class PartitionRecord:
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as the attribute of a group."""
-        text = json.dumps(documents.CONVERTER.unstructure(self), ensure_ascii=False)
+        text = _JSON.encode(documents.CONVERTER.unstructure(self))
         return {ATTRIBUTE: documents.sealed(text.encode()).decode()}
 
     @classmethod
