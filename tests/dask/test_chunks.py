@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import zcollection as zc
 
+MANY = 1_000
 TIMES = [*range(23), *range(40, 48), 99]
 ROWS = (10, 10, 3, 8, 1)
 
@@ -82,16 +83,16 @@ def test_a_partition_that_was_replaced_meanwhile_is_named(url):
         found["time"].data.compute(scheduler="synchronous")
 
 
-def test_a_graph_of_10_000_partitions_has_a_task_for_each_chunk_and_names_them_once(tmp_path):
-    collection = samples.create(str(tmp_path), np.arange(10_000), divisor=1)
+def test_the_graph_of_many_partitions_has_a_task_for_each_chunk_and_names_them_once(tmp_path):
+    collection = samples.create(str(tmp_path), np.arange(MANY), divisor=1)
     found = collection.query(chunks={})
     arrays = [found[name].data for name in ("time", "value", "swath", "deep/er/flag")]
-    assert [array.npartitions for array in arrays] == [10_000] * 4
+    assert [array.npartitions for array in arrays] == [MANY] * 4
     graph = dict(arrays[0].__dask_graph__())
-    assert len(graph) == 10_000 + 1
+    assert len(graph) == MANY + 1
     # Layers that are not written out: what is sent grows with the partitions, not with the blocks of each variable.
     sizes = [len(pickle.dumps(list(array.dask.layers.values()))) for array in arrays]
-    assert sum(sizes) / 10_000 < 4 * 400
+    assert sum(sizes) / MANY < 4 * 400
 
 
 @pytest.mark.parametrize(
