@@ -1,5 +1,6 @@
 """Write the JSON Schemas of the stored documents from the classes that they are read into: ``uv run python docs/make_schemas.py``."""
 
+import inspect
 import json
 import re
 import types
@@ -75,13 +76,13 @@ def of_field(name: str, kind: Any) -> dict[str, Any]:
 
 def described(cls: type[Any]) -> dict[str, str]:
     """Return what the docstring of a class says of its attributes, by name."""
-    _, _, section = (cls.__doc__ or "").partition("Attributes\n    ----------\n")
+    _, _, section = (inspect.getdoc(cls) or "").partition("Attributes\n----------\n")
     texts: dict[str, str] = {}
     names: list[str] = []
     for line in section.splitlines():
-        if re.match(r"    \w", line):
+        if re.match(r"\w", line):
             names = line.strip().split(", ")
-        for name in names if line.startswith("        ") else ():
+        for name in names if line.startswith("    ") else ():
             texts[name] = f"{texts.get(name, '')} {line.strip()}".strip()
     return texts
 

@@ -67,7 +67,8 @@ class RunningMean(Computation):
     """
 
     variables: tuple[str, ...] = field(converter=as_names, kw_only=False)
-    window: int | np.timedelta64 = field(converter=_as_window)
+    # Compared by what it says: NumPy compares no number with a length of time.
+    window: int | np.timedelta64 = field(converter=_as_window, eq=repr)
     axis: str = "time"
     suffix: str = field(default="_mean", converter=as_suffix)
     minimum: int = field(default=1, converter=_as_minimum)
