@@ -95,12 +95,17 @@ class Ordeal:
         self.killed.add(process)
 
     def _living(self) -> list[int]:
-        """Wait until both workers run: a nanny gives up a worker that dies while it starts."""
+        """Wait until both workers run; now and then a nanny does not start another one, and a new one has to."""
+        cluster = self.client.cluster
         while True:
-            self.client.wait_for_workers(2)
+            try:
+                self.client.wait_for_workers(2, timeout=15)
+            except TimeoutError:
+                cluster.scale(len(cluster.worker_spec) + 1)
+                continue
             with suppress(OSError):
                 found = set(self.client.run(os.getpid).values()) - self.killed
-                if len(found) == 2:
+                if len(found) >= 2:
                     return sorted(found)
             time.sleep(0.1)
 
@@ -117,7 +122,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--store", choices=["file", "icechunk"], default="file")
     options = parser.parse_args()
-    place = Path(tempfile.mkdtemp(prefix="zcollection-kills-"))
+    place, start = Path(tempfile.mkdtemp(prefix="zcollection-kills-")), time.perf_counter()
     settings = {"distributed.worker.multiprocessing-method": "spawn"}
     cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     try:
@@ -129,7 +134,8 @@ def main() -> None:
             collection = create(f"{options.store}://{place}/collection")
             collection.insert(rows(0))
             ordeal = Ordeal(client, collection, options.seed)
-            for _ in range(options.kills):
+            for number in range(options.kills):
+                print(f"kill {number + 1}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
                 ordeal.round()
             left = collection.vacuum(older_than="0s").stages
     finally:
