@@ -61,9 +61,14 @@ def create(place: Path, *, overwrite: bool = False) -> None:
     collection.insert(rows(5), merge="upsert")
 
 
+def values(dataset: zc.Dataset | None) -> list[np.ndarray]:
+    """Return the values of a dataset, which is None where there are no rows."""
+    return [] if dataset is None else [variable.to_numpy() for variable in dataset.all_variables().values()]
+
+
 USES: dict[str, Callable[[zc.Collection], object]] = {
     "query": lambda collection: collection.query(),
-    "lazy query": lambda collection: collection.query(lazy=True, variables=["value"])["value"].to_numpy(),
+    "lazy query": lambda collection: values(collection.query(lazy=True)),
     "filter": lambda collection: collection.query(filters="day > 2", variables=["deep/flag", "angle"]),
     "records": lambda collection: dict(collection.records()),
     "history": lambda collection: (collection.history(), collection.changes(since=0)),

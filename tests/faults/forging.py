@@ -10,8 +10,9 @@ from numcodecs.zstd import Zstd
 
 from zcollection.model import documents
 
-BOMBS = tuple(bytes(Zstd(1).encode(struct.pack("<II", 1, size) + b" " * size)) for size in (2**20, 2**28, 2**30))
-"""Catalogs that are small while they are compressed."""
+_SMALL, _LARGE = (bytes(Zstd(1).encode(struct.pack("<II", 1, size) + b" " * size)) for size in (2**20, 2**28))
+BOMBS = (_SMALL, _LARGE, _LARGE[:6] + struct.pack("<I", 1000) + _LARGE[10:])
+"""Catalogs that are small while they are compressed; the last says that it is small afterwards too."""
 
 TEXTS = (
     "", ".", "..", "../..", "../../etc/passwd", "/etc/passwd", "/", "a/../../b", "a//b", "c", "zarr.json", "_catalog",

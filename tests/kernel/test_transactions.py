@@ -1,9 +1,12 @@
+import json
+
 import fakes
 import numpy as np
 import pytest
 import samples
 
 import zcollection as zc
+from zcollection.model import documents
 from zcollection.transaction import retrying
 from zcollection.transaction.documents import PartitionRecord
 
@@ -162,3 +165,16 @@ def test_what_nobody_has_changed_is_damaged_and_not_in_conflict(collection, use)
     collection.store.data["sign=plus/quotient=1/zarr.json"] = samples.group_of_nobody(before)
     with pytest.raises(zc.CorruptionError, match="not .*committed"):
         use(collection)
+
+
+def test_partitions_whose_keys_have_other_fields_than_each_other_are_damaged(collection):
+    key = "sign=plus/quotient=1/zarr.json"
+    body = json.loads(collection.store.data[key])
+    record = json.loads(body["attributes"]["zcollection"])
+    record.pop("checksum")
+    record["key"] = {"sign": "plus"}
+    body["attributes"]["zcollection"] = documents.sealed(json.dumps(record).encode()).decode()
+    collection.store.data[key] = json.dumps(body).encode()
+    collection.store.data.pop("_catalog/c/0")
+    with pytest.raises(zc.CorruptionError, match="keys of different fields"):
+        collection.query()

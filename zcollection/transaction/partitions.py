@@ -32,7 +32,10 @@ class Partitions(Mapping[str, PartitionRecord]):
     def __init__(self, records: Mapping[str, PartitionRecord] | None = None) -> None:
         self._paths: Sequence[str] = list(records or {})
         of_each = list((records or {}).values())
-        names = of_each[0].key if of_each else ()
+        names = of_each[0].key if of_each else {}
+        if any(record.key.keys() != names.keys() for record in of_each[1:]):
+            message = "the partitions have keys of different fields; call verify()"
+            raise CorruptionError(message)
         self._keys: Columns = {name: [record.key[name] for record in of_each] for name in names}
         self._columns: Columns = {name: [getattr(record, name) for record in of_each] for name in _COLUMNS}
         self._positions: dict[str, int] | None = None

@@ -74,7 +74,10 @@ def test_a_path_is_taken_literally(tmp_path, name):
     assert (tmp_path / name / "x").read_bytes() == b"1"
 
 
-@pytest.mark.parametrize(("url", "reason"), [("file:///data?fsync=1", "storage_options"), ("/da\0ta", "NUL")])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("file:///data?fsync=1", "storage_options"), ("/da\0ta", "NUL"), ("/da\ud800ta", "no name can have")],
+)
 def test_a_url_that_is_no_path_is_refused(url, reason):
     with pytest.raises(StoreError, match=reason):
         opened(url)

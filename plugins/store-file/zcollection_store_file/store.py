@@ -28,6 +28,14 @@ _BATCH: Final = 1000
 """Entries of a listing that one visit to a worker thread fetches."""
 
 
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @frozen(kw_only=True)
 class FileStore(KeyStore):
     """A directory of a local or mounted file system.
@@ -75,8 +83,10 @@ class FileStore(KeyStore):
         if url.query:
             message = f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options, accepted: fsync"
             raise StoreError(message)
-        if "\0" in url.location:
-            message = f"{url} has a NUL character; accepted: the path of a directory"
+        if "\0" in url.location or not _is_encodable(url.location):
+            message = (
+                f"{str(url)!r} has a NUL character, or one that no name can have; accepted: the path of a directory"
+            )
             raise StoreError(message)
         if not isinstance(fsync, bool):
             message = f"fsync={fsync!r} for {url}; accepted: True, False"
