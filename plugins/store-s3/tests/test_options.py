@@ -1,13 +1,16 @@
 """Which options there are, what of them is seen, and what reaches the server."""
 
+import gc
 import logging
 import pickle
+import weakref
 from datetime import timedelta
 
 import anyio
+import anyio.lowlevel
 import pytest
 from zcollection_store_s3.options import Options
-from zcollection_store_s3.store import S3Store
+from zcollection_store_s3.store import S3Store, _connected
 
 from zcollection.plugin import PluginConfigurationError, StoreError, StoreURL
 
@@ -149,6 +152,23 @@ def test_anonymous_requests_are_not_signed(driver, recorder, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     assert "authorization" not in sent(recorder, driver=driver, anon=True)
+
+
+def test_the_connections_of_a_store_that_nobody_uses_are_closed_while_its_loop_runs(recorder):
+    """Collected together with what holds it, a connection would be told of as one that was never closed."""
+
+    async def main():
+        store = await S3Store.open(URL, mode="rw", endpoint=recorder.endpoint, driver="fsspec", key="k", secret="s")
+        await store.put({"x": b"1"})
+        client = weakref.ref(await store._driver._sessions.get().client())
+        del store
+        _connected.cache_clear()
+        with anyio.fail_after(20):
+            while client() is not None:
+                gc.collect()
+                await anyio.lowlevel.checkpoint()
+
+    anyio.run(main)
 
 
 @pytest.fixture

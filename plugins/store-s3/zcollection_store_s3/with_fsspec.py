@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -141,13 +143,15 @@ class Fsspec:
 
 
 class _Session:
-    """The client of one event loop, closed with it."""
+    """The client of one event loop, closed with it, or when nobody uses it any more."""
 
     def __init__(self, file_system: Any) -> None:
         self._opening = asyncio.Lock()
         # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
         self._clients = _until_closed(file_system)
         self._client: Any = None
+        # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
+        weakref.finalize(self, _close_soon, asyncio.get_running_loop(), self._clients).atexit = False
 
     async def client(self) -> Any:
         async with self._opening:
@@ -156,12 +160,18 @@ class _Session:
         return self._client
 
 
-async def _until_closed(file_system: Any) -> AsyncIterator[Any]:
+async def _until_closed(file_system: Any) -> AsyncGenerator[Any, None]:
     client = await file_system.set_session()
     try:
         yield client
     finally:
         await client.close()
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, clients: AsyncGenerator[Any, None]) -> None:
+    if not loop.is_closed():  # one that has ended has closed them
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: loop.create_task(clients.aclose()))
 
 
 async def _body(answer: Mapping[str, Any]) -> bytes:
