@@ -6,6 +6,7 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
+import computations
 import dask
 import fakes
 from distributed import Client, LocalCluster, WorkerPlugin
@@ -20,6 +21,7 @@ class Fakes(WorkerPlugin):
 
     def setup(self, worker):
         REGISTRY.register(fakes)
+        REGISTRY.register(computations)
 
 
 @contextmanager
@@ -51,17 +53,21 @@ INSIDE = re.compile(r"store\.data\b|seen\.append")
 """What tests look into that other processes do not share: the dictionary of a store, and lists of their own."""
 
 
+FIXTURES = {"collection", "base", "view"}
+"""What test modules call the fixtures of their own that others need as well."""
+
+
 def again(name, *, inside=False, without=()):
     """Return the tests and fixtures of another test module; those that look inside of one process only where wanted."""
     spec = importlib.util.spec_from_file_location(f"again_{Path(name).stem}", TESTS / name)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    names = [item for item in vars(module) if item.startswith("test_") or item == "collection"]
+    names = [item for item in vars(module) if item.startswith("test_") or item in FIXTURES]
     unknown = set(without) - set(names)
     assert not unknown, f"{name} has no {unknown}"
     kept = [
         item
         for item in names
-        if inside or item == "collection" or not INSIDE.search(inspect.getsource(getattr(module, item)))
+        if inside or item in FIXTURES or not INSIDE.search(inspect.getsource(getattr(module, item)))
     ]
     return {item: getattr(module, item) for item in kept if item not in without}

@@ -60,8 +60,8 @@ def _takes_own(function: Callable[..., object]) -> bool:
     return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
 
 
-Source = Callable[[str, PartitionRecord, DatasetSchema], Work[Dataset]]
-"""Reads the rows of one partition."""
+Source = Callable[[str, PartitionRecord, str, DatasetSchema], Work[Dataset]]
+"""Reads the rows of one partition, of which it is given the path, the record and the place."""
 
 
 @frozen(kw_only=True)
@@ -74,8 +74,6 @@ class Windows:
         The collection, and the snapshot of it.
     halo
         Which neighbouring rows a window has.
-    source
-        Reads the rows of one partition, where more than the collection's own variables are wanted.
     schema
         Variables that it knows; by default those of the collection.
     """
@@ -83,7 +81,6 @@ class Windows:
     handle: Handle
     taken: Snapshot
     halo: Halo = ()
-    source: Source | None = None
     schema: DatasetSchema = field(default=Factory(lambda self: self.handle.schema, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
@@ -129,7 +126,6 @@ class Windows:
             path=path,
             parts=tuple((name, each, self.taken.place(name)) for name, each in ordered),
             depths=tuple(self._depths),
-            source=self.source,
             schema=self.schema,
         )
 
@@ -148,16 +144,18 @@ class WindowPlan:
         Paths, records and places of it and of its neighbours, in the order of the keys.
     depths
         The halo as numbers, each with whether it counts steps of the axis rather than rows.
-    source, schema
-        As those of `Windows`.
+    schema
+        As that of `Windows`.
+    source
+        Reads the rows of one partition, where more than the collection's own variables are wanted.
     """
 
     handle: Handle
     path: str
     parts: tuple[tuple[str, PartitionRecord, str], ...]
     depths: tuple[tuple[int, bool], ...]
-    source: Source | None
     schema: DatasetSchema
+    source: Source | None = None
 
     @property
     def record(self) -> PartitionRecord:
@@ -188,7 +186,7 @@ class WindowPlan:
 
     def _partition(self, path: str, record: PartitionRecord, place: str, schema: DatasetSchema) -> Work[Dataset]:
         if self.source is not None:
-            return self.source(path, record, schema)
+            return self.source(path, record, place, schema)
         return self.handle.reading(path, record, schema, place=place)
 
     def _with_axis(self, schema: DatasetSchema) -> DatasetSchema:

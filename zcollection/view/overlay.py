@@ -1,11 +1,13 @@
 """The objects of a view and those of its base as one: what is computed from the one is written to the other."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, Self
 
-from attrs import frozen
+from attrs import Factory, evolve, field, frozen
 
 from zcollection.contracts.store import Blocking, Listed, Objects, Read
+from zcollection.engine.jobs import Site
+from zcollection.transaction.change import Stage
 
 BASE: Final = "@base/"
 """What the keys of the base's objects begin with; no key of ours does."""
@@ -102,3 +104,45 @@ class BlockingOverlay(Blocking):
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects of the view."""
         self.own.delete(keys)
+
+
+@frozen(kw_only=True)
+class ViewStage(Site):
+    """Where partitions of a view are written before they are committed, with its base to read from.
+
+    Attributes
+    ----------
+    stage
+        The view's.
+    base
+        What the base is read from.
+    objects
+        Both.
+    """
+
+    stage: Stage
+    base: Objects
+    objects: Objects = field(
+        init=False, default=Factory(lambda self: Overlay(self.stage.objects, self.base), takes_self=True)
+    )
+
+    @property
+    def travels(self) -> bool:
+        """Whether other processes can work here."""
+        return self.stage.travels
+
+    def apart(self) -> Self:
+        """Return what other processes can work on."""
+        return evolve(self, stage=self.stage.apart())
+
+    def attempt(self) -> Self:
+        """Return what one attempt at some jobs works on."""
+        return evolve(self, stage=self.stage.attempt())
+
+    def outcome(self) -> Any:
+        """Return what a process that worked apart must hand back."""
+        return self.stage.outcome()
+
+    async def absorb(self, outcomes: Iterable[Any]) -> None:
+        """Take over what processes that worked apart have written to the view."""
+        await self.stage.absorb(outcomes)

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.neighbours import Halo
 from zcollection.collection.update import UpdateFunction, applied
 from zcollection.collection.window import Window
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.progress import ProgressOption, tracking
@@ -45,10 +47,12 @@ async def update(
     filters: Filter,
     variables: Iterable[str] | None,
     halo: Halo,
+    client: ClientOption,
     progress: ProgressOption,
 ) -> tuple[str, ...]:
     """Compute variables with a function; see `View.update`."""
     pair.own.store.check_writable()
+    executor = _chosen(client, pair)
     if pair.definition.computations:
         names = ", ".join(form.name for form in pair.definition.computations)
         message = (
@@ -58,16 +62,26 @@ async def update(
         raise SchemaError(message)
     given = pair.given if variables is None else pair.given.select(variables)
 
+    own, dimension = pair.own.schema, pair.own.dimension
+
     def compute(window: Window, path: str) -> Dataset:
-        return applied(function, window, pair.own.schema, pair.own.dimension, path)
+        return applied(function, window, own, dimension, path)
 
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:
             taken = await pair.base.snapshot()
             paths = tuple(pair.base.select(taken, filters))
-            writing = Writing(pair=pair, transaction=transaction, taken=taken, given=given, halo=halo, compute=compute)
+            writing = Writing(
+                pair=pair,
+                transaction=transaction,
+                taken=taken,
+                given=given,
+                halo=halo,
+                compute=compute,
+                executor=executor,
+            )
             with tracking(progress, len(paths), "update") as advance:
-                await writing.stage(paths, lambda _: advance())
+                await writing.stage(paths, "update", advance)
             await transaction.commit()
             return paths
 
@@ -75,14 +89,14 @@ async def update(
 
 
 async def refresh(
-    pair: Pair, *, filters: Filter, everything: bool, batch: int | None, progress: ProgressOption
+    pair: Pair, *, filters: Filter, everything: bool, batch: int | None, client: ClientOption, progress: ProgressOption
 ) -> RefreshReport:
     """Compute what is not current; see `View.refresh`."""
     pair.own.store.check_writable()
     if batch is not None and batch < 1:
         message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
         raise SettingError(message)
-    refreshing = _Refreshing(pair, filters, everything)
+    refreshing = _Refreshing(pair, filters, everything, _chosen(client, pair))
     status = await refreshing.status()
     dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
     wanted = refreshing.wanted(status)
@@ -90,16 +104,42 @@ async def refresh(
         return RefreshReport(computed=(), dropped=dropped, waiting=wanted)
     computed: list[str] = []
     with tracking(progress, len(wanted), "refresh") as advance:
-        counted: set[str] = set()
-
-        def count(path: str) -> None:
-            if path not in counted:  # again, where another writer was in the way
-                counted.add(path)
-                advance()
-
         for paths in _batches(wanted, batch):
-            computed += await retrying(lambda paths=paths: refreshing.compute(paths, count))  # type: ignore[misc]
+            computed += await refreshing.batch(paths, advance)
     return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
+
+
+def _chosen(client: ClientOption, pair: Pair) -> Executor:
+    """Return the executor for a change of a view, which reaches its base as well."""
+    chosen(client, pair.base.store)
+    return chosen(client, pair.own.store)
+
+
+@define
+class _Attempts:
+    """Counts what several attempts at the same partitions have done as the best of them has.
+
+    Attributes
+    ----------
+    advance
+        Called for each partition.
+    """
+
+    advance: Callable[[], None]
+    _most: int = field(default=0, init=False)
+
+    def next(self) -> Callable[[], None]:
+        """Return what another attempt calls after each partition."""
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if done > self._most:
+                self._most = done
+                self.advance()
+
+        return advance
 
 
 @frozen
@@ -109,6 +149,7 @@ class _Refreshing:
     pair: Pair
     filters: Filter
     everything: bool
+    executor: Executor
 
     async def status(self) -> ViewStatus:
         own = await self.pair.own.snapshot()
@@ -128,21 +169,32 @@ class _Refreshing:
             await transaction.commit()
             return orphaned
 
-    async def compute(self, paths: Iterable[str], count: Callable[[str], None]) -> tuple[str, ...]:
+    async def batch(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
+        """Compute those of some partitions that need it, as often as other writers are in the way."""
+        attempts = _Attempts(advance)
+        return await retrying(lambda: self.compute(paths, attempts.next()))
+
+    async def compute(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute those of some partitions that need it by now, as one change."""
         pair, chain = self.pair, self.pair.chain
-        given = pair.base.schema.select(chain.inputs)
+        given, dimension = pair.base.schema.select(chain.inputs), pair.base.dimension
 
         def compute(window: Window, _: str) -> Dataset:
-            return window.trimmed(chain.compute(window, pair.base.dimension), pair.base.dimension)
+            return window.trimmed(chain.compute(window, dimension), dimension)
 
         async with pair.own.begin("refresh") as transaction:
             taken = await pair.base.snapshot()
             writing = Writing(
-                pair=pair, transaction=transaction, taken=taken, given=given, halo=chain.halo, compute=compute
+                pair=pair,
+                transaction=transaction,
+                taken=taken,
+                given=given,
+                halo=chain.halo,
+                compute=compute,
+                executor=self.executor,
             )
             needed = self._needed(paths, taken, transaction.base, writing.staleness)
-            await writing.stage(needed, count)
+            await writing.stage(needed, "refresh", advance)
             await transaction.commit()
             return needed
 

@@ -14,6 +14,7 @@ from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
+from zcollection.engine.executors import ClientOption
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -224,6 +225,7 @@ class View(Maintained):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
+        client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> tuple[str, ...]:
         """Compute the view's variables in the partitions that match, as one change.
@@ -231,11 +233,13 @@ class View(Maintained):
         Parameters
         ----------
         function
-            Called on a worker thread with the Dataset of one partition, with variables of the base and of the view;
+            Called on a worker thread, or on a worker of a cluster, with the Dataset of one partition, with variables of the base and of the view;
             returns a mapping from paths of the view's variables to arrays, or a Dataset. Variables that it does not
             return stay as they are; in a partition that was not current they are fill.
         filters, progress
             As for `query`.
+        client
+            As for `Collection.update`; the workers read the base and write what they compute.
         variables
             Which variables the function is given; of those that the view shadows, it is given the base's.
         depth
@@ -259,7 +263,7 @@ class View(Maintained):
         halo = as_halo(depth)
         return await self._both(
             lambda pair: refresh.update(
-                pair, function, filters=filters, variables=variables, halo=halo, progress=progress
+                pair, function, filters=filters, variables=variables, halo=halo, client=client, progress=progress
             )
         )
 
@@ -271,6 +275,7 @@ class View(Maintained):
         filters: Filter = None,
         everything: bool = False,
         batch: int | None = 64,
+        client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> RefreshReport:
         """Compute the partitions that are not current, and drop those that the base no longer has.
@@ -286,6 +291,8 @@ class View(Maintained):
             Compute also what is current, such as after an upgrade of the plugin that computes it.
         batch
             Partitions that are committed together; None commits all as one change.
+        client
+            As for `Collection.update`; workers need the plugins of the computations as well.
 
         Raises
         ------
@@ -298,7 +305,9 @@ class View(Maintained):
         """
         self._check_writable()
         return await self._both(
-            lambda pair: refresh.refresh(pair, filters=filters, everything=everything, batch=batch, progress=progress)
+            lambda pair: refresh.refresh(
+                pair, filters=filters, everything=everything, batch=batch, client=client, progress=progress
+            )
         )
 
     refresh = synchronous(refresh_async)

@@ -1,32 +1,23 @@
 """Partitions of a view computed from its base, and staged: what an update and a refresh have in common."""
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 
-import numpy as np
-from attrs import evolve, field, frozen
-from numpy.typing import NDArray
+from attrs import evolve, frozen
 
 from zcollection import config
-from zcollection.collection.insert import partition_write
 from zcollection.collection.neighbours import Halo
-from zcollection.collection.window import Window, Windows
-from zcollection.contracts.partitioning import Key
-from zcollection.engine.layout import ArrayLayout
-from zcollection.engine.work import Work, perform
-from zcollection.model.dataset import Dataset
+from zcollection.collection.window import Windows
+from zcollection.engine.jobs import Executor, Job
 from zcollection.model.schema import DatasetSchema
-from zcollection.transaction.change import StagedPartition, Transaction
-from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.change import Transaction
+from zcollection.transaction.documents import IMMUTABLE
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.view.computing import Beside, Compute, Computing, Held, Part, common
 from zcollection.view.origin import Origin
-from zcollection.view.overlay import BASE, Overlay
+from zcollection.view.overlay import ViewStage
 from zcollection.view.pair import Pair
 from zcollection.view.staleness import Staleness
-
-Compute = Callable[[Window, str], Dataset]
-"""Returns variables of the view for the own rows of a window; the partition's path is for messages."""
 
 
 @frozen(kw_only=True)
@@ -47,6 +38,8 @@ class Writing:
         Which neighbouring rows are read.
     compute
         What computes the variables.
+    executor
+        Where it is computed.
     """
 
     pair: Pair
@@ -55,32 +48,27 @@ class Writing:
     given: DatasetSchema
     halo: Halo
     compute: Compute
-    _fixed: dict[str, NDArray[Any]] = field(factory=dict, init=False)
+    executor: Executor
 
     @cached_property
     def staleness(self) -> Staleness:
         """What the partitions must have been computed from."""
         return Staleness(self.pair, self.taken)
 
-    async def stage(self, paths: Iterable[str], advance: Callable[[str], None]) -> None:
+    async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> None:
         """Compute partitions and make them part of the change."""
-        self._fixed.update(await self.pair.base.read_immutable(self.taken, self._given_of_base))
-        chosen = list(paths)
-        for path in chosen:
+        fixed = await self.pair.base.read_immutable(self.taken, common(self.pair.base.schema, self.given))
+        for path in paths:
             self.transaction.reads(path)
             for neighbour in self._windows.neighbours.around(path, self.halo) if self._reads_own else ():
                 self.transaction.reads(neighbour)
-        objects = Overlay(self.transaction.stage.objects, self.taken.objects)
-        works = (self._staging(path, advance) for path in chosen)
-        for staged in await perform(objects, works, threads=config.get().threads):
-            if staged is not None:
-                self.transaction.add(staged)
-
-    @property
-    def _given_of_base(self) -> DatasetSchema:
-        return self.pair.base.schema.select(
-            self.given.all_variables().keys() & self.pair.base.schema.all_variables().keys()
+        computing = Computing(self.pair, self.given, self.compute, fixed)
+        jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
+        site = ViewStage(stage=self.transaction.stage, base=self.taken.objects)
+        staged = await self.executor.run(
+            site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
         )
+        self.transaction.add_all(filter(None, staged))
 
     @property
     def _reads_own(self) -> bool:
@@ -88,54 +76,27 @@ class Writing:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(
-            handle=self.pair.base, taken=self.taken, halo=self.halo, source=self._reading, schema=self.pair.given
+        return Windows(handle=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
+
+    def _part(self, path: str, *, fixed: bool) -> Part:
+        """Return what is to be known of one partition to compute it."""
+        window = self._windows.plan(path, self.taken.partitions[path])
+        held = {name: held for name, _, _ in window.parts if (held := self._held(name)) is not None}
+        before = Origin.from_texts(held[path].record.origin) if path in held else Origin(sources={})
+        return Part(
+            window=evolve(window, source=Beside(self.pair, held).reading),
+            held=held.get(path),
+            alone=self._origin(path, Origin(sources={}), fixed=fixed),
+            beside=self._origin(path, before, fixed=fixed),
         )
 
-    def _reading(self, path: str, record: PartitionRecord, schema: DatasetSchema) -> Work[Dataset]:
-        """Return the rows of one partition: the base's variables, and those of the view, fill where it has none."""
-        names = schema.all_variables().keys()
-        base, own = self.pair.base, self.pair.own
-        theirs = base.schema.select(names & base.schema.all_variables().keys())
-        rows = yield from base.reading(path, record, theirs, place=BASE + self.taken.place(path))
-        arrays = {name: variable.to_numpy() for name, variable in rows.all_variables().items()}
-        mine = own.schema.select(names - theirs.all_variables().keys())
-        if mine.all_variables():
-            arrays |= yield from self._own_arrays(path, record, mine)
-        return base.dataset(schema, arrays)
+    def _held(self, path: str) -> Held | None:
+        """Return what the view holds of a partition, where it was computed from the base as it is."""
+        record, base = self.transaction.base.record(path), self.transaction.base
+        return Held(record, base.place(path)) if record and self.staleness.is_current(path, record) else None
 
-    def _own_arrays(self, path: str, record: PartitionRecord, mine: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
-        own, held = self.pair.own, self.transaction.base.record(path)
-        if held is not None and self.staleness.is_current(path, held):
-            rows = yield from own.reading(path, held, mine, place=self.transaction.base.place(path))
-            return {name: variable.to_numpy() for name, variable in rows.all_variables().items()}
-        return {name: _fill(mine, name, own.dimension, record.rows) for name in mine.all_variables()}
-
-    def _staging(self, path: str, advance: Callable[[str], None]) -> Work[StagedPartition | None]:
-        record = self.taken.partitions[path]
-        window = yield from self._windows.reading(path, record, self.given, self._fixed)
-        computed = self.compute(window, path)
-        advance(path)
-        if not computed.all_variables():
-            return None
-        held = self.transaction.base.record(path)
-        keeps = held is not None and self.staleness.is_current(path, held)
-        kept = self.pair.own.held(held) - computed.all_variables().keys() if keeps else frozenset()
-        own = self.pair.own
-        group, written = partition_write(own, Key(record.key), computed, rows=record.rows, kept=kept)
-        group = evolve(group, base=own.group(path, held, self.transaction.base.place(path)) if kept else None)
-        written = evolve(written, origin=self._origin(path, held if kept else None).to_texts())
-        return (yield from self.transaction.stage.writing(path, group, written))
-
-    def _origin(self, path: str, kept: PartitionRecord | None) -> Origin:
+    def _origin(self, path: str, before: Origin, *, fixed: bool) -> Origin:
         """Return what a partition is computed from: also what the variables were that are kept."""
-        before = Origin(sources={}) if kept is None else Origin.from_texts(kept.origin)
         halo = (*before.halo, *(depth for depth in self.halo if depth not in before.halo))
-        fixed = bool(self._fixed) or IMMUTABLE in before.sources
-        sources = self.staleness.sources(path, halo, immutable=fixed)
+        sources = self.staleness.sources(path, halo, immutable=fixed or IMMUTABLE in before.sources)
         return Origin(sources=sources, halo=halo, computation=self.pair.identity)
-
-
-def _fill(schema: DatasetSchema, path: str, dimension: str, rows: int) -> NDArray[Any]:
-    layout = ArrayLayout.of(schema, path, dimension=dimension, rows=rows)
-    return np.full(layout.shape, layout.declared_fill[0], dtype=layout.variable.dtype)
