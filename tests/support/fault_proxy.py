@@ -250,8 +250,8 @@ def running_proxy(server, latency=0.0):
         stop.append(lambda: loop.call_soon_threadsafe(ended.set))
         found.append(RunningProxy(listening.sockets[0].getsockname()[1], proxy))
         started.set()
-        async with listening:
-            await ended.wait()
+        await ended.wait()
+        listening.close()  # and not waited for: from Python 3.12 on that waits for the connections, which are cut next
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
