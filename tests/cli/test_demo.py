@@ -42,11 +42,14 @@ def test_a_real_run_succeeds_and_says_what_it_did(real):
     assert (done.returncode, done.stderr) == (0, "")
     for said in (
         "259,200 rows, one a second, in 85 passes",
-        "85 passes, shuffled: 259,200 rows added in 3 partitions",
+        "84 passes, shuffled: 256,113 rows added in 3 partitions; one of 3,087 rows is late",
         "600 rows around midnight, 200 milliseconds later: 600 replaced (the nearest within 500 milliseconds), 0 added,",
         "ssh of 2019-01-02: 86,400 values, as expected",
         "ssh less 0.02 m in year=2019/month=01/day=03",
-        "259,200 rows, 1,814,400 values in 7 variables: all as expected",
+        "anomaly, anomaly_gradient computed in 3 partitions",
+        "3,087 rows; 2 of 3 partitions were stale",
+        "259,200 rows, 2,073,600 values in 8 variables: all as expected",
+        "518,400 values in 2 variables: all as expected",
         "day=03  86,400 rows",
         "altitude(time) float64",
         f"zcollection info {url}",
@@ -72,6 +75,33 @@ def test_a_real_run_leaves_what_an_independent_reading_expects(real):
     for path, values in arrays.items():
         np.testing.assert_array_equal(found.get_variable(path).to_numpy(), values, err_msg=path, strict=True)
     assert np.any(~np.isnan(arrays["ssh"][again]))
+
+
+def test_the_view_of_a_real_run_computed_only_what_it_had_to(real):
+    view = zc.open_view(f"{real[1]}-derived")
+    assert view.status().is_current
+    assert [entry.rows for entry in view.history()] == [0, 256_113, 2 * 86_400]
+    found = view.query(variables=["ssh", "mean_ssh", "anomaly", "latitude", "longitude", "anomaly_gradient"])
+    values = {path: item.to_numpy().astype("float64") for path, item in found.all_variables().items()}
+    np.testing.assert_allclose(values["anomaly"], values["ssh"] - values["mean_ssh"], atol=1e-6)
+    # Across midnight the slope is that of three rows of two partitions, a second and some 6.4 km apart.
+    at = slice(2 * 86_400 - 2, 2 * 86_400 + 2)
+    before, _, after = (values["anomaly"][at][place : place + 2] for place in range(3))
+    assert not np.isnan(after - before).any(), "the sea is below the satellite"
+    np.testing.assert_allclose(
+        values["anomaly_gradient"][at][1:3], (after - before) / (2 * 6_400), rtol=0.02, atol=1e-9
+    )
+
+
+def test_a_derived_value_that_is_wrong_ends_in_code_three(command, quick, tmp_path):
+    def change_the_oracle(demo):
+        demo.expected["mean_ssh"][np.flatnonzero(~np.isnan(demo.expected["ssh"]))[777]] += np.float32(1e-3)
+        return ""
+
+    quick(Step("view", steps.derive), Step("change", change_the_oracle), Step("check view", steps.compare_view))
+    done = command("demo", "--url", f"file://{tmp_path}/derived")
+    assert done.code == 3
+    assert "view: variable 'anomaly' differs in 1 of 259,200 rows" in done.err
 
 
 def test_a_collection_that_is_there_is_not_replaced(command, quick, tmp_path):

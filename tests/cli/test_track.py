@@ -129,3 +129,12 @@ def test_swot_simulator_itself_is_not_imported(track):
     import sys
 
     assert "swot_simulator" not in sys.modules
+
+
+def test_the_mean_is_that_of_the_maps_of_all_days(track):
+    maps = [raw_map(day)[0] for day in DAYS]
+    heights = np.mean([np.where(each == LAND, np.nan, each * 1e-4) for each in maps], axis=0)
+    rows = np.random.default_rng(7).integers(0, track.rows, 5_000)
+    row = np.round((track.arrays["latitude"][rows] + 89.875) / 0.25).astype(int)
+    column = np.round((track.arrays["longitude"][rows] - 0.125) / 0.25).astype(int) % 1440
+    np.testing.assert_allclose(track.arrays["mean_ssh"][rows], heights[row, column], atol=1e-4)

@@ -25,8 +25,31 @@ class CheckFailedError(Exception):
         self.differences = differences
 
 
-def check(found: Dataset | None, expected: Arrays, *, what: str) -> int:
+def check_equal(found: object, expected: object, *, what: str) -> None:
+    """Compare something else than rows.
+
+    Raises
+    ------
+    CheckFailedError
+        It differs.
+    """
+    if found != expected:
+        raise CheckFailedError([f"{what}: {found}, not {expected}"])
+
+
+def check(found: Dataset | None, expected: Arrays, *, what: str, tolerance: float = 0.0) -> int:
     """Compare every row of every variable, and return the number of values that are equal.
+
+    Parameters
+    ----------
+    found
+        What was read.
+    expected
+        The oracle, of the same paths.
+    what
+        Names it in messages.
+    tolerance
+        What values may differ by, as a part of the largest of their variable.
 
     Raises
     ------
@@ -34,13 +57,13 @@ def check(found: Dataset | None, expected: Arrays, *, what: str) -> int:
         Anything differs.
     """
     held = {} if found is None else {path: item.to_numpy() for path, item in found.all_variables().items()}
-    differences = [f"{what}: {line}" for line in _differences(held, expected)]
+    differences = [f"{what}: {line}" for line in _differences(held, expected, tolerance)]
     if differences:
         raise CheckFailedError(differences)
     return sum(values.size for values in held.values())
 
 
-def _differences(found: Arrays, expected: Arrays) -> Iterator[str]:
+def _differences(found: Arrays, expected: Arrays, tolerance: float) -> Iterator[str]:
     for path in sorted(found.keys() ^ expected.keys()):
         yield f"variable {path!r} is {'missing' if path in expected else 'there and should not be'}"
     for path in sorted(found.keys() & expected.keys()):
@@ -48,13 +71,17 @@ def _differences(found: Arrays, expected: Arrays) -> Iterator[str]:
         if left.dtype != right.dtype or left.shape != right.shape:
             yield f"variable {path!r} is {left.dtype} of shape {left.shape}, not {right.dtype} of shape {right.shape}"
             continue
-        wrong = np.flatnonzero(~_equal(left, right))
+        wrong = np.flatnonzero(~_equal(left, right, tolerance))
         if wrong.size:
             row = int(wrong[0])
             yield f"variable {path!r} differs in {wrong.size:,} of {left.size:,} rows, first in row {row}: {left[row]}, not {right[row]}"
 
 
-def _equal(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:
+def _equal(left: NDArray[Any], right: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
     """Return where values are equal, missing ones (which differ from themselves) included."""
-    equal: NDArray[np.bool_] = (left == right) | (np.not_equal(left, left) & np.not_equal(right, right))
+    equal: NDArray[np.bool_]
+    if tolerance:
+        equal = np.isclose(left, right, rtol=0, atol=tolerance * np.nanmax(np.abs(right)), equal_nan=True)
+    else:
+        equal = (left == right) | (np.not_equal(left, left) & np.not_equal(right, right))
     return equal

@@ -8,11 +8,13 @@ from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 import zcollection as zc
-from zcollection.cli.demo.checks import check
+from zcollection.cli.demo import derived
+from zcollection.cli.demo.checks import check, check_equal
 from zcollection.cli.demo.track import START, Track, build_track
 from zcollection.collection.collection import Collection
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import tracking
+from zcollection.view.view import View
 
 _SEED = 20190101
 _TOLERANCE = np.timedelta64(500, "ms")
@@ -23,6 +25,8 @@ _RISE = np.float32(0.05)
 _BIAS = np.float32(0.02)
 _MIDNIGHT = 86_400
 _REDELIVERED = slice(_MIDNIGHT - 300, _MIDNIGHT + 300)
+_LATE = 5
+"""Which pass arrives last: one of the first day, which is not at midnight."""
 
 
 @define(kw_only=True)
@@ -40,7 +44,9 @@ class Demo:
     collection
         The collection.
     expected
-        What it must hold: arrays of its own, changed by plain NumPy.
+        What it must hold in the end: arrays of its own, changed by plain NumPy.
+    view
+        The variables that are derived from it.
     """
 
     url: str
@@ -49,6 +55,13 @@ class Demo:
     track: Track = field(init=False)
     collection: Collection = field(init=False)
     expected: dict[str, NDArray[Any]] = field(init=False)
+    view: View = field(init=False)
+
+    @property
+    def view_url(self) -> str:
+        """Where the view is to lie: beside the collection."""
+        place, separator, options = self.url.partition("?")
+        return f"{place.rstrip('/')}-derived{separator}{options}"
 
 
 @frozen
@@ -80,15 +93,19 @@ def create(demo: Demo) -> str:
 
 
 def insert(demo: Demo) -> str:
-    """Insert pass by pass, out of order."""
+    """Insert pass by pass, out of order, all but one."""
     passes = demo.track.passes()
+    late = passes.pop(_LATE)
     order = np.random.default_rng(_SEED).permutation(len(passes)).tolist()
     added = 0
     with tracking(demo.progress, len(order), "insert passes") as advance:
         for number in order:
             added += demo.collection.insert(demo.track.part(passes[number]), merge="upsert").added
             advance()
-    return f"{len(order)} passes, shuffled: {added:,} rows added in {len(demo.collection.partitions())} partitions"
+    return (
+        f"{len(order)} passes, shuffled: {added:,} rows added in {len(demo.collection.partitions())} partitions; one of "
+        f"{late.stop - late.start:,} rows is late"
+    )
 
 
 def redeliver(demo: Demo) -> str:
@@ -125,11 +142,42 @@ def update(demo: Demo) -> str:
     return f"ssh less {_BIAS:.2f} m in {', '.join(paths)}"
 
 
+def derive(demo: Demo) -> str:
+    """Lay a view over the collection: the anomaly, and its slope over ground."""
+    demo.view = zc.create_view(
+        demo.view_url, base=demo.collection, computation=derived.computations(), overwrite=demo.overwrite
+    )
+    computed = demo.view.refresh(progress=demo.progress).computed
+    return f"{', '.join(derived.NAMES)} computed in {len(computed)} partitions, in a store of their own"
+
+
+def deliver_late(demo: Demo) -> str:
+    """Insert the pass that is missing, and compute again what depends on it, and nothing else."""
+    late = demo.track.passes()[_LATE]
+    added = demo.collection.insert(demo.track.part(late), merge="upsert").added
+    status = demo.view.status()
+    computed = demo.view.refresh(progress=demo.progress).computed
+    check_equal(computed, status.stale, what="partitions computed again")
+    check_equal(demo.view.status().stale, (), what="partitions that stay stale")
+    return (
+        f"{added:,} rows; {len(computed)} of {len(demo.view.partitions())} partitions were stale, the day of that pass and "
+        f"the next one, whose slope begins with it: computed again"
+    )
+
+
 def compare(demo: Demo) -> str:
     """Open the collection anew and compare every row of every variable with the oracle."""
     opened = zc.open_collection(demo.url, mode="r")
     values = check(opened.query(progress=demo.progress), demo.expected, what="whole collection")
     return f"{len(demo.expected['time']):,} rows, {values:,} values in {len(demo.expected)} variables: all as expected"
+
+
+def compare_view(demo: Demo) -> str:
+    """Open the view anew and compare what it computed with plain NumPy."""
+    opened = zc.open_view(demo.view_url)
+    found = opened.query(variables=derived.NAMES, stale="error", progress=demo.progress)
+    values = check(found, derived.expected(demo.expected), what="view", tolerance=derived.TOLERANCE)
+    return f"{values:,} values in {len(derived.NAMES)} variables: all as expected"
 
 
 STEPS = (
@@ -139,7 +187,10 @@ STEPS = (
     Step("deliver again", redeliver),
     Step("query", query),
     Step("update", update),
+    Step("view", derive),
+    Step("late pass", deliver_late),
     Step("check", compare),
+    Step("check view", compare_view),
 )
 
 
@@ -157,6 +208,7 @@ def _schema() -> DatasetSchema:
         .with_variable("longitude", dtype="float64", dimensions=("time",), attrs={"units": "degrees_east"})
         .with_variable("latitude", dtype="float64", dimensions=("time",), attrs={"units": "degrees_north"})
         .with_variable("ssh", dtype="float32", dimensions=("time",), fill_value=np.nan, attrs={"units": "m"})
+        .with_variable("mean_ssh", dtype="float32", dimensions=("time",), fill_value=np.nan, attrs={"units": "m"})
         .with_group("orbit")
         .with_variable("cycle", dtype="int16", dimensions=("time",), group="orbit")
         .with_variable("pass", dtype="int16", dimensions=("time",), group="orbit")

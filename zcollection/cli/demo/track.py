@@ -56,11 +56,13 @@ def build_track() -> Track:
     place = positions(ephemeris, seconds)
     number = half_orbits(place.latitude)
     passes_a_cycle = half_orbits(ephemeris.latitude[ephemeris.seconds < ephemeris.cycle_duration])[-1]
+    heights = _heights(place.longitude, place.latitude)
     arrays: dict[str, NDArray[Any]] = {
         "time": START.astype("datetime64[ns]") + seconds.astype("timedelta64[s]"),
         "longitude": place.longitude,
         "latitude": place.latitude,
-        "ssh": _heights(place.longitude, place.latitude),
+        "ssh": np.concatenate([heights[day, rows] for day, rows in enumerate(_days())]),
+        "mean_ssh": heights.mean(axis=0, dtype=np.float64).astype("float32"),
         "orbit/cycle": (number // passes_a_cycle + 1).astype("int16"),
         "orbit/pass": (number % passes_a_cycle + 1).astype("int16"),
         "orbit/altitude": place.altitude,
@@ -68,15 +70,15 @@ def build_track() -> Track:
     return Track(arrays)
 
 
+def _days() -> list[slice]:
+    """Return the rows of each day."""
+    return [slice(day * _SECONDS_A_DAY, (day + 1) * _SECONDS_A_DAY) for day in range(DAYS)]
+
+
 def _heights(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the sea surface height below each point, from the map of its day."""
-    days = [slice(day * _SECONDS_A_DAY, (day + 1) * _SECONDS_A_DAY) for day in range(DAYS)]
-    return np.concatenate(
-        [
-            sample(read_map(START + np.timedelta64(day, "D")), longitude[rows], latitude[rows])
-            for day, rows in enumerate(days)
-        ]
-    )
+    """Return the sea surface height below each point on each of the maps, of shape (days, rows)."""
+    maps = [read_map(START + np.timedelta64(day, "D")) for day in range(DAYS)]
+    return np.stack([sample(each, longitude, latitude) for each in maps])
 
 
 def sample(grid: SeaLevelMap, longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float32]:
