@@ -21,18 +21,22 @@ def blocks():
 
 
 def test_the_examples_run_as_written(tmp_path, capsys):
-    quick_start, more, faults, plugin, hook = blocks()
+    quick_start, more, faults, view, plugin, hook = blocks()
     assert DESIGN in quick_start
     names = {}
     try:
-        for block in (quick_start, more, faults, plugin, hook):
-            exec(compile(block.replace("/data/altimetry", f"{tmp_path}/altimetry"), "README.md", "exec"), names)
+        for block in (quick_start, more, faults, view, plugin, hook):
+            exec(compile(block.replace("/data/", f"{tmp_path}/"), "README.md", "exec"), names)
     finally:
         REGISTRY.unregister(Family.PARTITIONING, "latitude_band")
     printed = capsys.readouterr().out
     assert "2 partitions (2 new): 96 rows added" in printed
     assert "96 rows replaced" in printed
     assert "('year=2024/month=02',)\nTrue\n() 0\n" in printed
+    np.testing.assert_array_equal(
+        names["view"].query()["doubled"].to_numpy(), 2.0 * names["view"].query()["ssh"].to_numpy()
+    )
+    assert names["view"].status().is_current
     assert names["january"]["time"].dtype == np.int64
     reopened = zc.open_collection(f"{tmp_path}/altimetry")
     assert reopened.partitions() == ("year=2024/month=02",)
