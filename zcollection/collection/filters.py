@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from attrs import frozen
+
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
 from zcollection.transaction.partitions import Selection
@@ -76,7 +78,7 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
     if filters is None:
         return lambda columns: range(_length(columns))
     if isinstance(filters, str):
-        return _key_by_key(_from_expression(filters, known))
+        return _from_expression(filters, known)
     if isinstance(filters, Mapping):
         return _from_mapping(filters, known)
     if callable(filters):
@@ -123,28 +125,77 @@ def _passing(values: Iterable[tuple[int, object]], wanted: object) -> list[int]:
     return [at for at, value in values if value == wanted]
 
 
-def _from_expression(text: str, fields: list[str]) -> _Predicate:
+def _from_expression(text: str, fields: list[str]) -> Selection:
+    """Return a selection that goes condition by condition, as ``and`` does: each looks only at what is left."""
     if len(text) > _LONGEST:
         message = f"filter of {len(text)} characters; accepted: up to {_LONGEST}"
         raise ExpressionError(message)
     source, names = _without_keywords(text, fields)
     try:
         tree = ast.parse(source.strip(), mode="eval")
-        term = _Compiler(text, names).term(tree.body)
+        conditions = [_Condition.of(node, text, names) for node in _conditions(tree.body)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, ExpressionError):
             raise
         message = f"filter {text!r} is not an expression ({error}); accepted: {_ACCEPTED}"
         raise ExpressionError(message) from error
 
-    def matches(key: Mapping[str, KeyValue]) -> bool:
-        try:
-            return bool(term(key))
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
-            message = f"filter {text!r} does not apply to {Key(key)!r}: {error}"
-            raise ExpressionError(message) from error
+    def select(columns: _Columns) -> Iterable[int]:
+        left: Sequence[int] = range(_length(columns))
+        for condition in conditions:
+            left = condition.passing(columns, left)
+        return left
 
-    return matches
+    return select
+
+
+def _conditions(node: ast.expr) -> list[ast.expr]:
+    return node.values if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) else [node]
+
+
+@frozen
+class _Condition:
+    """A part of an expression, of which keys with the same values in its fields need to be asked once.
+
+    Attributes
+    ----------
+    text
+        The expression, for messages.
+    fields
+        The fields that it names.
+    term
+        What it means.
+    """
+
+    text: str
+    fields: tuple[str, ...]
+    term: _Term
+
+    @classmethod
+    def of(cls, node: ast.expr, text: str, names: Mapping[str, str]) -> "_Condition":
+        found = {each.id: None for each in ast.walk(node) if isinstance(each, ast.Name)}
+        return cls(text, tuple(names[name] for name in found if name in names), _Compiler(text, names).term(node))
+
+    def passing(self, columns: _Columns, positions: Sequence[int]) -> list[int]:
+        """Return those of some positions whose key passes."""
+        own = [columns[name] for name in self.fields]
+        values: Sequence[Any] = own[0] if len(own) == 1 else [tuple(row) for row in zip(*own, strict=True)]
+        known: dict[Any, bool] = {}
+        found = []
+        for at in positions:
+            value = values[at] if own else ()
+            if value not in known:
+                known[value] = self._passes({name: column[at] for name, column in columns.items()})
+            if known[value]:
+                found.append(at)
+        return found
+
+    def _passes(self, key: Mapping[str, KeyValue]) -> bool:
+        try:
+            return bool(self.term(key))
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
+            message = f"filter {self.text!r} does not apply to {Key(key)!r}: {error}"
+            raise ExpressionError(message) from error
 
 
 def _without_keywords(text: str, fields: list[str]) -> tuple[str, dict[str, str]]:
