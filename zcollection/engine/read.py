@@ -1,5 +1,6 @@
 """Groups read: each output array allocated once, every chunk decoded straight into its place."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
@@ -14,12 +15,15 @@ from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, declared_values
-from zcollection.engine.work import Work, fetch, perform
+from zcollection.engine.work import Work, fetch, perform, stream
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema
 
 _MANY: Final = 64
 """Chunks from which on it is worth a read to see that an array is as large as it is said to be."""
+
+_HELD: Final = 4 * 2**20
+"""Bytes of chunks that are worth reading at once: more would be memory that is new, and cold, for every partition."""
 
 
 @frozen(kw_only=True)
@@ -150,8 +154,8 @@ class _Outputs:
         held = [path for path in places if path in written]
         layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, layouts)
-        chunks = yield from fetch([Read(group.prefix + key) for layout in layouts for key, _ in layout.chunk_places])
-        supply = iter(chunks)
+        reads = [Read(group.prefix + key) for layout in layouts for key, _ in layout.chunk_places]
+        supply = yield from stream(reads, held=max(_HELD // max(map(_chunk_size, layouts), default=1), 1))
         for layout in layouts:
             decode_array(group, layout, supply, places[layout.path])
 
@@ -163,6 +167,11 @@ class _Outputs:
     def declared(self) -> dict[str, NDArray[Any]]:
         """Return the values in the types that the schema declares."""
         return {path: declared_values(array, self.layouts[path].variable) for path, array in self.arrays.items()}
+
+
+def _chunk_size(layout: ArrayLayout) -> int:
+    """Return the bytes of a chunk, decoded; at least 1."""
+    return max(math.prod(layout.chunks) * layout.variable.stored_dtype.itemsize, 1)
 
 
 def allocated(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -22,10 +22,21 @@ R = TypeVar("R")
 
 @frozen
 class Fetch:
-    """Wants the bytes of objects, None for those that do not exist; of another store where there is a source."""
+    """Wants the bytes of objects, None for those that do not exist; of another store where there is a source.
+
+    Attributes
+    ----------
+    reads
+        Which.
+    source
+        The other store.
+    held
+        Where they are taken one after the other, how many are worth holding at once, if reading them takes no turns.
+    """
 
     reads: Sequence[Read]
     source: Objects | None = None
+    held: int | None = None
 
 
 @frozen
@@ -69,6 +80,12 @@ def fetch(reads: Sequence[Read], source: Objects | None = None) -> Work[list[byt
         return []
     chunks: list[bytes | None] = yield Fetch(reads, source)
     return chunks
+
+
+def stream(reads: Sequence[Read], *, held: int) -> Work[Iterator[bytes | None]]:
+    """Return the bytes of objects, to be taken one after the other."""
+    chunks: Iterable[bytes | None] = yield Fetch(reads, held=held)
+    return iter(chunks)
 
 
 def enumerated(prefix: str, source: Objects | None = None, *, after: str = "") -> Work[list[Listed]]:
@@ -202,8 +219,8 @@ def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
         return on_loop(_answer_on_loop, source, request)
     asked = blocking if source is None or source.blocking is None else source.blocking
     match request:
-        case Fetch(reads):
-            return asked.get(reads)
+        case Fetch(reads, _, held):
+            return asked.get(reads) if held is None else _streamed(asked, reads, held)
         case Enumerate(prefix, _, after):
             return list(asked.list(prefix, after=after, recursive=True))
         case Stage(objects):
@@ -212,6 +229,11 @@ def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
             return asked.copy(pairs)
         case Remove(keys):
             return asked.delete(keys)
+
+
+def _streamed(blocking: Blocking, reads: Sequence[Read], held: int) -> Iterator[bytes | None]:
+    for first in range(0, len(reads), held):
+        yield from blocking.get(reads[first : first + held])
 
 
 def _source(request: Request) -> Objects | None:
