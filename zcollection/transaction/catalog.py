@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import Final
 
-from attrs import field, frozen, validators
+from attrs import define, field, frozen, validators
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
@@ -24,6 +24,10 @@ from zcollection.transaction.partitions import Partitions
 _IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
 _LARGEST: Final = 128 * 2**20
 """Bytes beyond which a catalog is no longer believed: some million partitions."""
+
+_MOST_KEPT: Final = 4
+_LARGEST_KEPT: Final = 4 * 2**20
+"""How many catalogs, of how many bytes each, are kept in memory: some 200,000 partitions."""
 
 _CHUNK: Final = f"{CATALOG}/c/0"
 
@@ -89,7 +93,7 @@ def loading() -> Work[Checkpoint | None]:
     if data is None:
         return None
     try:
-        return _parse(_decode(data))
+        return _RECENT.checkpoint(data)
     except (
         CorruptionError,
         LookupError,
@@ -101,6 +105,27 @@ def loading() -> Work[Checkpoint | None]:
         struct.error,
     ):
         return None  # it can always be rebuilt: a damaged one is as good as none
+
+
+@define
+class _Recent:
+    """The catalogs that were read last, by their bytes: between two of them most operations read the same one again."""
+
+    _known: tuple[tuple[bytes, Checkpoint], ...] = ()
+
+    def checkpoint(self, data: bytes) -> Checkpoint:
+        """Return what the bytes say; a checkpoint never changes, and may be used by many."""
+        known = self._known
+        for content, checkpoint in known:
+            if content == data:
+                return checkpoint
+        found = _parse(_decode(data))
+        if len(data) <= _LARGEST_KEPT:
+            self._known = ((data, found), *known[: _MOST_KEPT - 1])
+        return found
+
+
+_RECENT: Final = _Recent()
 
 
 def _dump(checkpoint: Checkpoint) -> bytes:
