@@ -2,6 +2,7 @@
 
 import pickle
 
+import computations
 import dask
 import numpy as np
 import pytest
@@ -120,3 +121,20 @@ def test_computed_arrays_are_inserted_elsewhere(client, tmp_path):
     collection.insert(samples.rows(TIMES))
     other.insert(collection.query(chunks={}), client=client)
     assert other.query() == collection.query()
+
+
+@pytest.mark.parametrize("store", ["file", "icechunk"])
+def test_the_variables_of_a_view_are_arrays_as_well(client, tmp_path, store):
+    url = f"{store}://{tmp_path}/base"
+    base = samples.create(url, TIMES)
+    view = zc.create_view(f"{url}-view", base=base, computation=computations.Sum(reach=1))
+    view.refresh(filters="quotient != 1")
+    found = view.query(chunks={"row": "partition"})
+    assert dask.is_dask_collection(found["sum"].data)
+    assert found["sum"].data.chunks == found["value"].data.chunks
+    expected = view.query()
+    for path in ("time", "value", "sum", "deep/er/flag"):
+        np.testing.assert_array_equal(client.compute(found[path].data).result(), expected[path].to_numpy())
+    assert view.query(chunks={}, filters="quotient == 77") is None
+    with pytest.raises(zc.errors.SettingError, match="with lazy=True or chunks, which reads nothing yet"):
+        view.query(chunks={}, stale="compute")

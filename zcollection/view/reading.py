@@ -12,6 +12,9 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.query import lazy_variables
 from zcollection.collection.reading import Generation, Pieces, generation
 from zcollection.collection.window import Windows
+from zcollection.engine import dask_blocks
+from zcollection.engine.dask_blocks import Chunks
+from zcollection.engine.executor import in_thread
 from zcollection.engine.lazy import Source
 from zcollection.engine.read import GroupRead, read_groups
 from zcollection.engine.work import Work, perform
@@ -37,15 +40,19 @@ async def query(
     filters: Filter,
     variables: Iterable[str] | None,
     lazy: bool,
+    chunks: Chunks | None,
     stale: Stale,
     progress: ProgressOption,
 ) -> Dataset | None:
     """Read rows; see `View.query`."""
     schema = pair.schema if variables is None else pair.schema.select(variables)
-    _check_stale(pair, stale, lazy=lazy)
+    _check_stale(pair, stale, lazy=lazy or chunks is not None)
     own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
     read = _MergedRead.of(pair, schema, own, stale)
-    return await (read.lazy(filters) if lazy else read.rows(filters, progress))
+    if not lazy and chunks is None:
+        return await read.rows(filters, progress)
+    found = await read.lazy(filters)
+    return found if found is None or chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
 
 
 def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
@@ -53,7 +60,7 @@ def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
         message = f"stale={stale!r}; {accepted(stale, get_args(Stale))}"
         raise SettingError(message)
     if stale == "compute" and lazy:
-        message = "stale='compute' with lazy=True, which reads nothing yet; accepted: 'fill' or 'error'"
+        message = "stale='compute' with lazy=True or chunks, which reads nothing yet; accepted: 'fill' or 'error'"
         raise SettingError(message)
     if stale == "compute":
         _ = pair.chain  # refused at once where there is none

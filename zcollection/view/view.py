@@ -14,6 +14,7 @@ from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
+from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
@@ -152,6 +153,7 @@ class View(Maintained):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         lazy: bool = False,
+        chunks: Chunks | None = None,
         stale: Stale = "fill",
         progress: ProgressOption = None,
     ) -> Dataset | None:
@@ -159,7 +161,7 @@ class View(Maintained):
 
         Parameters
         ----------
-        filters, lazy, progress
+        filters, lazy, chunks, progress
             As for `Collection.query`.
         variables
             Paths of variables of either; None reads all.
@@ -185,7 +187,7 @@ class View(Maintained):
         """
         return await self._both(
             lambda pair: reading.query(
-                pair, filters=filters, variables=variables, lazy=lazy, stale=stale, progress=progress
+                pair, filters=filters, variables=variables, lazy=lazy, chunks=chunks, stale=stale, progress=progress
             )
         )
 
