@@ -49,7 +49,7 @@ def processes(number=2):
         yield client
 
 
-INSIDE = re.compile(r"store\.data\b|store\.blocking\b|seen\.append")
+INSIDE = re.compile(r"store\.data\b|seen\.append")
 """What tests look into that other processes do not share: the dictionary of a store, and lists of their own."""
 
 
