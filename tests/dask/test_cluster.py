@@ -19,6 +19,7 @@ import zcollection as zc
 from zcollection.engine.parcel import Parcel
 
 TIMES = [*range(23), *range(40, 48), 99]
+SHUFFLED = np.random.default_rng(3).permutation(len(TIMES))
 
 
 def test_partitions_are_handled_in_other_processes(client, url):
@@ -42,9 +43,15 @@ def test_tasks_are_named_after_the_operation_and_progress_reaches_the_end(client
     assert {"zcollection-insert", "zcollection-update"} <= known
 
 
-@pytest.mark.parametrize("merge", [None, "append", "upsert"])
-@pytest.mark.parametrize("order", [slice(None), np.random.default_rng(3).permutation(len(TIMES))])
-@pytest.mark.parametrize("kind", ["arrays", "xarray"])
+@pytest.mark.parametrize(
+    ("kind", "merge", "order"),
+    [
+        ("arrays", None, SHUFFLED),
+        ("arrays", "upsert", slice(None)),
+        ("xarray", "append", SHUFFLED),
+        ("xarray", "upsert", SHUFFLED),
+    ],
+)
 def test_lazy_rows_are_inserted_as_if_they_were_there(client, tmp_path, merge, order, kind):
     rows = samples.rows(np.array(TIMES)[order])
     lazy = workers.lazily(rows)
