@@ -1,10 +1,15 @@
 """A size that is not matched by what is stored is an error, before anything is made of it."""
 
 import json
+import tracemalloc
 import zlib
 
+import google_crc32c
+import numpy as np
 import pytest
 import samples
+from numcodecs import blosc
+from numcodecs.zstd import Zstd
 
 import zcollection as zc
 from zcollection.transaction import catalog
@@ -43,3 +48,42 @@ def test_they_are_reported_once_for_each_variable(url):
     found = [problem.what for problem in collection.verify(data=True).problems]
     assert sum("is said to have 142858 chunks" in what for what in found) == 2 * 4
     assert len(found) < 40
+
+
+def sealed(content):
+    return content + google_crc32c.value(content).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    ("variable", "profile", "content"),
+    [
+        ("text", "balanced", lambda: blosc.compress(b"\xff" * 64, b"lz4", 5, 1, 0)),
+        ("text", "none", lambda: b"\xff" * 64),
+        ("number", "balanced", lambda: blosc.compress(bytes(2**26), b"lz4", 5, 1, 0)),
+        ("number", "zstd", lambda: Zstd(1).encode(bytes(2**26))),
+    ],
+)
+def test_a_chunk_that_says_it_holds_too_much_is_an_error_before_room_is_made(url, variable, profile, content):
+    codecs = (
+        [{"name": "zstd", "configuration": {"level": 1}}, {"name": "crc32c"}]
+        if profile == "zstd"
+        else zc.codecs.profile(profile, checksum=True)
+    )
+    schema = (
+        zc.Schema()
+        .with_dimension("row", chunks=4)
+        .with_variable("time", dtype="int64", dimensions=("row",))
+        .with_variable("number", dtype="int64", dimensions=("row",), codecs=codecs)
+        .with_variable("text", dtype="string", dimensions=("row",), codecs=codecs)
+        .build()
+    )
+    collection = samples.create(url, schema=schema)
+    collection.insert({"time": [1, 2], "number": [1, 2], "text": np.array(["a", "b"], dtype=np.dtypes.StringDType())})
+    collection.store.data[f"sign=plus/quotient=0/{variable}/c/0"] = sealed(bytes(content()))
+    tracemalloc.start()
+    try:
+        with pytest.raises(zc.CorruptionError, match=f"{variable}.*instead of the"):
+            collection.query(variables=[variable])
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()

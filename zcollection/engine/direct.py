@@ -131,7 +131,8 @@ def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
     first, *later = _compressors(layout) or (None,)
     for compressor in reversed(later):
         content = compressor.decode(content)
-    if isinstance(first, _Blosc) and _frame_length(content) == out.nbytes and _takes_frame(layout, out):
+    _check_length(layout, first, content)
+    if isinstance(first, _Blosc) and _takes_frame(layout, out):
         first.decode(content, out)
         return
     content = content if first is None else first.decode(content)
@@ -141,6 +142,50 @@ def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
         raise ValueError(message)
     whole = chunk.reshape(layout.chunks)
     out[...] = whole if out.shape == layout.chunks else whole[tuple(map(slice, out.shape))]
+
+
+def _check_length(layout: ArrayLayout, compressor: Compressor | None, frame: bytes) -> None:
+    """Check that a frame says that it holds a whole chunk, before room is made for what it says."""
+    length = -1
+    if isinstance(compressor, _Blosc):
+        length = _frame_length(frame)
+    elif isinstance(compressor, Zstd):
+        length = zstd_length(frame)
+    expected = math.prod(layout.chunks) * layout.chunk_dtype.itemsize
+    if length not in {-1, expected}:
+        message = f"{length} bytes instead of the {expected} of a chunk of shape {layout.chunks}"
+        raise ValueError(message)
+
+
+def zstd_length(frame: bytes) -> int:
+    """Return the bytes that a frame of zstd says it holds (RFC 8878, 3.1.1.1), -1 where it says none."""
+    descriptor = frame[4]
+    is_single = bool(descriptor & 0x20)
+    start = 5 + (not is_single) + (0, 1, 2, 4)[descriptor & 3]
+    size = (int(is_single), 2, 4, 8)[descriptor >> 6]
+    length = int.from_bytes(frame[start : start + size], "little")
+    return length + (256 if size == 2 else 0) if size else -1
+
+
+def check_count(layout: ArrayLayout, data: bytes) -> None:
+    """Check that a chunk of texts says that it holds as many as it must, where its compressors are known.
+
+    Raises
+    ------
+    ValueError
+        It says another number, or is damaged.
+    """
+    if layout.codecs[0]["name"] != "vlen-utf8" or not all(map(_is_known, layout.codecs[1:])):
+        return
+    content: Any = data
+    for compressor in reversed(_compressors(layout)):
+        if isinstance(compressor, _Blosc):
+            _frame_length(content)
+        content = compressor.decode(content)
+    count, expected = int.from_bytes(bytes(content[:4]), "little"), math.prod(layout.chunks)
+    if count != expected:
+        message = f"{count} texts instead of the {expected} of a chunk of shape {layout.chunks}"
+        raise ValueError(message)
 
 
 def _frame_length(frame: bytes) -> int:

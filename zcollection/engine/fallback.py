@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.storage import MemoryStore
 
+from zcollection.engine import direct
 from zcollection.engine.layout import ArrayLayout
 
 
@@ -25,6 +26,8 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
 
 def decode(layout: ArrayLayout, chunks: Mapping[str, bytes], out: NDArray[Any]) -> None:
     """Decode all chunks of an array, given by key, into their place."""
+    for data in chunks.values():
+        direct.check_count(layout, data)
     objects = {_key(index): _buffer(chunks[layout.chunk_key(index)]) for index in layout.chunk_indices}
     objects["zarr.json"] = _buffer(layout.document)
     out[...] = zarr.open_array(MemoryStore(objects), mode="r")[...]

@@ -15,6 +15,7 @@ from attrs import define, field, frozen, validators
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.direct import zstd_length
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
@@ -164,18 +165,8 @@ def _encode(text: bytes) -> bytes:
     return bytes(Zstd(1).encode(struct.pack("<II", 1, len(text)) + text))
 
 
-def _stated_size(frame: bytes) -> int:
-    """Return the size that a frame of zstd says its content has (RFC 8878, 3.1.1.1), -1 where it says none."""
-    descriptor = frame[4]
-    is_single = bool(descriptor & 0x20)
-    start = 5 + (not is_single) + (0, 1, 2, 4)[descriptor & 3]
-    length = (int(is_single), 2, 4, 8)[descriptor >> 6]
-    size = int.from_bytes(frame[start : start + length], "little")
-    return size + (256 if length == 2 else 0) if length else -1
-
-
 def _decode(chunk: bytes) -> bytes:
-    size = _stated_size(chunk)
+    size = zstd_length(chunk)
     if not 0 <= size <= _LARGEST:
         message = f"the catalog is said to have {size} bytes; accepted: up to {_LARGEST}"
         raise CorruptionError(message)
