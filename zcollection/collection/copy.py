@@ -13,6 +13,7 @@ from zcollection.errors import ConflictError
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.versioning import Beginning, Versioning
 
@@ -54,6 +55,7 @@ async def _copy_partitions(
     async with beginning() as transaction:
         for path in partitions:
             transaction.reads(path)
+        await transaction.expect(partitions)
         jobs = (
             Job(_Copy(taken.objects, path, taken.place(path), record).staging) for path, record in partitions.items()
         )
@@ -79,7 +81,7 @@ class _Copy:
 
     source: Objects
     path: str
-    place: str
+    place: Place
     record: PartitionRecord
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[StagedPartition]:

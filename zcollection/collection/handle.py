@@ -20,6 +20,7 @@ from zcollection.plugins import stored
 from zcollection.plugins.hookspecs import Family
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Versioning
 
@@ -148,14 +149,15 @@ class Handle:
         )
         raise CorruptionError(message)
 
-    def group(self, path: str, record: PartitionRecord | None, place: str | None = None) -> GroupRead:
+    def group(self, path: str, record: PartitionRecord | None, place: Place | None = None) -> GroupRead:
         """Return where to read a partition, at its own place by default; one that is not there has no variable."""
-        prefix = place or f"{path}/"
+        lies = place or Place.of(path)
         if record is None:
-            return GroupRead(path=path, prefix=prefix, rows=0, schema=DatasetSchema())
+            return GroupRead(path=path, prefix=lies.prefix, document=lies.document, rows=0, schema=DatasetSchema())
         return GroupRead(
             path=path,
-            prefix=prefix,
+            prefix=lies.prefix,
+            document=lies.document,
             rows=record.rows,
             schema=self._layout(record),
             absent=frozenset(record.absent),
@@ -186,7 +188,7 @@ class Handle:
         schema: DatasetSchema,
         fixed: Mapping[str, NDArray[Any]] | None = None,
         *,
-        place: str | None = None,
+        place: Place | None = None,
     ) -> Work[Dataset]:
         """Return the rows of one partition, with the variables of `schema` that it holds, and those read before.
 
@@ -205,7 +207,7 @@ class Handle:
         return self.dataset(schema, arrays | dict(fixed or {}))
 
     def _checking(self, group: GroupRead, record: PartitionRecord) -> Work[None]:
-        (document,) = yield from fetch([Read(f"{group.prefix}zarr.json")])
+        (document,) = yield from fetch([Read(group.document)])
         self.stamp(group.path, record)(document)
 
     def source(self, taken: Snapshot, path: str, record: PartitionRecord | None) -> Source:

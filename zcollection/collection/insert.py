@@ -22,7 +22,7 @@ from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
 from zcollection.engine.work import Work, perform
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
+from zcollection.engine.write import GroupWrite
 from zcollection.errors import CollectionExistsError, ConflictError, CorruptionError, SchemaError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
@@ -133,6 +133,7 @@ class _Insertion:
         if self.strategy.reads_existing:
             for part in self.parts:
                 transaction.reads(part.path)
+        await transaction.expect(part.path for part in self.parts)
         base, jobs = transaction.base, self.jobs(transaction.base, _PartitionInsert.staging)
         outcomes = await self.executor.run(
             transaction.stage, jobs, total=len(self.parts), label="insert", threads=self.threads, progress=advance
@@ -320,7 +321,7 @@ async def _immutable_work(
 async def _stored_immutable(handle: Handle, taken: Snapshot, schema: DatasetSchema) -> Dataset:
     present = schema.select(schema.all_variables().keys() & handle.held(taken.immutable))
     values = handle.dataset(present, await handle.read_immutable(taken, present))
-    (document,) = await taken.objects.get([Read(f"{taken.place(IMMUTABLE)}{GROUP_DOCUMENT}")])
+    (document,) = await taken.objects.get([Read(taken.place(IMMUTABLE).document)])
     try:
         handle.stamp(IMMUTABLE, taken.immutable)(document)
     except ConflictError as error:

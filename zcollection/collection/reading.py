@@ -35,7 +35,7 @@ Generation = tuple[str | None, str]
 def generation(taken: Snapshot, path: str) -> Generation:
     """Return which generation of a partition a snapshot names."""
     record = taken.record(path)
-    return (None if record is None else record.stamp), taken.place(path)
+    return (None if record is None else record.stamp), taken.place(path).prefix
 
 
 @frozen
@@ -176,9 +176,7 @@ class ConsistentRead:
         arrays = await read_groups(
             taken.objects, groups, moving, dimension=dimension, executor=self.executor, progress=advance
         )
-        self._pieces.put(
-            [(path, (record.stamp, taken.place(path)), record.rows) for path, record in missing.items()], arrays
-        )
+        self._pieces.put([(path, generation(taken, path), record.rows) for path, record in missing.items()], arrays)
         for path in missing:
             self._damaged.pop(path, None)
 

@@ -20,6 +20,7 @@ from zcollection.model.documents import parse_json
 from zcollection.model.names import join, split
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.transaction.reports import Label, Problem
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -155,7 +156,7 @@ class _Group:
     handle: Handle
     path: str
     record: PartitionRecord
-    place: str
+    place: Place
     data: bool
 
     def checked(self, site: Site, arrays: Arrays) -> Work[_Found]:

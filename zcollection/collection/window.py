@@ -18,6 +18,7 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.model.variable import Indexer
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 
 R = TypeVar("R")
@@ -60,7 +61,7 @@ def _takes_own(function: Callable[..., object]) -> bool:
     return parameter is not None and parameter.kind in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
 
 
-Source = Callable[[str, PartitionRecord, str, DatasetSchema], Work[Dataset]]
+Source = Callable[[str, PartitionRecord, Place, DatasetSchema], Work[Dataset]]
 """Reads the rows of one partition, of which it is given the path, the record and the place."""
 
 
@@ -152,7 +153,7 @@ class WindowPlan:
 
     handle: Handle
     path: str
-    parts: tuple[tuple[str, PartitionRecord, str], ...]
+    parts: tuple[tuple[str, PartitionRecord, Place], ...]
     depths: tuple[tuple[int, bool], ...]
     schema: DatasetSchema
     source: Source | None = None
@@ -184,7 +185,7 @@ class WindowPlan:
             before += record.rows
         return self._cut(Dataset.concat(parts, self.handle.dimension), own, schema, copies)
 
-    def _partition(self, path: str, record: PartitionRecord, place: str, schema: DatasetSchema) -> Work[Dataset]:
+    def _partition(self, path: str, record: PartitionRecord, place: Place, schema: DatasetSchema) -> Work[Dataset]:
         if self.source is not None:
             return self.source(path, record, place, schema)
         return self.handle.reading(path, record, schema, place=place)

@@ -259,12 +259,15 @@ class KeyStore(Store, Objects):
     has_lock
         Whether `lock` excludes other writers, and is released when its holder dies. Without it a writer puts in its place
         what it has committed while others see it alive, and they take over when they do not.
+    publishes_copies
+        Whether `publish` copies every object: what is new is then written where it is to lie.
     is_probed
         Whether `create` is tried before a collection is written to: the server may be one that ignores its condition. Such
         a store has an option ``single_writer``, with which it is not.
     """
 
     has_lock: ClassVar[bool] = False
+    publishes_copies: ClassVar[bool] = False
 
     @property
     def is_probed(self) -> bool:

@@ -165,7 +165,7 @@ class LazyRows:
 
     def _filling(self, source: Source, out: NDArray[Any], chosen: list["_Chosen"]) -> Work[None]:
         """Read what is chosen of one group into its place."""
-        group, document = source.group, f"{source.group.prefix}zarr.json"
+        group, document = source.group, source.group.document
         if self.path in group.absent or self.path not in group.schema.all_variables():
             (data,) = yield from fetch([Read(document)])
             source.check(data)

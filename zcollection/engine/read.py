@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
-from attrs import frozen
+from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.contracts.store import Objects, Read
@@ -42,6 +42,8 @@ class GroupRead:
         The schema that it was written with.
     absent
         Variables that the group lists as absent: they read as fill.
+    document
+        Key of the group's document.
     """
 
     path: str
@@ -49,6 +51,7 @@ class GroupRead:
     rows: int
     schema: DatasetSchema
     absent: frozenset[str] = frozenset()
+    document: str = field(default=Factory(lambda self: f"{self.prefix}zarr.json", takes_self=True))
 
 
 async def read_groups(

@@ -14,7 +14,7 @@ from anyio import from_thread
 from attrs import define, field, frozen
 
 from zcollection import config, portal
-from zcollection.contracts.store import Blocking, Listed, Objects, Read
+from zcollection.contracts.store import Blocking, KeyStore, Listed, Objects, Read
 from zcollection.engine.executor import gather, in_thread
 
 R = TypeVar("R")
@@ -56,6 +56,14 @@ class Stage:
 
 
 @frozen
+class Create:
+    """Wants new objects of a store of keys, and to know whether it was this that created all of them."""
+
+    store: KeyStore
+    objects: Mapping[str, bytes]
+
+
+@frozen
 class Share:
     """Wants objects copied, each from its first key to its second."""
 
@@ -69,7 +77,7 @@ class Remove:
     keys: Sequence[str]
 
 
-Request = Fetch | Enumerate | Stage | Share | Remove
+Request = Fetch | Enumerate | Stage | Create | Share | Remove
 Work = Generator[Request, Any, R]
 """Work that returns an R."""
 
@@ -215,7 +223,7 @@ _OnLoop = Callable[[Callable[[Objects, Request], Coroutine[Any, Any, Any]], Obje
 
 def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
     source = _source(request)
-    if source is not None and source.blocking is None:
+    if source is not None and (source.blocking is None or isinstance(request, Create)):
         return on_loop(_answer_on_loop, source, request)
     asked = blocking if source is None or source.blocking is None else source.blocking
     match request:
@@ -237,6 +245,8 @@ def _streamed(blocking: Blocking, reads: Sequence[Read], held: int) -> Iterator[
 
 
 def _source(request: Request) -> Objects | None:
+    if isinstance(request, Create):
+        return request.store
     return request.source if isinstance(request, Fetch | Enumerate) else None
 
 
@@ -267,7 +277,18 @@ async def _answer_on_loop(store: Objects, request: Request) -> Any:
             return [entry async for entry in asked.list(prefix, after=after, recursive=True)]
         case Stage(objects):
             return await store.stage(objects)
+        case Create(creating, objects):
+            return await _created(creating, objects)
         case Share(pairs):
             return await store.copy(pairs)
         case Remove(keys):
             return await store.delete(keys)
+
+
+async def _created(store: KeyStore, objects: Mapping[str, bytes]) -> bool:
+    """Create objects, and return whether each of them was known to be created by this."""
+
+    async def create(key: str) -> bool:
+        return await store.create(key, objects[key]) == "created"
+
+    return all(await gather(create, list(objects), limit=config.get().concurrency))

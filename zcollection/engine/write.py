@@ -60,7 +60,16 @@ class GroupWrite:
     source: NDArray[np.int64] | None = field(default=None, eq=False)
 
 
-def writing(prefix: str, group: GroupWrite) -> Work[int]:
+Put = Callable[[Mapping[str, bytes]], Work[None]]
+"""Writes objects of a group that nobody reads yet."""
+
+
+def staged(objects: Mapping[str, bytes]) -> Work[None]:
+    """Write objects where nobody else does."""
+    yield Stage(objects)
+
+
+def writing(prefix: str, group: GroupWrite, put: Put = staged) -> Work[int]:
     """Write a group under a prefix below which nothing lies, and return the bytes that its arrays take.
 
     Parameters
@@ -69,6 +78,8 @@ def writing(prefix: str, group: GroupWrite) -> Work[int]:
         Prefix of the group, ending with "/".
     group
         What.
+    put
+        Writes some of its objects, those of one array after those of the other by their keys, and its document last.
     """
     arrays = yield from _encoding(group)
     shared = yield from _enumerated_shares(group, arrays.shared)
@@ -79,9 +90,9 @@ def writing(prefix: str, group: GroupWrite) -> Work[int]:
         batch[prefix + key] = data
         size, room = size + len(data), room - len(data)
         if room < 0:
-            yield Stage(batch)
+            yield from put(batch)
             batch, room = {}, _BATCH
-    yield Stage({**batch, **_documents(prefix, group, size)})
+    yield from put({**batch, **_documents(prefix, group, size)})
     if group.base is not None and shared:
         base = group.base.prefix
         yield Share([(entry.key, prefix + entry.key.removeprefix(base)) for entry in shared])
@@ -118,7 +129,8 @@ def _encoding(group: GroupWrite) -> Work[Encoded]:
 def _arrays(group: GroupWrite) -> Iterator[tuple[str, bytes]]:
     held = group.dataset.all_variables()
     written = [path for path in group.schema.all_variables() if path not in group.kept]
-    for layout in ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows):
+    layouts = ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows)
+    for layout in sorted(layouts, key=lambda layout: layout.document_key):
         yield layout.document_key, layout.document
         if layout.path in held:
             yield from encode_array(layout, held[layout.path].to_numpy())

@@ -11,11 +11,11 @@ from attrs import define, evolve, field, frozen
 from zcollection.contracts.store import Listed, Objects, Read
 from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
-from zcollection.engine.work import Stage as Put
 from zcollection.engine.work import Work, enumerated, fetch
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, Put, staged
 from zcollection.model.documents import parse_json
 from zcollection.transaction.documents import Configuration, PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 
 _MOST_OBJECTS: Final = 256
@@ -42,12 +42,15 @@ class StagedPartition:
         What it says of itself.
     attempt
         Id of the attempt that wrote it, where there may have been several.
+    in_place
+        Whether all but its document lies where it is to lie.
     """
 
     path: str
     prefix: str
     record: PartitionRecord
     attempt: str = ""
+    in_place: bool = False
 
 
 @frozen(kw_only=True)
@@ -85,7 +88,7 @@ class Stage(Site):
             What the partition says of itself; the transaction's id and the size are added here.
         """
 
-    def copying(self, path: str, source: Objects, place: str, record: PartitionRecord) -> Work[StagedPartition]:
+    def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition as it lies elsewhere, object by object.
 
         Parameters
@@ -93,24 +96,28 @@ class Stage(Site):
         path
             Where it is to lie.
         source, place
-            The objects, and the prefix of the partition among them.
+            The objects, and where the partition lies among them.
         record
             What the partition says of itself there.
         """
         prefix, stamped = self.prefix(path), self._complete(record, record.stored_bytes)
-        entries = yield from enumerated(place, source)
-        for batch in _batches(sorted(entries, key=lambda entry: not entry.key.endswith(GROUP_DOCUMENT))):
-            contents = yield from fetch([Read(key) for key in batch], source)
-            objects = {
-                prefix + key.removeprefix(place): data
-                for key, data in zip(batch, contents, strict=True)
-                if data is not None
-            }
-            own = f"{prefix}{GROUP_DOCUMENT}"
-            if own in objects:
-                objects[own] = self._restamped(objects[own], prefix, stamped)
-            yield Put(objects)
+        yield from self._copying(prefix, source, place, stamped, staged)
         return self._staged(path, stamped)
+
+    def _copying(self, prefix: str, source: Objects, place: Place, record: PartitionRecord, put: Put) -> Work[None]:
+        """Write the objects that lie at a place, documents first, under a prefix, with a record in the group's own one."""
+        entries = yield from enumerated(place.prefix, source)
+        others = sorted(
+            (entry for entry in entries if entry.key != place.document),
+            key=lambda entry: (not entry.key.endswith(f"/{GROUP_DOCUMENT}"), entry.key),
+        )
+        for batch in _batches(others):
+            contents = yield from fetch([Read(key) for key in batch], source)
+            keys = [prefix + key.removeprefix(place.prefix) for key in batch]
+            yield from put({key: data for key, data in zip(keys, contents, strict=True) if data is not None})
+        (document,) = yield from fetch([Read(place.document)], source)
+        if document is not None:
+            yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, record)})
 
     @staticmethod
     def _restamped(document: bytes, prefix: str, record: PartitionRecord) -> bytes:
@@ -198,14 +205,18 @@ class Transaction(ABC):
         """Return whether the change depends on a partition that another writer has left as a record says."""
         return path in self._read or (record is not None and any(concerns(record) for concerns in self._watched))
 
-    def add(self, staged: StagedPartition) -> None:
-        """Make a partition that has been staged part of the change."""
-        self._written[staged.path] = staged.record
-        self._dropped.discard(staged.path)
+    async def expect(self, paths: Iterable[str]) -> None:
+        """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""
+        del paths  # most stores publish without copying
 
-    def add_all(self, staged: Iterable[StagedPartition]) -> None:
+    def add(self, partition: StagedPartition) -> None:
+        """Make a partition that has been staged part of the change."""
+        self._written[partition.path] = partition.record
+        self._dropped.discard(partition.path)
+
+    def add_all(self, partitions: Iterable[StagedPartition]) -> None:
         """Make partitions that have been staged part of the change."""
-        for partition in staged:
+        for partition in partitions:
             self.add(partition)
 
     def drop(self, path: str) -> None:

@@ -25,6 +25,7 @@ from zcollection.errors import CommitStateUnknownError, ConflictError, Corruptio
 from zcollection.model import documents
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
 from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.places import Place
 
 _LOG: Final = f"{TRANSACTIONS}/log/"
 _BATCH: Final = 16
@@ -45,7 +46,8 @@ def _writer() -> str:
 
 
 def _is_path(_instance: object, _attribute: object, path: str) -> None:
-    validate_path(path)
+    if path != IMMUTABLE:
+        validate_path(path)
 
 
 _ARE_ATTEMPTS: Final = validators.deep_mapping(_IS_ID, validators.deep_iterable(_is_path))
@@ -81,6 +83,10 @@ class Version:
         Transactions whose stages a vacuum removed: none of them can be committed any more.
     attempts
         Which partitions lie in a part of the stage that belongs to one attempt, by its id.
+    in_place
+        The new partitions that were written where they are to lie, all but their documents.
+    cleared
+        Paths at which there is no partition, and from which a vacuum removed what a dead writer had put there.
     number
         Which version it is; 0 before it is committed.
     published
@@ -100,6 +106,8 @@ class Version:
     schema: str | None = None
     removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
     attempts: dict[str, tuple[str, ...]] = field(factory=dict, validator=_ARE_ATTEMPTS)
+    in_place: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
+    cleared: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     number: int = 0
     published: bool = False
 
@@ -117,21 +125,27 @@ class Version:
         """Prefix below which the transaction staged what it wrote."""
         return stage_of(self.transaction)
 
-    def place(self, path: str) -> str:
-        """Return the prefix at which a partition was staged."""
-        return f"{stage_of(self.transaction, self._attempt_of.get(path, ''))}{path}/"
+    def place(self, path: str) -> Place:
+        """Return where a partition lies before it is published."""
+        staged = Place(f"{stage_of(self.transaction, self._attempt_of.get(path, ''))}{path}/")
+        return Place(f"{path}/", staged.document) if path in self._in_place else staged
 
     @cached_property
     def _attempt_of(self) -> dict[str, str]:
         return {path: attempt for attempt, paths in self.attempts.items() for path in paths}
 
     @cached_property
+    def _in_place(self) -> frozenset[str]:
+        return frozenset(self.in_place)
+
+    @cached_property
     def touched(self) -> frozenset[str]:
         """Paths of all that it changed."""
-        return frozenset([*self.partitions, *self.dropped, *([] if self.immutable is None else [IMMUTABLE])])
+        immutable = [] if self.immutable is None else [IMMUTABLE]
+        return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
 
 
-documents.omit_defaults(Version, "schema", "source", "attempts")
+documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared")
 
 
 def stage_of(transaction: str, attempt: str = "") -> str:

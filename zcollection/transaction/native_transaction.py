@@ -24,6 +24,7 @@ from zcollection.transaction import snapshot
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
 
@@ -54,7 +55,7 @@ class NativeStage(Stage):
         size = yield from overwriting(prefix, stamped)
         return self._staged(path, complete(size))
 
-    def copying(self, path: str, source: Objects, place: str, record: PartitionRecord) -> Work[StagedPartition]:
+    def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
         """Copy a partition to its place, of which nothing remains."""
         yield Remove([self.prefix(path)])
         return (yield from super().copying(path, source, place, record))

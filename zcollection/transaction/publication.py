@@ -6,7 +6,7 @@ from functools import partial
 from zcollection.contracts.store import Fence, KeyStore, unfenced
 from zcollection.engine.layout import group_document
 from zcollection.engine.write import parent_documents
-from zcollection.transaction import catalog, leases, log
+from zcollection.transaction import catalog, in_place, leases, log
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.log import Version, stage_of
@@ -36,9 +36,12 @@ async def _put_in_place(store: KeyStore, version: Version, fence: Fence) -> None
     for key, data in parent_documents(version.partitions).items():
         await fence()
         await store.create(key, data)
+    await in_place.complete(store, version, fence)
+    there = set(version.in_place)
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
-    await store.publish_all([(version.place(path), f"{path}/") for path in paths], fence)
-    for path in version.dropped:
+    staged = [(version.place(path).prefix, f"{path}/") for path in paths if path not in there]
+    await store.publish_all(staged, fence)
+    for path in (*version.dropped, *version.cleared):
         await store.unpublish(f"{path}/", f"{version.stage}dropped/{path}/", fence)
     await fence()
     await store.delete(stage_of(transaction) for transaction in version.removed)

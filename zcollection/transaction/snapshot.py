@@ -21,6 +21,7 @@ from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, validate_path
 from zcollection.transaction.log import Version
 from zcollection.transaction.partitions import Partitions, Selection
+from zcollection.transaction.places import Place
 
 _WALKS: Final = 20
 
@@ -38,7 +39,7 @@ class Snapshot:
     changes
         The versions since, in order.
     places
-        Prefixes of the groups that are committed and not yet in their place, by path.
+        Where those groups lie that are committed and not yet in their own place, by path.
     indexed
         Whether the checkpoint is that of a catalog.
     commit
@@ -48,7 +49,7 @@ class Snapshot:
     objects: Objects
     checkpoint: Checkpoint = field(factory=Checkpoint)
     changes: Sequence[Version] = ()
-    places: Mapping[str, str] = field(factory=dict)
+    places: Mapping[str, Place] = field(factory=dict)
     indexed: bool = True
     commit: str | None = None
 
@@ -111,9 +112,9 @@ class Snapshot:
         found = {path: record for path, record in found.items() if path not in self._changed} | written.where(select)
         return dict(sorted(found.items(), key=lambda item: tuple(item[1].key.values())))
 
-    def place(self, path: str) -> str:
-        """Return the prefix below which a partition lies."""
-        return self.places.get(path, f"{path}/")
+    def place(self, path: str) -> Place:
+        """Return where a partition lies."""
+        return self.places.get(path) or Place.of(path)
 
     @property
     def pending(self) -> list[Version]:
@@ -239,7 +240,7 @@ def _placed(taken: Snapshot) -> Work[Snapshot]:
     return evolve(taken, places=(yield from _places(taken))) if taken.pending else taken
 
 
-def _places(taken: Snapshot) -> Work[dict[str, str]]:
+def _places(taken: Snapshot) -> Work[dict[str, Place]]:
     """Return where those groups lie that are committed and not yet in their place."""
     staged = {
         path: change

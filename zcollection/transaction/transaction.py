@@ -1,7 +1,7 @@
 """A change of several partitions: staged as complete groups, then published together."""
 
 import warnings
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from itertools import takewhile
 from typing import Final
@@ -9,9 +9,9 @@ from typing import Final
 import anyio
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore
+from zcollection.contracts.store import KeyStore, Objects
 from zcollection.engine.work import Work
-from zcollection.engine.write import GroupWrite, writing
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
 from zcollection.errors import (
     CollectionNotFoundError,
     ConflictError,
@@ -22,12 +22,14 @@ from zcollection.errors import (
     StoreError,
     ZCollectionError,
 )
-from zcollection.transaction import catalog, log, publication, snapshot
+from zcollection.transaction import catalog, in_place, log, publication, snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.in_place import InPlace, OccupiedError
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 
 _FARTHEST: Final = 16
@@ -45,9 +47,13 @@ class LogStage(Stage):
     ----------
     attempt_id
         Part of the folder that belongs to one attempt; empty where there is no other.
+    new
+        Paths of partitions that there are not yet, and that are written in their place unless another writer does so.
     """
 
+    objects: KeyStore
     attempt_id: str = ""
+    new: frozenset[str] = frozenset()
 
     def attempt(self) -> "LogStage":
         """Return a part of the folder that nobody else writes to: a task may be run twice, even at the same time."""
@@ -58,14 +64,31 @@ class LogStage(Stage):
         return f"{stage_of(self.transaction, self.attempt_id)}{path}/"
 
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition there."""
-        prefix = self.prefix(path)
+        """Write a partition there or, where it is new, in its place."""
         stamped, complete = self._stamped(group, record)
-        size = yield from writing(prefix, stamped)
+        if path in self.new:
+            with suppress(OccupiedError):
+                size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
+                return self._staged(path, complete(size), in_place=True)
+        size = yield from writing(self.prefix(path), stamped)
         return self._staged(path, complete(size))
 
-    def _staged(self, path: str, record: PartitionRecord) -> StagedPartition:
-        return StagedPartition(path=path, prefix=self.prefix(path), record=record, attempt=self.attempt_id)
+    def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
+        """Write a partition as it lies elsewhere."""
+        if path in self.new:
+            with suppress(OccupiedError):
+                stamped = self._complete(record, record.stored_bytes)
+                yield from self._copying(f"{path}/", source, place, stamped, self._putting_in_place(path))
+                return self._staged(path, stamped, in_place=True)
+        return (yield from super().copying(path, source, place, record))
+
+    def _putting_in_place(self, path: str) -> InPlace:
+        return InPlace(self.objects, Place(f"{path}/", f"{self.prefix(path)}{GROUP_DOCUMENT}"))
+
+    def _staged(self, path: str, record: PartitionRecord, *, in_place: bool = False) -> StagedPartition:
+        return StagedPartition(
+            path=path, prefix=self.prefix(path), record=record, attempt=self.attempt_id, in_place=in_place
+        )
 
 
 @define(kw_only=True)
@@ -83,18 +106,35 @@ class LogTransaction(Transaction):
     store: KeyStore
     removed: tuple[str, ...] = ()
     _attempts: dict[str, list[str]] = field(factory=dict, init=False)
+    _new: frozenset[str] = field(default=frozenset(), init=False)
+    _in_place: list[str] = field(factory=list, init=False)
+    _cleared: list[str] = field(factory=list, init=False)
     _keeps_stage: bool = field(default=False, init=False)
 
     @property
     def stage(self) -> LogStage:
         """The folder of this transaction."""
-        return LogStage(objects=self.store, transaction=self.id)
+        return LogStage(objects=self.store, transaction=self.id, new=self._new)
 
-    def add(self, staged: StagedPartition) -> None:
-        """Make a partition that has been staged part of the change, wherever in the stage it lies."""
-        super().add(staged)
-        if staged.attempt:
-            self._attempts.setdefault(staged.attempt, []).append(staged.path)
+    async def expect(self, paths: Iterable[str]) -> None:
+        """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""
+        if self.store.publishes_copies and self.replacement is None:
+            self._new = frozenset(path for path in paths if self.base.record(path) is None)
+            await in_place.announce(self.store, self.id, self._new)
+
+    def add(self, partition: StagedPartition) -> None:
+        """Make a partition that has been staged part of the change, wherever it lies."""
+        super().add(partition)
+        if partition.attempt:
+            self._attempts.setdefault(partition.attempt, []).append(partition.path)
+        if partition.in_place:
+            self.reads(partition.path)  # another one, that is committed meanwhile, takes the place
+            self._in_place.append(partition.path)
+
+    def clear(self, path: str) -> None:
+        """Remove what a dead writer has put where there is no partition, unless there is one by the time of the commit."""
+        self.reads(path)
+        self._cleared.append(path)
 
     async def commit(self) -> None:
         """Append the record to the log, publish, and let the catalog follow."""
@@ -154,6 +194,8 @@ class LogTransaction(Transaction):
             schema=growth,
             removed=self.removed,
             attempts={attempt: tuple(paths) for attempt, paths in self._attempts.items()},
+            in_place=tuple(self._in_place),
+            cleared=tuple(self._cleared),
             number=number,
         )
 
@@ -227,7 +269,7 @@ class LogTransaction(Transaction):
     async def discard(self) -> None:
         """Remove what is left of the stage, unless the change was or may have been committed."""
         if not self._keeps_stage:
-            await self.store.delete([stage_of(self.id)])
+            await in_place.discard(self.store, self.id, self._new)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Final
 
 from zcollection.contracts.store import KeyStore
-from zcollection.transaction import log
+from zcollection.transaction import in_place, log
 from zcollection.transaction.documents import TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.transaction import begin, write_checkpoint
@@ -20,6 +20,9 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
     stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
     # Part of the log: a writer that is only slow meets a conflict instead of a stage that is gone.
     async with begin(store, configuration, "vacuum", removed=tuple(sorted(stages))) as transaction:
+        for path in await in_place.announced(store, stages):
+            if transaction.base.record(path) is None:
+                transaction.clear(path)
         await transaction.commit()
     folded = await _fold(store, configuration, limit)
     return VacuumReport(stages=len(stages), bytes=sum(stages.values()), versions=folded)

@@ -17,6 +17,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.change import StagedPartition
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.places import Place
 from zcollection.view.origin import Origin
 from zcollection.view.overlay import BASE, ViewStage
 from zcollection.view.pair import Pair
@@ -30,7 +31,7 @@ class Held:
     """What the view holds of a partition: its record, and where it lies."""
 
     record: PartitionRecord
-    place: str
+    place: Place
 
 
 @frozen
@@ -48,11 +49,11 @@ class Beside:
     pair: Pair
     held: Mapping[str, Held]
 
-    def reading(self, path: str, record: PartitionRecord, place: str, schema: DatasetSchema) -> Work[Dataset]:
+    def reading(self, path: str, record: PartitionRecord, place: Place, schema: DatasetSchema) -> Work[Dataset]:
         """Return the rows of one partition of the base, which lies at a place."""
         base, own = self.pair.base, self.pair.own
         theirs = common(base.schema, schema)
-        rows = yield from base.reading(path, record, theirs, place=BASE + place)
+        rows = yield from base.reading(path, record, theirs, place=place.below(BASE))
         arrays = _arrays(rows)
         mine = own.schema.select(schema.all_variables().keys() - theirs.all_variables().keys())
         if mine.all_variables():

@@ -213,7 +213,8 @@ class _MergedRead:
         record, place = taken.own.record(path), taken.own.place(path)
         if path in taken.current:
             return self.pair.own.group(path, record, place)
-        return GroupRead(path=path, prefix=place, rows=taken.partitions[path].rows, schema=DatasetSchema())
+        rows = taken.partitions[path].rows
+        return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
 
     def _source(self, taken: _Taken, path: str) -> Source:
         return Source(group=self._group(taken, path), check=self.pair.own.stamp(path, taken.own.record(path)))

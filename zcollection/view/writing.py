@@ -62,6 +62,7 @@ class Writing:
             self.transaction.reads(path)
             for neighbour in self._windows.neighbours.around(path, self.halo) if self._reads_own else ():
                 self.transaction.reads(neighbour)
+        await self.transaction.expect(paths)
         computing = Computing(self.pair, self.given, self.compute, fixed)
         jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
         site = ViewStage(stage=self.transaction.stage, base=self.taken.objects)

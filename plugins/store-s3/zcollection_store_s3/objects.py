@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from anyio import CapacityLimiter
 from attrs import evolve, field, fields, frozen
@@ -53,6 +53,8 @@ class ObjectStore(KeyStore):
     read_only
         Whether every write is refused.
     """
+
+    publishes_copies: ClassVar[bool] = True
 
     url: StoreURL = field(eq=str)
     read_only: bool
