@@ -168,9 +168,8 @@ class _Group:
         believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
         expected = dict(chain(*(self._expected(group, layout) for layout in believed)))
         documents = self._documents(group, layouts)
-        contents = dict(
-            zip(documents, (yield from fetch([Read(group.prefix + key) for key in documents])), strict=True)
-        )
+        keys = {key: group.document if key == GROUP_DOCUMENT else group.prefix + key for key in documents}
+        contents = dict(zip(keys, (yield from fetch([Read(key) for key in keys.values()])), strict=True))
         defects = {key: self._document_defect(key, contents[key], documents[key]) for key in documents}
         wrong = {key: defect for key, defect in defects.items() if defect is not None}
         problems = [self._document_problem(key, defect) for key, defect in wrong.items()]
@@ -188,7 +187,7 @@ class _Group:
         strange = sorted(sizes.keys() - {*expected, *documents})
         notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
         # What lies in the place of a group of another generation is not made that of this one by its document.
-        right = {} if wrong.get(GROUP_DOCUMENT) == _OTHER else {f"{group.prefix}{key}": documents[key] for key in wrong}
+        right = {} if wrong.get(GROUP_DOCUMENT) == _OTHER else {keys[key]: documents[key] for key in wrong}
         return _Found(tuple(problems), tuple(notes), len(present), right)
 
     def _layouts(self, group: GroupRead) -> list[ArrayLayout]:
