@@ -11,6 +11,7 @@ COMMITS = "tests/kernel/test_commits.py"
 TRANSACTIONS = "tests/kernel/test_transactions.py"
 VACUUM = "tests/kernel/test_vacuum.py"
 FILE = "plugins/store-file/tests"
+IN_PLACE = "tests/storage/test_in_place.py"
 
 
 @frozen
@@ -286,3 +287,60 @@ def _replacement() -> None:
         self.replacement = replacement
 
     LogTransaction._check = lenient
+
+
+@step("what lies in a place is not written over", IN_PLACE)
+def _create_only() -> None:
+    from zcollection.engine import work
+
+    async def putting(store: Any, objects: Any) -> bool:
+        for key, data in objects.items():
+            if await store.create(key, data) != "created":
+                await store.put({key: data})
+        return True
+
+    work._created = putting
+
+
+@step("a place is claimed before anything else is put there", IN_PLACE)
+def _claimed() -> None:
+    from zcollection.transaction.in_place import InPlace
+
+    before = InPlace.__init__
+
+    def claimed(self: Any, *given: Any) -> None:
+        before(self, *given)
+        self._is_claimed = True
+
+    InPlace.__init__ = claimed  # type: ignore[method-assign]
+
+
+@step("a writer in a place depends on nothing being committed there", IN_PLACE)
+def _depending() -> None:
+    from zcollection.transaction.transaction import LogTransaction
+
+    before = LogTransaction.add
+
+    def add(self: Any, partition: Any) -> None:
+        read = set(self._read)
+        before(self, partition)
+        self._read = read
+
+    LogTransaction.add = add  # type: ignore[method-assign]
+
+
+@step("a vacuum is a change of the places that it clears", IN_PLACE)
+def _clearing() -> None:
+    from zcollection.transaction.transaction import LogTransaction
+
+    def clear(self: Any, path: str) -> None:
+        self._cleared.append(path)
+
+    LogTransaction.clear = clear  # type: ignore[method-assign]
+
+
+@step("what a failed writer put in a place stays announced", IN_PLACE)
+def _announced() -> None:
+    from zcollection.transaction import in_place
+
+    in_place._is_occupied = nothing_later

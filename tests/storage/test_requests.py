@@ -72,3 +72,16 @@ def test_unchanged_chunks_are_copied_on_the_server_and_not_sent(created, proxy):
         if kind in {"PUT", "CREATE"} and "/c/" in key and "_catalog" not in key
     ]
     assert [key.rpartition("quotient=3/")[2] for key in sent] == ["v3/c/0"]
+
+
+def test_each_object_of_new_partitions_is_sent_once_and_none_is_copied(proxy, request):
+    url, partitions = f"s3://bucket/{request.node.name}", 60
+    collection = samples.create(url, schema=SCHEMA.build(), storage_options=proxy.storage_options)
+    proxy.forget()
+    collection.insert(rows(np.arange(partitions * 10)))
+    counts, keys = counted(proxy)
+    objects = {key for key in keys if "/sign=plus/quotient=" in key and "/_transactions/" not in key}
+    assert len(objects) == partitions * (2 * len(NAMES) + 1)
+    assert counts["COPY"] == 0
+    assert counts["PUT"] + counts["CREATE"] <= len(objects) + partitions + 40
+    assert counts.total() <= len(objects) + 2 * partitions + 50

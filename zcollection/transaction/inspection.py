@@ -6,8 +6,9 @@ from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
 from zcollection.errors import CorruptionError
 from zcollection.model.documents import parse_json
 from zcollection.model.schema import VariableSchema
-from zcollection.transaction import catalog, log, snapshot
+from zcollection.transaction import catalog, in_place, log, snapshot
 from zcollection.transaction.documents import TRANSACTIONS, Configuration, PartitionRecord
+from zcollection.transaction.log import stage_of
 from zcollection.transaction.reports import CATALOG_SAYS, Problem
 from zcollection.transaction.snapshot import Snapshot
 
@@ -85,6 +86,7 @@ def transactions_document() -> bytes:
 async def _strangers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
     """Return the partitions that lie in a place and were not committed, and what else lies among partitions."""
     problems, notes = [], []
+    announced = await in_place.announced(store, await _stages(store))
     for path in await snapshot.candidates(store, configuration):
         if taken.record(path) is not None:
             continue
@@ -98,7 +100,7 @@ async def _strangers(store: KeyStore, configuration: Configuration, taken: Snaps
             problems.append(
                 Problem(partition=path, what="it lies in its place, and was not committed; insert it again")
             )
-        elif not ours:
+        elif not ours and path not in announced:
             notes.append(f"{path}/ is not part of the collection")
     return problems, notes
 
@@ -109,6 +111,12 @@ async def _leftovers(store: KeyStore, taken: Snapshot) -> list[str]:
         f"version {version.number} is committed and not yet in its place: the next writer, or repair(), completes it"
         for version in taken.pending
     ]
-    ours = {version.stage for version in taken.pending}
-    found = [entry.key async for entry in store.list(f"{TRANSACTIONS}/stage/") if entry.key not in ours]
+    ours = {version.transaction for version in taken.pending}
+    found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
     return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]
+
+
+async def _stages(store: KeyStore) -> list[str]:
+    """Return the transactions that have a stage."""
+    prefix = f"{TRANSACTIONS}/stage/"
+    return [entry.key.removeprefix(prefix).rstrip("/") async for entry in store.list(prefix)]
