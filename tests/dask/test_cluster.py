@@ -112,7 +112,8 @@ def test_our_own_lazy_rows_are_read_where_they_are_written(client, url, tmp_path
 
 
 def test_rows_are_copied_and_verified_by_workers(client, url, tmp_path):
-    collection = samples.create(url, TIMES)
+    collection = samples.create(url)
+    collection.insert({**samples.rows(TIMES), "angle": np.array([1.0, 2.0])})
     copied = collection.copy(f"file://{tmp_path}/copy", client=client)
     assert copied.query(client=client) == collection.query()
     assert copied.verify(data=True, client=client).is_clean
