@@ -294,6 +294,30 @@ def test_the_newest_record_is_missed_where_its_mark_is_there(url):
     assert [entry.operation for entry in collection.history()] == ["create", "insert", "lost", "insert"]
 
 
+def test_a_log_that_is_lost_is_told_and_another_begun(collection):
+    for key in [key for key in collection.store.data if key.startswith("_transactions/")]:
+        del collection.store.data[key]
+    with pytest.raises(zc.CorruptionError, match=r"the log of .* is lost; call repair\(\)"):
+        collection.query()
+    assert any("the document '_transactions/zarr.json' is missing" in one.what for one in collection.verify().problems)
+    assert not collection.repair().remaining
+    assert collection.verify(data=True).is_clean
+    samples.assert_rows(collection.query(), [1, 12, 13, 25])
+    collection.insert(samples.rows([91]))
+    samples.assert_rows(collection.query(), [1, 12, 13, 25, 91])
+
+
+def test_of_a_partition_of_which_nothing_is_left_no_document_is_made(url):
+    collection = samples.create(url, [1, 12])
+    data = collection.store.data
+    for key in [key for key in data if key.startswith("sign=plus/quotient=1/")]:
+        del data[key]
+    before = set(data)
+    remaining = collection.repair().remaining
+    assert {problem.partition for problem in remaining} == {"sign=plus/quotient=1"}
+    assert set(data) == before
+
+
 def test_a_lost_mark_of_an_older_version_brings_nothing_back(url):
     collection = samples.create(url, [1, 12], catalog_enabled=False)
     collection.drop_partitions(filters="quotient == 1")

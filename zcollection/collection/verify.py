@@ -186,8 +186,9 @@ class _Group:
             problems += yield from self._damaged(group, {key: expected[key] for key in present})
         strange = sorted(sizes.keys() - {*expected, *documents})
         notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
-        # What lies in the place of a group of another generation is not made that of this one by its document.
-        right = {} if wrong.get(GROUP_DOCUMENT) == _OTHER else {keys[key]: documents[key] for key in wrong}
+        # Documents make neither a group of which nothing is left, nor of another generation the one that was committed.
+        is_ours = sizes and wrong.get(GROUP_DOCUMENT) != _OTHER
+        right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
         return _Found(tuple(problems), tuple(notes), len(present), right)
 
     def _layouts(self, group: GroupRead) -> list[ArrayLayout]:

@@ -194,12 +194,14 @@ async def is_newest(store: KeyStore, number: int) -> bool:
     Raises
     ------
     CorruptionError
-        The record of the next one is lost, and its mark is there.
+        The record of the next one is lost, and its mark is there, or there is no record at all.
     """
     itself, following, mark = await _are_there(store, number, [_record(number), _record(number + 1), _mark(number + 1)])
     if mark and not following:
         await _check_not_lost(store, number + 1)
         return False
+    if not itself:
+        await check_there(store)
     return itself and not following
 
 
@@ -286,6 +288,17 @@ async def listed(store: KeyStore) -> tuple[int, list[Version]]:
     answers = await store.get([Read(_record(number)) for number in pending])
     versions = [_parse(number, data) for number, data in zip(pending, answers, strict=True) if data is not None]
     return (numbers[-1] if numbers else 0), versions
+
+
+async def check_there(store: KeyStore) -> None:
+    """Raise `CorruptionError` where there is no record at all: the newest one is never removed."""
+    async for entry in store.list(_LOG):
+        if _numbers([entry.key], ".json"):
+            return
+    message = (
+        f"the log of {store.url} is lost; call repair(), which begins another one with the partitions that are there"
+    )
+    raise CorruptionError(message)
 
 
 async def every(store: KeyStore) -> list[Version]:

@@ -172,7 +172,11 @@ async def current_configuration(store: KeyStore, configuration: Configuration) -
 
 async def _newest(store: KeyStore, configuration: Configuration, *, walk: bool) -> Snapshot:
     indexed = await perform_one(store, _indexed(store)) if configuration.catalog and not walk else None
-    return await _walked(store, configuration) if indexed is None else indexed
+    if indexed is not None:
+        return indexed
+    if not walk:
+        await log.check_there(store)
+    return await _walked(store, configuration)
 
 
 def _indexed(store: KeyStore) -> Work[Snapshot | None]:
