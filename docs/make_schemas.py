@@ -159,7 +159,7 @@ def configuration() -> dict[str, Any]:
 
 def version() -> dict[str, Any]:
     """Return the schema of a record, without its head; its number is its name."""
-    body = of_class(Version, but=("published",))
+    body = of_class(Version, but=("published", "tag"))
     body["properties"]["published"] = {"description": "Not to be believed: the mark beside the record says it"}
     body["properties"]["written"] = {"description": described(Version)["written"], "$ref": "#/$defs/columns"}
     return body
@@ -190,10 +190,11 @@ def catalog() -> dict[str, Any]:
         "immutable": of_type(PartitionRecord | None),
         "partitions": {"$ref": "#/$defs/columns"},
     }
+    optional = {"schema": COUNT, "tag": {"type": "string"}}
     return {
         "type": "object",
         "description": "The partitions of a collection at one version",
-        "properties": properties,
+        "properties": properties | optional,
         "required": list(properties),
         "additionalProperties": False,
     } | shared()

@@ -6,6 +6,7 @@ are read again, at the newest version: the others did not change in between, so 
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 import anyio
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import read_groups
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, StoreError
@@ -129,13 +131,14 @@ class ConsistentRead:
         CorruptionWarning
             A damaged partition was left out, where it is to be skipped.
         """
-        taken = await self.handle.snapshot()
+        ahead = self.handle.versioning.expected(self.handle.configuration)
+        taken = await (self.handle.snapshot() if ahead is None else self._read_ahead(ahead, filters, progress))
         for number in range(_TRIES):
             partitions = self.handle.select(taken, filters)
             if not partitions:
                 return None
             try:
-                with tracking(None if number else progress, len(partitions), "query") as advance:
+                with tracking(None if number or ahead else progress, len(partitions), "query") as advance:
                     await self._read(taken, partitions, advance)
             except (CorruptionError, StoreError) as error:
                 newer = await self.handle.snapshot()
@@ -149,6 +152,21 @@ class ConsistentRead:
             taken = await self.handle.snapshot()
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
+
+    async def _read_ahead(self, expected: Snapshot, filters: Filter, progress: ProgressOption) -> Snapshot:
+        """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
+        found: list[Snapshot] = []
+
+        async def read() -> None:
+            partitions = self.handle.select(expected, filters)
+            with tracking(progress, len(partitions), "query") as advance, suppress(CorruptionError, StoreError):
+                await self._read(expected, partitions, advance)
+
+        async def look() -> None:
+            found.append(await self.handle.snapshot())
+
+        await gather(lambda step: step(), [read, look], limit=2)
+        return found[0]
 
     @staticmethod
     def _is_same(taken: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:

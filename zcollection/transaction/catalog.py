@@ -31,6 +31,8 @@ _LARGEST_KEPT: Final = 4 * 2**20
 """How many catalogs, of how many bytes each, are kept in memory: some 200,000 partitions."""
 
 _CHUNK: Final = f"{CATALOG}/c/0"
+READ: Final = Read(_CHUNK)
+"""The read of the catalog."""
 
 
 @frozen
@@ -49,6 +51,8 @@ class Checkpoint:
         The version at which the configuration was written.
     schema
         The version at which a variable was last added or dropped since; 0 while none was.
+    tag
+        What the store's listing says of the version's record, where it has it: that of another collection has another one.
     """
 
     version: int = field(default=0, validator=_IS_VERSION)
@@ -56,6 +60,7 @@ class Checkpoint:
     immutable: PartitionRecord | None = None
     configuration: int = field(default=0, validator=_IS_VERSION)
     schema: int = field(default=0, validator=_IS_VERSION)
+    tag: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
 
 
 def array_document() -> dict[str, bytes]:
@@ -90,7 +95,12 @@ async def load(store: KeyStore) -> Checkpoint | None:
 
 def loading() -> Work[Checkpoint | None]:
     """Return the same; the store is the one that performs the work."""
-    (data,) = yield from fetch([Read(_CHUNK)])
+    (data,) = yield from fetch([READ])
+    return understood(data)
+
+
+def understood(data: bytes | None) -> Checkpoint | None:
+    """Return the checkpoint that the catalog's bytes hold, or None where there are none to be believed."""
     if data is None:
         return None
     try:
@@ -134,6 +144,7 @@ def _dump(checkpoint: Checkpoint) -> bytes:
         "version": checkpoint.version,
         "configuration": checkpoint.configuration,
         **({"schema": checkpoint.schema} if checkpoint.schema else {}),
+        **({"tag": checkpoint.tag} if checkpoint.tag else {}),
         "immutable": documents.CONVERTER.unstructure(checkpoint.immutable),
         "partitions": checkpoint.partitions.to_json(),
     }
@@ -157,6 +168,7 @@ def _parse(document: bytes) -> Checkpoint:
         None if immutable is None else documents.structure(immutable, PartitionRecord, what=what),
         value["configuration"],
         value.get("schema", 0),
+        value.get("tag"),
     )
 
 

@@ -91,6 +91,8 @@ class Version:
         Which version it is; 0 before it is committed.
     published
         Whether all that it staged lies in its place.
+    tag
+        What the store's listing says of the record, where it was listed; not stored.
     """
 
     transaction: str = field(validator=_IS_ID)
@@ -110,6 +112,7 @@ class Version:
     cleared: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     number: int = 0
     published: bool = False
+    tag: str | None = None
 
     @cached_property
     def partitions(self) -> Partitions:
@@ -145,7 +148,7 @@ class Version:
         return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
 
 
-documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared")
+documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared", "tag")
 
 
 def stage_of(transaction: str, attempt: str = "") -> str:
@@ -227,18 +230,27 @@ async def after(store: KeyStore, number: int) -> list[Version]:
     return await perform_one(store, following(store, number))
 
 
-def following(store: KeyStore, number: int) -> Work[list[Version]]:
+def following(store: KeyStore, number: int, tag: str | None = None) -> Work[list[Version]]:
     """Return the versions that were committed after one, in order.
 
     Where each request takes a while they are listed, and only those that exist are asked for.
 
+    Parameters
+    ----------
+    store
+        Where.
+    number
+        The version.
+    tag
+        What a listing said of its record, where it must be the same.
+
     Raises
     ------
     ConflictError
-        The record of that version was folded into the history: it is too old to be built upon.
+        The record of that version is another one, or was folded into the history: it is too old to be built upon.
     """
     if store.blocking is None:
-        return (yield from _listed_following(store, number))
+        return (yield from _listed_following(store, number, tag))
     found: list[Version] = []
     known = number
     while True:
@@ -253,22 +265,25 @@ def following(store: KeyStore, number: int) -> Work[list[Version]]:
         known = found[-1].number
 
 
-def _listed_following(store: KeyStore, number: int) -> Work[list[Version]]:
+def _listed_following(store: KeyStore, number: int, tag: str | None) -> Work[list[Version]]:
     keys = yield from _from(number)
-    if _record(number) not in keys:
+    if _record(number) not in keys or tag not in {None, keys[_record(number)]}:
         raise _folded(store, number)
     wanted = list(takewhile(lambda following: _record(following) in keys, count(number + 1)))
     answers = yield from fetch([Read(_record(following)) for following in wanted])
     if None in answers:
         raise _folded(store, number)
     versions = [_parse(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None]
-    return [evolve(version, published=_mark(version.number) in keys) for version in versions]
+    return [
+        evolve(version, published=_mark(version.number) in keys, tag=keys[_record(version.number)])
+        for version in versions
+    ]
 
 
-def _from(number: int) -> Work[set[str]]:
-    """Return the keys of what the log holds of a version and of all after it."""
+def _from(number: int) -> Work[dict[str, str | None]]:
+    """Return the keys of what the log holds of a version and of all after it, each with its tag."""
     entries = yield from enumerated(_LOG, after=f"{_LOG}{number:020d}")
-    return {entry.key for entry in entries}
+    return {entry.key: entry.etag for entry in entries}
 
 
 def _folded(store: KeyStore, number: int) -> ConflictError:

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 
 class _Known:
-    """The sources of the versions up to one: what was committed stays so."""
+    """What was read of the log, up to some version: what was committed stays so."""
 
     def __init__(self) -> None:
         self.sources: tuple[int | None, tuple[str, ...]] = None, ()
+        self.checkpoint: Checkpoint | None = None
+
+    def keep(self, checkpoint: Checkpoint | None) -> None:
+        """Keep a checkpoint that can be told from that of another collection in the same place."""
+        self.checkpoint = None if checkpoint is None or checkpoint.tag is None else checkpoint
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -48,7 +53,8 @@ class LogVersioning(Versioning):
 
     async def load(self) -> Configuration:
         """Return the configuration that was committed last."""
-        data, announced = await self.store.get([Read(CONFIGURATION), Read(log.ANNOUNCED)])
+        data, announced, *index = await self.store.get([Read(CONFIGURATION), Read(log.ANNOUNCED), *self._index])
+        self._known.keep(catalog.understood(index[0]) if index else None)
         if data is None:
             raise self.not_found()
         if not self.store.read_only:
@@ -57,6 +63,11 @@ class LogVersioning(Versioning):
         if announced is not None:
             configuration = await snapshot.current_configuration(self.store, configuration)
         return configuration
+
+    @property
+    def _index(self) -> list[Read]:
+        """The catalog, where it is worth asking for at the same time as for other documents."""
+        return [catalog.READ] if self.store.blocking is None else []
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         """Write the first documents of a collection; one that is to be overwritten is replaced as one change."""
@@ -124,7 +135,17 @@ class LogVersioning(Versioning):
 
     async def snapshot(self, configuration: Configuration) -> Snapshot:
         """Return the partitions at the newest version."""
-        return await snapshot.take(self.store, configuration)
+        taken = await snapshot.take(self.store, configuration, known=self._known.checkpoint)
+        if self.store.blocking is None and taken.indexed and not taken.pending:
+            self._known.keep(taken.to_checkpoint() if taken.changes else taken.checkpoint)
+        return taken
+
+    def expected(self, configuration: Configuration) -> Snapshot | None:
+        """Return the version that was the newest when it was last looked at, where asking again takes a while."""
+        known = self._known.checkpoint
+        if known is None or (known.configuration, known.schema) != (configuration.version, configuration.changed):
+            return None
+        return Snapshot(self.store, known)
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
         """Return the partitions at the newest version, found by walking where the catalog or a record is damaged."""

@@ -1,6 +1,7 @@
 """Which partitions there are at one version, and where each of them lies."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Final
 
@@ -95,7 +96,8 @@ class Snapshot:
 
     def to_checkpoint(self) -> Checkpoint:
         """Return all of it as a checkpoint, which holds where everything is published."""
-        return Checkpoint(self.version, self.partitions, self.immutable, self.configuration, self.schema)
+        tag = self.changes[-1].tag if self.changes else self.checkpoint.tag
+        return Checkpoint(self.version, self.partitions, self.immutable, self.configuration, self.schema, tag)
 
     def record(self, path: str) -> PartitionRecord | None:
         """Return what is known of a partition, or of the immutable variables; None where it is not there."""
@@ -130,7 +132,9 @@ class Snapshot:
         return changed
 
 
-async def take(store: KeyStore, configuration: Configuration, *, walk: bool = False) -> Snapshot:
+async def take(
+    store: KeyStore, configuration: Configuration, *, walk: bool = False, known: Checkpoint | None = None
+) -> Snapshot:
     """Return the partitions at the newest version.
 
     Parameters
@@ -141,6 +145,8 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
         Of the collection.
     walk
         Look at the partitions themselves even where there is a catalog.
+    known
+        An older version, of which one knows the tag.
 
     Raises
     ------
@@ -151,7 +157,7 @@ async def take(store: KeyStore, configuration: Configuration, *, walk: bool = Fa
     SchemaChangedError
         A variable was added or dropped since the configuration was loaded.
     """
-    taken = await _newest(store, configuration, walk=walk)
+    taken = await _newest(store, configuration, walk=walk, known=known)
     if taken.configuration != configuration.version:
         message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
         raise CollectionNotFoundError(message)
@@ -170,8 +176,10 @@ async def current_configuration(store: KeyStore, configuration: Configuration) -
     return configuration
 
 
-async def _newest(store: KeyStore, configuration: Configuration, *, walk: bool) -> Snapshot:
-    indexed = await perform_one(store, _indexed(store)) if configuration.catalog and not walk else None
+async def _newest(
+    store: KeyStore, configuration: Configuration, *, walk: bool, known: Checkpoint | None = None
+) -> Snapshot:
+    indexed = await perform_one(store, _indexed(store, known)) if configuration.catalog and not walk else None
     if indexed is not None:
         return indexed
     if not walk:
@@ -179,8 +187,12 @@ async def _newest(store: KeyStore, configuration: Configuration, *, walk: bool) 
     return await _walked(store, configuration)
 
 
-def _indexed(store: KeyStore) -> Work[Snapshot | None]:
-    """Return what the catalog and the log say; None where there is no catalog to be believed."""
+def _indexed(store: KeyStore, known: Checkpoint | None) -> Work[Snapshot | None]:
+    """Return what is known, or else the catalog, and the log say; None where there is no catalog to be believed."""
+    if known is not None:
+        with suppress(ConflictError):
+            changes = yield from log.following(store, known.version, known.tag)
+            return (yield from _placed(Snapshot(store, known, changes)))
     checkpoint = yield from catalog.loading()
     while checkpoint is not None:
         try:
