@@ -6,6 +6,7 @@ An expression is parsed to a small set of syntax nodes and interpreted; nothing 
 import ast
 import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from attrs import frozen
@@ -178,17 +179,16 @@ class _Condition:
 
     def passing(self, columns: _Columns, positions: Sequence[int]) -> list[int]:
         """Return those of some positions whose key passes."""
-        own = [columns[name] for name in self.fields]
-        values: Sequence[Any] = own[0] if len(own) == 1 else [tuple(row) for row in zip(*own, strict=True)]
-        known: dict[Any, bool] = {}
-        found = []
-        for at in positions:
-            value = values[at] if own else ()
-            if value not in known:
-                known[value] = self._passes({name: column[at] for name, column in columns.items()})
-            if known[value]:
-                found.append(at)
-        return found
+        if not self.fields:
+            return list(positions) if positions and self._passes({}) else []
+        own = [_at(columns[name], positions) for name in self.fields]
+        values: Sequence[Any] = own[0] if len(own) == 1 else list(zip(*own, strict=True))
+        passing = {value for value in set(values) if self._passes(self._key(value))}
+        return list(compress(positions, map(passing.__contains__, values)))
+
+    def _key(self, value: Any) -> dict[str, KeyValue]:
+        """Return the part of a key that has this value, or these values, in the condition's fields."""
+        return dict(zip(self.fields, (value,) if len(self.fields) == 1 else value, strict=True))
 
     def _passes(self, key: Mapping[str, KeyValue]) -> bool:
         try:
@@ -196,6 +196,10 @@ class _Condition:
         except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
             message = f"filter {self.text!r} does not apply to {Key(key)!r}: {error}"
             raise ExpressionError(message) from error
+
+
+def _at(column: Sequence[KeyValue], positions: Sequence[int]) -> Sequence[KeyValue]:
+    return column if len(positions) == len(column) else [column[at] for at in positions]
 
 
 def _without_keywords(text: str, fields: list[str]) -> tuple[str, dict[str, str]]:

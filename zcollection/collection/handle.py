@@ -11,8 +11,8 @@ from zcollection.collection.filters import Filter, compile_filter
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Read, Store
 from zcollection.engine.lazy import LazyRows, Source
-from zcollection.engine.read import GroupRead, read_groups, reading
-from zcollection.engine.work import Work, fetch
+from zcollection.engine.read import GroupRead, reading
+from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CorruptionError, OutdatedError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -175,11 +175,17 @@ class Handle:
 
     async def read_immutable(self, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
         """Return the variables of `schema` that are stored once for the whole collection, by path."""
+        if not self.part(schema, moving=False).all_variables():
+            return {}
+        return await perform_one(taken.objects, self.reading_immutable(taken, schema))
+
+    def reading_immutable(self, taken: Snapshot, schema: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
+        """Return the same."""
         fixed = self.part(schema, moving=False)
         if not fixed.all_variables():
             return {}
         group = self.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE))
-        return await read_groups(taken.objects, [group], fixed, dimension=self.dimension)
+        return (yield from reading([group], fixed, dimension=self.dimension))
 
     def reading(
         self,
@@ -199,7 +205,7 @@ class Handle:
         """
         moving, group = self.part(schema, moving=True), self.group(path, record, place)
         try:
-            arrays = yield from reading(group, moving, dimension=self.dimension)
+            arrays = yield from reading([group], moving, dimension=self.dimension)
         except CorruptionError:
             yield from self._checking(group, record)
             raise

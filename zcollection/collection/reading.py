@@ -7,6 +7,7 @@ are read again, at the newest version: the others did not change in between, so 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Literal
 
 import anyio
@@ -18,7 +19,8 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
-from zcollection.engine.read import read_groups
+from zcollection.engine.read import read_groups, reading
+from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, StoreError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -28,6 +30,8 @@ from zcollection.transaction.snapshot import Snapshot
 
 OnError = Literal["raise", "skip"]
 _TRIES: Final = 50
+_SMALL: Final = 2**18
+"""Bytes of several partitions that one thread reads before another one would have begun."""
 _LONGEST_PAUSE: Final = 0.2
 
 Generation = tuple[str | None, str]
@@ -131,10 +135,14 @@ class ConsistentRead:
         CorruptionWarning
             A damaged partition was left out, where it is to be skipped.
         """
+        if progress is None and self.executor.is_local:
+            found = await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, filters))
+            if found is not None:
+                return found
         ahead = self.handle.versioning.expected(self.handle.configuration)
         taken = await (self.handle.snapshot() if ahead is None else self._read_ahead(ahead, filters, progress))
         for number in range(_TRIES):
-            partitions = self.handle.select(taken, filters)
+            partitions = dict(self.handle.select(taken, filters))  # once: records are made as they are looked at
             if not partitions:
                 return None
             try:
@@ -153,12 +161,26 @@ class ConsistentRead:
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
+    def _few(self, filters: Filter, taken: Snapshot) -> Work[Dataset | None]:
+        """Return the rows of a few partitions, of a snapshot all of which lies in its place; None of many, or of damaged ones."""
+        handle, partitions = self.handle, dict(self.handle.select(taken, filters))
+        size = sum(record.stored_bytes for record in partitions.values())
+        if not partitions or (len(partitions) > 1 and size > _SMALL):
+            return None
+        groups = [handle.group(path, record) for path, record in partitions.items()]
+        try:
+            arrays = yield from reading(groups, handle.part(self.schema, moving=True), dimension=handle.dimension)
+            fixed = yield from handle.reading_immutable(taken, self.schema)
+        except CorruptionError:
+            return None
+        return handle.dataset(self.schema, {**arrays, **fixed})
+
     async def _read_ahead(self, expected: Snapshot, filters: Filter, progress: ProgressOption) -> Snapshot:
         """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
         found: list[Snapshot] = []
 
         async def read() -> None:
-            partitions = self.handle.select(expected, filters)
+            partitions = dict(self.handle.select(expected, filters))
             with tracking(progress, len(partitions), "query") as advance, suppress(CorruptionError, StoreError):
                 await self._read(expected, partitions, advance)
 

@@ -13,7 +13,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.times import has_time_units, units_of
 from zcollection.model.variable import Indexer, Variable
 
-_BLOCK: Final = 32_768
+_BLOCK: Final = 16_384
 """Rows whose keys are computed at once: fresh memory for each step over all rows would cost more than the steps."""
 
 

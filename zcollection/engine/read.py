@@ -113,10 +113,13 @@ def _read_apart(
     return dict(outputs.arrays)
 
 
-def reading(group: GroupRead, schema: DatasetSchema, *, dimension: str) -> Work[dict[str, NDArray[Any]]]:
-    """Return the rows of one group, by variable path; as `read_groups`."""
-    outputs = _Outputs.allocated(schema, dimension, group.rows)
-    yield from outputs.filling(group, 0)
+def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: str) -> Work[dict[str, NDArray[Any]]]:
+    """Return the rows of groups, by variable path; as `read_groups`, one after the other."""
+    outputs = _Outputs.allocated(schema, dimension, sum(group.rows for group in groups))
+    start = 0
+    for group in groups:
+        yield from outputs.filling(group, start)
+        start += group.rows
     return outputs.declared()
 
 

@@ -29,7 +29,7 @@ from zcollection.transaction.places import Place
 
 _LOG: Final = f"{TRANSACTIONS}/log/"
 _BATCH: Final = 16
-"""Records that are asked for at once: as many as there are at most since the last checkpoint."""
+"""Records that are asked for at once where there is one: as many as there are at most since the last checkpoint."""
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
 ANNOUNCED: Final = f"{TRANSACTIONS}/replacing"
@@ -192,6 +192,11 @@ def first(transaction: str) -> dict[str, bytes]:
 
 
 async def is_newest(store: KeyStore, number: int) -> bool:
+    """Return whether a version is the newest one; see `being_newest`."""
+    return await perform_one(store, being_newest(store, number))
+
+
+def being_newest(store: KeyStore, number: int) -> Work[bool]:
     """Return whether a version is the newest one.
 
     Raises
@@ -199,28 +204,33 @@ async def is_newest(store: KeyStore, number: int) -> bool:
     CorruptionError
         The record of the next one is lost, and its mark is there, or there is no record at all.
     """
-    itself, following, mark = await _are_there(store, number, [_record(number), _record(number + 1), _mark(number + 1)])
+    keys = [_record(number), _record(number + 1), _mark(number + 1)]
+    itself, following, mark = yield from _are_there(store, number, keys)
     if mark and not following:
-        await _check_not_lost(store, number + 1)
+        yield from _checking_not_lost(store, number + 1)
         return False
     if not itself:
-        await check_there(store)
+        yield from checking_there(store)
     return itself and not following
 
 
-async def _are_there(store: KeyStore, number: int, keys: Sequence[str]) -> list[bool]:
+def _are_there(store: KeyStore, number: int, keys: Sequence[str]) -> Work[list[bool]]:
     """Return which of some keys, of a version and what comes after it, exist."""
     if store.blocking is None:
-        there = await perform_one(store, _from(number))
+        there = yield from _from(number)
         return [key in there for key in keys]
-    return [data is not None for data in await store.get([Read(key) for key in keys])]
+    answers = yield from fetch([Read(key) for key in keys])
+    return [data is not None for data in answers]
 
 
-async def _check_not_lost(store: KeyStore, number: int) -> None:
+def _checking_not_lost(store: KeyStore, number: int) -> Work[None]:
     """Raise `CorruptionError` where a record is not there, though its mark is."""
-    record, mark = await store.get([Read(_record(number)), Read(_mark(number))])
+    record, mark = yield from fetch([Read(_record(number)), Read(_mark(number))])
+    if record is not None or mark is None:
+        return
     # The record is older than its mark: asked for once more, it must be there.
-    if record is None and mark is not None and (await store.get([Read(_record(number))]))[0] is None:
+    (record,) = yield from fetch([Read(_record(number))])
+    if record is None:
         message = f"the record of version {number} of {store.url} is lost, and its mark is there; call repair()"
         raise CorruptionError(message)
 
@@ -252,9 +262,9 @@ def following(store: KeyStore, number: int, tag: str | None = None) -> Work[list
     if store.blocking is None:
         return (yield from _listed_following(store, number, tag))
     found: list[Version] = []
-    known = number
+    known, size = number, 1
     while True:
-        batch = range(known, known + _BATCH + 1)
+        batch = range(known, known + size + 1)
         itself, *answers = yield from fetch([Read(_record(wanted)) for wanted in batch])
         if itself is None:
             raise _folded(store, number)
@@ -262,7 +272,7 @@ def following(store: KeyStore, number: int, tag: str | None = None) -> Work[list
             if data is None:
                 return (yield from _marked(found))
             found.append(_parse(wanted, data))
-        known = found[-1].number
+        known, size = found[-1].number, _BATCH
 
 
 def _listed_following(store: KeyStore, number: int, tag: str | None) -> Work[list[Version]]:
@@ -305,11 +315,11 @@ async def listed(store: KeyStore) -> tuple[int, list[Version]]:
     return (numbers[-1] if numbers else 0), versions
 
 
-async def check_there(store: KeyStore) -> None:
+def checking_there(store: KeyStore) -> Work[None]:
     """Raise `CorruptionError` where there is no record at all: the newest one is never removed."""
-    async for entry in store.list(_LOG):
-        if _numbers([entry.key], ".json"):
-            return
+    entries = yield from enumerated(_LOG)
+    if _numbers([entry.key for entry in entries], ".json"):
+        return
     message = (
         f"the log of {store.url} is lost; call repair(), which begins another one with the partitions that are there"
     )
@@ -443,7 +453,7 @@ async def append(store: KeyStore, version: Version) -> bool:
         Nobody can tell whether it was.
     """
     key, data = _record(version.number), documents.dump(version, kind="version")
-    await _check_not_lost(store, version.number)
+    await perform_one(store, _checking_not_lost(store, version.number))
     for _ in range(_TRIES):
         failure: StoreError | None = None
         try:

@@ -1,14 +1,15 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
+from zcollection.engine.work import Work, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
 from zcollection.transaction import catalog, inspection, log, mending, probe, snapshot, transaction, vacuum
@@ -21,6 +22,8 @@ from zcollection.transaction.versioning import Beginning, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
+
+R = TypeVar("R")
 
 
 class _Known:
@@ -146,6 +149,12 @@ class LogVersioning(Versioning):
         if known is None or (known.configuration, known.schema) != (configuration.version, configuration.changed):
             return None
         return Snapshot(self.store, known)
+
+    async def at_once(self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]]) -> R | None:
+        """Return what a short work reads of the newest version, where the store has blocking access."""
+        if self.store.blocking is None:
+            return None
+        return await perform_one(self.store, snapshot.reading_at_once(self.store, configuration, read))
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
         """Return the partitions at the newest version, found by walking where the catalog or a record is damaged."""

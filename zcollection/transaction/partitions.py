@@ -27,7 +27,7 @@ class Partitions(Mapping[str, PartitionRecord]):
         The same, in any order.
     """
 
-    __slots__ = ("_columns", "_keys", "_paths", "_positions")
+    __slots__ = ("_columns", "_keys", "_lists", "_paths", "_positions")
 
     def __init__(self, records: Mapping[str, PartitionRecord] | None = None) -> None:
         self._paths: Sequence[str] = list(records or {})
@@ -39,6 +39,7 @@ class Partitions(Mapping[str, PartitionRecord]):
         self._keys: Columns = {name: [record.key[name] for record in of_each] for name in names}
         self._columns: Columns = {name: [getattr(record, name) for record in of_each] for name in _COLUMNS}
         self._positions: dict[str, int] | None = None
+        self._lists: Columns | None = None  # of the keys: columns that repeat values are slow to look at one by one
         self._sort()
 
     def __getitem__(self, path: str) -> PartitionRecord:
@@ -59,7 +60,9 @@ class Partitions(Mapping[str, PartitionRecord]):
         if any(len(column) != len(self._paths) for column in self._keys.values()):
             message = "the partitions have keys of different lengths"
             raise CorruptionError(message)
-        return {self._paths[at]: self._record(at) for at in select(self._keys)}
+        if self._lists is None:
+            self._lists = {name: list(column) for name, column in self._keys.items()}
+        return {self._paths[at]: self._record(at) for at in select(self._lists)}
 
     def changed(self, written: Mapping[str, PartitionRecord], dropped: Collection[str]) -> "Partitions":
         """Return the partitions after some were written and others dropped."""

@@ -1,9 +1,9 @@
 """Which partitions there are at one version, and where each of them lies."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -24,6 +24,7 @@ from zcollection.transaction.log import Version
 from zcollection.transaction.partitions import Partitions, Selection
 from zcollection.transaction.places import Place
 
+R = TypeVar("R")
 _WALKS: Final = 20
 
 
@@ -167,6 +168,29 @@ async def take(
     return taken
 
 
+def reading_at_once(
+    store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]]
+) -> Work[R | None]:
+    """Return what is read of the newest version; None where more is to be looked at than the catalog and the log.
+
+    Parameters
+    ----------
+    store
+        Where.
+    configuration
+        Of the collection.
+    read
+        Returns the work that reads, for a snapshot all of which lies in its place; that may give up, too.
+    """
+    taken = (yield from _indexed(store, None)) if configuration.catalog else None
+    if taken is None or taken.pending:
+        return None
+    if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
+        return None
+    found = yield from read(taken)
+    return found if found is not None and (yield from log.being_newest(store, taken.version)) else None
+
+
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
     """Return the configuration that was committed last, whichever lies in its place."""
     for change in (await _newest(store, configuration, walk=False)).changes:
@@ -183,7 +207,7 @@ async def _newest(
     if indexed is not None:
         return indexed
     if not walk:
-        await log.check_there(store)
+        await perform_one(store, log.checking_there(store))
     return await _walked(store, configuration)
 
 

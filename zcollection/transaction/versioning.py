@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from zcollection.contracts.store import Store
+from zcollection.engine.work import Work
 from zcollection.errors import CollectionExistsError, CollectionNotFoundError, SchemaChangedError, ZCollectionError
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import Configuration
@@ -15,6 +16,7 @@ from zcollection.transaction.snapshot import Snapshot
 if TYPE_CHECKING:
     import zarr.abc.store
 
+R = TypeVar("R")
 
 Beginning = Callable[[], AbstractAsyncContextManager[Transaction]]
 """Opens a transaction; leaving its block undoes what was not committed."""
@@ -83,6 +85,15 @@ class Versioning(ABC):
         """Return which partitions there probably are, without asking the store; None where that is not known."""
         del configuration
         return None  # looking is cheap on most stores
+
+    async def at_once(self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]]) -> R | None:
+        """Return what a short work reads of the newest version, all of it on one thread.
+
+        None where the store answers no threads, where the work itself has returned it, or where another version was
+        committed meanwhile: then one goes step by step.
+        """
+        del configuration, read
+        return None
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
         """Return which partitions there are now, for who looks for damage: in spite of any that can be got round."""
