@@ -7,6 +7,8 @@ from typing import Any
 from attrs import frozen
 from mutations import nothing
 
+from zcollection.engine.work import Work
+
 COMMITS = "tests/kernel/test_commits.py"
 TRANSACTIONS = "tests/kernel/test_transactions.py"
 VACUUM = "tests/kernel/test_vacuum.py"
@@ -85,6 +87,17 @@ def _outdated() -> None:
         return False
 
     snapshot.is_outdated = never
+
+
+@step("a query at once looks whether a newer version was committed meanwhile", "tests/integration/test_at_once.py")
+def _at_once() -> None:
+    from zcollection.transaction import log
+
+    def always(*_: object) -> Work[bool]:
+        yield from ()
+        return True
+
+    log.being_newest = always
 
 
 @step(
@@ -269,7 +282,10 @@ def _catalog_checksum() -> None:
 def _lost_record() -> None:
     from zcollection.transaction import log
 
-    log._check_not_lost = nothing_later
+    def nobody_looks(*_: object) -> Work[None]:
+        yield from ()
+
+    log._checking_not_lost = nobody_looks
 
 
 @step(
