@@ -40,8 +40,15 @@ Generation = tuple[str | None, str]
 
 def generation(taken: Snapshot, path: str) -> Generation:
     """Return which generation of a partition a snapshot names."""
-    record = taken.record(path)
+    return _generation(taken, path, taken.record(path))
+
+
+def _generation(taken: Snapshot, path: str, record: PartitionRecord | None) -> Generation:
     return (None if record is None else record.stamp), taken.place(path).prefix
+
+
+_Selected = tuple[Snapshot, dict[str, PartitionRecord]]
+"""A version, and the partitions that are selected of it."""
 
 
 @frozen
@@ -135,54 +142,64 @@ class ConsistentRead:
         CorruptionWarning
             A damaged partition was left out, where it is to be skipped.
         """
-        if progress is None and self.executor.is_local:
-            found = await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, filters))
-            if found is not None:
-                return found
-        ahead = self.handle.versioning.expected(self.handle.configuration)
-        taken = await (self.handle.snapshot() if ahead is None else self._read_ahead(ahead, filters, progress))
+        begun = await self._begin(filters, progress)
+        if isinstance(begun, Dataset):
+            return begun
         for number in range(_TRIES):
-            partitions = dict(self.handle.select(taken, filters))  # once: records are made as they are looked at
+            taken, partitions = begun
             if not partitions:
                 return None
             try:
-                with tracking(None if number or ahead else progress, len(partitions), "query") as advance:
+                with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(taken, partitions, advance)
             except (CorruptionError, StoreError) as error:
                 newer = await self.handle.snapshot()
                 if self._is_same(taken, newer, partitions) and not await self._skips(error, taken, partitions):
                     raise
-                taken = newer
+                begun = self._selected(filters, newer)
                 continue
             if not await self.handle.is_outdated(taken):
                 return self._dataset(self._whole(partitions))
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
-            taken = await self.handle.snapshot()
+            begun = self._selected(filters, await self.handle.snapshot())
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
-    def _few(self, filters: Filter, taken: Snapshot) -> Work[Dataset | None]:
-        """Return the rows of a few partitions, of a snapshot all of which lies in its place; None of many, or of damaged ones."""
-        handle, partitions = self.handle, dict(self.handle.select(taken, filters))
+    async def _begin(self, filters: Filter, progress: ProgressOption) -> "Dataset | _Selected":
+        """Return the rows where they are quickly read, or else what is selected of the newest version."""
+        versioning, configuration = self.handle.versioning, self.handle.configuration
+        if not progress and self.executor.is_local:
+            found: Dataset | _Selected | None = await versioning.at_once(configuration, partial(self._few, filters))
+            if found is not None:
+                return found
+        expected = None if progress else versioning.expected(configuration)
+        taken = await (self.handle.snapshot() if expected is None else self._read_ahead(expected, filters))
+        return self._selected(filters, taken)
+
+    def _selected(self, filters: Filter, taken: Snapshot) -> "_Selected":
+        return taken, dict(self.handle.select(taken, filters))  # once: records are made as they are looked at
+
+    def _few(self, filters: Filter, taken: Snapshot) -> Work["Dataset | _Selected"]:
+        """Return the rows of a few partitions, of a snapshot all of which lies in its place; of many what is selected."""
+        handle, (_, partitions) = self.handle, self._selected(filters, taken)
         size = sum(record.stored_bytes for record in partitions.values())
         if not partitions or (len(partitions) > 1 and size > _SMALL):
-            return None
+            return taken, partitions
         groups = [handle.group(path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, handle.part(self.schema, moving=True), dimension=handle.dimension)
             fixed = yield from handle.reading_immutable(taken, self.schema)
         except CorruptionError:
-            return None
+            return taken, partitions  # perhaps another writer has replaced one
         return handle.dataset(self.schema, {**arrays, **fixed})
 
-    async def _read_ahead(self, expected: Snapshot, filters: Filter, progress: ProgressOption) -> Snapshot:
+    async def _read_ahead(self, expected: Snapshot, filters: Filter) -> Snapshot:
         """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
         found: list[Snapshot] = []
 
         async def read() -> None:
-            partitions = dict(self.handle.select(expected, filters))
-            with tracking(progress, len(partitions), "query") as advance, suppress(CorruptionError, StoreError):
-                await self._read(expected, partitions, advance)
+            with suppress(CorruptionError, StoreError):
+                await self._read(*self._selected(filters, expected), None)
 
         async def look() -> None:
             found.append(await self.handle.snapshot())
@@ -199,7 +216,7 @@ class ConsistentRead:
     ) -> None:
         """Read what is not yet there of these generations."""
         if self._pieces.schema.all_variables():
-            missing = {path: record for path, record in partitions.items() if not self._has(taken, path)}
+            missing = {path: record for path, record in partitions.items() if not self._has(taken, path, record)}
             await self._read_partitions(taken, missing, advance)
         fixed = generation(taken, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
@@ -216,14 +233,16 @@ class ConsistentRead:
         arrays = await read_groups(
             taken.objects, groups, moving, dimension=dimension, executor=self.executor, progress=advance
         )
-        self._pieces.put([(path, generation(taken, path), record.rows) for path, record in missing.items()], arrays)
+        self._pieces.put(
+            [(path, _generation(taken, path, record), record.rows) for path, record in missing.items()], arrays
+        )
         for path in missing:
             self._damaged.pop(path, None)
 
-    def _has(self, taken: Snapshot, path: str) -> bool:
+    def _has(self, taken: Snapshot, path: str, record: PartitionRecord) -> bool:
         if path in self._damaged:
-            return self._damaged[path][0] == generation(taken, path)
-        return self._pieces.has(path, generation(taken, path))
+            return self._damaged[path][0] == _generation(taken, path, record)
+        return self._pieces.has(path, _generation(taken, path, record))
 
     async def _skips(self, error: Exception, taken: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
         """Return whether the damaged partitions are known now, after a try at each alone, and are to be left out."""
@@ -231,7 +250,7 @@ class ConsistentRead:
             return False
         known = len(self._damaged)
         for path, record in partitions.items():
-            if self._has(taken, path):
+            if self._has(taken, path, record):
                 continue
             try:
                 await self._read_partitions(taken, {path: record}, None)
