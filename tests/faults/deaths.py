@@ -145,20 +145,20 @@ def main() -> None:
     parser.add_argument("--server", choices=SERVERS, default="memory")
     parser.add_argument("--operations", nargs="+", choices=operations.OPERATIONS, default=list(operations.OPERATIONS))
     parser.add_argument("--every", type=int, default=1, help="only every n-th step")
-    parser.add_argument("--first", type=int, default=0, help="the step to begin with")
+    parser.add_argument("--no-catalog", dest="catalog", action="store_false", help="without a catalog")
     options = parser.parse_args()
     leases.CLOCK = Clock()  # nobody waits here for who is known to be dead
     points, seen, violations = Counter(), Counter(), []
     with running.working_directory() as work, SERVERS[options.server](work) as bench:
         base = bench.store()
-        operations.base(base)
+        operations.base(base, catalog_enabled=options.catalog)
         objects = anyio.run(judging.objects, base)
         for name in options.operations:
             start = filled(bench, objects)
             operations.PREPARATIONS.get(name, lambda _: None)(start)
             prepared, whole = anyio.run(judging.objects, start), filled(bench, anyio.run(judging.objects, start))
             before, steps, after = judging.state(start), bench.run(whole, name, NEVER), judging.state(whole)
-            for number in range(options.first, steps, options.every):
+            for number in range(0, steps, options.every):
                 store = filled(bench, prepared)
                 bench.run(store, name, number)
                 try:

@@ -13,9 +13,9 @@ from zcollection.plugin import KeyStore
 EXISTING = range(12)
 
 
-def base(place: str | Path | KeyStore) -> None:
+def base(place: str | Path | KeyStore, **options: object) -> None:
     """Make the collection that every operation starts from."""
-    ledger.create(place)
+    ledger.create(place, **options)
     for first in EXISTING[::4]:
         ledger.enter(place, range(first, first + 4))
     anyio.run(_store(place).put, {_STAGED: b"{}"})
