@@ -1,9 +1,10 @@
 """Operations whose process dies before or after one changing request after the other: ``python tests/faults/deaths.py``.
 
 On object storage in memory (``--server memory``) every step is met. On ministack a process of its own is killed while the
-proxy before the server holds its request, or its answer; what else it has sent by then has its effect. Afterwards what is
-asked is what `crashes.py` asks of files: a reader sees all of the operation or nothing, before anything was repaired; the
-next writer succeeds and changes nothing else; a repair leaves nothing to report; and plain zarr reads the same.
+proxy before the server holds its request, or its answer; what else it has sent by then has its effect. Afterwards plain
+zarr finds no partition that is not whole, and what is asked is what `crashes.py` asks of files: a reader sees all of the
+operation or nothing, before anything was repaired; the next writer succeeds and changes nothing else; a repair leaves
+nothing to report; and plain zarr reads the same.
 """
 
 import argparse
@@ -158,13 +159,16 @@ def main() -> None:
             operations.PREPARATIONS.get(name, lambda _: None)(start)
             prepared, whole = anyio.run(judging.objects, start), filled(bench, anyio.run(judging.objects, start))
             before, steps, after = judging.state(start), bench.run(whole, name, NEVER), judging.state(whole)
+            partitions = [judging.plain_partitions(store) for store in (start, whole)]
             for number in range(0, steps, options.every):
                 store = filled(bench, prepared)
                 bench.run(store, name, number)
                 try:
                     seen["after" if judging.state(store) == after else "before"] += before != after
                     repaired_first = bool(points.total() % 2)
-                    wrong = judging.check(store, before, after, code=1, fault="kill", repaired_first=repaired_first)
+                    wrong = judging.torn(store, *partitions) or judging.check(
+                        store, before, after, code=1, fault="kill", repaired_first=repaired_first
+                    )
                 except zc.errors.ZCollectionError as error:
                     wrong = repr(error)
                 points[name] += 1

@@ -15,6 +15,7 @@ from zcollection.plugin import KeyStore, Read
 
 Place = Path | KeyStore
 _PARTITION = re.compile(r"year=\d+/month=\d+/day=\d+/zarr\.json")
+Partitions = dict[str, dict[str, list[float]]]
 State = tuple[tuple[str, ...], dict[str, list[float]]]
 
 
@@ -28,11 +29,25 @@ def state(place: Place) -> State:
 
 def plain(place: Place) -> State:
     """Return all that plain zarr reads."""
+    found = plain_partitions(place)
+    names = sorted({name for arrays in found.values() for name in arrays})
+    return tuple(found), {name: [value for arrays in found.values() for value in arrays[name]] for name in names}
+
+
+def plain_partitions(place: Place) -> Partitions:
+    """Return what plain zarr reads of each partition that it finds."""
     store, keys = _files(place) if isinstance(place, Path) else _copied(place)
     paths = sorted(key.removesuffix("/zarr.json") for key in keys if _PARTITION.fullmatch(key))
-    groups = [zarr.open_group(store, path=path, mode="r") for path in paths]
-    names = sorted({name for group in groups for name in group.array_keys()})
-    return tuple(paths), {name: [value for group in groups for value in group[name][:].tolist()] for name in names}
+    groups = {path: zarr.open_group(store, path=path, mode="r") for path in paths}
+    return {path: {name: array[:].tolist() for name, array in group.arrays()} for path, group in groups.items()}
+
+
+def torn(place: Place, *states: Partitions) -> str | None:
+    """Return which partition plain zarr finds otherwise than it was before and is to be, or None."""
+    for path, arrays in plain_partitions(place).items():
+        if arrays not in [state.get(path) for state in states]:
+            return f"plain zarr reads {path}, which is not whole"
+    return None
 
 
 def _files(place: Path) -> tuple[LocalStore, list[str]]:
