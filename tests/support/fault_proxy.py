@@ -114,7 +114,9 @@ class Proxy:
         """Serve one connection."""
         self.connections += 1
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(
+                ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
+            ):  # cancelled when it ends
                 async with _closing(writer):
                     await self._serve(reader, writer)
         finally:
