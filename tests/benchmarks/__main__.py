@@ -8,6 +8,7 @@ operation is compared with the source arrays in the first round, outside of what
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 import memory
 import peers
 import report
+import storages
 import timing
 import workloads
 from layouts import Codecs
@@ -85,11 +87,14 @@ def _make_peers(names: Sequence[str], threads: int) -> tuple[dict[str, peers.Pee
 def _measure_time(
     workload: Workload, found: dict[str, peers.Peer], options: argparse.Namespace
 ) -> tuple[list[timing.Timed], dict[str, Any]]:
-    _warm_up(workload.name, found, options)
     one_round = len(found) * sum(_left_behind(variant) for variant in workload.variants)
-    with working_directory(options.place, one_round=one_round) as place:
-        timings = timing.run(workload, found, place, rounds=options.rounds, tell=report.tell)
-        return timings, describe(place)
+    with (
+        working_directory(options.place, one_round=one_round) as place,
+        storages.running(workload.latency, place / "server") as storage,
+    ):
+        _warm_up(workload.name, found, options, place / "warm-up", storage)
+        timings = timing.run(workload, found, place, rounds=options.rounds, tell=report.tell, storage=storage)
+        return timings, describe(place) | storage.about()
 
 
 def _left_behind(variant: workloads.Variant) -> int:
@@ -98,13 +103,16 @@ def _left_behind(variant: workloads.Variant) -> int:
     return variant.layout.nbytes * (1 if folders == {variant.operations[0].shares} else 2 * len(folders)) * 11 // 10
 
 
-def _warm_up(name: str, found: dict[str, peers.Peer], options: argparse.Namespace) -> None:
+def _warm_up(
+    name: str, found: dict[str, peers.Peer], options: argparse.Namespace, place: Path, storage: storages.Storage
+) -> None:
     """Load every library and start every pool, on the smallest data."""
     if options.scale == "smoke":
         return
     tiny = workloads.make(name, "smoke", CODECS[options.codec])
-    with working_directory(options.place, one_round=0) as place:
-        timing.run(tiny, found, place, rounds=1, tell=lambda _: report.tell(f"{name}: warming up"))
+    place.mkdir()
+    timing.run(tiny, found, place, rounds=1, tell=lambda _: report.tell(f"{name}: warming up"), storage=storage)
+    shutil.rmtree(place)
 
 
 def _measure_memory(

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import goals
+from attrs import asdict
 from memory import Peak
 from peers import OURS
 from peers.base import Peer
@@ -64,10 +65,8 @@ def _timed_json(timed: Timed, timings: Sequence[Timed]) -> dict[str, Any]:
     others = [o for o in timings if (o.variant, o.operation) == (timed.variant, timed.operation) and o.usable]
     return {
         **body,
-        **{
-            name: getattr(timed, name)
-            for name in ("median", "minimum", "seconds", "cpu_seconds", "bytes", "files", "chunks")
-        },
+        **{name: getattr(timed, name) for name in ("median", "minimum", "seconds", "cpu_seconds", "requests")},
+        **({} if timed.usage is None else asdict(timed.usage)),
         "times_others_median": {other.peer: timed.median / other.median for other in others},
         "times_others_minimum": {other.peer: timed.minimum / other.minimum for other in others},
     }
@@ -99,7 +98,7 @@ def _table(variant: Variant, timings: Sequence[Timed]) -> str:
         f"{variant.label} {timings[0].operation}  ({len(layout.counts):,} partitions, {len(layout.variables)} arrays "
         f"each, {layout.nbytes / 1e6:,.1f} MB)"
     )
-    head = ("peer", "median", "minimum", "cpu", "× floor", "of minima", "× ours", "of minima", "on disk")
+    head = ("peer", "median", "minimum", "cpu", "× floor", "of minima", "× ours", "of minima", "left", "requests")
     by_peer = {timed.peer: timed for timed in timings if timed.usable}
     rows = [_row(timed, by_peer.get(FLOOR), by_peer.get(OURS)) for timed in timings]
     failures = [f"    {timed.peer}: {timed.failure}" for timed in timings if timed.failure]
@@ -110,9 +109,16 @@ def _row(timed: Timed, floor: Timed | None, ours: Timed | None) -> tuple[str, ..
     if not timed.usable:
         return (timed.peer, "–" if timed.unsupported else "failed")
     cpu = sorted(timed.cpu_seconds)[len(timed.cpu_seconds) // 2]
-    disk = f"{timed.bytes / 1e6:,.1f} MB, {timed.files:,} files" if timed.files else ""
+    left = "" if timed.usage is None else f"{timed.usage.bytes / 1e6:,.1f} MB, {timed.usage.files:,} files"
     ratios = [ratio for other in (floor, ours) for ratio in _ratios(timed, other)]
-    return (timed.peer, _seconds(timed.median), _seconds(timed.minimum), _seconds(cpu), *ratios, disk)
+    return (timed.peer, _seconds(timed.median), _seconds(timed.minimum), _seconds(cpu), *ratios, left, _requests(timed))
+
+
+def _requests(timed: Timed) -> str:
+    """Return how many there were, and of which kinds in the last round."""
+    kinds = sorted(timed.requests[-1].items())
+    each = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
+    return f"{timed.median_requests:,.0f}: {each}" if kinds else ""
 
 
 def _ratios(timed: Timed, other: Timed | None) -> tuple[str, str]:

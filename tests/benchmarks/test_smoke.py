@@ -62,6 +62,24 @@ def test_peers_that_write_zarr_write_the_same_chunks(measured):
             assert written[variant, peer] == written[variant, "ours"], (variant, peer)
 
 
+ON_OBJECT_STORAGE = {"ours", "zarr", "zarr-async", "xarray"}
+
+
+def test_on_object_storage_requests_are_counted_and_every_peer_reads_what_it_was_given(tmp_path):
+    file = tmp_path / "out.json"
+    done = run("W6", "--peers", "zarr,zarr-async,xarray,parquet", "--rounds", "1", "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = {(item["operation"], item["peer"]): item for item in json.loads(file.read_text())["results"]}
+    found = {key: item for key, item in results.items() if not item.get("unsupported")}
+    assert {peer for _, peer in found} == ON_OBJECT_STORAGE - MISSING
+    assert all(item["checked"] for item in found.values())
+    assert len({item["chunks"] for (operation, _), item in found.items() if operation == "insert"}) == 1
+    requests = {key: item["requests"][0] for key, item in found.items()}
+    assert requests["insert", "ours"]["PUT"] >= 2 * 8
+    for peer in {"zarr", "xarray"} - MISSING:
+        assert sum(requests["query all", "ours"].values()) < sum(requests["query all", peer].values())
+
+
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed is not installed")
 def test_updates_in_other_processes_write_the_right_values(tmp_path):
     file = tmp_path / "out.json"

@@ -1,16 +1,15 @@
 """Rounds: in each, every peer does every operation once, the order of the peers rotating."""
 
 import gc
-import hashlib
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
 from attrs import define, field
 from operations import Operation
 from peers.base import Peer, UnsupportedError
+from storages import FILES, Storage, Usage
 from workloads import Workload
 
 
@@ -24,16 +23,16 @@ class Timed:
         Which.
     seconds, cpu_seconds
         Of each round: passed, and used by all threads of the process.
+    requests
+        Of each round, by kind; empty where the storage knows none.
     checked
         Whether the result of the first round was found right.
     unsupported
         Whether the peer has no such operation.
     failure
         Why the peer was given up.
-    bytes, files
-        What an insert left on the disk; 0 of other operations.
-    chunks
-        A digest of the names and bytes of its Zarr chunks: peers that wrote the same have the same.
+    usage
+        What an insert left behind; None of other operations.
     """
 
     variant: str
@@ -41,12 +40,11 @@ class Timed:
     peer: str
     seconds: list[float] = field(factory=list)
     cpu_seconds: list[float] = field(factory=list)
+    requests: list[Mapping[str, int]] = field(factory=list)
     checked: bool = False
     unsupported: bool = False
     failure: str = ""
-    bytes: int = 0
-    files: int = 0
-    chunks: str = ""
+    usage: Usage | None = None
 
     @property
     def median(self) -> float:
@@ -57,12 +55,26 @@ class Timed:
         return min(self.seconds)
 
     @property
+    def median_requests(self) -> float:
+        return median(sum(kinds.values()) for kinds in self.requests)
+
+    @property
+    def least_requests(self) -> int:
+        return min(sum(kinds.values()) for kinds in self.requests)
+
+    @property
     def usable(self) -> bool:
         return bool(self.seconds) and not self.failure
 
 
 def run(
-    workload: Workload, peers: dict[str, Peer], place: Path, *, rounds: int, tell: Callable[[str], None]
+    workload: Workload,
+    peers: dict[str, Peer],
+    place: Path,
+    *,
+    rounds: int,
+    tell: Callable[[str], None],
+    storage: Storage = FILES,
 ) -> list[Timed]:
     """Time a workload.
 
@@ -78,18 +90,26 @@ def run(
         How often; the first checks every result.
     tell
         Called with a line of progress.
+    storage
+        What the place is part of; peers that know only files have no part in another one.
     """
     cases = [(variant.label, operation) for variant in workload.variants for operation in variant.operations]
-    results = [[Timed(label, operation.name, name) for name in peers] for label, operation in cases]
+    present = {name: peer.on(storage) for name, peer in peers.items() if storage is FILES or not peer.only_files}
+    absent = peers.keys() - present.keys()
+    results = [
+        [Timed(label, operation.name, name, unsupported=name in absent) for name in peers] for label, operation in cases
+    ]
     gc.freeze()  # what the libraries made of themselves is not looked through before every operation
     for number in range(rounds):
         tell(f"{workload.name}: round {number + 1} of {rounds}")
         for position, (label, operation) in enumerate(cases):
             for timed in _rotated(results[position], number):
-                folder = _folder(place, label, operation, timed.peer, position, number)
-                _attempt(operation, peers[timed.peer], folder, number, timed, results)
+                if not (timed.failure or timed.unsupported):
+                    folder = _folder(place, label, operation, timed.peer, position, number)
+                    storage.make(folder)
+                    _attempt(operation, present[timed.peer], folder, number, timed, results)
         # Every peer writes slower, by half, where 100,000 files of earlier rounds lie in the same memory.
-        shutil.rmtree(place / f"round-{number}", ignore_errors=True)
+        storage.clear(place / f"round-{number}")
     return [timed for of_case in results for timed in of_case]
 
 
@@ -101,15 +121,12 @@ def _rotated(items: Sequence[Timed], by: int) -> list[Timed]:
 def _folder(place: Path, label: str, operation: Operation, peer: str, position: int, number: int) -> Path:
     name = operation.shares or f"operation-{position}"
     parent = place / ("all-rounds" if operation.lasting else f"round-{number}")
-    parent.mkdir(exist_ok=True)
     return parent / f"{label}-{name}-{peer}".replace(" ", "-")
 
 
 def _attempt(
     operation: Operation, peer: Peer, folder: Path, number: int, timed: Timed, results: list[list[Timed]]
 ) -> None:
-    if timed.failure or timed.unsupported:
-        return
     try:
         _measure(operation, peer, folder, number, timed)
     except UnsupportedError:
@@ -130,22 +147,15 @@ def _give_up(writer: Timed, results: list[list[Timed]]) -> None:
 
 def _measure(operation: Operation, peer: Peer, folder: Path, number: int, timed: Timed) -> None:
     operation.prepare(peer, folder, number)
+    peer.storage.requests()
     gc.collect()  # nobody pays for another's garbage
     started, cpu_started = time.perf_counter(), time.process_time()
     result = operation.run(peer, folder, number)
     timed.seconds.append(time.perf_counter() - started)
     timed.cpu_seconds.append(time.process_time() - cpu_started)
+    timed.requests.append(peer.storage.requests())
     if number == 0:
         if operation.writes:
-            timed.bytes, timed.files, timed.chunks = _usage(folder)
+            timed.usage = peer.storage.usage(folder)
         operation.check(peer, folder, number, result)
         timed.checked = True
-
-
-def _usage(folder: Path) -> tuple[int, int, str]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    digest = hashlib.sha256()
-    # zcollection's own arrays lie in directories whose names begin with "_".
-    for file in (file for file in files if "c" in file.parts and "/_" not in str(file.relative_to(folder.parent))):
-        digest.update(str(file.relative_to(folder)).encode() + hashlib.sha256(file.read_bytes()).digest())
-    return sum(file.stat().st_size for file in files), len(files), digest.hexdigest()

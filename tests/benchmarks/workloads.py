@@ -55,10 +55,13 @@ class Workload:
         Its identifier.
     variants
         By construction with the same operations.
+    latency
+        Seconds that each request to object storage takes longer; None works on files.
     """
 
     name: str
     variants: tuple[Variant, ...]
+    latency: float | None = None
 
 
 def wide_months(scale: str, codecs: Codecs) -> Layout:
@@ -187,6 +190,12 @@ def _updates(label: str, layout: Layout) -> Variant:
     return Variant(label, tuple(Update(layout, arrays, "ssh", number, name) for number, name in where.items()))
 
 
+def _w6(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    days = {"smoke": 2, "small": 10, "full": 60}[scale]
+    return (_days("W6", small_days("full", codecs, days=days), variable="ssh"),)
+
+
+_LATENCIES: Final = {"W6": 0.02}
 _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W1": _w1,
     "W2": _w2,
@@ -194,13 +203,14 @@ _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W3": _w3,
     "W4": _w4,
     "W5": _w5,
+    "W6": _w6,
 }
 NAMES: Final = tuple(_MAKERS)
 
 
 def make(name: str, scale: str, codecs: Codecs) -> Workload:
     """Return a workload with its data."""
-    return Workload(name, _MAKERS[name](scale, codecs))
+    return Workload(name, _MAKERS[name](scale, codecs), _LATENCIES.get(name))
 
 
 def _number(date: str) -> int:

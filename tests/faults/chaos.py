@@ -1,13 +1,17 @@
 """Writers are killed, stopped and restarted at random while others read: ``python tests/faults/chaos.py --seconds 60``."""
 
 import argparse
+import os
 import random
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import ledger
 import running
+
+import zcollection as zc
 
 _MANY = 10**6
 
@@ -25,10 +29,15 @@ def main() -> None:
     parser.add_argument(
         "--least", type=int, default=0, help="rows acknowledged before it ends, however long that takes"
     )
+    parser.add_argument("--place", choices=running.PLACES, default="file")
+    parser.add_argument("--longest-stop", type=float, default=0.5, help="seconds for which a writer is stopped at most")
+    parser.add_argument("--lease", type=int, default=2, help="seconds, where there is no lock")
     options = parser.parse_args()
     chance = random.Random(options.seed)
-    with running.working_directory() as work:
-        place, stop = work / "collection", work / "stop"
+    with running.working_directory() as work, ExitStack() as stack:
+        os.environ["ZCOLLECTION_LEASE"] = str(options.lease)
+        stack.enter_context(zc.config.using(lease=options.lease))
+        place, stop = stack.enter_context(running.place(options.place, work)), work / "stop"
         ledger.create(place)
         readers = running.watchers(place, stop, options.readers)
         logs, writers, kills, pauses = [], [], 0, 0
@@ -48,7 +57,7 @@ def main() -> None:
             victim = chance.randrange(len(writers))
             if chance.random() < 0.2:
                 writers[victim].send_signal(signal.SIGSTOP)
-                time.sleep(chance.uniform(0.1, 0.5))
+                time.sleep(chance.uniform(0.1, options.longest_stop))
                 writers[victim].send_signal(signal.SIGCONT)
                 pauses += 1
                 continue
@@ -62,7 +71,7 @@ def main() -> None:
         figures = running.watched(readers, stop)
         ledger.enter(place, [0])
         found = ledger.verdict(place, [entry for log in logs for entry in ledger.Acknowledged(log).entries()])
-    faults = figures["bad"] + len(found["lost"]) + len(found["wrong"]) + len(found["catalog"])
+    faults = figures["bad"] + ledger.faults(found)
     running.finish(figures | found | {"kills": kills, "pauses": pauses}, faults=faults)
 
 

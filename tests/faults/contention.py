@@ -13,10 +13,10 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--upserts", type=int, default=50)
     parser.add_argument("--readers", type=int, default=2)
-    parser.add_argument("--server", choices=running.SERVERS, default="file")
+    parser.add_argument("--place", choices=running.PLACES, default="file")
     options = parser.parse_args()
     with running.working_directory() as work, ExitStack() as stack:
-        place = stack.enter_context(running.place(options.server, work))
+        place = stack.enter_context(running.place(options.place, work))
         stop = work / "stop"
         ledger.create(place)
         started = time.monotonic()
@@ -33,7 +33,7 @@ def main() -> None:
         found = ledger.verdict(place, acknowledged)
     gave_up = sum(code != 0 for code in codes)
     missing = options.processes * options.upserts - found["present"]
-    faults = figures["bad"] + gave_up + missing + len(found["lost"]) + len(found["wrong"]) + len(found["catalog"])
+    faults = figures["bad"] + gave_up + missing + ledger.faults(found)
     rate = len(acknowledged) / seconds
     running.finish(figures | found | {"gave up": gave_up, "per second": round(rate, 1)}, faults=faults)
 

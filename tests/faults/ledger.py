@@ -65,6 +65,8 @@ def read(place: str | Path) -> tuple[list[int], list[str]]:
 def catalog_errors(place: str | Path) -> list[str]:
     """Return what the catalog says otherwise than the partitions do."""
     handle = zc.open_collection(place)._handle
+    if not handle.versioning.has_catalog:
+        return []
     known, found = (
         dict(anyio.run(lambda walk=walk: snapshot.take(handle.store, handle.configuration, walk=walk)).partitions)
         for walk in (False, True)
@@ -96,4 +98,10 @@ def verdict(place: str | Path, acknowledged: list[int]) -> dict[str, object]:
         "lost": sorted(set(acknowledged) - set(entries)),
         "wrong": wrong,
         "catalog": catalog_errors(place),
+        "problems": [str(problem) for problem in zc.open_collection(place).verify(data=True).problems],
     }
+
+
+def faults(verdict: dict[str, object]) -> int:
+    """Return how many faults there are in a verdict."""
+    return sum(len(verdict[name]) for name in ("lost", "wrong", "catalog", "problems"))

@@ -1,29 +1,32 @@
 """What is interrupted: each operation over several partitions of a collection, and what must lie there before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import anyio
 import ledger
 import numpy as np
 
 import zcollection as zc
+from zcollection.plugin import KeyStore
 
 EXISTING = range(12)
 
 
-def base(place: Path) -> None:
+def base(place: str | Path | KeyStore, **options: object) -> None:
     """Make the collection that every operation starts from."""
-    ledger.create(place)
+    ledger.create(place, **options)
     for first in EXISTING[::4]:
         ledger.enter(place, range(first, first + 4))
-    _leave_a_stage(place)
+    anyio.run(_store(place).put, {_STAGED: b"{}"})
 
 
-def _leave_a_stage(place: Path) -> None:
-    """Leave what a writer leaves that dies before it commits."""
-    stage = place / "_transactions/stage" / ("0" * 32) / "year=1970/month=01/day=01"
-    stage.mkdir(parents=True)
-    (stage / "zarr.json").write_text("{}")
+_STAGED = f"_transactions/stage/{'0' * 32}/year=1970/month=01/day=01/zarr.json"
+"""What a writer leaves that dies before it commits."""
+
+
+def _store(place: str | Path | KeyStore) -> KeyStore:
+    return zc.open_collection(place, mode="rw").store
 
 
 def days_later(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -36,26 +39,22 @@ def _update(collection: zc.Collection) -> None:
 
 
 def _overwrite(collection: zc.Collection) -> None:
-    ledger.create(collection.store.root, overwrite=True, storage_options={"fsync": collection.store.fsync})
+    ledger.create(collection.store, overwrite=True)
 
 
-def _lose_documents(place: Path) -> None:
-    for lost in ("_catalog/c/0", "year=1970/month=01/zarr.json"):
-        (place / lost).unlink()
+def _lose_documents(place: str | Path | KeyStore) -> None:
+    anyio.run(_store(place).delete, ["_catalog/c/0", "year=1970/month=01/zarr.json"])
+
+
+_SOURCE = "memory://source"
 
 
 def _copy(collection: zc.Collection) -> None:
-    zc.open_collection(_source(Path(collection.store.root))).copy(collection.store, overwrite=True)
-
-
-def _source(place: Path) -> Path:
-    return place.parent / "source"
-
-
-def _make_source(place: Path) -> None:
-    ledger.create(_source(place))
-    ledger.enter(_source(place), range(20, 25))
-    zc.open_collection(_source(place), mode="rw").insert(days_later(ledger.rows([2])))
+    ledger.create(_SOURCE, overwrite=True)
+    ledger.enter(_SOURCE, range(20, 25))
+    source = zc.open_collection(_SOURCE, mode="rw")
+    source.insert(days_later(ledger.rows([2])))
+    source.copy(collection.store, overwrite=True)
 
 
 OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
@@ -71,12 +70,16 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "vacuum": lambda collection: collection.vacuum(older_than="0s"),
     "repair": lambda collection: collection.repair(),
 }
-PREPARATIONS: dict[str, Callable[[Path], object]] = {"copy": _make_source, "repair": _lose_documents}
+PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {"repair": _lose_documents}
 """What happens to the collection before an operation, where there is anything to do."""
 
 
-def operate(place: Path, name: str, *, fsync: bool) -> None:
+def operate(place: str, name: str, options: Mapping[str, object]) -> None:
     """Do what is to be interrupted."""
-    collection = zc.open_collection(place, mode="rw", storage_options={"fsync": fsync})
+    act(zc.open_collection(place, mode="rw", storage_options=options), name)
+
+
+def act(collection: zc.Collection, name: str) -> None:
+    """Do it to a collection that is open."""
     with zc.config.using(threads=1):
         OPERATIONS[name](collection)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import crashes
+import judging
 import ledger
 import operations
 import running
@@ -25,10 +25,10 @@ REFUSALS = {
 }
 READS_ONLY = """
 import sys
-import crashes, zcollection as zc
+import judging, zcollection as zc
 from pathlib import Path
 place = Path(sys.argv[1])
-partitions, values = crashes.state(place)
+partitions, values = judging.state(place)
 assert len(partitions) == 6, partitions
 collection = zc.open_collection(place)
 assert collection.verify(data=True).problems == () and collection.history()
@@ -51,10 +51,9 @@ def refused(nursery: traced.Nursery, work: Path, name: str, refusal: str) -> str
         shutil.copytree(work / "base", place)
         operations.PREPARATIONS.get(name, lambda _: None)(place)
         code = nursery.run(place, name, fsync=False, strace=strace)
-        wrong = f"it ended with {code}" if code else crashes.repair(place)
-        states.append(crashes.state(place))
+        wrong = f"it ended with {code}" if code else judging.repair(place)
+        states.append(judging.state(place))
         shutil.rmtree(place)
-        shutil.rmtree(work / "source", ignore_errors=True)
         if wrong:
             return wrong
     return None if states[0] == states[1] else "it left something else than where nothing is refused"
@@ -64,9 +63,9 @@ def killed(nursery: traced.Nursery, work: Path, name: str, every: int) -> tuple[
     """Return how often an operation without exchanges was killed, and what was wrong then."""
     refusal = ["-e", "inject=renameat2:error=EINVAL"]
     shutil.copytree(work / "base", work / "whole")
-    before = crashes.state(work / "base")
+    before = judging.state(work / "base")
     nursery.run(work / "whole", name, fsync=False, strace=[*traced.logging(work / "calls"), *refusal])
-    after = crashes.state(work / "whole")
+    after = judging.state(work / "whole")
     renames = (work / "calls").read_text().count(" rename(")
     violations = []
     for number in range(1, renames + 1, every):
@@ -79,7 +78,7 @@ def killed(nursery: traced.Nursery, work: Path, name: str, every: int) -> tuple[
             *refusal,
         ]
         code = nursery.run(place, name, fsync=False, strace=strace)
-        wrong = crashes.check(place, before, after, code=code, fault="kill", repaired_first=bool(number % 2))
+        wrong = judging.check(place, before, after, code=code, fault="kill", repaired_first=bool(number % 2))
         violations += [f"{name}, no exchange, killed at rename number {number}: {wrong}"] if wrong else []
         shutil.rmtree(place)
     shutil.rmtree(work / "whole")

@@ -26,17 +26,18 @@ def working_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-SERVERS = {"file": None, "moto": running_moto, "ministack": running_ministack}
+SERVERS = {"moto": running_moto, "ministack": running_ministack}
+PLACES = ("file", *SERVERS, "icechunk", *(f"icechunk+{server}" for server in SERVERS))
 
 
 @contextmanager
-def place(server: str, work: Path) -> Iterator[str]:
+def place(name: str, work: Path) -> Iterator[str]:
     """Return where a collection may lie: a directory, or a bucket of a server that runs meanwhile."""
-    run = SERVERS[server]
-    if run is None:
-        yield str(work / "collection")
+    plugin, _, server = name.rpartition("+")
+    if server not in SERVERS:
+        yield str(work / "collection") if name == "file" else f"{name}://{work}/collection"
         return
-    with run(work / "log") as running:
+    with SERVERS[server](work / "log") as running:
         running.create_bucket("bucket")
         os.environ |= {
             "AWS_ENDPOINT_URL": running.endpoint,
@@ -44,7 +45,7 @@ def place(server: str, work: Path) -> Iterator[str]:
             "AWS_SECRET_ACCESS_KEY": "nothing",
             "AWS_REGION": "us-east-1",
         }
-        yield "s3://bucket/collection"
+        yield f"{plugin}+s3://bucket/collection".lstrip("+")
 
 
 def start(*arguments: object, **options: object) -> "subprocess.Popen[str]":

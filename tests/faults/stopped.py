@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import crashes
+import judging
 import ledger
 import operations
 import running
@@ -29,7 +30,7 @@ OTHERS = 30
 def stop_at(nursery: traced.Nursery, place: Path, call: str, number: int, seconds: float) -> tuple[str, bool]:
     """Stop a writer at a call, let others write, continue it; return what is wrong, and whether they could write."""
     strace = traced.injecting("signal=SIGSTOP", calls=call, when=str(number))
-    pid = nursery.begin(place, STOPPED, fsync=False, strace=strace)
+    pid = nursery.begin(place, STOPPED, options={}, strace=strace)
     wait_until_stopped(pid)
     other = subprocess.Popen([sys.executable, __file__, "--others", str(place)], stderr=subprocess.PIPE)
     try:
@@ -65,7 +66,7 @@ def verdict(place: Path) -> str:
     problems = [*wrong, *map(str, zc.open_collection(place).verify(data=True).problems), *ledger.catalog_errors(place)]
     if sorted(entries) != sorted(expected):
         problems.append(f"entries {sorted(set(entries) ^ expected)} are lost or there twice")
-    return "; ".join(problems) or crashes.repair(place) or ""
+    return "; ".join(problems) or judging.repair(place) or ""
 
 
 def others(place: Path) -> None:

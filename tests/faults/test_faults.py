@@ -25,16 +25,33 @@ def test_processes_that_meet_on_a_partition_lose_no_row_and_readers_see_one_vers
     assert found["queries"] > 0
 
 
-def test_the_same_holds_on_object_storage_where_there_is_no_lock():
-    found = figures("contention", "--processes", 3, "--upserts", 4, "--readers", 1, "--server", "ministack")
+@pytest.mark.parametrize("place", ["ministack", "icechunk"])
+def test_the_same_holds_where_there_is_no_lock_and_where_the_store_commits(place):
+    found = figures("contention", "--processes", 3, "--upserts", 4, "--readers", 1, "--place", place)
     assert found["present"] == found["acknowledged"] == 12
     assert found["queries"] > 0
 
 
-def test_writers_that_are_killed_or_stopped_damage_nothing():
-    found = figures("chaos", "--seconds", 8, "--least", 20)
+@pytest.mark.parametrize(("place", "least"), [("file", 20), ("ministack", 5)])
+def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
+    found = figures("chaos", "--seconds", 8, "--least", least, "--place", place)
     assert found["kills"] > 0
-    assert found["acknowledged"] >= 20
+    assert found["acknowledged"] >= least
+
+
+@pytest.mark.parametrize(
+    ("arguments", "least"),
+    [
+        (["--every", 53], 15),
+        (["--every", 53, "--no-catalog"], 15),
+        (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
+    ],
+)
+def test_a_process_that_dies_at_a_request_leaves_all_of_an_operation_or_nothing(arguments, least):
+    found = figures("deaths", *arguments)
+    assert found["points"] >= least
+    assert found["seen"]["before"] > 0
+    assert found["seen"]["after"] > 0
 
 
 needs_strace = pytest.mark.skipif(

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -50,14 +50,28 @@ class Nursery:
         mutation
             A synchronisation that is taken away from the code before.
         """
-        self.begin(place, name, fsync=fsync, strace=strace, mutation=mutation)
+        self.begin(place, name, options={"fsync": fsync}, strace=strace, mutation=mutation)
         return self.end()
 
     def begin(
-        self, place: Path, name: str, *, fsync: bool, strace: Sequence[str] = (), mutation: str | None = None
+        self,
+        place: str | Path,
+        name: str,
+        *,
+        options: Mapping[str, object],
+        strace: Sequence[str] = (),
+        mutation: str | None = None,
     ) -> int:
-        """Start one of the operations, and return the id of its process."""
-        self._send(json.dumps({"place": str(place), "name": name, "fsync": fsync, "mutation": mutation}))
+        """Start one of the operations, and return the id of its process.
+
+        Parameters
+        ----------
+        place, name, strace, mutation
+            As `run` takes them; the place may be a URL.
+        options
+            Of the store.
+        """
+        self._send(json.dumps({"place": str(place), "name": name, "options": options, "mutation": mutation}))
         pid = int(self._server.stdout.readline())
         self._tracer = None if not strace else _attached(pid, strace)
         self._send("go")
@@ -110,7 +124,7 @@ def _serve() -> None:
             os.read(0, 2)  # until it is traced
             try:
                 mutations.SYNCS.get(asked["mutation"], mutations.nothing)()
-                operations.operate(Path(asked["place"]), asked["name"], fsync=asked["fsync"])
+                operations.operate(asked["place"], asked["name"], asked["options"])
             except BaseException:  # noqa: BLE001 - its parent is to know of any
                 os._exit(1)
             os._exit(0)

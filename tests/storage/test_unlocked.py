@@ -3,11 +3,11 @@
 import warnings
 
 import anyio
-import anyio.lowlevel
 import pytest
 import samples
 from bucket import BUCKETS, BucketStore, DiedError, Power
 from changes import OLD, OPERATIONS, healthy, state
+from clocks import Clock
 
 import zcollection as zc
 from zcollection.errors import ConflictError, PublicationWarning
@@ -22,20 +22,6 @@ def _store(register, tmp_path):
     register(BucketStore, name="bucket")
     yield
     BUCKETS.clear()
-
-
-class Clock:
-    """A clock that goes on while somebody waits, and only then."""
-
-    def __init__(self):
-        self.time = 1000.0
-
-    def now(self):
-        return self.time
-
-    async def sleep(self, seconds):
-        self.time += seconds
-        await anyio.lowlevel.checkpoint()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ requests of each kind there were since it was last asked.
 import argparse
 import asyncio
 import json
+import sys
 import threading
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -14,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from attrs import define, field
 from http_messages import Message, answer, read_message
 
-from zcollection.testing.servers import Server
+from zcollection.testing.servers import Server, _running, free_port
 
 STATUSES = {
     "503": answer(503, "SlowDown"),
@@ -35,8 +36,8 @@ class Fault:
     ----------
     action
         A status; "drop" closes the connection before the server is asked, "lose" afterwards; "truncate" and "corrupt" the
-        body that there is, of the answer if it has one, else of the request; "freeze" keeps the request until `thaw`, and
-        "freeze-answer" its answer.
+        body that there is, of the answer if it has one, else of the request; "freeze" keeps the request until `thaw`,
+        "freeze-drop" too, but the server is not asked then, and "freeze-answer" keeps its answer.
     kind
         Of the requests: "PUT", "CREATE", "COPY", "GET", "LIST", "HEAD", "DELETE"; "" is any.
     key
@@ -45,6 +46,10 @@ class Fault:
         How many of them pass before.
     times
         To how many of them; None is all.
+    met
+        Is set when a request is met.
+    reached
+        Is set when it is frozen, or its answer is.
     """
 
     action: str
@@ -53,12 +58,14 @@ class Fault:
     skip: int = 0
     times: int | None = 1
     met: threading.Event = field(factory=threading.Event)
+    reached: threading.Event = field(factory=threading.Event)
     _thawed: threading.Event = field(factory=threading.Event)
 
     def thaw(self):
         self._thawed.set()
 
     async def thawed(self):
+        self.reached.set()
         while not self._thawed.is_set():
             await asyncio.sleep(0.002)
 
@@ -86,6 +93,8 @@ class Proxy:
         Seconds before each request is passed on.
     ignores_conditions
         Whether conditions are lost on the way, as with servers that do not know them.
+    connections
+        How many are served.
     """
 
     ignores_conditions = False
@@ -95,6 +104,7 @@ class Proxy:
         self.faults = []
         self.requests = []
         self.latency = latency
+        self.connections = 0
 
     @property
     def counts(self):
@@ -102,9 +112,15 @@ class Proxy:
 
     async def serve(self, reader, writer):
         """Serve one connection."""
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            async with _closing(writer):
-                await self._serve(reader, writer)
+        self.connections += 1
+        try:
+            with suppress(
+                ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError
+            ):  # cancelled when it ends
+                async with _closing(writer):
+                    await self._serve(reader, writer)
+        finally:
+            self.connections -= 1
 
     async def _serve(self, reader, writer):
         async with _Upstream(self._upstream) as upstream:
@@ -125,10 +141,10 @@ class Proxy:
             fault.met.set()
         if action in STATUSES:
             return await _send(writer, STATUSES[action])
-        if action == "drop":
-            return False
-        if action == "freeze":
+        if action in {"freeze", "freeze-drop"}:
             await fault.thawed()
+        if action in {"drop", "freeze-drop"}:
+            return False
         broken = action in {"truncate", "corrupt"} and bool(request.body)
         if broken and action == "truncate":
             await upstream.send_part(request)
@@ -265,6 +281,15 @@ def running_proxy(server, latency=0.0):
     finally:
         stop[0]()
         thread.join(30)
+
+
+@contextmanager
+def proxy_process(server, latency, log):
+    """Run a proxy in a process of its own, which takes no time from who asks it."""
+    port = free_port()
+    command = [sys.executable, __file__, str(server.port), str(port), "--latency", str(latency)]
+    with _running(command, {}, port, log) as proxy:
+        yield proxy
 
 
 async def _main(arguments):

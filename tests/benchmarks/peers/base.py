@@ -1,13 +1,15 @@
 """What a peer must do."""
 
+import copy
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from layouts import Arrays, Layout, Partition
 from merging import merged
 from numpy.typing import NDArray
+from storages import FILES, Storage
 
 
 class UnsupportedError(Exception):
@@ -15,7 +17,7 @@ class UnsupportedError(Exception):
 
 
 class Peer(ABC):
-    """A way of storing a partitioned dataset in a directory.
+    """A way of storing a partitioned dataset in a directory, or in a bucket.
 
     Peers keep nothing open between operations: each opens what it reads. But for zcollection and Parquet, which find
     the partition of every row themselves, they are told how the rows are cut, and where the partitions lie.
@@ -28,14 +30,26 @@ class Peer(ABC):
         Distributions whose versions the report states.
     keeps_order
         Whether a query returns rows in the order of the partitions.
+    only_files
+        Whether it knows no other storage.
+    storage
+        What its places lie on.
     """
 
     about: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]]
     keeps_order: ClassVar[bool] = True
+    only_files: ClassVar[bool] = True
+    storage: Storage = FILES
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
+
+    def on(self, storage: Storage) -> Self:
+        """Return the same peer on another storage."""
+        moved = copy.copy(self)
+        moved.storage = storage
+        return moved
 
     def prepare(self, layout: Layout) -> None:  # noqa: B027 - most peers have nothing to do
         """Compute what may be known beforehand; not timed."""

@@ -10,14 +10,16 @@ from peers.base import Peer
 
 
 class Ours(Peer):
-    """A collection on ``file://``, partitioned by date, with its catalog."""
+    """A collection partitioned by date, with its catalog."""
 
-    about = "zcollection on file://, with its catalog"
-    libraries: ClassVar = ("zcollection", "numcodecs", "numpy", "zarr")
+    about = "zcollection, with its catalog"
+    libraries: ClassVar = ("zcollection", "numcodecs", "numpy", "obstore", "zarr")
+    only_files = False
 
     def create(self, place, layout):
         zc.create_collection(
-            f"file://{place}",
+            self.storage.url(place),
+            storage_options=self.storage.options,
             schema=layout.schema,
             axis=TIME,
             partitioning=zc.partitioning.Date((TIME,), resolution=layout.resolution),
@@ -28,13 +30,16 @@ class Ours(Peer):
             self.create(place, layout)
             self.add(place, layout, arrays)
 
+    def _open(self, place, mode):
+        return zc.open_collection(self.storage.url(place), mode=mode, storage_options=self.storage.options)
+
     def add(self, place, layout, arrays):
         with zc.config.using(threads=self.threads):
-            zc.open_collection(f"file://{place}", mode="rw").insert(arrays)
+            self._open(place, "rw").insert(arrays)
 
     def query(self, place, layout, *, variable=None, partition=None):
         with zc.config.using(threads=self.threads):
-            found = zc.open_collection(f"file://{place}").query(
+            found = self._open(place, "r").query(
                 filters=None if partition is None else partition.key,
                 variables=None if variable is None else [variable],
             )
@@ -42,7 +47,7 @@ class Ours(Peer):
 
     def merge(self, place, layout, rows, *, how):
         with zc.config.using(threads=self.threads):
-            zc.open_collection(f"file://{place}", mode="rw").insert(rows, merge=how)
+            self._open(place, "rw").insert(rows, merge=how)
 
     def start(self, processes):
         if processes and processes not in _CLIENTS:
@@ -57,7 +62,7 @@ class Ours(Peer):
 
     def update(self, place, layout, variable, *, processes):
         with zc.config.using(threads=self.threads, client=_CLIENTS.get(processes)):
-            zc.open_collection(f"file://{place}", mode="rw").update(_Computed(variable), variables=[variable])
+            self._open(place, "rw").update(_Computed(variable), variables=[variable])
 
 
 _CLIENTS: dict[int, Any] = {}

@@ -17,6 +17,7 @@ class XarrayZarr(Peer):
 
     about = "xarray, to_zarr with append and region, open_zarr of each partition and concat"
     libraries: ClassVar = ("xarray", "zarr", "numcodecs")
+    only_files = False
 
     def __init__(self, threads):
         super().__init__(threads)
@@ -26,7 +27,7 @@ class XarrayZarr(Peer):
         for part in layout.partitions:
             for group, variables in _by_group(layout.variables):
                 _dataset(variables, arrays, part.slice).to_zarr(
-                    str(place / part.path),
+                    self.storage.zarr(place, part.path),
                     group=group or None,
                     mode="w" if group == "" else "a",
                     encoding=_encoding(layout, variables, part.rows),
@@ -39,13 +40,13 @@ class XarrayZarr(Peer):
         for group, variables in _by_group(layout.variables):
             wanted = [item for item in variables if variable in {None, item.path}]
             if wanted:
-                found |= _read([place / part.path for part in parts], group, wanted)
+                found |= _read([self.storage.zarr(place, part.path) for part in parts], group, wanted)
         return {path: found[path] for path in layout.paths if path in found}
 
     def merge(self, place, layout, rows, *, how):
         # The rows that exist are delivered again with the same times, so both strategies come to the same.
         (part,) = layout.partitions
-        store = str(place / part.path)
+        store = self.storage.zarr(place, part.path)
         with _open(store, None) as existing:
             times = existing[TIME].to_numpy()
             start, stop = np.searchsorted(times, [rows[TIME][0], rows[TIME][-1] + 1]).tolist()
@@ -89,4 +90,4 @@ def _read(stores, group, variables):
 
 
 def _open(store, group):
-    return xr.open_zarr(str(store), group=group or None, chunks=None, decode_cf=False, consolidated=False)
+    return xr.open_zarr(store, group=group or None, chunks=None, decode_cf=False, consolidated=False)

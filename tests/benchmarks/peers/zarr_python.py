@@ -28,16 +28,17 @@ class ZarrPython(Peer):
 
     about = "zarr-python, a group a partition, array by array"
     libraries: ClassVar = ("zarr", "numcodecs")
+    only_files = False
 
     def __init__(self, threads):
         super().__init__(threads)
         zarr.config.set({"threading.max_workers": threads})
 
     def create(self, place, layout):
-        zarr.create_group(str(place))
+        zarr.create_group(self.storage.zarr(place))
 
     def add(self, place, layout, arrays):
-        root = zarr.open_group(str(place), mode="a")
+        root = zarr.open_group(self.storage.zarr(place), mode="a")
         for part in layout.partitions:
             self._write(root.create_group(part.path), layout, part, arrays)
 
@@ -47,7 +48,7 @@ class ZarrPython(Peer):
             array[...] = arrays[variable.path][part.slice]
 
     def query(self, place, layout, *, variable=None, partition=None):
-        root = zarr.open_group(str(place), mode="r")
+        root = zarr.open_group(self.storage.zarr(place), mode="r")
         parts = layout.partitions if partition is None else (partition,)
         paths = layout.paths if variable is None else (variable,)
         found = {path: [] for path in paths}
@@ -73,7 +74,7 @@ class ZarrPythonAsync(ZarrPython):
         asyncio.run(self._add(place, layout, arrays))
 
     async def _add(self, place, layout, arrays):
-        root = await zarr.api.asynchronous.open_group(str(place), mode="a")
+        root = await zarr.api.asynchronous.open_group(self.storage.zarr(place), mode="a")
         for part in layout.partitions:
             group = await root.create_group(part.path)
             await asyncio.gather(*(self._put(group, layout, part, v, arrays) for v in layout.variables))
@@ -89,7 +90,7 @@ class ZarrPythonAsync(ZarrPython):
         return {path: np.concatenate([piece[i] for piece in pieces]) for i, path in enumerate(paths)}
 
     async def _get(self, place, parts, paths):
-        root = await zarr.api.asynchronous.open_group(str(place), mode="r")
+        root = await zarr.api.asynchronous.open_group(self.storage.zarr(place), mode="r")
         return [await asyncio.gather(*(self._values(root, f"{part.path}/{path}") for path in paths)) for part in parts]
 
     async def _values(self, root, path):
