@@ -140,7 +140,11 @@ class ConsistentRead:
             if found is not None:
                 return found
         ahead = self.handle.versioning.expected(self.handle.configuration)
-        taken = await (self.handle.snapshot() if ahead is None else self._read_ahead(ahead, filters, progress))
+        taken = await (
+            self.handle.snapshot(self.handle.passing(filters))
+            if ahead is None
+            else self._read_ahead(ahead, filters, progress)
+        )
         for number in range(_TRIES):
             partitions = dict(self.handle.select(taken, filters))  # once: records are made as they are looked at
             if not partitions:
@@ -149,7 +153,7 @@ class ConsistentRead:
                 with tracking(None if number or ahead else progress, len(partitions), "query") as advance:
                     await self._read(taken, partitions, advance)
             except (CorruptionError, StoreError) as error:
-                newer = await self.handle.snapshot()
+                newer = await self.handle.snapshot(self.handle.passing(filters))
                 if self._is_same(taken, newer, partitions) and not await self._skips(error, taken, partitions):
                     raise
                 taken = newer
@@ -157,7 +161,7 @@ class ConsistentRead:
             if not await self.handle.is_outdated(taken):
                 return self._dataset(self._whole(partitions))
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
-            taken = await self.handle.snapshot()
+            taken = await self.handle.snapshot(self.handle.passing(filters))
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
