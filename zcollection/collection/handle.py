@@ -8,8 +8,8 @@ from typing import Any
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.filters import Filter, compile_filter
-from zcollection.contracts.partitioning import Key, Partitioning
+from zcollection.collection.filters import Filter, compile_filter, narrowing
+from zcollection.contracts.partitioning import KeyValue, Partitioning
 from zcollection.contracts.store import Read, Store
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, reading
@@ -114,15 +114,22 @@ class Handle:
         return None if filters is None else partial(self._passing, filters)
 
     def _passing(self, filters: Filter, paths: Sequence[str]) -> list[str]:
+        """Return those of some paths, or of beginnings of paths, all as long, whose key passes, or that have none."""
         names = [item.name for item in self.partitioning.fields]
+        known = names[: paths[0].count("/") + 1] if paths else []
         keys = {path: key for path in paths if (key := self._key(path)) is not None}
-        chosen = compile_filter(filters, names)({name: [key[name] for key in keys.values()] for name in names})
-        known = list(keys)
-        return [*(path for path in paths if path not in keys), *(known[at] for at in chosen)]
+        columns = {name: [key[name] for key in keys.values()] for name in known}
+        chosen = (compile_filter if known == names else narrowing)(filters, names)(columns)
+        each = list(keys)
+        return [*(path for path in paths if path not in keys), *(each[at] for at in chosen)]
 
-    def _key(self, path: str) -> Key | None:
+    def _key(self, path: str) -> Mapping[str, KeyValue] | None:
+        """Return the key of a path, or as much of it as there is; None where it has none."""
+        fields, segments = self.partitioning.fields, path.split("/")
         try:
-            return self.partitioning.decode(path)
+            if len(segments) == len(fields):
+                return self.partitioning.decode(path)
+            return {field.name: field.decode(text) for field, text in zip(fields, segments, strict=False)}
         except PartitionError:
             return None
 

@@ -1,15 +1,16 @@
 """What is known of the partitions of one snapshot of a store: their paths, and the documents of those that were asked for."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attrs import define, evolve, field
 
+from zcollection import config
 from zcollection.contracts.store import Read
+from zcollection.engine.executor import gather
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CorruptionError
-from zcollection.transaction import snapshot
 from zcollection.transaction.catalog import Checkpoint
-from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord, is_safe_path
 from zcollection.transaction.partitions import Concern, Partitions
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.zarr_objects import SnapshotObjects
@@ -29,7 +30,7 @@ class Listing:
 
     objects: SnapshotObjects
     configuration: Configuration
-    _paths: tuple[str, ...] | None = None
+    _below: dict[str, list[str]] = field(factory=dict)
     _records: dict[str, PartitionRecord | None] = field(factory=dict)
     _whole: Snapshot | None = field(default=None, init=False)
 
@@ -49,14 +50,24 @@ class Listing:
         if self._whole is not None:
             return self._whole
         if concern is None:
-            self._whole = await self._holding(await self._listed())
+            self._whole = await self._holding(await self._listed(lambda paths: paths))
             return self._whole
-        return await self._holding(concern(await self._listed()) if callable(concern) else concern)
+        return await self._holding(await self._listed(concern) if callable(concern) else concern)
 
-    async def _listed(self) -> tuple[str, ...]:
-        if self._paths is None:
-            self._paths = tuple(await snapshot.candidates(self.objects, self.configuration))
-        return self._paths
+    async def _listed(self, concern: Callable[[Sequence[str]], Iterable[str]]) -> list[str]:
+        """Return the paths at which a partition may lie, found by listing only below those of concern."""
+        paths = [""]
+        for _ in range(self.configuration.depth):
+            missing = [path for path in paths if path not in self._below]
+            found = await gather(self._children, missing, limit=config.get().concurrency)
+            self._below |= dict(zip(missing, found, strict=True))
+            paths = list(concern([child for path in paths for child in self._below[path]]))
+        return paths
+
+    async def _children(self, path: str) -> list[str]:
+        entries = self.objects.list(path and f"{path}/")
+        found = [entry.key.rstrip("/") async for entry in entries if entry.is_prefix]
+        return [child for child in found if is_safe_path(child)]
 
     async def _holding(self, paths: Iterable[str]) -> Snapshot:
         wanted = [*paths, IMMUTABLE]
@@ -82,9 +93,17 @@ class Listing:
         self, objects: SnapshotObjects, written: dict[str, PartitionRecord], dropped: Collection[str]
     ) -> "Listing":
         """Return what is known of the snapshot in which some partitions, or the immutable variables, were written."""
-        paths = self._paths
-        if paths is not None:
-            paths = tuple(sorted({*paths, *written} - {*dropped, IMMUTABLE}))
+        known = {child for children in self._below.values() for child in children}
+        stale = {parent for path in (*dropped, *(written.keys() - known)) for parent in _parents(path)}
         return evolve(
-            self, objects=objects, paths=paths, records={**self._records, **dict.fromkeys(dropped), **written}
+            self,
+            objects=objects,
+            below={path: children for path, children in self._below.items() if path not in stale},
+            records={**self._records, **dict.fromkeys(dropped), **written},
         )
+
+
+def _parents(path: str) -> list[str]:
+    """Return the paths at which what leads to another is listed, from the root on."""
+    segments = path.split("/")
+    return ["/".join(segments[:count]) for count in range(len(segments))]
