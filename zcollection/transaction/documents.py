@@ -64,6 +64,7 @@ class Configuration:
         Every schema that partitions may have been written with; the last one is current.
     version
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
+        In a store that commits by itself it counts the collections that had this place before.
     changed
         The version at which a variable was last added or dropped; 0 while none was.
     view

@@ -11,7 +11,14 @@ from attrs import evolve, field, frozen
 from zcollection.contracts.store import Read
 from zcollection.contracts.transactional import Commit, StoreSession, TransactionalStore
 from zcollection.engine.write import GROUP_DOCUMENT
-from zcollection.errors import ReadOnlyError, SettingError, StoreError
+from zcollection.errors import (
+    CollectionNotFoundError,
+    CorruptionError,
+    FormatVersionError,
+    ReadOnlyError,
+    SettingError,
+    StoreError,
+)
 from zcollection.model.documents import parse_json
 from zcollection.transaction import snapshot
 from zcollection.transaction.documents import CONFIGURATION, Configuration
@@ -79,12 +86,12 @@ class NativeVersioning(Versioning):
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         """Write the root group, in the place of all that is there if it is to be overwritten."""
         self.store.check_writable()
-        await retrying(lambda: self._initialise(configuration, overwrite=overwrite))
-        return configuration
+        return await retrying(lambda: self._initialise(configuration, overwrite=overwrite))
 
-    async def _initialise(self, configuration: Configuration, *, overwrite: bool) -> None:
+    async def _initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         async with self._replacing(configuration, "create", overwrite=overwrite) as transaction:
             await transaction.commit()
+            return transaction.configuration
 
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
         """Return how to make a collection and its partitions by one commit."""
@@ -100,16 +107,26 @@ class NativeVersioning(Versioning):
         objects = SnapshotObjects(self.store, session.base)
         if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
             raise self.exists()
+        made = evolve(configuration, version=await self._next_version(session.base))
         transaction = NativeTransaction(
             store=self.store,
             session=session,
-            configuration=configuration,
+            configuration=made,
             base=Snapshot(objects, commit=session.base),
             operation=operation,
-            replacement=configuration,
+            replacement=made,
         )
         await transaction.replace()
         yield transaction
+
+    async def _next_version(self, base: str) -> int:
+        """Return what tells a new collection from the one that it takes the place of, were they equal in all else."""
+        try:
+            return (await self._configuration(base)).version + 1
+        except CollectionNotFoundError:
+            return 0
+        except (CorruptionError, FormatVersionError, StoreError):
+            return len(await self.store.history(base))
 
     async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:
         """Return the partitions of the newest snapshot, or of the one at which the reader is held."""
