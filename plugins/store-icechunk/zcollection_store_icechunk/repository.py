@@ -12,9 +12,12 @@ from typing import Final
 import icechunk
 from anyio import to_thread
 
+from zcollection.plugin import CorruptionError
+from zcollection_store_icechunk.failures import is_no_repository
 from zcollection_store_icechunk.places import Place
 
 _OCCUPIED: Final = frozenset({EEXIST, ENOTEMPTY})
+_PARTS: Final = ("snapshots", "manifests", "chunks", "transactions")
 _PATIENCE: Final = 5.0
 _INTERVAL: Final = 0.05
 """How many seconds a creator waits for another one, and how often it looks."""
@@ -44,8 +47,18 @@ def _open(place: Place) -> icechunk.Repository | None:
     # Asked for a directory that does not exist, some releases make it.
     if place.directory is not None and not Path(place.directory).is_dir():
         return None
-    storage = place.storage()
-    return icechunk.Repository.open(storage) if icechunk.Repository.exists(storage) else None
+    try:
+        return icechunk.Repository.open(place.storage())
+    except icechunk.IcechunkError as error:
+        if not is_no_repository(error):
+            raise
+    if place.directory is not None and any((Path(place.directory) / name).is_dir() for name in _PARTS):
+        message = (
+            f"{place.directory} holds objects of an Icechunk repository, and not the one that says what is its newest "
+            f"snapshot (refs/branch.main/ref.json, or repo in format 2): restore that from a copy"
+        )
+        raise CorruptionError(message)
+    return None
 
 
 async def create_repository(place: Place, *, spec_version: int) -> None:

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from zcollection.plugin import (
     Commit,
+    CorruptionError,
     Mode,
     Moment,
     PluginConfigurationError,
@@ -122,7 +123,7 @@ class IcechunkStore(TransactionalStore):
 
     async def _repository(self) -> icechunk.Repository | None:
         """Return the repository, or None where there is none yet."""
-        with telling(self.url, "open"):
+        with telling(self.url, "open", by_name=True):
             return await self._opened.repository(self._place)
 
     async def _existing(self) -> icechunk.Repository:
@@ -138,15 +139,15 @@ class IcechunkStore(TransactionalStore):
         if repository is None:
             return None
         if self.tag is not None:
-            with telling(self.url, f"find tag {self.tag!r} of"):
+            with telling(self.url, f"find tag {self.tag!r} of", by_name=True):
                 return await repository.lookup_tag_async(self.tag)
         if self.pinned is not None:
             return await self._checked(repository, self.pinned)
-        with telling(self.url, f"find branch {self.branch!r} of"):
+        with telling(self.url, f"find branch {self.branch!r} of", by_name=True):
             return await repository.lookup_branch_async(self.branch)
 
     async def _checked(self, repository: icechunk.Repository, snapshot: str) -> str:
-        with telling(self.url, f"find snapshot {snapshot!r} of"):
+        with telling(self.url, f"find snapshot {snapshot!r} of", by_name=True):
             return (await repository.readonly_session_async(snapshot_id=snapshot)).snapshot_id
 
     async def resolve(self, at: Moment) -> str:
@@ -169,8 +170,20 @@ class IcechunkStore(TransactionalStore):
         """Return the Zarr hierarchy of a snapshot."""
         repository = await self._existing()
         with telling(self.url, f"open snapshot {snapshot} of"):
+            # Each release has its own way to look at the snapshot itself, which it would otherwise do later, or never.
+            found = await repository.lookup_snapshot_async(snapshot)
             session = await repository.readonly_session_async(snapshot_id=snapshot)
+            await session.store.exists("zarr.json")
+        if found.id != snapshot:
+            raise self._mistaken(snapshot, found.id)
         return Hierarchy(session.store, self.url)
+
+    def _mistaken(self, snapshot: str, found: str) -> CorruptionError:
+        message = (
+            f"snapshot {snapshot} of {self.url} says that it is {found}: another object lies in its place; restore it from a "
+            f"copy, or read an earlier snapshot with at="
+        )
+        return CorruptionError(message)
 
     async def begin(self, *, create: bool = False) -> IcechunkSession:
         """Open a session on the tip of the branch."""
@@ -189,6 +202,9 @@ class IcechunkStore(TransactionalStore):
         repository = await self._existing()
         with telling(self.url, "read the history of"):
             found = [info async for info in repository.async_ancestry(snapshot_id=snapshot)]
+        for wanted, info in zip([snapshot, *(info.parent_id for info in found)], found, strict=False):
+            if info.id != wanted:
+                raise self._mistaken(str(wanted), info.id)
         return [
             Commit(snapshot=info.id, time=info.written_at, message=info.message, metadata=dict(info.metadata))
             for info in found
