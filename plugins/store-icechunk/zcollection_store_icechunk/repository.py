@@ -1,5 +1,6 @@
 """Repositories opened and created; one in a local directory appears whole."""
 
+import atexit
 import os
 import shutil
 import time
@@ -21,6 +22,12 @@ _PARTS: Final = ("snapshots", "manifests", "chunks", "transactions")
 _PATIENCE: Final = 5.0
 _INTERVAL: Final = 0.05
 """How many seconds a creator waits for another one, and how often it looks."""
+
+_LAST_MOMENT: Final = 0.05
+"""How many seconds Icechunk's threads have, when the process ends, to let go of Python's objects."""
+
+# One that still does so while the interpreter is taken down aborts the process, which had done all its work.
+atexit.register(time.sleep, _LAST_MOMENT)
 
 if "ICECHUNK_LOG" not in os.environ:
     # It warns on every local repository that commits are not serialised, which we do.
