@@ -14,7 +14,7 @@ _MISSING: Final = (
     "invalid chunk index",
 )
 
-_LOST: Final = ("object not found", "snapshot not found", "nosuchkey", "no such key", "no such file", "404")
+_LOST: Final = ("object not found", "snapshot not found", "nosuchkey", "no such key", "no such file")
 
 _DAMAGED: Final = (
     "invalid magic numbers",

@@ -21,7 +21,7 @@ from zcollection.plugin import (
     TransactionalStore,
     accepted,
 )
-from zcollection_store_icechunk.failures import telling
+from zcollection_store_icechunk.failures import damage, telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
 from zcollection_store_icechunk.places import Place, place_of
 from zcollection_store_icechunk.repository import Opened, create_repository
@@ -147,8 +147,7 @@ class IcechunkStore(TransactionalStore):
             return await repository.lookup_branch_async(self.branch)
 
     async def _checked(self, repository: icechunk.Repository, snapshot: str) -> str:
-        with telling(self.url, f"find snapshot {snapshot!r} of", by_name=True):
-            return (await repository.readonly_session_async(snapshot_id=snapshot)).snapshot_id
+        return (await self._looked_at(repository, snapshot)).snapshot_id
 
     async def resolve(self, at: Moment) -> str:
         """Return the id of a snapshot, of what a tag names, or of the newest snapshot at a time."""
@@ -169,14 +168,23 @@ class IcechunkStore(TransactionalStore):
     async def snapshot(self, snapshot: str) -> Hierarchy:
         """Return the Zarr hierarchy of a snapshot."""
         repository = await self._existing()
-        with telling(self.url, f"open snapshot {snapshot} of"):
-            # Each release has its own way to look at the snapshot itself, which it would otherwise do later, or never.
+        try:
+            session = await self._looked_at(repository, snapshot)
+        except StoreError as error:
+            if await self.current() == snapshot:
+                raise damage(str(error)) from None
+            raise  # a vacuum may have removed it
+        return Hierarchy(session.store, self.url)
+
+    async def _looked_at(self, repository: icechunk.Repository, snapshot: str) -> icechunk.Session:
+        """Open a snapshot; each release has its own way to look at it at once, which it would else do later, or never."""
+        with telling(self.url, f"find snapshot {snapshot!r} of", by_name=True):
             found = await repository.lookup_snapshot_async(snapshot)
             session = await repository.readonly_session_async(snapshot_id=snapshot)
             await session.store.exists("zarr.json")
         if found.id != snapshot:
             raise self._mistaken(snapshot, found.id)
-        return Hierarchy(session.store, self.url)
+        return session
 
     def _mistaken(self, snapshot: str, found: str) -> CorruptionError:
         message = (
@@ -200,6 +208,7 @@ class IcechunkStore(TransactionalStore):
     async def history(self, snapshot: str) -> list[Commit]:
         """Return the commits that led to a snapshot, newest first; without that which made the repository."""
         repository = await self._existing()
+        await self.snapshot(snapshot)
         with telling(self.url, "read the history of"):
             found = [info async for info in repository.async_ancestry(snapshot_id=snapshot)]
         for wanted, info in zip([snapshot, *(info.parent_id for info in found)], found, strict=False):
