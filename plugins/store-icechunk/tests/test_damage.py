@@ -1,7 +1,9 @@
 """Damaged repositories: what is lost is told of, with its place and the next step, and never read as something else."""
 
 import random
+import re
 import shutil
+import urllib.request
 
 import icechunk
 import numpy as np
@@ -32,10 +34,8 @@ def rows(days, count):
 FIRST, SECOND = rows(range(3), 3000), rows(range(3, 4), 10)
 
 
-@pytest.fixture(scope="module", params=SPEC_VERSIONS, ids=lambda version: f"format {version}")
-def original(request, tmp_path_factory):
-    """Return a repository of three commits, whose chunks are objects of their own, and have checksums."""
-    directory = tmp_path_factory.mktemp("original") / "repository"
+def create(url, options):
+    """Make a collection by three commits, whose chunks are objects of their own, and have checksums."""
     codecs = zc.codecs.profile("balanced", checksum=True)
     schema = (
         zc.Schema()
@@ -44,14 +44,20 @@ def original(request, tmp_path_factory):
         .with_variable("value", dtype="float64", dimensions=("time",), codecs=codecs)
     )
     made = zc.create_collection(
-        f"icechunk://{directory}",
+        url,
         schema=schema,
         axis="time",
         partitioning=zc.partitioning.Date(("time",), resolution="D"),
-        storage_options={"spec_version": request.param},
+        storage_options=options,
     )
     made.insert(FIRST, merge="upsert")
     made.insert(SECOND, merge="upsert")
+
+
+@pytest.fixture(scope="module", params=SPEC_VERSIONS, ids=lambda version: f"format {version}")
+def original(request, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("original") / "repository"
+    create(f"icechunk://{directory}", {"spec_version": request.param})
     return directory
 
 
@@ -214,3 +220,32 @@ def test_no_flipped_bit_anywhere_is_read_as_something_else(directory, original):
             shutil.copy(path, there)
     assert told > 10
     check_rows(opened(directory).query())
+
+
+@pytest.fixture
+def bucket(ministack_server):
+    """Return a function that sends a request to a bucket, and returns the answer."""
+    name = ministack_server.create_bucket("damaged")
+
+    def send(method, path):
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{ministack_server.endpoint}/{name}{path}", method=method)
+        ) as answer:
+            return answer.read().decode()
+
+    return send
+
+
+@pytest.mark.parametrize("kind", ["snapshots", "manifests", "chunks"])
+@pytest.mark.parametrize("spec_version", SPEC_VERSIONS)
+def test_what_is_lost_on_object_storage_is_told_in_the_same_way(ministack_server, bucket, kind, spec_version):
+    prefix, options = f"{kind}-{spec_version}", {**ministack_server.storage_options, "spec_version": spec_version}
+    url = f"icechunk+s3://damaged/{prefix}"
+    create(url, options)
+    check_rows(zc.open_collection(url, storage_options=options).query())
+    for key in re.findall(
+        rf"<Key>({prefix}/{kind}/[^<]+)</Key>", bucket("GET", f"?list-type=2&prefix={prefix}/{kind}/")
+    ):
+        bucket("DELETE", f"/{key}")
+    with pytest.raises(zc.CorruptionError, match=rf"(?s:icechunk\+s3://damaged/{prefix}.*)({NEXT_STEP})"):
+        zc.open_collection(url, storage_options=options).query()
