@@ -108,6 +108,23 @@ class TestNothingScalesWithOtherPartitions:
         few, many = beside_few_and_many(counted, plan)
         assert few == many
 
+    def test_in_an_update_without_a_halo(self, counted):
+        def update(url):
+            opened = zc.open_collection(url, mode="rw")
+            opened.update(lambda rows: {"value": rows["value"].to_numpy() + 1}, filters="month == 2 and day == 3")
+
+        few, many = beside_few_and_many(counted, update)
+        assert few["get"] == many["get"]
+
+    def test_in_a_map_without_a_halo(self, counted):
+        def apply(url):
+            opened = zc.open_collection(url)
+            assert len(opened.map(len, filters={"year": 1970, "month": 2})) == 28
+            assert opened.map(lambda rows: 1, filters="year == 1970 and month == 2", reduce=int.__add__) == 28
+
+        few, many = beside_few_and_many(counted, apply)
+        assert few == many
+
     def test_in_a_drop(self, counted):
         def drop(url):
             assert len(zc.open_collection(url, mode="rw").drop_partitions(filters="year == 1970 and month == 2")) == 28
