@@ -85,8 +85,11 @@ class telling:  # noqa: N801 - read as the verb that it is
                 f"Python, or create repositories with spec_version=1, which all releases read"
             )
             return FormatVersionError(message)
-        if _says(error, _DAMAGED) or (_says(error, _LOST) and not self._by_name):
+        is_lost = _says(error, _LOST)
+        if _says(error, _DAMAGED) or (is_lost and not self._by_name):
             return damage(what)
+        if is_lost:
+            return StoreError(f"{what}; open the collection again, or see history(): a vacuum removes what is old")
         return StoreError(f"{what}; see to the repository, and run the operation again")
 
 
