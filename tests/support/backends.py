@@ -30,11 +30,11 @@ class Backend:
 BACKENDS = {
     "file": Backend("{folder}/"),
     "memory": Backend("memory://", cross_process=False),
-    "s3, obstore": Backend("s3://bucket/", {"driver": "obstore"}, "ministack_server"),
-    "s3, fsspec": Backend("s3://bucket/", {"driver": "fsspec"}, "ministack_server"),
+    "s3, obstore": Backend("s3://{bucket}/", {"driver": "obstore"}, "ministack_server"),
+    "s3, fsspec": Backend("s3://{bucket}/", {"driver": "fsspec"}, "ministack_server"),
     "icechunk": Backend("icechunk://{folder}/"),
     "icechunk in memory": Backend("icechunk+memory://", cross_process=False),
-    "icechunk on s3": Backend("icechunk+s3://bucket/", server="ministack_server"),
+    "icechunk on s3": Backend("icechunk+s3://{bucket}/", server="ministack_server"),
 }
 
 
@@ -44,9 +44,10 @@ class Place:
     def __init__(self, name, folder, request):
         self.backend = BACKENDS[name]
         unique = hashlib.sha256(f"{folder} {name}".encode()).hexdigest()[:20]
-        self.url = self.backend.prefix.format(folder=folder) + unique
+        # A bucket of its own: the server lists one in a time that grows with all that lies in it.
+        self.url = self.backend.prefix.format(folder=folder, bucket=unique) + unique
         self.options = dict(self.backend.options)
         if self.backend.server is not None:
             server = request.getfixturevalue(self.backend.server)
-            server.create_bucket("bucket")
+            server.create_bucket(unique)
             self.options |= server.storage_options

@@ -26,7 +26,7 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -
     limit = None if older_than is None else _as_time(older_than)
 
     async def attempt() -> tuple[str, ...]:
-        async with handle.begin("drop") as transaction:
+        async with handle.begin("drop", concern=handle.passing(filters)) as transaction:
             chosen = handle.select(transaction.base, filters)
             if limit is not None:
                 chosen = _older(handle, chosen, limit)

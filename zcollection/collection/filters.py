@@ -89,6 +89,39 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
     raise ExpressionError(message)
 
 
+def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
+    """Return what selects the beginnings of keys, by their outermost fields: of every selected key, and perhaps of more.
+
+    Parameters
+    ----------
+    filters, fields
+        As for `compile_filter`.
+
+    Examples
+    --------
+    >>> select = narrowing("cycle < 3 and pass in (1, 2)", ["cycle", "pass"])
+    >>> list(select({"cycle": [1, 2, 3]}))
+    [0, 1]
+    """
+    known = list(fields)
+    if isinstance(filters, Mapping):
+        return lambda columns: _from_mapping({name: filters[name] for name in filters if name in columns}, known)(
+            columns
+        )
+    if not isinstance(filters, str):
+        return lambda columns: range(_length(columns))
+    conditions = _parsed(filters, known)
+
+    def select(columns: _Columns) -> Iterable[int]:
+        told = [condition for condition in conditions if columns.keys() >= set(condition.fields)]
+        try:
+            return _all_passing(told, columns)
+        except ExpressionError:  # a condition on fields that are not known yet may keep it from being asked
+            return range(_length(columns))
+
+    return select
+
+
 def _length(columns: _Columns) -> int:
     return len(next(iter(columns.values()), ()))
 
@@ -127,27 +160,32 @@ def _passing(values: Iterable[tuple[int, object]], wanted: object) -> list[int]:
 
 
 def _from_expression(text: str, fields: list[str]) -> Selection:
-    """Return a selection that goes condition by condition, as ``and`` does: each looks only at what is left."""
+    """Return a selection that goes condition by condition, as ``and`` does."""
+    conditions = _parsed(text, fields)
+    return lambda columns: _all_passing(conditions, columns)
+
+
+def _all_passing(conditions: Iterable["_Condition"], columns: _Columns) -> Sequence[int]:
+    """Return the positions of the keys that pass: each condition looks only at what is left by those before."""
+    left: Sequence[int] = range(_length(columns))
+    for condition in conditions:
+        left = condition.passing(columns, left)
+    return left
+
+
+def _parsed(text: str, fields: list[str]) -> list["_Condition"]:
     if len(text) > _LONGEST:
         message = f"filter of {len(text)} characters; accepted: up to {_LONGEST}"
         raise ExpressionError(message)
     source, names = _without_keywords(text, fields)
     try:
         tree = ast.parse(source.strip(), mode="eval")
-        conditions = [_Condition.of(node, text, names) for node in _conditions(tree.body)]
+        return [_Condition.of(node, text, names) for node in _conditions(tree.body)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, ExpressionError):
             raise
         message = f"filter {text!r} is not an expression ({error}); accepted: {_ACCEPTED}"
         raise ExpressionError(message) from error
-
-    def select(columns: _Columns) -> Iterable[int]:
-        left: Sequence[int] = range(_length(columns))
-        for condition in conditions:
-            left = condition.passing(columns, left)
-        return left
-
-    return select
 
 
 def _conditions(node: ast.expr) -> list[ast.expr]:

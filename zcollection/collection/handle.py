@@ -1,25 +1,27 @@
 """What every operation needs to know of an open collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.filters import Filter, compile_filter
-from zcollection.contracts.partitioning import Partitioning
+from zcollection.collection.filters import Filter, compile_filter, narrowing
+from zcollection.contracts.partitioning import KeyValue, Partitioning
 from zcollection.contracts.store import Read, Store
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, reading
 from zcollection.engine.work import Work, fetch, perform_one
-from zcollection.errors import CorruptionError, OutdatedError
+from zcollection.errors import CorruptionError, OutdatedError, PartitionError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins import stored
 from zcollection.plugins.hookspecs import Family
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.partitions import Concern
 from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Versioning
@@ -75,16 +77,19 @@ class Handle:
         axis = self.configuration.axis
         return axis if axis in self.schema.variables else None
 
-    async def snapshot(self) -> Snapshot:
-        """Return which partitions there are now."""
-        return await self.versioning.snapshot(self.configuration)
+    async def snapshot(self, concern: Concern = None) -> Snapshot:
+        """Return which partitions there are now, or which of those that are asked for."""
+        return await self.versioning.snapshot(self.configuration, concern)
 
-    def begin(self, operation: str, *, source: str | None = None) -> AbstractAsyncContextManager[Transaction]:
+    def begin(
+        self, operation: str, *, source: str | None = None, concern: Concern = None
+    ) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction on the newest version; leaving the block undoes what was not committed.
 
-        Where it inserts what a source has given, that is recorded, once.
+        Where it inserts what a source has given, that is recorded, once. Its base need only know of the partitions that it
+        concerns.
         """
-        return self.versioning.begin(self.configuration, operation, source=source)
+        return self.versioning.begin(self.configuration, operation, source=source, concern=concern)
 
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether what was read as a snapshot says may be of another version."""
@@ -103,6 +108,30 @@ class Handle:
         if filters is None:
             return taken.partitions
         return taken.where(compile_filter(filters, [item.name for item in self.partitioning.fields]))
+
+    def passing(self, filters: Filter) -> Concern:
+        """Return what tells, from the paths alone, which partitions `select` would choose; it may tell of more."""
+        return None if filters is None else partial(self._passing, filters)
+
+    def _passing(self, filters: Filter, paths: Sequence[str]) -> list[str]:
+        """Return those of some paths, or of beginnings of paths, all as long, whose key passes, or that have none."""
+        names = [item.name for item in self.partitioning.fields]
+        known = names[: paths[0].count("/") + 1] if paths else []
+        keys = {path: key for path in paths if (key := self._key(path)) is not None}
+        columns = {name: [key[name] for key in keys.values()] for name in known}
+        chosen = (compile_filter if known == names else narrowing)(filters, names)(columns)
+        each = list(keys)
+        return [*(path for path in paths if path not in keys), *(each[at] for at in chosen)]
+
+    def _key(self, path: str) -> Mapping[str, KeyValue] | None:
+        """Return the key of a path, or as much of it as there is; None where it has none."""
+        fields, segments = self.partitioning.fields, path.split("/")
+        try:
+            if len(segments) == len(fields):
+                return self.partitioning.decode(path)
+            return {field.name: field.decode(text) for field, text in zip(fields, segments, strict=False)}
+        except PartitionError:
+            return None
 
     def held(self, record: PartitionRecord | None) -> frozenset[str]:
         """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""

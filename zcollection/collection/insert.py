@@ -58,7 +58,7 @@ async def insert(
     insertion = await _Insertion.prepare(handle, given, merge, executor)
 
     async def attempt() -> InsertReport:
-        async with handle.begin("insert", source=source) as transaction:
+        async with handle.begin("insert", source=source, concern=insertion.paths) as transaction:
             if source is not None and source in await handle.versioning.sources():
                 return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
@@ -76,7 +76,7 @@ async def plan(handle: Handle, given: object, *, merge: Merge, client: ClientOpt
     """Return what an insert would do; see `Collection.plan`."""
     executor = chosen(client, handle.store)
     insertion = await _Insertion.prepare(handle, given, merge, executor)
-    taken = await handle.snapshot()
+    taken = await handle.snapshot(insertion.paths)
     jobs = insertion.jobs(taken, _PartitionInsert.planning)
     site = ReadingSite(taken.objects)
     return InsertReport(
@@ -121,6 +121,11 @@ class _Insertion:
         rows = Dataset(handle.configuration.rows_schema, moving)
         parts = await in_thread(split, dataset, handle.partitioning, dimension=handle.dimension)
         return cls(handle=handle, strategy=strategy, dataset=dataset, rows=rows, parts=parts, executor=executor)
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of the partitions that receive rows."""
+        return [part.path for part in self.parts]
 
     @property
     def threads(self) -> int:

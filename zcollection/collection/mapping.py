@@ -79,7 +79,7 @@ class Mapping(Generic[R]):
 
     async def all(self, filters: Filter, progress: ProgressOption) -> dict[str, R]:
         """Return the result for each partition that passes a filter, by path."""
-        taken = await self.handle.snapshot()
+        taken = await self._taken(filters)
         wanted = self.handle.select(taken, filters)
         results: dict[str, R] = {}
         with tracking(progress, len(wanted), "map") as advance:
@@ -93,7 +93,7 @@ class Mapping(Generic[R]):
                 if len(results) == len(wanted):
                     return {path: results[path] for path in wanted}
                 # Others have replaced or dropped the rest meanwhile.
-                before, taken = taken, await self.handle.snapshot()
+                before, taken = taken, await self._taken(filters)
                 _check_changed(before, taken, wanted.keys() - results.keys())
                 now = self.handle.select(taken, filters)
                 wanted = {path: now[path] for path in wanted if path in now}
@@ -101,16 +101,20 @@ class Mapping(Generic[R]):
         message = f"other writers kept changing partitions of {self.handle.store.url}; run the map again"
         raise ConflictError(message)
 
+    async def _taken(self, filters: Filter) -> Snapshot:
+        """Return the partitions to map, and, where there is a halo, all others."""
+        return await self.handle.snapshot(None if self.halo else self.handle.passing(filters))
+
     async def reduced(self, reduce: Callable[[R, R], R], filters: Filter, progress: ProgressOption) -> R | None:
         """Return all results combined, None where no partition passes the filter."""
 
         async def attempt() -> "_Part[R] | None":
-            taken = await self.handle.snapshot()
+            taken = await self._taken(filters)
             partitions = self.handle.select(taken, filters)
             try:
                 return await self._combined(taken, partitions, reduce, progress)
             except ConflictError:
-                now = await self.handle.snapshot()
+                now = await self._taken(filters)
                 if all(generation(taken, path) == generation(now, path) for path in taken.partitions):
                     _check_changed(taken, now, partitions)
                 raise

@@ -38,7 +38,7 @@ async def query(
     if not lazy and chunks is None:
         executor = chosen(client, handle.store)
         return await ConsistentRead(handle, schema, executor, on_error).rows(filters, progress)
-    taken = await handle.snapshot()
+    taken = await handle.snapshot(handle.passing(filters))
     partitions = handle.select(taken, filters)
     if not partitions:
         return None
@@ -75,7 +75,7 @@ def lazy_variables(
 
 async def records(handle: Handle, *, filters: Filter) -> Mapping[str, PartitionRecord]:
     """Return the partitions that pass a filter, in the order of their keys."""
-    return handle.select(await handle.snapshot(), filters)
+    return handle.select(await handle.snapshot(handle.passing(filters)), filters)
 
 
 async def keys(handle: Handle, *, filters: Filter) -> tuple[Key, ...]:

@@ -153,7 +153,7 @@ class ConsistentRead:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(taken, partitions, advance)
             except (CorruptionError, StoreError) as error:
-                newer = await self.handle.snapshot()
+                newer = await self.handle.snapshot(self.handle.passing(filters))
                 if self._is_same(taken, newer, partitions) and not await self._skips(error, taken, partitions):
                     raise
                 begun = self._selected(filters, newer)
@@ -161,7 +161,7 @@ class ConsistentRead:
             if not await self.handle.is_outdated(taken):
                 return self._dataset(self._whole(partitions))
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
-            begun = self._selected(filters, await self.handle.snapshot())
+            begun = self._selected(filters, await self.handle.snapshot(self.handle.passing(filters)))
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
@@ -173,7 +173,8 @@ class ConsistentRead:
             if found is not None:
                 return found
         expected = None if progress else versioning.expected(configuration)
-        taken = await (self.handle.snapshot() if expected is None else self._read_ahead(expected, filters))
+        concern = self.handle.passing(filters)
+        taken = await (self.handle.snapshot(concern) if expected is None else self._read_ahead(expected, filters))
         return self._selected(filters, taken)
 
     def _selected(self, filters: Filter, taken: Snapshot) -> "_Selected":

@@ -50,7 +50,7 @@ async def update(
     schema = handle.names(variables)
 
     async def attempt() -> tuple[str, ...]:
-        async with handle.begin("update") as transaction:
+        async with handle.begin("update", concern=None if halo else handle.passing(filters)) as transaction:
             partitions = handle.select(transaction.base, filters)
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)

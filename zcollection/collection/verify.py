@@ -162,6 +162,12 @@ class _Group:
     def checked(self, site: Site, arrays: Arrays) -> Work[_Found]:
         """Return what is wrong with it."""
         del site, arrays
+        try:
+            return (yield from self._looked_at())
+        except CorruptionError as error:  # the store itself cannot tell what is there
+            return _Found((Problem(partition=self.path, what=str(error)),), (), 0, {})
+
+    def _looked_at(self) -> Work[_Found]:
         group = self.handle.group(self.path, self.record, self.place)
         sizes = {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
         layouts = self._layouts(group)
@@ -234,8 +240,8 @@ class _Group:
     def _damaged(self, group: GroupRead, chunks: Mapping[str, ArrayLayout]) -> Work[list[Problem]]:
         problems = []
         for key, layout in chunks.items():  # one by one: a partition may be larger than memory
-            (content,) = yield from fetch([Read(group.prefix + key)])
             try:
+                (content,) = yield from fetch([Read(group.prefix + key)])
                 values = allocated(layout.shape, layout.variable.stored_dtype)
                 decode_array(group, layout, iter([content]), values)
             except CorruptionError as error:

@@ -173,7 +173,7 @@ class Partitioning(Configurable):
         """
 
     def encode(self, key: Mapping[str, KeyValue]) -> str:
-        """Return the path of a partition, such as ``year=2024/month=03``: one segment per field."""
+        """Return the path of a partition, such as ``year=2024/month=03``: one segment per field, as the field encodes it."""
         names = [field.name for field in self.fields]
         if list(key) != names:
             message = f"partition key {dict(key)!r}; accepted: the fields {', '.join(names)}, in this order"

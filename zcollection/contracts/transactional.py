@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 
 from zcollection.contracts.store import Store
-from zcollection.errors import StoreError
+from zcollection.errors import CorruptionError
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -177,7 +177,7 @@ class TransactionalStore(Store):
             text = json.loads(root)["attributes"].get(name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             message = f"the root group of {self.url} cannot be understood: {error!r}; restore an earlier snapshot"
-            raise StoreError(message) from error
+            raise CorruptionError(message) from error
         return text.encode() if isinstance(text, str) else None
 
 

@@ -8,7 +8,8 @@ loop, many pieces side by side, and what lies between two requests runs on a thr
 
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
 from anyio import from_thread
 from attrs import define, field, frozen
@@ -16,6 +17,7 @@ from attrs import define, field, frozen
 from zcollection import config, portal
 from zcollection.contracts.store import Blocking, KeyStore, Listed, Objects, Read
 from zcollection.engine.executor import gather, in_thread
+from zcollection.errors import CorruptionError
 
 R = TypeVar("R")
 
@@ -207,14 +209,17 @@ def _run_between_requests(store: Objects, work: Work[R]) -> R:
 
 
 def _drive(work: Work[R], answering: Callable[[Request], Any]) -> R:
-    answer: Any = None
+    resume: Callable[[], Request] = partial(next, work)
     while True:
         try:
-            request = work.send(answer)
+            request = resume()
         except StopIteration as end:
             result: R = end.value
             return result
-        answer = answering(request)
+        try:
+            resume = partial(work.send, answering(request))
+        except CorruptionError as damage:  # the work may get round it
+            resume = partial(work.throw, damage)
 
 
 _OnLoop = Callable[[Callable[[Objects, Request], Coroutine[Any, Any, Any]], Objects, Request], Any]
@@ -251,18 +256,21 @@ def _source(request: Request) -> Objects | None:
 
 
 async def _run_on_loop(store: Objects, work: Work[R]) -> R:
-    answer: Any = None
+    resume: Callable[[], Request] = partial(next, work)
     while True:
-        request, result = await in_thread(_advance, work, answer)
+        request, result = await in_thread(_advanced, resume)
         if request is None:
-            return result  # type: ignore[return-value]  # None where there is a request
-        answer = await _answer_on_loop(store, request)
+            return cast("R", result)  # None where there is a request
+        try:
+            resume = partial(work.send, await _answer_on_loop(store, request))
+        except CorruptionError as damage:  # as above
+            resume = partial(work.throw, damage)
 
 
-def _advance(work: Work[R], answer: Any) -> tuple[Request | None, R | None]:
+def _advanced(resume: Callable[[], Request]) -> tuple[Request | None, Any]:
     """Run until the next request; a generator's end cannot pass through a thread as what it is."""
     try:
-        return work.send(answer), None
+        return resume(), None
     except StopIteration as end:
         return None, end.value
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
 
-from zcollection.errors import CorruptionError
+from zcollection.errors import CorruptionError, PartitionError
 from zcollection.model import documents
 from zcollection.model.names import validate_partition_segment
 from zcollection.model.schema import DatasetSchema
@@ -64,6 +64,7 @@ class Configuration:
         Every schema that partitions may have been written with; the last one is current.
     version
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
+        In a store that commits by itself it counts the collections that had this place before.
     changed
         The version at which a variable was last added or dropped; 0 while none was.
     view
@@ -235,3 +236,12 @@ def validate_path(path: str) -> str:
         A segment is not safe.
     """
     return "/".join(validate_partition_segment(segment) for segment in path.split("/"))
+
+
+def is_safe_path(path: str) -> bool:
+    """Return whether a path may be that of a partition, or lead to one."""
+    try:
+        validate_path(path)
+    except PartitionError:
+        return False
+    return True

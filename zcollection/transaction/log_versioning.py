@@ -15,6 +15,7 @@ from zcollection.errors import CollectionNotFoundError, ConflictError, Corruptio
 from zcollection.transaction import catalog, inspection, log, mending, probe, snapshot, transaction, vacuum
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
+from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -136,7 +137,11 @@ class LogVersioning(Versioning):
         ours = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
         await self.store.delete([*ours, f"{TRANSACTIONS}/", GROUP_DOCUMENT])
 
-    async def snapshot(self, configuration: Configuration) -> Snapshot:
+    async def snapshot(
+        self,
+        configuration: Configuration,
+        concern: Concern = None,  # noqa: ARG002 - the catalog says all at once
+    ) -> Snapshot:
         """Return the partitions at the newest version."""
         taken = await snapshot.take(self.store, configuration, known=self._known.checkpoint)
         if self.store.blocking is None and taken.indexed and not taken.pending:
@@ -165,7 +170,12 @@ class LogVersioning(Versioning):
         return await snapshot.is_outdated(self.store, taken)
 
     def begin(
-        self, configuration: Configuration, operation: str, *, source: str | None = None
+        self,
+        configuration: Configuration,
+        operation: str,
+        *,
+        source: str | None = None,
+        concern: Concern = None,  # noqa: ARG002 - as above
     ) -> AbstractAsyncContextManager[transaction.LogTransaction]:
         """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
         return transaction.begin(self.store, configuration, operation, source=source)

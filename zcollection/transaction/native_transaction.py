@@ -20,12 +20,10 @@ from zcollection.errors import (
     SchemaChangedError,
     StoreError,
 )
-from zcollection.transaction import snapshot
-from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.native_listing import Listing
 from zcollection.transaction.places import Place
-from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
 
 ATTRIBUTE: Final = "zcollection"
@@ -94,17 +92,14 @@ class NativeTransaction(Transaction):
     _made: str | None = field(default=None, init=False)
     _is_rebased: bool = field(default=False, init=False)
 
-    @property
-    def outcome(self) -> Snapshot | None:
-        """The snapshot that came of the change; None where it was not committed, or nobody has looked at all of it yet."""
+    def outcome(self, before: Listing) -> Listing | None:
+        """Return what is known of the snapshot that came of the change, from what was known before.
+
+        None where it was not committed, or others have changed what nobody has looked at yet.
+        """
         if self._made is None or self._is_rebased or self.replacement is not None:
             return None
-        written = {path: record for path, record in self._written.items() if path != IMMUTABLE}
-        partitions = self.base.partitions.changed(written, self._dropped)
-        immutable = self._written.get(IMMUTABLE, self.base.immutable)
-        return Snapshot(
-            SnapshotObjects(self.store, self._made), Checkpoint(0, partitions, immutable), commit=self._made
-        )
+        return before.changed(SnapshotObjects(self.store, self._made), self._written, self._dropped)
 
     @property
     def stage(self) -> NativeStage:
@@ -253,8 +248,8 @@ class NativeTransaction(Transaction):
             there = None if document is None else PartitionRecord.from_group(document, what=what)
             self._check_same(path, there, newest)
         if self._watched:
-            found, _ = await snapshot.found(newest, self.configuration)
-            for path, record in found.items():
+            found = await Listing(newest, self.configuration).snapshot()
+            for path, record in found.partitions.items():
                 if self._depends_on(path, record):
                     self._check_same(path, record, newest)
 

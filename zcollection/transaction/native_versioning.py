@@ -11,12 +11,20 @@ from attrs import evolve, field, frozen
 from zcollection.contracts.store import Read
 from zcollection.contracts.transactional import Commit, StoreSession, TransactionalStore
 from zcollection.engine.write import GROUP_DOCUMENT
-from zcollection.errors import ReadOnlyError, SettingError, StoreError
+from zcollection.errors import (
+    CollectionNotFoundError,
+    CorruptionError,
+    FormatVersionError,
+    ReadOnlyError,
+    SettingError,
+    StoreError,
+)
 from zcollection.model.documents import parse_json
 from zcollection.transaction import snapshot
-from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, Configuration
+from zcollection.transaction.native_listing import Listing
 from zcollection.transaction.native_transaction import ATTRIBUTE, NativeTransaction
+from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -34,7 +42,7 @@ class _Last:
     """The snapshot that was listed last, and that whose sources were: what is in one never changes."""
 
     def __init__(self) -> None:
-        self.taken: Snapshot | None = None
+        self.listing: Listing | None = None
         self.sources: tuple[str | None, tuple[str, ...]] = None, ()
 
     def __reduce__(self) -> tuple[type["_Last"], tuple[()]]:
@@ -78,12 +86,12 @@ class NativeVersioning(Versioning):
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         """Write the root group, in the place of all that is there if it is to be overwritten."""
         self.store.check_writable()
-        await retrying(lambda: self._initialise(configuration, overwrite=overwrite))
-        return configuration
+        return await retrying(lambda: self._initialise(configuration, overwrite=overwrite))
 
-    async def _initialise(self, configuration: Configuration, *, overwrite: bool) -> None:
+    async def _initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         async with self._replacing(configuration, "create", overwrite=overwrite) as transaction:
             await transaction.commit()
+            return transaction.configuration
 
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
         """Return how to make a collection and its partitions by one commit."""
@@ -99,35 +107,42 @@ class NativeVersioning(Versioning):
         objects = SnapshotObjects(self.store, session.base)
         if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
             raise self.exists()
+        made = evolve(configuration, version=await self._next_version(session.base))
         transaction = NativeTransaction(
             store=self.store,
             session=session,
-            configuration=configuration,
+            configuration=made,
             base=Snapshot(objects, commit=session.base),
             operation=operation,
-            replacement=configuration,
+            replacement=made,
         )
         await transaction.replace()
         yield transaction
 
-    async def snapshot(self, configuration: Configuration) -> Snapshot:
+    async def _next_version(self, base: str) -> int:
+        """Return what tells a new collection from the one that it takes the place of, were they equal in all else."""
+        try:
+            return (await self._configuration(base)).version + 1
+        except CollectionNotFoundError:
+            return 0
+        except (CorruptionError, FormatVersionError, StoreError):
+            return len(await self.store.history(base))
+
+    async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:
         """Return the partitions of the newest snapshot, or of the one at which the reader is held."""
         now = await self._now()
         await self._check_configuration(now, configuration)
-        return await self._listed(now, configuration)
+        return await self._listing(now, configuration).snapshot(concern)
 
     async def _check_configuration(self, now: str, configuration: Configuration) -> None:
         current = await self._configuration(now)
         if current != configuration:
             raise self.changed(configuration, current)
 
-    async def _listed(self, now: str, configuration: Configuration) -> Snapshot:
-        last = self._last.taken
+    def _listing(self, now: str, configuration: Configuration) -> Listing:
+        last = self._last.listing
         if last is None or last.commit != now:
-            objects = SnapshotObjects(self.store, now)
-            partitions, immutable = await snapshot.found(objects, configuration)
-            last = Snapshot(objects, Checkpoint(0, partitions, immutable), commit=now)
-            self._last.taken = last
+            last = self._last.listing = Listing(SnapshotObjects(self.store, now), configuration)
         return last
 
     async def is_outdated(self, taken: Snapshot) -> bool:  # noqa: ARG002 - what a snapshot holds stays
@@ -136,22 +151,27 @@ class NativeVersioning(Versioning):
 
     @asynccontextmanager
     async def begin(
-        self, configuration: Configuration, operation: str, *, source: str | None = None
+        self,
+        configuration: Configuration,
+        operation: str,
+        *,
+        source: str | None = None,
+        concern: Concern = None,
     ) -> AsyncIterator[NativeTransaction]:
         """Open a transaction in a session of its own; one that is not committed leaves no trace."""
         self._check_free()
         session = await self._session(configuration)
-        base = await self._listed(session.base, configuration)
+        listing = self._listing(session.base, configuration)
         transaction = NativeTransaction(
             store=self.store,
             session=session,
             configuration=configuration,
-            base=base,
+            base=await listing.snapshot(concern),
             operation=operation,
             source=source,
         )
         yield transaction
-        self._last.taken = transaction.outcome or self._last.taken
+        self._last.listing = transaction.outcome(listing) or self._last.listing
 
     async def _session(self, configuration: Configuration) -> StoreSession:
         session = await self.store.begin()
@@ -212,8 +232,8 @@ class NativeVersioning(Versioning):
         except StoreError as error:
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
             raise SettingError(message) from error
-        partitions, _ = await snapshot.found(objects, configuration)
-        return {path: record.stamp for path, record in partitions.items()}
+        taken = await Listing(objects, configuration).snapshot()
+        return {path: record.stamp for path, record in taken.partitions.items()}
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
         """Let the store forget old snapshots, and delete what only they hold; the sources are noted before."""

@@ -13,6 +13,12 @@ from zcollection.transaction.documents import PartitionRecord, validate_path
 Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
 """Chooses partitions: takes the columns of the key's fields, returns positions in them, in order."""
 
+Concern = Callable[[Sequence[str]], Iterable[str]] | Collection[str] | None
+"""Which partitions are asked for: their paths, or what tells these from the paths of all; None for all.
+
+It is asked of the beginnings of paths too, all of one length, and returns those at which such a partition may lie.
+"""
+
 Columns = Mapping[str, Sequence[Any]]
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
 _ORIGIN: Final = "origin"

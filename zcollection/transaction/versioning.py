@@ -10,6 +10,7 @@ from zcollection.engine.work import Work
 from zcollection.errors import CollectionExistsError, CollectionNotFoundError, SchemaChangedError, ZCollectionError
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import Configuration
+from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
 
@@ -72,8 +73,8 @@ class Versioning(ABC):
         """
 
     @abstractmethod
-    async def snapshot(self, configuration: Configuration) -> Snapshot:
-        """Return which partitions there are now.
+    async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:
+        """Return which partitions there are now; of those that are not asked for, it need not know.
 
         Raises
         ------
@@ -105,7 +106,12 @@ class Versioning(ABC):
 
     @abstractmethod
     def begin(
-        self, configuration: Configuration, operation: str, *, source: str | None = None
+        self,
+        configuration: Configuration,
+        operation: str,
+        *,
+        source: str | None = None,
+        concern: Concern = None,
     ) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction on the newest version; leaving the block undoes what was not committed.
 
@@ -117,6 +123,8 @@ class Versioning(ABC):
             What the change does.
         source
             Name of what is inserted; two changes with the same one are in conflict.
+        concern
+            The partitions that the change is made from; its base need not know of others.
         """
 
     @abstractmethod

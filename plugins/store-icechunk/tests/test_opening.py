@@ -1,5 +1,7 @@
 """What a URL and the options say, and what they are refused for."""
 
+import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import pytest
 from zcollection_store_icechunk import repository as _quiet  # noqa: F401 - sets Icechunk's log
 from zcollection_store_icechunk.store import IcechunkStore
 
-from zcollection.plugin import PluginConfigurationError, ReadOnlyError, StoreError, StoreURL
+import zcollection as zc
+from zcollection.plugin import FormatVersionError, PluginConfigurationError, ReadOnlyError, StoreError, StoreURL
 
+IS_FIRST = icechunk.__version__.startswith("1.")
 ROOT = b'{"zarr_format": 3, "node_type": "group", "attributes": {}}'
 
 
@@ -210,3 +214,48 @@ anyio.run(main)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (done.stdout, done.stderr, done.returncode) == ("1\n", "", 0)
     assert Path(tmp_path, "repository").is_dir()
+
+
+class TestFormat2:
+    """A repository that Icechunk 2.3 made with spec_version=2: of its objects, that which says so."""
+
+    @pytest.fixture
+    def newer(self, tmp_path):
+        shutil.copytree(Path(__file__).with_name("format-2"), tmp_path / "repository")
+        return f"icechunk://{tmp_path}/repository"
+
+    @pytest.mark.skipif(not IS_FIRST, reason="Icechunk 2 reads it")
+    @pytest.mark.parametrize("mode", ["r", "rw"])
+    def test_is_told_to_need_a_newer_icechunk(self, newer, mode):
+        with pytest.raises(
+            FormatVersionError, match=r"v2 format.*icechunk 1\..* is too old for it: install a newer one"
+        ):
+            zc.open_collection(newer, mode=mode)
+
+    @pytest.mark.skipif(not IS_FIRST, reason="Icechunk 2 reads it")
+    def test_is_not_written_over(self, newer, tmp_path):
+        with pytest.raises(FormatVersionError, match="too old"):
+            commit(newer)
+        assert [path.name for path in (tmp_path / "repository").rglob("*") if path.is_file()] == ["repo"]
+
+    @pytest.mark.skipif(IS_FIRST, reason="Icechunk 1 cannot make it")
+    def test_is_made_where_it_is_asked_for(self, url, tmp_path):
+        commit(url, spec_version=2)
+        assert (tmp_path / "repository" / "repo").is_file()
+        assert title(url) == b"first"
+
+    def test_is_not_the_default(self, url, tmp_path):
+        commit(url)
+        assert not (tmp_path / "repository" / "repo").exists()
+
+
+def test_a_reader_whose_snapshot_a_vacuum_removed_is_told(url):
+    schema = zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",))
+    partitioning = zc.partitioning.Date(("time",), resolution="D")
+    collection = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning)
+    collection.insert({"time": [1]})
+    held = pickle.dumps(zc.open_collection(url))
+    collection.insert({"time": [2]})
+    collection.vacuum(older_than="0s")
+    with pytest.raises(StoreError, match=r"open the collection again, or see history\(\)"):
+        pickle.loads(held).query()

@@ -5,7 +5,7 @@ from typing import Final, Self
 
 import icechunk
 
-from zcollection.plugin import StoreError, StoreURL
+from zcollection.plugin import CorruptionError, FormatVersionError, StoreError, StoreURL
 
 _MISSING: Final = (
     "node not found",
@@ -14,16 +14,44 @@ _MISSING: Final = (
     "invalid chunk index",
 )
 
+_LOST: Final = ("object not found", "snapshot not found", "nosuchkey", "no such key", "no such file")
+
+_DAMAGED: Final = (
+    "invalid magic numbers",
+    "invalid icechunk header",
+    "invalid icechunk metadata",
+    "invalid file type",
+    "invalid compression",
+    "cannot serialize ref json",
+    "requested range was invalid",
+    "invalidrange",
+    "range not satisfiable",
+    "data corruption",
+    "deserializ",
+    "i/o error",
+)
+"""What is said of an object of the repository that is there, and cannot be decoded; releases of Icechunk differ."""
+
+_NEWER: Final = ("please upgrade the icechunk", "invalid spec version")
+_ABSENT: Final = "repository doesn't exist"
+
 
 def is_missing(error: BaseException) -> bool:
     """Return whether an error only says that a node, or a name, is not there; releases of Icechunk tell it differently."""
-    if isinstance(error, KeyError):
-        return True
-    return isinstance(error, icechunk.IcechunkError) and any(text in str(error).lower() for text in _MISSING)
+    return isinstance(error, KeyError) or _says(error, _MISSING)
+
+
+def is_no_repository(error: BaseException) -> bool:
+    """Return whether an error says that there is no repository."""
+    return _says(error, (_ABSENT,))
+
+
+def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
+    return isinstance(error, icechunk.IcechunkError) and any(text in str(error).lower() for text in texts)
 
 
 class telling:  # noqa: N801 - read as the verb that it is
-    """A block in which an error of Icechunk becomes a `StoreError` that says what could not be done, and where.
+    """A block in which an error of Icechunk becomes one of ours that says what could not be done, where, and what to do.
 
     Parameters
     ----------
@@ -31,21 +59,47 @@ class telling:  # noqa: N801 - read as the verb that it is
         Of the store.
     action
         What is tried, such as "read 'zarr.json' in".
+    by_name
+        Whether the caller has named what is looked for, which then need not be there.
     """
 
-    __slots__ = ("_action", "_url")
+    __slots__ = ("_action", "_by_name", "_url")
 
-    def __init__(self, url: StoreURL, action: str) -> None:
+    def __init__(self, url: StoreURL, action: str, *, by_name: bool = False) -> None:
         self._url = url
         self._action = action
+        self._by_name = by_name
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, icechunk.IcechunkError | KeyError | OSError):
-            message = f"cannot {self._action} {self._url}: {_reason(error)}; see to the repository, and run the operation again"
-            raise StoreError(message) from None  # the original may show options
+            raise self._told(error) from None  # the original may show options
+
+    def _told(self, error: BaseException) -> CorruptionError | FormatVersionError | StoreError:
+        what = f"cannot {self._action} {self._url}: {_reason(error)}"
+        if _says(error, _NEWER):
+            message = (
+                f"{what}; icechunk {icechunk.__version__} is too old for it: install a newer one, which may need a newer "
+                f"Python, or create repositories with spec_version=1, which all releases read"
+            )
+            return FormatVersionError(message)
+        is_lost = _says(error, _LOST)
+        if _says(error, _DAMAGED) or (is_lost and not self._by_name):
+            return damage(what)
+        if is_lost:
+            return StoreError(f"{what}; open the collection again, or see history(): a vacuum removes what is old")
+        return StoreError(f"{what}; see to the repository, and run the operation again")
+
+
+def damage(what: str) -> CorruptionError:
+    """Return the error that says that the repository is damaged."""
+    message = (
+        f"{what}; an object of the repository is lost or damaged: restore it from a copy, or read an earlier snapshot "
+        f"with at="
+    )
+    return CorruptionError(message)
 
 
 def _reason(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
 from zcollection.plugin import StoreURL
-from zcollection_store_icechunk.failures import is_missing, telling
+from zcollection_store_icechunk.failures import damage, is_missing, telling
 
 
 class Hierarchy(WrapperStore[IcechunkStore]):
@@ -66,6 +66,30 @@ class Hierarchy(WrapperStore[IcechunkStore]):
                 with telling(self._url, f"delete {key!r} in"):
                     raise
                 raise
+
+    async def delete_dir(self, prefix: str) -> None:
+        """Delete all below a prefix."""
+        with telling(self._url, f"delete {prefix!r} in"):
+            await self._store.delete_dir(prefix)
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is an object."""
+        with telling(self._url, f"look for {key!r} in"):
+            return await self._store.exists(key)
+
+    async def getsize(self, key: str) -> int:
+        """Return the size of an object that is there."""
+        with telling(self._url, f"measure {key!r} in"):
+            try:
+                return await self._store.getsize(key)
+            except FileNotFoundError:
+                raise damage(f"{key!r} is listed in {self._url}, and is not there") from None
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names right below a prefix."""
+        with telling(self._url, f"list {prefix!r} in"):
+            async for name in self._store.list_dir(prefix):
+                yield name
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Yield the keys below a prefix."""

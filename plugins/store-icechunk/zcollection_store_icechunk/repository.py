@@ -1,5 +1,6 @@
 """Repositories opened and created; one in a local directory appears whole."""
 
+import atexit
 import os
 import shutil
 import time
@@ -12,12 +13,21 @@ from typing import Final
 import icechunk
 from anyio import to_thread
 
+from zcollection.plugin import CorruptionError
+from zcollection_store_icechunk.failures import is_no_repository
 from zcollection_store_icechunk.places import Place
 
 _OCCUPIED: Final = frozenset({EEXIST, ENOTEMPTY})
+_PARTS: Final = ("snapshots", "manifests", "chunks", "transactions")
 _PATIENCE: Final = 5.0
 _INTERVAL: Final = 0.05
 """How many seconds a creator waits for another one, and how often it looks."""
+
+_LAST_MOMENT: Final = 0.05
+"""How many seconds Icechunk's threads have, when the process ends, to let go of Python's objects."""
+
+# One that still does so while the interpreter is taken down aborts the process, which had done all its work.
+atexit.register(time.sleep, _LAST_MOMENT)
 
 if "ICECHUNK_LOG" not in os.environ:
     # It warns on every local repository that commits are not serialised, which we do.
@@ -44,8 +54,18 @@ def _open(place: Place) -> icechunk.Repository | None:
     # Asked for a directory that does not exist, some releases make it.
     if place.directory is not None and not Path(place.directory).is_dir():
         return None
-    storage = place.storage()
-    return icechunk.Repository.open(storage) if icechunk.Repository.exists(storage) else None
+    try:
+        return icechunk.Repository.open(place.storage())
+    except icechunk.IcechunkError as error:
+        if not is_no_repository(error):
+            raise
+    if place.directory is not None and any((Path(place.directory) / name).is_dir() for name in _PARTS):
+        message = (
+            f"{place.directory} holds objects of an Icechunk repository, and not the one that says what is its newest "
+            f"snapshot (refs/branch.main/ref.json, or repo in format 2): restore that from a copy"
+        )
+        raise CorruptionError(message)
+    return None
 
 
 async def create_repository(place: Place, *, spec_version: int) -> None:

@@ -8,7 +8,7 @@ from anyio import to_thread
 from attrs import frozen
 from filelock import FileLock
 
-from zcollection.plugin import ConflictError, StoreError, StoreFork, StoreSession, StoreURL
+from zcollection.plugin import ConflictError, CorruptionError, StoreError, StoreFork, StoreSession, StoreURL
 from zcollection_store_icechunk.failures import telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
 
@@ -78,11 +78,15 @@ class IcechunkSession(StoreSession):
 
     async def rebase(self) -> None:
         """Put the session on the tip of its branch."""
-        with telling(self.url, "rebase on"):
-            try:
-                await self.session.rebase_async(icechunk.ConflictDetector())
-            except (icechunk.RebaseFailedError, icechunk.ConflictError) as error:
-                raise self._conflict() from error
+        try:
+            with telling(self.url, "rebase on"):
+                try:
+                    await self.session.rebase_async(icechunk.ConflictDetector())
+                except (icechunk.RebaseFailedError, icechunk.ConflictError) as error:
+                    raise self._conflict() from error
+        except CorruptionError as error:
+            # What others did cannot be told from their log, and need not be: made anew, the change is based on it.
+            raise self._conflict() from error
 
     def _conflict(self) -> ConflictError:
         message = (

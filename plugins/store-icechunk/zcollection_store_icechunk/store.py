@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from zcollection.plugin import (
     Commit,
+    CorruptionError,
     Mode,
     Moment,
     PluginConfigurationError,
@@ -20,7 +21,7 @@ from zcollection.plugin import (
     TransactionalStore,
     accepted,
 )
-from zcollection_store_icechunk.failures import telling
+from zcollection_store_icechunk.failures import damage, telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
 from zcollection_store_icechunk.places import Place, place_of
 from zcollection_store_icechunk.repository import Opened, create_repository
@@ -122,7 +123,7 @@ class IcechunkStore(TransactionalStore):
 
     async def _repository(self) -> icechunk.Repository | None:
         """Return the repository, or None where there is none yet."""
-        with telling(self.url, "open"):
+        with telling(self.url, "open", by_name=True):
             return await self._opened.repository(self._place)
 
     async def _existing(self) -> icechunk.Repository:
@@ -138,16 +139,15 @@ class IcechunkStore(TransactionalStore):
         if repository is None:
             return None
         if self.tag is not None:
-            with telling(self.url, f"find tag {self.tag!r} of"):
+            with telling(self.url, f"find tag {self.tag!r} of", by_name=True):
                 return await repository.lookup_tag_async(self.tag)
         if self.pinned is not None:
             return await self._checked(repository, self.pinned)
-        with telling(self.url, f"find branch {self.branch!r} of"):
+        with telling(self.url, f"find branch {self.branch!r} of", by_name=True):
             return await repository.lookup_branch_async(self.branch)
 
     async def _checked(self, repository: icechunk.Repository, snapshot: str) -> str:
-        with telling(self.url, f"find snapshot {snapshot!r} of"):
-            return (await repository.readonly_session_async(snapshot_id=snapshot)).snapshot_id
+        return (await self._looked_at(repository, snapshot)).snapshot_id
 
     async def resolve(self, at: Moment) -> str:
         """Return the id of a snapshot, of what a tag names, or of the newest snapshot at a time."""
@@ -168,9 +168,30 @@ class IcechunkStore(TransactionalStore):
     async def snapshot(self, snapshot: str) -> Hierarchy:
         """Return the Zarr hierarchy of a snapshot."""
         repository = await self._existing()
-        with telling(self.url, f"open snapshot {snapshot} of"):
-            session = await repository.readonly_session_async(snapshot_id=snapshot)
+        try:
+            session = await self._looked_at(repository, snapshot)
+        except StoreError as error:
+            if await self.current() == snapshot:
+                raise damage(str(error)) from None
+            raise  # a vacuum may have removed it
         return Hierarchy(session.store, self.url)
+
+    async def _looked_at(self, repository: icechunk.Repository, snapshot: str) -> icechunk.Session:
+        """Open a snapshot; each release has its own way to look at it at once, which it would else do later, or never."""
+        with telling(self.url, f"find snapshot {snapshot!r} of", by_name=True):
+            found = await repository.lookup_snapshot_async(snapshot)
+            session = await repository.readonly_session_async(snapshot_id=snapshot)
+            await session.store.exists("zarr.json")
+        if found.id != snapshot:
+            raise self._mistaken(snapshot, found.id)
+        return session
+
+    def _mistaken(self, snapshot: str, found: str) -> CorruptionError:
+        message = (
+            f"snapshot {snapshot} of {self.url} says that it is {found}: another object lies in its place; restore it from a "
+            f"copy, or read an earlier snapshot with at="
+        )
+        return CorruptionError(message)
 
     async def begin(self, *, create: bool = False) -> IcechunkSession:
         """Open a session on the tip of the branch."""
@@ -187,8 +208,12 @@ class IcechunkStore(TransactionalStore):
     async def history(self, snapshot: str) -> list[Commit]:
         """Return the commits that led to a snapshot, newest first; without that which made the repository."""
         repository = await self._existing()
+        await self.snapshot(snapshot)
         with telling(self.url, "read the history of"):
             found = [info async for info in repository.async_ancestry(snapshot_id=snapshot)]
+        for wanted, info in zip([snapshot, *(info.parent_id for info in found)], found, strict=False):
+            if info.id != wanted:
+                raise self._mistaken(str(wanted), info.id)
         return [
             Commit(snapshot=info.id, time=info.written_at, message=info.message, metadata=dict(info.metadata))
             for info in found
