@@ -54,6 +54,11 @@ def _flag(*, default: bool | None) -> Any:
     return field(default=default, validator=validators.optional(validators.instance_of(bool)))
 
 
+def _without_credentials(url: str | None) -> str:
+    """Return the repr of a URL that may hold credentials."""
+    return repr(url and str(StoreURL.parse(url)))
+
+
 @frozen(kw_only=True)
 class Options:
     """What the caller passed in ``storage_options``; what is None comes from the environment.
@@ -84,7 +89,9 @@ class Options:
 
     driver: str = field(default="obstore", validator=validators.in_(DRIVERS))
     region: str | None = _text()
-    endpoint: str | None = field(default=None, validator=validators.optional(validators.matches_re(r"https?://.+")))
+    endpoint: str | None = field(
+        default=None, validator=validators.optional(validators.matches_re(r"https?://.+")), repr=_without_credentials
+    )
     anon: bool | None = _flag(default=None)
     key: str | None = _text(secret=True)
     secret: str | None = _text(secret=True)
