@@ -171,7 +171,7 @@ def test_a_checkpoint_is_of_what_lies_in_its_place(collection):
     assert "sign=plus/quotient=1/zarr.json" in collection.store.data
 
 
-@pytest.mark.parametrize("age", ["", "24", "-1h", "1 fortnight", dt.timedelta(-1), "nan s"])
+@pytest.mark.parametrize("age", [0, 3600, None, "", "24", "-1h", "1 fortnight", dt.timedelta(-1), "nan s"])
 def test_a_duration_that_is_none_is_refused(collection, age):
     with pytest.raises(SettingError, match="older_than=.*accepted: a duration such as '24h'"):
         collection.vacuum(older_than=age)

@@ -29,6 +29,8 @@ def seconds_of(duration: Duration) -> float:
     if isinstance(duration, str):
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*", duration)
         seconds = float(match[1]) * _SECONDS[match[2]] if match else -1.0
+    elif not isinstance(duration, dt.timedelta | np.timedelta64):
+        seconds = -1.0
     else:
         seconds = float(np.timedelta64(duration) / np.timedelta64(1, "us")) / 1e6
     if not 0 <= seconds < float("inf"):

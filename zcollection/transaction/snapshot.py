@@ -14,12 +14,11 @@ from zcollection.errors import (
     CollectionNotFoundError,
     ConflictError,
     CorruptionError,
-    PartitionError,
     SchemaChangedError,
 )
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
-from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, validate_path
+from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
 from zcollection.transaction.log import Version
 from zcollection.transaction.partitions import Partitions, Selection
 from zcollection.transaction.places import Place
@@ -308,21 +307,13 @@ async def _walk(objects: Objects, prefix: str, depth: int) -> AsyncIterator[str]
     """Yield the paths, `depth` segments long, at which a partition may lie; foreign directories are passed over."""
     async for entry in objects.list(prefix):
         path = entry.key.rstrip("/")
-        if not entry.is_prefix or not _is_safe(path):
+        if not entry.is_prefix or not is_safe_path(path):
             continue
         if depth == 1:
             yield path
             continue
         async for deeper in _walk(objects, entry.key, depth - 1):
             yield deeper
-
-
-def _is_safe(path: str) -> bool:
-    try:
-        validate_path(path)
-    except PartitionError:
-        return False
-    return True
 
 
 async def _records(objects: Objects, paths: list[str]) -> dict[str, PartitionRecord]:
