@@ -1,6 +1,5 @@
 """What a URL and the options say, and what they are refused for."""
 
-import pickle
 import shutil
 import subprocess
 import sys
@@ -247,15 +246,3 @@ class TestFormat2:
     def test_is_not_the_default(self, url, tmp_path):
         commit(url)
         assert not (tmp_path / "repository" / "repo").exists()
-
-
-def test_a_reader_whose_snapshot_a_vacuum_removed_is_told(url):
-    schema = zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",))
-    partitioning = zc.partitioning.Date(("time",), resolution="D")
-    collection = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning)
-    collection.insert({"time": [1]})
-    held = pickle.dumps(zc.open_collection(url))
-    collection.insert({"time": [2]})
-    collection.vacuum(older_than="0s")
-    with pytest.raises(StoreError, match=r"open the collection again, or see history\(\)"):
-        pickle.loads(held).query()
