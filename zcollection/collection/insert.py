@@ -136,9 +136,9 @@ class _Insertion:
     async def stage(self, transaction: Transaction, advance: Callable[[], None] | None) -> list[PartitionReport]:
         """Stage every partition with the rows that the merge leaves it."""
         if self.strategy.reads_existing:
-            for part in self.parts:
-                transaction.reads(part.path)
-        await transaction.expect(part.path for part in self.parts)
+            for path in self.paths:
+                transaction.reads(path)
+        await transaction.expect(self.paths)
         base, jobs = transaction.base, self.jobs(transaction.base, _PartitionInsert.staging)
         outcomes = await self.executor.run(
             transaction.stage, jobs, total=len(self.parts), label="insert", threads=self.threads, progress=advance
@@ -232,9 +232,9 @@ class _PartitionInsert:
 def _check_overwrite(insertion: _Insertion, transaction: Transaction, *, overwrite: bool) -> None:
     if overwrite:
         return
-    for part in insertion.parts:
-        transaction.reads(part.path)
-    existing = [part.path for part in insertion.parts if transaction.base.record(part.path) is not None]
+    for path in insertion.paths:
+        transaction.reads(path)
+    existing = [path for path in insertion.paths if transaction.base.record(path) is not None]
     if existing:
         message = (
             f"{len(existing)} of {len(insertion.parts)} partitions exist in {insertion.handle.store.url}, {existing[0]!r} "
