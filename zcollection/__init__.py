@@ -36,7 +36,7 @@ from zcollection.view.view import View
 __version__ = "2026.12.0"
 
 create_collection = synchronous(aio.create_collection)
-open_collection = synchronous(aio.open_collection)
+open_collection = synchronous(aio.open_collection, begins_here=True)
 create_view = synchronous(aio.create_view)
 open_view = synchronous(aio.open_view)
 

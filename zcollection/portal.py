@@ -1,4 +1,8 @@
-"""The synchronous face: one background event loop per process that runs the asynchronous core for blocking callers."""
+"""The synchronous face: one background event loop per process that runs the asynchronous core for blocking callers.
+
+What is usually done within a millisecond begins on the caller's own thread, and goes on on the loop once it has to wait:
+the four times that threads wake each other on the way to the loop, to a worker and back take as long as the work.
+"""
 
 import asyncio
 import atexit
@@ -6,9 +10,10 @@ import contextvars
 import functools
 import os
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, suppress
-from typing import ParamSpec, TypeVar
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, ParamSpec, TypeVar, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -92,15 +97,75 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
         raise
 
 
+class _Thread(threading.local):
+    """What one thread does."""
+
+    begins_work: bool = False
+
+
+_thread = _Thread()
+
+
+def is_callers_thread() -> bool:
+    """Return whether this runs on the thread of a blocking caller, who waits for it, and on no event loop."""
+    return _thread.begins_work and not _runs_loop()
+
+
+@types.coroutine
+def on_loop() -> Generator[None, None, None]:
+    """Go on on an event loop: whatever waits for other than a blocking call has to."""
+    if is_callers_thread():
+        yield
+
+
+def begin(function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an asynchronous function on this thread until it awaits `on_loop`, then as `run` does, and return its result."""
+    if _runs_loop():
+        return run(function, *args, **kwargs)
+    coroutine, context = function(*args, **kwargs), contextvars.copy_context()
+    try:
+        with _beginning_work():
+            context.run(coroutine.send, None)
+    except StopIteration as end:
+        return cast("R", end.value)
+    return context.run(run, _rest, coroutine)
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, R]) -> Generator[Any, Any, R]:
+    """Return what a coroutine returns that has begun elsewhere: it cannot be awaited again."""
+    return (yield from coroutine.__await__())
+
+
+@contextmanager
+def _beginning_work() -> Iterator[None]:
+    outer, _thread.begins_work = _thread.begins_work, True
+    try:
+        yield
+    finally:
+        _thread.begins_work = outer
+
+
+def _runs_loop() -> bool:
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for such uses, and raises nothing
+
+
 def _note_blocked_loop() -> None:
     with suppress(RuntimeError):  # most callers run on a thread without a loop
         _blocked.set(asyncio.get_running_loop())
 
 
-def synchronous(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
+def synchronous(function: Callable[P, Coroutine[Any, Any, R]], *, begins_here: bool = False) -> Callable[P, R]:
     """Derive the blocking twin of an asynchronous function or method.
 
     The twin has the same parameters and documentation, and the name without the suffix ``_async``.
+
+    Parameters
+    ----------
+    function
+        What is asynchronous.
+    begins_here
+        Whether it begins on the caller's thread: before it waits for anything it awaits `on_loop`.
 
     Examples
     --------
@@ -113,10 +178,11 @@ def synchronous(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
     >>> Greeter().greet("buoy")
     'hello buoy'
     """
+    running = begin if begins_here else run
 
     @functools.wraps(function)
     def twin(*args: P.args, **kwargs: P.kwargs) -> R:
-        return run(function, *args, **kwargs)
+        return running(function, *args, **kwargs)
 
     twin.__name__ = function.__name__.removesuffix("_async")
     twin.__qualname__ = function.__qualname__.removesuffix("_async")

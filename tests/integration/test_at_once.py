@@ -1,10 +1,18 @@
-"""A query of one partition of a local store, which one thread answers, while others write."""
+"""A query of one partition of a local store, which the caller's own thread answers, while others write."""
 
+import asyncio
+import os
+import subprocess
+import sys
+import threading
 from functools import cached_property
+from typing import ClassVar
 
+import anyio
 import numpy as np
 import pytest
 import samples
+from anyio.lowlevel import checkpoint
 from attrs import field, frozen
 from zcollection_store_file.store import FileStore
 
@@ -99,3 +107,116 @@ def test_a_damaged_partition_is_told_and_left_out_as_by_any_query(collection, tm
         collection.query(filters="quotient == 1")
     with pytest.warns(zc.CorruptionWarning):
         assert collection.query(filters="quotient == 1", on_error="skip") is None
+
+
+READING = """
+import sys, threading
+import fakes
+import zcollection as zc
+from zcollection.plugins.registry import REGISTRY
+
+REGISTRY.register(fakes)
+found = zc.open_collection(sys.argv[1]).query(filters="quotient == 1")
+print(found.sizes["row"], [thread.name for thread in threading.enumerate()])
+"""
+
+
+def test_neither_opening_nor_such_a_query_starts_a_thread(collection):
+    support = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", READING, collection.store.root]
+    answer = subprocess.run(command, env=support, capture_output=True, check=True, text=True)
+    assert answer.stdout.strip() == "1 ['MainThread']"
+
+
+def threads_of_predicates(collection):
+    """Return the threads on which a predicate looks at keys; it selects all partitions."""
+    seen = set()
+
+    def every(key):
+        del key
+        seen.add(threading.current_thread())
+        return True
+
+    return seen, every
+
+
+def test_a_predicate_is_asked_on_the_thread_of_the_caller_and_of_no_event_loop(collection):
+    seen, every = threads_of_predicates(collection)
+    samples.assert_rows(collection.query(filters=every), [1, 12, 25])
+    assert seen == {threading.current_thread()}
+
+    async def main():
+        seen.clear()
+        return collection.query(filters=every), await collection.query_async(filters=every)
+
+    for found in asyncio.run(main()):
+        samples.assert_rows(found, [1, 12, 25])
+    assert threading.current_thread() not in seen
+
+
+def test_a_predicate_may_query_again(collection):
+    def has_rows(key):
+        return collection.query(filters={"quotient": key["quotient"]}).sizes["row"] == 1
+
+    samples.assert_rows(collection.query(filters=has_rows), [1, 12, 25])
+
+
+@pytest.mark.parametrize("settings", [{}, {"progress": True}, {"lazy": True}, {"variables": ["angle"]}])
+def test_what_takes_longer_goes_on_on_the_loop(tmp_path, settings, monkeypatch):
+    """More partitions than one thread reads quickly, without a catalog, or another way to read."""
+    monkeypatch.setattr("zcollection.collection.reading._SMALL", 0)
+    url = str(tmp_path / "many")
+    samples.create(url, catalog_enabled=False).insert(with_angle(range(0, 200, 10), 1.0))
+    found = zc.open_collection(url).query(**settings)
+    assert found["angle"].to_numpy().tolist() == [1.0, 1.0]
+    if "variables" not in settings:
+        samples.assert_rows(zc.open_collection(url).query(**settings), list(range(0, 200, 10)))
+
+
+@frozen
+class Asynchronous(FileStore):
+    """A store that waits for everything, even while it is opened."""
+
+    opens_at_once: ClassVar[bool] = False
+    blocking = None
+
+    @classmethod
+    async def open(cls, url, *, mode):
+        await checkpoint()
+        return await super().open(url, mode=mode)
+
+    async def get(self, reads):
+        return await anyio.to_thread.run_sync(super().blocking.get, reads)
+
+    async def list(self, prefix, *, after="", recursive=False):
+        await checkpoint()
+        for entry in super().blocking.list(prefix, after=after, recursive=recursive):
+            yield entry
+
+
+def test_a_store_that_waits_is_opened_and_read_on_the_loop(collection, monkeypatch):
+    monkeypatch.setattr("zcollection.collection.stores._store_class", lambda _: Asynchronous)
+    opened = zc.open_collection(collection.store.root)
+    assert isinstance(opened.store, Asynchronous)
+    for found in opened, zc.open_collection(opened.store):
+        samples.assert_rows(found.query(), [1, 12, 25])
+
+
+def test_a_collection_that_replaces_another_one_is_opened_before_it_lies_in_its_place(tmp_path, monkeypatch):
+    async def fails(*_):
+        raise zc.StoreError("interrupted")
+
+    url = str(tmp_path / "replaced")
+    samples.create(url, [1], catalog_enabled=False)
+    monkeypatch.setattr("zcollection.transaction.publication.publish", fails)
+    with pytest.warns(zc.PublicationWarning):
+        samples.create(url, divisor=5, catalog_enabled=False, overwrite=True)
+    assert zc.open_collection(url).partitioning.divisor == 5
+
+
+@pytest.mark.parametrize("url", ["file", "repository"])
+def test_a_variable_that_is_added_meanwhile_is_known(url, tmp_path):
+    collection = samples.create(f"{url}://{tmp_path}/grown", [12])
+    reader = zc.open_collection(collection.store, mode="rw")
+    collection.add_variable(zc.VariableSchema(name="later", dtype="int32", dimensions=("row",), fill_value=-1))
+    assert reader.query(filters="quotient == 1", variables=["later"])["later"].to_numpy().tolist() == [-1]

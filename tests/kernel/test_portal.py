@@ -1,5 +1,6 @@
 import asyncio
 import concurrent.futures
+import contextvars
 import inspect
 import threading
 
@@ -8,6 +9,7 @@ import samples
 
 import zcollection as zc
 from zcollection import aio, portal
+from zcollection.engine.executor import gather, in_thread
 
 VERBS = [name.removesuffix("_async") for name in dir(zc.Collection) if name.endswith("_async")]
 
@@ -104,3 +106,120 @@ def test_an_interruption_cancels_the_work(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         portal.run(endless)
     assert cancelled.wait(10)
+
+
+class TestWorkThatBeginsOnTheCallersThread:
+    def test_it_stays_there_while_nothing_is_waited_for(self):
+        async def done():
+            return threading.get_ident(), await in_thread(threading.get_ident)
+
+        assert portal.begin(done) == (threading.get_ident(), threading.get_ident())
+
+    def test_it_goes_on_on_the_loop_from_where_it_waits(self):
+        steps = []
+
+        async def waiting(number):
+            steps.append(threading.current_thread().name)
+            await portal.on_loop()
+            await asyncio.sleep(0)
+            steps.append(threading.current_thread().name)
+            await portal.on_loop()
+            return number
+
+        assert portal.begin(waiting, 3) == 3
+        assert steps == [threading.current_thread().name, portal.run(_name_of_thread)]
+
+    def test_several_things_at_once_are_waited_for_on_the_loop(self):
+        async def both():
+            return await gather(asyncio.sleep, [0, 0], limit=2)
+
+        assert portal.begin(both) == [None, None]
+
+    @pytest.mark.parametrize("moves", [False, True])
+    def test_its_error_is_raised_as_it_is(self, moves):
+        async def failing():
+            try:
+                if moves:
+                    await portal.on_loop()
+                message = "of the work"
+                raise LookupError(message)
+            finally:
+                ended.append(moves)
+
+        ended = []
+        with pytest.raises(LookupError, match="of the work"):
+            portal.begin(failing)
+        assert ended == [moves]
+
+    def test_its_context_goes_with_it_and_leaves_that_of_the_caller_alone(self):
+        variable = contextvars.ContextVar("variable", default="default")
+
+        async def changing():
+            assert variable.get() == "of the caller"
+            variable.set("of the work")
+            await portal.on_loop()
+            return variable.get()
+
+        variable.set("of the caller")
+        assert portal.begin(changing) == "of the work"
+        assert variable.get() == "of the caller"
+
+    def test_where_a_loop_runs_already_it_is_run_on_ours(self):
+        async def main():
+            return portal.begin(_name_of_thread)
+
+        assert asyncio.run(main()) == portal.run(_name_of_thread)
+
+    def test_our_own_loop_never_waits_for_itself(self):
+        async def main():
+            portal.begin(_name_of_thread)
+
+        with pytest.raises(zc.errors.SynchronousCallError):
+            portal.run(main)
+
+    def test_one_inside_another_leaves_the_outer_one_where_it_is(self):
+        async def outer():
+            inner = portal.begin(_name_of_thread_of_loop)
+            return inner, threading.current_thread().name, await in_thread(_name)
+
+        here = threading.current_thread().name
+        assert portal.begin(outer) == (portal.run(_name_of_thread), here, here)
+
+    def test_a_loop_of_the_users_inside_it_is_not_blocked(self):
+        """What a predicate of the user's runs by itself is no part of the caller's call."""
+
+        async def elsewhere():
+            return portal.is_callers_thread(), await in_thread(threading.get_ident)
+
+        async def outer():
+            return asyncio.run(elsewhere())
+
+        is_callers, thread = portal.begin(outer)
+        assert not is_callers
+        assert thread != threading.get_ident()
+
+    def test_an_interruption_ends_the_work_where_it_is(self):
+        async def interrupted():
+            try:
+                raise KeyboardInterrupt
+            finally:
+                ended.append(threading.get_ident())
+
+        ended = []
+        with pytest.raises(KeyboardInterrupt):
+            portal.begin(interrupted)
+        assert ended == [threading.get_ident()]
+        assert not portal.is_callers_thread()
+
+
+def _name():
+    return threading.current_thread().name
+
+
+async def _name_of_thread():
+    return _name()
+
+
+async def _name_of_thread_of_loop():
+    await portal.on_loop()
+    return _name()

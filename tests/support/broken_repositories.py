@@ -5,6 +5,7 @@ import datetime as dt
 from typing import ClassVar
 
 import anyio
+import anyio.lowlevel
 from attrs import evolve, frozen
 from repositories import Repository, RepositoryFork, RepositorySession, RepositoryStore
 from zarr.storage import MemoryStore
@@ -26,6 +27,14 @@ class MakesWhatItOpens(RepositoryStore):
     async def current(self):
         session = await evolve(self, read_only=False).begin(create=True)
         return session.base
+
+
+@frozen
+class WaitsWhileItOpens(RepositoryStore):
+    @classmethod
+    async def open(cls, url, *, mode, key=None):
+        await anyio.lowlevel.checkpoint()
+        return await super().open(url, mode=mode, key=key)
 
 
 @frozen

@@ -23,6 +23,7 @@ class Tiny(KeyStore):
 
     cross_process: ClassVar[bool] = False
     has_lock: ClassVar[bool] = True
+    opens_at_once: ClassVar[bool] = True
 
     url: StoreURL = field(eq=lambda url: url.location)
     read_only: bool
@@ -171,11 +172,12 @@ class Blocking:
 
 
 class Plain(Tiny):
-    """Sound too: no lock, no blocking access."""
+    """Sound too: no lock, no blocking access, not open at once."""
 
     blocking = None
     lock = KeyStore.lock
     has_lock = False
+    opens_at_once = False
 
 
 class MarksWhatItOpens(Tiny):
@@ -184,6 +186,13 @@ class MarksWhatItOpens(Tiny):
         store = cls(url, mode == "r")
         store.data.setdefault("opened", (b"", ""))
         return store
+
+
+class WaitsWhileItOpens(Tiny):
+    @classmethod
+    async def open(cls, url, *, mode):
+        await checkpoint()
+        return await super().open(url, mode=mode)
 
 
 class CopiesWhileReading(Tiny):

@@ -138,6 +138,7 @@ class RepositoryStore(TransactionalStore):
     """A store over a repository of this process."""
 
     cross_process: ClassVar[bool] = False
+    opens_at_once: ClassVar[bool] = True
     session_class: ClassVar[type] = RepositorySession
 
     url: StoreURL = field(eq=str)

@@ -39,6 +39,7 @@ from broken_stores import (
     SwapsEveryTime,
     TellsWhereItIs,
     Tiny,
+    WaitsWhileItOpens,
     WritesInTwoSteps,
     WritesWhileReadingInThreads,
 )
@@ -47,6 +48,7 @@ from suites import outcome, with_outcome
 from zcollection.testing.store import KeyStoreSuite
 
 OPENING = "test_opening_what_is_missing_creates_nothing"
+AT_ONCE = "test_opening_at_once_waits_for_nothing"
 READ_ONLY = "test_a_store_open_for_reading_refuses_every_write"
 READ = "test_what_is_written_is_read"
 RANGES = "test_ranges_are_slices"
@@ -107,7 +109,9 @@ OF_PROCESSES = {REOPENED, PROCESSES, LOCK_PROCESSES, LOCK_DEATH}
 OF_LOCKS = {name for name in CHECKS if name.startswith("test_the_lock_")}
 
 
-@pytest.mark.parametrize(("store", "skipped"), [(Tiny, OF_PROCESSES), (Plain, OF_PROCESSES | OF_LOCKS | {BLOCKING})])
+@pytest.mark.parametrize(
+    ("store", "skipped"), [(Tiny, OF_PROCESSES), (Plain, OF_PROCESSES | OF_LOCKS | {BLOCKING, AT_ONCE})]
+)
 def test_a_sound_store_passes_and_skips_what_it_does_not_declare(store, skipped, tmp_path):
     found = outcomes(store, tmp_path)
     assert with_outcome("failed", found) == set()
@@ -115,6 +119,7 @@ def test_a_sound_store_passes_and_skips_what_it_does_not_declare(store, skipped,
 
 
 FOUND_BY_ONE_CHECK = [
+    (WaitsWhileItOpens, AT_ONCE),
     (CopiesWhileReading, READ_ONLY),
     (WritesWhileReadingInThreads, READ_ONLY),
     (WritesInTwoSteps, WHOLE),

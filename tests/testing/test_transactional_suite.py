@@ -33,6 +33,7 @@ from broken_repositories import (
     TakesTheOldestForTheUnknown,
     TellsItsKey,
     TellsTheOldestFirst,
+    WaitsWhileItOpens,
     WritesThrough,
     WritesWhileReading,
 )
@@ -43,6 +44,7 @@ from zcollection.testing import TransactionalStoreSuite
 from zcollection.testing.store_base import SECRET
 
 OPENING = "test_opening_what_is_missing_creates_nothing"
+AT_ONCE = "test_opening_at_once_waits_for_nothing"
 READ_ONLY = "test_a_store_open_for_reading_refuses_every_write"
 READ = "test_what_is_committed_is_read"
 LISTED = "test_a_listing_names_what_is_there"
@@ -114,6 +116,7 @@ def test_a_store_without_tags_is_not_asked_for_them(tmp_path):
 
 
 FOUND_BY_ONE_CHECK = [
+    (WaitsWhileItOpens, AT_ONCE),
     (GivesSnapshotsToWriteTo, READ_ONLY),
     (WritesWhileReading, READ_ONLY),
     (ReadsWholeObjects, READ),

@@ -185,7 +185,7 @@ class Collection(OpenCollection):
             )
         )
 
-    query = synchronous(query_async)
+    query = synchronous(query_async, begins_here=True)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""

@@ -9,7 +9,7 @@ from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.schema import DatasetSchema
-from zcollection.portal import synchronous
+from zcollection.portal import on_loop, synchronous
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -87,6 +87,7 @@ class OpenCollection(Maintained):
             try:
                 return await operation(self._handle)
             except (SchemaChangedError, SchemaError):
+                await on_loop()
                 before, self._handle = self._handle, await self._handle.reloaded()
                 if self._handle == before:
                     raise

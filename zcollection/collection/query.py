@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 
+from zcollection import portal
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.reading import ConsistentRead, OnError
@@ -38,6 +39,7 @@ async def query(
     if not lazy and chunks is None:
         executor = chosen(client, handle.store)
         return await ConsistentRead(handle, schema, executor, on_error).rows(filters, progress)
+    await portal.on_loop()
     taken = await handle.snapshot(handle.passing(filters))
     partitions = handle.select(taken, filters)
     if not partitions:

@@ -15,6 +15,7 @@ import numpy as np
 from attrs import Factory, define, field, frozen
 from numpy.typing import NDArray
 
+from zcollection import portal
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.engine.executor import gather
@@ -142,9 +143,11 @@ class ConsistentRead:
         CorruptionWarning
             A damaged partition was left out, where it is to be skipped.
         """
-        begun = await self._begin(filters, progress)
-        if isinstance(begun, Dataset):
-            return begun
+        found = await self._at_once(filters, progress)
+        if isinstance(found, Dataset):
+            return found
+        await portal.on_loop()
+        begun = found or await self._begin(filters, progress)
         for number in range(_TRIES):
             taken, partitions = begun
             if not partitions:
@@ -165,14 +168,15 @@ class ConsistentRead:
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
-    async def _begin(self, filters: Filter, progress: ProgressOption) -> "Dataset | _Selected":
-        """Return the rows where they are quickly read, or else what is selected of the newest version."""
-        versioning, configuration = self.handle.versioning, self.handle.configuration
-        if not progress and self.executor.is_local:
-            found: Dataset | _Selected | None = await versioning.at_once(configuration, partial(self._few, filters))
-            if found is not None:
-                return found
-        expected = None if progress else versioning.expected(configuration)
+    async def _at_once(self, filters: Filter, progress: ProgressOption) -> "Dataset | _Selected | None":
+        """Return the rows where one thread reads them quickly, or what is selected; None where neither is known so."""
+        if progress or not self.executor.is_local:
+            return None
+        return await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, filters))
+
+    async def _begin(self, filters: Filter, progress: ProgressOption) -> "_Selected":
+        """Return what is selected of the newest version."""
+        expected = None if progress else self.handle.versioning.expected(self.handle.configuration)
         concern = self.handle.passing(filters)
         taken = await (self.handle.snapshot(concern) if expected is None else self._read_ahead(expected, filters))
         return self._selected(filters, taken)

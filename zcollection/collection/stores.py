@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from zcollection import portal
 from zcollection.contracts.store import KeyStore, Mode, Store, StoreURL
 from zcollection.contracts.transactional import At, TransactionalStore
 from zcollection.errors import (
@@ -52,6 +53,8 @@ async def open_store(
     else:
         url = StoreURL.parse(os.fspath(url_or_store))
         cls = _store_class(url)
+        if not cls.opens_at_once:
+            await portal.on_loop()
         store = await cls.open(url, mode=mode, **_known(cls, url, storage_options or {}))
     return store
 
@@ -96,6 +99,7 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
             return versioning_of(store)
         message = f"{store.url} keeps no older versions, and at={at!r} asks for one; accepted: None"
         raise StoreError(message)
+    await portal.on_loop()
     if mode == "rw":
         if at is None:
             return versioning_of(store)

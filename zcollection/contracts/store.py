@@ -168,6 +168,8 @@ class Store(ABC):
     ----------
     cross_process
         Whether what one process writes, another one reads.
+    opens_at_once
+        Whether `open` waits for nothing, neither for a thread nor for an event loop: it may then be awaited without one.
     url
         Where.
     read_only
@@ -175,6 +177,7 @@ class Store(ABC):
     """
 
     cross_process: ClassVar[bool] = True
+    opens_at_once: ClassVar[bool] = False
 
     url: StoreURL
     read_only: bool

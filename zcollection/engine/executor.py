@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from zcollection import config
+from zcollection import config, portal
 from zcollection.contracts.store import Objects
 from zcollection.engine.layout import ArrayLayout
 from zcollection.model.schema import DatasetSchema
@@ -40,8 +40,10 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     """Run blocking code on a worker thread.
 
     Each call brings a limiter of its own: user code that calls zcollection again must never wait for a thread that its
-    own caller holds. How many calls run at once is for `gather` to bound.
+    own caller holds. How many calls run at once is for `gather` to bound. The thread of a blocking caller is as good.
     """
+    if portal.is_callers_thread():
+        return function(*args, **kwargs)
     return await to_thread.run_sync(functools.partial(function, *args, **kwargs), limiter=CapacityLimiter(1))
 
 
@@ -50,6 +52,7 @@ async def gather(function: Callable[[T], Awaitable[R]], items: Iterable[T], *, l
 
     The first failure cancels the others and is raised as it is.
     """
+    await portal.on_loop()
     pending = list(enumerate(items))
     results: dict[int, R] = {}
     queue = iter(pending)

@@ -142,6 +142,7 @@ async def perform_one(store: Objects, work: Work[R]) -> R:
     """Run one piece of work and return its result."""
     if (blocking := store.blocking) is not None:
         return await in_thread(_run_here, blocking, work, from_thread.run)
+    await portal.on_loop()
     return await _run_on_loop(store, work)
 
 

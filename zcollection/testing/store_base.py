@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 import anyio
 
 from zcollection.contracts.store import KeyStore, Mode, Read, Store, StoreURL
-from zcollection.testing.suite import Suite
+from zcollection.testing.suite import Suite, skip_unless
 
 S = TypeVar("S", bound=Store)
 T = TypeVar("T")
@@ -46,6 +46,18 @@ class StoreSuite(Suite, Generic[S]):
         """
         url = StoreURL.parse(self.url(folder))
         return f"{url.scheme}://reader:{SECRET}@{url.location.lstrip('/')}"
+
+    def test_opening_at_once_waits_for_nothing(self, tmp_path: Path) -> None:
+        """On a thread without an event loop it is open after one step, where the store says so."""
+        skip_unless(self.store_class.opens_at_once, "the store may wait while it is opened")
+        opening = self._open(self.url(tmp_path))
+        try:
+            opening.send(None)
+        except StopIteration:
+            return
+        opening.close()
+        message = "open() waits, and opens_at_once is True"
+        raise AssertionError(message)
 
     async def _open(self, url: str, mode: Mode = "rw") -> S:
         return cast("S", await self.store_class.open(StoreURL.parse(url), mode=mode, **self.storage_options))

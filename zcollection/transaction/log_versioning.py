@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
+from zcollection import portal
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import group_document
-from zcollection.engine.work import Work, perform_one
+from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
 from zcollection.transaction import catalog, inspection, log, mending, probe, snapshot, transaction, vacuum
@@ -57,7 +58,8 @@ class LogVersioning(Versioning):
 
     async def load(self) -> Configuration:
         """Return the configuration that was committed last."""
-        data, announced, *index = await self.store.get([Read(CONFIGURATION), Read(log.ANNOUNCED), *self._index])
+        wanted = fetch([Read(CONFIGURATION), Read(log.ANNOUNCED), *self._index])
+        data, announced, *index = await perform_one(self.store, wanted)
         self._known.keep(catalog.understood(index[0]) if index else None)
         if data is None:
             raise self.not_found()
@@ -65,6 +67,7 @@ class LogVersioning(Versioning):
             await probe.check(self.store)
         configuration = Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
         if announced is not None:
+            await portal.on_loop()
             configuration = await snapshot.current_configuration(self.store, configuration)
         return configuration
 

@@ -53,6 +53,7 @@ class FileStore(KeyStore):
     """
 
     has_lock: ClassVar[bool] = True
+    opens_at_once: ClassVar[bool] = True
 
     url: StoreURL = field(eq=str)
     root: str = field(repr=False)

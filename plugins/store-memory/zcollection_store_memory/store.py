@@ -34,6 +34,7 @@ class MemoryStore(KeyStore):
 
     cross_process: ClassVar[bool] = False
     has_lock: ClassVar[bool] = True
+    opens_at_once: ClassVar[bool] = True
 
     url: StoreURL = field(eq=_location)
     read_only: bool
