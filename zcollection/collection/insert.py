@@ -155,11 +155,12 @@ class _Insertion:
         dimension = self.handle.dimension
         moving = self.rows.all_variables()
         blocks = Blocks.of_all({path: item.data for path, item in moving.items()})
+        before = {path: (slice(None),) * item.dimensions.index(dimension) for path, item in moving.items()}
         for part in self.parts:
             arrays = {
-                path: blocks[path].rows(item.dimensions.index(dimension), part.rows)
+                path: blocks[path].rows(len(before[path]), part.rows)
                 if path in blocks
-                else item.isel({dimension: part.rows}).data
+                else item.data[(*before[path], part.rows)]
                 for path, item in moving.items()
             }
             own = _PartitionInsert(
@@ -282,11 +283,12 @@ def axis_range(handle: Handle, values: NDArray[Any] | None) -> tuple[int | float
     """Return the smallest and largest axis value, as the axis stores them, missing ones left out."""
     if values is None or handle.axis_variable is None:
         return None
-    # NaN and NaT differ from themselves; whole numbers never do.
-    present = values if values.dtype.kind in "iu" else values[values == values]  # noqa: PLR0124
-    if present.size == 0 or present.dtype.kind in "cbS":
+    if values.size == 0 or values.dtype.kind in "cbS":
         return None
-    limits = np.array([present.min(), present.max()], dtype=values.dtype)
+    low, high = values.min(), values.max()
+    if low != low:  # noqa: PLR0124 - NaN and NaT differ from themselves, and are the limits of all that they are among
+        return axis_range(handle, values[values == values])  # noqa: PLR0124
+    limits = np.array([low, high], dtype=values.dtype)
     return tuple(stored_values(limits, handle.schema.get_variable(handle.axis_variable)).tolist())
 
 

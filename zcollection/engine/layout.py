@@ -80,7 +80,7 @@ class ArrayLayout:
     def several(
         cls, schema: DatasetSchema, paths: Iterable[str], *, dimension: str, rows: int
     ) -> "tuple[ArrayLayout, ...]":
-        """Return the layouts of several variables, as `of`."""
+        """Return the layouts of several variables, as `of`, in the order of their keys."""
         return _all_laid_out(_Identity(schema), tuple(paths), dimension, rows)
 
     @cached_property
@@ -224,7 +224,8 @@ def _laid_out(key: _Identity, path: str, dimension: str, rows: int) -> ArrayLayo
 
 @lru_cache(maxsize=8192)
 def _all_laid_out(key: _Identity, paths: tuple[str, ...], dimension: str, rows: int) -> tuple[ArrayLayout, ...]:
-    return tuple(_laid_out(key, path, dimension, rows) for path in paths)
+    layouts = [_laid_out(key, path, dimension, rows) for path in paths]
+    return tuple(sorted(layouts, key=lambda layout: layout.document_key))
 
 
 def _chunk_length(item: Dimension, variable: VariableSchema, shape: tuple[int, ...], position: int) -> int:

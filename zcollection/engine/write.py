@@ -130,7 +130,7 @@ def _arrays(group: GroupWrite) -> Iterator[tuple[str, bytes]]:
     held = group.dataset.all_variables()
     written = [path for path in group.schema.all_variables() if path not in group.kept]
     layouts = ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows)
-    for layout in sorted(layouts, key=lambda layout: layout.document_key):
+    for layout in layouts:
         yield layout.document_key, layout.document
         if layout.path in held:
             yield from encode_array(layout, held[layout.path].to_numpy())

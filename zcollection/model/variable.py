@@ -1,7 +1,7 @@
 """One variable: its schema and its values, in memory or lazy."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Final, Protocol, Self, runtime_checkable
 
 import numpy as np
 from attrs import field, frozen
@@ -13,6 +13,9 @@ from zcollection.model.schema import VariableSchema
 from zcollection.model.times import has_time_units, units_of
 
 Indexer = slice | NDArray[Any]
+
+
+_ARRAYS: Final = (np.ndarray, np.generic)
 
 
 @runtime_checkable
@@ -28,7 +31,11 @@ class LazyArray(Protocol):
 
 
 def _is_lazy(data: object) -> bool:
-    return not isinstance(data, np.ndarray | np.generic) and isinstance(data, LazyArray)
+    return not isinstance(data, _ARRAYS) and isinstance(data, LazyArray)
+
+
+def _is_array_of(data: object, dtype: np.dtype[Any]) -> bool:
+    return type(data) is np.ndarray and data.dtype == dtype
 
 
 def convert(values: NDArray[Any], schema: VariableSchema, *, name: str) -> NDArray[Any]:
@@ -98,7 +105,7 @@ class Variable:
         """
         name = name or schema.name
         values: Any = data
-        if not _is_lazy(data):
+        if not _is_array_of(data, schema.dtype) and not _is_lazy(data):
             values = convert(_as_array(data, schema, name=name), schema, name=name)
         if len(values.shape) != len(schema.dimensions):
             message = f"variable {name!r} has the dimensions {schema.dimensions} and received an array of shape {values.shape}"

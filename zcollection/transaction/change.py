@@ -3,7 +3,6 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, partial
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -132,8 +131,14 @@ class Stage(Site):
         self, group: GroupWrite, record: PartitionRecord
     ) -> tuple[GroupWrite, Callable[[int], PartitionRecord]]:
         """Return a group whose document says what the partition says of itself, and that for the size it turns out to have."""
-        attributes, complete = group.attributes, cache(partial(self._complete, record))
-        stamped = evolve(group, attributes=lambda size: {**attributes(size), **complete(size).to_attribute()})
+        made: dict[int, PartitionRecord] = {}
+
+        def complete(size: int) -> PartitionRecord:
+            if size not in made:  # asked twice: for the document, and for who commits it
+                made[size] = self._complete(record, size)
+            return made[size]
+
+        stamped = evolve(group, attributes=lambda size: {**group.attributes(size), **complete(size).to_attribute()})
         return stamped, complete
 
     def _complete(self, record: PartitionRecord, size: int) -> PartitionRecord:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL
 from zcollection_store_file import files
@@ -13,6 +13,7 @@ from zcollection_store_file.durable import make_directory, sync_tree, sync_way
 from zcollection_store_file.failures import telling
 from zcollection_store_file.paths import LOCK, Places
 from zcollection_store_file.publishing import Publication, take_away
+from zcollection_store_file.staging import Staging
 from zcollection_store_file.trees import Tree
 
 _DOCUMENT: Final = "zarr.json"
@@ -40,7 +41,9 @@ class Files:
     root: str
     fsync: bool
     check_writable: Callable[[], None]
-    _staging: list[Places] = field(factory=list, eq=False, repr=False)
+    _staging: Staging = field(
+        init=False, eq=False, repr=False, default=Factory(lambda self: Staging(places=self._places()), takes_self=True)
+    )
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
@@ -62,14 +65,8 @@ class Files:
     def stage(self, items: Mapping[str, bytes]) -> None:
         """Write new objects that nobody reads yet, each at once under its name; `flush` synchronises them."""
         self.check_writable()
-        # Partitions are staged one by one, below directories that they share: those are looked at once.
-        if not self._staging:
-            self._staging.append(self._places())
-        places = self._staging[0]
         with telling(self.url, "stage") as block:
-            for key, data in items.items():
-                block.key = key
-                files.write_new(places.to_stage(key), data)
+            self._staging.write(items, block)
 
     def create(self, key: str, data: bytes) -> Created:
         """Write an object unless the key exists."""

@@ -53,28 +53,32 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
     _sync_name(path, fsync=fsync)
 
 
-def write_new(path: str, data: bytes) -> None:
+def write_new(path: str, data: bytes, *, directory: int | None = None) -> None:
     """Write a file that nobody reads yet, in a directory that exists.
 
     One that a failure leaves unfinished is never published.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    data
+        What it is to hold.
+    directory
+        Descriptor of the directory that the path is relative to, if any.
 
     Raises
     ------
     FileExistsError
         There is one: it may be shared with others, and is not written into.
     """
-    descriptor = os.open(path, _NEW, 0o666)
+    descriptor = os.open(path, _NEW, 0o666, dir_fd=directory)
     try:
-        _write_whole(descriptor, data)
+        written = os.write(descriptor, data)
+        while written < len(data):  # one call writes no more than 2 GiB
+            written += os.write(descriptor, memoryview(data)[written:])
     finally:
         os.close(descriptor)
-
-
-def _write_whole(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    if written < len(data):
-        # One call writes no more than 2 GiB.
-        _write_whole(descriptor, memoryview(data)[written:])  # type: ignore[arg-type]  # a view of bytes
 
 
 def create(path: str, data: bytes, *, fsync: bool) -> bool:

@@ -11,7 +11,8 @@ from zcollection.plugin import StoreError, StoreURL
 LOCK: Final = "_transactions/lock"
 """Where the lock lies: no object, so that it is neither listed nor deleted while somebody holds it."""
 
-_DEEPEST: Final = 128
+DEEPEST: Final = 128
+"""Parts of a key."""
 
 # Nearly all keys: no part of them is empty, or starts with a dot.
 _ORDINARY: Final = re.compile(r"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")
@@ -56,10 +57,8 @@ class Places:
 
     def __init__(self, url: StoreURL, root: str) -> None:
         self._url = url
-        self._root = root
+        self.root = root
         self._directories = {"": root}
-        self._existing: dict[str, str] = {}
-        self._names: set[str] = set()
 
     def of_key(self, key: str) -> str:
         """Return the path of an object.
@@ -69,7 +68,7 @@ class Places:
         StoreError
             The key leaves the root, by its text or through a symbolic link, or is not one of an object.
         """
-        self._check(key, key.split("/"))
+        self.check(key)
         return self.below(key)
 
     def to_read(self, key: str) -> str:
@@ -80,39 +79,8 @@ class Places:
         StoreError
             The key leaves the root by its text, or is not one of an object.
         """
-        self._check(key, key.split("/"))
-        return f"{self._root}/{key}"
-
-    def to_stage(self, key: str) -> str:
-        """Return the path of an object that is new, in a directory that exists: what is missing on the way is made.
-
-        Raises
-        ------
-        StoreError
-            As `of_key`.
-        """
-        parent, _, name = key.rpartition("/")
-        directory = self._existing.get(parent)
-        # Of thousands of partitions the names are few, and only those of directories are new.
-        if directory is None or name not in self._names or key == LOCK:
-            self._check(key, key.split("/"))
-            self._names.add(name)
-            directory = self._made(parent)
-        return f"{directory}/{name}"
-
-    def _made(self, key: str) -> str:
-        """Return the path of a directory; only one that was there before can be a link."""
-        if key not in self._existing:
-            parent, _, name = key.rpartition("/")
-            path = f"{self._existing.get(parent) or self._made(parent)}/{name}" if key else self._root
-            try:
-                os.mkdir(path)
-            except FileNotFoundError:
-                os.makedirs(path, exist_ok=True)  # the root itself, and what it lies in
-            except FileExistsError:
-                path = self.below(key) if key else path
-            self._existing[key] = path
-        return self._existing[key]
+        self.check(key)
+        return f"{self.root}/{key}"
 
     def of_prefix(self, prefix: str) -> str:
         """Return the path of the directory for a prefix, which ends with "/"; "" is the root.
@@ -123,17 +91,17 @@ class Places:
             The prefix leaves the root, or does not end with "/".
         """
         if not prefix:
-            return self._root
+            return self.root
         if not prefix.endswith("/"):
             raise self._refused(prefix, "a prefix ends with '/'")
-        self._check(prefix, prefix[:-1].split("/"))
+        self.check(prefix[:-1])
         return self.below(prefix[:-1])
 
     def below(self, key: str) -> str:
         """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
         parent, _, name = key.rpartition("/")
         path = f"{self._directory(parent)}/{name}"
-        if os.path.islink(path) and not is_inside(path, self._root):
+        if os.path.islink(path) and not is_inside(path, self.root):
             raise self._refused(key, "a symbolic link on it leaves the store")
         return path
 
@@ -142,15 +110,22 @@ class Places:
             self._directories[key] = self.below(key)
         return self._directories[key]
 
-    def _check(self, key: str, segments: list[str]) -> None:
+    def check(self, key: str) -> None:
+        """Check the text of a key.
+
+        Raises
+        ------
+        StoreError
+            It leaves the root, or is not one of an object.
+        """
         if key == LOCK:
             problem: str | None = "it is that of the lock"
-        elif len(segments) > _DEEPEST:
-            problem = f"it has more than {_DEEPEST} parts"
+        elif key.count("/") >= DEEPEST:
+            problem = f"it has more than {DEEPEST} parts"
         elif key.isascii() and _ORDINARY.fullmatch(key):
             problem = None
         else:
-            problem = next(filter(None, map(_problem, segments)), None)
+            problem = next(filter(None, map(_problem, key.split("/"))), None)
         if problem is not None:
             raise self._refused(key, problem)
 

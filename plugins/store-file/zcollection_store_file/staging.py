@@ -1,0 +1,111 @@
+"""New objects below directories that many of them share: each directory is looked at once, and paths begin at a batch's own."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from attrs import field, frozen
+
+from zcollection_store_file import files
+from zcollection_store_file.failures import telling
+from zcollection_store_file.paths import DEEPEST, LOCK, Places
+
+_HAS_DIRECTORIES_TO_BEGIN_AT: Final = {os.open, os.mkdir} <= os.supports_dir_fd
+
+
+@frozen(kw_only=True)
+class Staging:
+    """The objects of one operation, staged in batches: each the objects of one group, or a part of them.
+
+    Attributes
+    ----------
+    places
+        Where keys lie.
+    """
+
+    places: Places
+    _directories: dict[str, str] = field(factory=dict)
+    _parts: dict[str, int] = field(factory=dict)
+    """How many parts the keys have within their batches, of those whose text is right: of thousands of groups they are few."""
+
+    def write(self, items: Mapping[str, bytes], block: telling) -> None:
+        """Write objects that are new.
+
+        Parameters
+        ----------
+        items
+            Their bytes by key.
+        block
+            Is told which of them is being written.
+        """
+        if not items:
+            return
+        folder = _common_folder(items)
+        start, room, within = len(folder) + bool(folder), DEEPEST - folder.count("/"), {""}
+        with _begun_at(self._directory(folder)) as (beginning, descriptor):
+            for block.key, data in items.items():
+                key = block.key[start:]
+                if self._parts.get(key, DEEPEST) >= room or block.key == LOCK:
+                    self._check(block.key, key)
+                parent = key.rpartition("/")[0]
+                if parent not in within:
+                    self._make(parent, within, folder, beginning, descriptor)
+                files.write_new(beginning + key, data, directory=descriptor)
+
+    def _check(self, whole: str, key: str) -> None:
+        self.places.check(whole)
+        self._parts[key] = key.count("/") + 1
+
+    def _make(self, key: str, within: set[str], folder: str, beginning: str, descriptor: int | None) -> None:
+        """Make a directory within a batch's own, and those on the way to it; one that is there may be a link."""
+        parent = key.rpartition("/")[0]
+        if parent not in within:
+            self._make(parent, within, folder, beginning, descriptor)
+        try:
+            os.mkdir(beginning + key, dir_fd=descriptor)
+        except FileExistsError:
+            self.places.below(f"{folder}/{key}" if folder else key)
+        within.add(key)
+
+    def _directory(self, key: str) -> str:
+        """Return the path of a directory that exists."""
+        if key not in self._directories:
+            if key:
+                self.places.check(key)
+            self._directories[key] = self._made(key)
+        return self._directories[key]
+
+    def _made(self, key: str) -> str:
+        """Return the path of a directory; only one that was there before can be a link."""
+        parent, _, name = key.rpartition("/")
+        path = f"{self._directory(parent)}/{name}" if key else self.places.root
+        try:
+            os.mkdir(path)
+        except FileNotFoundError:
+            os.makedirs(path, exist_ok=True)  # the root itself, and what it lies in
+        except FileExistsError:
+            return self.places.below(key) if key else path
+        return path
+
+
+def _common_folder(keys: Collection[str]) -> str:
+    """Return the deepest folder below which all keys lie: what the first and the last of them share, all share."""
+    first, last = min(keys), max(keys)
+    folder = first.rpartition("/")[0]
+    while folder and not last.startswith(f"{folder}/"):
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+@contextmanager
+def _begun_at(directory: str) -> Iterator[tuple[str, int | None]]:
+    """Yield what paths within a directory begin with, and the descriptor that they are relative to, where there is one."""
+    if not _HAS_DIRECTORIES_TO_BEGIN_AT:
+        yield f"{directory}/", None
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield "", descriptor
+    finally:
+        os.close(descriptor)
