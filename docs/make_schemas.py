@@ -13,7 +13,7 @@ import attrs
 from zcollection.model.documents import FORMAT_VERSION
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import Configuration, PartitionRecord
-from zcollection.transaction.log import Version
+from zcollection.transaction.version import Version
 
 FOLDER: Final = Path(__file__).parent / "schemas"
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"

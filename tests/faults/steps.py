@@ -107,7 +107,8 @@ def _at_once() -> None:
 def _places() -> None:
     from zcollection.transaction import snapshot
 
-    async def in_place(*_: object) -> dict[str, str]:
+    def in_place(*_: object) -> Work[dict[str, Any]]:
+        yield from ()
         return {}
 
     snapshot._places = in_place
@@ -162,9 +163,10 @@ def _vacuum_record() -> None:
 @step("what may be committed keeps its stage", f"{COMMITS}::test_a_commit_of_which_nobody_knows_keeps_what_it_staged")
 def _kept_stage() -> None:
     from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.version import stage_of
 
     async def discard(self: Any) -> None:
-        await self.store.delete([self._stage])
+        await self.store.delete([stage_of(self.id)])
 
     LogTransaction.discard = discard
 
@@ -223,16 +225,19 @@ def _newest_stays() -> None:
 )
 def _base_record() -> None:
     from zcollection.contracts.store import Read
+    from zcollection.engine.work import fetch
     from zcollection.transaction import log
+    from zcollection.transaction.version import Version
 
-    async def after(store: Any, number: int) -> list[Any]:
+    def following(store: Any, number: int, tag: str | None = None) -> Any:
+        del store, tag
         found: list[Any] = []
-        while (data := (await store.get([Read(log._record(number + 1))]))[0]) is not None:
+        while (data := (yield from fetch([Read(log._record(number + 1))]))[0]) is not None:
             number += 1
-            found.append(log._parse(number, data))
-        return await log._marked(store, found)
+            found.append(Version.load(number, data))
+        return (yield from log._marked(found))
 
-    log.after = after
+    log.following = following
 
 
 @step("a catalog holds only what is published", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")

@@ -19,8 +19,8 @@ from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import PartitionError, StoreError, ZCollectionError
 from zcollection.model.documents import parse_json
 from zcollection.transaction.documents import IMMUTABLE, validate_path
-from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.places import Place
+from zcollection.transaction.version import Version, stage_of
 
 _AT_ONCE: Final = 64
 """Documents that are written between two looks at the fence."""

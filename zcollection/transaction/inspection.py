@@ -8,9 +8,9 @@ from zcollection.model.documents import parse_json
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction import catalog, in_place, log, snapshot
 from zcollection.transaction.documents import TRANSACTIONS, Configuration, PartitionRecord
-from zcollection.transaction.log import stage_of
 from zcollection.transaction.reports import CATALOG_SAYS, Problem
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.version import stage_of
 
 
 async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:

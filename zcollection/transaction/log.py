@@ -6,26 +6,22 @@ one. `vacuum` folds old records into ``_transactions/history/``, and never the n
 is gone knows that it has missed something.
 """
 
-import datetime as dt
-import os
 import re
-import socket
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from itertools import count, takewhile
 from typing import Any, Final
 
-from attrs import evolve, field, frozen, validators
+from attrs import evolve, frozen
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.work import Work, enumerated, fetch, perform_one
-from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError, ZCollectionError
+from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError
 from zcollection.model import documents
-from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
+from zcollection.transaction.documents import TRANSACTIONS
 from zcollection.transaction.partitions import Partitions
-from zcollection.transaction.places import Place
+from zcollection.transaction.version import Version
 
 _LOG: Final = f"{TRANSACTIONS}/log/"
 _BATCH: Final = 16
@@ -34,126 +30,6 @@ _BATCH: Final = 16
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
 ANNOUNCED: Final = f"{TRANSACTIONS}/replacing"
 _TRIES: Final = 3
-_IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-
-
-def _writer() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _is_path(_instance: object, _attribute: object, path: str) -> None:
-    if path != IMMUTABLE:
-        validate_path(path)
-
-
-_ARE_ATTEMPTS: Final = validators.deep_mapping(_IS_ID, validators.deep_iterable(_is_path))
-
-
-@frozen(kw_only=True)
-class Version:
-    """A change that was committed, or is about to be: ``_transactions/log/<n>.json``.
-
-    Attributes
-    ----------
-    transaction
-        Id of the transaction, which is the stamp of every partition that it wrote.
-    base
-        The version that the change was made from.
-    operation
-        What was done, such as "insert"; "lost" where the record was, and `repair` put another in its place.
-    time, writer
-        When and where it was committed, by the writer's own clock and name: for people.
-    source
-        Name of what was inserted, where the caller gave one: it is inserted once.
-    written
-        The partitions written, as columns in JSON; see `partitions`.
-    dropped
-        Paths of the partitions taken away.
-    immutable
-        The variables that do not span the axis, where they were written.
-    configuration
-        The new configuration, where it takes the place of the whole collection.
-    schema
-        The configuration with another schema, where a variable was added or dropped.
-    removed
-        Transactions whose stages a vacuum removed: none of them can be committed any more.
-    attempts
-        Which partitions lie in a part of the stage that belongs to one attempt, by its id.
-    in_place
-        The new partitions that were written where they are to lie, all but their documents.
-    cleared
-        Paths at which there is no partition, and from which a vacuum removed what a dead writer had put there.
-    number
-        Which version it is; 0 before it is committed.
-    published
-        Whether all that it staged lies in its place.
-    tag
-        What the store's listing says of the record, where it was listed; not stored.
-    """
-
-    transaction: str = field(validator=_IS_ID)
-    base: int = field(validator=[validators.ge(0), validators.lt(10**18)])
-    operation: str
-    time: str = field(factory=_now)
-    writer: str = field(factory=_writer)
-    source: str | None = None
-    written: dict[str, Any]
-    dropped: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
-    immutable: PartitionRecord | None = None
-    configuration: str | None = None
-    schema: str | None = None
-    removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
-    attempts: dict[str, tuple[str, ...]] = field(factory=dict, validator=_ARE_ATTEMPTS)
-    in_place: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
-    cleared: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
-    number: int = 0
-    published: bool = False
-    tag: str | None = None
-
-    @cached_property
-    def partitions(self) -> Partitions:
-        """What each partition written says of itself, by path."""
-        try:
-            return Partitions.from_json(self.written)
-        except (ZCollectionError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-            message = f"the record of version {self.number} cannot be understood: {error!r}; restore it from a backup"
-            raise CorruptionError(message) from error
-
-    @property
-    def stage(self) -> str:
-        """Prefix below which the transaction staged what it wrote."""
-        return stage_of(self.transaction)
-
-    def place(self, path: str) -> Place:
-        """Return where a partition lies before it is published."""
-        staged = Place(f"{stage_of(self.transaction, self._attempt_of.get(path, ''))}{path}/")
-        return Place(f"{path}/", staged.document) if path in self._in_place else staged
-
-    @cached_property
-    def _attempt_of(self) -> dict[str, str]:
-        return {path: attempt for attempt, paths in self.attempts.items() for path in paths}
-
-    @cached_property
-    def _in_place(self) -> frozenset[str]:
-        return frozenset(self.in_place)
-
-    @cached_property
-    def touched(self) -> frozenset[str]:
-        """Paths of all that it changed."""
-        immutable = [] if self.immutable is None else [IMMUTABLE]
-        return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
-
-
-documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared", "tag")
-
-
-def stage_of(transaction: str, attempt: str = "") -> str:
-    """Return the prefix below which a transaction, or one attempt at a part of it, stages what it writes."""
-    return f"{TRANSACTIONS}/stage/{transaction}/{attempt}/" if attempt else f"{TRANSACTIONS}/stage/{transaction}/"
 
 
 def _record(number: int) -> str:
@@ -188,7 +64,7 @@ def is_unpublished(number: int, entries: Mapping[str, object]) -> bool:
 def first(transaction: str) -> dict[str, bytes]:
     """Return the objects of version 0: a collection that was created, and is empty."""
     version = Version(transaction=transaction, base=0, operation="create", written=Partitions().to_json())
-    return {_record(0): documents.dump(version, kind="version"), _mark(0): b""}
+    return {_record(0): version.dump(), _mark(0): b""}
 
 
 async def is_newest(store: KeyStore, number: int) -> bool:
@@ -271,7 +147,7 @@ def following(store: KeyStore, number: int, tag: str | None = None) -> Work[list
         for wanted, data in zip(batch[1:], answers, strict=True):
             if data is None:
                 return (yield from _marked(found))
-            found.append(_parse(wanted, data))
+            found.append(Version.load(wanted, data))
         known, size = found[-1].number, _BATCH
 
 
@@ -283,7 +159,9 @@ def _listed_following(store: KeyStore, number: int, tag: str | None) -> Work[lis
     answers = yield from fetch([Read(_record(following)) for following in wanted])
     if None in answers:
         raise _folded(store, number)
-    versions = [_parse(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None]
+    versions = [
+        Version.load(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None
+    ]
     return [
         evolve(version, published=_mark(version.number) in keys, tag=keys[_record(version.number)])
         for version in versions
@@ -311,7 +189,7 @@ async def listed(store: KeyStore) -> tuple[int, list[Version]]:
     # Whoever commits has published all that was committed before.
     pending = [number for number in numbers[-1:] if _mark(number) not in keys]
     answers = await store.get([Read(_record(number)) for number in pending])
-    versions = [_parse(number, data) for number, data in zip(pending, answers, strict=True) if data is not None]
+    versions = [Version.load(number, data) for number, data in zip(pending, answers, strict=True) if data is not None]
     return (numbers[-1] if numbers else 0), versions
 
 
@@ -350,7 +228,7 @@ async def _every(store: KeyStore) -> tuple[dict[int, Version], int]:
         version for key, data in (await _contents(store, _HISTORY)).items() for version in _parse_history(key, data)
     ]
     records = await _contents(store, _LOG)
-    there = [_parse(number, records[_record(number)]) for number in _numbers(records, ".json")]
+    there = [Version.load(number, records[_record(number)]) for number in _numbers(records, ".json")]
     versions = {version.number: version for version in (*folded, *there)}
     return versions, max([*versions, *_numbers(records, ".ok")], default=-1)
 
@@ -393,7 +271,7 @@ async def lost(store: KeyStore, *, at_least: int) -> list[int]:
     records = await _contents(store, _LOG)
     for number in _numbers(records, ".json"):
         with suppress(CorruptionError):
-            known |= {number} if _is_whole(_parse(number, records[_record(number)])) else set()
+            known |= {number} if _is_whole(Version.load(number, records[_record(number)])) else set()
     newest = max([*known, *_numbers(records, ".json"), *_numbers(records, ".ok"), at_least])
     return sorted(set(range(newest + 1)) - known)
 
@@ -430,7 +308,7 @@ async def replace(store: KeyStore, numbers: Sequence[int], partitions: Partition
             written=written.to_json(),
             number=number,
         )
-        await store.put({_mark(number): b"", _record(number): documents.dump(version, kind="version")})
+        await store.put({_mark(number): b"", _record(number): version.dump()})
 
 
 async def times(store: KeyStore) -> dict[int, float]:
@@ -452,7 +330,7 @@ async def append(store: KeyStore, version: Version) -> bool:
     CommitStateUnknownError
         Nobody can tell whether it was.
     """
-    key, data = _record(version.number), documents.dump(version, kind="version")
+    key, data = _record(version.number), version.dump()
     await perform_one(store, _checking_not_lost(store, version.number))
     for _ in range(_TRIES):
         failure: StoreError | None = None
@@ -464,7 +342,7 @@ async def append(store: KeyStore, version: Version) -> bool:
         # Never believed: after a lost answer, "exists" may mean our own record.
         there = await _read_back(store, version, failure)
         if there is not None:
-            return _parse(version.number, there).transaction == version.transaction
+            return Version.load(version.number, there).transaction == version.transaction
         if failure is not None:
             raise failure
     raise _unknown(store, version)
@@ -503,12 +381,3 @@ def _marked(versions: Sequence[Version]) -> Work[list[Version]]:
     (mark,) = yield from fetch([Read(_mark(versions[-1].number))])
     before = [evolve(version, published=True) for version in versions[:-1]]
     return [*before, evolve(versions[-1], published=mark is not None)]
-
-
-def _parse(number: int, data: bytes) -> Version:
-    what = f"the record of version {number}"
-    version = documents.load(data, Version, kind="version", what=what)
-    if version.number != number:
-        message = f"{what} is that of version {version.number}; call repair()"
-        raise CorruptionError(message)
-    return version

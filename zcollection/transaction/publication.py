@@ -9,7 +9,7 @@ from zcollection.engine.write import parent_documents
 from zcollection.transaction import catalog, in_place, leases, log
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
 from zcollection.transaction.leases import Lease
-from zcollection.transaction.log import Version, stage_of
+from zcollection.transaction.version import Version, stage_of
 
 
 async def publish(store: KeyStore, version: Version, lease: Lease | None = None) -> None:

@@ -19,9 +19,9 @@ from zcollection.errors import (
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
-from zcollection.transaction.log import Version
 from zcollection.transaction.partitions import Partitions, Selection
 from zcollection.transaction.places import Place
+from zcollection.transaction.version import Version
 
 R = TypeVar("R")
 _WALKS: Final = 20

@@ -27,10 +27,10 @@ from zcollection.transaction.change import Stage, StagedPartition, Transaction, 
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.in_place import InPlace, OccupiedError
 from zcollection.transaction.leases import Lease
-from zcollection.transaction.log import Version, stage_of
 from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.version import Version, stage_of
 
 _FARTHEST: Final = 16
 """Versions that the catalog may be behind: what a reader has to read besides it."""

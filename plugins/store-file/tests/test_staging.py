@@ -1,0 +1,94 @@
+"""New objects are staged in batches, whatever keys these have in common, and nothing is made outside of the store."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zcollection_store_file import staging
+from zcollection_store_file.store import FileStore
+
+from zcollection.plugin import StoreError, StoreURL
+
+NAMES = st.sampled_from(["a", "b", "bc", "c=1"])
+KEYS = st.lists(NAMES, max_size=4).map(lambda parents: "/".join([*parents, "leaf"]))
+BATCHES = st.lists(st.dictionaries(KEYS, st.binary(max_size=3), max_size=6), max_size=4)
+
+
+@pytest.fixture(params=[True, False], ids=["from directories", "whole paths"], autouse=True)
+def paths(request, monkeypatch):
+    """Both ways to name a file: some systems know no paths that begin at an open directory."""
+    monkeypatch.setattr(staging, "_HAS_DIRECTORIES_TO_BEGIN_AT", request.param)
+
+
+def blocking_at(root):
+    return FileStore(url=StoreURL.parse(str(root)), root=str(root), read_only=False).blocking
+
+
+def files_below(root):
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "deep/root"
+
+
+@given(batches=BATCHES)
+def test_what_is_staged_lies_at_its_keys(batches):
+    with tempfile.TemporaryDirectory() as folder:
+        root, expected = Path(folder) / "root", {}
+        blocking = blocking_at(root)
+        for batch in batches:
+            new = {key: data for key, data in batch.items() if key not in expected}
+            blocking.stage(new)
+            expected |= new
+        assert files_below(root) == expected
+
+
+def test_what_is_there_already_is_met_whoever_made_it(root):
+    blocking_at(root).stage({"a/b/x": b"1"})
+    blocking = blocking_at(root)
+    blocking.stage({"a/b/y": b"2", "a/c/d/x": b"3"})
+    blocking.stage({"a/c/d/y": b"4", "x": b"5"})
+    assert files_below(root) == {"a/b/x": b"1", "a/b/y": b"2", "a/c/d/x": b"3", "a/c/d/y": b"4", "x": b"5"}
+
+
+def test_no_objects_make_nothing(root):
+    blocking_at(root).stage({})
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("key", ["../x", "../new/x", "a/../../new/x", "/new/x", "a//x", "", "a/"])
+@pytest.mark.parametrize("others", [{}, {"a/b": b"1"}, {"a/new": b"1", "b/new": b"2"}])
+def test_a_key_that_leaves_the_store_makes_nothing_outside(key, others, root):
+    blocking_at(root).stage({"new/x": b"", "x": b""})  # the same, seen from other directories
+    with pytest.raises(StoreError, match="is refused"):
+        blocking_at(root).stage({**others, key: b"1"})
+    assert [path.name for path in root.parent.iterdir()] == ["root"]
+
+
+def test_the_lock_is_no_object(root):
+    blocking = blocking_at(root)
+    blocking.stage({"_other/lock": b"", "_other/x": b""})
+    with pytest.raises(StoreError, match="that of the lock"):
+        blocking.stage({"_transactions/lock": b"", "_transactions/x": b""})
+
+
+def test_a_key_has_so_many_parts_and_no_more(root):
+    blocking, deep = blocking_at(root), "/".join(["d"] * 126)
+    blocking.stage({"a/x": b"", "b/x": b""})
+    blocking.stage({f"{deep}/a/x": b"1", f"{deep}/y": b"2"})
+    with pytest.raises(StoreError, match="more than 128 parts"):
+        blocking.stage({f"{deep}/e/a/x": b"", f"{deep}/e/b/x": b""})
+
+
+def test_a_directory_that_is_there_may_be_a_link_and_leads_nowhere_else(root, tmp_path):
+    (tmp_path / "outside").mkdir()
+    root.mkdir(parents=True)
+    (root / "link").symlink_to(tmp_path / "outside")
+    for batch in ({"link/x": b"1"}, {"link/a/x": b"1", "x": b"2"}, {"link/x": b"1", "x": b"2"}):
+        with pytest.raises(StoreError, match="symbolic link"):
+            blocking_at(root).stage(batch)
+    assert list((tmp_path / "outside").iterdir()) == []

@@ -1,0 +1,157 @@
+"""One version of a collection as its record says it: a change that was committed, or is about to be."""
+
+import datetime as dt
+import os
+import socket
+from functools import cached_property
+from typing import Any, Final, Self
+
+from attrs import field, frozen, validators
+
+from zcollection.errors import CorruptionError, ZCollectionError
+from zcollection.model import documents
+from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
+from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.places import Place
+
+_KIND: Final = "version"
+_IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+
+
+def _writer() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _is_path(_instance: object, _attribute: object, path: str) -> None:
+    if path != IMMUTABLE:
+        validate_path(path)
+
+
+_ARE_ATTEMPTS: Final = validators.deep_mapping(_IS_ID, validators.deep_iterable(_is_path))
+
+
+@frozen(kw_only=True)
+class Version:
+    """A change that was committed, or is about to be: ``_transactions/log/<n>.json``.
+
+    Attributes
+    ----------
+    transaction
+        Id of the transaction, which is the stamp of every partition that it wrote.
+    base
+        The version that the change was made from.
+    operation
+        What was done, such as "insert"; "lost" where the record was, and `repair` put another in its place.
+    time, writer
+        When and where it was committed, by the writer's own clock and name: for people.
+    source
+        Name of what was inserted, where the caller gave one: it is inserted once.
+    written
+        The partitions written, as columns in JSON; see `partitions`.
+    dropped
+        Paths of the partitions taken away.
+    immutable
+        The variables that do not span the axis, where they were written.
+    configuration
+        The new configuration, where it takes the place of the whole collection.
+    schema
+        The configuration with another schema, where a variable was added or dropped.
+    removed
+        Transactions whose stages a vacuum removed: none of them can be committed any more.
+    attempts
+        Which partitions lie in a part of the stage that belongs to one attempt, by its id.
+    in_place
+        The new partitions that were written where they are to lie, all but their documents.
+    cleared
+        Paths at which there is no partition, and from which a vacuum removed what a dead writer had put there.
+    number
+        Which version it is; 0 before it is committed.
+    published
+        Whether all that it staged lies in its place.
+    tag
+        What the store's listing says of the record, where it was listed; not stored.
+    """
+
+    transaction: str = field(validator=_IS_ID)
+    base: int = field(validator=[validators.ge(0), validators.lt(10**18)])
+    operation: str
+    time: str = field(factory=_now)
+    writer: str = field(factory=_writer)
+    source: str | None = None
+    written: dict[str, Any]
+    dropped: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
+    immutable: PartitionRecord | None = None
+    configuration: str | None = None
+    schema: str | None = None
+    removed: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_IS_ID))
+    attempts: dict[str, tuple[str, ...]] = field(factory=dict, validator=_ARE_ATTEMPTS)
+    in_place: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
+    cleared: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
+    number: int = 0
+    published: bool = False
+    tag: str | None = None
+
+    @classmethod
+    def load(cls, number: int, data: bytes) -> Self:
+        """Return the version whose record this is.
+
+        Raises
+        ------
+        CorruptionError
+            It cannot be understood, or is that of another version.
+        """
+        what = f"the record of version {number}"
+        version = documents.load(data, cls, kind=_KIND, what=what)
+        if version.number != number:
+            message = f"{what} is that of version {version.number}; call repair()"
+            raise CorruptionError(message)
+        return version
+
+    def dump(self) -> bytes:
+        """Return the record."""
+        return documents.dump(self, kind=_KIND)
+
+    @cached_property
+    def partitions(self) -> Partitions:
+        """What each partition written says of itself, by path."""
+        try:
+            return Partitions.from_json(self.written)
+        except (ZCollectionError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            message = f"the record of version {self.number} cannot be understood: {error!r}; restore it from a backup"
+            raise CorruptionError(message) from error
+
+    @property
+    def stage(self) -> str:
+        """Prefix below which the transaction staged what it wrote."""
+        return stage_of(self.transaction)
+
+    def place(self, path: str) -> Place:
+        """Return where a partition lies before it is published."""
+        staged = Place(f"{stage_of(self.transaction, self._attempt_of.get(path, ''))}{path}/")
+        return Place(f"{path}/", staged.document) if path in self._in_place else staged
+
+    @cached_property
+    def _attempt_of(self) -> dict[str, str]:
+        return {path: attempt for attempt, paths in self.attempts.items() for path in paths}
+
+    @cached_property
+    def _in_place(self) -> frozenset[str]:
+        return frozenset(self.in_place)
+
+    @cached_property
+    def touched(self) -> frozenset[str]:
+        """Paths of all that it changed."""
+        immutable = [] if self.immutable is None else [IMMUTABLE]
+        return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
+
+
+documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared", "tag")
+
+
+def stage_of(transaction: str, attempt: str = "") -> str:
+    """Return the prefix below which a transaction, or one attempt at a part of it, stages what it writes."""
+    return f"{TRANSACTIONS}/stage/{transaction}/{attempt}/" if attempt else f"{TRANSACTIONS}/stage/{transaction}/"
