@@ -97,3 +97,27 @@ def test_an_error_of_the_mapped_function_is_the_callers(collection):
 def test_the_result_is_the_callers_to_change(collection):
     collection.query()["value"].to_numpy()[:] = 0
     samples.assert_rows(collection.query(), READ)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "expected"),
+    [
+        ("float64", [np.nan, 2.5, -1.0, np.nan], (-1.0, 2.5)),
+        ("float64", [np.nan, np.nan], None),
+        ("datetime64[s]", ["NaT", "1970-01-01T00:00:09", "1970-01-01T00:00:02"], (2, 9)),
+        ("datetime64[s]", ["NaT"], None),
+    ],
+)
+def test_the_range_of_an_axis_leaves_out_what_is_missing(url, dtype, values, expected):
+    schema = (
+        zc.Schema()
+        .with_dimension("row")
+        .with_variable("time", dtype=dtype, dimensions=("row",))
+        .with_variable("number", dtype="int64", dimensions=("row",))
+        .build()
+    )
+    partitioning = samples.fakes.Quotient(("number",), divisor=10)
+    collection = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning)
+    collection.insert({"time": np.array(values, dtype=dtype), "number": np.zeros(len(values), dtype="int64")})
+    (record,) = collection.records().values()
+    assert record.axis_range == expected

@@ -85,6 +85,26 @@ def test_the_standard_calendar_is_not_ours_before_1582():
     assert parse_units("days since 0001-01-01", "proleptic_gregorian", name="t").unit == "D"
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_last_time_that_fits_is_decoded_and_encoded_and_the_next_one_refused(sign):
+    """Days since one second after 1970, which are counted in seconds: exactly as whole numbers say, not as floats."""
+    parsed = parse_units("days since 1970-01-01T00:00:01", name="t")
+    last = sign * ((2**63 - 2) // 86_400)
+    found = parsed.decode(np.array([0, last]))
+    assert found.astype("datetime64[s]").astype("int64").tolist() == [1, last * 86_400 + 1]
+    assert parsed.encode(found, name="t").tolist() == [0, last]
+    with pytest.raises(zc.SchemaError, match="out of the range"):
+        parsed.decode(np.array([0, last + sign]))
+    with pytest.raises(zc.SchemaError, match="out of the range"):
+        parsed.encode(np.array([0, sign * (2**63 - 1)]).view("datetime64[s]"), name="t")
+
+
+@pytest.mark.parametrize("number", [1e10, -1e10, np.inf, -np.inf])
+def test_a_float_beyond_the_nanoseconds_is_refused(number):
+    with pytest.raises(zc.SchemaError, match="out of the range"):
+        parse_units("seconds since 1970-01-01", name="t").decode(np.array([0.5, number, np.nan]))
+
+
 def test_a_time_out_of_range_is_refused_and_never_wraps():
     with pytest.raises(zc.SchemaError, match="out of the range"):
         parse_units("days since 2000-01-01", name="t").decode(np.array([1e300]))

@@ -85,15 +85,15 @@ class _Part:
     ) -> NDArray[Any]:
         """Return the values of the chunks, in the declared type."""
         values = np.empty(self.layout.shape, inserted.dtype)
-        arrives = self.source < 0
-        values[array.at(arrives)] = inserted[array.at(~self.source[arrives])]
+        arriving, staying = np.flatnonzero(self.source < 0), np.flatnonzero(self.source >= 0)
+        values[array.at(arriving)] = inserted[array.at(~self.source[arriving])]
         if self.old is not None:
             before = np.empty(self.old.shape, self.old.variable.stored_dtype)
             decode_array(base, self.old, chunks, before)
             declared = declared_values(before, self.old.variable)
-            values[array.at(~arrives)] = declared[array.at(self.source[~arrives] - self.start)]
-        elif not arrives.all():
-            values[array.at(~arrives)] = array.layout.declared_fill[0]
+            values[array.at(staying)] = declared[array.at(self.source[staying] - self.start)]
+        elif staying.size:
+            values[array.at(staying)] = array.layout.declared_fill[0]
         return values
 
 
@@ -129,9 +129,10 @@ class _Array:
         keys = tuple(key for part in kept for key, _ in part.chunk_places)
         return cls(layout=layout, position=position, kept=keys, parts=parts)
 
-    def at(self, rows: NDArray[Any]) -> tuple[Any, ...]:
-        """Return the index of rows."""
-        return (*(slice(None),) * self.position, rows)
+    def at(self, rows: NDArray[np.integer[Any]]) -> tuple[Any, ...]:
+        """Return the index of rows: where they follow each other a slice, which copies nothing."""
+        follow = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1 and bool((np.diff(rows) == 1).all())
+        return (*(slice(None),) * self.position, slice(rows[0], rows[-1] + 1) if follow else rows)
 
 
 class _Plan:

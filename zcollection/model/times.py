@@ -76,13 +76,10 @@ class TimeUnits:
         epoch = self.epoch.astype(f"datetime64[{unit}]").astype(np.int64)
         factor = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[unit]
         present = np.where(missing, 0, numbers)
+        _check_range(present, factor, epoch)
         if numbers.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                steps = np.rint(present.astype(np.float64) * factor)
-            _check_range(steps, epoch)
-            steps = steps.astype(np.int64)
+            steps = np.rint(present.astype(np.float64) * factor).astype(np.int64)
         else:
-            _check_range(present.astype(np.float64) * factor, epoch)
             steps = present.astype(np.int64) * factor
         decoded: NDArray[np.datetime64] = (steps + epoch).view(f"datetime64[{unit}]")
         decoded[missing] = np.datetime64("NaT", "s")
@@ -103,7 +100,7 @@ class TimeUnits:
         scale = _LENGTH_IN_NANOSECONDS[own_unit] // _LENGTH_IN_NANOSECONDS[finest]
         epoch = self.epoch.astype(f"datetime64[{finest}]").astype(np.int64)
         counts = present.astype(f"datetime64[{own_unit}]").view(np.int64)
-        _check_range(counts.astype(np.float64) * scale, -epoch)
+        _check_range(counts, scale, -epoch)
         step = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[finest]
         numbers: NDArray[np.int64]
         numbers, remainder = np.divmod(counts * scale - epoch, step)
@@ -127,8 +124,9 @@ class TimeUnits:
         return f"{_NAMES[self.unit][0]} since {self.epoch}"
 
 
-def _check_range(steps: NDArray[np.float64], offset: int | np.integer[Any]) -> None:
-    if steps.size and (np.max(np.abs(steps)) + abs(float(offset))) >= 2.0**63:
+def _check_range(counts: NDArray[Any], factor: int, offset: np.integer[Any]) -> None:
+    """Check that counts of so many steps from an instant are instants; Python's numbers never overflow."""
+    if counts.size and max(abs(counts.min().item()), abs(counts.max().item())) * factor + abs(int(offset)) >= 2**63:
         message = "a time is out of the range of 64-bit datetimes; declare coarser units"
         raise SchemaError(message)
 

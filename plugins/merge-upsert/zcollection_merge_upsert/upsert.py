@@ -100,10 +100,12 @@ def _distinct(values: NDArray[Any]) -> NDArray[Any]:
 
 def _among(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which rows have one of the values, which are sorted; NaN and NaT equal nothing."""
-    if not values.size:
-        return np.zeros(rows.shape, dtype=np.bool_)
-    position = np.searchsorted(values, rows)
-    among: NDArray[np.bool_] = values[np.minimum(position, values.size - 1)] == rows
+    among, values = np.zeros(rows.shape, dtype=np.bool_), values[_present(values)]
+    if values.size:
+        near = np.flatnonzero(
+            (rows >= values[0]) & (rows <= values[-1])
+        )  # most rows that exist are far from what arrives
+        among[near] = values[np.searchsorted(values, rows[near])] == rows[near]
     return among
 
 

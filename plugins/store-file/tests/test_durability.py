@@ -177,7 +177,8 @@ def refusing(code):
 def test_what_the_system_refuses_is_an_error_of_the_store(root, monkeypatch, code, advice):
     store = opened(root)
     store.blocking.put({"a/x": b"before"})
-    monkeypatch.setattr(files.os, "replace", refusing(code))
+    for name in ("replace", "link"):
+        monkeypatch.setattr(files.os, name, refusing(code))
     for operation in (lambda: store.blocking.put({"a/x": b"after"}), lambda: store.blocking.copy([("a/x", "a/y")])):
         with pytest.raises(StoreError, match=os.strerror(code)) as caught:
             operation()

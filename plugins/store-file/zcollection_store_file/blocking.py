@@ -78,9 +78,9 @@ class Files:
         """Copy objects by hard links, or their bytes where links are refused."""
         self.check_writable()
         places = self._places()
-        for source, target in pairs:
-            with telling(self.url, "write a copy at", target):
-                self._copy(source, places.of_key(source), places.of_key(target))
+        with telling(self.url, "write a copy at") as block:
+            for source, block.key in pairs:
+                self._copy(source, places.of_key(source), places.of_key(block.key))
 
     def _copy(self, key: str, source: str, target: str) -> None:
         try:

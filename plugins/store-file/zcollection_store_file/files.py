@@ -124,9 +124,31 @@ def copy(source: str, target: str, *, fsync: bool) -> None:
 
     Sharing is safe, since nobody writes into a file that has its name.
     """
-    source = os.path.realpath(source) if os.path.islink(source) else source
-    if not stat.S_ISREG(os.stat(source).st_mode):
+    kind = os.lstat(source).st_mode
+    if stat.S_ISLNK(kind):
+        source = os.path.realpath(source)
+        kind = os.stat(source).st_mode
+    if not stat.S_ISREG(kind):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+    if not _links_to_free_place(source, target, fsync=fsync):
+        _copy_over(source, target, fsync=fsync)
+    _sync_name(target, fsync=fsync)
+
+
+def _links_to_free_place(source: str, target: str, *, fsync: bool) -> bool:
+    """Link where nothing lies, as for most copies, and return whether that was done."""
+    try:
+        try:
+            os.link(source, target)
+        except FileNotFoundError:
+            make_directory(os.path.dirname(target), fsync=fsync)
+            os.link(source, target)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_over(source: str, target: str, *, fsync: bool) -> None:
     temporary = temporary_beside(target)
     try:
         _link_or_copy(source, temporary, fsync=fsync)
@@ -134,7 +156,6 @@ def copy(source: str, target: str, *, fsync: bool) -> None:
     finally:
         # Also after a success: renaming one name of a file onto another of its names does nothing.
         _remove(temporary)
-    _sync_name(target, fsync=fsync)
 
 
 def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
