@@ -90,6 +90,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._root: str | None = None
+        self._beginning = ""
         self.seen: list[str] = []
         self.reads_anywhere = False
         sys.addaudithook(self._heard)
@@ -112,12 +113,18 @@ class Watch:
         if event.startswith(self._NEVER):
             self.seen.append(f"{event} {arguments!r:.200}")
         elif event == "open" and isinstance(arguments[0], str | bytes):
-            flags = arguments[2]
-            self._look(event, arguments[:1], writes=isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR)))
+            flags = arguments[2] if isinstance(arguments[2], int) else 0
+            self._look(event, arguments[:1], writes=bool(flags & (os.O_WRONLY | os.O_RDWR)))
+            self._note_beginning(os.fsdecode(arguments[0]), is_directory=bool(flags & os.O_DIRECTORY))
         elif event in self._READS:
             self._look(event, arguments[:1], writes=False)
         elif event in self._WRITES:
             self._look(event, arguments[:2], writes=True)
+
+    def _note_beginning(self, path: str, *, is_directory: bool) -> None:
+        """Note the directory at which paths begin that are opened right after it: of which one, no event says."""
+        if Path(path).is_absolute():
+            self._beginning = path if is_directory else ""
 
     def _look(self, event: str, paths: tuple[object, ...], *, writes: bool) -> None:
         for path in paths:
@@ -125,7 +132,7 @@ class Watch:
                 self.seen.append(f"{event} {os.fsdecode(path)}")
 
     def _is_outside(self, path: str, *, writes: bool) -> bool:
-        real = os.path.normpath(path)
+        real = os.path.normpath(Path(self._beginning, path))
         if real == self._root or real.startswith(f"{self._root}/"):
             return False
         # The interpreter reads its own modules, and what is installed; a URL may name any place to read.

@@ -8,7 +8,8 @@ from typing import ClassVar
 from attrs import Factory, define
 
 CALLS = (
-    "openat,write,pwrite64,sendfile,copy_file_range,mkdir,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,fdatasync"
+    "openat,write,pwrite64,sendfile,copy_file_range,mkdir,mkdirat,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,"
+    "fdatasync"
 )
 _LINE = re.compile(r"\d+ +(?P<call>\w+)\((?P<arguments>.*)\) += (?P<answer>\S+)")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -72,8 +73,8 @@ class Disk:
                 self.written.add(path)
         elif call in {"fsync", "fdatasync"}:
             self._synchronise(paths[0])
-        elif (call == "openat" and "O_CREAT" in arguments) or call == "mkdir":
-            self._make(texts[0])
+        elif (call == "openat" and "O_CREAT" in arguments) or call in {"mkdir", "mkdirat"}:
+            self._make(str(Path(*paths[:1], texts[0])))  # an absolute path begins at no descriptor
         elif call == "link":
             self._make(texts[1])
             self.written |= {texts[1]} if texts[0] in self.written else set()

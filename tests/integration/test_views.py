@@ -14,6 +14,7 @@ import pytest
 import samples
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from meddling import meddled
 
 import zcollection as zc
 from zcollection.plugin import VariableSchema
@@ -86,6 +87,36 @@ def test_a_refresh_and_inserts_into_the_base_lose_nothing(places):
     np.testing.assert_array_equal(found, np.where(current, right, np.nan))
     opened.refresh()
     assert_computed(opened, times)
+
+
+@pytest.mark.parametrize("change", ["replace", "drop"])
+def test_a_base_that_changes_while_it_is_read_is_no_damage(change, tmp_path):
+    base, changes = samples.create(str(tmp_path / "base"), TIMES), []
+
+    def meddle(number):
+        if number == 1:
+            if change == "replace":
+                base.insert(samples.rows([13, 14]))
+            else:
+                base.drop_partitions(filters="quotient == 1")
+            changes.append(number)
+
+    view = zc.create_view(str(tmp_path / "view"), base=meddled(base, meddle), computation=computations.Sum(reach=1))
+    view.refresh(filters="quotient == 1")
+    assert changes == [1]
+    times = [time for time in TIMES if time // 10 != 1] + ([13, 14] if change == "replace" else [])
+    view = zc.open_view(str(tmp_path / "view"), mode="rw")
+    view.refresh()
+    assert_computed(view, times)
+
+
+def test_a_base_that_is_damaged_is_told_of_at_once(tmp_path):
+    base = samples.create(str(tmp_path / "base"), TIMES)
+    view = zc.create_view(str(tmp_path / "view"), base=base, computation=computations.Sum(reach=1))
+    chunk = tmp_path / "base/sign=plus/quotient=1/value/c/0"
+    chunk.write_bytes(chunk.read_bytes()[:10])
+    with pytest.raises(zc.CorruptionError, match="quotient=1.*value/c/0"):
+        view.refresh(filters="quotient == 1")
 
 
 READS_ITS_BASE = """

@@ -9,6 +9,7 @@ from zcollection import config
 from zcollection.collection.neighbours import Halo
 from zcollection.collection.window import Windows
 from zcollection.engine.jobs import Executor, Job
+from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE
@@ -56,7 +57,25 @@ class Writing:
         return Staleness(self.pair, self.taken)
 
     async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> None:
-        """Compute partitions and make them part of the change."""
+        """Compute partitions and make them part of the change.
+
+        Raises
+        ------
+        ConflictError
+            Another writer changed the base meanwhile.
+        """
+        try:
+            await self._stage(paths, label, advance)
+        except (CorruptionError, OutdatedError, StoreError) as error:
+            # What another writer has replaced in the base is neither damaged nor missing, and none of the view's.
+            if await self.pair.base.is_outdated(self.taken):
+                message = (
+                    f"{self.pair.base.store.url} was changed by another writer while it was computed from; run it again"
+                )
+                raise ConflictError(message) from error
+            raise
+
+    async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> None:
         fixed = await self.pair.base.read_immutable(self.taken, common(self.pair.base.schema, self.given))
         for path in paths:
             self.transaction.reads(path)
