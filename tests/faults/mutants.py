@@ -25,6 +25,7 @@ def run(tests: list[str], *, without: str | None = None) -> tuple[int, str]:
         "pytest",
         "-q",
         "-x",
+        "-n0",
         "-p",
         "no:cacheprovider",
         "--timeout=60",

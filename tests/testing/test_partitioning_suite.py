@@ -324,7 +324,9 @@ class WarnsOfMissingValues(Cell):
 
 
 def described(value):
-    return type(value).__name__ if isinstance(value, Partitioning) else str(value)
+    if isinstance(value, Partitioning):
+        return type(value).__name__
+    return "-".join(value) if isinstance(value, dict) else value
 
 
 def suite_of(partitioning, **namespace):
