@@ -1,6 +1,7 @@
 """Queries that return arrays of dask: what blocks they have, and that nothing is read before it is computed."""
 
 import pickle
+import uuid
 
 import computations
 import dask
@@ -24,7 +25,7 @@ def url(memory_url):
 
 @pytest.fixture(scope="module")
 def shared():
-    made = samples.create("dict://chunks-shared", TIMES)
+    made = samples.create(f"dict://{uuid.uuid4().hex}", TIMES)
     made.insert(samples.rows([300]) | {"angle": [5.0, 6.0]})
     return made
 

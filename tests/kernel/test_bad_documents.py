@@ -1,6 +1,7 @@
 """Documents of the log and the catalog that somebody damaged: one of our errors, and nothing else."""
 
 import json
+import uuid
 import zlib
 
 import fakes
@@ -55,7 +56,7 @@ def use(url):
 
 @pytest.fixture(scope="module")
 def whole():
-    collection = samples.create("dict://whole-of-bad-documents", [1, 12, 25])
+    collection = samples.create(f"dict://{uuid.uuid4().hex}", [1, 12, 25])
     collection.insert(samples.rows([3, 41]), merge="append")
     collection.drop_partitions(filters="quotient == 2")
     return dict(collection.store.data)

@@ -1,4 +1,5 @@
 import pickle
+import uuid
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def collection(url):
 
 @pytest.fixture(scope="module")
 def shared():
-    made = samples.create("dict://lazy-shared", TIMES)
+    made = samples.create(f"dict://{uuid.uuid4().hex}", TIMES)
     made.insert(samples.rows([300]) | {"angle": [5.0, 6.0]})
     return made
 
