@@ -13,6 +13,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -90,8 +91,9 @@ class Watch:
 
     def __init__(self) -> None:
         self._root: str | None = None
-        self._beginning = ""
+        self._beginnings = threading.local()
         self.seen: list[str] = []
+        self._watch_beginnings()
         self.reads_anywhere = False
         sys.addaudithook(self._heard)
 
@@ -115,16 +117,33 @@ class Watch:
         elif event == "open" and isinstance(arguments[0], str | bytes):
             flags = arguments[2] if isinstance(arguments[2], int) else 0
             self._look(event, arguments[:1], writes=bool(flags & (os.O_WRONLY | os.O_RDWR)))
-            self._note_beginning(os.fsdecode(arguments[0]), is_directory=bool(flags & os.O_DIRECTORY))
         elif event in self._READS:
             self._look(event, arguments[:1], writes=False)
         elif event in self._WRITES:
             self._look(event, arguments[:2], writes=True)
 
-    def _note_beginning(self, path: str, *, is_directory: bool) -> None:
-        """Note the directory at which paths begin that are opened right after it: of which one, no event says."""
-        if Path(path).is_absolute():
-            self._beginning = path if is_directory else ""
+    def _watch_beginnings(self) -> None:
+        """Learn at which directories paths begin: the events do not say so."""
+
+        def watched(function: Callable[..., object]) -> Callable[..., object]:
+            def call(*arguments: object, dir_fd: int | None = None, **options: object) -> object:
+                self._beginnings.descriptor = dir_fd
+                try:
+                    return function(*arguments, dir_fd=dir_fd, **options)
+                finally:
+                    self._beginnings.descriptor = None
+
+            return call
+
+        # What supports such paths is told by the functions themselves.
+        for name in ("open", "mkdir"):
+            function = watched(getattr(os, name))
+            os.supports_dir_fd.add(function)
+            setattr(os, name, function)
+
+    def _beginning(self) -> str:
+        descriptor = getattr(self._beginnings, "descriptor", None)
+        return "" if descriptor is None else str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
     def _look(self, event: str, paths: tuple[object, ...], *, writes: bool) -> None:
         for path in paths:
@@ -132,7 +151,7 @@ class Watch:
                 self.seen.append(f"{event} {os.fsdecode(path)}")
 
     def _is_outside(self, path: str, *, writes: bool) -> bool:
-        real = os.path.normpath(Path(self._beginning, path))
+        real = os.path.normpath(Path(self._beginning(), path))
         if real == self._root or real.startswith(f"{self._root}/"):
             return False
         # The interpreter reads its own modules, and what is installed; a URL may name any place to read.

@@ -13,7 +13,7 @@ import sys
 import running
 import steps
 
-FAILED = re.compile(r"^FAILED (\S+)(?: - (\w+))?", re.MULTILINE)
+FAILED = re.compile(r"^FAILED (.+?)(?: - (\w+).*)?$", re.MULTILINE)
 OF_OTHER_CODE = {"AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "TypeError", "UnboundLocalError"}
 
 

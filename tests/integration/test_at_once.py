@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import uuid
 from typing import ClassVar
 
 import anyio
@@ -118,19 +119,41 @@ def test_a_predicate_is_asked_on_the_thread_of_the_caller_and_of_no_event_loop(c
     assert threading.current_thread() not in seen
 
 
-def test_a_predicate_may_query_again(collection):
+USES = {
+    "query": lambda collection, filters: collection.query(filters=filters).sizes["row"],
+    "lazy query": lambda collection, filters: collection.query(filters=filters, lazy=True).sizes["row"],
+    "query with progress": lambda collection, filters: collection.query(filters=filters, progress=True).sizes["row"],
+    "partitions": lambda collection, filters: len(collection.partitions(filters=filters)),
+    "map": lambda collection, filters: len(collection.map(lambda dataset: 1, filters=filters)),
+    "update": lambda collection, filters: len(collection.update(lambda dataset: {}, filters=filters)),
+    "copy": lambda collection, filters: len(
+        collection.copy(f"memory://{uuid.uuid4().hex}", filters=filters).partitions()
+    ),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("url", ["file", "file without a catalog", "icechunk"])
+def test_a_predicate_may_query_again_and_run_a_loop_of_its_own(use, url, tmp_path):
+    """It is the user's: called on no event loop of ours, whoever asks it, and how."""
+    scheme, _, without = url.partition(" ")
+    catalog = False if without else None
+    collection = samples.create(f"{scheme}://{tmp_path}/asked", [1, 12, 25], catalog_enabled=catalog)
+
     def has_rows(key):
+        asyncio.run(asyncio.sleep(0))
         return collection.query(filters={"quotient": key["quotient"]}).sizes["row"] == 1
 
-    samples.assert_rows(collection.query(filters=has_rows), [1, 12, 25])
+    assert USES[use](collection, has_rows) == 3
 
 
 @pytest.mark.parametrize("settings", [{}, {"progress": True}, {"lazy": True}, {"variables": ["angle"]}])
-def test_what_takes_longer_goes_on_on_the_loop(tmp_path, settings, monkeypatch):
+@pytest.mark.parametrize("catalog", [True, False])
+def test_what_takes_longer_goes_on_on_the_loop(tmp_path, settings, catalog, monkeypatch):
     """More partitions than one thread reads quickly, without a catalog, or another way to read."""
     monkeypatch.setattr("zcollection.collection.reading._SMALL", 0)
     url = str(tmp_path / "many")
-    samples.create(url, catalog_enabled=False).insert(with_angle(range(0, 200, 10), 1.0))
+    samples.create(url, catalog_enabled=catalog).insert(with_angle(range(0, 200, 10), 1.0))
     found = zc.open_collection(url).query(**settings)
     assert found["angle"].to_numpy().tolist() == [1.0, 1.0]
     if "variables" not in settings:

@@ -36,7 +36,19 @@ def environment(tmp_path, wheels, plugins):
 
 def test_the_distributions_conform(environment, tmp_path):
     """The suites of what they provide run in CI, where each plugin is installed alone."""
-    command = ("-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "-W", "error", "-k", "Plugin")
+    command = (
+        "-m",
+        "pytest",
+        "-q",
+        "-n0",
+        "--import-mode=importlib",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error",
+        "-k",
+        "Plugin",
+    )
     done = environment.call(*command, ROOT / "tests" / "thirdparty", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -110,13 +110,19 @@ def test_a_base_that_changes_while_it_is_read_is_no_damage(change, tmp_path):
     assert_computed(view, times)
 
 
-def test_a_base_that_is_damaged_is_told_of_at_once(tmp_path):
-    base = samples.create(str(tmp_path / "base"), TIMES)
-    view = zc.create_view(str(tmp_path / "view"), base=base, computation=computations.Sum(reach=1))
+def test_a_base_that_is_damaged_is_told_of_at_once_however_it_grows_elsewhere(tmp_path):
+    base, attempts = samples.create(str(tmp_path / "base"), TIMES), []
+
+    def meddle(number):
+        attempts.append(number)
+        base.insert(samples.rows([1000 + number]), merge="append")
+
+    view = zc.create_view(str(tmp_path / "view"), base=meddled(base, meddle), computation=computations.Sum(reach=1))
     chunk = tmp_path / "base/sign=plus/quotient=1/value/c/0"
     chunk.write_bytes(chunk.read_bytes()[:10])
     with pytest.raises(zc.CorruptionError, match="quotient=1.*value/c/0"):
         view.refresh(filters="quotient == 1")
+    assert 1 <= len(attempts) < 5
 
 
 READS_ITS_BASE = """

@@ -188,6 +188,16 @@ class MarksWhatItOpens(Tiny):
         return store
 
 
+class AsksItsLoopInThreads(Tiny):
+    @property
+    def blocking(self):
+        class Asking(Blocking):
+            def get(self, reads):
+                return anyio.from_thread.run(self.store.get, reads)
+
+        return Asking(self)
+
+
 class WaitsWhileItOpens(Tiny):
     @classmethod
     async def open(cls, url, *, mode):

@@ -3,6 +3,7 @@
 import pytest
 from broken_stores import (
     AddsToWhatIsThere,
+    AsksItsLoopInThreads,
     BlocksItsLoop,
     CannotFlushNothing,
     ClaimsToCrossProcesses,
@@ -119,6 +120,7 @@ def test_a_sound_store_passes_and_skips_what_it_does_not_declare(store, skipped,
 
 
 FOUND_BY_ONE_CHECK = [
+    (AsksItsLoopInThreads, BLOCKING),
     (WaitsWhileItOpens, AT_ONCE),
     (CopiesWhileReading, READ_ONLY),
     (WritesWhileReadingInThreads, READ_ONLY),

@@ -49,7 +49,7 @@ async def _copy_partitions(
         Another writer changed the source meanwhile.
     """
     taken = await source.snapshot()
-    partitions = dict(source.select(taken, filters))
+    partitions = dict(await source.select(taken, filters))
     if taken.immutable is not None:
         partitions[IMMUTABLE] = taken.immutable
     async with beginning() as transaction:

@@ -27,7 +27,7 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -
 
     async def attempt() -> tuple[str, ...]:
         async with handle.begin("drop", concern=handle.passing(filters)) as transaction:
-            chosen = handle.select(transaction.base, filters)
+            chosen = await handle.select(transaction.base, filters)
             if limit is not None:
                 chosen = _older(handle, chosen, limit)
             for path in chosen:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from zcollection.collection.filters import Filter, compile_filter, narrowing
 from zcollection.contracts.partitioning import KeyValue, Partitioning
 from zcollection.contracts.store import Read, Store
+from zcollection.engine.executor import in_thread
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, reading
 from zcollection.engine.work import Work, fetch, perform_one
@@ -95,7 +96,11 @@ class Handle:
         """Return whether what was read as a snapshot says may be of another version."""
         return await self.versioning.is_outdated(taken)
 
-    def select(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
+    async def select(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
+        """Return the partitions whose key passes a filter; a function is called on a thread, as all that is the user's."""
+        return await in_thread(self.where, taken, filters) if callable(filters) else self.where(taken, filters)
+
+    def where(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
         """Return the partitions whose key passes a filter, in the order of their keys.
 
         Raises

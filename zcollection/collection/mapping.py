@@ -80,7 +80,7 @@ class Mapping(Generic[R]):
     async def all(self, filters: Filter, progress: ProgressOption) -> dict[str, R]:
         """Return the result for each partition that passes a filter, by path."""
         taken = await self._taken(filters)
-        wanted = self.handle.select(taken, filters)
+        wanted = await self.handle.select(taken, filters)
         results: dict[str, R] = {}
         with tracking(progress, len(wanted), "map") as advance:
             for number in range(_TRIES):
@@ -95,7 +95,7 @@ class Mapping(Generic[R]):
                 # Others have replaced or dropped the rest meanwhile.
                 before, taken = taken, await self._taken(filters)
                 _check_changed(before, taken, wanted.keys() - results.keys())
-                now = self.handle.select(taken, filters)
+                now = await self.handle.select(taken, filters)
                 wanted = {path: now[path] for path in wanted if path in now}
                 results = {path: results[path] for path in wanted if path in results}
         message = f"other writers kept changing partitions of {self.handle.store.url}; run the map again"
@@ -110,7 +110,7 @@ class Mapping(Generic[R]):
 
         async def attempt() -> "_Part[R] | None":
             taken = await self._taken(filters)
-            partitions = self.handle.select(taken, filters)
+            partitions = await self.handle.select(taken, filters)
             try:
                 return await self._combined(taken, partitions, reduce, progress)
             except ConflictError:

@@ -41,7 +41,7 @@ async def query(
         return await ConsistentRead(handle, schema, executor, on_error).rows(filters, progress)
     await portal.on_loop()
     taken = await handle.snapshot(handle.passing(filters))
-    partitions = handle.select(taken, filters)
+    partitions = await handle.select(taken, filters)
     if not partitions:
         return None
     found = _lazy(handle, taken, partitions, schema)
@@ -77,7 +77,7 @@ def lazy_variables(
 
 async def records(handle: Handle, *, filters: Filter) -> Mapping[str, PartitionRecord]:
     """Return the partitions that pass a filter, in the order of their keys."""
-    return handle.select(await handle.snapshot(handle.passing(filters)), filters)
+    return await handle.select(await handle.snapshot(handle.passing(filters)), filters)
 
 
 async def keys(handle: Handle, *, filters: Filter) -> tuple[Key, ...]:

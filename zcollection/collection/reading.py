@@ -159,12 +159,12 @@ class ConsistentRead:
                 newer = await self.handle.snapshot(self.handle.passing(filters))
                 if self._is_same(taken, newer, partitions) and not await self._skips(error, taken, partitions):
                     raise
-                begun = self._selected(filters, newer)
+                begun = await self._selected(filters, newer)
                 continue
             if not await self.handle.is_outdated(taken):
                 return self._dataset(self._whole(partitions))
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
-            begun = self._selected(filters, await self.handle.snapshot(self.handle.passing(filters)))
+            begun = await self._selected(filters, await self.handle.snapshot(self.handle.passing(filters)))
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
@@ -179,14 +179,14 @@ class ConsistentRead:
         expected = None if progress else self.handle.versioning.expected(self.handle.configuration)
         concern = self.handle.passing(filters)
         taken = await (self.handle.snapshot(concern) if expected is None else self._read_ahead(expected, filters))
-        return self._selected(filters, taken)
+        return await self._selected(filters, taken)
 
-    def _selected(self, filters: Filter, taken: Snapshot) -> "_Selected":
-        return taken, dict(self.handle.select(taken, filters))  # once: records are made as they are looked at
+    async def _selected(self, filters: Filter, taken: Snapshot) -> "_Selected":
+        return taken, dict(await self.handle.select(taken, filters))  # once: records are made as they are looked at
 
     def _few(self, filters: Filter, taken: Snapshot) -> Work["Dataset | _Selected"]:
         """Return the rows of a few partitions, of a snapshot all of which lies in its place; of many what is selected."""
-        handle, (_, partitions) = self.handle, self._selected(filters, taken)
+        handle, partitions = self.handle, dict(self.handle.where(taken, filters))
         size = sum(record.stored_bytes for record in partitions.values())
         if not partitions or (len(partitions) > 1 and size > _SMALL):
             return taken, partitions
@@ -204,7 +204,7 @@ class ConsistentRead:
 
         async def read() -> None:
             with suppress(CorruptionError, StoreError):
-                await self._read(*self._selected(filters, expected), None)
+                await self._read(*await self._selected(filters, expected), None)
 
         async def look() -> None:
             found.append(await self.handle.snapshot())

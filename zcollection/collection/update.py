@@ -51,7 +51,7 @@ async def update(
 
     async def attempt() -> tuple[str, ...]:
         async with handle.begin("update", concern=None if halo else handle.passing(filters)) as transaction:
-            partitions = handle.select(transaction.base, filters)
+            partitions = await handle.select(transaction.base, filters)
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)

@@ -140,9 +140,9 @@ class Listed:
 
 
 class Blocking(Protocol):
-    """Plain, blocking access for worker threads: a local file is read where it is decoded.
+    """Plain, blocking access: a local file is read where it is decoded.
 
-    Each method is that of `KeyStore`.
+    Each method is that of `KeyStore`, for any thread: a worker's, or that of a blocking caller, which no event loop knows of.
     """
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:

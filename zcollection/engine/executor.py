@@ -40,7 +40,8 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     """Run blocking code on a worker thread.
 
     Each call brings a limiter of its own: user code that calls zcollection again must never wait for a thread that its
-    own caller holds. How many calls run at once is for `gather` to bound. The thread of a blocking caller is as good.
+    own caller holds. How many calls run at once is for `gather` to bound. Work that has begun on the
+    thread of a blocking caller stays there.
     """
     if portal.is_callers_thread():
         return function(*args, **kwargs)

@@ -6,7 +6,7 @@ from attrs import define, evolve, field
 
 from zcollection import config
 from zcollection.contracts.store import Read
-from zcollection.engine.executor import gather
+from zcollection.engine.executor import gather, in_thread
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CorruptionError
 from zcollection.transaction.catalog import Checkpoint
@@ -61,7 +61,8 @@ class Listing:
             missing = [path for path in paths if path not in self._below]
             found = await gather(self._children, missing, limit=config.get().concurrency)
             self._below |= dict(zip(missing, found, strict=True))
-            paths = list(concern([child for path in paths for child in self._below[path]]))
+            children = [child for path in paths for child in self._below[path]]
+            paths = list(await in_thread(concern, children))  # it may ask a function of the user's
         return paths
 
     async def _children(self, path: str) -> list[str]:

@@ -160,7 +160,7 @@ class _MergedRead:
         # In this order: what is refreshed meanwhile is not taken for stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
-        partitions, staleness = self.pair.base.select(base, filters), Staleness(self.pair, base)
+        partitions, staleness = await self.pair.base.select(base, filters), Staleness(self.pair, base)
         current = frozenset(path for path in partitions if staleness.is_current(path, own.record(path)))
         if self.stale == "error" and len(current) < len(partitions) and self._own.schema.all_variables():
             raise _stale_error(self.pair, [path for path in partitions if path not in current])

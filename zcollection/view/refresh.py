@@ -70,7 +70,7 @@ async def update(
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:
             taken = await pair.base.snapshot()
-            paths = tuple(pair.base.select(taken, filters))
+            paths = tuple(await pair.base.select(taken, filters))
             writing = Writing(
                 pair=pair,
                 transaction=transaction,
@@ -153,7 +153,7 @@ class _Refreshing:
 
     async def status(self) -> ViewStatus:
         own = await self.pair.own.snapshot()
-        return Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
+        return await Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
 
     def wanted(self, status: ViewStatus) -> tuple[str, ...]:
         """Return the partitions to compute."""
@@ -163,11 +163,11 @@ class _Refreshing:
         """Drop the partitions that the base no longer has, as one change."""
         async with self.pair.own.begin("refresh") as transaction:
             taken = await self.pair.base.snapshot()
-            orphaned = Staleness(self.pair, taken).status(transaction.base, self.filters).orphaned
-            for path in orphaned:
+            status = await Staleness(self.pair, taken).status(transaction.base, self.filters)
+            for path in status.orphaned:
                 transaction.drop(path)
             await transaction.commit()
-            return orphaned
+            return status.orphaned
 
     async def batch(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute those of some partitions that need it, as often as other writers are in the way."""

@@ -81,10 +81,10 @@ class Staleness:
             return False
         return origin.sources == self.sources(path, origin.halo, immutable=IMMUTABLE in origin.sources)
 
-    def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
+    async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
         """Return what the partitions of the view hold that pass a filter."""
-        partitions = self._pair.base.select(self._taken, filters)
-        held = self._pair.own.select(own, filters)
+        partitions = await self._pair.base.select(self._taken, filters)
+        held = await self._pair.own.select(own, filters)
         current = {path for path in partitions if self.is_current(path, held.get(path))}
         return ViewStatus(
             current=tuple(path for path in partitions if path in current),
@@ -98,4 +98,4 @@ async def status(pair: Pair, *, filters: Filter) -> ViewStatus:
     """Return what the partitions of a view hold; see `View.status`."""
     # In this order: what was refreshed meanwhile is not taken for stale.
     own = await pair.own.snapshot()
-    return Staleness(pair, await pair.base.snapshot()).status(own, filters)
+    return await Staleness(pair, await pair.base.snapshot()).status(own, filters)

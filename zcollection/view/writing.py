@@ -7,6 +7,7 @@ from attrs import evolve, frozen
 
 from zcollection import config
 from zcollection.collection.neighbours import Halo
+from zcollection.collection.reading import generation
 from zcollection.collection.window import Windows
 from zcollection.engine.jobs import Executor, Job
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
@@ -62,18 +63,27 @@ class Writing:
         Raises
         ------
         ConflictError
-            Another writer changed the base meanwhile.
+            Another writer changed meanwhile what is read of the base.
         """
         try:
             await self._stage(paths, label, advance)
         except (CorruptionError, OutdatedError, StoreError) as error:
-            # What another writer has replaced in the base is neither damaged nor missing, and none of the view's.
-            if await self.pair.base.is_outdated(self.taken):
+            # What another writer has replaced in the base is neither damaged nor missing.
+            if await self._was_overtaken(paths):
                 message = (
                     f"{self.pair.base.store.url} was changed by another writer while it was computed from; run it again"
                 )
                 raise ConflictError(message) from error
             raise
+
+    async def _was_overtaken(self, paths: Sequence[str]) -> bool:
+        """Return whether something that is read of the base is no longer what it was."""
+        read = {IMMUTABLE, *paths}.union(*(self._windows.neighbours.around(path, self.halo) for path in paths))
+        try:
+            newer = await self.pair.base.snapshot()
+        except (CorruptionError, StoreError):
+            return False  # the first failure says more
+        return any(generation(self.taken, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> None:
         fixed = await self.pair.base.read_immutable(self.taken, common(self.pair.base.schema, self.given))

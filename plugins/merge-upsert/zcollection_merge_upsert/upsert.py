@@ -102,9 +102,8 @@ def _among(rows: NDArray[Any], values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which rows have one of the values, which are sorted; NaN and NaT equal nothing."""
     among, values = np.zeros(rows.shape, dtype=np.bool_), values[_present(values)]
     if values.size:
-        near = np.flatnonzero(
-            (rows >= values[0]) & (rows <= values[-1])
-        )  # most rows that exist are far from what arrives
+        with np.errstate(invalid="ignore"):  # NumPy warns of complex ones
+            near = np.flatnonzero((rows >= values[0]) & (rows <= values[-1]))  # few of the rows that exist
         among[near] = values[np.searchsorted(values, rows[near])] == rows[near]
     return among
 

@@ -63,10 +63,21 @@ def test_no_objects_make_nothing(root):
 @pytest.mark.parametrize("key", ["../x", "../new/x", "a/../../new/x", "/new/x", "a//x", "", "a/"])
 @pytest.mark.parametrize("others", [{}, {"a/b": b"1"}, {"a/new": b"1", "b/new": b"2"}])
 def test_a_key_that_leaves_the_store_makes_nothing_outside(key, others, root):
-    blocking_at(root).stage({"new/x": b"", "x": b""})  # the same, seen from other directories
+    blocking = blocking_at(root)
+    blocking.stage({"new/x": b"", "x": b""})  # what lies within other directories has such names
     with pytest.raises(StoreError, match="is refused"):
-        blocking_at(root).stage({**others, key: b"1"})
+        blocking.stage({**others, key: b"1"})
     assert [path.name for path in root.parent.iterdir()] == ["root"]
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [("file/b/x", "Not a directory"), ("a/file/x", "Not a directory"), ("n" * 300 + "/x", "too long")],
+)
+def test_a_refusal_of_the_system_names_the_object_and_no_path(key, reason, root):
+    blocking_at(root).stage({"file": b"", "a/file": b""})
+    with pytest.raises(StoreError, match=f"cannot stage '{key}'.*{reason}"):
+        blocking_at(root).stage({key: b"1"})
 
 
 def test_the_lock_is_no_object(root):
@@ -74,6 +85,7 @@ def test_the_lock_is_no_object(root):
     blocking.stage({"_other/lock": b"", "_other/x": b""})
     with pytest.raises(StoreError, match="that of the lock"):
         blocking.stage({"_transactions/lock": b"", "_transactions/x": b""})
+    assert list(blocking.list("_transactions/lock/", after="", recursive=True)) == []
 
 
 def test_a_key_has_so_many_parts_and_no_more(root):

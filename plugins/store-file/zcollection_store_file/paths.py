@@ -12,7 +12,7 @@ LOCK: Final = "_transactions/lock"
 """Where the lock lies: no object, so that it is neither listed nor deleted while somebody holds it."""
 
 DEEPEST: Final = 128
-"""Parts of a key."""
+"""The most parts that a key may have."""
 
 # Nearly all keys: no part of them is empty, or starts with a dot.
 _ORDINARY: Final = re.compile(r"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")
@@ -94,7 +94,7 @@ class Places:
             return self.root
         if not prefix.endswith("/"):
             raise self._refused(prefix, "a prefix ends with '/'")
-        self.check(prefix[:-1])
+        self.check_text(prefix[:-1])
         return self.below(prefix[:-1])
 
     def below(self, key: str) -> str:
@@ -119,9 +119,19 @@ class Places:
             It leaves the root, or is not one of an object.
         """
         if key == LOCK:
-            problem: str | None = "it is that of the lock"
-        elif key.count("/") >= DEEPEST:
-            problem = f"it has more than {DEEPEST} parts"
+            raise self._refused(key, "it is that of the lock")
+        self.check_text(key)
+
+    def check_text(self, key: str) -> None:
+        """Check the text of the key of an object or a directory.
+
+        Raises
+        ------
+        StoreError
+            It leaves the root, or is no name of a file.
+        """
+        if key.count("/") >= DEEPEST:
+            problem: str | None = f"it has more than {DEEPEST} parts"
         elif key.isascii() and _ORDINARY.fullmatch(key):
             problem = None
         else:

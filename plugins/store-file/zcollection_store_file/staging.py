@@ -26,6 +26,7 @@ class Staging:
 
     places: Places
     _directories: dict[str, str] = field(factory=dict)
+    """Paths of the directories that exist, by key."""
     _parts: dict[str, int] = field(factory=dict)
     """How many parts the keys have within their batches, of those whose text is right: of thousands of groups they are few."""
 
@@ -41,19 +42,22 @@ class Staging:
         """
         if not items:
             return
-        folder = _common_folder(items)
-        start, room, within = len(folder) + bool(folder), DEEPEST - folder.count("/"), {""}
+        folder, block.key = _common_folder(items), next(iter(items))
+        start = len(folder) + 1 if folder else 0
+        most = DEEPEST - folder.count("/") - 1
+        within = {""}
         with _begun_at(self._directory(folder)) as (beginning, descriptor):
             for block.key, data in items.items():
                 key = block.key[start:]
-                if self._parts.get(key, DEEPEST) >= room or block.key == LOCK:
-                    self._check(block.key, key)
+                if self._parts.get(key, DEEPEST) > most or block.key == LOCK:
+                    self._check_and_remember(block.key, key)
                 parent = key.rpartition("/")[0]
                 if parent not in within:
                     self._make(parent, within, folder, beginning, descriptor)
                 files.write_new(beginning + key, data, directory=descriptor)
 
-    def _check(self, whole: str, key: str) -> None:
+    def _check_and_remember(self, whole: str, key: str) -> None:
+        """Check the text of a whole key, of which `key` is what lies within its batch's folder."""
         self.places.check(whole)
         self._parts[key] = key.count("/") + 1
 
@@ -72,7 +76,7 @@ class Staging:
         """Return the path of a directory that exists."""
         if key not in self._directories:
             if key:
-                self.places.check(key)
+                self.places.check_text(key)
             self._directories[key] = self._made(key)
         return self._directories[key]
 
