@@ -164,7 +164,10 @@ class _Insertion:
                 for path, item in moving.items()
             }
             own = _PartitionInsert(
-                self.handle, self.strategy, evolve(part, rows=slice(0, part.count)), base.record(part.path)
+                self.handle,
+                self.strategy,
+                PartitionRows(key=part.key, path=part.path, rows=slice(0, part.count)),
+                base.record(part.path),
             )
             yield Job(partial(function, own), arrays)
 

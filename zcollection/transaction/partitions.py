@@ -74,16 +74,21 @@ class Partitions(Mapping[str, PartitionRecord]):
         """Return the partitions after some were written and others dropped."""
         gone = {*written, *dropped}
         kept = [at for at, path in enumerate(self._paths) if path not in gone]
-        result = Partitions(written)
-        if kept:
-            result._paths = [*_picked(self._paths, kept), *result._paths]
-            try:
-                result._keys = _joined(self._keys, kept, result._keys)
-                result._columns = _joined(self._columns, kept, result._columns)
-            except (IndexError, TypeError) as error:
-                message = f"what is recorded of the partitions cannot be understood: {error}"
-                raise CorruptionError(message) from error
-            result._sort()
+        new = written if isinstance(written, Partitions) else Partitions(written)
+        return self._joined_with(new, kept) if kept else new
+
+    def _joined_with(self, new: "Partitions", kept: Sequence[int]) -> "Partitions":
+        """Return those at some positions, and new ones."""
+        result = Partitions()
+        keys, columns = (new._keys, new._columns) if len(new) else ({}, {})  # noqa: SLF001 - of its own class
+        result._paths = [*_picked(self._paths, kept), *new]
+        try:
+            result._keys = _joined(self._keys, kept, keys)
+            result._columns = _joined(self._columns, kept, columns)
+        except (IndexError, TypeError) as error:
+            message = f"what is recorded of the partitions cannot be understood: {error}"
+            raise CorruptionError(message) from error
+        result._sort()
         return result
 
     def to_json(self) -> dict[str, Any]:

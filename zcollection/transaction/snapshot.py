@@ -67,10 +67,8 @@ class Snapshot:
     @cached_property
     def partitions(self) -> Partitions:
         """What each partition says of itself, by path, in the order of their keys."""
-        written = {path: record for path, record in self._changed.items() if record is not None}
-        if not self._changed:
-            return self.checkpoint.partitions
-        return self.checkpoint.partitions.changed(written, self._changed.keys() - written.keys())
+        known = self.checkpoint.partitions
+        return known.changed(self._written, self._touched) if self._touched else known
 
     @cached_property
     def immutable(self) -> PartitionRecord | None:
@@ -103,15 +101,15 @@ class Snapshot:
         """Return what is known of a partition, or of the immutable variables; None where it is not there."""
         if path == IMMUTABLE:
             return self.immutable
-        return self._changed[path] if path in self._changed else self.checkpoint.partitions.get(path)
+        return (self._written if path in self._touched else self.checkpoint.partitions).get(path)
 
     def where(self, select: Selection) -> dict[str, PartitionRecord]:
         """Return the partitions whose key is selected, in order, without putting the others together."""
         found = self.checkpoint.partitions.where(select)
-        if not self._changed:
+        if not self._touched:
             return found
-        written = Partitions({path: record for path, record in self._changed.items() if record is not None})
-        found = {path: record for path, record in found.items() if path not in self._changed} | written.where(select)
+        found = {path: record for path, record in found.items() if path not in self._touched}
+        found |= self._written.where(select)
         return dict(sorted(found.items(), key=lambda item: tuple(item[1].key.values())))
 
     def place(self, path: str) -> Place:
@@ -124,12 +122,17 @@ class Snapshot:
         return [change for change in self.changes if not change.published]
 
     @cached_property
-    def _changed(self) -> dict[str, PartitionRecord | None]:
-        changed: dict[str, PartitionRecord | None] = {}
+    def _touched(self) -> frozenset[str]:
+        """Paths of what the changes have written or dropped."""
+        return frozenset(path for change in self.changes for path in (*change.partitions, *change.dropped))
+
+    @cached_property
+    def _written(self) -> Partitions:
+        """What the changes have written, as the last of them has left it."""
+        written = Partitions()
         for change in self.changes:
-            changed |= change.partitions
-            changed |= dict.fromkeys(change.dropped)
-        return changed
+            written = written.changed(change.partitions, change.dropped)
+        return written
 
 
 async def take(
