@@ -194,6 +194,24 @@ class TestCreating:
             commit("icechunk:///proc/nowhere/repository")
 
 
+def test_a_repository_that_appears_while_it_is_looked_for_is_found(tmp_path, monkeypatch):
+    directory = tmp_path / "place"
+    directory.mkdir()
+    find, asked = icechunk.Repository.open, []
+
+    def appearing(storage, *arguments, **options):
+        asked.append(storage)
+        try:
+            return find(storage, *arguments, **options)
+        finally:
+            if len(asked) == 1:
+                commit(f"icechunk://{directory}")
+
+    monkeypatch.setattr(icechunk.Repository, "open", appearing)
+    assert title(f"icechunk://{directory}") == b"first"
+    assert len(asked) > 1
+
+
 def test_nothing_of_icechunk_reaches_the_terminal(tmp_path):
     code = f"""
 import numpy, zcollection as zc

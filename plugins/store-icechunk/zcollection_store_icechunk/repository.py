@@ -54,18 +54,31 @@ def _open(place: Place) -> icechunk.Repository | None:
     # Asked for a directory that does not exist, some releases make it.
     if place.directory is not None and not Path(place.directory).is_dir():
         return None
-    try:
-        return icechunk.Repository.open(place.storage())
-    except icechunk.IcechunkError as error:
-        if not is_no_repository(error):
-            raise
-    if place.directory is not None and any((Path(place.directory) / name).is_dir() for name in _PARTS):
+    found = _found(place)
+    if found is not None or not _has_parts(place):
+        return found
+    # Another process may have put it there in between: it appears whole.
+    found = _found(place)
+    if found is None:
         message = (
             f"{place.directory} holds objects of an Icechunk repository, and not the one that says what is its newest "
             f"snapshot (refs/branch.main/ref.json, or repo in format 2): restore that from a copy"
         )
         raise CorruptionError(message)
+    return found
+
+
+def _found(place: Place) -> icechunk.Repository | None:
+    try:
+        return icechunk.Repository.open(place.storage())
+    except icechunk.IcechunkError as error:
+        if not is_no_repository(error):
+            raise
     return None
+
+
+def _has_parts(place: Place) -> bool:
+    return place.directory is not None and any((Path(place.directory) / name).is_dir() for name in _PARTS)
 
 
 async def create_repository(place: Place, *, spec_version: int) -> None:
