@@ -1,10 +1,10 @@
 """What is read of a store that commits by itself: nothing scales with the partitions that are not asked for."""
 
 import uuid
-from collections import Counter
 
 import numpy as np
 import pytest
+from counting import counting
 from zarr.storage import MemoryStore
 
 import zcollection as zc
@@ -37,21 +37,7 @@ def created(count):
 @pytest.fixture
 def counted(monkeypatch):
     """Count what is read and listed."""
-    counts = Counter()
-    get, list_dir = MemoryStore.get, MemoryStore.list_dir
-
-    async def counting_get(self, key, *args, **options):
-        counts["get"] += 1
-        return await get(self, key, *args, **options)
-
-    async def counting_list(self, prefix):
-        counts["list"] += 1
-        async for name in list_dir(self, prefix):
-            yield name
-
-    monkeypatch.setattr(MemoryStore, "get", counting_get)
-    monkeypatch.setattr(MemoryStore, "list_dir", counting_list)
-    return counts
+    return counting(monkeypatch, MemoryStore, lambda key: "get")
 
 
 def beside_few_and_many(counted, operation):

@@ -1,10 +1,10 @@
 """How often the repository is asked: as often beside few partitions as beside many."""
 
 import pickle
-from collections import Counter
 
 import numpy as np
 import pytest
+from counting import counting
 from zcollection_store_icechunk.hierarchy import Hierarchy
 
 import zcollection as zc
@@ -25,21 +25,7 @@ def days(numbers):
 @pytest.fixture
 def asked(monkeypatch):
     """Count what is read and listed of the repository."""
-    counts = Counter()
-    get, list_dir = Hierarchy.get, Hierarchy.list_dir
-
-    async def counting_get(self, key, *args, **options):
-        counts["chunk" if "/c/" in key else "document"] += 1
-        return await get(self, key, *args, **options)
-
-    async def counting_list(self, prefix):
-        counts["list"] += 1
-        async for entry in list_dir(self, prefix):
-            yield entry
-
-    monkeypatch.setattr(Hierarchy, "get", counting_get)
-    monkeypatch.setattr(Hierarchy, "list_dir", counting_list)
-    return counts
+    return counting(monkeypatch, Hierarchy, lambda key: "chunk" if "/c/" in key else "document")
 
 
 def test_a_query_of_one_day_asks_for_what_it_reads(asked, tmp_path):
