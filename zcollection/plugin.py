@@ -70,6 +70,7 @@ from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, Vari
 from zcollection.model.variable import Variable
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
+from zcollection.portal import uninterrupted
 
 register = REGISTRY.register
 
@@ -140,4 +141,5 @@ __all__ = [
     "listing",
     "register",
     "unfenced",
+    "uninterrupted",
 ]

@@ -12,9 +12,11 @@ import os
 import threading
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from zcollection.errors import SynchronousCallError
@@ -71,10 +73,44 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent_loop)
 
 
+class _Task(Generic[R]):
+    """An asynchronous function that runs on the background loop, whoever waits for it."""
+
+    def __init__(self, function: Callable[[], Awaitable[R]], context: contextvars.Context) -> None:
+        self._function = function
+        self._scope: anyio.CancelScope | None = None
+        self._portal = _loop.portal()
+        self.future: Future[R | None] = context.run(self._portal.start_task_soon, self._run)
+
+    async def _run(self) -> R | None:
+        with anyio.CancelScope() as self._scope:
+            return await self._function()
+        return None
+
+    def stop(self) -> None:
+        """Cancel it wherever it may be interrupted; it ends once it has cleaned up."""
+        with suppress(RuntimeError):  # the process ends, and waits for it
+            self._portal.start_task_soon(self._cancel)
+
+    async def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has ended because it was cancelled, and not by itself."""
+        return self._scope is not None and self._scope.cancelled_caught
+
+    def result(self) -> R:
+        """Return what the function has returned, or raise what it has raised."""
+        return cast("R", self.future.result())
+
+
 def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function on the background loop and return its result.
 
-    An interruption of the caller (Ctrl-C) cancels the work before it is raised.
+    An interruption of the caller (Ctrl-C) cancels the work, and is raised once that has ended. A second one is raised at
+    once; the work still ends on the background loop, which the process waits for when it exits.
 
     Raises
     ------
@@ -89,12 +125,77 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
         raise SynchronousCallError(message)
     context = contextvars.copy_context()
     context.run(_note_blocked_loop)
-    future = context.run(_loop.portal().start_task_soon, functools.partial(function, *args, **kwargs))
+    task = _Task(functools.partial(function, *args, **kwargs), context)
     try:
-        return future.result()
+        return task.result()
     except BaseException:
-        future.cancel()
+        if not task.future.done():
+            task.stop()
+            wait([task.future])
         raise
+
+
+async def carried_out(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an asynchronous function that changes something on the background loop, and return its result.
+
+    The cancellation of a task by asyncio interrupts any await, at once: those behind a shield of anyio, and those of a
+    thread that goes on working. A change must not be left like that, with its lock released and its files half-way. On the
+    background loop nobody cancels tasks but anyio, whose shields hold. Here a cancellation asks the change to stop; it does
+    so where it may be interrupted, and the caller is told after it has ended. The change also ends where its caller no
+    longer waits for it: when the caller's loop is closed, or its coroutine.
+
+    Raises
+    ------
+    CancelledError
+        The caller was cancelled. A note on it says so where the change was complete by then.
+    """
+    await on_loop()
+    if _loop.is_current_thread():
+        return await function(*args, **kwargs)
+    task = _Task(functools.partial(function, *args, **kwargs), contextvars.copy_context())
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def tell(_: object) -> None:
+        with suppress(RuntimeError):  # the caller's loop may be closed by now
+            loop.call_soon_threadsafe(ended.set)
+
+    task.future.add_done_callback(tell)
+    try:
+        await ended.wait()
+    except asyncio.CancelledError as cancelled:
+        task.stop()
+        await _patiently(ended)
+        _note_outcome(cancelled, task)
+        raise
+    except BaseException:  # the coroutine is closed: it can wait for nothing any more
+        task.stop()
+        raise
+    return task.result()
+
+
+async def uninterrupted(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an asynchronous function to its end, though what it is a part of is cancelled; for what `carried_out` runs."""
+    with anyio.CancelScope(shield=True):
+        result = await function(*args, **kwargs)
+    return result  # noqa: RET504 - the block might swallow an error, for all that mypy knows
+
+
+async def _patiently(ended: asyncio.Event) -> None:
+    """Wait for an event, however often the waiting task is cancelled meanwhile."""
+    with anyio.CancelScope(shield=True):
+        while not ended.is_set():
+            with suppress(asyncio.CancelledError):
+                await ended.wait()
+
+
+def _note_outcome(cancelled: asyncio.CancelledError, task: _Task[Any]) -> None:
+    """Say what has become of a change whose caller was cancelled."""
+    if task.future.cancelled() or task.is_stopped:
+        return
+    if failure := task.future.exception():
+        cancelled.add_note(f"the change had failed before it could be cancelled: {failure!r}")
+    else:
+        cancelled.add_note("the change was complete before it could be cancelled; history() lists it")
 
 
 class _Thread(threading.local):

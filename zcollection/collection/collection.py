@@ -23,7 +23,7 @@ from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import VariableSchema
-from zcollection.portal import synchronous
+from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
 
@@ -96,8 +96,7 @@ class Collection(OpenCollection):
         ClusterError
             The workers died, too many times; nothing was written.
         """
-        self._check_writable()
-        return await self._now(
+        return await self._change(
             lambda handle: insert.insert(
                 handle,
                 dataset,
@@ -319,9 +318,8 @@ class Collection(OpenCollection):
         PartitionError
             Its values would move rows to another partition; nothing was written.
         """
-        self._check_writable()
         halo = as_halo(depth)
-        return await self._now(
+        return await self._change(
             lambda handle: update.update(
                 handle,
                 function,
@@ -350,8 +348,7 @@ class Collection(OpenCollection):
         ExpressionError
             Neither condition is given.
         """
-        self._check_writable()
-        return await self._now(lambda handle: drop.drop_partitions(handle, filters=filters, older_than=older_than))
+        return await self._change(lambda handle: drop.drop_partitions(handle, filters=filters, older_than=older_than))
 
     drop_partitions = synchronous(drop_partitions_async)
 
@@ -375,10 +372,11 @@ class Collection(OpenCollection):
             As for `query`.
         """
         target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
-        made = await self._now(
+        made = await carried_out(
+            self._now,
             lambda handle: copy.copy(
                 handle, target, filters=filters, overwrite=overwrite, client=client, progress=progress
-            )
+            ),
         )
         return Collection(made, mode="rw")
 
@@ -420,9 +418,8 @@ class Collection(OpenCollection):
         ReadOnlyError
             The collection was opened for reading.
         """
-        self._check_writable()
         halo = as_halo(depth)
-        await self._now(
+        await self._change(
             lambda handle: growth.add_variable(handle, variable, fn, group=group, halo=halo, progress=progress)
         )
         self._handle = await self._handle.reloaded()
@@ -446,8 +443,7 @@ class Collection(OpenCollection):
         ReadOnlyError
             The collection was opened for reading.
         """
-        self._check_writable()
-        await self._now(lambda handle: growth.drop_variable(handle, name, progress=progress))
+        await self._change(lambda handle: growth.drop_variable(handle, name, progress=progress))
         self._handle = await self._handle.reloaded()
 
     drop_variable = synchronous(drop_variable_async)
@@ -455,7 +451,7 @@ class Collection(OpenCollection):
     @classmethod
     async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:
         store = await stores.open_store(location, mode="rw", storage_options=storage_options)
-        return cls(await create.create(stores.versioning_of(store), **options), mode="rw")
+        return cls(await carried_out(create.create, stores.versioning_of(store), **options), mode="rw")
 
     @classmethod
     async def _open(cls, location: Location, *, mode: Mode, at: At, storage_options: Mapping[str, Any] | None) -> Self:

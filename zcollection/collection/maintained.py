@@ -9,7 +9,7 @@ from zcollection.collection.ages import Duration, seconds_of
 from zcollection.collection.handle import Handle
 from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.engine.executors import ClientOption
-from zcollection.portal import synchronous
+from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, VacuumReport
 
@@ -22,6 +22,11 @@ class Maintained(ABC):
     @abstractmethod
     async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
         """Do something with the store, again where another writer has added or dropped a variable meanwhile."""
+
+    async def _change(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
+        """Do something that changes the store, to its end or not at all, whoever waits for it."""
+        self._check_writable()
+        return await carried_out(self._now, operation)
 
     @abstractmethod
     def _check_writable(self) -> None:
@@ -99,8 +104,7 @@ class Maintained(ABC):
         ReadOnlyError
             The collection was opened for reading.
         """
-        self._check_writable()
-        return await self._now(_verify.repair)
+        return await self._change(_verify.repair)
 
     repair = synchronous(repair_async)
 
@@ -122,9 +126,8 @@ class Maintained(ABC):
         ReadOnlyError
             The collection was opened for reading.
         """
-        self._check_writable()
         age = seconds_of(older_than)
-        return await self._now(lambda handle: handle.versioning.vacuum(handle.configuration, age))
+        return await self._change(lambda handle: handle.versioning.vacuum(handle.configuration, age))
 
     vacuum = synchronous(vacuum_async)
 
@@ -138,7 +141,6 @@ class Maintained(ABC):
         ReadOnlyError
             The collection was opened for reading.
         """
-        self._check_writable()
-        return await self._now(lambda handle: handle.versioning.rebuild_catalog(handle.configuration))
+        return await self._change(lambda handle: handle.versioning.rebuild_catalog(handle.configuration))
 
     repair_catalog = synchronous(repair_catalog_async)

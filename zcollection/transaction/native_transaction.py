@@ -20,6 +20,7 @@ from zcollection.errors import (
     SchemaChangedError,
     StoreError,
 )
+from zcollection.portal import uninterrupted
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.native_listing import Listing
@@ -121,7 +122,7 @@ class NativeTransaction(Transaction):
         await self._complete_tree()
         for name, data in self.documents.items():
             await self.session.save_document(name, data)
-        while not await self._is_told_committed():
+        while not await uninterrupted(self._is_told_committed):
             if self.replacement is not None:
                 message = (
                     f"{self.store.url} was changed by another writer; nothing was written, run the operation again"

@@ -6,6 +6,7 @@ from functools import partial
 from zcollection.contracts.store import Fence, KeyStore, unfenced
 from zcollection.engine.layout import group_document
 from zcollection.engine.write import parent_documents
+from zcollection.portal import uninterrupted
 from zcollection.transaction import catalog, in_place, leases, log
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
 from zcollection.transaction.leases import Lease
@@ -24,6 +25,11 @@ async def publish(store: KeyStore, version: Version, lease: Lease | None = None)
     lease
         That of the writer, where it holds no lock.
     """
+    # Others would have to wait for a whole lease before they could do what a cancellation has left undone.
+    await uninterrupted(_publish, store, version, lease)
+
+
+async def _publish(store: KeyStore, version: Version, lease: Lease | None) -> None:
     fence = unfenced if lease is None else lease.fence
     await _put_in_place(store, version, fence)
     await fence()

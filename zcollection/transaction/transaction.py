@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from itertools import takewhile
 from typing import Final
 
-import anyio
 from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Objects
@@ -22,6 +21,7 @@ from zcollection.errors import (
     StoreError,
     ZCollectionError,
 )
+from zcollection.portal import uninterrupted
 from zcollection.transaction import catalog, in_place, log, publication, snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
@@ -142,40 +142,46 @@ class LogTransaction(Transaction):
             return
         await self.store.flush(stage_of(self.id))
         async with self.store.lock():
-            version, lease = await self._committed()
-            try:
-                await publication.publish(self.store, version, lease)
-                if lease is not None:
-                    await lease.fence()
-                await self._checkpoint(version)
-            except ZCollectionError as error:
-                message = (
-                    f"version {version.number} of {self.store.url} is committed, and putting it in place failed: {error}; "
-                    f"readers see it, and the next writer completes it"
-                )
-                warnings.warn(message, PublicationWarning, stacklevel=2)
+            # The next writer begins where this one has ended: what is committed is put in its place, whoever waits for it.
+            committed = False
+            while not committed:
+                committed = await uninterrupted(self._carry_out, await self._caught_up())
 
-    async def _committed(self) -> tuple[Version, Lease | None]:
-        """Return the version that the change has become, and the lease on it where there is no lock."""
-        while True:
-            newer = await log.after(self.store, self.base.version)
-            await publication.settle(self.store, [*self.base.pending, *newer])
-            self._check(newer)
-            version = self._version(self.base.version + len(newer) + 1)
-            if self.replacement is not None or self.growth is not None:
-                await log.announce(self.store)
-            # Between the answer and its being known here nothing may interrupt: what is committed keeps its stage.
-            with anyio.CancelScope(shield=True):
-                self._keeps_stage = True
-                lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
-                try:
-                    committed = await log.append(self.store, version)
-                except StoreError:
-                    self._keeps_stage = False
-                    raise
-                self._keeps_stage = committed
-            if committed:
-                return version, lease
+    async def _caught_up(self) -> Version:
+        """Return the version that the change is to become, after all that was committed before lies in its place."""
+        newer = await log.after(self.store, self.base.version)
+        await publication.settle(self.store, [*self.base.pending, *newer])
+        self._check(newer)
+        if self.replacement is not None or self.growth is not None:
+            await log.announce(self.store)
+        return self._version(self.base.version + len(newer) + 1)
+
+    async def _carry_out(self, version: Version) -> bool:
+        """Commit a version and put it in its place, and return whether that was done; False where another one was first."""
+        self._keeps_stage = True  # until the answer is known
+        lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
+        try:
+            self._keeps_stage = await log.append(self.store, version)
+        except StoreError:
+            self._keeps_stage = False
+            raise
+        if self._keeps_stage:
+            await self._publish(version, lease)
+        return self._keeps_stage
+
+    async def _publish(self, version: Version, lease: Lease | None) -> None:
+        """Put a version in its place that is committed: whatever fails now is a warning."""
+        try:
+            await publication.publish(self.store, version, lease)
+            if lease is not None:
+                await lease.fence()
+            await self._checkpoint(version)
+        except ZCollectionError as error:
+            message = (
+                f"version {version.number} of {self.store.url} is committed, and putting it in place failed: {error}; "
+                f"readers see it, and the next writer completes it"
+            )
+            warnings.warn(message, PublicationWarning, stacklevel=2)
 
     def _version(self, number: int) -> Version:
         replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()
@@ -302,8 +308,7 @@ async def begin(
             raise CorruptionError(message) from error
         raise
     finally:
-        with anyio.CancelScope(shield=True):
-            await transaction.discard()
+        await uninterrupted(transaction.discard)
 
 
 async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:

@@ -20,7 +20,7 @@ from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins.stored import StoredForm
-from zcollection.portal import run, synchronous
+from zcollection.portal import carried_out, run, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.view import create, reading, refresh, staleness
 from zcollection.view.chain import as_computations
@@ -62,7 +62,8 @@ class View(Maintained):
         computations = () if computation is None else as_computations(computation)
         handle = await _base(base, base_options)
         store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
-        pair = await create.create(
+        pair = await carried_out(
+            create.create,
             stores.versioning_of(store),
             handle,
             variables=variables,
@@ -263,10 +264,11 @@ class View(Maintained):
         """
         self._check_writable()
         halo = as_halo(depth)
-        return await self._both(
+        return await carried_out(
+            self._both,
             lambda pair: refresh.update(
                 pair, function, filters=filters, variables=variables, halo=halo, client=client, progress=progress
-            )
+            ),
         )
 
     update = synchronous(update_async)
@@ -306,10 +308,11 @@ class View(Maintained):
             The view was opened for reading.
         """
         self._check_writable()
-        return await self._both(
+        return await carried_out(
+            self._both,
             lambda pair: refresh.refresh(
                 pair, filters=filters, everything=everything, batch=batch, client=client, progress=progress
-            )
+            ),
         )
 
     refresh = synchronous(refresh_async)

@@ -1,7 +1,9 @@
 """A publication can be the last act of a process at each of its steps, with and without an exchange of directories."""
 
 import errno
+import fcntl
 import os
+import threading
 
 import pytest
 from zcollection_store_file import exchange, publishing
@@ -85,6 +87,79 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_and_the_next_one_
             break
     assert finished
     assert step > 5, "nothing was killed"
+
+
+_flock = fcntl.flock
+
+
+class Gate:
+    """Holds a thread before its call number `step` until it is opened."""
+
+    def __init__(self, step):
+        self.step = step
+        self.done = 0
+        self.thread = None
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def passing(self, function):
+        def call(*args, **kwargs):
+            if threading.current_thread() is self.thread:
+                self.done += 1
+                if self.done == self.step:
+                    self.reached.set()
+                    assert self.opened.wait(30)
+            return function(*args, **kwargs)
+
+        return call
+
+    def locking(self, descriptor, operation):
+        """Take the lock of a directory; where another has it, it can go on to give it back."""
+        try:
+            _flock(descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.opened.set()
+            _flock(descriptor, operation)
+
+
+def published_by_two(store, monkeypatch, step):
+    """Let one publisher stop before a step, another one publish meanwhile, and the first go on; return whether it stopped."""
+    gate, failures = Gate(step), []
+
+    def publish():
+        try:
+            store.blocking.publish("stage/p=1/", "p=1/")
+        except BaseException as error:  # noqa: BLE001 - told below
+            failures.append(error)
+        finally:
+            gate.reached.set()
+
+    gate.thread = threading.Thread(target=publish)
+    with monkeypatch.context() as patch:
+        for name in (*CALLS, "stat", "lstat"):
+            patch.setattr(os, name, gate.passing(getattr(os, name)))
+        patch.setattr(publishing, "exchange", gate.passing(publishing.exchange))
+        patch.setattr(publishing.fcntl, "flock", gate.passing(gate.locking))
+        gate.thread.start()
+        assert gate.reached.wait(30)
+        stopped = gate.thread.is_alive() and gate.done == step
+        store.blocking.publish("stage/p=1/", "p=1/")
+        gate.opened.set()
+        gate.thread.join(30)
+    assert failures == []
+    return stopped
+
+
+def test_a_swap_that_was_done_is_not_done_again_by_whoever_looked_before(store, tmp_path, monkeypatch, way):
+    for step in range(1, 1000):
+        stage(store)
+        stopped = published_by_two(store, monkeypatch, step)
+        assert contents(tmp_path, "p=1") == NEW, f"undone by the one that stopped before step {step}"
+        store.blocking.publish("stage/p=1/", "p=1/")
+        assert contents(tmp_path, "p=1") == NEW
+        if not stopped:
+            break
+    assert not stopped
+    assert step > 5, "nobody was stopped"
 
 
 def test_a_writer_killed_while_it_takes_away_leaves_all_or_nothing(store, tmp_path, monkeypatch):

@@ -3,11 +3,17 @@
 What is staged lies either at its stage or at its target, never elsewhere. Where the system can swap two directories,
 the target is whole at every moment; else it is absent between two renames. After a swap the stage holds what was
 replaced, which looks like something staged: a marker beside the stage says, by inode numbers, which is which.
+
+Two may publish one stage at once, though the lock of the collection forbids it: file systems of a network lose locks. What
+one has swapped the other must not swap again, whatever it saw before. So whoever publishes holds a lock of the staged
+directory itself, which goes where the directory goes, and then looks whether that still lies at its stage.
 """
 
 import errno
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from attrs import frozen
@@ -41,13 +47,16 @@ class Publication:
     fsync: bool
 
     def finish(self) -> None:
-        """Do what is left to do."""
-        if self._moves():
-            self._sync()
-        elif self._is_swapped():
-            self._retire()
-        else:
-            self._replace()
+        """Do what is left to do; of two who do so at once, one finds it done."""
+        with _alone_with(self.staged) as is_staged:
+            if not is_staged:
+                return
+            if self._moves():
+                self._sync()
+            elif self._is_swapped():
+                self._retire()
+            else:
+                self._replace()
 
     def _moves(self) -> bool:
         """Move what is staged to its target, unless something lies there, as it does after a swap."""
@@ -90,7 +99,8 @@ class Publication:
         """
         self._sync()
         replaced = temporary_beside(self.staged)
-        os.rename(self.staged, replaced)
+        with suppress(FileNotFoundError):  # whoever found it swapped as well may have been faster
+            os.rename(self.staged, replaced)
         if self.fsync:
             sync(os.path.dirname(self.staged))
         self._forget_marker()
@@ -108,6 +118,37 @@ class Publication:
         if self.fsync:
             sync(os.path.dirname(self.target))
             sync(os.path.dirname(self.staged))
+
+
+@contextmanager
+def _alone_with(directory: str) -> Iterator[bool]:
+    """Hold the lock of a directory, and yield True; False where it no longer lies there.
+
+    The system releases the lock when its holder dies. Where directories have none, as on some network file systems, the lock
+    of the collection has to do.
+    """
+    while True:
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            yield False
+            return
+        try:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _lies_at(directory, descriptor):
+                yield True
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _lies_at(path: str, descriptor: int) -> bool:
+    """Return whether a directory that was opened at a path still lies there."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _inodes(new: str, old: str) -> bytes:

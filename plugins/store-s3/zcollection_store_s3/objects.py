@@ -1,4 +1,8 @@
-"""Any object storage as a store of keys and bytes: batches of requests, whatever driver sends them."""
+"""Any object storage as a store of keys and bytes: batches of requests, whatever driver sends them.
+
+A request that changes something is never given up before its answer: the server could still carry it out, after whatever
+comes next.
+"""
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -20,6 +24,7 @@ from zcollection.plugin import (
     gather,
     get_config,
     unfenced,
+    uninterrupted,
 )
 from zcollection_store_s3 import publishing
 from zcollection_store_s3.driver import DELETED_AT_ONCE, Driver, RequestError
@@ -101,7 +106,7 @@ class ObjectStore(KeyStore):
         check_keys(self.url, *items)
 
         async def put(key: str) -> None:
-            await self._ask("write", key, lambda driver: driver.put(self.place + key, items[key]))
+            await self._ask("write", key, lambda driver: uninterrupted(driver.put, self.place + key, items[key]))
 
         await _each(put, items)
 
@@ -112,7 +117,7 @@ class ObjectStore(KeyStore):
         driver = self._driver
         try:
             async with _turn():
-                return await self.retries.create(lambda: driver.create(self.place + key, data))
+                return await self.retries.create(lambda: uninterrupted(driver.create, self.place + key, data))
         except RequestError as failure:
             told = self._told("create", key, failure)
         raise told
@@ -151,7 +156,7 @@ class ObjectStore(KeyStore):
         async def copy(driver: Driver) -> bool:
             if source == target:  # which servers refuse
                 return await driver.get(source, 0, 0) is not None
-            return await driver.copy(source, target)
+            return await uninterrupted(driver.copy, source, target)
 
         if not await self._ask("write a copy at", pair[1], copy):
             message = f"cannot copy {pair[0]!r} in {self.url}: there is no such object; run the operation again"
@@ -173,7 +178,7 @@ class ObjectStore(KeyStore):
 
     async def _delete(self, keys: Sequence[str]) -> None:
         places = [self.place + key for key in keys]
-        await self._ask("delete", keys[0], lambda driver: driver.delete(places))
+        await self._ask("delete", keys[0], lambda driver: uninterrupted(driver.delete, places))
 
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         """Copy what is staged to its place, its document last."""
