@@ -7,6 +7,7 @@ import pytest
 import samples
 from attrs import field, frozen
 from changes import OLD, OPERATIONS, doubled, healthy, state
+from signals import Signal
 
 import zcollection as zc
 from zcollection.errors import SettingError
@@ -236,7 +237,7 @@ def test_a_commit_of_which_nobody_knows_keeps_what_it_staged(url):
 class Hesitates(fakes.DictStore):
     """A store that has written a record for a while before it says so."""
 
-    written: anyio.Event = field(factory=anyio.Event)
+    written: Signal = field(factory=Signal)
 
     async def create(self, key, data):
         answer = await super().create(key, data)

@@ -8,6 +8,7 @@ import samples
 from bucket import BUCKETS, BucketStore, DiedError, Power
 from changes import OLD, OPERATIONS, healthy, state
 from clocks import Clock
+from signals import Signal
 
 import zcollection as zc
 from zcollection.errors import ConflictError, PublicationWarning
@@ -73,8 +74,8 @@ class Freeze:
         self.left = number
         self.committed = False
         self.in_flight = in_flight
-        self.frozen = anyio.Event()
-        self.thawed = anyio.Event()
+        self.frozen = Signal()
+        self.thawed = Signal()
 
     async def before(self, kind, keys):
         if self.committed and self.in_flight:

@@ -23,7 +23,10 @@ from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, Vari
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
-"""Version of the documents written by this release; those of a later one are refused."""
+"""Version of nearly all documents that this release writes."""
+
+NEWEST_FORMAT_VERSION = 2
+"""Newest version of a document that this release understands; those of a later one are refused."""
 
 LARGEST_DOCUMENT = 256 * 2**20
 """Bytes beyond which a document is refused unread."""
@@ -208,9 +211,9 @@ def _explain_one(error: BaseException, cls: type[Any] | None) -> str:
     return str(error) if known else format_exception(error, cls)
 
 
-def dump(document: AttrsInstance, *, kind: str) -> bytes:
+def dump(document: AttrsInstance, *, kind: str, format_version: int = FORMAT_VERSION) -> bytes:
     """Return a document as JSON, headed by its format version and kind."""
-    body = {"format_version": FORMAT_VERSION, "kind": kind, **CONVERTER.unstructure(document)}
+    body = {"format_version": format_version, "kind": kind, **CONVERTER.unstructure(document)}
     return sealed(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode())
 
 
@@ -250,13 +253,17 @@ def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -
     """
     body = parse_json(data, what=what)
     version = body.pop("format_version", None)
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        message = f"{what} has the format version {version}; accepted: up to {FORMAT_VERSION}; upgrade zcollection"
+    if isinstance(version, int) and version > NEWEST_FORMAT_VERSION:
+        message = (
+            f"{what} has the format version {version}; accepted: up to {NEWEST_FORMAT_VERSION}; upgrade zcollection"
+        )
         raise FormatVersionError(message)
     kinds = (kind,) if isinstance(kind, str) else kind
-    if version != FORMAT_VERSION or body.pop("kind", None) not in kinds:
+    known = range(FORMAT_VERSION, NEWEST_FORMAT_VERSION + 1)
+    if type(version) is not int or version not in known or body.pop("kind", None) not in kinds:
         message = (
-            f"{what} is not a document of kind {' or '.join(map(repr, kinds))} and format version {FORMAT_VERSION}"
+            f"{what} is not a document of kind {' or '.join(map(repr, kinds))} and format version 1 to "
+            f"{NEWEST_FORMAT_VERSION}"
         )
         raise CorruptionError(message)
     if body.pop("checksum", None) is not None:

@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import Final
 
-from attrs import define, field, frozen, validators
+from attrs import define, field, frozen
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
@@ -21,8 +21,8 @@ from zcollection.errors import CorruptionError
 from zcollection.model import documents
 from zcollection.transaction.documents import CATALOG, PartitionRecord
 from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.version import IS_VERSION, RecordId
 
-_IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
 _LARGEST: Final = 128 * 2**20
 """Bytes beyond which a catalog is no longer believed: some million partitions."""
 
@@ -41,8 +41,8 @@ class Checkpoint:
 
     Attributes
     ----------
-    version
-        Which.
+    record
+        The record of that version: the checkpoint is believed where the log has this one.
     partitions
         What each partition says of itself, by path.
     immutable
@@ -51,16 +51,18 @@ class Checkpoint:
         The version at which the configuration was written.
     schema
         The version at which a variable was last added or dropped since; 0 while none was.
-    tag
-        What the store's listing says of the version's record, where it has it: that of another collection has another one.
     """
 
-    version: int = field(default=0, validator=_IS_VERSION)
+    record: RecordId = field(factory=RecordId)
     partitions: Partitions = field(factory=Partitions)
     immutable: PartitionRecord | None = None
-    configuration: int = field(default=0, validator=_IS_VERSION)
-    schema: int = field(default=0, validator=_IS_VERSION)
-    tag: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
+    configuration: int = field(default=0, validator=IS_VERSION)
+    schema: int = field(default=0, validator=IS_VERSION)
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+        return self.record.number
 
 
 def array_document() -> dict[str, bytes]:
@@ -142,9 +144,10 @@ _RECENT: Final = _Recent()
 def _dump(checkpoint: Checkpoint) -> bytes:
     value = {
         "version": checkpoint.version,
+        **({"transaction": checkpoint.record.transaction} if checkpoint.record.transaction else {}),
         "configuration": checkpoint.configuration,
         **({"schema": checkpoint.schema} if checkpoint.schema else {}),
-        **({"tag": checkpoint.tag} if checkpoint.tag else {}),
+        **({"tag": checkpoint.record.tag} if checkpoint.record.tag else {}),
         "immutable": documents.CONVERTER.unstructure(checkpoint.immutable),
         "partitions": checkpoint.partitions.to_json(),
     }
@@ -163,12 +166,11 @@ def _parse(document: bytes) -> Checkpoint:
     value = documents.parse_json(body, what=what)
     immutable = value["immutable"]
     return Checkpoint(
-        value["version"],
+        RecordId(value["version"], value.get("transaction"), value.get("tag")),
         Partitions.from_json(value["partitions"]),
         None if immutable is None else documents.structure(immutable, PartitionRecord, what=what),
         value["configuration"],
         value.get("schema", 0),
-        value.get("tag"),
     )
 
 

@@ -6,8 +6,8 @@ from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
 from zcollection.errors import CorruptionError
 from zcollection.model.documents import parse_json
 from zcollection.model.schema import VariableSchema
-from zcollection.transaction import catalog, in_place, log, snapshot
-from zcollection.transaction.documents import TRANSACTIONS, Configuration, PartitionRecord
+from zcollection.transaction import catalog, history, in_place, log, snapshot
+from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
 from zcollection.transaction.reports import CATALOG_SAYS, Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
@@ -18,7 +18,7 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
     try:
         taken = await snapshot.take(store, configuration)
         dict(taken.partitions)
-        await log.is_newest(store, taken.version)
+        await log.is_newest(store, taken.id)
     except CorruptionError:
         return await snapshot.take(store, configuration, walk=True)
     return taken
@@ -26,7 +26,11 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
 
 async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
     """Return what is wrong, and what is merely strange."""
-    around = [*_catalog_problems(configuration, taken), *await _log_problems(store, taken)]
+    around = [
+        *_catalog_problems(configuration, taken),
+        *await _log_problems(store, configuration, taken),
+        *_unplaced_problems(taken),
+    ]
     wrong = await wrong_documents(store, configuration, taken)
     problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
     strange, notes = await _strangers(store, configuration, taken)
@@ -39,9 +43,39 @@ def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Pro
     return []
 
 
-async def _log_problems(store: KeyStore, taken: Snapshot) -> list[Problem]:
-    lost = await log.lost(store, at_least=taken.version)
-    return [Problem(what=f"the record of version {number} is lost or damaged") for number in lost]
+async def _log_problems(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[Problem]:
+    lost, foreign = await history.wrong(store, at_least=newest_known(configuration, taken))
+    problems = [f"the record of version {number} is lost or damaged" for number in lost]
+    problems += [history.problem(foreign)] if foreign else []
+    if not problems and await right_configuration(store, configuration) is not None:
+        problems.append(f"{CONFIGURATION} is lost, or older than the log, which holds the right one")
+    return [Problem(what=what) for what in problems]
+
+
+def newest_known(configuration: Configuration, taken: Snapshot) -> int:
+    """Return the newest version that there was, by all that says so: the log may have been restored from an older copy."""
+    return max(taken.version, configuration.version, configuration.changed)
+
+
+async def right_configuration(store: KeyStore, configuration: Configuration) -> bytes | None:
+    """Return the configuration that should lie in its place, where none does, or an older one than the log holds."""
+    found = configuration.dump() if await store.load_document(CONFIGURATION) is None else None
+    for version in await history.every(store):
+        document = version.configuration or version.schema
+        if document is not None and version.number > max(configuration.version, configuration.changed):
+            found = document.encode()
+    return found
+
+
+def _unplaced_problems(taken: Snapshot) -> list[Problem]:
+    """Return the partitions that could not be put in their place when others were: nobody will do so by himself."""
+    stuck = [version for version in taken.pending if version.number < taken.version]
+    what = "version {} is committed, and this partition cannot be put in its place: see to its directory, and call repair()"
+    return [
+        Problem(partition=path, what=what.format(version.number))
+        for version in stuck
+        for path in sorted(version.touched & taken.places.keys())
+    ]
 
 
 def documents(configuration: Configuration, taken: Snapshot) -> dict[str, bytes]:

@@ -7,49 +7,47 @@ is gone knows that it has missed something.
 """
 
 import re
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import count, takewhile
-from typing import Any, Final
+from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.work import Work, enumerated, fetch, perform_one
 from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError
-from zcollection.model import documents
 from zcollection.transaction.documents import TRANSACTIONS
-from zcollection.transaction.partitions import Partitions
-from zcollection.transaction.version import Version
+from zcollection.transaction.version import RecordId, Version
 
-_LOG: Final = f"{TRANSACTIONS}/log/"
+LOG: Final = f"{TRANSACTIONS}/log/"
 _BATCH: Final = 16
 """Records that are asked for at once where there is one: as many as there are at most since the last checkpoint."""
 
-_HISTORY: Final = f"{TRANSACTIONS}/history/"
 ANNOUNCED: Final = f"{TRANSACTIONS}/replacing"
 _TRIES: Final = 3
+_ABSENT: Final = ""
 
 
-def _record(number: int) -> str:
-    return f"{_LOG}{number:020d}.json"
+def record_key(number: int) -> str:
+    """Return the key of a version's record."""
+    return f"{LOG}{number:020d}.json"
 
 
-def _mark(number: int) -> str:
-    return f"{_LOG}{number:020d}.ok"
+def mark_key(number: int) -> str:
+    """Return the key of the mark that says that a version is published."""
+    return f"{LOG}{number:020d}.ok"
 
 
 def lease_of(number: int, holder: int) -> str:
     """Return the key at which a holder of the lease on a version is seen alive: between its record and its mark."""
-    return f"{_LOG}{number:020d}.lease-{holder:04d}"
+    return f"{LOG}{number:020d}.lease-{holder:04d}"
 
 
 async def seen(store: KeyStore, number: int) -> dict[str, object]:
     """Return what is seen of one version: its record, the leases on it and its mark, by key, with what changes with each."""
-    prefix = f"{_LOG}{number:020d}"
+    prefix = f"{LOG}{number:020d}"
     entries: dict[str, object] = {}
-    async for entry in store.list(_LOG, after=prefix):
+    async for entry in store.list(LOG, after=prefix):
         if not entry.key.startswith(prefix):
             break
         entries[entry.key] = entry.etag or entry.modified
@@ -58,65 +56,60 @@ async def seen(store: KeyStore, number: int) -> dict[str, object]:
 
 def is_unpublished(number: int, entries: Mapping[str, object]) -> bool:
     """Return whether a version is committed and not published, by what is seen of it."""
-    return _record(number) in entries and _mark(number) not in entries
+    return record_key(number) in entries and mark_key(number) not in entries
 
 
-def first(transaction: str) -> dict[str, bytes]:
-    """Return the objects of version 0: a collection that was created, and is empty."""
-    version = Version(transaction=transaction, base=0, operation="create", written=Partitions().to_json())
-    return {_record(0): version.dump(), _mark(0): b""}
-
-
-async def is_newest(store: KeyStore, number: int) -> bool:
+async def is_newest(store: KeyStore, known: RecordId) -> bool:
     """Return whether a version is the newest one; see `being_newest`."""
-    return await perform_one(store, being_newest(store, number))
+    return await perform_one(store, being_newest(store, known))
 
 
-def being_newest(store: KeyStore, number: int) -> Work[bool]:
-    """Return whether a version is the newest one.
+def being_newest(store: KeyStore, known: RecordId) -> Work[bool]:
+    """Return whether a version is the newest one, and its record the one that is known.
 
     Raises
     ------
     CorruptionError
         The record of the next one is lost, and its mark is there, or there is no record at all.
     """
-    keys = [_record(number), _record(number + 1), _mark(number + 1)]
-    itself, following, mark = yield from _are_there(store, number, keys)
+    itself, following, mark = yield from _around(store, known)
     if mark and not following:
-        yield from _checking_not_lost(store, number + 1)
+        yield from _checking_not_lost(store, known.number + 1)
         return False
     if not itself:
         yield from checking_there(store)
     return itself and not following
 
 
-def _are_there(store: KeyStore, number: int, keys: Sequence[str]) -> Work[list[bool]]:
-    """Return which of some keys, of a version and what comes after it, exist."""
+def _around(store: KeyStore, known: RecordId) -> Work[tuple[bool, bool, bool]]:
+    """Return whether the record that is known is there, and the record and the mark of the next version."""
+    number = known.number
+    keys = [record_key(number), record_key(number + 1), mark_key(number + 1)]
     if store.blocking is None:
         there = yield from _from(number)
-        return [key in there for key in keys]
-    answers = yield from fetch([Read(key) for key in keys])
-    return [data is not None for data in answers]
+        return known.tag in {None, there.get(keys[0], _ABSENT)} and keys[0] in there, keys[1] in there, keys[2] in there
+    itself, *after = yield from fetch([Read(key) for key in keys])
+    return itself is not None and known.is_of(itself), after[0] is not None, after[1] is not None
 
 
 def _checking_not_lost(store: KeyStore, number: int) -> Work[None]:
     """Raise `CorruptionError` where a record is not there, though its mark is."""
-    record, mark = yield from fetch([Read(_record(number)), Read(_mark(number))])
+    record, mark = yield from fetch([Read(record_key(number)), Read(mark_key(number))])
     if record is not None or mark is None:
         return
     # The record is older than its mark: asked for once more, it must be there.
-    (record,) = yield from fetch([Read(_record(number))])
+    (record,) = yield from fetch([Read(record_key(number))])
     if record is None:
         message = f"the record of version {number} of {store.url} is lost, and its mark is there; call repair()"
         raise CorruptionError(message)
 
 
-async def after(store: KeyStore, number: int) -> list[Version]:
+async def after(store: KeyStore, known: RecordId) -> list[Version]:
     """Return the versions that were committed after one, in order; see `following`."""
-    return await perform_one(store, following(store, number))
+    return await perform_one(store, following(store, known))
 
 
-def following(store: KeyStore, number: int, tag: str | None = None) -> Work[list[Version]]:
+def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     """Return the versions that were committed after one, in order.
 
     Where each request takes a while they are listed, and only those that exist are asked for.
@@ -125,78 +118,115 @@ def following(store: KeyStore, number: int, tag: str | None = None) -> Work[list
     ----------
     store
         Where.
-    number
-        The version.
-    tag
-        What a listing said of its record, where it must be the same.
+    known
+        The record of that version.
 
     Raises
     ------
     ConflictError
-        The record of that version is another one, or was folded into the history: it is too old to be built upon.
+        The log has another record of that version, as where a backup was restored, or has it no more, since it was folded
+        into the history: what was read then is not to be built upon.
     """
     if store.blocking is None:
-        return (yield from _listed_following(store, number, tag))
+        return (yield from _listed_following(store, known))
     found: list[Version] = []
-    known, size = number, 1
+    last, size = known, 1
     while True:
-        batch = range(known, known + size + 1)
-        itself, *answers = yield from fetch([Read(_record(wanted)) for wanted in batch])
-        if itself is None:
-            raise _folded(store, number)
+        batch = range(last.number, last.number + size + 1)
+        itself, *answers = yield from fetch([Read(record_key(wanted)) for wanted in batch])
+        if itself is None or not last.is_of(itself):
+            raise _outdated(store, known)
         for wanted, data in zip(batch[1:], answers, strict=True):
             if data is None:
                 return (yield from _marked(found))
             found.append(Version.load(wanted, data))
-        known, size = found[-1].number, _BATCH
+        last, size = found[-1].id, _BATCH
 
 
-def _listed_following(store: KeyStore, number: int, tag: str | None) -> Work[list[Version]]:
-    keys = yield from _from(number)
-    if _record(number) not in keys or tag not in {None, keys[_record(number)]}:
-        raise _folded(store, number)
-    wanted = list(takewhile(lambda following: _record(following) in keys, count(number + 1)))
-    answers = yield from fetch([Read(_record(following)) for following in wanted])
+def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
+    keys = yield from _from(known.number)
+    yield from _checking_same(store, known, keys)
+    wanted = list(takewhile(lambda following: record_key(following) in keys, count(known.number + 1)))
+    answers = yield from fetch([Read(record_key(following)) for following in wanted])
     if None in answers:
-        raise _folded(store, number)
+        raise _outdated(store, known)
     versions = [
         Version.load(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None
     ]
+    doubtful = _doubtful(versions)
     return [
-        evolve(version, published=_mark(version.number) in keys, tag=keys[_record(version.number)])
+        evolve(
+            version,
+            published=version.number not in doubtful or mark_key(version.number) in keys,
+            tag=keys[record_key(version.number)],
+        )
         for version in versions
     ]
 
 
+def _checking_same(store: KeyStore, known: RecordId, keys: Mapping[str, str | None]) -> Work[None]:
+    """Raise `ConflictError` unless the log has a record; it is read only where its tag does not tell."""
+    key = record_key(known.number)
+    if key in keys and known.tag is not None and known.tag == keys[key]:
+        return
+    if key not in keys or (known.transaction is None and known.tag is not None):
+        raise _outdated(store, known)
+    if known.transaction is not None:
+        (record,) = yield from fetch([Read(key)])
+        if record is None or not known.is_of(record):
+            raise _outdated(store, known)
+
+
 def _from(number: int) -> Work[dict[str, str | None]]:
     """Return the keys of what the log holds of a version and of all after it, each with its tag."""
-    entries = yield from enumerated(_LOG, after=f"{_LOG}{number:020d}")
+    entries = yield from enumerated(LOG, after=f"{LOG}{number:020d}")
     return {entry.key: entry.etag for entry in entries}
 
 
-def _folded(store: KeyStore, number: int) -> ConflictError:
+def _outdated(store: KeyStore, known: RecordId) -> ConflictError:
     message = (
-        f"version {number} of {store.url} was folded into the history meanwhile; nothing was written, run the "
-        f"operation again"
+        f"version {known.number} of {store.url} was folded into the history meanwhile, or a copy of the log was restored that "
+        f"has another one; nothing was written, run the operation again"
     )
     return ConflictError(message)
 
 
-async def listed(store: KeyStore) -> tuple[int, list[Version]]:
-    """Return the number of the newest version, 0 for none, and all that are not published, found by listing the log."""
-    keys = {entry.key async for entry in store.list(_LOG)}
-    numbers = _numbers(keys, ".json")
-    # Whoever commits has published all that was committed before.
-    pending = [number for number in numbers[-1:] if _mark(number) not in keys]
-    answers = await store.get([Read(_record(number)) for number in pending])
-    versions = [Version.load(number, data) for number, data in zip(pending, answers, strict=True) if data is not None]
-    return (numbers[-1] if numbers else 0), versions
+async def listed(store: KeyStore) -> tuple[RecordId, list[Version]]:
+    """Return the record of the newest version, and all from the first on that is not published, found by listing the log."""
+    keys = {entry.key: entry.etag async for entry in store.list(LOG)}
+    numbers = numbers_of(keys, ".json")
+    if not numbers:
+        return RecordId(), []
+    try:
+        (newest,) = await _loaded(store, numbers[-1:], keys)
+    except CorruptionError:
+        if mark_key(numbers[-1]) not in keys:
+            raise
+        return RecordId(numbers[-1]), []  # what it says of others cannot be known; verify() tells of it
+    pending = [number for number in (*newest.pending, newest.number) if mark_key(number) not in keys]
+    if not pending:
+        return newest.id, []
+    versions = await _loaded(store, range(min(pending), newest.number + 1), keys)
+    return newest.id, [evolve(version, published=version.number not in pending) for version in versions]
+
+
+async def _loaded(store: KeyStore, numbers: Iterable[int], keys: Mapping[str, str | None]) -> list[Version]:
+    """Return versions whose records were listed."""
+    wanted = list(numbers)
+    answers = await store.get([Read(record_key(number)) for number in wanted])
+    for number, data in zip(wanted, answers, strict=True):
+        if data is None:
+            raise _outdated(store, RecordId(number))
+    return [
+        evolve(Version.load(number, data or b""), tag=keys.get(record_key(number)))
+        for number, data in zip(wanted, answers, strict=True)
+    ]
 
 
 def checking_there(store: KeyStore) -> Work[None]:
     """Raise `CorruptionError` where there is no record at all: the newest one is never removed."""
-    entries = yield from enumerated(_LOG)
-    if _numbers([entry.key for entry in entries], ".json"):
+    entries = yield from enumerated(LOG)
+    if numbers_of([entry.key for entry in entries], ".json"):
         return
     message = (
         f"the log of {store.url} is lost; call repair(), which begins another one with the partitions that are there"
@@ -204,117 +234,23 @@ def checking_there(store: KeyStore) -> Work[None]:
     raise CorruptionError(message)
 
 
-async def every(store: KeyStore) -> list[Version]:
-    """Return all versions that there were, in order: those of the history, and those of the log.
-
-    Raises
-    ------
-    CorruptionError
-        A record is lost, or cannot be understood.
-    """
-    for _ in range(_TRIES):
-        versions, newest = await _every(store)
-        lost = set(range(newest + 1)) - versions.keys()
-        if not lost:
-            return [versions[number] for number in sorted(versions)]
-        # Another process may have moved records to the history meanwhile.
-    message = f"the record of version {min(lost)} of {store.url} is lost; call repair()"
-    raise CorruptionError(message)
-
-
-async def _every(store: KeyStore) -> tuple[dict[int, Version], int]:
-    """Return the versions of which there is a record, and the newest of which there is any trace."""
-    folded = [
-        version for key, data in (await _contents(store, _HISTORY)).items() for version in _parse_history(key, data)
-    ]
-    records = await _contents(store, _LOG)
-    there = [Version.load(number, records[_record(number)]) for number in _numbers(records, ".json")]
-    versions = {version.number: version for version in (*folded, *there)}
-    return versions, max([*versions, *_numbers(records, ".ok")], default=-1)
-
-
-async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
-    """Move the oldest versions from the log to the history; done again it changes nothing."""
-    if not versions:
-        return
-    records = {str(version.number): documents.CONVERTER.unstructure(version) for version in versions}
-    key = f"{_HISTORY}{versions[0].number:020d}-{versions[-1].number:020d}.json"
-    await store.put({key: documents.dump(_History(versions=records), kind="history")})
-    # A record without its mark would look unpublished, a mark without its record is nothing.
-    await store.delete(_record(version.number) for version in versions)
-    await store.delete(_mark(version.number) for version in versions)
-
-
-@frozen(kw_only=True)
-class _History:
-    versions: dict[str, Any]
-
-
-def _parse_history(key: str, data: bytes) -> list[Version]:
-    what = f"the history {key}"
-    body = documents.load(data, _History, kind="history", what=what)
-    versions = [documents.structure(value, Version, what=what) for value in body.versions.values()]
-    first, _, last = key.removeprefix(_HISTORY).removesuffix(".json").partition("-")
-    numbers = [version.number for version in versions]
-    if [f"{number:020d}" for number in (*numbers[:1], *numbers[-1:])] != [first, last]:
-        message = f"{what} is that of versions {numbers}; call repair()"
-        raise CorruptionError(message)
-    return versions
-
-
-async def lost(store: KeyStore, *, at_least: int) -> list[int]:
-    """Return the versions, up to the newest of which there is any trace, whose records are lost or damaged."""
-    known: set[int] = set()
-    for key, data in (await _contents(store, _HISTORY)).items():
-        with suppress(CorruptionError):
-            known |= {version.number for version in _parse_history(key, data) if _is_whole(version)}
-    records = await _contents(store, _LOG)
-    for number in _numbers(records, ".json"):
-        with suppress(CorruptionError):
-            known |= {number} if _is_whole(Version.load(number, records[_record(number)])) else set()
-    newest = max([*known, *_numbers(records, ".json"), *_numbers(records, ".ok"), at_least])
-    return sorted(set(range(newest + 1)) - known)
-
-
-async def _contents(store: KeyStore, prefix: str) -> dict[str, bytes]:
+async def contents(store: KeyStore, prefix: str) -> dict[str, bytes]:
+    """Return what lies directly below a prefix, by key."""
     keys = sorted([entry.key async for entry in store.list(prefix)])
     contents = zip(keys, await store.get([Read(key) for key in keys]), strict=True)
     return {key: data for key, data in contents if data is not None}
 
 
-def _numbers(keys: Iterable[str], suffix: str) -> list[int]:
+def numbers_of(keys: Iterable[str], suffix: str) -> list[int]:
     """Return the versions that have a record or a mark, in order; foreign names are passed over."""
-    names = [key.removeprefix(_LOG).removesuffix(suffix) for key in keys if key.endswith(suffix)]
+    names = [key.removeprefix(LOG).removesuffix(suffix) for key in keys if key.endswith(suffix)]
     return sorted(int(name) for name in names if re.fullmatch(r"[0-9]{20}", name))
-
-
-def _is_whole(version: Version) -> bool:
-    return dict(version.partitions) is not None
-
-
-async def replace(store: KeyStore, numbers: Sequence[int], partitions: Partitions) -> None:
-    """Put records in the place of lost ones, as published; the last of them names all partitions as written."""
-    for key, data in (await _contents(store, _HISTORY)).items():
-        try:
-            _parse_history(key, data)
-        except CorruptionError:
-            await store.delete([key])
-    for number in numbers:
-        written = partitions if number == numbers[-1] else Partitions()
-        version = Version(
-            transaction=uuid.uuid4().hex,
-            base=max(number - 1, 0),
-            operation="lost",
-            written=written.to_json(),
-            number=number,
-        )
-        await store.put({_mark(number): b"", _record(number): version.dump()})
 
 
 async def times(store: KeyStore) -> dict[int, float]:
     """Return when each record of the log was written, by the store's clock."""
-    modified = {entry.key: entry.modified async for entry in store.list(_LOG)}
-    return {number: modified[_record(number)] or 0.0 for number in _numbers(modified, ".json")}
+    modified = {entry.key: entry.modified async for entry in store.list(LOG)}
+    return {number: modified[record_key(number)] or 0.0 for number in numbers_of(modified, ".json")}
 
 
 async def announce(store: KeyStore) -> None:
@@ -330,7 +266,7 @@ async def append(store: KeyStore, version: Version) -> bool:
     CommitStateUnknownError
         Nobody can tell whether it was.
     """
-    key, data = _record(version.number), version.dump()
+    key, data = record_key(version.number), version.dump()
     await perform_one(store, _checking_not_lost(store, version.number))
     for _ in range(_TRIES):
         failure: StoreError | None = None
@@ -350,7 +286,7 @@ async def append(store: KeyStore, version: Version) -> bool:
 
 async def _read_back(store: KeyStore, version: Version, failure: StoreError | None) -> bytes | None:
     try:
-        return (await store.get([Read(_record(version.number))]))[0]
+        return (await store.get([Read(record_key(version.number))]))[0]
     except StoreError as error:
         raise _unknown(store, version) from failure or error
 
@@ -366,18 +302,24 @@ def _unknown(store: KeyStore, version: Version) -> CommitStateUnknownError:
 
 async def mark_published(store: KeyStore, version: Version) -> None:
     """Say that all that a version staged lies in its place."""
-    await store.put({_mark(version.number): b""})
+    await store.put({mark_key(version.number): b""})
 
 
-async def unpublished(store: KeyStore, versions: Sequence[Version]) -> list[Version]:
-    """Return those of some versions that are not marked as published by now."""
-    return [version for version in await perform_one(store, _marked(versions)) if not version.published]
+async def unpublished(store: KeyStore, versions: Iterable[Version]) -> list[Version]:
+    """Return those of some versions that are not marked as published, neither before nor by now."""
+    doubtful = [version for version in versions if not version.published]
+    marks = await store.get([Read(mark_key(version.number)) for version in doubtful])
+    return [version for version, mark in zip(doubtful, marks, strict=True) if mark is None]
 
 
 def _marked(versions: Sequence[Version]) -> Work[list[Version]]:
-    """Return versions in order, each with whether it is published: whoever commits has published all before."""
-    if not versions:
-        return []
-    (mark,) = yield from fetch([Read(_mark(versions[-1].number))])
-    before = [evolve(version, published=True) for version in versions[:-1]]
-    return [*before, evolve(versions[-1], published=mark is not None)]
+    """Return versions in order, each with whether it is published."""
+    doubtful = sorted(_doubtful(versions))
+    marks = yield from fetch([Read(mark_key(number)) for number in doubtful])
+    unmarked = {number for number, mark in zip(doubtful, marks, strict=True) if mark is None}
+    return [evolve(version, published=version.number not in unmarked) for version in versions]
+
+
+def _doubtful(versions: Sequence[Version]) -> set[int]:
+    """Return which versions may be unpublished: the newest, and those that were when it was committed."""
+    return {versions[-1].number, *versions[-1].pending} if versions else set()

@@ -1,6 +1,5 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -9,17 +8,28 @@ from attrs import evolve, field, frozen
 
 from zcollection import portal
 from zcollection.contracts.store import KeyStore, Read
-from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
-from zcollection.transaction import catalog, inspection, log, mending, probe, snapshot, transaction, vacuum
+from zcollection.transaction import (
+    catalog,
+    first,
+    history,
+    inspection,
+    log,
+    mending,
+    probe,
+    snapshot,
+    transaction,
+    vacuum,
+)
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
 from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.version import RecordId
 from zcollection.transaction.versioning import Beginning, Versioning
 
 if TYPE_CHECKING:
@@ -32,12 +42,12 @@ class _Known:
     """What was read of the log, up to some version: what was committed stays so."""
 
     def __init__(self) -> None:
-        self.sources: tuple[int | None, tuple[str, ...]] = None, ()
+        self.sources: tuple[RecordId | None, tuple[str, ...]] = None, ()
         self.checkpoint: Checkpoint | None = None
 
     def keep(self, checkpoint: Checkpoint | None) -> None:
         """Keep a checkpoint that can be told from that of another collection in the same place."""
-        self.checkpoint = None if checkpoint is None or checkpoint.tag is None else checkpoint
+        self.checkpoint = None if checkpoint is None or checkpoint.record.tag is None else checkpoint
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -62,9 +72,12 @@ class LogVersioning(Versioning):
         data, announced, *index = await perform_one(self.store, wanted)
         self._known.keep(catalog.understood(index[0]) if index else None)
         if data is None:
+            await portal.on_loop()
+            data = await first.committed_configuration(self.store)
+        if data is None:
             raise self.not_found()
         if not self.store.read_only:
-            await probe.check(self.store)
+            await portal.carried_out(probe.check, self.store)
         configuration = Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
         if announced is not None:
             await portal.on_loop()
@@ -77,35 +90,26 @@ class LogVersioning(Versioning):
         return [catalog.READ] if self.store.blocking is None else []
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Write the first documents of a collection; one that is to be overwritten is replaced as one change."""
-        store = self.store
-        store.check_writable()
-        await probe.check(store)
-        existing, root = await store.get([Read(CONFIGURATION), Read(GROUP_DOCUMENT)])
-        if overwrite:
-            if (old := await self._replaceable()) is not None:
-                return await retrying(lambda: self._replace(old, configuration))
-            await self._clear()
-        elif existing is not None or root is not None:
-            raise self.exists()
-        await store.put(_first_documents(configuration))
-        if configuration.catalog:
-            await catalog.save(store, Checkpoint())
-        # Last, and by put-if-absent: of several creators one wins, and a collection exists once it is complete.
-        document = configuration.dump()
-        created = await store.create(CONFIGURATION, document)
-        if created != "created" and (created == "exists" or await store.get([Read(CONFIGURATION)]) != [document]):
-            raise self.exists()
-        await store.flush("")
-        return configuration
+        """Make an empty collection by its first version; one that is to be overwritten is replaced as one change."""
+        beginning = await self.making(configuration, "create", overwrite=overwrite)
+
+        async def attempt() -> None:
+            async with beginning() as change:
+                await change.commit()
+
+        await retrying(attempt)
+        return await self.load()
 
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
-        """Return how to make a collection: as one change where it replaces another, else empty at first."""
+        """Return how to make a collection by one change: its first version, or one of the collection that it replaces."""
         self.store.check_writable()
-        if overwrite and (old := await self._replaceable()) is not None:
-            return lambda: self._replacing(old, configuration, operation)
-        made = await self.initialise(configuration, overwrite=overwrite)
-        return lambda: self.begin(made, operation)
+        await probe.check(self.store)
+        if overwrite:
+            if (old := await self._replaceable()) is not None:
+                return lambda: self._replacing(old, configuration, operation)
+            await self._clear()
+        await first.check_free(self.store)
+        return lambda: first.begin(self.store, configuration, operation)
 
     async def _replaceable(self) -> Configuration | None:
         """Return what is there, or None where it is so damaged that it cannot be replaced as one change."""
@@ -127,18 +131,13 @@ class LogVersioning(Versioning):
             change.replacement = configuration
             yield change
 
-    async def _replace(self, old: Configuration, configuration: Configuration) -> Configuration:
-        async with self._replacing(old, configuration, "create") as change:
-            await change.commit()
-        return await self.load()
-
     async def _clear(self) -> None:
-        """Delete the Zarr hierarchy below the root and our documents; foreign files stay."""
-        await self.store.delete([CONFIGURATION])
+        """Delete the Zarr hierarchy below the root and our documents, what makes it a collection first; foreign files stay."""
+        await self.store.delete([CONFIGURATION, f"{TRANSACTIONS}/log/", f"{TRANSACTIONS}/history/"])
         prefixes = [entry.key async for entry in self.store.list("") if entry.is_prefix]
         documents = await self.store.get([Read(f"{prefix}{GROUP_DOCUMENT}") for prefix in prefixes])
         ours = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
-        await self.store.delete([*ours, f"{TRANSACTIONS}/", GROUP_DOCUMENT])
+        await self.store.delete([*ours, GROUP_DOCUMENT, f"{TRANSACTIONS}/"])
 
     async def snapshot(
         self,
@@ -195,31 +194,31 @@ class LogVersioning(Versioning):
                 source=version.source,
                 writer=version.writer,
             )
-            for version in await log.every(self.store)
+            for version in await history.every(self.store)
         )
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of the records; those that were read once are not read again."""
-        number, names = self._known.sources
+        known, names = self._known.sources
         try:
-            versions = await (log.every(self.store) if number is None else log.after(self.store, number))
-        except ConflictError:  # folded into the history meanwhile
-            versions, names = await log.every(self.store), ()
+            versions = await (history.every(self.store) if known is None else log.after(self.store, known))
+        except ConflictError:  # folded into the history meanwhile, or restored from a copy
+            versions, names = await history.every(self.store), ()
         for version in versions:
-            number = version.number
+            known = version.id
             names = () if version.configuration is not None else names
             names = names if version.source is None else (*names, version.source)
-        self._known.sources = number, names
+        self._known.sources = known, names
         return names
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:  # noqa: ARG002 - a contract
         """Return what the records after a version name."""
-        newest, _ = await log.listed(self.store)
+        newest = (await log.listed(self.store))[0].number
         if not isinstance(since, int) or not 0 <= since <= newest:
             message = f"since={since!r}; accepted: a version of {self.store.url}, 0 to {newest}"
             raise SettingError(message)
         there: dict[str, bool] = {}
-        for version in [version for version in await log.every(self.store) if version.number > since]:
+        for version in [version for version in await history.every(self.store) if version.number > since]:
             there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
             newest = version.number
         return Changes(
@@ -257,12 +256,3 @@ class LogVersioning(Versioning):
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the store, in which the newest version lies."""
         return self.store.zarr
-
-
-def _first_documents(configuration: Configuration) -> dict[str, bytes]:
-    documents = {
-        GROUP_DOCUMENT: group_document(configuration.schema.attrs),
-        f"{TRANSACTIONS}/{GROUP_DOCUMENT}": inspection.transactions_document(),
-        **log.first(uuid.uuid4().hex),
-    }
-    return documents | catalog.array_document() if configuration.catalog else documents

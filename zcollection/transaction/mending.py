@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from zcollection.contracts.store import KeyStore
 from zcollection.errors import ConflictError, CorruptionError
-from zcollection.transaction import inspection, log, publication
-from zcollection.transaction.documents import Configuration
+from zcollection.transaction import catalog, history, inspection, log, publication
+from zcollection.transaction.documents import CONFIGURATION, Configuration
+from zcollection.transaction.publication import Unplaced
 from zcollection.transaction.reports import CATALOG_SAYS, Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.transaction import rebuild_catalog
@@ -20,10 +21,11 @@ async def mend(
 ) -> list[str]:
     """Mend what can be mended, and return what was done; see `Versioning.mend`."""
     async with store.lock():
-        done = [*await _mend_documents(store, taken, documents), *await _settle(store, taken)]
-        done += await _mend_log(store, taken)
-        done += await _mend_surroundings(store, configuration, taken)
-    if any(problem.what.startswith(CATALOG_SAYS) for problem in problems):
+        done = await _mend_documents(store, taken, documents)
+        settled, unplaced = await _settle(store, taken)
+        done += [*settled, *await _mend_log(store, configuration, taken)]
+        done += await _mend_surroundings(store, configuration, taken, unplaced)
+    if any(problem.what.startswith(CATALOG_SAYS) for problem in problems) or await _is_foreign(store):
         await rebuild_catalog(store, configuration)
         done.append("the catalog was made anew")
     return done
@@ -40,27 +42,49 @@ async def _mend_documents(store: KeyStore, taken: Snapshot, documents: Mapping[s
 
 async def _is_newest(store: KeyStore, taken: Snapshot) -> bool:
     try:
-        return await log.is_newest(store, taken.version)
+        return await log.is_newest(store, taken.id)
     except CorruptionError:
         return True  # a record after it is lost, and with that what it said
 
 
-async def _mend_log(store: KeyStore, taken: Snapshot) -> list[str]:
-    """Put records in the place of those that are lost: the last of them says that every partition may have changed."""
-    lost = await log.lost(store, at_least=taken.version)
-    if lost:
-        await log.replace(store, lost, taken.partitions)
-    return [f"the record of version {number} was lost" for number in lost]
+async def _mend_log(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
+    """Make the log and its history whole, and the configuration the one that they say."""
+    lost, foreign = await history.wrong(store, at_least=inspection.newest_known(configuration, taken))
+    if lost or foreign:
+        await history.mend(store, lost, taken.partitions, configuration)
+    done = [f"the record of version {number} was lost" for number in lost]
+    done += [f"version {number} of the history was not that of the log" for number in foreign]
+    right = await inspection.right_configuration(store, configuration)
+    if right is not None:
+        await store.put({CONFIGURATION: right})
+        done.append(f"{CONFIGURATION} was lost, or older than the log")
+    return done
 
 
-async def _settle(store: KeyStore, taken: Snapshot) -> list[str]:
-    pending = await log.unpublished(store, taken.pending)
-    await publication.settle(store, pending)
-    return [f"version {version.number} was committed, and is now in its place" for version in pending]
+async def _is_foreign(store: KeyStore) -> bool:
+    """Return whether the catalog was made from a record that the log does not have, perhaps since that was made anew."""
+    checkpoint = await catalog.load(store)
+    if checkpoint is None:
+        return False
+    try:
+        await log.after(store, checkpoint.record)
+    except ConflictError:
+        return True
+    return False
 
 
-async def _mend_surroundings(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
-    now = Snapshot(store, taken.checkpoint, taken.changes)
+async def _settle(store: KeyStore, taken: Snapshot) -> tuple[list[str], Unplaced]:
+    pending = await log.unpublished(store, taken.changes)
+    unplaced = await publication.settle(store, taken.changes)
+    settled = [version.number for version in pending if version.number not in unplaced.versions]
+    return [f"version {number} was committed, and is now in its place" for number in settled], unplaced
+
+
+async def _mend_surroundings(
+    store: KeyStore, configuration: Configuration, taken: Snapshot, unplaced: Unplaced
+) -> list[str]:
+    places = {path: place for path, place in taken.places.items() if path in unplaced.failures}
+    now = Snapshot(store, taken.checkpoint, taken.changes, places)
     expected = inspection.documents(configuration, now)
     wrong = await inspection.wrong_documents(store, configuration, now)
     await store.put({key: expected[key] for key in wrong})

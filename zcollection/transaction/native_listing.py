@@ -13,6 +13,7 @@ from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord, is_safe_path
 from zcollection.transaction.partitions import Concern, Partitions
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.version import RecordId
 from zcollection.transaction.zarr_objects import SnapshotObjects
 
 
@@ -75,7 +76,7 @@ class Listing:
         await self._read([path for path in wanted if path not in self._records])
         records = {path: record for path in wanted if (record := self._records[path]) is not None}
         immutable = records.pop(IMMUTABLE, None)
-        return Snapshot(self.objects, Checkpoint(0, Partitions(records), immutable), commit=self.commit)
+        return Snapshot(self.objects, Checkpoint(RecordId(), Partitions(records), immutable), commit=self.commit)
 
     async def _read(self, paths: list[str]) -> None:
         documents = await self.objects.get([Read(f"{path}/{GROUP_DOCUMENT}") for path in paths])

@@ -28,7 +28,7 @@ from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.versioning import Beginning, Versioning
+from zcollection.transaction.versioning import Beginning, Versioning, exists
 from zcollection.transaction.zarr_objects import SnapshotObjects
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class NativeVersioning(Versioning):
         session = await self.store.begin(create=True)
         objects = SnapshotObjects(self.store, session.base)
         if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
-            raise self.exists()
+            raise exists(self.store)
         made = evolve(configuration, version=await self._next_version(session.base))
         transaction = NativeTransaction(
             store=self.store,

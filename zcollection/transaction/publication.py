@@ -1,11 +1,14 @@
 """What was committed, put in its place: every step can be done again, by whoever comes next."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
+
+from attrs import field, frozen
 
 from zcollection.contracts.store import Fence, KeyStore, unfenced
 from zcollection.engine.layout import group_document
 from zcollection.engine.write import parent_documents
+from zcollection.errors import StoreError
 from zcollection.portal import uninterrupted
 from zcollection.transaction import catalog, in_place, leases, log
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
@@ -13,7 +16,39 @@ from zcollection.transaction.leases import Lease
 from zcollection.transaction.version import Version, stage_of
 
 
-async def publish(store: KeyStore, version: Version, lease: Lease | None = None) -> None:
+@frozen
+class Unplaced:
+    """What was committed and cannot be put in its place, such as where a directory may not be written to.
+
+    Attributes
+    ----------
+    versions
+        Numbers of the versions concerned.
+    failures
+        Why, by path.
+    """
+
+    versions: tuple[int, ...] = ()
+    failures: Mapping[str, StoreError] = field(factory=dict)
+
+
+class UnplacedError(StoreError):
+    """Some groups of a version cannot be put in their place; all others have been.
+
+    Attributes
+    ----------
+    failures
+        Why, by path.
+    """
+
+    def __init__(self, failures: Mapping[str, StoreError]) -> None:
+        super().__init__("; ".join(map(str, failures.values())))
+        self.failures = failures
+
+
+async def publish(
+    store: KeyStore, version: Version, lease: Lease | None = None, *, superseded: Collection[str] = ()
+) -> None:
     """Put what a version staged in its place, say so, and remove its stage.
 
     Parameters
@@ -24,31 +59,45 @@ async def publish(store: KeyStore, version: Version, lease: Lease | None = None)
         Which.
     lease
         That of the writer, where it holds no lock.
+    superseded
+        Paths that newer versions have written or dropped: what this one left of them is nobody's any more.
+
+    Raises
+    ------
+    UnplacedError
+        Some groups cannot be put in their place; the stage stays.
     """
     # Others would have to wait for a whole lease before they could do what a cancellation has left undone.
-    await uninterrupted(_publish, store, version, lease)
+    await uninterrupted(_publish, store, version, lease, frozenset(superseded))
 
 
-async def _publish(store: KeyStore, version: Version, lease: Lease | None) -> None:
+async def _publish(store: KeyStore, version: Version, lease: Lease | None, superseded: Collection[str]) -> None:
     fence = unfenced if lease is None else lease.fence
-    await _put_in_place(store, version, fence)
+    failures = await _put_in_place(store, version, fence, superseded)
+    if failures:
+        raise UnplacedError(failures)
     await fence()
     await log.mark_published(store, version)
     # From here on others may go on: what follows is this version's own.
     await store.delete([version.stage, *([] if lease is None else lease.keys)])
 
 
-async def _put_in_place(store: KeyStore, version: Version, fence: Fence) -> None:
+async def _put_in_place(
+    store: KeyStore, version: Version, fence: Fence, superseded: Collection[str]
+) -> dict[str, StoreError]:
+    """Put all in its place that can be, and return why what cannot."""
     for key, data in parent_documents(version.partitions).items():
         await fence()
         await store.create(key, data)
     await in_place.complete(store, version, fence)
-    there = set(version.in_place)
+    there = {*version.in_place, *superseded}
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
-    staged = [(version.place(path).prefix, f"{path}/") for path in paths if path not in there]
-    await store.publish_all(staged, fence)
+    staged = {path: version.place(path).prefix for path in paths if path not in there}
+    failures = await _publish_all(store, staged, fence)
     for path in (*version.dropped, *version.cleared):
-        await store.unpublish(f"{path}/", f"{version.stage}dropped/{path}/", fence)
+        if path not in superseded:
+            trash = f"{version.stage}dropped/{path}/"
+            failures |= await _failure(store, path, partial(store.unpublish, f"{path}/", trash, fence))
     await fence()
     await store.delete(stage_of(transaction) for transaction in version.removed)
     if version.configuration is not None:
@@ -57,31 +106,78 @@ async def _put_in_place(store: KeyStore, version: Version, fence: Fence) -> None
         await fence()
         await store.put({CONFIGURATION: version.schema.encode()})
         await store.delete([log.ANNOUNCED])
+    return failures
+
+
+async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence) -> dict[str, StoreError]:
+    """Publish groups, given the prefixes at which they are staged by path, and return why some cannot be."""
+    try:
+        await store.publish_all([(prefix, f"{path}/") for path, prefix in staged.items()], fence)
+    except StoreError:
+        if not store.has_lock:
+            raise
+    else:
+        return {}
+    failures: dict[str, StoreError] = {}
+    for path, prefix in staged.items():
+        failures |= await _failure(store, path, partial(store.publish, prefix, f"{path}/", fence))
+    return failures
+
+
+async def _failure(store: KeyStore, path: str, step: Callable[[], Awaitable[None]]) -> dict[str, StoreError]:
+    """Take a step for one group, and return why it could not be taken; without a lock, others are left to do so."""
+    try:
+        await step()
+    except StoreError as failure:
+        if not store.has_lock:
+            raise
+        return {path: failure}
+    return {}
 
 
 async def _replace(store: KeyStore, version: Version, document: bytes, fence: Fence) -> None:
-    """Take away what is left of the old collection, and put the documents of the new one in their place."""
+    """Put the documents of a new collection in their place, and take away what is left of an old one."""
     configuration = Configuration.load(document, what=f"the configuration of version {version.number}")
-    if version.immutable is None:
-        await store.unpublish(f"{IMMUTABLE}/", f"{version.stage}dropped/{IMMUTABLE}/", fence)
-    await fence()
-    await store.delete(parent_documents(version.dropped).keys() - parent_documents(version.partitions).keys())
+    if version.number:
+        await _clear(store, version, configuration, fence)
     if configuration.catalog:
         await store.put(catalog.array_document())
-    else:
-        await store.delete([f"{CATALOG}/"])
     await store.put({"zarr.json": group_document(configuration.schema.attrs), CONFIGURATION: document})
     await fence()
     await store.delete([log.ANNOUNCED])
 
 
-async def settle(store: KeyStore, versions: Iterable[Version]) -> None:
-    """See to it that some versions are published, in order.
+async def _clear(store: KeyStore, version: Version, configuration: Configuration, fence: Fence) -> None:
+    """Take away what the new collection does not have of the old one."""
+    if version.immutable is None:
+        await store.unpublish(f"{IMMUTABLE}/", f"{version.stage}dropped/{IMMUTABLE}/", fence)
+    await fence()
+    await store.delete(parent_documents(version.dropped).keys() - parent_documents(version.partitions).keys())
+    if not configuration.catalog:
+        await store.delete([f"{CATALOG}/"])
+
+
+async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:
+    """See to it that versions are published, in order, and return what cannot be put in its place.
 
     Who holds the store's lock publishes what a dead writer left; where there is none, one waits for the living.
+
+    Parameters
+    ----------
+    store
+        Where.
+    changes
+        Versions in order, published or not, up to the newest.
     """
-    for version in await log.unpublished(store, [version for version in versions if not version.published]):
-        if store.has_lock:
-            await publish(store, version)
-        else:
-            await leases.settle(store, version.number, partial(publish, store, version))
+    unplaced = Unplaced()
+    for version in await log.unpublished(store, changes):
+        newer = [change.touched for change in changes if change.number > version.number]
+        superseded = frozenset[str]().union(*newer)
+        if not store.has_lock:
+            await leases.settle(store, version.number, partial(publish, store, version, superseded=superseded))
+            continue
+        try:
+            await publish(store, version, superseded=superseded)
+        except UnplacedError as error:
+            unplaced = Unplaced((*unplaced.versions, version.number), {**unplaced.failures, **error.failures})
+    return unplaced

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import takewhile
 from typing import Final, TypeVar
 
 from attrs import evolve, field, frozen
@@ -21,7 +22,7 @@ from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
 from zcollection.transaction.partitions import Partitions, Selection
 from zcollection.transaction.places import Place
-from zcollection.transaction.version import Version
+from zcollection.transaction.version import RecordId, Version
 
 R = TypeVar("R")
 _WALKS: Final = 20
@@ -92,10 +93,26 @@ class Snapshot:
             number = 0 if change.configuration is not None else change.number if change.schema is not None else number
         return number
 
+    @property
+    def id(self) -> RecordId:
+        """The record of the newest change."""
+        newest = max(self.changes, key=lambda change: change.number, default=None)
+        is_newer = newest is not None and newest.number >= self.checkpoint.version
+        return newest.id if newest is not None and is_newer else self.checkpoint.record
+
     def to_checkpoint(self) -> Checkpoint:
         """Return all of it as a checkpoint, which holds where everything is published."""
-        tag = self.changes[-1].tag if self.changes else self.checkpoint.tag
-        return Checkpoint(self.version, self.partitions, self.immutable, self.configuration, self.schema, tag)
+        return Checkpoint(self.id, self.partitions, self.immutable, self.configuration, self.schema)
+
+    def published(self) -> "Snapshot | None":
+        """Return what a checkpoint may hold: the snapshot before the first change that is not in its place.
+
+        None where nobody knows what there was then.
+        """
+        changes = list(takewhile(lambda change: change.published, self.changes))
+        if not self.indexed and len(changes) < len(self.changes):
+            return None
+        return evolve(self, changes=changes, places={})
 
     def record(self, path: str) -> PartitionRecord | None:
         """Return what is known of a partition, or of the immutable variables; None where it is not there."""
@@ -149,7 +166,7 @@ async def take(
     walk
         Look at the partitions themselves even where there is a catalog.
     known
-        An older version, of which one knows the tag.
+        An older version.
 
     Raises
     ------
@@ -159,8 +176,12 @@ async def take(
         Another collection has taken the place of this one.
     SchemaChangedError
         A variable was added or dropped since the configuration was loaded.
+    CorruptionError
+        The configuration that lies in its place is not the one that the log says.
     """
     taken = await _newest(store, configuration, walk=walk, known=known)
+    if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
+        await _check_configuration_in_place(store, taken)
     if taken.configuration != configuration.version:
         message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
         raise CollectionNotFoundError(message)
@@ -168,6 +189,19 @@ async def take(
         message = f"a variable of {store.url} was added or dropped by version {taken.schema}; open the collection again"
         raise SchemaChangedError(message)
     return taken
+
+
+async def _check_configuration_in_place(store: KeyStore, taken: Snapshot) -> None:
+    """Check that opening the collection again would help: that the configuration in its place is that of the log."""
+    if any(change.configuration or change.schema for change in taken.pending):
+        return  # it is about to be put there
+    version, changed = await _configured(store)
+    if (version, changed) != (taken.configuration, taken.schema):
+        message = (
+            f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, and the log says by version "
+            f"{max(taken.configuration, taken.schema)}: one of them was restored from a copy; call repair()"
+        )
+        raise CorruptionError(message)
 
 
 def reading_at_once(
@@ -190,7 +224,7 @@ def reading_at_once(
     if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
         return None
     found = yield from read(taken)
-    return found if found is not None and (yield from log.being_newest(store, taken.version)) else None
+    return found if found is not None and (yield from log.being_newest(store, taken.id)) else None
 
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
@@ -217,15 +251,16 @@ def _indexed(store: KeyStore, known: Checkpoint | None) -> Work[Snapshot | None]
     """Return what is known, or else the catalog, and the log say; None where there is no catalog to be believed."""
     if known is not None:
         with suppress(ConflictError):
-            changes = yield from log.following(store, known.version, known.tag)
+            changes = yield from log.following(store, known.record)
             return (yield from _placed(Snapshot(store, known, changes)))
     checkpoint = yield from catalog.loading()
     while checkpoint is not None:
         try:
-            changes = yield from log.following(store, checkpoint.version)
+            changes = yield from log.following(store, checkpoint.record)
             return (yield from _placed(Snapshot(store, checkpoint, changes)))
         except ConflictError:
-            # The records that it needs were folded: there is a newer one, or a slow writer has put it in place of that.
+            # The records that it needs were folded: there is a newer one, or a slow writer has put it in place of that. Or
+            # it is of another log, as where only one of both was restored from a backup.
             older, checkpoint = checkpoint, (yield from catalog.loading())
             if checkpoint is None or checkpoint.version <= older.version:
                 break
@@ -237,20 +272,20 @@ async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
 
     All that lies in its place stays there until a newer version is committed; what does not may be moved at any time.
     """
-    if not await log.is_newest(store, taken.version):
+    if not await log.is_newest(store, taken.id):
         return True
     return bool(taken.places) and taken.places != await perform_one(store, _places(taken))
 
 
 async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
     """Return what is found by looking at every partition, while nobody commits."""
-    version, pending = await log.listed(store)
+    newest, pending = await log.listed(store)
     for _ in range(_WALKS):
         partitions, immutable = await found(store, configuration)
-        before = version, [change.number for change in pending]
-        version, pending = await log.listed(store)
-        if before == (version, [change.number for change in pending]):
-            checkpoint = Checkpoint(version, partitions, immutable, *await _configured(store))
+        before = newest, [change.number for change in pending]
+        newest, pending = await log.listed(store)
+        if before == (newest, [change.number for change in pending]):
+            checkpoint = Checkpoint(newest, partitions, immutable, *await _configured(store))
             return await perform_one(store, _placed(Snapshot(store, checkpoint, pending, indexed=False)))
     message = (
         f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import takewhile
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -29,6 +28,7 @@ from zcollection.transaction.in_place import InPlace, OccupiedError
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.places import Place
+from zcollection.transaction.publication import Unplaced
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, stage_of
 
@@ -118,7 +118,11 @@ class LogTransaction(Transaction):
 
     async def expect(self, paths: Iterable[str]) -> None:
         """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""
-        if self.store.publishes_copies and self.replacement is None:
+        if self.replacement is None:
+            await self._write_in_place(paths)
+
+    async def _write_in_place(self, paths: Iterable[str]) -> None:
+        if self.store.publishes_copies:
             self._new = frozenset(path for path in paths if self.base.record(path) is None)
             await in_place.announce(self.store, self.id, self._new)
 
@@ -149,12 +153,22 @@ class LogTransaction(Transaction):
 
     async def _caught_up(self) -> Version:
         """Return the version that the change is to become, after all that was committed before lies in its place."""
-        newer = await log.after(self.store, self.base.version)
-        await publication.settle(self.store, [*self.base.pending, *newer])
+        newer = await log.after(self.store, self.base.id)
+        unplaced = await publication.settle(self.store, [*self.base.changes, *newer])
         self._check(newer)
+        self._check_independent(unplaced)
         if self.replacement is not None or self.growth is not None:
             await log.announce(self.store)
-        return self._version(self.base.version + len(newer) + 1)
+        return self._version(self.base.version + len(newer) + 1, unplaced.versions)
+
+    def _check_independent(self, unplaced: Unplaced) -> None:
+        """Check that the change was not made from what cannot be put in its place: nobody knows whether that is whole."""
+        for path in sorted(self._read.intersection(unplaced.failures) - self._dropped):
+            message = (
+                f"partition {path!r} of {self.store.url} was committed and cannot be put in its place, so that it is read, and "
+                f"nothing else: {unplaced.failures[path]}; nothing was written: see to that and call repair(), or drop it"
+            )
+            raise StoreError(message)
 
     async def _carry_out(self, version: Version) -> bool:
         """Commit a version and put it in its place, and return whether that was done; False where another one was first."""
@@ -183,7 +197,7 @@ class LogTransaction(Transaction):
             )
             warnings.warn(message, PublicationWarning, stacklevel=2)
 
-    def _version(self, number: int) -> Version:
+    def _version(self, number: int, pending: tuple[int, ...]) -> Version:
         replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()
         growth = None if self.growth is None else evolve(self.growth, changed=number).dump().decode()
         records = dict(self._written)
@@ -202,6 +216,7 @@ class LogTransaction(Transaction):
             attempts={attempt: tuple(paths) for attempt, paths in self._attempts.items()},
             in_place=tuple(self._in_place),
             cleared=tuple(self._cleared),
+            pending=pending,
             number=number,
         )
 
@@ -214,16 +229,15 @@ class LogTransaction(Transaction):
         if checkpoint is not None:
             with suppress(CorruptionError, ConflictError):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
-                published = takewhile(lambda change: change.published, await log.after(self.store, checkpoint.version))
-                now = Snapshot(self.store, checkpoint, list(published))
-                if _is_due(now, []):
+                now = Snapshot(self.store, checkpoint, await log.after(self.store, checkpoint.record)).published()
+                if now is not None and _is_due(now, []):
                     await catalog.save(self.store, now.to_checkpoint())
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
         current = evolve(configuration, version=self._configured(version), changed=self._changed(version))
         found = await snapshot.take(self.store, current, walk=True)
-        await publication.settle(self.store, found.pending)
-        await catalog.save(self.store, found.to_checkpoint())
+        if not (await publication.settle(self.store, found.changes)).versions:
+            await catalog.save(self.store, found.to_checkpoint())
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
@@ -241,7 +255,7 @@ class LogTransaction(Transaction):
         ConflictError
             Another writer has.
         """
-        self._check(await log.after(self.store, self.base.version))
+        self._check(await log.after(self.store, self.base.id))
 
     def _check(self, newer: Sequence[Version]) -> None:
         for version in newer:
@@ -284,14 +298,13 @@ async def begin(
     configuration: Configuration,
     operation: str,
     *,
-    removed: tuple[str, ...] = (),
     source: str | None = None,
 ) -> AsyncIterator[LogTransaction]:
     """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
     store.check_writable()
     base = await _settled(store, configuration)
     transaction = LogTransaction(
-        store=store, configuration=configuration, base=base, operation=operation, removed=removed, source=source
+        store=store, configuration=configuration, base=base, operation=operation, source=source
     )
     try:
         yield transaction
@@ -301,7 +314,7 @@ async def begin(
         raise
     except OutdatedError as error:
         # Nor does a group become that of another writer while nobody commits.
-        if await log.is_newest(store, base.version):
+        if await log.is_newest(store, base.id):
             message = (
                 f"something in {store.url} is not what was committed, and nobody has changed it; call verify(): {error}"
             )
@@ -312,16 +325,26 @@ async def begin(
 
 
 async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:
-    """Let the catalog hold the newest version, all of it published, and return its number; the caller holds the lock."""
+    """Let the catalog hold the newest version up to which all is published, and return its number.
+
+    The caller holds the lock. 0 where nobody knows what there was at that version.
+    """
     taken = await snapshot.take(store, configuration)
-    await publication.settle(store, taken.pending)
+    if taken.pending:
+        await publication.settle(store, taken.changes)
+        taken = await snapshot.take(store, configuration)
+    held = taken.published()
+    if held is None:
+        return 0
     if configuration.catalog:
-        await catalog.save(store, taken.to_checkpoint())
-    return taken.version
+        await catalog.save(store, held.to_checkpoint())
+    return held.version
 
 
 def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
     """Return whether a checkpoint is to be written after the changes of a snapshot and later ones."""
+    if taken.checkpoint.record.transaction is None:
+        return True  # one of release 2026.12.0, which does not say of which log it is
     changes = [*taken.changes, *later]
     changed = sum(len(change.touched) for change in changes)
     behind = changes[-1].number - taken.checkpoint.version if changes else 0
@@ -334,20 +357,20 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
     async with store.lock():
         await publication.settle(store, (await log.listed(store))[1])
         found = await snapshot.take(store, configuration, walk=True)
-        await publication.settle(store, found.pending)
-        if configuration.catalog:
+        unplaced = await publication.settle(store, found.changes)
+        if configuration.catalog and not unplaced.versions:
             await catalog.save(store, found.to_checkpoint())
     return len(found.partitions)
 
 
 async def _settled(store: KeyStore, configuration: Configuration) -> Snapshot:
-    """Return the newest version, all of it in its place, after publishing what a dead writer left.
+    """Return the newest version, all of it in its place that can be put there, after publishing what a dead writer left.
 
     What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
     """
-    taken = await snapshot.take(store, configuration)
-    while taken.pending:
+    taken, unplaced = await snapshot.take(store, configuration), Unplaced()
+    while any(change.number not in unplaced.versions for change in taken.pending):
         async with store.lock():
-            await publication.settle(store, taken.pending)
+            unplaced = await publication.settle(store, taken.changes)
         taken = await snapshot.take(store, configuration)
     return taken

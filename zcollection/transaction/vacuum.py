@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Final
 
 from zcollection.contracts.store import KeyStore
-from zcollection.transaction import in_place, log
+from zcollection.transaction import history, in_place, log
 from zcollection.transaction.documents import TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.transaction import begin, write_checkpoint
@@ -19,7 +19,10 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
     limit = await _now(store) - older_than
     stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
     # Part of the log: a writer that is only slow meets a conflict instead of a stage that is gone.
-    async with begin(store, configuration, "vacuum", removed=tuple(sorted(stages))) as transaction:
+    async with begin(store, configuration, "vacuum") as transaction:
+        for version in transaction.base.pending:
+            stages.pop(version.transaction, None)  # what it staged is read there
+        transaction.removed = tuple(sorted(stages))
         for path in await in_place.announced(store, stages):
             if transaction.base.record(path) is None:
                 transaction.clear(path)
@@ -54,6 +57,6 @@ async def _fold(store: KeyStore, configuration: Configuration, limit: float) -> 
         times = sorted((await log.times(store)).items())
         # From the oldest on, up to the first that is too young: between two records there is never one missing.
         old = {number for number, _ in takewhile(lambda item: item[0] < newest and item[1] <= limit, times)}
-        versions = [version for version in await log.every(store) if version.number in old]
-        await log.fold(store, versions)
+        versions = [version for version in await history.every(store) if version.number in old]
+        await history.fold(store, versions)
         return len(versions)

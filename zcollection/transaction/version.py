@@ -15,7 +15,10 @@ from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.places import Place
 
 _KIND: Final = "version"
+_TRANSACTION: Final = b'"transaction": "%s"'
 _IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
+IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
+"""What numbers of versions are checked by."""
 
 
 def _now() -> str:
@@ -32,6 +35,29 @@ def _is_path(_instance: object, _attribute: object, path: str) -> None:
 
 
 _ARE_ATTEMPTS: Final = validators.deep_mapping(_IS_ID, validators.deep_iterable(_is_path))
+
+
+@frozen
+class RecordId:
+    """Which record of which log is meant: logs of several collections, or of several copies of one, have the same numbers.
+
+    Attributes
+    ----------
+    number
+        Of the version.
+    transaction
+        Id of the transaction that became this version; None where a catalog of release 2026.12.0 does not say it.
+    tag
+        What a listing says of the record, where the store has it; the record with this tag need not be read.
+    """
+
+    number: int = field(default=0, validator=IS_VERSION)
+    transaction: str | None = field(default=None, validator=validators.optional(_IS_ID))
+    tag: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
+
+    def is_of(self, record: bytes) -> bool:
+        """Return whether a record of this number is the one that is meant."""
+        return self.transaction is None or _TRANSACTION % self.transaction.encode() in record
 
 
 @frozen(kw_only=True)
@@ -68,6 +94,9 @@ class Version:
         The new partitions that were written where they are to lie, all but their documents.
     cleared
         Paths at which there is no partition, and from which a vacuum removed what a dead writer had put there.
+    pending
+        Older versions that could not be put in their place when this one was committed. Where there are none, all older
+        ones have been.
     number
         Which version it is; 0 before it is committed.
     published
@@ -77,7 +106,7 @@ class Version:
     """
 
     transaction: str = field(validator=_IS_ID)
-    base: int = field(validator=[validators.ge(0), validators.lt(10**18)])
+    base: int = field(validator=IS_VERSION)
     operation: str
     time: str = field(factory=_now)
     writer: str = field(factory=_writer)
@@ -91,6 +120,7 @@ class Version:
     attempts: dict[str, tuple[str, ...]] = field(factory=dict, validator=_ARE_ATTEMPTS)
     in_place: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     cleared: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
+    pending: tuple[int, ...] = field(default=(), validator=validators.deep_iterable(IS_VERSION))
     number: int = 0
     published: bool = False
     tag: str | None = None
@@ -112,8 +142,13 @@ class Version:
         return version
 
     def dump(self) -> bytes:
-        """Return the record."""
-        return documents.dump(self, kind=_KIND)
+        """Return the record; one that has pending versions is not for readers that know of none."""
+        return documents.dump(self, kind=_KIND, format_version=2 if self.pending else 1)
+
+    @property
+    def id(self) -> RecordId:
+        """What tells its record from those of other logs."""
+        return RecordId(self.number, self.transaction, self.tag)
 
     @cached_property
     def partitions(self) -> Partitions:
@@ -149,7 +184,7 @@ class Version:
         return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
 
 
-documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared", "tag")
+documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared", "pending", "tag")
 
 
 def stage_of(transaction: str, attempt: str = "") -> str:

@@ -210,10 +210,8 @@ class Versioning(ABC):
             return self.replaced()
         return SchemaChangedError(f"a variable of {self.store.url} was added or dropped; open the collection again")
 
-    def exists(self) -> CollectionExistsError:
-        """Return the error that says that something is there."""
-        message = (
-            f"there is a collection, or another Zarr hierarchy, at {self.store.url}; open it, or pass overwrite=True to "
-            f"replace it"
-        )
-        return CollectionExistsError(message)
+
+def exists(store: Store) -> CollectionExistsError:
+    """Return the error that says that something lies where a collection is to be made."""
+    message = f"there is a collection, or another Zarr hierarchy, at {store.url}; open it, or pass overwrite=True to replace it"
+    return CollectionExistsError(message)
