@@ -195,6 +195,8 @@ class Handle:
             rows=record.rows,
             schema=self._layout(record),
             absent=frozenset(record.absent),
+            axis=self.axis_variable,
+            limits=record.axis_range,
         )
 
     def names(self, variables: Iterable[str] | None) -> DatasetSchema:
@@ -256,7 +258,8 @@ class Handle:
 
     def stamp(self, path: str, record: PartitionRecord | None) -> "Stamp":
         """Return the check that a partition is still the one of which a record speaks."""
-        return Stamp(path=path, stamp=None if record is None else record.stamp, place=str(self.store.url))
+        generation = None if record is None else (record.stamp, record.key)
+        return Stamp(path=path, generation=generation, place=str(self.store.url))
 
     @staticmethod
     def dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
@@ -277,13 +280,17 @@ class Stamp:
     """Which generation of a partition is meant: a check of its group document, read after what was read of it."""
 
     path: str
-    stamp: str | None
+    generation: tuple[str, Mapping[str, KeyValue]] | None
     place: str
 
     def __call__(self, document: bytes | None) -> None:
-        """Raise `OutdatedError` where the document is that of another generation."""
-        what = f"the group document of partition {self.path!r}"
-        record = None if document is None else PartitionRecord.from_group(document, what=what)
-        if (record and record.stamp) != self.stamp:
+        """Raise `OutdatedError` where the document is that of another generation, or of another partition."""
+        if not self.is_of(document):
             message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
             raise OutdatedError(message)
+
+    def is_of(self, document: bytes | None) -> bool:
+        """Return whether a document is that of the generation that is meant."""
+        what = f"the group document of partition {self.path!r}"
+        record = None if document is None else PartitionRecord.from_group(document, what=what)
+        return (None if record is None else (record.stamp, record.key)) == self.generation

@@ -283,7 +283,7 @@ def _axis_values(handle: Handle, dataset: Dataset) -> NDArray[Any] | None:
 
 
 def axis_range(handle: Handle, values: NDArray[Any] | None) -> tuple[int | float | str, ...] | None:
-    """Return the smallest and largest axis value, as the axis stores them, missing ones left out."""
+    """Return the smallest and largest axis value, as the axis stores them, missing ones left out; None where one is infinite."""
     if values is None or handle.axis_variable is None:
         return None
     if values.size == 0 or values.dtype.kind in "cbS":
@@ -291,6 +291,8 @@ def axis_range(handle: Handle, values: NDArray[Any] | None) -> tuple[int | float
     low, high = values.min(), values.max()
     if low != low:  # noqa: PLR0124 - NaN and NaT differ from themselves, and are the limits of all that they are among
         return axis_range(handle, values[values == values])  # noqa: PLR0124
+    if values.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        return None
     limits = np.array([low, high], dtype=values.dtype)
     return tuple(stored_values(limits, handle.schema.get_variable(handle.axis_variable)).tolist())
 

@@ -12,7 +12,7 @@ from zcollection.contracts.store import Read
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
-from zcollection.engine.read import GroupRead, allocated, decode_array
+from zcollection.engine.read import GroupRead, allocated, decode_array, reading
 from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
@@ -29,7 +29,7 @@ _TRIES: Final = 20
 _FACTOR: Final = 1000
 """Times more chunks than there are objects, beyond which not each of them is reported as missing."""
 
-_OTHER: Final = "is that of another generation than the one committed"
+_OTHER: Final = "is that of another generation, or of another partition, than the one committed"
 
 
 @frozen(kw_only=True)
@@ -192,8 +192,12 @@ class _Group:
             problems += yield from self._damaged(group, {key: expected[key] for key in present})
         strange = sorted(sizes.keys() - {*expected, *documents})
         notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
-        # Documents make neither a group of which nothing is left, nor of another generation the one that was committed.
+        # Documents make neither a group of which nothing is left, nor of another generation or partition the one that was
+        # committed.
         is_ours = sizes and wrong.get(GROUP_DOCUMENT) != _OTHER
+        if is_ours and GROUP_DOCUMENT in wrong and (foreign := (yield from self._foreign_rows(group))):
+            is_ours = False
+            problems.append(Problem(partition=self.path, what=foreign))
         right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
         return _Found(tuple(problems), tuple(notes), len(present), right)
 
@@ -222,14 +226,26 @@ class _Group:
         if content is None:
             return "is missing"
         try:
-            if key == GROUP_DOCUMENT and PartitionRecord.from_group(content, what="it") is not None:
-                self.handle.stamp(self.path, self.record)(content)
+            if key == GROUP_DOCUMENT and self._is_of_another(content):
+                return _OTHER
             is_right = parse_json(content, what="it") == parse_json(written, what="it")
         except CorruptionError as error:
             return f"is damaged: {error}"
-        except ConflictError:
-            return _OTHER
         return None if is_right else "is not the one that was committed"
+
+    def _is_of_another(self, document: bytes) -> bool:
+        is_partition = PartitionRecord.from_group(document, what="it") is not None
+        return is_partition and not self.handle.stamp(self.path, self.record).is_of(document)
+
+    def _foreign_rows(self, group: GroupRead) -> Work[str | None]:
+        """Return what is wrong with the rows of a group without a document that could say whose they are; None for nothing."""
+        if group.axis is None or group.axis in group.absent:
+            return None
+        try:
+            yield from reading([group], group.schema.select([group.axis]), dimension=self.handle.dimension)
+        except CorruptionError as error:
+            return str(error)
+        return None
 
     def _document_problem(self, key: str, defect: str) -> Problem:
         parent = split(key)[0]

@@ -298,6 +298,19 @@ class KeyStore(Store, Objects):
     async def flush(self, prefix: str) -> None:
         """Make durable what lies under `prefix`, where the store needs telling."""
 
+    async def check_targets(self, prefixes: Iterable[str]) -> None:
+        """Raise `StoreError` where something lies that could not be replaced, such as a symbolic link.
+
+        Called before a change is committed, for what is easily seen; whatever is met afterwards leaves a version that is
+        committed and not in its place.
+
+        Parameters
+        ----------
+        prefixes
+            Where something is to be published or taken away; each ends with "/".
+        """
+        del prefixes  # most stores have nothing but objects
+
     @abstractmethod
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
         """Put what is staged under one prefix in the place of what lies under another, whole.

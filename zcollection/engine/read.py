@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Any, Final
 
 import numpy as np
@@ -14,10 +14,12 @@ from zcollection.contracts.store import Objects, Read
 from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout, declared_values
+from zcollection.engine.layout import ArrayLayout, declared_values, stored_values
 from zcollection.engine.work import Work, fetch, perform, stream
 from zcollection.errors import CorruptionError
-from zcollection.model.schema import DatasetSchema
+from zcollection.model.schema import DatasetSchema, VariableSchema
+
+Scalar = int | float | str
 
 _MANY: Final = 64
 """Chunks from which on it is worth a read to see that an array is as large as it is said to be."""
@@ -44,6 +46,11 @@ class GroupRead:
         Variables that the group lists as absent: they read as fill.
     document
         Key of the group's document.
+    axis
+        The variable whose limits are known.
+    limits
+        Smallest and largest value of the axis, as it is stored; None where they are not known. Rows with others are those
+        of another group.
     """
 
     path: str
@@ -51,6 +58,8 @@ class GroupRead:
     rows: int
     schema: DatasetSchema
     absent: frozenset[str] = frozenset()
+    axis: str | None = None
+    limits: tuple[Scalar, ...] | None = None
     document: str = field(default=Factory(lambda self: f"{self.prefix}zarr.json", takes_self=True))
 
 
@@ -93,14 +102,14 @@ async def read_groups(
     if executor is None or executor.is_local:
         works = (outputs.filling(group, start) for group, start in zip(groups, starts, strict=False))
         await perform(store, works, threads=threads, progress=progress)
-        return outputs.declared()
+        return outputs.declared(groups)
     jobs = (Job(partial(_read_apart, group, schema, dimension)) for group in groups)
     parts = await executor.run(
         ReadingSite(store), jobs, total=len(groups), label="query", threads=threads, progress=progress
     )
     for group, start, arrays in zip(groups, starts, parts, strict=False):
         outputs.place(group, start, arrays)
-    return outputs.declared()
+    return outputs.declared(groups)
 
 
 def _read_apart(
@@ -120,7 +129,7 @@ def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: st
     for group in groups:
         yield from outputs.filling(group, start)
         start += group.rows
-    return outputs.declared()
+    return outputs.declared(groups)
 
 
 @frozen
@@ -170,9 +179,38 @@ class _Outputs:
         for path, array in self.arrays.items():
             _rows(array, self.layouts[path], self.dimension, start, group.rows)[...] = arrays[path]
 
-    def declared(self) -> dict[str, NDArray[Any]]:
-        """Return the values in the types that the schema declares."""
-        return {path: declared_values(array, self.layouts[path].variable) for path, array in self.arrays.items()}
+    def declared(self, groups: Sequence[GroupRead]) -> dict[str, NDArray[Any]]:
+        """Return the values in the types that the schema declares, after a look at whether they are those of the groups.
+
+        Raises
+        ------
+        CorruptionError
+            The rows of another group lie in the place of one.
+        """
+        arrays = {path: declared_values(array, self.layouts[path].variable) for path, array in self.arrays.items()}
+        axis = next((group.axis for group in groups if group.axis in arrays), None)
+        if axis is not None:
+            _check_limits([group for group in groups if group.rows], arrays[axis], self.layouts[axis].variable)
+        return arrays
+
+
+def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: VariableSchema) -> None:
+    """Check the smallest and largest axis value of each of some groups, whose rows lie one after the other."""
+    if not groups or values.dtype.kind not in "iufM":
+        return
+    starts = [0, *accumulate(group.rows for group in groups[:-1])]
+    # Missing values are no limits.
+    ufuncs = (np.minimum, np.maximum) if values.dtype.kind in "iu" else (np.fmin, np.fmax)
+    known = [group.limits is not None for group in groups]
+    found = [stored_values(ufunc.reduceat(values, starts)[known], axis).tolist() for ufunc in ufuncs]
+    for group, low, high in zip(compress(groups, known), *found, strict=True):
+        if group.limits is not None and group.limits != (low, high):
+            message = (
+                f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, and those that were committed go from "
+                f"{group.limits[0]} to {group.limits[1]}: another partition, or another version of it, lies in its place; restore "
+                f"it, insert it again, or drop it"
+            )
+            raise CorruptionError(message)
 
 
 def _chunk_size(layout: ArrayLayout) -> int:

@@ -32,6 +32,7 @@ class FirstTransaction(LogTransaction):
     async def _caught_up(self) -> Version:
         """Return version 0, if nobody has made a collection meanwhile."""
         await check_free(self.store)
+        await self.store.check_targets(f"{path}/" for path in self._targets)
         return self._version(0, ())
 
     async def _carry_out(self, version: Version) -> bool:

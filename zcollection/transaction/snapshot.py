@@ -1,6 +1,6 @@
 """Which partitions there are at one version, and where each of them lies."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import takewhile
@@ -153,7 +153,12 @@ class Snapshot:
 
 
 async def take(
-    store: KeyStore, configuration: Configuration, *, walk: bool = False, known: Checkpoint | None = None
+    store: KeyStore,
+    configuration: Configuration,
+    *,
+    walk: bool = False,
+    known: Checkpoint | None = None,
+    also: Collection[str] = (),
 ) -> Snapshot:
     """Return the partitions at the newest version.
 
@@ -167,6 +172,8 @@ async def take(
         Look at the partitions themselves even where there is a catalog.
     known
         An older version.
+    also
+        Paths at which to look for partitions besides those that are listed, where one walks.
 
     Raises
     ------
@@ -179,7 +186,7 @@ async def take(
     CorruptionError
         The configuration that lies in its place is not the one that the log says.
     """
-    taken = await _newest(store, configuration, walk=walk, known=known)
+    taken = await (_walked(store, configuration, also) if walk else _newest(store, configuration, known=known))
     if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
         await _check_configuration_in_place(store, taken)
     if taken.configuration != configuration.version:
@@ -229,21 +236,18 @@ def reading_at_once(
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
     """Return the configuration that was committed last, whichever lies in its place."""
-    for change in (await _newest(store, configuration, walk=False)).changes:
+    for change in (await _newest(store, configuration)).changes:
         document = change.configuration or change.schema
         if document is not None:
             configuration = Configuration.load(document.encode(), what=f"the configuration of version {change.number}")
     return configuration
 
 
-async def _newest(
-    store: KeyStore, configuration: Configuration, *, walk: bool, known: Checkpoint | None = None
-) -> Snapshot:
-    indexed = await perform_one(store, _indexed(store, known)) if configuration.catalog and not walk else None
+async def _newest(store: KeyStore, configuration: Configuration, known: Checkpoint | None = None) -> Snapshot:
+    indexed = await perform_one(store, _indexed(store, known)) if configuration.catalog else None
     if indexed is not None:
         return indexed
-    if not walk:
-        await perform_one(store, log.checking_there(store))
+    await perform_one(store, log.checking_there(store))
     return await _walked(store, configuration)
 
 
@@ -277,11 +281,11 @@ async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
     return bool(taken.places) and taken.places != await perform_one(store, _places(taken))
 
 
-async def _walked(store: KeyStore, configuration: Configuration) -> Snapshot:
+async def _walked(store: KeyStore, configuration: Configuration, also: Collection[str] = ()) -> Snapshot:
     """Return what is found by looking at every partition, while nobody commits."""
     newest, pending = await log.listed(store)
     for _ in range(_WALKS):
-        partitions, immutable = await found(store, configuration)
+        partitions, immutable = await found(store, configuration, also)
         before = newest, [change.number for change in pending]
         newest, pending = await log.listed(store)
         if before == (newest, [change.number for change in pending]):
@@ -302,9 +306,12 @@ async def _configured(store: KeyStore) -> tuple[int, int]:
     return configuration.version, configuration.changed
 
 
-async def found(objects: Objects, configuration: Configuration) -> tuple[Partitions, PartitionRecord | None]:
-    """Return what each partition says of itself, and the immutable variables, found by listing."""
-    partitions = Partitions(await _records(objects, await candidates(objects, configuration)))
+async def found(
+    objects: Objects, configuration: Configuration, also: Collection[str] = ()
+) -> tuple[Partitions, PartitionRecord | None]:
+    """Return what each partition says of itself, and the immutable variables, found by listing, and at other paths."""
+    paths = dict.fromkeys([*await candidates(objects, configuration), *also])
+    partitions = Partitions(await _records(objects, list(paths)))
     return partitions, (await _records(objects, [IMMUTABLE])).get(IMMUTABLE)
 
 

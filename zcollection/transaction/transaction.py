@@ -23,7 +23,7 @@ from zcollection.errors import (
 from zcollection.portal import uninterrupted
 from zcollection.transaction import catalog, in_place, log, publication, snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
-from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.in_place import InPlace, OccupiedError
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.partitions import Partitions
@@ -157,9 +157,16 @@ class LogTransaction(Transaction):
         unplaced = await publication.settle(self.store, [*self.base.changes, *newer])
         self._check(newer)
         self._check_independent(unplaced)
+        await self.store.check_targets(f"{path}/" for path in self._targets)
         if self.replacement is not None or self.growth is not None:
             await log.announce(self.store)
         return self._version(self.base.version + len(newer) + 1, unplaced.versions)
+
+    @property
+    def _targets(self) -> list[str]:
+        """Paths at which something is put in its place, or taken away."""
+        catalogs = [CATALOG] if (self.replacement or self.configuration).catalog else []
+        return [*catalogs, *self._written, *self._dropped, *self._cleared]
 
     def _check_independent(self, unplaced: Unplaced) -> None:
         """Check that the change was not made from what cannot be put in its place: nobody knows whether that is whole."""
@@ -356,11 +363,20 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
     store.check_writable()
     async with store.lock():
         await publication.settle(store, (await log.listed(store))[1])
-        found = await snapshot.take(store, configuration, walk=True)
+        # What is not listed may be there all the same, such as through a symbolic link.
+        known = await _known_paths(store, configuration)
+        found = await snapshot.take(store, configuration, walk=True, also=known)
         unplaced = await publication.settle(store, found.changes)
         if configuration.catalog and not unplaced.versions:
             await catalog.save(store, found.to_checkpoint())
     return len(found.partitions)
+
+
+async def _known_paths(store: KeyStore, configuration: Configuration) -> list[str]:
+    """Return the partitions that the catalog names, if it can be understood."""
+    with suppress(CorruptionError):
+        return list((await snapshot.take(store, configuration)).partitions)
+    return []
 
 
 async def _settled(store: KeyStore, configuration: Configuration) -> Snapshot:

@@ -105,7 +105,7 @@ class Files:
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
         """Yield what lies under a prefix, sorted by key."""
         with telling(self.url, "list", prefix):
-            yield from self._tree.walk(self._places().of_prefix(prefix), prefix, after=after, recursive=recursive)
+            yield from self._tree.walk(self._places().to_list(prefix), prefix, after=after, recursive=recursive)
 
     def flush(self, prefix: str) -> None:
         """Synchronise what lies under a prefix, and the directories on the way to it, if the store is to."""
@@ -114,6 +114,13 @@ class Files:
             with telling(self.url, "synchronise", prefix):
                 sync_tree(directory)
                 sync_way(directory, self.root)
+
+    def check_targets(self, prefixes: Iterable[str]) -> None:
+        """Refuse symbolic links, and files, where directories are to be published or taken away."""
+        places = self._places()
+        with telling(self.url, "put anything at") as block:
+            for block.key in prefixes:
+                places.check_target(block.key)
 
     def publish(self, staged: str, target: str) -> None:
         """Put what is staged in the place of what lies at the target, whole."""

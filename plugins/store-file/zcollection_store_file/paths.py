@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import stat
 import uuid
 from typing import Final
 
@@ -82,6 +83,23 @@ class Places:
         self.check(key)
         return f"{self.root}/{key}"
 
+    def to_list(self, prefix: str) -> str:
+        """Return the path of the directory for a prefix to list, wherever symbolic links on it lead; "" is the root.
+
+        Raises
+        ------
+        StoreError
+            The prefix leaves the root by its text, or does not end with "/".
+        """
+        self._check_prefix(prefix)
+        return f"{self.root}/{prefix[:-1]}" if prefix else self.root
+
+    def _check_prefix(self, prefix: str) -> None:
+        if prefix and not prefix.endswith("/"):
+            raise self._refused(prefix, "a prefix ends with '/'")
+        if prefix:
+            self.check_text(prefix[:-1])
+
     def of_prefix(self, prefix: str) -> str:
         """Return the path of the directory for a prefix, which ends with "/"; "" is the root.
 
@@ -90,19 +108,41 @@ class Places:
         StoreError
             The prefix leaves the root, or does not end with "/".
         """
-        if not prefix:
-            return self.root
-        if not prefix.endswith("/"):
-            raise self._refused(prefix, "a prefix ends with '/'")
+        self._check_prefix(prefix)
+        return self.below(prefix[:-1]) if prefix else self.root
+
+    def check_target(self, prefix: str) -> None:
+        """Check that a directory could be put in the place of what lies at a prefix, which ends with "/".
+
+        Raises
+        ------
+        StoreError
+            A symbolic link or a file lies there, or a link that leaves the root is on the way.
+        """
         self.check_text(prefix[:-1])
-        return self.below(prefix[:-1])
+        parent, _, name = prefix[:-1].rpartition("/")
+        try:
+            mode = os.lstat(f"{self._directory(parent)}/{name}").st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no directory"
+            message = (
+                f"{prefix!r} in {self._url} is {kind}, and cannot be replaced or taken away; nothing was written: put the directory "
+                f"itself in its place, or move it away and call repair()"
+            )
+            raise StoreError(message)
 
     def below(self, key: str) -> str:
         """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
         parent, _, name = key.rpartition("/")
         path = f"{self._directory(parent)}/{name}"
         if os.path.islink(path) and not is_inside(path, self.root):
-            raise self._refused(key, "a symbolic link on it leaves the store")
+            message = (
+                f"{key!r} in {self._url} is a symbolic link that leaves the store: it is read through, and nothing is written or "
+                f"removed there; put what it leads to in its place"
+            )
+            raise StoreError(message)
         return path
 
     def _directory(self, key: str) -> str:

@@ -136,6 +136,10 @@ class FileStore(KeyStore):
         if self.fsync:
             await to_thread.run_sync(self.blocking.flush, prefix)
 
+    async def check_targets(self, prefixes: Iterable[str]) -> None:
+        """Raise `StoreError` where a symbolic link or a file lies in the place of a directory, or on the way to it."""
+        await to_thread.run_sync(self.blocking.check_targets, prefixes)
+
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:  # noqa: ARG002 - it has a lock
         """Rename the staged directory, or swap it with the one that is there; what was replaced is removed."""
         await to_thread.run_sync(self.blocking.publish, staged, target)
