@@ -138,9 +138,10 @@ def columns() -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": ["path", "key"], "additionalProperties": False}
 
 
-def headed(body: dict[str, Any], *kinds: str) -> dict[str, Any]:
+def headed(body: dict[str, Any], *kinds: str, newest: int = FORMAT_VERSION) -> dict[str, Any]:
     """Return the schema of a document with format version, kind and seal."""
-    head = {"format_version": {"const": FORMAT_VERSION}, "kind": {"enum": list(kinds)}}
+    versions = list(range(FORMAT_VERSION, newest + 1))
+    head = {"format_version": {"enum": versions}, "kind": {"enum": list(kinds)}}
     return sealed(body | {"properties": head | body["properties"], "required": [*head, *body["required"]]})
 
 
@@ -190,7 +191,7 @@ def catalog() -> dict[str, Any]:
         "immutable": of_type(PartitionRecord | None),
         "partitions": {"$ref": "#/$defs/columns"},
     }
-    optional = {"schema": COUNT, "tag": {"type": "string"}}
+    optional = {"schema": COUNT, "transaction": {"type": "string"}, "tag": {"type": "string"}}
     return {
         "type": "object",
         "description": "The partitions of a collection at one version",
@@ -202,7 +203,7 @@ def catalog() -> dict[str, Any]:
 
 DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "configuration": configuration,
-    "record": lambda: headed(version(), "version") | shared(),
+    "record": lambda: headed(version(), "version", newest=2) | shared(),
     "history": history,
     "partition": lambda: sealed(of_class(PartitionRecord)),
     "catalog": catalog,

@@ -1,6 +1,5 @@
 """Symbolic links in a local collection: read through, never written through, and in nobody's way but their own."""
 
-import os
 import shutil
 
 import pytest
@@ -25,7 +24,7 @@ def linked(root, path):
     """Move a directory to another disk, and leave a link."""
     away = root.parent / "away"
     shutil.move(root / path, away)
-    os.symlink(away, root / path)
+    (root / path).symlink_to(away)
     return away
 
 
@@ -75,7 +74,7 @@ def test_all_else_goes_on(collection, root):
 
 def test_a_directory_put_back_in_its_place_is_written_to_again(collection, root):
     away = linked(root, PARTITION)
-    os.unlink(root / PARTITION)
+    (root / PARTITION).unlink()
     shutil.move(away, root / PARTITION)
     collection.insert(samples.rows([13]), merge="append")
     samples.assert_rows(collection.query(), [1, 12, 13, 25])
@@ -93,7 +92,7 @@ def test_what_is_ours_is_not_linked_elsewhere(collection, root, inside):
 
 @pytest.mark.parametrize("target", ["nowhere", "collection/sign=plus/quotient=2"])
 def test_a_link_in_the_place_of_a_new_partition_is_refused(collection, root, target):
-    os.symlink(root.parent / target, root / "sign=plus/quotient=7")
+    (root / "sign=plus/quotient=7").symlink_to(root.parent / target)
     with pytest.raises(zc.StoreError, match="quotient=7.* is a symbolic link"):
         collection.insert(samples.rows([71]))
     collection.insert(samples.rows([81]))
@@ -108,7 +107,7 @@ def test_a_file_in_the_place_of_a_new_partition_is_refused(collection, root):
 
 
 def test_the_whole_collection_may_be_reached_through_a_link(collection, root):
-    os.symlink(root, root.parent / "short")
+    (root.parent / "short").symlink_to(root)
     through = zc.open_collection(str(root.parent / "short"), mode="rw")
     through.insert(samples.rows([13]), merge="append")
     samples.assert_rows(collection.query(), [1, 12, 13, 25])

@@ -23,10 +23,7 @@ from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, Vari
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
-"""Version of nearly all documents that this release writes."""
-
-NEWEST_FORMAT_VERSION = 2
-"""Newest version of a document that this release understands; those of a later one are refused."""
+"""Version of nearly all documents that this release writes; those of a later one are refused."""
 
 LARGEST_DOCUMENT = 256 * 2**20
 """Bytes beyond which a document is refused unread."""
@@ -241,8 +238,8 @@ def check_seal(data: bytes, *, what: str) -> None:
         raise CorruptionError(message)
 
 
-def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -> T:
-    """Return the document that `dump` wrote, of a kind, or of one of several.
+def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str, newest: int = FORMAT_VERSION) -> T:
+    """Return the document that `dump` wrote, of a kind, or of one of several, up to a format version.
 
     Raises
     ------
@@ -253,17 +250,13 @@ def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str) -
     """
     body = parse_json(data, what=what)
     version = body.pop("format_version", None)
-    if isinstance(version, int) and version > NEWEST_FORMAT_VERSION:
-        message = (
-            f"{what} has the format version {version}; accepted: up to {NEWEST_FORMAT_VERSION}; upgrade zcollection"
-        )
+    if isinstance(version, int) and version > newest:
+        message = f"{what} has the format version {version}; accepted: up to {newest}; upgrade zcollection"
         raise FormatVersionError(message)
     kinds = (kind,) if isinstance(kind, str) else kind
-    known = range(FORMAT_VERSION, NEWEST_FORMAT_VERSION + 1)
-    if type(version) is not int or version not in known or body.pop("kind", None) not in kinds:
+    if type(version) is not int or version < FORMAT_VERSION or body.pop("kind", None) not in kinds:
         message = (
-            f"{what} is not a document of kind {' or '.join(map(repr, kinds))} and format version 1 to "
-            f"{NEWEST_FORMAT_VERSION}"
+            f"{what} is not a document of kind {' or '.join(map(repr, kinds))} and format version {FORMAT_VERSION}"
         )
         raise CorruptionError(message)
     if body.pop("checksum", None) is not None:

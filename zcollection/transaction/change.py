@@ -226,8 +226,8 @@ class Transaction(ABC):
 
     def drop(self, path: str) -> None:
         """Take a partition away."""
-        self.reads(path)
         self._dropped.add(path)
+        self.reads(path)
 
     @abstractmethod
     async def commit(self) -> None:

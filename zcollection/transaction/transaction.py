@@ -101,10 +101,13 @@ class LogTransaction(Transaction):
         The collection's.
     removed
         Transactions whose stages are to be removed with this change.
+    unplaced
+        What of the base cannot be put in its place.
     """
 
     store: KeyStore
     removed: tuple[str, ...] = ()
+    unplaced: Unplaced = field(factory=Unplaced)
     _attempts: dict[str, list[str]] = field(factory=dict, init=False)
     _new: frozenset[str] = field(default=frozenset(), init=False)
     _in_place: list[str] = field(factory=list, init=False)
@@ -135,6 +138,12 @@ class LogTransaction(Transaction):
             self.reads(partition.path)  # another one, that is committed meanwhile, takes the place
             self._in_place.append(partition.path)
 
+    def reads(self, path: str) -> None:
+        """Say that the change depends on what a partition holds, which must lie in its place: elsewhere it may be moved."""
+        super().reads(path)
+        if path not in self._dropped:
+            self._check_placed(path, self.unplaced)
+
     def clear(self, path: str) -> None:
         """Remove what a dead writer has put where there is no partition, unless there is one by the time of the commit."""
         self.reads(path)
@@ -156,7 +165,8 @@ class LogTransaction(Transaction):
         newer = await log.after(self.store, self.base.id)
         unplaced = await publication.settle(self.store, [*self.base.changes, *newer])
         self._check(newer)
-        self._check_independent(unplaced)
+        for path in sorted(self._read - self._dropped):
+            self._check_placed(path, unplaced)
         await self.store.check_targets(f"{path}/" for path in self._targets)
         if self.replacement is not None or self.growth is not None:
             await log.announce(self.store)
@@ -168,9 +178,9 @@ class LogTransaction(Transaction):
         catalogs = [CATALOG] if (self.replacement or self.configuration).catalog else []
         return [*catalogs, *self._written, *self._dropped, *self._cleared]
 
-    def _check_independent(self, unplaced: Unplaced) -> None:
-        """Check that the change was not made from what cannot be put in its place: nobody knows whether that is whole."""
-        for path in sorted(self._read.intersection(unplaced.failures) - self._dropped):
+    def _check_placed(self, path: str, unplaced: Unplaced) -> None:
+        """Check that a partition that the change is made from is not one that cannot be put in its place."""
+        if path in unplaced.failures:
             message = (
                 f"partition {path!r} of {self.store.url} was committed and cannot be put in its place, so that it is read, and "
                 f"nothing else: {unplaced.failures[path]}; nothing was written: see to that and call repair(), or drop it"
@@ -309,9 +319,9 @@ async def begin(
 ) -> AsyncIterator[LogTransaction]:
     """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
     store.check_writable()
-    base = await _settled(store, configuration)
+    base, unplaced = await _settled(store, configuration)
     transaction = LogTransaction(
-        store=store, configuration=configuration, base=base, operation=operation, source=source
+        store=store, configuration=configuration, base=base, operation=operation, source=source, unplaced=unplaced
     )
     try:
         yield transaction
@@ -379,8 +389,8 @@ async def _known_paths(store: KeyStore, configuration: Configuration) -> list[st
     return []
 
 
-async def _settled(store: KeyStore, configuration: Configuration) -> Snapshot:
-    """Return the newest version, all of it in its place that can be put there, after publishing what a dead writer left.
+async def _settled(store: KeyStore, configuration: Configuration) -> tuple[Snapshot, Unplaced]:
+    """Return the newest version, after publishing what a dead writer left, and what of it cannot be put in its place.
 
     What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
     """
@@ -389,4 +399,4 @@ async def _settled(store: KeyStore, configuration: Configuration) -> Snapshot:
         async with store.lock():
             unplaced = await publication.settle(store, taken.changes)
         taken = await snapshot.take(store, configuration)
-    return taken
+    return taken, unplaced

@@ -15,6 +15,9 @@ from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.places import Place
 
 _KIND: Final = "version"
+_WITH_PENDING: Final = 2
+"""Format version of a record with pending versions."""
+
 _TRANSACTION: Final = b'"transaction": "%s"'
 _IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
 IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
@@ -135,7 +138,7 @@ class Version:
             It cannot be understood, or is that of another version.
         """
         what = f"the record of version {number}"
-        version = documents.load(data, cls, kind=_KIND, what=what)
+        version = documents.load(data, cls, kind=_KIND, what=what, newest=_WITH_PENDING)
         if version.number != number:
             message = f"{what} is that of version {version.number}; call repair()"
             raise CorruptionError(message)
@@ -143,7 +146,9 @@ class Version:
 
     def dump(self) -> bytes:
         """Return the record; one that has pending versions is not for readers that know of none."""
-        return documents.dump(self, kind=_KIND, format_version=2 if self.pending else 1)
+        return documents.dump(
+            self, kind=_KIND, format_version=_WITH_PENDING if self.pending else documents.FORMAT_VERSION
+        )
 
     @property
     def id(self) -> RecordId:
