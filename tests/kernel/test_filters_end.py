@@ -3,7 +3,7 @@
 import pytest
 from choosing import KEYS, chosen
 from ending import outcome
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -159,6 +159,7 @@ TEXTS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(text=TEXTS)
 @example(text="(year and 5) == 5")
 @example(text="(1, 2) == [1, 2]")
@@ -262,6 +263,7 @@ ANYTHING = st.lists(PIECES, max_size=30).map(" ".join) | st.builds(
 )
 
 
+@settings(deadline=None)
 @given(text=MUTATED | ANYTHING)
 @example(text="pass" + "\\'" * 4998)
 @example(text="pass" + "\"'\f\\" * 2499)

@@ -30,6 +30,7 @@ _BATCH: Final = 16
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
 ANNOUNCED: Final = f"{TRANSACTIONS}/replacing"
 _TRIES: Final = 3
+_MOST_LOST: Final = 1_000_000  # a name with a higher number is no trace of a version
 
 
 def _record(number: int) -> str:
@@ -214,11 +215,11 @@ async def every(store: KeyStore) -> list[Version]:
     """
     for _ in range(_TRIES):
         versions, newest = await _every(store)
-        lost = set(range(newest + 1)) - versions.keys()
-        if not lost:
+        lost = next(number for number in count() if number not in versions)
+        if lost > newest:
             return [versions[number] for number in sorted(versions)]
         # Another process may have moved records to the history meanwhile.
-    message = f"the record of version {min(lost)} of {store.url} is lost; call repair()"
+    message = f"the record of version {lost} of {store.url} is lost; call repair()"
     raise CorruptionError(message)
 
 
@@ -273,6 +274,12 @@ async def lost(store: KeyStore, *, at_least: int) -> list[int]:
         with suppress(CorruptionError):
             known |= {number} if _is_whole(Version.load(number, records[_record(number)])) else set()
     newest = max([*known, *_numbers(records, ".json"), *_numbers(records, ".ok"), at_least])
+    if newest > len(known) + _MOST_LOST:
+        message = (
+            f"the log of {store.url} names version {newest}, and has records of {len(known)} versions; zcollection did not "
+            f"give that name: remove what has it from {_LOG}, and repair again"
+        )
+        raise CorruptionError(message)
     return sorted(set(range(newest + 1)) - known)
 
 
