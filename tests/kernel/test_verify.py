@@ -364,3 +364,18 @@ def test_a_damaged_record_of_what_is_not_in_its_place_is_reported(collection):
     spoil(collection, "_transactions/log/00000000000000000001.json", lambda _: b"{")
     (problem,) = collection.verify().problems
     assert "the record of version 1 is not valid JSON" in str(problem)
+
+
+@pytest.mark.parametrize("suffix", ["json", "ok"])
+def test_a_name_of_a_version_that_cannot_be_is_an_error_at_once(collection, suffix):
+    collection.store.data[f"_transactions/log/{10**20 - 1}.{suffix}"] = b""
+    for use in (collection.history, collection.verify, collection.repair):
+        with pytest.raises(zc.CorruptionError):
+            use()
+    if suffix == "ok":
+        with pytest.raises(
+            zc.CorruptionError, match="names version 9{20}, and has records of 2 versions.*remove what has it"
+        ):
+            collection.repair()
+        del collection.store.data[f"_transactions/log/{10**20 - 1}.{suffix}"]
+        assert collection.verify().is_clean

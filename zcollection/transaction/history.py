@@ -17,6 +17,7 @@ from zcollection.transaction.version import Version
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
 _TRIES: Final = 3
+_MOST_LOST: Final = 1_000_000
 
 
 @frozen
@@ -56,8 +57,21 @@ class _Records:
         return old | {number: item for number, item in self.logged.items() if item is not None}
 
     def lost(self, *, at_least: int) -> list[int]:
-        """Return the versions, up to the newest of which there is any trace, whose records are lost or damaged."""
-        return sorted(set(range(max(self.newest, at_least) + 1)) - self.versions.keys())
+        """Return the versions, up to the newest of which there is any trace, whose records are lost or damaged.
+
+        Raises
+        ------
+        CorruptionError
+            There would be more of them than can be: a name is no trace of a version.
+        """
+        newest, known = max(self.newest, at_least), self.versions
+        if newest - len(known) > _MOST_LOST:
+            message = (
+                f"the log names version {newest}, and has records of {len(known)} versions: that name is none of ours; remove "
+                f"what has it"
+            )
+            raise CorruptionError(message)
+        return sorted(set(range(newest + 1)) - known.keys())
 
     def foreign(self) -> list[int]:
         """Return the versions that the history has, and the log has another one of, or ends before."""

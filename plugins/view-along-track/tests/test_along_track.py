@@ -71,6 +71,11 @@ def test_windows_of_rows_are_those_of_pandas(values, reach, minimum):
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_a_window_beyond_all_rows_takes_no_more_memory_than_they_do():
+    found = result(RunningMean("ssh", window=10**15 + 1), track([1.0, 2.0, 6.0]))
+    assert found.tolist() == [3.0, 3.0, 3.0]
+
+
 @settings(deadline=None)
 @given(values=VALUES, seed=st.integers(0, 2**32 - 1), window=st.integers(1, 30), unit=st.sampled_from(["s", "ms"]))
 def test_windows_of_time_hold_what_is_at_most_half_of_them_away(values, seed, window, unit):

@@ -17,6 +17,7 @@ _BLOCK: Final = 1 << 21
 
 def counted(values: NDArray[np.float64], reach: int, reduce: Reduce) -> NDArray[np.float64]:
     """Return what a window of so many rows on each side holds, reduced; at the ends it holds fewer."""
+    reach = min(reach, len(values))  # there is nothing farther away
     edge = np.full((reach, *values.shape[1:]), np.nan)
     padded = np.concatenate([edge, values, edge])
     result = np.empty_like(values)

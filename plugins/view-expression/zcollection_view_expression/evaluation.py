@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcollection.plugin import SchemaError
+from zcollection_view_expression.parsing import without_traps
 
 
 def evaluate(expression: str, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -33,7 +34,7 @@ def evaluate(expression: str, values: Mapping[str, NDArray[Any]]) -> NDArray[Any
         return np.empty(shape, evaluate(expression, one).dtype)
     try:
         result = numexpr.evaluate(
-            expression.strip(), local_dict=dict(values), global_dict={}, truediv=True, sanitize=True
+            without_traps(expression), local_dict=dict(values), global_dict={}, truediv=True, sanitize=True
         )
     except (TypeError, ValueError, NotImplementedError, KeyError, ArithmeticError, RuntimeError) as error:
         types = ", ".join(f"{name} {array.dtype}" for name, array in values.items())

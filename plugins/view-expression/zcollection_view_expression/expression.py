@@ -46,7 +46,9 @@ class Expression(Computation):
     ----------
     expressions
         By path of the output: numbers, names, ``+ - * / ** %``, comparisons, ``& | ^ ~``, and functions such as ``sqrt``,
-        ``sin``, ``exp``, ``abs`` and ``where(condition, then, otherwise)``.
+        ``sin``, ``exp``, ``abs`` and ``where(condition, then, otherwise)``. Each has up to 2,000 characters, nested up to
+        100 deep, and up to 500 operations and operands, powers up to the 50th written out as products; what is made of
+        numbers alone is finite, integers of up to 64 bits.
     dtype
         Type of the outputs, or of each by path. A fraction that is to be an integer is rounded to the nearest.
     attrs

@@ -4,43 +4,17 @@ import ast
 from typing import Final
 
 from zcollection.plugin import PluginConfigurationError, accepted
+from zcollection_view_expression.measures import may_trap, measured
 
-FUNCTIONS: Final = (
-    *(
-        "where",
-        "sin",
-        "cos",
-        "tan",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arctan2",
-        "sinh",
-        "cosh",
-        "tanh",
-        "arcsinh",
-        "arccosh",
-    ),
-    *(
-        "arctanh",
-        "log",
-        "log10",
-        "log1p",
-        "exp",
-        "expm1",
-        "sqrt",
-        "abs",
-        "floor",
-        "ceil",
-        "fmod",
-        "real",
-        "imag",
-        "conj",
-    ),
+_OF_ONE: Final = (
+    *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
+    *("log", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "floor", "ceil", "real", "imag", "conj"),
 )
-"""Functions of numexpr that work element by element."""
+FUNCTIONS: Final = {"where": 3, **dict.fromkeys(_OF_ONE, 1), "arctan2": 2, "fmod": 2}
+"""Functions of numexpr that work element by element, and how many arguments they have."""
 
 _LONGEST: Final = 2000
+_MOST_NAMES: Final = 63  # numexpr goes through 64 arrays at once, one of them the result
 _NODES: Final = (
     *(ast.Expression, ast.Name, ast.Load, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod, ast.USub, ast.UAdd, ast.Invert),
@@ -62,7 +36,7 @@ def names_in(expression: object, *, what: str) -> tuple[str, ...]:
     Raises
     ------
     PluginConfigurationError
-        It is no expression, or has something in it that an expression may not have.
+        It is no expression, has something in it that an expression may not have, or would take too long to compile.
     """
     if not isinstance(expression, str) or len(expression) > _LONGEST:
         raise _refused(expression, what, f"it is no text of up to {_LONGEST} characters")
@@ -72,6 +46,17 @@ def names_in(expression: object, *, what: str) -> tuple[str, ...]:
         raise _refused(expression, what, getattr(error, "msg", None) or str(error)) from error
     for node in ast.walk(tree):
         _check(node, expression, what)
+    try:
+        measured(tree.body)
+    except ValueError as error:
+        raise _refused(expression, what, str(error)) from error
+    names = _names(tree)
+    if len(names) > _MOST_NAMES:
+        raise _refused(expression, what, f"it reads {len(names)} variables, of {_MOST_NAMES} at most")
+    return names
+
+
+def _names(tree: ast.Expression) -> tuple[str, ...]:
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
     return tuple(dict.fromkeys(node.id for node in sorted(names, key=lambda node: (node.lineno, node.col_offset))))
@@ -88,6 +73,36 @@ def _check(node: ast.AST, expression: str, what: str) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
         if name not in FUNCTIONS or node.keywords:
             raise _refused(expression, what, f"{name!r} is no function here; {accepted(name, FUNCTIONS)}")
+        if len(node.args) != FUNCTIONS[name]:
+            raise _refused(expression, what, f"{name} has {FUNCTIONS[name]} arguments, not {len(node.args)}")
+
+
+def without_traps(expression: str) -> str:
+    """Return an expression that has been checked, written so that no remainder in it stops the process.
+
+    What has no remainder by -1, as every integer has none, is replaced by 0 where it would be divided by -1.
+
+    Examples
+    --------
+    >>> without_traps("n % 360 + n % m")
+    'n % 360 + where((m == -1) & (n % 1 == 0), 0, n) % m'
+    """
+    if "%" not in expression:
+        return expression.strip()
+    return ast.unparse(_Untrapped().visit(ast.parse(expression.strip(), mode="eval")))
+
+
+class _Untrapped(ast.NodeTransformer):
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        by = measured(node.right)
+        is_trap = isinstance(node.op, ast.Mod) and may_trap(measured(node.left), by)
+        self.generic_visit(node)
+        if not is_trap:
+            return node
+        dividend, divisor = ast.unparse(node.left), ast.unparse(node.right)
+        is_minus_one = "" if by.is_literal else f"(({divisor}) == -1) & "
+        text = f"where({is_minus_one}(({dividend}) % 1 == 0), 0, {dividend}) % ({divisor})"
+        return ast.parse(text, mode="eval").body
 
 
 def _refused(expression: object, what: str, why: str) -> PluginConfigurationError:
