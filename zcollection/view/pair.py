@@ -1,11 +1,12 @@
 """A view as its operations know it: the collection that it lies over, and its own store."""
 
+from contextlib import suppress
 from functools import cached_property
 
 from attrs import field, frozen
 
 from zcollection.collection.handle import Handle
-from zcollection.errors import SchemaError
+from zcollection.errors import BrokenPluginError, PluginConflictError, SchemaError, UnknownPluginError
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.view.chain import Chain, identity
@@ -70,6 +71,18 @@ class Pair:
         if not self._chain:
             self._chain.append(Chain.restored(self.definition.computations, self.base.schema))
         return self._chain[0]
+
+    def check_computations(self) -> None:
+        """Check that the computations are such as their plugins accept; where a plugin is missing, the view still reads.
+
+        Raises
+        ------
+        PluginConfigurationError
+            One is not: somebody else has stored it.
+        """
+        if self.definition.computations:
+            with suppress(UnknownPluginError, PluginConflictError, BrokenPluginError, SchemaError):
+                _ = self.chain
 
     def check_fits(self) -> None:
         """Check that the partitions of both have the same paths.

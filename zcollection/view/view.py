@@ -96,6 +96,7 @@ class View(Maintained):
         reference = "" if own.configuration.view is None else own.configuration.view.base
         pair = Pair(await _base(base or create.resolve(reference, store.url), base_options), own)
         pair.check_fits()
+        pair.check_computations()
         return cls(pair, mode=mode)
 
     @classmethod
