@@ -14,7 +14,8 @@ PAIRS = 3
 """Entry n is a row of day n % PAIRS and a row of that day + PAIRS."""
 
 
-def create(place: str | Path, **options: object) -> None:
+def layout() -> dict[str, object]:
+    """Return what a collection of entries is created with."""
     schema = (
         zc.Schema()
         .with_dimension("time", chunks=64)
@@ -23,9 +24,11 @@ def create(place: str | Path, **options: object) -> None:
         .with_variable("value", dtype="float64", dimensions=("time",), fill_value=np.nan)
         .build()
     )
-    zc.create_collection(
-        place, schema=schema, axis="time", partitioning=zc.partitioning.Date(("time",), resolution="D"), **options
-    )
+    return {"schema": schema, "axis": "time", "partitioning": zc.partitioning.Date(("time",), resolution="D")}
+
+
+def create(place: str | Path, **options: object) -> None:
+    zc.create_collection(place, **layout(), **options)
 
 
 def rows(entries):
