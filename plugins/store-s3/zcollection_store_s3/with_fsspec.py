@@ -1,10 +1,11 @@
 """The driver on s3fs, of the fsspec family: for whoever needs what botocore knows, such as roles and single sign-on."""
 
 import asyncio
+import errno
 import logging
 import uuid
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -12,7 +13,15 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import s3fs
 from attrs import Factory, field, frozen
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, which is none of the system's
+    FlexibleChecksumError,
+    HTTPClientError,
+    NoCredentialsError,
+)
+from botocore.handlers import add_expect_header
 
 from zcollection.plugin import Listed
 from zcollection_store_s3.driver import Answer, RequestError
@@ -162,6 +171,8 @@ class _Session:
 
 async def _until_closed(file_system: Any) -> AsyncGenerator[Any, None]:
     client = await file_system.set_session()
+    # It lets the server say that it goes on, which costs a round trip, and waits without a limit for one that says nothing.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
     try:
         yield client
     finally:
@@ -203,10 +214,18 @@ def _untold(error: Exception) -> RequestError:
         return RequestError(reason="there are no credentials")
     if isinstance(error, FlexibleChecksumError):
         return RequestError.of_connection("the bytes are not those that were stored")
-    if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError):
+    if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError | ConnectionError):
         return RequestError(reason=f"{type(error).__name__} of botocore")
-    late = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
-    return RequestError.of_connection("the request took too long" if late else "no answer, or not all of it")
+    return RequestError.of_names(" ".join(_names(error)))
+
+
+def _names(error: BaseException | None) -> Iterator[str]:
+    """Yield the names of an error and of those that it came from, and what the system calls them."""
+    while error is not None:
+        yield type(error).__name__
+        if isinstance(error, OSError) and error.errno is not None:
+            yield errno.errorcode.get(error.errno, "")
+        error = error.__cause__ or error.__context__
 
 
 def connect(bucket: str, options: Options) -> Fsspec:

@@ -26,11 +26,7 @@ _MULTIPART: Final = 64 * 2**20
 _PAGE: Final = 1000
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
-_KINDS: Final = (
-    ("time", "the request took too long"),
-    ("dns", "the endpoint's name cannot be resolved"),
-    ("certificate", "the endpoint's certificate is not accepted"),
-)
+_ADDRESS: Final = re.compile(r"\S+://\S+")
 _LAST_WORDS: Final = 0.05
 """Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
 
@@ -172,8 +168,8 @@ def _failure(error: Exception) -> RequestError:
         return RequestError.of_status(int(status[1]), code[1] if code else None)
     if isinstance(error, AlreadyExistsError):
         return RequestError.of_status(412)
-    kind = next((words for word, words in _KINDS if word in text.lower()), None)
-    return RequestError(reason=kind or "no answer, or not all of it", again=isinstance(error, BaseError | OSError))
+    failure = RequestError.of_names(_ADDRESS.sub("", text))  # a key may be called as a failure is
+    return failure if isinstance(error, BaseError | OSError) else RequestError(reason=failure.reason)
 
 
 def connect(bucket: str, options: Options) -> Obstore:
