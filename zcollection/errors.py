@@ -35,7 +35,10 @@ from difflib import get_close_matches
 
 
 class ZCollectionError(Exception):
-    """Base class of every error of zcollection."""
+    """Base class of every error of zcollection; its message never drives a terminal, whatever it quotes."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, super().__str__().split("\n")))
 
 
 class SchemaError(ZCollectionError, ValueError):
@@ -141,6 +144,19 @@ class MissingDependencyError(ZCollectionError, ImportError):
     def of(cls, library: str, *, extra: str, purpose: str) -> "MissingDependencyError":
         """Return the error that names the extra which installs `library`."""
         return cls(f"{purpose} needs {library!r}, which is not installed: pip install 'zcollection[{extra}]'")
+
+
+def printable(text: str) -> str:
+    r"""Return a text in one line that may be shown: what drives a terminal, turns text round or is no character is escaped.
+
+    Examples
+    --------
+    >>> print(printable("Côte d'Azur\n\x1b[31m"))
+    Côte d'Azur\n\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def accepted(received: object, choices: Iterable[object]) -> str:

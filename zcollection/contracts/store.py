@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from attrs import field, frozen
 
-from zcollection.errors import ReadOnlyError, StoreError
+from zcollection.errors import ReadOnlyError, StoreError, printable
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -76,6 +76,10 @@ class StoreURL:
 
     def __str__(self) -> str:
         return self._without_credentials(f"{self.scheme}://{self.location}")
+
+    def __format__(self, spec: str) -> str:
+        """Return it as messages show it; `str` is exact, for the name of a directory may be any text."""
+        return format(printable(str(self)), spec)
 
     def __repr__(self) -> str:
         return f"StoreURL({str(self)!r})"

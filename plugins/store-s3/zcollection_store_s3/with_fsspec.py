@@ -144,7 +144,7 @@ class Fsspec:
             return answer if read is None else await read(answer)
         except ClientError as error:
             failure = _told(error)
-        except (BotoCoreError, aiohttp.ClientError, OSError) as error:
+        except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
             failure = _untold(error)
         if failure is not None:
             raise failure
@@ -156,16 +156,17 @@ class _Session:
 
     def __init__(self, file_system: Any) -> None:
         self._opening = asyncio.Lock()
-        # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
-        self._clients = _until_closed(file_system)
+        self._file_system = file_system
         self._client: Any = None
-        # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
-        weakref.finalize(self, _close_soon, asyncio.get_running_loop(), self._clients).atexit = False
 
     async def client(self) -> Any:
         async with self._opening:
             if self._client is None:
-                self._client = await anext(self._clients)
+                # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
+                clients = _until_closed(self._file_system)
+                self._client = await anext(clients)
+                # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
+                weakref.finalize(self, _close_soon, asyncio.get_running_loop(), clients).atexit = False
         return self._client
 
 
@@ -214,7 +215,9 @@ def _untold(error: Exception) -> RequestError:
         return RequestError(reason="there are no credentials")
     if isinstance(error, FlexibleChecksumError):
         return RequestError.of_connection("the bytes are not those that were stored")
-    if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError | ConnectionError):
+    if isinstance(error, BotoCoreError | ValueError) and not isinstance(
+        error, HTTPClientError | ConnectionError | OSError
+    ):
         return RequestError(reason=f"{type(error).__name__} of botocore")
     return RequestError.of_names(" ".join(_names(error)))
 
