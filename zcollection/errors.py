@@ -38,7 +38,7 @@ class ZCollectionError(Exception):
     """Base class of every error of zcollection; its message never drives a terminal, whatever it quotes."""
 
     def __str__(self) -> str:
-        return "\n".join(map(printable, super().__str__().split("\n")))
+        return printable(super().__str__(), keep="\n")
 
 
 class SchemaError(ZCollectionError, ValueError):
@@ -146,8 +146,15 @@ class MissingDependencyError(ZCollectionError, ImportError):
         return cls(f"{purpose} needs {library!r}, which is not installed: pip install 'zcollection[{extra}]'")
 
 
-def printable(text: str) -> str:
+def printable(text: str, *, keep: str = "") -> str:
     r"""Return a text in one line that may be shown: what drives a terminal, turns text round or is no character is escaped.
+
+    Parameters
+    ----------
+    text
+        Of whatever origin.
+    keep
+        Characters that are left as they are, such as line ends.
 
     Examples
     --------
@@ -156,7 +163,9 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return "".join(
+        each if each.isprintable() or each in keep else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def accepted(received: object, choices: Iterable[object]) -> str:
