@@ -11,7 +11,7 @@
     │   ├── CollectionNotFoundError
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
-    │   └── OutdatedError                   a partition is no longer the one that was looked up
+    │   └── OutdatedError                   a partition, or a snapshot, is no longer what was looked up
     ├── SchemaChangedError                  another writer added or dropped a variable; handled by looking again
     ├── StaleError                          a view holds nothing that was computed from its base as it is
     ├── CommitStateUnknownError             the answer to a commit was lost
@@ -82,7 +82,7 @@ class StaleError(ZCollectionError):
 
 
 class OutdatedError(ConflictError):
-    """A partition is no longer the one that was looked up."""
+    """A partition, or a snapshot, is no longer what was looked up."""
 
 
 class CommitStateUnknownError(ZCollectionError):

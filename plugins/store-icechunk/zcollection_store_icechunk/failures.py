@@ -14,7 +14,14 @@ _MISSING: Final = (
     "invalid chunk index",
 )
 
-_LOST: Final = ("object not found", "snapshot not found", "nosuchkey", "no such key", "no such file")
+_LOST: Final = (
+    "object not found",
+    "snapshot not found",
+    "nosuchkey",
+    "no such key",
+    "no such file",
+    "no data in memory",
+)
 
 _DAMAGED: Final = (
     "invalid magic numbers",

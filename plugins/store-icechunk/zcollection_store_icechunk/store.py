@@ -220,6 +220,18 @@ class IcechunkStore(TransactionalStore):
             if info.parent_id is not None
         ]
 
+    async def keeps(self, snapshot: str) -> bool:
+        """Return whether a branch or a tag leads to a snapshot, as a repository says that is opened for this: one remembers."""
+        with telling(self.url, "look for old snapshots of"):
+            repository = await Opened().repository(self._place)
+            if repository is None:
+                return True
+            known = {await repository.lookup_tag_async(tag) for tag in await repository.list_tags_async()}
+            for branch in await repository.list_branches_async():
+                known.add(await repository.lookup_branch_async(branch))
+                known.update([str(info.parent_id) async for info in repository.async_ancestry(branch=branch)])
+        return snapshot in known
+
     async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
         """Expire snapshots older than a time, and delete what only they hold."""
         self.check_writable()
