@@ -1,10 +1,12 @@
 """A vacuum of an Icechunk repository beside readers and writers: the first are told, and the others lose nothing."""
 
+import datetime as dt
 import pickle
 import uuid
 
 import numpy as np
 import pytest
+from zcollection_store_icechunk import places
 
 import zcollection as zc
 from zcollection.errors import SettingError, StoreError
@@ -128,3 +130,41 @@ def test_damage_is_told_as_damage(collection, url, tmp_path):
         chunk.unlink()
     with pytest.raises(zc.CorruptionError):
         lazy()
+
+
+def meddling(collection, url, age):
+    """Update, while another process would let a vacuum run, once everything was written and nothing committed."""
+    from zcollection_store_icechunk.session import IcechunkSession
+
+    original, done, calls = IcechunkSession.commit, [], []
+    other = zc.open_collection(url, mode="rw")
+
+    async def overtaken(session, message, metadata):
+        if not done:
+            done.append(True)
+            await other.vacuum_async(older_than=age)
+        return await original(session, message, metadata)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(IcechunkSession, "commit", overtaken)
+        collection.update(lambda ds: calls.append(1) or {"value": ds["value"].to_numpy() * 2})
+    return len(calls)
+
+
+@pytest.mark.parametrize(("age", "runs"), [("0s", 2), ("24h", 1)])
+def test_what_a_running_writer_has_is_never_taken_away(collection, url, age, runs):
+    assert meddling(collection, url, age) == runs, "an old enough vacuum is no reason to begin anew"
+    found = zc.open_collection(url)
+    assert read(found.query()) == (2 * rows(1)["value"]).tolist()
+    assert found.verify(data=True).is_clean
+    assert [entry.operation for entry in found.history()][1:] == (
+        ["vacuum", "update"] if runs > 1 else ["insert", "update"]
+    )
+
+
+def test_what_is_younger_than_clocks_may_differ_is_not_deleted(collection, url, monkeypatch):
+    monkeypatch.setattr(places, "_TICK", dt.timedelta(minutes=15))
+    if "memory" in url:
+        pytest.skip("one store is enough")
+    collection.insert(rows(2))
+    assert collection.vacuum(older_than="0s").bytes == 0
