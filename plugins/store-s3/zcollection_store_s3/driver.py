@@ -73,8 +73,11 @@ class RequestError(Exception):
 class Driver(Protocol):
     """One bucket; keys are those of the bucket. What fails raises `RequestError`."""
 
-    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
-        """Return bytes of an object from an offset on, as many as there are up to `length`; None where it is not there."""
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
+        """Return bytes of an object from an offset on, as many as there are up to `length`; None where it is not there.
+
+        Of an answer with more than `most` bytes no more are read: its header says how many it has.
+        """
 
     async def put(self, key: str, data: bytes) -> None:
         """Write an object."""

@@ -7,7 +7,7 @@ import uuid
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -59,7 +59,7 @@ class Fsspec:
         default=Factory(lambda self: PerLoop(lambda: _Session(self.file_system())), takes_self=True),
     )
 
-    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
             return None if await self._asked("head_object", Key=key) is None else b""
@@ -67,7 +67,10 @@ class Fsspec:
         whole = not offset and length is None
         try:
             return await self._asked(
-                "get_object", _body, Key=key, **({} if whole else {"Range": f"bytes={offset}-{last}"})
+                "get_object",
+                partial(_body, most=most),
+                Key=key,
+                **({} if whole else {"Range": f"bytes={offset}-{last}"}),
             )
         except RequestError as failure:
             if failure.status != _BEYOND_THE_END:
@@ -186,9 +189,10 @@ def _close_soon(loop: asyncio.AbstractEventLoop, clients: AsyncGenerator[Any, No
             loop.call_soon_threadsafe(lambda: loop.create_task(clients.aclose()))
 
 
-async def _body(answer: Mapping[str, Any]) -> bytes:
+async def _body(answer: Mapping[str, Any], *, most: int | None) -> bytes:
+    too_large = most is not None and answer["ContentLength"] > most
     async with answer["Body"] as stream:
-        data: bytes = await stream.read()
+        data: bytes = await stream.read(*([most] if too_large else []))
     return data
 
 

@@ -43,22 +43,24 @@ class Obstore:
 
     store: Any
 
-    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
             return None if await _asked(lambda: obstore.head_async(self.store, key)) is None else b""
         try:
-            found = await _asked(lambda: self._read(key, offset, length))
+            found = await _asked(lambda: self._read(key, offset, length, most))
         except RequestError as failure:
             if failure.status != _BEYOND_THE_END:
                 raise
             return b""
         return found
 
-    async def _read(self, key: str, offset: int, length: int | None) -> bytes:
+    async def _read(self, key: str, offset: int, length: int | None, most: int | None) -> bytes:
         if length is not None:
             return (await obstore.get_range_async(self.store, key, start=offset, length=length)).to_bytes()
         answer = await obstore.get_async(self.store, key, options={"range": {"offset": offset}} if offset else None)
+        if most is not None and answer.range[1] - answer.range[0] > most:
+            return await self._read(key, offset, most, None)
         return (await answer.bytes_async()).to_bytes()
 
     async def put(self, key: str, data: bytes) -> None:
