@@ -70,6 +70,7 @@ from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, Vari
 from zcollection.model.variable import Variable
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
+from zcollection.resources import ensure_spare_files
 
 register = REGISTRY.register
 
@@ -133,6 +134,7 @@ __all__ = [
     "check_keys",
     "check_prefixes",
     "check_within_int64",
+    "ensure_spare_files",
     "fields_of",
     "gather",
     "get_config",

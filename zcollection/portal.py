@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from zcollection.errors import SynchronousCallError
+from zcollection.resources import telling_shortage
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +72,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent_loop)
 
 
+@telling_shortage()
 def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function on the background loop and return its result.
 
@@ -118,6 +120,7 @@ def on_loop() -> Generator[None, None, None]:
         yield
 
 
+@telling_shortage()
 def begin(function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function on this thread until it awaits `on_loop`, then as `run` does, and return its result."""
     if _runs_loop():

@@ -13,7 +13,7 @@ from attrs import frozen
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from zcollection.plugin import Listed
+from zcollection.plugin import Listed, ensure_spare_files
 from zcollection_store_s3.credentials import Profile, profile_of
 from zcollection_store_s3.driver import Answer, RequestError
 from zcollection_store_s3.options import Options
@@ -158,6 +158,11 @@ async def _asked(request: Callable[[], Awaitable[T]]) -> T | None:
         failure = _failure(error) if "NoSuchBucket" in str(error) else None
     except (BaseError, OSError, ValueError) as error:
         failure = _failure(error)
+    except BaseException as error:
+        # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
+        if type(error).__name__ != "PanicException":
+            raise
+        failure = RequestError(reason=RequestError.of_names(str(error)).reason)
     if failure is not None:
         raise failure
     return None
@@ -184,6 +189,7 @@ def connect(bucket: str, options: Options) -> Obstore:
     options
         What the caller passed; the rest comes from a profile, and then from the environment.
     """
+    ensure_spare_files("obstore")
     _give_last_words()
     profile = profile_of(options)
     endpoint = options.endpoint or profile.endpoint
