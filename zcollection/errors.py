@@ -11,7 +11,7 @@
     │   ├── CollectionNotFoundError
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
-    │   └── OutdatedError                   a partition is no longer the one that was looked up
+    │   └── OutdatedError                   a partition, or a snapshot, is no longer what was looked up
     ├── SchemaChangedError                  another writer added or dropped a variable; handled by looking again
     ├── StaleError                          a view holds nothing that was computed from its base as it is
     ├── CommitStateUnknownError             the answer to a commit was lost
@@ -35,7 +35,10 @@ from difflib import get_close_matches
 
 
 class ZCollectionError(Exception):
-    """Base class of every error of zcollection."""
+    """Base class of every error of zcollection; its message never drives a terminal, whatever it quotes."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep="\n")
 
 
 class SchemaError(ZCollectionError, ValueError):
@@ -79,7 +82,7 @@ class StaleError(ZCollectionError):
 
 
 class OutdatedError(ConflictError):
-    """A partition is no longer the one that was looked up."""
+    """A partition, or a snapshot, is no longer what was looked up."""
 
 
 class CommitStateUnknownError(ZCollectionError):
@@ -141,6 +144,28 @@ class MissingDependencyError(ZCollectionError, ImportError):
     def of(cls, library: str, *, extra: str, purpose: str) -> "MissingDependencyError":
         """Return the error that names the extra which installs `library`."""
         return cls(f"{purpose} needs {library!r}, which is not installed: pip install 'zcollection[{extra}]'")
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return a text in one line that may be shown: what drives a terminal, turns text round or is no character is escaped.
+
+    Parameters
+    ----------
+    text
+        Of whatever origin.
+    keep
+        Characters that are left as they are, such as line ends.
+
+    Examples
+    --------
+    >>> print(printable("Côte d'Azur\n\x1b[31m"))
+    Côte d'Azur\n\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in keep else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def accepted(received: object, choices: Iterable[object]) -> str:

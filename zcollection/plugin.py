@@ -71,6 +71,7 @@ from zcollection.model.variable import Variable
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
 from zcollection.portal import uninterrupted
+from zcollection.resources import ensure_spare_files
 
 register = REGISTRY.register
 
@@ -134,6 +135,7 @@ __all__ = [
     "check_keys",
     "check_prefixes",
     "check_within_int64",
+    "ensure_spare_files",
     "fields_of",
     "gather",
     "get_config",

@@ -20,6 +20,7 @@ import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from zcollection.errors import SynchronousCallError
+from zcollection.resources import telling_shortage
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,6 +107,7 @@ class _Task(Generic[R]):
         return cast("R", self.future.result())
 
 
+@telling_shortage()
 def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function on the background loop and return its result.
 
@@ -219,6 +221,7 @@ def on_loop() -> Generator[None, None, None]:
         yield
 
 
+@telling_shortage()
 def begin(function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function on this thread until it awaits `on_loop`, then as `run` does, and return its result."""
     if _runs_loop():

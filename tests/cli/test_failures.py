@@ -38,6 +38,7 @@ def test_a_scheme_that_nobody_opens_is_one_line(command):
     [
         (PermissionError(13, "Permission denied", "/data"), 1, "error: [Errno 13] Permission denied: '/data'\n"),
         (RuntimeError("two\nlines"), 1, "error: unexpected RuntimeError: two lines (run with --debug and report it)\n"),
+        (OSError("\x1b[31mred \u202e"), 1, "error: \\x1b[31mred \\u202e\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
 )

@@ -77,3 +77,13 @@ def test_an_axis_that_is_only_a_dimension_has_no_range(command, tmp_path):
     collection.insert({"cycle": [2, 1]})
     facts = json.loads(command("info", collection.store.url, "--json").out)
     assert (facts["axis"], facts["axis_range"]) == ("row", None)
+
+
+def test_a_name_in_a_document_drives_no_terminal(collection, command, url, tmp_path):
+    document = tmp_path / "altimetry" / "_zcollection.json"
+    body = {**json.loads(document.read_bytes()), "checksum": None}
+    body["partitioning"]["name"] = "date\x1b[31m"
+    document.write_text(json.dumps(body))
+    done = command("info", url)
+    assert r"date\x1b[31m(" in done.out
+    assert "\x1b" not in done.out + repr(zc.open_collection(url))

@@ -1,11 +1,12 @@
 """On a terminal Rich draws; nothing is left out there either."""
 
+import json
 import sys
 
 import pytest
 
 from zcollection.cli import output
-from zcollection.cli.output import Node, write_table, write_tree
+from zcollection.cli.output import Node, write_json, write_lines, write_table, write_tree
 
 WORDS = [f"word{number}" for number in range(40)]
 
@@ -39,3 +40,27 @@ def test_in_a_pipe_rich_is_not_even_imported(monkeypatch, capsys):
     output.write_table(["a"], [["b"]])
     output.write_tree(Node("a", (Node("b"),)))
     assert capsys.readouterr().out == "a\nb\na\n└── b\n"
+
+
+STRANGE = "\x1b[31m\x9b\r\n\u202e\ud800\x7f"
+ESCAPED = r"\x1b[31m\x9b\r\n\u202e\ud800\x7f"
+
+
+def test_what_is_written_drives_no_terminal_and_is_no_markup(terminal, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("NO_COLOR", "1")
+    write_lines([f"line {STRANGE}[red]"])
+    write_table(["path"], [[f"cell {STRANGE}[red]"]])
+    write_tree(Node(f"root {STRANGE}[red]", (Node(f"leaf {STRANGE}[red]"),)))
+    out = capsys.readouterr().out
+    for name in ("line", "cell", "root", "leaf"):
+        assert f"{name} {ESCAPED}[red]" in out
+    assert not any(each in out for each in "\x9b\r\u202e\ud800\x7f")
+
+
+def test_json_is_plain_ascii_and_what_was_given(capsys):
+    write_json({"title": STRANGE})
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert out.replace("\n", "").isprintable()
+    assert json.loads(out) == {"title": STRANGE}

@@ -1,14 +1,11 @@
 """How often the repository is asked: as often beside few partitions as beside many."""
 
-import pickle
-
 import numpy as np
 import pytest
 from counting import counting
 from zcollection_store_icechunk.hierarchy import Hierarchy
 
 import zcollection as zc
-from zcollection.errors import StoreError
 
 DAY = 86_400 * 10**9
 NAMES = ["time", *(f"v{number}" for number in range(7))]
@@ -42,16 +39,3 @@ def test_a_query_of_one_day_asks_for_what_it_reads(asked, tmp_path):
         found.append(dict(asked))
     assert found[0] == found[1], "nothing scales with the partitions that are not selected"
     assert found[0] == {"chunk": len(NAMES), "document": 4, "list": 3}
-
-
-def test_a_reader_whose_snapshot_a_vacuum_removed_is_told(tmp_path):
-    url = f"icechunk://{tmp_path}/repository"
-    schema = zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",))
-    partitioning = zc.partitioning.Date(("time",), resolution="D")
-    collection = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning)
-    collection.insert({"time": [1]})
-    held = pickle.dumps(zc.open_collection(url))
-    collection.insert({"time": [2]})
-    collection.vacuum(older_than="0s")
-    with pytest.raises(StoreError, match=r"open the collection again, or see history\(\)"):
-        pickle.loads(held).query()

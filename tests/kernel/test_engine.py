@@ -197,3 +197,15 @@ def test_the_view_for_zarr_refuses_to_write(url):
     collection = samples.create(url, [1])
     with pytest.raises(ValueError, match=r"read.only|only reads"):
         zarr.open_group(collection.store.zarr, mode="a").attrs["x"] = 1
+
+
+@pytest.mark.parametrize("codecs", CODECS)
+@pytest.mark.parametrize("dtype", ["int8", "float64", "U3", "datetime64[ns]"])
+@pytest.mark.parametrize(("chunks", "shards"), [((1, 1), None), ((1, 1), 8), ((4096, 64), None), ((64, 8), 4096)])
+def test_no_chunk_is_larger_than_what_is_believed(codecs, dtype, chunks, shards):
+    """Even where nothing can be compressed: else a whole chunk would be taken for a damaged one."""
+    layout = layout_of(dtype, CODECS[codecs], (64, 8) if chunks == (1, 1) else (4096, 64), chunks, shards)
+    noise = np.random.default_rng(1).integers(0, 256, (*layout.shape, layout.variable.dtype.itemsize), dtype=np.uint8)
+    values = values_of(dtype, layout.shape) if dtype == "U3" else noise.view(layout.variable.dtype)[..., 0]
+    sizes = [len(data) for _, data in encode_array(layout, stored_values(values, layout.variable))]
+    assert max(sizes) <= layout.largest_chunk

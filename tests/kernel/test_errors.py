@@ -36,3 +36,8 @@ def test_every_error_can_be_pickled(name):
 
     again = pickle.loads(pickle.dumps(getattr(errors, name)("what happened")))
     assert (type(again).__name__, str(again)) == (name, "what happened")
+
+
+def test_no_message_drives_a_terminal():
+    shown = str(errors.PartitionError("two\nlines, \x1b[31mred\x1b[0m, \u202eturned, \0, \ud800"))
+    assert shown == "two\nlines, \\x1b[31mred\\x1b[0m, \\u202eturned, \\x00, \\ud800"

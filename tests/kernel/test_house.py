@@ -23,7 +23,7 @@ LAYERS = (
     ("cli", "testing"),
 )
 # What no layer owns: small tools that import nothing of the kernel but its errors.
-TOOLS = ("portal", "progress")
+TOOLS = ("portal", "progress", "resources")
 OPTIONAL = ("zarr", "obstore", "icechunk", "s3fs", "dask", "distributed", "xarray", "pandas", "typer", "rich", "pytest")
 
 

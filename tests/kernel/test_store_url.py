@@ -42,3 +42,10 @@ def test_no_credential_is_shown_of_what_is_no_url():
     with pytest.raises(zc.StoreError) as caught:
         StoreURL.parse("://user:secret@host/x")
     assert "secret" not in str(caught.value)
+
+
+def test_a_message_escapes_what_is_no_text_in_a_url_and_the_url_itself_is_exact():
+    url = StoreURL.parse("/data/two\nlines\x1b[31m")
+    assert url.location == "/data/two\nlines\x1b[31m"
+    assert str(url) == "file:///data/two\nlines\x1b[31m"
+    assert f"{url}" == "file:///data/two\\nlines\\x1b[31m"

@@ -124,3 +124,28 @@ def test_an_empty_dataset_is_shown():
 )
 def test_sizes_are_in_decimal_units(size, text):
     assert format_bytes(size) == text
+
+
+STRANGE = "\x1b[31m\x07\x9b\0\r\u202e\u2028\ud800\U000e0001"
+"""What colours a terminal, rings it, turns text round, ends a line, or is no character."""
+
+
+def test_nothing_that_a_dataset_holds_drives_a_terminal_or_a_page():
+    made = dataset(**{f"title{STRANGE}": f"Sea{STRANGE}level", "list": [STRANGE], "two": "first\nsecond"})
+    made = zc.Dataset(made.schema, {"name": [STRANGE.replace("\ud800", ""), "b\n"]})
+    for shown in (
+        repr(made),
+        made._repr_html_(),
+        repr(made.schema),
+        repr(made["data/ku"]),
+        repr(made.get_variable("name")),
+    ):
+        assert not any(each in shown for each in STRANGE.replace("[31m", ""))
+    assert r"title\x1b[31m\x07\x9b\x00\r\u202e\u2028\ud800\U000e0001: Sea\x1b[31m" in repr(made)
+    assert "two: first second" in repr(made)
+    repr(made).encode()
+
+
+def test_long_texts_are_shown_shortened():
+    made = zc.Dataset(schema(), {"name": ["a rather long text " * 9, "b"]})
+    assert "'a rather long text a rather long … 'b'" in repr(made)

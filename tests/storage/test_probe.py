@@ -3,7 +3,7 @@
 import pytest
 import samples
 from bucket import BUCKETS, Bucket, BucketStore
-from fault_proxy import running_proxy
+from fault_proxy import Fault, running_proxy
 
 import zcollection as zc
 from zcollection.plugin import StoreError
@@ -75,3 +75,22 @@ def test_a_server_that_honours_them_is_asked_once_in_a_process(proxy, driver, re
     for _ in range(2):
         zc.open_collection(url, mode="rw", storage_options=options)
     assert sum("/probe/" in key for kind, key in proxy.proxy.requests if kind == "CREATE") == 3
+
+
+@pytest.mark.parametrize("driver", ["obstore", "fsspec"])
+def test_answers_that_are_lost_are_told_as_that_and_not_as_a_server_without_conditions(proxy, driver, request):
+    proxy.proxy.faults.append(Fault("lose", kind="CREATE", times=None))
+    options = {**proxy.storage_options, "driver": driver, "max_retries": 0}
+    with pytest.raises(
+        StoreError, match="answers .* were lost 3 times.*see to the server and the connection"
+    ) as caught:
+        samples.create(f"s3://bucket/{request.node.name}", storage_options=options)
+    assert "single_writer" not in str(caught.value)
+
+
+@pytest.mark.parametrize("driver", ["obstore", "fsspec"])
+def test_a_server_that_drops_every_connection_is_told_as_that(proxy, driver, request):
+    proxy.proxy.faults.append(Fault("drop", times=None))
+    options = {**proxy.storage_options, "driver": driver, "max_retries": 0}
+    with pytest.raises(StoreError, match="the server dropped the connection"):
+        samples.create(f"s3://bucket/{request.node.name}", storage_options=options)

@@ -13,6 +13,7 @@ from zarr.storage import MemoryStore
 from zcollection.plugin import Reclaimed, StoreError
 
 LOOPS = {}
+SESSIONS = []
 
 
 @frozen
@@ -161,6 +162,26 @@ class KeepsEverything(RepositoryStore):
     async def vacuum(self, older_than):
         self.check_writable()
         return Reclaimed(snapshots=0, bytes=0)
+
+
+@frozen
+class TakesFromChangesInTheMaking(RepositoryStore):
+    class Session(RepositorySession):
+        def __init__(self, store, base, data):
+            super().__init__(store, base, data)
+            SESSIONS.append(self)
+
+        def committed(self, message, metadata):
+            SESSIONS.remove(self)
+            return super().committed(message, metadata)
+
+    session_class: ClassVar[type] = Session
+
+    async def vacuum(self, older_than):
+        reclaimed = await super().vacuum(older_than)
+        for session in SESSIONS:
+            session.data = dict(self.held(session.base)) if session.store.url == self.url else session.data
+        return reclaimed
 
 
 @frozen

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import anyio
 from anyio.lowlevel import checkpoint, current_token
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zcollection.plugin import KeyStore, Listed, StoreError, StoreURL
 
@@ -53,7 +53,7 @@ class Tiny(KeyStore):
     def read(self, read):
         self.checked(read.key)
         data = self.data.get(read.key, (None,))[0]
-        return None if data is None else data[read.offset :][: read.length]
+        return None if data is None else data[read.offset :][: read.limit]
 
     def below(self, prefix):
         return [key for key in sorted(self.data) if key.startswith(prefix)]
@@ -227,6 +227,11 @@ class IncludesTheEndOfARange(Tiny):
         if data is None or read.length is None:
             return data
         return self.data[read.key][0][read.offset :][: read.length + 1]
+
+
+class ReadsWhateverThereIs(Tiny):
+    async def get(self, reads):
+        return await super().get([evolve(read, most=None) for read in reads])
 
 
 class WritesInTwoSteps(Tiny):

@@ -69,12 +69,12 @@ class Bucket:
         await self.watch.after(kind, keys)
         return answer
 
-    async def get(self, key, offset, length):
-        return await self._request("GET", [key], lambda: self._part(key, offset, length))
+    async def get(self, key, offset, length, most):
+        return await self._request("GET", [key], lambda: self._part(key, offset, length, most))
 
-    def _part(self, key, offset, length):
+    def _part(self, key, offset, length, most):
         held = self.objects.get(key)
-        return None if held is None else held[0][offset:][:length]
+        return None if held is None else held[0][offset:][:length][:most]
 
     async def put(self, key, data):
         await self._request("PUT", [key], lambda: self._write(key, data))

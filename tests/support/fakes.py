@@ -120,7 +120,7 @@ class DictStore(KeyStore):
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         await asyncio.sleep(0)
-        return [_range(self.data.get(read.key), read) for read in reads]
+        return [read.part(self.data.get(read.key)) for read in reads]
 
     async def put(self, items: Mapping[str, bytes]) -> None:
         await asyncio.sleep(0)
@@ -171,9 +171,3 @@ class DictStore(KeyStore):
             yield
         finally:
             lock.release()
-
-
-def _range(data: bytes | None, read: Read) -> bytes | None:
-    if data is None:
-        return None
-    return data[read.offset : None if read.length is None else read.offset + read.length]

@@ -32,6 +32,7 @@ from broken_stores import (
     PublishesWhatLiesDirectlyBelow,
     ReadsABatchInOrderOfItsKeys,
     ReadsOutsideInThreads,
+    ReadsWhateverThereIs,
     ReadsWholeObjectsInThreads,
     RemembersDeletedPrefixes,
     ServesOneLoop,
@@ -52,6 +53,7 @@ OPENING = "test_opening_what_is_missing_creates_nothing"
 AT_ONCE = "test_opening_at_once_waits_for_nothing"
 READ_ONLY = "test_a_store_open_for_reading_refuses_every_write"
 READ = "test_what_is_written_is_read"
+BELIEVED = "test_no_more_is_read_than_is_believed"
 RANGES = "test_ranges_are_slices"
 WHOLE = "test_a_reader_never_sees_part_of_an_object"
 CREATED = "test_a_key_is_created_once"
@@ -144,6 +146,7 @@ FOUND_BY_SEVERAL_CHECKS = [
     (MarksWhatItOpens, OPENING),
     (ReadsABatchInOrderOfItsKeys, READ),
     (IncludesTheEndOfARange, RANGES),
+    (ReadsWhateverThereIs, BELIEVED),
     (CreatesInPlaceOfWhatExists, CREATED),
     (SortsByPartsOfKeys, SORTED),
     (ListsTheKeyThatItGoesOnAfter, AFTER),

@@ -29,6 +29,7 @@ from broken_repositories import (
     RebasesOnAnything,
     ServesOneLoop,
     ShowsTheNewest,
+    TakesFromChangesInTheMaking,
     TakesTagsForTheNewest,
     TakesTheOldestForTheUnknown,
     TellsItsKey,
@@ -62,6 +63,7 @@ SESSION = "test_a_session_reads_what_it_has_written"
 OLDER = "test_a_commit_on_an_older_snapshot_is_refused"
 JOINED = "test_changes_of_different_parts_are_joined"
 SAME = "test_changes_of_the_same_part_conflict"
+MAKING = "test_a_vacuum_takes_nothing_from_a_change_in_the_making"
 MADE = "test_a_store_is_made_once"
 FORKS = "test_forks_are_merged_into_one_commit"
 WRITTEN = "test_a_session_that_was_written_to_is_not_forked"
@@ -130,6 +132,7 @@ FOUND_BY_ONE_CHECK = [
     (ForgetsWhatWasSaid, HISTORY),
     (KeepsEverything, VACUUM),
     (ForgetsTheNewest, VACUUM),
+    (TakesFromChangesInTheMaking, MAKING),
     (RebasesOnAnything, SAME),
     (ForksWhatWasWrittenTo, WRITTEN),
     (ForgetsItsModeWhenPickled, PICKLE),

@@ -8,7 +8,7 @@ from typing import ParamSpec
 
 import typer
 
-from zcollection.errors import ZCollectionError
+from zcollection.errors import ZCollectionError, printable
 
 P = ParamSpec("P")
 
@@ -40,11 +40,12 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
 
 def _show(error: Exception) -> None:
     if DEBUG.get():
-        typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        typer.echo(printable("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False)
     typer.echo(f"error: {_line(error)}", err=True)
 
 
 def _line(error: Exception) -> str:
+    text = printable(" ".join(str(error).split()))
     if isinstance(error, ZCollectionError | OSError):
-        return " ".join(str(error).split())
-    return f"unexpected {type(error).__name__}: {' '.join(str(error).split())} (run with --debug and report it)"
+        return text
+    return f"unexpected {type(error).__name__}: {text} (run with --debug and report it)"

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from attrs import frozen
 
+from zcollection.errors import printable
+
 Rows = Sequence[Sequence[str]]
 
 _NARROWEST = 30
@@ -29,13 +31,15 @@ class Node:
 
 
 def write_lines(lines: Sequence[str]) -> None:
-    """Write lines as they are, however long."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    """Write lines, however long; what would drive the terminal is escaped."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def write_json(value: object) -> None:
     """Write a JSON document."""
-    write_lines([json.dumps(value, indent=2)])
+    sys.stdout.write(
+        f"{json.dumps(value, indent=2)}\n".replace("\x7f", "\\u007f")
+    )  # all else that is no text it escapes
 
 
 def write_table(header: Sequence[str], rows: Rows, *, numeric: Collection[str] = ()) -> None:
@@ -50,6 +54,7 @@ def write_table(header: Sequence[str], rows: Rows, *, numeric: Collection[str] =
     numeric
         Columns that are aligned to the right.
     """
+    header, *rows = [[printable(text) for text in line] for line in [header, *rows]]
     if sys.stdout.isatty():
         _write_rich_table(header, rows, numeric)
     else:
@@ -110,8 +115,8 @@ def _write_rich_tree(root: Node) -> None:
 
     def grow(tree: Tree, nodes: Sequence[Node]) -> None:
         for node in nodes:
-            grow(tree.add(Text(node.label), guide_style="dim"), node.children)
+            grow(tree.add(Text(printable(node.label)), guide_style="dim"), node.children)
 
-    tree = Tree(Text(root.label, style="bold"), guide_style="dim")
+    tree = Tree(Text(printable(root.label), style="bold"), guide_style="dim")
     grow(tree, root.children)
     Console().print(tree, soft_wrap=True)

@@ -113,7 +113,7 @@ class OpenCollection(Maintained):
             [
                 f"<zcollection.Collection {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",
                 f"  axis:         {self.axis} (dimension {self.dimension})",
-                f"  partitioning: {configuration.partitioning.name} {configuration.partitioning.configuration}",
+                f"  partitioning: {configuration.partitioning}",
                 f"  variables:    {shown}",
             ]
         )

@@ -22,7 +22,7 @@ from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import read_groups, reading
 from zcollection.engine.work import Work
-from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, StoreError
+from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, OutdatedError, StoreError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
@@ -155,9 +155,11 @@ class ConsistentRead:
             try:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(taken, partitions, advance)
-            except (CorruptionError, StoreError) as error:
+            except (CorruptionError, OutdatedError, StoreError) as error:
                 newer = await self.handle.snapshot(self.handle.passing(filters))
-                if self._is_same(taken, newer, partitions) and not await self._skips(error, taken, partitions):
+                is_gone = isinstance(error, OutdatedError)  # the same partitions may lie in a snapshot that is there
+                same = newer.label == taken.label if is_gone else self._is_same(taken, newer, partitions)
+                if same and not await self._skips(error, taken, partitions):
                     raise
                 begun = await self._selected(filters, newer)
                 continue

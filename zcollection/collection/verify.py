@@ -257,7 +257,7 @@ class _Group:
         problems = []
         for key, layout in chunks.items():  # one by one: a partition may be larger than memory
             try:
-                (content,) = yield from fetch([Read(group.prefix + key)])
+                (content,) = yield from fetch([layout.chunk_read(group.prefix, key)])
                 values = allocated(layout.shape, layout.variable.stored_dtype)
                 decode_array(group, layout, iter([content]), values)
             except CorruptionError as error:

@@ -55,7 +55,7 @@ def _problem(segment: str) -> str | None:
         return "it is empty, absolute, or has an empty part"
     if segment in {".", ".."}:
         return f"it has the part {segment!r}"
-    return "it has a NUL character" if "\0" in segment else None
+    return None if segment.isprintable() else "it has a control character, or one that is none"
 
 
 def listing(objects: Iterable[Listed], prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:

@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
 from urllib.parse import parse_qsl
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
-from zcollection.errors import ReadOnlyError, StoreError
+from zcollection.errors import ReadOnlyError, StoreError, printable
+from zcollection.model.documents import LARGEST_DOCUMENT
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -77,6 +78,10 @@ class StoreURL:
     def __str__(self) -> str:
         return self._without_credentials(f"{self.scheme}://{self.location}")
 
+    def __format__(self, spec: str) -> str:
+        """Return it as messages show it; `str` is exact, for the name of a directory may be any text."""
+        return format(printable(str(self)), spec)
+
     def __repr__(self) -> str:
         return f"StoreURL({str(self)!r})"
 
@@ -93,11 +98,21 @@ class Read:
         First byte.
     length
         Number of bytes; None reads to the end.
+    most
+        Number of bytes after which a store stops, for nobody believes that the object may have so many: one that is
+        damaged may be of any size. By default that of a document, and None for the chunk of an array.
     """
 
     key: str
     offset: int = field(default=0, kw_only=True)
     length: int | None = field(default=None, kw_only=True)
+    most: int | None = field(default=Factory(lambda self: _most(self.key), takes_self=True), kw_only=True)
+
+    @property
+    def limit(self) -> int | None:
+        """Number of bytes that are read at most, however large the object is."""
+        limits = [limit for limit in (self.length, self.most) if limit is not None]
+        return min(limits, default=None)
 
     def part(self, data: bytes | None) -> bytes | None:
         """Return what is read of an object with these bytes; None where there is no object.
@@ -109,7 +124,12 @@ class Read:
         """
         if data is None:
             return None
-        return data[self.offset : None if self.length is None else self.offset + self.length]
+        limit = self.limit
+        return data[self.offset : None if limit is None else self.offset + limit]
+
+
+def _most(key: str) -> int | None:
+    return None if "/c/" in key or key.endswith("/c") else LARGEST_DOCUMENT + 1
 
 
 @frozen(kw_only=True)

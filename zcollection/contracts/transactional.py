@@ -166,6 +166,14 @@ class TransactionalStore(Store):
     async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
         """Remove the snapshots older than a time that no branch or tag needs, and what only they hold."""
 
+    async def keeps(self, snapshot: str) -> bool:
+        """Return whether a snapshot is one that can be read unless it is damaged: no vacuum has removed it.
+
+        A store that remembers what it has read looks anew.
+        """
+        now = await self.current()
+        return now is not None and snapshot in {now, *(commit.snapshot for commit in await self.history(now))}
+
     async def load_document(self, name: str, *, snapshot: str | None = None) -> bytes | None:
         """Return a document of the collection as a snapshot holds it, by default the newest."""
         at = snapshot or await self.current()

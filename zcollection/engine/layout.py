@@ -13,6 +13,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from zcollection.contracts.store import Read
 from zcollection.model.codecs import Codec
 from zcollection.model.dtypes import default_fill, scalar_to_json
 from zcollection.model.schema import DatasetSchema, Dimension, VariableSchema
@@ -20,6 +21,13 @@ from zcollection.model.times import TimeUnits, has_time_units, units_of
 
 _CHUNK_BYTES = 4 * 2**20
 """Size that a chunk has at most where the schema leaves the choice to the engine."""
+
+_OVERHEAD = 4096
+_INNER_OVERHEAD = 256
+"""Bytes that codecs add at most to a chunk, and with the index of a shard to each of those in it."""
+
+_LARGEST_TEXTS = 2**31
+"""Bytes that a chunk of texts, which may be of any length, has at most: blosc makes none that are larger."""
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -145,6 +153,19 @@ class ArrayLayout:
     def chunk_count(self) -> int:
         """Number of chunks."""
         return math.prod(last + 1 for last in self.last_chunk)
+
+    @cached_property
+    def largest_chunk(self) -> int:
+        """Bytes that a chunk, or a shard, has at most: twice what it decodes to, for no codec makes more of it; texts apart."""
+        if self.variable.dtype.kind == "T":
+            return _LARGEST_TEXTS
+        inner = math.prod(self.inner_chunks or self.chunks)
+        values = math.prod(self.chunks)
+        return 2 * values * self.variable.stored_dtype.itemsize + _OVERHEAD + values // inner * _INNER_OVERHEAD
+
+    def chunk_read(self, prefix: str, key: str) -> Read:
+        """Return the read of a chunk, of no more than shows that it is too large."""
+        return Read(prefix + key, most=self.largest_chunk + 1)
 
     def chunk_key(self, index: tuple[int, ...]) -> str:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""

@@ -175,8 +175,7 @@ class LazyRows:
         layout = ArrayLayout.of(group.schema, self.path, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, [layout])
         indices = [*product(*(item.chunks(length) for item, length in zip(chosen, layout.chunks, strict=True)))]
-        keys = [group.prefix + layout.chunk_key(index) for index in indices]
-        chunks = yield from fetch([Read(key) for key in keys])
+        chunks = yield from fetch([layout.chunk_read(group.prefix, layout.chunk_key(index)) for index in indices])
         # Afterwards: what still is the generation that was meant has been it all the while.
         (data,) = yield from fetch([Read(document)])
         source.check(data)

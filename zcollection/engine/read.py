@@ -169,7 +169,7 @@ class _Outputs:
         held = [path for path in places if path in written]
         layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, layouts)
-        reads = [Read(group.prefix + key) for layout in layouts for key, _ in layout.chunk_places]
+        reads = [layout.chunk_read(group.prefix, key) for layout in layouts for key, _ in layout.chunk_places]
         supply = yield from stream(reads, held=max(_HELD // max(map(_chunk_size, layouts), default=1), 1))
         for layout in layouts:
             decode_array(group, layout, supply, places[layout.path])
@@ -273,6 +273,10 @@ def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes |
     for (key, part), data in zip(layout.chunk_places, supply, strict=False):
         if data is None:
             raise _corrupt(group, layout, key, "it is missing")
+        if len(data) > layout.largest_chunk:
+            raise _corrupt(
+                group, layout, key, f"it has more than {layout.largest_chunk} bytes, the most that it can have"
+            )
         if not directly:
             chunks[key] = data
             continue

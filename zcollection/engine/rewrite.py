@@ -78,7 +78,7 @@ class _Part:
 
     def reads(self, base: GroupRead) -> Iterator[Read]:
         if self.old is not None:
-            yield from (Read(base.prefix + key) for key, _ in self.old.chunk_places)
+            yield from (self.old.chunk_read(base.prefix, key) for key, _ in self.old.chunk_places)
 
     def rows(
         self, base: GroupRead, array: "_Array", chunks: Iterator[bytes | None], inserted: NDArray[Any]

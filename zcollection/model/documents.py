@@ -284,7 +284,7 @@ def parse_json(data: bytes, *, what: str) -> dict[str, Any]:
         The data are too large, or not a JSON object.
     """
     if len(data) > LARGEST_DOCUMENT:
-        message = f"{what} has {len(data)} bytes; accepted: up to {LARGEST_DOCUMENT}"
+        message = f"{what} has more bytes than a document may have; accepted: up to {LARGEST_DOCUMENT}"
         raise CorruptionError(message)
     try:
         body = json.loads(data, parse_constant=_refuse_constant)

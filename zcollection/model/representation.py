@@ -1,10 +1,12 @@
 """Groups and datasets as people read them: several lines of text, or HTML; bounded, and nothing lazy is computed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from zcollection.errors import printable
 from zcollection.model.dtypes import dtype_name
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def _section(group: "Group", indent: str) -> list[str]:
     if group.attrs:
         lines.append(f"{indent}Attributes:")
         names = _first(group.attrs, _MOST_ATTRIBUTES)
-        lines += [f"{indent}{_INDENT}{name}: {_shortened(group.attrs[name])}" for name in names]
+        lines += [f"{indent}{_INDENT}{_shortened(name)}: {_shortened(group.attrs[name])}" for name in names]
         lines += _rest(group.attrs, _MOST_ATTRIBUTES, indent + _INDENT)
     if group.groups:
         lines.append(f"{indent}Groups:")
@@ -110,7 +112,8 @@ def _preview(variable: "Variable") -> str:
     if variable.is_lazy:
         return f"<lazy {type(variable.data).__name__}>"
     data = np.asarray(variable.data)
-    values = [_value(value) for value in data.flat[:_PREVIEWED]]
+    # One by one: a slice of the flat iterator loses texts of more than a few characters.
+    values = [_value(value) for value in islice(data.flat, _PREVIEWED)]
     return " ".join(values) + (" …" if data.size > _PREVIEWED else "")
 
 
@@ -123,7 +126,7 @@ def _value(value: Any) -> str:
 
 
 def _shortened(value: object, widest: int = _WIDEST_VALUE) -> str:
-    text = str(value).replace("\n", " ")
+    text = printable(str(value)[: widest + 1].replace("\n", " "))
     return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
@@ -146,7 +149,7 @@ def _html_section(group: "Group") -> str:
         rows = [_row(variable) for variable in _first(group.variables.values(), _MOST_VARIABLES)]
         parts.append(_html_table("Variables", rows, _rest(group.variables, _MOST_VARIABLES, "")))
     if group.attrs:
-        pairs = [(name, _shortened(group.attrs[name])) for name in _first(group.attrs, _MOST_ATTRIBUTES)]
+        pairs = [(_shortened(name), _shortened(group.attrs[name])) for name in _first(group.attrs, _MOST_ATTRIBUTES)]
         parts.append(_html_table("Attributes", pairs, _rest(group.attrs, _MOST_ATTRIBUTES, "")))
     for name, child in _first(group.groups.items(), _MOST_GROUPS):
         parts.append(

@@ -13,6 +13,7 @@ from attrs import frozen
 from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError, accepted
 from zcollection.plugins.discovery import Inventory, Provider, ask, discover
 from zcollection.plugins.hookspecs import Family, Provides
+from zcollection.resources import ensure_spare_files, shortage
 
 T = TypeVar("T", bound="type[Any] | ModuleType")
 
@@ -272,11 +273,14 @@ def _target(cls: type[Any]) -> str:
 def _import(provider: Provider) -> type[Any]:
     target = provider.provides.target
     module, _, attribute = target.partition(":")
+    ensure_spare_files(module)
     try:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:
+        if (scarce := shortage(error)) is not None:
+            raise scarce from error
         message = (
             f"{provider.family.noun} {provider.provides.name!r} is provided by {provider.source}, but {target} cannot "
             f"be imported ({type(error).__name__}: {error}); repair or reinstall that distribution"

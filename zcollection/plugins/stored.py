@@ -7,7 +7,7 @@ import attrs
 from attrs import field, frozen
 
 from zcollection.contracts.configurable import Configurable
-from zcollection.errors import PluginConfigurationError, ZCollectionError, accepted
+from zcollection.errors import PluginConfigurationError, ZCollectionError, accepted, printable
 from zcollection.model.documents import INVALID, explain, strict_converter
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY, Registry
@@ -32,6 +32,9 @@ class StoredForm:
     name: str
     configuration: dict[str, Any] = field(factory=dict)
     provided_by: str | None = None
+
+    def __str__(self) -> str:
+        return f"{printable(self.name)} {self.configuration}"
 
 
 def store(strategy: Configurable, *, registry: Registry = REGISTRY) -> StoredForm:

@@ -104,6 +104,17 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
+    def test_no_more_is_read_than_is_believed(self, tmp_path: Path) -> None:
+        """An object that is larger than any could be is damaged, and may be of any size: reading it stops there."""
+
+        async def check(store: KeyStore) -> None:
+            await store.put({"x": BYTES, "d/c/0": BYTES})
+            reads = [Read("x", most=3), Read("x", offset=2, most=3), Read("x", length=5, most=2), Read("x", most=10**6)]
+            expected = [BYTES[:3], BYTES[2:5], BYTES[:2], BYTES, BYTES]
+            assert await store.get([*reads, Read("d/c/0", most=None)]) == expected
+
+        self._with_store(check, tmp_path)
+
     def test_a_reader_never_sees_part_of_an_object(self, tmp_path: Path) -> None:
         """While an object is written again and again, it is always whole, and always there."""
 
@@ -268,7 +279,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
             listed = [entry async for entry in store.list("", recursive=True)]
             assert await _apart(_listed_here, blocking) == listed
             reads = [Read(key, offset=2, length=3) for key in ("a/b", "x", "y", "missing")]
-            expected = [BYTES[2:5], b"", b"ync", None]
+            reads.append(Read("a/b", offset=2, most=4))
+            expected = [BYTES[2:5], b"", b"ync", None, BYTES[2:6]]
             assert await _apart(blocking.get, reads) == expected
             assert await store.get(reads) == expected
 

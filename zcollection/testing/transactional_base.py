@@ -42,14 +42,16 @@ class TransactionalSuite(StoreSuite[TransactionalStore]):
         skip_unless(type(self).tag is not TransactionalSuite.tag, "the suite does not say how to tag a snapshot")
 
 
-def array(path: str, value: int = 0) -> dict[str, bytes]:
-    """Return the objects of an array of 5 elements in 2 chunks, all of one value."""
-    return {f"{path}/zarr.json": encoded(ARRAY), **chunks(path, value)}
+def array(path: str, value: int = 0, *, length: int = 3) -> dict[str, bytes]:
+    """Return the objects of an array of 2 chunks, the second less one element, all of one value; short by default."""
+    grid = {"name": "regular", "configuration": {"chunk_shape": [length]}}
+    document = {**ARRAY, "shape": [2 * length - 1], "chunk_grid": grid}
+    return {f"{path}/zarr.json": encoded(document), **chunks(path, value, length=length)}
 
 
-def chunks(path: str, value: int) -> dict[str, bytes]:
+def chunks(path: str, value: int, *, length: int = 3) -> dict[str, bytes]:
     """Return the chunks of such an array."""
-    return {f"{path}/c/{number}": np.full(3, value, "<i2").tobytes() for number in range(2)}
+    return {f"{path}/c/{number}": np.full(length, value, "<i2").tobytes() for number in range(2)}
 
 
 def group(path: str = "", **attributes: object) -> dict[str, bytes]:

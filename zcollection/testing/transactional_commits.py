@@ -1,5 +1,6 @@
 """Checks of transactional stores: changes made, committed, refused and put together."""
 
+import datetime as dt
 import pickle
 import re
 from pathlib import Path
@@ -109,6 +110,25 @@ class CommitChecks(TransactionalSuite):
             assert await newest(store) == other
             assert await values(store, other, "a") == [3]
             assert await values(store, await committed(store, chunks("a", 4)), "a") == [4]
+
+        self._with_store(check, tmp_path)
+
+    def test_a_vacuum_takes_nothing_from_a_change_in_the_making(self, tmp_path: Path) -> None:
+        """Whatever it deletes: a change that was begun before is committed whole, or conflicts and is made anew."""
+
+        async def check(store: TransactionalStore) -> None:
+            await committed(store, {**group(), **array("a", 1, length=2000)})
+            await committed(store, chunks("a", 2, length=2000))
+            session = await store.begin()
+            await write(session, chunks("a", 3, length=2000))
+            await (await self._open(self.url(tmp_path))).vacuum(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1))
+            try:
+                if (snapshot := await session.commit("after a vacuum", METADATA)) is None:
+                    await session.rebase()
+                    snapshot = await commit(session)
+            except ConflictError:
+                snapshot = await committed(store, chunks("a", 3, length=2000))
+            assert await values(await self._open(self.url(tmp_path)), snapshot, ["a"]) == [3]
 
         self._with_store(check, tmp_path)
 

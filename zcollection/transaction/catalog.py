@@ -31,7 +31,7 @@ _LARGEST_KEPT: Final = 4 * 2**20
 """How many catalogs, of how many bytes each, are kept in memory: some 200,000 partitions."""
 
 _CHUNK: Final = f"{CATALOG}/c/0"
-READ: Final = Read(_CHUNK)
+READ: Final = Read(_CHUNK, most=_LARGEST + 1)
 """The read of the catalog."""
 
 

@@ -12,7 +12,8 @@ from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, Put, staged
-from zcollection.model.documents import parse_json
+from zcollection.errors import CorruptionError
+from zcollection.model.documents import LARGEST_DOCUMENT, parse_json
 from zcollection.transaction.documents import Configuration, PartitionRecord
 from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
@@ -106,6 +107,8 @@ class Stage(Site):
     def _copying(self, prefix: str, source: Objects, place: Place, record: PartitionRecord, put: Put) -> Work[None]:
         """Write the objects that lie at a place, documents first, under a prefix, with a record in the group's own one."""
         entries = yield from enumerated(place.prefix, source)
+        for entry in entries:
+            _check_size(entry, record)
         others = sorted(
             (entry for entry in entries if entry.key != place.document),
             key=lambda entry: (not entry.key.endswith(f"/{GROUP_DOCUMENT}"), entry.key),
@@ -143,6 +146,16 @@ class Stage(Site):
 
     def _complete(self, record: PartitionRecord, size: int) -> PartitionRecord:
         return evolve(record, stamp=self.transaction, stored_bytes=size)
+
+
+def _check_size(entry: Listed, record: PartitionRecord) -> None:
+    """Raise `CorruptionError` where an object alone is larger than the partition is said to be: none of it is read."""
+    if entry.size > max(record.stored_bytes, LARGEST_DOCUMENT):
+        message = (
+            f"the object {entry.key!r} has {entry.size} bytes, and its partition is said to have {record.stored_bytes}; call "
+            f"verify() on the collection that is copied"
+        )
+        raise CorruptionError(message)
 
 
 def _batches(entries: Sequence[Listed]) -> Iterator[list[str]]:

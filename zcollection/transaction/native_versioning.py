@@ -15,6 +15,7 @@ from zcollection.errors import (
     CollectionNotFoundError,
     CorruptionError,
     FormatVersionError,
+    OutdatedError,
     ReadOnlyError,
     SettingError,
     StoreError,
@@ -29,7 +30,7 @@ from zcollection.transaction.reports import Changes, HistoryEntry, Label, Proble
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Beginning, Versioning, exists
-from zcollection.transaction.zarr_objects import SnapshotObjects
+from zcollection.transaction.zarr_objects import SnapshotObjects, unless_removed
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -78,7 +79,8 @@ class NativeVersioning(Versioning):
         return await self._configuration(await self._now())
 
     async def _configuration(self, now: str) -> Configuration:
-        document = await self.store.load_document(CONFIGURATION, snapshot=now)
+        async with unless_removed(self.store, now):
+            document = await self.store.load_document(CONFIGURATION, snapshot=now)
         if document is None:
             raise self.not_found()
         return Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}")
@@ -170,7 +172,8 @@ class NativeVersioning(Versioning):
             operation=operation,
             source=source,
         )
-        yield transaction
+        async with unless_removed(self.store, session.base):
+            yield transaction
         self._last.listing = transaction.outcome(listing) or self._last.listing
 
     async def _session(self, configuration: Configuration) -> StoreSession:
@@ -186,7 +189,9 @@ class NativeVersioning(Versioning):
 
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the commits that led to the snapshot, oldest first."""
-        return tuple(_entry(commit) for commit in reversed(await self.store.history(await self._now())))
+        now = await self._now()
+        async with unless_removed(self.store, now):
+            return tuple(_entry(commit) for commit in reversed(await self.store.history(now)))
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of the commits, and those of commits that a vacuum has let go."""
@@ -229,10 +234,10 @@ class NativeVersioning(Versioning):
     async def _stamps(self, since: str, configuration: Configuration) -> dict[str, str]:
         try:
             objects = SnapshotObjects(self.store, await self.store.resolve(since))
-        except StoreError as error:
+            taken = await Listing(objects, configuration).snapshot()
+        except (OutdatedError, StoreError) as error:
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
             raise SettingError(message) from error
-        taken = await Listing(objects, configuration).snapshot()
         return {path: record.stamp for path, record in taken.partitions.items()}
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:

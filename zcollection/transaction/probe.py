@@ -19,7 +19,7 @@ async def check(store: KeyStore) -> None:
     Raises
     ------
     StoreError
-        Not exactly one of them has created it: two writers could overwrite each other's versions.
+        Not exactly one of them has created it: two writers could overwrite each other's versions. Or the answers were lost.
     """
     if not store.is_probed or str(store.url) in _PROVEN:
         return
@@ -27,11 +27,17 @@ async def check(store: KeyStore) -> None:
         created = await _winners(store)
         if created is not None:
             break
+    if created is None:
+        message = (
+            f"the answers of the server of {store.url} were lost {_TRIES} times, and so it is not known whether it keeps writers "
+            f"apart: writing is refused; see to the server and the connection, and run the operation again"
+        )
+        raise StoreError(message)
     if created != 1:
         message = (
-            f"the server of {store.url} lets {'nobody knows how many' if created is None else created} of 3 writers create "
-            f"one object, and so cannot keep writers apart: writing is refused; use another server, or pass "
-            f"storage_options={{'single_writer': True}} if there is never more than one writer"
+            f"the server of {store.url} lets {created} of 3 writers create one object, and so cannot keep writers apart: writing "
+            f"is refused; use another server, or pass storage_options={{'single_writer': True}} if there is never more than one "
+            f"writer"
         )
         raise StoreError(message)
     _PROVEN.add(str(store.url))

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
@@ -10,7 +11,7 @@ from zcollection import config
 from zcollection.contracts.store import Listed, Objects, Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.executor import gather
-from zcollection.errors import StoreError
+from zcollection.errors import CorruptionError, OutdatedError, StoreError
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest, Store
@@ -106,6 +107,17 @@ class SnapshotObjects(ZarrObjects):
     snapshot: str
     _opened: _Once = field(factory=_Once, eq=False, repr=False)
 
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+        async with unless_removed(self.store, self.snapshot):
+            return await super().get(reads)
+
+    async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List what lies under a prefix; sizes are asked for where it is recursive."""
+        async with unless_removed(self.store, self.snapshot):
+            async for entry in super().list(prefix, after=after, recursive=recursive):
+                yield entry
+
     async def zarr(self) -> "Store":
         """Return the snapshot as a Zarr store."""
         if self._opened.value is None:
@@ -123,6 +135,34 @@ class SessionObjects(ZarrObjects):
     async def zarr(self) -> "Store":
         """Return the session as a Zarr store."""
         return self.session.zarr
+
+
+@asynccontextmanager
+async def unless_removed(store: TransactionalStore, snapshot: str) -> AsyncIterator[None]:
+    """Read a snapshot in a block; what fails because a vacuum has removed it is told as that, and not as damage.
+
+    Raises
+    ------
+    OutdatedError
+        It is gone.
+    """
+    try:
+        yield
+    except (CorruptionError, StoreError) as error:
+        if await _keeps(store, snapshot):
+            raise
+        message = (
+            f"snapshot {snapshot} of {store.url} was removed by a vacuum after it was looked up; query again, in a collection that "
+            f"is held at it after refresh()"
+        )
+        raise OutdatedError(message) from error
+
+
+async def _keeps(store: TransactionalStore, snapshot: str) -> bool:
+    try:
+        return await store.keeps(snapshot)
+    except (CorruptionError, StoreError):
+        return True  # nobody can tell: what was raised first is told
 
 
 def _is_document(key: str) -> bool:

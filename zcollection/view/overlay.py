@@ -16,11 +16,7 @@ BASE: Final = "@base/"
 def _apart(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
     """Return the reads of the view, and those of the base, under its own keys."""
     own = [read for read in reads if not read.key.startswith(BASE)]
-    base = [
-        Read(read.key.removeprefix(BASE), offset=read.offset, length=read.length)
-        for read in reads
-        if read.key.startswith(BASE)
-    ]
+    base = [evolve(read, key=read.key.removeprefix(BASE)) for read in reads if read.key.startswith(BASE)]
     return own, base
 
 

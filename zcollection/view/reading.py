@@ -18,7 +18,15 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.lazy import Source
 from zcollection.engine.read import GroupRead, read_groups
 from zcollection.engine.work import Work, perform
-from zcollection.errors import ConflictError, CorruptionError, SettingError, StaleError, StoreError, accepted
+from zcollection.errors import (
+    ConflictError,
+    CorruptionError,
+    OutdatedError,
+    SettingError,
+    StaleError,
+    StoreError,
+    accepted,
+)
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
@@ -85,6 +93,11 @@ class _Taken:
     partitions: Partitions
     current: frozenset[str]
 
+    @property
+    def labels(self) -> tuple[int | str, int | str]:
+        """What the versions are called."""
+        return self.base.label, self.own.label
+
 
 @define
 class _MergedRead:
@@ -125,9 +138,10 @@ class _MergedRead:
             try:
                 with tracking(None if number else progress, len(taken.partitions), "query") as advance:
                     await self._read(taken, advance)
-            except (ConflictError, CorruptionError, StoreError):
+            except (ConflictError, CorruptionError, StoreError) as error:
                 newer = await self._take(filters)
-                if _is_same(taken, newer):
+                # The same partitions may lie in a snapshot that is still there.
+                if taken.labels == newer.labels if isinstance(error, OutdatedError) else _is_same(taken, newer):
                     raise
                 taken = newer
                 continue

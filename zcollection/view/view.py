@@ -348,7 +348,7 @@ class View(Maintained):
     def __repr__(self) -> str:
         names = self.variables
         shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
-        computed = ", ".join(f"{form.name} {form.configuration}" for form in self.computations)
+        computed = ", ".join(map(str, self.computations))
         return "\n".join(
             [
                 f"<zcollection.View {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",

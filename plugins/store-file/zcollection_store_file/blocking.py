@@ -51,7 +51,7 @@ class Files:
         with telling(self.url, "read") as block:
             for read in reads:
                 block.key = read.key
-                found.append(files.read(places.to_read(read.key), read.offset, read.length))
+                found.append(files.read(places.to_read(read.key), read.offset, read.limit))
         return found
 
     def put(self, items: Mapping[str, bytes]) -> None:

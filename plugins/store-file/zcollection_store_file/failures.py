@@ -17,6 +17,9 @@ _NEXT_STEP: Final = {
     errno.EEXIST: "a file lies where a directory is needed: move it away",
     errno.EISDIR: "a directory lies where an object is needed: move it away",
     errno.ENAMETOOLONG: "use shorter names",
+    errno.EMFILE: "close some, or raise the limit (ulimit -n), and run the operation again",
+    errno.ENFILE: "the whole system has too many: close some, and run the operation again",
+    errno.ENOMEM: "free some memory, and run the operation again",
     errno.ELOOP: "symbolic links form a loop: remove them",
 }
 

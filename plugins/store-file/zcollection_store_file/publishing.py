@@ -89,7 +89,7 @@ class Publication:
 
     def _is_swapped(self) -> bool:
         """Return whether the stage holds what was replaced."""
-        marker = files.read(self._marker, 0, None)
+        marker = files.read(self._marker, 0, 100)
         return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
 
     def _retire(self) -> None:

@@ -14,7 +14,14 @@ _MISSING: Final = (
     "invalid chunk index",
 )
 
-_LOST: Final = ("object not found", "snapshot not found", "nosuchkey", "no such key", "no such file")
+_LOST: Final = (
+    "object not found",
+    "snapshot not found",
+    "nosuchkey",
+    "no such key",
+    "no such file",
+    "no data in memory",
+)
 
 _DAMAGED: Final = (
     "invalid magic numbers",
@@ -33,6 +40,8 @@ _DAMAGED: Final = (
 """What is said of an object of the repository that is there, and cannot be decoded; releases of Icechunk differ."""
 
 _NEWER: Final = ("please upgrade the icechunk", "invalid spec version")
+_PANIC: Final = "PanicException"
+_SCARCE: Final = "too many open files"
 _ABSENT: Final = "repository doesn't exist"
 
 
@@ -74,7 +83,9 @@ class telling:  # noqa: N801 - read as the verb that it is
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, icechunk.IcechunkError | KeyError | OSError):
+        # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
+        foreign = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ == _PANIC
+        if error is not None and foreign:
             raise self._told(error) from None  # the original may show options
 
     def _told(self, error: BaseException) -> CorruptionError | FormatVersionError | StoreError:
@@ -85,6 +96,8 @@ class telling:  # noqa: N801 - read as the verb that it is
                 f"Python, or create repositories with spec_version=1, which all releases read"
             )
             return FormatVersionError(message)
+        if _SCARCE in str(error).lower():
+            return StoreError(f"{what}; close some, or raise the limit (ulimit -n), and run the operation again")
         is_lost = _says(error, _LOST)
         if _says(error, _DAMAGED) or (is_lost and not self._by_name):
             return damage(what)

@@ -1,5 +1,6 @@
 """Where a repository lies: from a URL and options to a storage of Icechunk."""
 
+import datetime as dt
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -31,6 +32,9 @@ _GCS: Final[Mapping[str, type | tuple[type, ...]]] = {
 }
 _AZURE: Final[Mapping[str, type]] = {"account": str, "access_key": str, "sas_token": str, "bearer_token": str}
 
+_SKEW: Final = dt.timedelta(minutes=15)
+_TICK: Final = dt.timedelta(milliseconds=10)
+
 _MEMORY: dict[str, icechunk.Storage] = {}
 _GUARD: Final = threading.Lock()
 
@@ -47,11 +51,15 @@ class Place:
         The local directory, where it is one: Icechunk does not serialise commits there.
     cross_process
         Whether other processes find the same.
+    lag
+        How much the clock of the storage may differ from that of a writer: a server of object storage refuses requests
+        from farther away, and a file system tells times by its coarse ticks.
     """
 
     storage: Callable[[], icechunk.Storage] = field(repr=False)
     directory: str | None = None
     cross_process: bool = True
+    lag: dt.timedelta = field(factory=lambda: _SKEW)
 
     @property
     def lock(self) -> str | None:
@@ -83,7 +91,7 @@ def _file(url: StoreURL, options: Mapping[str, Any]) -> Place:
         message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
         raise StoreError(message)
     directory = os.path.abspath(url.location)  # noqa: PTH100 - of text alone; links stay links
-    return Place(storage=lambda: icechunk.local_filesystem_storage(directory), directory=directory)
+    return Place(storage=lambda: icechunk.local_filesystem_storage(directory), directory=directory, lag=_TICK)
 
 
 def _memory(url: StoreURL, options: Mapping[str, Any]) -> Place:
@@ -95,7 +103,7 @@ def _memory(url: StoreURL, options: Mapping[str, Any]) -> Place:
                 _MEMORY[url.location] = icechunk.in_memory_storage()
             return _MEMORY[url.location]
 
-    return Place(storage=storage, cross_process=False)
+    return Place(storage=storage, cross_process=False, lag=dt.timedelta())
 
 
 def _s3(url: StoreURL, options: Mapping[str, Any]) -> Place:

@@ -13,7 +13,7 @@ from typing import Final
 import icechunk
 from anyio import to_thread
 
-from zcollection.plugin import CorruptionError
+from zcollection.plugin import CorruptionError, ensure_spare_files
 from zcollection_store_icechunk.failures import is_no_repository
 from zcollection_store_icechunk.places import Place
 
@@ -51,6 +51,7 @@ class Opened:
 
 
 def _open(place: Place) -> icechunk.Repository | None:
+    ensure_spare_files("icechunk")
     # Asked for a directory that does not exist, some releases make it.
     if place.directory is not None and not Path(place.directory).is_dir():
         return None
@@ -87,6 +88,7 @@ async def create_repository(place: Place, *, spec_version: int) -> None:
 
 
 def _create(place: Place, spec_version: int) -> None:
+    ensure_spare_files("icechunk")
     if place.directory is None:
         _make(place.storage(), spec_version)
     elif not _has_files(place.directory):

@@ -4,12 +4,11 @@ import datetime as dt
 from typing import Any, Self
 
 import icechunk
-from anyio import to_thread
 from attrs import field, frozen
-from filelock import FileLock
 
 from zcollection.plugin import (
     Commit,
+    ConflictError,
     CorruptionError,
     Mode,
     Moment,
@@ -25,9 +24,10 @@ from zcollection_store_icechunk.failures import damage, telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
 from zcollection_store_icechunk.places import Place, place_of
 from zcollection_store_icechunk.repository import Opened, create_repository
-from zcollection_store_icechunk.session import IcechunkSession
+from zcollection_store_icechunk.session import VACUUM, IcechunkSession, alone
 
 _POINTS = ("branch", "tag", "snapshot")
+_TRIES = 100
 
 
 @frozen(kw_only=True)
@@ -201,9 +201,13 @@ class IcechunkStore(TransactionalStore):
             with telling(self.url, "create"):
                 await create_repository(self._place, spec_version=self.spec_version)
         repository = await self._existing()
-        with telling(self.url, f"write to branch {self.branch!r} of"):
-            session = await repository.writable_session_async(self.branch)
-        return IcechunkSession(url=self.url, session=session, lock=self._place.lock)
+        return await self._session(repository, self.branch)
+
+    async def _session(self, repository: icechunk.Repository, branch: str) -> IcechunkSession:
+        begun = dt.datetime.now(dt.UTC)
+        with telling(self.url, f"write to branch {branch!r} of"):
+            session = await repository.writable_session_async(branch)
+        return IcechunkSession(url=self.url, repository=repository, session=session, place=self._place, begun=begun)
 
     async def history(self, snapshot: str) -> list[Commit]:
         """Return the commits that led to a snapshot, newest first; without that which made the repository."""
@@ -220,14 +224,48 @@ class IcechunkStore(TransactionalStore):
             if info.parent_id is not None
         ]
 
+    async def keeps(self, snapshot: str) -> bool:
+        """Return whether a branch or a tag leads to a snapshot, as a repository says that is opened for this: one remembers."""
+        with telling(self.url, "look for old snapshots of"):
+            repository = await Opened().repository(self._place)
+            if repository is None:
+                return True
+            known = {await repository.lookup_tag_async(tag) for tag in await repository.list_tags_async()}
+            for branch in await repository.list_branches_async():
+                known.add(await repository.lookup_branch_async(branch))
+                known.update([str(info.parent_id) async for info in repository.async_ancestry(branch=branch)])
+        return snapshot in known
+
     async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
-        """Expire snapshots older than a time, and delete what only they hold."""
+        """Expire snapshots older than a time, and delete what only they hold.
+
+        Icechunk deletes by age whatever no branch leads to, and so the chunks of a session in the making. A commit to each
+        branch goes before: whoever has begun earlier meets it, and conflicts where chunks may be gone.
+        """
         self.check_writable()
-        repository, lock = await self._existing(), self._place.lock
+        repository, place = await self._existing(), self._place
         with telling(self.url, "remove old snapshots of"):
-            if lock is None:
-                return _reclaimed(repository, older_than)
-            return await to_thread.run_sync(_reclaimed_alone, repository, older_than, lock)
+            expired = await alone(place.lock, repository.expire_snapshots, older_than)
+            limit = min(older_than, dt.datetime.now(dt.UTC) - place.lag)
+            summary = await alone(place.lock, repository.garbage_collect, limit, dry_run=True)
+            branches = await repository.list_branches_async()
+        if summary.bytes_deleted and all([await self._mark(repository, branch, limit) for branch in sorted(branches)]):
+            with telling(self.url, "remove what is old from"):
+                summary = await alone(place.lock, repository.garbage_collect, limit)
+            return Reclaimed(snapshots=len(expired), bytes=summary.bytes_deleted)
+        return Reclaimed(snapshots=len(expired), bytes=0)
+
+    async def _mark(self, repository: icechunk.Repository, branch: str, limit: dt.datetime) -> bool:
+        """Commit that a vacuum deletes what is older than a limit; False where there is no group yet to say so in."""
+        for _ in range(_TRIES):
+            session = await self._session(repository, branch)
+            if not await session.zarr.exists("zarr.json"):
+                return False
+            await session.save_document(f"{VACUUM}.json", limit.isoformat().encode())
+            if await session.commit(VACUUM, {VACUUM: limit.isoformat()}) is not None:
+                return True
+        message = f"other writers kept changing {self.url}; nothing was deleted, call vacuum() again"
+        raise ConflictError(message)
 
 
 def _points(url: StoreURL, branch: str | None) -> dict[str, str]:
@@ -245,14 +283,3 @@ def _points(url: StoreURL, branch: str | None) -> dict[str, str]:
         )
         raise StoreError(message)
     return said
-
-
-def _reclaimed(repository: icechunk.Repository, older_than: dt.datetime) -> Reclaimed:
-    expired = repository.expire_snapshots(older_than)
-    summary = repository.garbage_collect(older_than)
-    return Reclaimed(snapshots=len(expired), bytes=summary.bytes_deleted)
-
-
-def _reclaimed_alone(repository: icechunk.Repository, older_than: dt.datetime, lock: str) -> Reclaimed:
-    with FileLock(lock):
-        return _reclaimed(repository, older_than)

@@ -72,6 +72,70 @@ def test_what_is_not_accepted_is_refused_by_name_and_never_shown(options, messag
     assert SECRET not in str(caught.value)
 
 
+NO_TEXT = ["\n", "\r", "\0", "\x1b[31m", "\x7f", "\x85", "\ud800", "\u0378", "\u202e", "\u2028"]
+"""Line ends and other control characters, half a character, one that is not assigned, and those that turn text round."""
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("strange", NO_TEXT, ids=ascii)
+def test_what_no_request_can_hold_is_refused_before_one_is_sent(strange, driver):
+    text = f"{SECRET}{strange}"
+    for options in (
+        {"key": text, "secret": "s"},
+        {"key": "k", "secret": text},
+        {"key": "k", "secret": "s", "token": text},
+        {"region": text},
+        {"endpoint": f"http://{text}"},
+        {"client_options": {"proxy_url": f"http://{text}"}},
+        {"client_options": {"user_agent": text}},
+    ):
+        with pytest.raises(PluginConfigurationError, match="accepted: ") as caught:
+            opened(driver=driver, **options)
+        assert SECRET not in str(caught.value)
+        assert strange not in str(caught.value)
+
+
+@pytest.mark.parametrize("strange", NO_TEXT, ids=ascii)
+def test_a_bucket_a_prefix_and_a_key_are_text(strange):
+    for url in (f"s3://buck{strange}et/prefix", f"s3://bucket/pre{strange}fix"):
+        with pytest.raises(StoreError, match="accepted: ") as caught:
+            opened(url)
+        assert strange not in str(caught.value)
+    with pytest.raises(StoreError, match="refused by s3://bucket/prefix: it has a control character") as caught:
+        anyio.run(opened().put, {f"a/{strange}": b"1"})
+    assert strange not in str(caught.value)
+
+
+@pytest.mark.parametrize("strange", ["\n", "\r", "\x1b[31m", "\u202e"], ids=ascii)
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_environment_and_profiles_hold_text_as_well(strange, driver, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{SECRET}{strange}")
+    with pytest.raises(StoreError, match="AWS_SECRET_ACCESS_KEY in the environment") as caught:
+        anyio.run(opened(driver=driver).put, {"x": b"1"})
+    assert SECRET not in str(caught.value)
+    with pytest.raises(PluginConfigurationError, match="'profile' of str"):
+        opened(profile="two\nlines")
+
+
+def test_a_profile_that_holds_what_no_request_can_have_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "credentials").write_text(f"[here]\naws_access_key_id = k\naws_secret_access_key = {SECRET}\x1b[31m\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    with pytest.raises(StoreError, match="profile 'here' holds a value") as caught:
+        anyio.run(opened(profile="here").put, {"x": b"1"})
+    assert SECRET not in str(caught.value)
+
+
+def test_a_client_that_cannot_be_made_is_told_every_time():
+    store = opened(driver="fsspec", profile="missing")
+
+    async def twice():
+        for _ in range(2):
+            with pytest.raises(StoreError, match="ProfileNotFound"):
+                await store.put({"x": b"1"})
+
+    anyio.run(twice)
+
+
 @pytest.mark.parametrize(
     ("given", "seconds"),
     [("30s", 30.0), ("1.5 s", 1.5), ("500ms", 0.5), ("2m", 120.0), (3, 3.0), (timedelta(seconds=4), 4.0)],

@@ -40,7 +40,7 @@ class Told:
             raise answer
         return answer
 
-    async def get(self, key, offset, length):
+    async def get(self, key, offset, length, most):
         return await self.answer("get", key)
 
     async def put(self, key, data):

@@ -8,13 +8,15 @@ from typing import Final
 from attrs import field, frozen
 
 from zcollection.plugin import StoreError
-from zcollection_store_s3.options import Options
+from zcollection_store_s3.options import HEADER, Options
 
 _FILES: Final = {
     "AWS_CONFIG_FILE": ("~/.aws/config", "profile {}"),
     "AWS_SHARED_CREDENTIALS_FILE": ("~/.aws/credentials", "{}"),
 }
 """Where the files lie, and how each of them names a profile; the later one holds."""
+
+_HELD: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "endpoint_url")
 
 
 @frozen(kw_only=True)
@@ -65,6 +67,11 @@ def _read(name: str) -> Profile:
         message = (
             f"the profile {name!r} holds no aws_access_key_id and aws_secret_access_key; profiles that obtain them "
             f"elsewhere (sso, roles, processes) need driver='fsspec', or credentials exported to the environment"
+        )
+        raise StoreError(message)
+    if not all(HEADER.fullmatch(values.get(name, "")) for name in _HELD):
+        message = (
+            f"the profile {name!r} holds a value with a character that no request can have; accepted: printable ASCII"
         )
         raise StoreError(message)
     return Profile(

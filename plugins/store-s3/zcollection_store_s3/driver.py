@@ -1,5 +1,6 @@
 """What the store asks of a library that speaks with object storage: single requests, each of them once."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Literal, Protocol
 
@@ -11,6 +12,19 @@ Answer = Literal["created", "exists", "unknown"]
 
 _AGAIN: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed a moment later."""
+
+_UNANSWERED: Final = (
+    (r"dns error|DNSError|gaierror", "the endpoint's name cannot be resolved"),
+    (r"Refused", "the connection was refused, for nothing listens at the endpoint"),
+    (r"Unreachable|UNREACH", "the endpoint cannot be reached"),
+    (r"EMFILE|ENFILE|code: 2[34],", "this process has too many open files; raise the limit (ulimit -n)"),
+    (r"[Cc]ertificate|CertVerif", "the endpoint's certificate is not accepted"),
+    (r"SSL|InvalidMessage", "the endpoint does not speak TLS, as https:// does"),
+    (r"BadStatusLine|BadHttp|Parse\(", "the endpoint does not speak HTTP, as http:// does"),
+    (r"Reset|Aborted|BrokenPipe|Incomplete|Disconnected|ConnectionClosed", "the server dropped the connection"),
+    (r"Timeout|TimedOut", "the request took too long"),
+)
+"""What the libraries call the ways in which no answer comes, and each in words; the first one holds."""
 
 
 @frozen(kw_only=True)
@@ -49,12 +63,21 @@ class RequestError(Exception):
         """Return the failure of a request that was not answered, or not in full."""
         return cls(reason=what, again=True)
 
+    @classmethod
+    def of_names(cls, names: str) -> "RequestError":
+        """Return the same, with the reason that is told by the names that a library gives to failures."""
+        found = (words for pattern, words in _UNANSWERED if re.search(pattern, names))
+        return cls.of_connection(next(found, "no answer, or not all of it"))
+
 
 class Driver(Protocol):
     """One bucket; keys are those of the bucket. What fails raises `RequestError`."""
 
-    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
-        """Return bytes of an object from an offset on, as many as there are up to `length`; None where it is not there."""
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
+        """Return bytes of an object from an offset on, as many as there are up to `length`; None where it is not there.
+
+        Of an answer with more than `most` bytes no more are read: its header says how many it has.
+        """
 
     async def put(self, key: str, data: bytes) -> None:
         """Write an object."""

@@ -95,8 +95,8 @@ class ObjectStore(KeyStore):
         check_keys(self.url, *(read.key for read in reads))
 
         async def get(read: Read) -> bytes | None:
-            key = self.place + read.key
-            return await self._ask("read", read.key, lambda driver: driver.get(key, read.offset, read.length))
+            key, length = self.place + read.key, None if read.length is None else read.limit
+            return await self._ask("read", read.key, lambda driver: driver.get(key, read.offset, length, read.most))
 
         return await _each(get, reads)
 
@@ -155,7 +155,7 @@ class ObjectStore(KeyStore):
 
         async def copy(driver: Driver) -> bool:
             if source == target:  # which servers refuse
-                return await driver.get(source, 0, 0) is not None
+                return await driver.get(source, 0, 0, None) is not None
             return await uninterrupted(driver.copy, source, target)
 
         if not await self._ask("write a copy at", pair[1], copy):

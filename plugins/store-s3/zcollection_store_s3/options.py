@@ -42,12 +42,18 @@ CLIENT_OPTIONS: Final = (
 )
 """What either driver understands of its client; what only one of them does is not accepted."""
 
+_ENDPOINT: Final = re.compile(r"https?://[!-~]+")
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
 
-def _text(*, secret: bool = False) -> Any:
-    return field(default=None, validator=validators.optional(validators.instance_of(str)), repr=not secret)
+HEADER: Final = re.compile(r"[ -~]*")
+"""What a header of a request may hold, and so a credential or the name of a region: one with a line end is a common slip."""
+
+
+def _text(pattern: re.Pattern[str] = HEADER, *, show: Any = True) -> Any:
+    return field(default=None, validator=validators.optional(validators.matches_re(pattern)), repr=show)
 
 
 def _flag(*, default: bool | None) -> Any:
@@ -89,14 +95,12 @@ class Options:
 
     driver: str = field(default="obstore", validator=validators.in_(DRIVERS))
     region: str | None = _text()
-    endpoint: str | None = field(
-        default=None, validator=validators.optional(validators.matches_re(r"https?://.+")), repr=_without_credentials
-    )
+    endpoint: str | None = _text(_ENDPOINT, show=_without_credentials)
     anon: bool | None = _flag(default=None)
-    key: str | None = _text(secret=True)
-    secret: str | None = _text(secret=True)
-    token: str | None = _text(secret=True)
-    profile: str | None = _text()
+    key: str | None = _text(show=False)
+    secret: str | None = _text(show=False)
+    token: str | None = _text(show=False)
+    profile: str | None = _text(_NAME)
     client_options: Mapping[str, Any] = field(factory=dict, converter=dict, repr=False, hash=False)
     virtual_hosted_style_request: bool | None = _flag(default=None)
     request_payer: bool | None = _flag(default=None)
@@ -152,7 +156,7 @@ def _checked(url: StoreURL, named: Mapping[str, Any]) -> Options:
             Options(**{name: value})
         except (TypeError, ValueError):
             raise _refused(
-                url, f"{name!r} of {type(value).__name__}; {_EXPECTED.get(name, 'accepted: text')}"
+                url, f"{name!r} of {type(value).__name__}; {_EXPECTED.get(name, f'accepted: {_PLAIN}')}"
             ) from None
     options = Options(**named)
     if (options.key is None) != (options.secret is None):
@@ -161,7 +165,9 @@ def _checked(url: StoreURL, named: Mapping[str, Any]) -> Options:
     return options
 
 
+_PLAIN: Final = "text of printable ASCII characters, without a line end"
 _EXPECTED: Final = {
+    "profile": "accepted: the name of a section, without control characters",
     "driver": f"accepted: {', '.join(map(repr, DRIVERS))}",
     "endpoint": "accepted: a URL of http:// or https://",
     "client_options": f"accepted: a mapping with {', '.join(CLIENT_OPTIONS)}",
@@ -180,8 +186,8 @@ def _check_client(url: StoreURL, options: Options) -> None:
             raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: seconds, a timedelta, '30s' or '500ms'")
         if name.startswith("allow_") and not isinstance(value, bool):
             raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: True, False")
-        if name in {"proxy_url", "user_agent"} and not isinstance(value, str):
-            raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: text")
+        if name in {"proxy_url", "user_agent"} and not (isinstance(value, str) and HEADER.fullmatch(value)):
+            raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: {_PLAIN}")
 
 
 def _seconds(value: object) -> float | None:

@@ -1,8 +1,9 @@
 """The store of ``s3://`` URLs."""
 
 import os
+import re
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from attrs import field, frozen
 
@@ -11,6 +12,8 @@ from zcollection_store_s3.driver import Driver
 from zcollection_store_s3.objects import ObjectStore
 from zcollection_store_s3.options import Options
 from zcollection_store_s3.retries import Retries
+
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 @frozen(kw_only=True)
@@ -72,6 +75,10 @@ class S3Store(ObjectStore):
         """Return the driver that was chosen, which all stores of the same bucket and options share."""
         bucket, _, _ = self.url.location.partition("/")
         environment = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        for name, value in sorted(environment):
+            if not value.isprintable():
+                message = f"{name} in the environment has a control character; accepted: text without a line end"
+                raise StoreError(message)
         return _connected(bucket, self.options, environment)
 
 
@@ -97,5 +104,8 @@ def _check(url: StoreURL) -> None:
         raise StoreError(message)
     if "@" in url.location:
         message = f"{url} holds credentials; pass key and secret in storage_options, or set them in the environment"
+        raise StoreError(message)
+    if not _BUCKET.fullmatch(url.location.partition("/")[0]):
+        message = f"{str(url)!r} names no bucket; accepted: 's3://bucket/prefix', the bucket of ASCII letters, digits and '._:-'"
         raise StoreError(message)
     check_prefixes(url, f"{url.location.rstrip('/')}/")

@@ -1,18 +1,27 @@
 """The driver on s3fs, of the fsspec family: for whoever needs what botocore knows, such as roles and single sign-on."""
 
 import asyncio
+import errno
 import logging
 import uuid
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import aiohttp
 import s3fs
 from attrs import Factory, field, frozen
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's, which is none of the system's
+    FlexibleChecksumError,
+    HTTPClientError,
+    NoCredentialsError,
+)
+from botocore.handlers import add_expect_header
 
 from zcollection.plugin import Listed
 from zcollection_store_s3.driver import Answer, RequestError
@@ -50,7 +59,7 @@ class Fsspec:
         default=Factory(lambda self: PerLoop(lambda: _Session(self.file_system())), takes_self=True),
     )
 
-    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
             return None if await self._asked("head_object", Key=key) is None else b""
@@ -58,7 +67,10 @@ class Fsspec:
         whole = not offset and length is None
         try:
             return await self._asked(
-                "get_object", _body, Key=key, **({} if whole else {"Range": f"bytes={offset}-{last}"})
+                "get_object",
+                partial(_body, most=most),
+                Key=key,
+                **({} if whole else {"Range": f"bytes={offset}-{last}"}),
             )
         except RequestError as failure:
             if failure.status != _BEYOND_THE_END:
@@ -135,7 +147,7 @@ class Fsspec:
             return answer if read is None else await read(answer)
         except ClientError as error:
             failure = _told(error)
-        except (BotoCoreError, aiohttp.ClientError, OSError) as error:
+        except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
             failure = _untold(error)
         if failure is not None:
             raise failure
@@ -147,21 +159,24 @@ class _Session:
 
     def __init__(self, file_system: Any) -> None:
         self._opening = asyncio.Lock()
-        # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
-        self._clients = _until_closed(file_system)
+        self._file_system = file_system
         self._client: Any = None
-        # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
-        weakref.finalize(self, _close_soon, asyncio.get_running_loop(), self._clients).atexit = False
 
     async def client(self) -> Any:
         async with self._opening:
             if self._client is None:
-                self._client = await anext(self._clients)
+                # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
+                clients = _until_closed(self._file_system)
+                self._client = await anext(clients)
+                # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
+                weakref.finalize(self, _close_soon, asyncio.get_running_loop(), clients).atexit = False
         return self._client
 
 
 async def _until_closed(file_system: Any) -> AsyncGenerator[Any, None]:
     client = await file_system.set_session()
+    # It lets the server say that it goes on, which costs a round trip, and waits without a limit for one that says nothing.
+    client.meta.events.unregister("before-call.s3", add_expect_header)
     try:
         yield client
     finally:
@@ -174,9 +189,10 @@ def _close_soon(loop: asyncio.AbstractEventLoop, clients: AsyncGenerator[Any, No
             loop.call_soon_threadsafe(lambda: loop.create_task(clients.aclose()))
 
 
-async def _body(answer: Mapping[str, Any]) -> bytes:
+async def _body(answer: Mapping[str, Any], *, most: int | None) -> bytes:
+    too_large = most is not None and answer["ContentLength"] > most
     async with answer["Body"] as stream:
-        data: bytes = await stream.read()
+        data: bytes = await stream.read(*([most] if too_large else []))
     return data
 
 
@@ -203,10 +219,20 @@ def _untold(error: Exception) -> RequestError:
         return RequestError(reason="there are no credentials")
     if isinstance(error, FlexibleChecksumError):
         return RequestError.of_connection("the bytes are not those that were stored")
-    if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError):
+    if isinstance(error, BotoCoreError | ValueError) and not isinstance(
+        error, HTTPClientError | ConnectionError | OSError
+    ):
         return RequestError(reason=f"{type(error).__name__} of botocore")
-    late = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
-    return RequestError.of_connection("the request took too long" if late else "no answer, or not all of it")
+    return RequestError.of_names(" ".join(_names(error)))
+
+
+def _names(error: BaseException | None) -> Iterator[str]:
+    """Yield the names of an error and of those that it came from, and what the system calls them."""
+    while error is not None:
+        yield type(error).__name__
+        if isinstance(error, OSError) and error.errno is not None:
+            yield errno.errorcode.get(error.errno, "")
+        error = error.__cause__ or error.__context__
 
 
 def connect(bucket: str, options: Options) -> Fsspec:

@@ -13,7 +13,7 @@ from attrs import frozen
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from zcollection.plugin import Listed
+from zcollection.plugin import Listed, ensure_spare_files
 from zcollection_store_s3.credentials import Profile, profile_of
 from zcollection_store_s3.driver import Answer, RequestError
 from zcollection_store_s3.options import Options
@@ -26,11 +26,7 @@ _MULTIPART: Final = 64 * 2**20
 _PAGE: Final = 1000
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
-_KINDS: Final = (
-    ("time", "the request took too long"),
-    ("dns", "the endpoint's name cannot be resolved"),
-    ("certificate", "the endpoint's certificate is not accepted"),
-)
+_ADDRESS: Final = re.compile(r"\S+://\S+")
 _LAST_WORDS: Final = 0.05
 """Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
 
@@ -47,22 +43,24 @@ class Obstore:
 
     store: Any
 
-    async def get(self, key: str, offset: int, length: int | None) -> bytes | None:
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
             return None if await _asked(lambda: obstore.head_async(self.store, key)) is None else b""
         try:
-            found = await _asked(lambda: self._read(key, offset, length))
+            found = await _asked(lambda: self._read(key, offset, length, most))
         except RequestError as failure:
             if failure.status != _BEYOND_THE_END:
                 raise
             return b""
         return found
 
-    async def _read(self, key: str, offset: int, length: int | None) -> bytes:
+    async def _read(self, key: str, offset: int, length: int | None, most: int | None) -> bytes:
         if length is not None:
             return (await obstore.get_range_async(self.store, key, start=offset, length=length)).to_bytes()
         answer = await obstore.get_async(self.store, key, options={"range": {"offset": offset}} if offset else None)
+        if most is not None and answer.range[1] - answer.range[0] > most:
+            return await self._read(key, offset, most, None)
         return (await answer.bytes_async()).to_bytes()
 
     async def put(self, key: str, data: bytes) -> None:
@@ -160,6 +158,11 @@ async def _asked(request: Callable[[], Awaitable[T]]) -> T | None:
         failure = _failure(error) if "NoSuchBucket" in str(error) else None
     except (BaseError, OSError, ValueError) as error:
         failure = _failure(error)
+    except BaseException as error:
+        # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
+        if type(error).__name__ != "PanicException":
+            raise
+        failure = RequestError(reason=RequestError.of_names(str(error)).reason)
     if failure is not None:
         raise failure
     return None
@@ -172,8 +175,8 @@ def _failure(error: Exception) -> RequestError:
         return RequestError.of_status(int(status[1]), code[1] if code else None)
     if isinstance(error, AlreadyExistsError):
         return RequestError.of_status(412)
-    kind = next((words for word, words in _KINDS if word in text.lower()), None)
-    return RequestError(reason=kind or "no answer, or not all of it", again=isinstance(error, BaseError | OSError))
+    failure = RequestError.of_names(_ADDRESS.sub("", text))  # a key may be called as a failure is
+    return failure if isinstance(error, BaseError | OSError) else RequestError(reason=failure.reason)
 
 
 def connect(bucket: str, options: Options) -> Obstore:
@@ -186,6 +189,7 @@ def connect(bucket: str, options: Options) -> Obstore:
     options
         What the caller passed; the rest comes from a profile, and then from the environment.
     """
+    ensure_spare_files("obstore")
     _give_last_words()
     profile = profile_of(options)
     endpoint = options.endpoint or profile.endpoint

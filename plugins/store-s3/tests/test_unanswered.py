@@ -1,0 +1,103 @@
+"""Requests that nobody answers: the error says why, and never that it took too long where nobody was waited for."""
+
+import socket
+import struct
+import threading
+from contextlib import ExitStack, contextmanager
+
+import anyio
+import pytest
+from zcollection_store_s3.driver import RequestError
+from zcollection_store_s3.store import S3Store
+
+from zcollection.plugin import Read, StoreError, StoreURL
+
+
+def drop(connection):
+    connection.recv(65536)
+    connection.close()
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def answer_in_another_protocol(connection):
+    connection.recv(65536)
+    connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
+    connection.close()
+
+
+@contextmanager
+def listening(handle):
+    """Yield the port of a server that handles each connection so."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as connections:
+
+        def serve():
+            while True:
+                connection = connections.enter_context(server.accept()[0])
+                if stopping.is_set():
+                    return
+                handle(connection)
+
+        stopping = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        stopping.set()
+        socket.create_connection(server.getsockname()).close()
+        thread.join()
+
+
+@contextmanager
+def free_port():
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        yield unheard.getsockname()[1]
+
+
+def say_nothing(_):
+    pass
+
+
+@pytest.mark.parametrize("driver", ["obstore", "fsspec"])
+@pytest.mark.parametrize(
+    ("scheme", "server", "reason"),
+    [
+        ("http", free_port, "the connection was refused"),
+        ("http", lambda: listening(drop), "the server dropped the connection"),
+        ("http", lambda: listening(reset), "the server dropped the connection"),
+        ("http", lambda: listening(answer_in_another_protocol), "does not speak HTTP"),
+        ("https", lambda: listening(answer_in_another_protocol), "does not speak TLS"),
+        ("http", lambda: listening(say_nothing), "the request took too long"),
+    ],
+    ids=["refused", "dropped", "reset", "another protocol", "tls to a plain port", "silent"],
+)
+def test_a_request_that_is_not_answered_says_why(driver, scheme, server, reason):
+    with server() as port:
+        assert_told(f"{scheme}://127.0.0.1:{port}", driver, reason)
+
+
+@pytest.mark.parametrize(
+    "names", ['ConnectError("dns error")', "EndpointConnectionError ClientConnectorDNSError gaierror"]
+)
+def test_a_host_that_does_not_exist_is_told(names):
+    assert RequestError.of_names(names).reason == "the endpoint's name cannot be resolved"
+
+
+def assert_told(endpoint, driver, reason):
+    options = {"client_options": {"timeout": 0.2, "connect_timeout": 5}, "max_retries": 0, "driver": driver}
+    options |= {"endpoint": endpoint, "key": "k", "secret": "s", "region": "r"}
+    key = "TimedOut/dns error/ConnectionRefused"  # the names of other failures, which decide nothing
+
+    async def ask(read):
+        store = await S3Store.open(StoreURL.parse("s3://bucket/prefix"), mode="rw", **options)
+        with anyio.fail_after(20):
+            await (store.get([Read(key)]) if read else store.put({key: b"data"}))
+
+    for read in (True, False):
+        with pytest.raises(StoreError, match=reason) as caught:
+            anyio.run(ask, read)
+        told = str(caught.value)
+        assert ("too long" in told) == ("too long" in reason)

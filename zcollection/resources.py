@@ -1,0 +1,60 @@
+"""What a system has no more to give: open files, threads, memory; told as an error of ours that says what to do."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import Final
+
+from zcollection.errors import StoreError
+
+_SPARE: Final = 24
+"""Files that a library written in Rust may open when it is first used, and some more."""
+
+_SCARCE: Final = {
+    errno.EMFILE: "close some, or raise the limit (ulimit -n)",
+    errno.ENFILE: "the whole system has too many: close some",
+    errno.ENOMEM: "free some memory",
+}
+
+
+def shortage(error: BaseException) -> StoreError | None:
+    """Return the error that says of what the system has no more to give, where that is what another one says."""
+    if isinstance(error, OSError) and error.errno in _SCARCE:
+        return StoreError(f"{os.strerror(error.errno)}; {_SCARCE[error.errno]}, and run the operation again")
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return StoreError("no more threads can be started; raise the limit (ulimit -u), and run the operation again")
+    return None
+
+
+@contextmanager
+def telling_shortage() -> Iterator[None]:
+    """Run a block, or a function that is decorated, in which what says that of the system is told as an error of ours."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        told = shortage(error)
+        if told is None:
+            raise
+        raise told from error
+
+
+@cache
+def ensure_spare_files(library: str) -> None:
+    """Check, until it was so once, that as many files can be opened as a library of Rust needs to begin: it cannot begin twice.
+
+    Parameters
+    ----------
+    library
+        Which.
+
+    Raises
+    ------
+    StoreError
+        There are too few.
+    """
+    del library  # each is asked for once
+    with telling_shortage(), ExitStack() as spare:
+        for _ in range(_SPARE):
+            spare.callback(os.close, os.open(os.devnull, os.O_RDONLY))
