@@ -71,7 +71,7 @@ def _read_back() -> None:
 
     async def believing(store: Any, version: Any) -> bool:
         data = documents.dump(version, kind="version")
-        return await store.create(log._record(version.number), data) == "created"
+        return await store.create(log.record_key(version.number), data) == "created"
 
     log.append = believing
 
@@ -229,10 +229,11 @@ def _base_record() -> None:
     from zcollection.transaction import log
     from zcollection.transaction.version import Version
 
-    def following(store: Any, number: int, tag: str | None = None) -> Any:
-        del store, tag
+    def following(store: Any, known: Any) -> Any:
+        del store
         found: list[Any] = []
-        while (data := (yield from fetch([Read(log._record(number + 1))]))[0]) is not None:
+        number = known.number
+        while (data := (yield from fetch([Read(log.record_key(number + 1))]))[0]) is not None:
             number += 1
             found.append(Version.load(number, data))
         return (yield from log._marked(found))
@@ -365,3 +366,75 @@ def _announced() -> None:
     from zcollection.transaction import in_place
 
     in_place._is_occupied = nothing_later
+
+
+@step(
+    "a change runs where nobody cancels it but those who take care",
+    "tests/integration/test_cancelled.py",
+    "tests/kernel/test_carried_out.py",
+)
+def _carried_out() -> None:
+    from zcollection import portal
+
+    async def directly(function: Any, /, *arguments: Any, **options: Any) -> Any:
+        return await function(*arguments, **options)
+
+    portal.carried_out.__code__ = directly.__code__
+
+
+@step("what is committed is put in its place before a cancellation is heard", "tests/integration/test_cancelled.py")
+def _uninterrupted() -> None:
+    from zcollection import portal
+
+    async def directly(function: Any, /, *arguments: Any, **options: Any) -> Any:
+        return await function(*arguments, **options)
+
+    portal.uninterrupted.__code__ = directly.__code__
+
+
+@step("of two who publish at once the second finds it done", f"{FILE}/test_publishing.py")
+def _one_publisher() -> None:
+    from zcollection_store_file import publishing
+
+    publishing.fcntl.flock = nothing
+
+
+@step(
+    "a catalog is believed only where the log has what it was made from",
+    "tests/kernel/test_restored.py::test_a_catalog_of_another_log_is_believed_by_nobody",
+)
+def _record_id() -> None:
+    from zcollection.transaction.version import RecordId
+
+    RecordId.is_of = lambda *_: True
+
+
+@step("rows of another partition are told", "tests/integration/test_whose_partition.py")
+def _limits() -> None:
+    from zcollection.engine import read
+
+    read._check_limits = nothing
+
+
+@step("a change at a symbolic link is refused before it is committed", "tests/integration/test_links.py")
+def _targets() -> None:
+    from zcollection_store_file.store import FileStore
+
+    FileStore.check_targets = nothing_later
+
+
+@step("a collection exists once its first version does", "tests/kernel/test_first.py")
+def _first_version() -> None:
+    from zcollection.transaction import first
+
+    async def none(*_: Any) -> None:
+        return None
+
+    first.committed_configuration = none
+
+
+@step("what cannot be put in its place is named by those who come after", "tests/kernel/test_unplaced.py")
+def _pending() -> None:
+    from zcollection.transaction import log
+
+    log._doubtful = lambda versions: {versions[-1].number} if versions else set()

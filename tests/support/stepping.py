@@ -169,7 +169,8 @@ def memory() -> Iterator[None]:
 
 @contextmanager
 def icechunk() -> Iterator[None]:
-    """Let every call of Icechunk be two steps, and so what a thread does for one."""
+    """Let every call of Icechunk be two steps, and so what it does on a thread, under its lock."""
+    from zcollection_store_icechunk import session, store
     from zcollection_store_icechunk.hierarchy import Hierarchy
     from zcollection_store_icechunk.session import IcechunkSession
     from zcollection_store_icechunk.store import IcechunkStore
@@ -177,7 +178,8 @@ def icechunk() -> Iterator[None]:
     with (
         replaced(Hierarchy, ("get", "set", "delete"), awaiting),
         replaced(IcechunkSession, ("commit", "rebase"), awaiting),
-        replaced(IcechunkSession, ("_commit_alone",), stepping),
+        replaced(session, ("alone",), awaiting),
+        replaced(store, ("alone",), awaiting),
         replaced(IcechunkStore, ("begin", "current", "snapshot", "history", "vacuum"), awaiting),
     ):
         yield

@@ -36,6 +36,10 @@ class Collection(OpenCollection):
 
     Made by `create_collection` and `open_collection`. Every verb has a twin whose name ends with ``_async``. A
     collection pickles, by the URL and options of its store.
+
+    A verb whose task is cancelled, or that is interrupted (Ctrl-C), leaves all of its change or nothing of it. It raises
+    `asyncio.CancelledError` (or `KeyboardInterrupt`) once its work has ended, which may be after the commit: a note on the
+    error says so, and `history` settles it.
     """
 
     async def insert_async(
@@ -95,6 +99,9 @@ class Collection(OpenCollection):
             The collection was opened for reading.
         ClusterError
             The workers died, too many times; nothing was written.
+        asyncio.CancelledError
+            The task was cancelled. The rows are there or not, all of them: ``history()[-1]`` says which, or ``sources()``
+            where a `source` was given.
         """
         return await self._change(
             lambda handle: insert.insert(

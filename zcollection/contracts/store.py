@@ -275,7 +275,8 @@ class KeyStore(Store, Objects):
     """A store of objects: keys, with "/" between their parts, and bytes.
 
     The kernel's transactions run on top: they stage complete partitions under one prefix, and publish them at another.
-    Every method that writes calls `check_writable` first and refuses keys that leave the root.
+    Every method that writes calls `check_writable` first and refuses keys that leave the root. Changes are made on an event
+    loop of zcollection's own, reads on that of whoever reads: a store serves several.
 
     Attributes
     ----------

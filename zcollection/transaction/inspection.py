@@ -38,7 +38,7 @@ async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot
 
 
 def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
-    if configuration.catalog and not taken.indexed:
+    if configuration.catalog and not taken.indexed and not _is_being_made(taken):
         return [Problem(what=f"{CATALOG_SAYS}is missing or damaged, so that readers have to look at every partition")]
     return []
 
@@ -47,9 +47,14 @@ async def _log_problems(store: KeyStore, configuration: Configuration, taken: Sn
     lost, foreign = await history.wrong(store, at_least=newest_known(configuration, taken))
     problems = [f"the record of version {number} is lost or damaged" for number in lost]
     problems += [history.problem(foreign)] if foreign else []
-    if not problems and await right_configuration(store, configuration) is not None:
+    if not problems and not _is_being_made(taken) and await right_configuration(store, configuration) is not None:
         problems.append(f"{CONFIGURATION} is lost, or older than the log, which holds the right one")
     return [Problem(what=what) for what in problems]
+
+
+def _is_being_made(taken: Snapshot) -> bool:
+    """Return whether a configuration is committed, and not yet in its place."""
+    return any(change.configuration or change.schema for change in taken.pending)
 
 
 def newest_known(configuration: Configuration, taken: Snapshot) -> int:
@@ -97,7 +102,7 @@ async def wrong_documents(store: KeyStore, configuration: Configuration, taken: 
 
 def _is_replaced(key: str, taken: Snapshot) -> bool:
     """Return whether a document is still that of a collection whose replacement is committed and not in its place."""
-    return any(change.configuration is not None for change in taken.pending) and key.count("/") < 2
+    return _is_being_made(taken) and key.count("/") < 2
 
 
 def _defect(data: bytes | None, expected: bytes) -> str | None:

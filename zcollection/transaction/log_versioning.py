@@ -218,7 +218,9 @@ class LogVersioning(Versioning):
             message = f"since={since!r}; accepted: a version of {self.store.url}, 0 to {newest}"
             raise SettingError(message)
         there: dict[str, bool] = {}
-        for version in [version for version in await history.every(self.store) if version.number > since]:
+        versions = await history.every(self.store)
+        # Of a copy, the first version has partitions.
+        for version in versions[since + 1 :] if since else versions:
             there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
             newest = version.number
         return Changes(
