@@ -88,6 +88,19 @@ def test_a_writer_that_is_stopped_and_goes_on_damages_nothing():
     assert found["stops"] >= 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--places", "file", "memory", "--every", 1511],
+        ["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 701],
+    ],
+)
+def test_a_task_that_is_cancelled_at_a_step_leaves_all_of_its_change_or_nothing(arguments):
+    found = figures("cancellation", *arguments)
+    assert found["points"] >= 12
+    assert found["outcomes"]["cancelled"] > 0
+
+
 def test_what_becomes_of_a_collection_is_what_becomes_of_a_dictionary():
     assert figures("model", "--examples", 16, "--steps", 20)["counts"]["steps"] > 200
 

@@ -190,3 +190,18 @@ def test_on_the_background_loop_itself_it_is_awaited():
         return threading.get_ident()
 
     assert portal.run(nested) == portal.run(_thread)
+
+
+def test_a_blocking_caller_that_is_interrupted_is_told_after_the_end(monkeypatch):
+    change = Change()
+    change.may_go_on.set()
+
+    def interrupted(_):
+        change.committing.wait_here()
+        threading.Thread(target=change.may_commit.set).start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(portal._Task, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        portal.run(change.run)
+    assert change.steps == ["staged", "committed", "ended"]
