@@ -92,7 +92,7 @@ def test_a_writer_that_is_stopped_and_goes_on_damages_nothing():
     "arguments",
     [
         ["--places", "file", "memory", "--every", 1511],
-        ["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 701],
+        ["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 401],
     ],
 )
 def test_a_task_that_is_cancelled_at_a_step_leaves_all_of_its_change_or_nothing(arguments):
