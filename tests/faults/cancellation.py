@@ -29,16 +29,24 @@ from attrs import define, field, frozen
 import zcollection as zc
 from zcollection.plugin import StoreURL
 from zcollection.plugins.registry import REGISTRY
+from zcollection.transaction import leases
 
 sys.path.append(str(running.HERE.parent / "support"))
 import stepping
 from bucket import BUCKETS, BucketStore
-from clocks import Clock
 
 NEVER = 10**9
 BASE, SOURCE = "memory://base-of-a-view", "memory://source-of-a-copy"
 Place = Any
 """A path, a URL or a store."""
+
+
+class Patient(leases.Clock):
+    """The time as it is; who waits for a lease looks again at once."""
+
+    async def sleep(self, seconds: float) -> None:
+        stepping.waits.happened.set()
+        await anyio.sleep(min(seconds, 0.001))
 
 
 @define
@@ -281,6 +289,8 @@ class Trial:
         What the reader saw.
     is_robbed
         Whether it lost its lock while it was held.
+    failure
+        Of the other writer.
     """
 
     verb: Verb
@@ -292,6 +302,7 @@ class Trial:
     outcome: str = field(default="", init=False)
     read: str | None = field(default=None, init=False)
     is_robbed: bool = field(default=False, init=False)
+    failure: str | None = field(default=None, init=False)
 
     def run(self) -> None:
         stopped = threading.Event()
@@ -319,7 +330,8 @@ class Trial:
             await asyncio.sleep(0)
         others = await self._others()
         self._open()
-        await asyncio.gather(task, *others)
+        await asyncio.wait([task, *others])
+        self.failure = next((repr(error) for other in others if (error := other.exception())), None)
 
     async def _victim(self, scope: anyio.CancelScope) -> None:
         stepping.WHOSE.set(self.gate)
@@ -343,7 +355,7 @@ class Trial:
     def _wait_for_step(self, _: object) -> None:
         self.gate.reached.wait(stepping.PATIENCE)
 
-    async def _others(self) -> list[Awaitable[object]]:
+    async def _others(self) -> "list[asyncio.Task[object]]":
         if self.company == "reader":
             self.read = await asyncio.to_thread(self.verb.state, self.place)
         if self.company != "writer":
@@ -389,6 +401,8 @@ class Judge:
         found, is_done = trial.verb.state(trial.place), trial.outcome == "done"
         if trial.outcome not in {"done", "cancelled"}:
             return f"it failed: {trial.outcome}"
+        if trial.failure:
+            return f"another writer failed: {trial.failure}"
         if trial.is_robbed:
             return "its lock was released while it went on"
         if trial.read not in {None, self.before, self.after}:
@@ -416,9 +430,7 @@ def steps_of(bench: Bench, verb: Verb, start: Place) -> int:
 
 @contextmanager
 def surroundings() -> Iterator[Path]:
-    from zcollection.transaction import leases
-
-    leases.CLOCK = Clock()  # nobody waits here for who is known to be gone
+    leases.CLOCK = Patient()
     REGISTRY.register(BucketStore, name="bucket")
     warnings.simplefilter("error", zc.errors.PublicationWarning)
     for url, entries in ((BASE, range(12)), (SOURCE, range(20, 25))):
