@@ -109,8 +109,8 @@ async def repair(handle: Handle) -> RepairReport:
 
 async def _mended(handle: Handle) -> list[str]:
     taken = await handle.versioning.inspected(handle.configuration)
-    report, documents = await _verified(handle, taken, LocalExecutor(), data=False, progress=None)
-    return await handle.versioning.mend(handle.configuration, taken, report.problems, documents)
+    _, documents = await _verified(handle, taken, LocalExecutor(), data=False, progress=None)
+    return await handle.versioning.mend(handle.configuration, taken, documents)
 
 
 async def _verified(

@@ -29,13 +29,13 @@ class _Records:
     folded
         The versions of each file of the history; None for one that is damaged.
     logged
-        The versions that the log has records of; None for a record that is damaged.
+        The versions that the log has records of; what is wrong with a record that is damaged.
     newest
         The newest version of which the log has any trace; where it is lost, the one that is to come after the history.
     """
 
     folded: Mapping[str, tuple[Version, ...] | None]
-    logged: Mapping[int, Version | None]
+    logged: Mapping[int, Version | CorruptionError]
     newest: int
 
     @classmethod
@@ -54,7 +54,7 @@ class _Records:
     def versions(self) -> dict[int, Version]:
         """Those that are there, by number; what the log says comes before what the history says."""
         old = {item.number: item for items in self.folded.values() for item in self.own(items or ())}
-        return old | {number: item for number, item in self.logged.items() if item is not None}
+        return old | {number: item for number, item in self.logged.items() if isinstance(item, Version)}
 
     def lost(self, *, at_least: int) -> list[int]:
         """Return the versions, up to the newest of which there is any trace, whose records are lost or damaged.
@@ -79,7 +79,8 @@ class _Records:
 
     def _is_foreign(self, folded: Version) -> bool:
         logged = self.logged.get(folded.number)
-        return folded.number > self.newest or (logged is not None and logged.transaction != folded.transaction)
+        is_other = isinstance(logged, Version) and logged.transaction != folded.transaction
+        return is_other or folded.number > self.newest
 
     def own(self, items: Sequence[Version]) -> tuple[Version, ...]:
         """Return those versions of a file of the history that do not contradict the log."""
@@ -101,7 +102,8 @@ async def every(store: KeyStore) -> list[Version]:
             return [item for _, item in sorted(records.versions.items())]
         # Another process may have moved records to the history meanwhile.
     if lost:
-        message = f"the record of version {lost[0]} of {store.url} is lost or damaged; call repair()"
+        damage = records.logged.get(lost[0], "it is not there")
+        message = f"the record of version {lost[0]} of {store.url} is lost or damaged ({damage}); call repair()"
     else:
         message = f"{problem(foreign)} of {store.url}; call repair()"
     raise CorruptionError(message)
@@ -210,23 +212,18 @@ def _file_of(key: str, data: bytes, *, whole: bool) -> tuple[Version, ...] | Non
         first, _, last = key.removeprefix(_HISTORY).removesuffix(".json").partition("-")
         numbers = [version.number for version in versions]
         is_told = [f"{number:020d}" for number in (*numbers[:1], *numbers[-1:])] == [first, last]
-        return versions if is_told and not (whole and _are_damaged(versions)) else None
-    return None
-
-
-def _version_of(number: int, record: bytes, *, whole: bool) -> Version | None:
-    """Return the version of a record; None where it is damaged."""
-    with suppress(CorruptionError):
-        version = Version.load(number, record)
-        return None if whole and _are_damaged([version]) else version
-    return None
-
-
-def _are_damaged(versions: Sequence[Version]) -> bool:
-    """Return whether the partitions of some versions cannot be understood."""
-    try:
-        for version in versions:
+        for version in versions if whole else ():
             dict(version.partitions)
-    except CorruptionError:
-        return True
-    return False
+        return versions if is_told else None
+    return None
+
+
+def _version_of(number: int, record: bytes, *, whole: bool) -> Version | CorruptionError:
+    """Return the version of a record, or what is wrong with it."""
+    try:
+        version = Version.load(number, record)
+        if whole:
+            dict(version.partitions)
+    except CorruptionError as damage:
+        return damage
+    return version

@@ -8,7 +8,7 @@ from zcollection.model.documents import parse_json
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction import catalog, history, in_place, log, snapshot
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
-from zcollection.transaction.reports import CATALOG_SAYS, Problem
+from zcollection.transaction.reports import Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
 
@@ -39,7 +39,7 @@ async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot
 
 def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
     if configuration.catalog and not taken.indexed and not _is_being_made(taken):
-        return [Problem(what=f"{CATALOG_SAYS}is missing or damaged, so that readers have to look at every partition")]
+        return [Problem(what="the catalog is missing or damaged, so that readers have to look at every partition")]
     return []
 
 

@@ -241,11 +241,10 @@ class LogVersioning(Versioning):
         self,
         configuration: Configuration,
         taken: Snapshot,
-        problems: tuple[Problem, ...],
         documents: Mapping[str, bytes],
     ) -> list[str]:
         """Write documents as they should be, publish what is pending, and make a wrong log or catalog anew."""
-        return await mending.mend(self.store, configuration, taken, problems, documents)
+        return await mending.mend(self.store, configuration, taken, documents)
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from what is found by walking."""

@@ -7,7 +7,6 @@ from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction import catalog, history, inspection, log, publication
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.publication import Unplaced
-from zcollection.transaction.reports import CATALOG_SAYS, Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.transaction import rebuild_catalog
 
@@ -16,7 +15,6 @@ async def mend(
     store: KeyStore,
     configuration: Configuration,
     taken: Snapshot,
-    problems: tuple[Problem, ...],
     documents: Mapping[str, bytes],
 ) -> list[str]:
     """Mend what can be mended, and return what was done; see `Versioning.mend`."""
@@ -25,7 +23,7 @@ async def mend(
         settled, unplaced = await _settle(store, taken)
         done += [*settled, *await _mend_log(store, configuration, taken)]
         done += await _mend_surroundings(store, configuration, taken, unplaced)
-    if any(problem.what.startswith(CATALOG_SAYS) for problem in problems) or await _is_foreign(store):
+    if configuration.catalog and not (taken.indexed and await _has_catalog(store)):
         await rebuild_catalog(store, configuration)
         done.append("the catalog was made anew")
     return done
@@ -61,16 +59,16 @@ async def _mend_log(store: KeyStore, configuration: Configuration, taken: Snapsh
     return done
 
 
-async def _is_foreign(store: KeyStore) -> bool:
-    """Return whether the catalog was made from a record that the log does not have, perhaps since that was made anew."""
+async def _has_catalog(store: KeyStore) -> bool:
+    """Return whether there is a catalog that was made from a record of the log, as that is by now."""
     checkpoint = await catalog.load(store)
     if checkpoint is None:
         return False
     try:
         await log.after(store, checkpoint.record)
     except ConflictError:
-        return True
-    return False
+        return False
+    return True
 
 
 async def _settle(store: KeyStore, taken: Snapshot) -> tuple[list[str], Unplaced]:

@@ -265,7 +265,6 @@ class NativeVersioning(Versioning):
         self,
         configuration: Configuration,  # noqa: ARG002 - a contract
         taken: Snapshot,  # noqa: ARG002
-        problems: tuple[Problem, ...],  # noqa: ARG002
         documents: Mapping[str, bytes],  # noqa: ARG002
     ) -> list[str]:
         """Return nothing: what was committed is whole, and what is damaged is for the store's own history to mend."""

@@ -1,14 +1,9 @@
 """What is told of the versions of a collection: their history, what they changed, what is wrong, what was removed."""
 
-from typing import Final
-
 from attrs import frozen
 
 Label = int | str
 """What a version is called: its number, or the id of a snapshot where the store makes them by itself."""
-
-CATALOG_SAYS: Final = "the catalog "
-"""How a problem begins that making the catalog anew will mend."""
 
 
 @frozen(kw_only=True)

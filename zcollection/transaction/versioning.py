@@ -158,7 +158,6 @@ class Versioning(ABC):
         self,
         configuration: Configuration,
         taken: Snapshot,
-        problems: tuple[Problem, ...],
         documents: Mapping[str, bytes],
     ) -> list[str]:
         """Mend what can be mended of what is wrong, and return what was done.
@@ -169,8 +168,6 @@ class Versioning(ABC):
             Of the collection.
         taken
             What was looked at.
-        problems
-            What is wrong with it.
         documents
             What documents of partitions should be, by key, where they are something else.
 

@@ -43,6 +43,10 @@ class Opened:
     def __reduce__(self) -> tuple[type["Opened"], tuple[()]]:
         return Opened, ()
 
+    def forget(self) -> None:
+        """Open it anew the next time: a repository remembers what a vacuum has changed since."""
+        self._repository = None
+
     async def repository(self, place: Place) -> icechunk.Repository | None:
         """Return the repository, or None where there is none yet."""
         if self._repository is None:

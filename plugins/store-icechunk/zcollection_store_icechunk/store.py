@@ -211,10 +211,12 @@ class IcechunkStore(TransactionalStore):
 
     async def history(self, snapshot: str) -> list[Commit]:
         """Return the commits that led to a snapshot, newest first; without that which made the repository."""
-        repository = await self._existing()
         await self.snapshot(snapshot)
-        with telling(self.url, "read the history of"):
-            found = [info async for info in repository.async_ancestry(snapshot_id=snapshot)]
+        try:
+            found = await self._ancestry(snapshot)
+        except CorruptionError:
+            self._opened.forget()
+            found = await self._ancestry(snapshot)
         for wanted, info in zip([snapshot, *(info.parent_id for info in found)], found, strict=False):
             if info.id != wanted:
                 raise self._mistaken(str(wanted), info.id)
@@ -223,6 +225,11 @@ class IcechunkStore(TransactionalStore):
             for info in found
             if info.parent_id is not None
         ]
+
+    async def _ancestry(self, snapshot: str) -> list[icechunk.SnapshotInfo]:
+        repository = await self._existing()
+        with telling(self.url, "read the history of"):
+            return [info async for info in repository.async_ancestry(snapshot_id=snapshot)]
 
     async def keeps(self, snapshot: str) -> bool:
         """Return whether a branch or a tag leads to a snapshot, as a repository says that is opened for this: one remembers."""
