@@ -79,7 +79,7 @@ def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
         )
     if not isinstance(filters, str):
         return lambda columns: range(_length(columns))
-    terms = terms_of(filters, known)
+    terms = terms_of(filters, tuple(known))
 
     def select(columns: _Columns) -> Iterable[int]:
         told = [term for term in terms if columns.keys() >= set(term.fields)]
@@ -130,7 +130,7 @@ def _passing(values: Iterable[tuple[int, object]], wanted: object) -> list[int]:
 
 def _from_expression(text: str, fields: list[str]) -> Selection:
     """Return a selection that goes term by term, as ``and`` does."""
-    terms = terms_of(text, fields)
+    terms = terms_of(text, tuple(fields))
     return lambda columns: _all_passing(terms, columns)
 
 

@@ -8,7 +8,8 @@ import ast
 import keyword
 import operator
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import frozen
@@ -99,8 +100,9 @@ class Term:
             raise ExpressionError(message) from error
 
 
-def terms_of(text: str, fields: list[str]) -> list[Term]:
-    """Return the terms all of which a key has to pass.
+@lru_cache(maxsize=64)
+def terms_of(text: str, fields: tuple[str, ...]) -> tuple[Term, ...]:
+    """Return the terms all of which a key has to pass; one query asks for them again and again.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def terms_of(text: str, fields: list[str]) -> list[Term]:
         raise ExpressionError(message) from error
     _check_depth(tree, text)
     compiler = _Compiler(text, names)
-    return [Term(text, tuple(_fields_in(part, names)), compiler.value(part)) for part in _conjuncts(tree.body)]
+    return tuple(Term(text, tuple(_fields_in(part, names)), compiler.value(part)) for part in _conjuncts(tree.body))
 
 
 def _check_depth(tree: ast.AST, text: str) -> None:
@@ -139,7 +141,7 @@ def _fields_in(node: ast.expr, names: Mapping[str, str]) -> dict[str, None]:
     return {names[name]: None for name in found if name in names}
 
 
-def _without_keywords(text: str, fields: list[str]) -> tuple[str, dict[str, str]]:
+def _without_keywords(text: str, fields: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Return the text with fields that are Python's keywords (``pass``) renamed, and the fields by their names in it."""
     awkward = {name: f"field_{position}_" for position, name in enumerate(fields) if keyword.iskeyword(name)}
     names = {awkward.get(name, name): name for name in fields}

@@ -111,8 +111,10 @@ class Read:
     @property
     def limit(self) -> int | None:
         """Number of bytes that are read at most, however large the object is."""
-        limits = [limit for limit in (self.length, self.most) if limit is not None]
-        return min(limits, default=None)
+        length, most = self.length, self.most
+        if length is None or most is None:
+            return most if length is None else length
+        return min(length, most)
 
     def part(self, data: bytes | None) -> bytes | None:
         """Return what is read of an object with these bytes; None where there is no object.

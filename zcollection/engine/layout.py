@@ -155,6 +155,11 @@ class ArrayLayout:
         return math.prod(last + 1 for last in self.last_chunk)
 
     @cached_property
+    def chunk_bytes(self) -> int:
+        """Bytes of a chunk, decoded; at least 1."""
+        return max(math.prod(self.chunks) * self.variable.stored_dtype.itemsize, 1)
+
+    @cached_property
     def largest_chunk(self) -> int:
         """Bytes that a chunk, or a shard, has at most: twice what it decodes to, for no codec makes more of it; texts apart."""
         if self.variable.dtype.kind == "T":

@@ -1,9 +1,8 @@
 """Groups read: each output array allocated once, every chunk decoded straight into its place."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate, compress
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -169,8 +168,15 @@ class _Outputs:
         held = [path for path in places if path in written]
         layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, layouts)
-        reads = [layout.chunk_read(group.prefix, key) for layout in layouts for key, _ in layout.chunk_places]
-        supply = yield from stream(reads, held=max(_HELD // max(map(_chunk_size, layouts), default=1), 1))
+        largest = [layout.largest_chunk + 1 for layout in layouts]
+        reads = [
+            Read(group.prefix + key, most=most)
+            for layout, most in zip(layouts, largest, strict=True)
+            for key, _ in layout.chunk_places
+        ]
+        supply = yield from stream(
+            reads, held=max(_HELD // max([layout.chunk_bytes for layout in layouts], default=1), 1)
+        )
         for layout in layouts:
             decode_array(group, layout, supply, places[layout.path])
 
@@ -198,24 +204,28 @@ def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: Varia
     """Check the smallest and largest axis value of each of some groups, whose rows lie one after the other."""
     if not groups or values.dtype.kind not in "iufM":
         return
-    starts = [0, *accumulate(group.rows for group in groups[:-1])]
-    # Missing values are no limits.
-    ufuncs = (np.minimum, np.maximum) if values.dtype.kind in "iu" else (np.fmin, np.fmax)
-    known = [group.limits is not None for group in groups]
-    found = [stored_values(ufunc.reduceat(values, starts)[known], axis).tolist() for ufunc in ufuncs]
-    for group, low, high in zip(compress(groups, known), *found, strict=True):
-        if group.limits is not None and group.limits != (low, high):
-            message = (
-                f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, and those that were committed go from "
-                f"{group.limits[0]} to {group.limits[1]}: another partition, or another version of it, lies in its place; restore "
-                f"it, insert it again, or drop it"
-            )
-            raise CorruptionError(message)
+    stops = list(accumulate(group.rows for group in groups))
+    starts = [0, *stops[:-1]]
+    # Of nearly all groups the rows are sorted: their first and last value are the limits.
+    ends = values[[[start, stop - 1] for start, stop in zip(starts, stops, strict=True)]]
+    whole = np.equal(ends, ends)
+    stored = stored_values(np.where(whole, ends, np.zeros((), values.dtype)), axis).tolist()
+    for at, (group, found) in enumerate(zip(groups, stored, strict=True)):
+        if group.limits is not None and (group.limits != tuple(found) or not whole[at].all()):
+            _check_limits_of(group, values[starts[at] : stops[at]], axis)
 
 
-def _chunk_size(layout: ArrayLayout) -> int:
-    """Return the bytes of a chunk, decoded; at least 1."""
-    return max(math.prod(layout.chunks) * layout.variable.stored_dtype.itemsize, 1)
+def _check_limits_of(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> None:
+    """Check the smallest and largest axis value of a group, missing ones left out."""
+    limits = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
+    low, high = stored_values(limits, axis).tolist() if np.equal(limits, limits).all() else (None, None)
+    if group.limits is not None and group.limits != (low, high):
+        message = (
+            f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, and those that were committed go from "
+            f"{group.limits[0]} to {group.limits[1]}: another partition, or another version of it, lies in its place; restore "
+            f"it, insert it again, or drop it"
+        )
+        raise CorruptionError(message)
 
 
 def allocated(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -308,6 +308,8 @@ async def mark_published(store: KeyStore, version: Version) -> None:
 async def unpublished(store: KeyStore, versions: Iterable[Version]) -> list[Version]:
     """Return those of some versions that are not marked as published, neither before nor by now."""
     doubtful = [version for version in versions if not version.published]
+    if not doubtful:
+        return []
     marks = await store.get([Read(mark_key(version.number)) for version in doubtful])
     return [version for version, mark in zip(doubtful, marks, strict=True) if mark is None]
 

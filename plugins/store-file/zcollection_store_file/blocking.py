@@ -50,8 +50,9 @@ class Files:
         places, found = self._places(), []
         with telling(self.url, "read") as block:
             for read in reads:
-                block.key = read.key
-                found.append(files.read(places.to_read(read.key), read.offset, read.limit))
+                block.key = key = read.key
+                limit = read.most if read.length is None else read.limit
+                found.append(files.read(places.to_read(key), read.offset, limit))
         return found
 
     def put(self, items: Mapping[str, bytes]) -> None:

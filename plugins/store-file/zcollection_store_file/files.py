@@ -32,8 +32,10 @@ def read(path: str, offset: int, length: int | None) -> bytes | None:
         if not stat.S_ISREG(status.st_mode):
             return None
         # Nobody writes into a file that has its name, so the size holds.
-        rest = max(status.st_size - offset, 0)
-        return _read_range(descriptor, offset, rest if length is None else min(length, rest))
+        rest = status.st_size - offset
+        if length is not None and length < rest:
+            rest = length
+        return _read_range(descriptor, offset, rest) if rest > 0 else b""
     finally:
         os.close(descriptor)
 

@@ -60,6 +60,7 @@ class Places:
         self._url = url
         self.root = root
         self._directories = {"": root}
+        self._absent: set[str] = set()
 
     def of_key(self, key: str) -> str:
         """Return the path of an object.
@@ -121,9 +122,14 @@ class Places:
         """
         self.check_text(prefix[:-1])
         parent, _, name = prefix[:-1].rpartition("/")
+        if parent in self._absent:
+            return
+        directory = self._directory(parent)
         try:
-            mode = os.lstat(f"{self._directory(parent)}/{name}").st_mode
+            mode = os.lstat(f"{directory}/{name}").st_mode
         except FileNotFoundError:
+            if not os.path.lexists(directory):
+                self._absent.add(parent)
             return
         if not stat.S_ISDIR(mode):
             kind = "a symbolic link" if stat.S_ISLNK(mode) else "no directory"

@@ -48,20 +48,21 @@ class Publication:
 
     def finish(self) -> None:
         """Do what is left to do; of two who do so at once, one finds it done."""
+        if self._moves():
+            self._sync()
+            return
         with _alone_with(self.staged) as is_staged:
-            if not is_staged:
-                return
-            if self._moves():
-                self._sync()
-            elif self._is_swapped():
+            if is_staged and self._is_swapped():
                 self._retire()
-            else:
+            elif is_staged:
                 self._replace()
 
     def _moves(self) -> bool:
         """Move what is staged to its target, unless something lies there, as it does after a swap."""
         try:
             _rename_into_parent(self.staged, self.target, fsync=self.fsync)
+        except FileNotFoundError:
+            return False  # somebody else has moved it
         except OSError as error:
             if error.errno not in _OCCUPIED:
                 raise
@@ -81,6 +82,8 @@ class Publication:
         os.rename(self.target, replaced)
         try:
             os.rename(self.staged, self.target)
+        except FileNotFoundError:
+            pass  # somebody else has moved it, as soon as the place was free
         except OSError:
             os.rename(replaced, self.target)
             raise
