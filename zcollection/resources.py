@@ -2,9 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ContextDecorator, ExitStack
 from functools import cache
+from types import TracebackType
 from typing import Final
 
 from zcollection.errors import StoreError
@@ -28,16 +28,16 @@ def shortage(error: BaseException) -> StoreError | None:
     return None
 
 
-@contextmanager
-def telling_shortage() -> Iterator[None]:
-    """Run a block, or a function that is decorated, in which what says that of the system is told as an error of ours."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        told = shortage(error)
-        if told is None:
-            raise
-        raise told from error
+class telling_shortage(ContextDecorator):  # noqa: N801 - read as the verb that it is
+    """A block, or a function that is decorated, in which what says that of the system is told as an error of ours."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        told = None if error is None else shortage(error)
+        if told is not None:
+            raise told from error
 
 
 @cache
