@@ -142,9 +142,9 @@ async def carried_out(function: Callable[P, Awaitable[R]], *args: P.args, **kwar
 
     The cancellation of a task by asyncio interrupts any await, at once: those behind a shield of anyio, and those of a
     thread that goes on working. A change must not be left like that, with its lock released and its files half-way. On the
-    background loop nobody cancels tasks but anyio, whose shields hold. Here a cancellation asks the change to stop; it does
-    so where it may be interrupted, and the caller is told after it has ended. The change also ends where its caller no
-    longer waits for it: when the caller's loop is closed, or its coroutine.
+    background loop only anyio cancels tasks, and its shields hold. Here a cancellation asks the change to stop, which it does
+    where it may be interrupted; the caller gets its `CancelledError` after the change has ended. The change also ends if
+    its caller stops waiting for it, because the caller's loop or coroutine is closed.
 
     Raises
     ------

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import samples
 import stepping
+from signals import raised
 
 import zcollection as zc
 
@@ -53,14 +54,7 @@ async def held(place, gate):
     gate.opened.set()
     await asyncio.wait([task, following])
     following.result()
-    return await _raised(task)
-
-
-async def _raised(task):
-    try:
-        await task
-    except asyncio.CancelledError as error:
-        return error
+    return await raised(task)
 
 
 def test_a_publication_that_is_cancelled_at_any_of_its_steps_is_whole_and_the_next_writer_waits_for_it(base, tmp_path):
@@ -69,11 +63,11 @@ def test_a_publication_that_is_cancelled_at_any_of_its_steps_is_whole_and_the_ne
         assert len(steps) > 40
         for number in steps:
             place, gate = shutil.copytree(base, tmp_path / str(number)), stepping.Gate(number)
-            raised = asyncio.run(held(place, gate))
-            assert isinstance(raised, asyncio.CancelledError)
+            error = asyncio.run(held(place, gate))
+            assert isinstance(error, asyncio.CancelledError)
             collection = zc.open_collection(str(place))
             inserted = len(collection.history()) == 4
-            assert inserted == any(CANCELLED in note for note in getattr(raised, "__notes__", ()))
+            assert inserted == any(CANCELLED in note for note in getattr(error, "__notes__", ()))
             times = sorted([*OLD, *NEXT, *(CHANGED if inserted else ())])
             assert sorted(collection.query()["time"].to_numpy().tolist()) == times
             assert collection.verify(data=True).is_clean
@@ -87,9 +81,9 @@ def test_what_is_cancelled_before_it_is_committed_leaves_nothing(base):
         await asyncio.get_running_loop().run_in_executor(None, gate.reached.wait, stepping.PATIENCE)
         task.cancel()
         gate.opened.set()
-        with pytest.raises(asyncio.CancelledError) as raised:
+        with pytest.raises(asyncio.CancelledError) as found:
             await task
-        return raised.value
+        return found.value
 
     with stepping.files(), zc.config.using(threads=1):
         error = asyncio.run(main())

@@ -6,7 +6,7 @@ import threading
 
 import anyio
 import pytest
-from signals import Signal
+from signals import Signal, raised
 
 from zcollection import portal
 
@@ -56,16 +56,9 @@ def cancelled_at(change, signal, *, how, then):
         if then is not None:
             then.set()
         await asyncio.wait([task])
-        return None if not task.cancelled() and task.exception() is None else await _raised(task)
+        return None if not task.cancelled() and task.exception() is None else await raised(task)
 
     return asyncio.run(main())
-
-
-async def _raised(task):
-    try:
-        await task
-    except asyncio.CancelledError as error:
-        return error
 
 
 def by_asyncio(task, _):
@@ -80,17 +73,17 @@ def by_anyio(_, scope):
 def test_what_may_not_be_interrupted_ends_before_the_caller_is_told(how):
     change = Change()
     change.may_go_on.set()
-    raised = cancelled_at(change, change.committing, how=how, then=change.may_commit)
+    error = cancelled_at(change, change.committing, how=how, then=change.may_commit)
     assert change.steps == ["staged", "committed", "ended"]
-    assert how is by_anyio or NOTE in raised.__notes__[0]
+    assert how is by_anyio or NOTE in error.__notes__[0]
 
 
 @pytest.mark.parametrize("how", [by_asyncio, by_anyio])
 def test_what_may_be_interrupted_is(how):
     change = Change()
-    raised = cancelled_at(change, change.started, how=how, then=None)
+    error = cancelled_at(change, change.started, how=how, then=None)
     assert change.steps == ["ended"]
-    assert how is by_anyio or not hasattr(raised, "__notes__")
+    assert how is by_anyio or not hasattr(error, "__notes__")
 
 
 def test_a_deadline_is_told_after_the_end():
@@ -164,7 +157,7 @@ def test_an_error_of_the_change_is_raised_as_it_is_and_noted_where_the_caller_wa
         task = asyncio.create_task(portal.carried_out(failing))
         await asyncio.sleep(0)
         task.cancel()
-        return await _raised(task)
+        return await raised(task)
 
     assert "KeyError('mine')" in asyncio.run(main()).__notes__[0]
 

@@ -1,5 +1,6 @@
 """What tasks of several event loops, and threads, tell each other."""
 
+import asyncio
 import threading
 
 from anyio import to_thread
@@ -25,3 +26,11 @@ class Signal:
 
     async def wait(self):
         await to_thread.run_sync(self.wait_here, abandon_on_cancel=True)
+
+
+async def raised(task):
+    """Return the cancellation that a task has raised, as it was raised: with its notes."""
+    try:
+        await task
+    except asyncio.CancelledError as error:
+        return error

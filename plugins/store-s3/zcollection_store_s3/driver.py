@@ -65,7 +65,7 @@ class RequestError(Exception):
 
     @classmethod
     def of_names(cls, names: str) -> "RequestError":
-        """Return the same, with the reason that is told by the names that a library gives to failures."""
+        """Return this failure with the reason that the text of the error of a library names, where it names one."""
         found = (words for pattern, words in _UNANSWERED if re.search(pattern, names))
         return cls.of_connection(next(found, "no answer, or not all of it"))
 
