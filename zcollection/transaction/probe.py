@@ -6,6 +6,7 @@ from typing import Final
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.executor import gather
 from zcollection.errors import StoreError
+from zcollection.portal import uninterrupted
 from zcollection.transaction.documents import TRANSACTIONS
 
 _TRIES: Final = 3
@@ -51,7 +52,7 @@ async def _winners(store: KeyStore) -> int | None:
         answers.append(await store.create(key, b"late"))
         (found,) = await store.get([Read(key)])
     finally:
-        await store.delete([key])
+        await uninterrupted(store.delete, [key])
     if "unknown" in answers:
         return None
     kept = [data for data, answer in zip(contents, answers, strict=False) if answer == "created"]
