@@ -31,6 +31,7 @@ class Gate:
         self.steps = 0
         self.locks = 0
         self.locked: list[int] = []
+        self.holds_thread = False
         self.reached, self.opened = threading.Event(), threading.Event()
         self._guard = threading.Lock()
 
@@ -44,8 +45,8 @@ class Gate:
 
     @property
     def is_robbed(self) -> bool:
-        """Whether the task that is held has had the lock, and has it no more."""
-        return self.number in self.locked and not self.locks
+        """Whether a thread is held that works for a task which has had the lock, and has it no more."""
+        return self.holds_thread and self.number in self.locked and not self.locks
 
     def wait(self) -> None:
         if not self.opened.wait(PATIENCE):
@@ -71,6 +72,7 @@ def step() -> None:
     """Take a step on a thread; an event loop is never held up."""
     gate = WHOSE.get()
     if gate is not None and asyncio._get_running_loop() is None and gate.arrives():
+        gate.holds_thread = True
         gate.wait()
 
 
