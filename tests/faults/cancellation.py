@@ -15,12 +15,13 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from itertools import count, product
 from pathlib import Path
 from typing import Any, ClassVar
 
 import anyio
+import judging
 import ledger
 import operations
 import running
@@ -29,6 +30,7 @@ from attrs import define, field, frozen
 import zcollection as zc
 from zcollection.plugin import StoreURL
 from zcollection.plugins.registry import REGISTRY
+from zcollection.testing.servers import Server, running_ministack
 from zcollection.transaction import leases
 
 sys.path.append(str(running.HERE.parent / "support"))
@@ -133,6 +135,30 @@ class Buckets(Bench):
         BUCKETS.pop(place.url.location, None)
 
 
+@define
+class Ministack(Bench):
+    instrumented = staticmethod(stepping.obstore)
+
+    _server: Server | None = None
+
+    def place(self):
+        from zcollection_store_s3.store import S3Store
+
+        if self._server is None:
+            self._server = ENDING.enter_context(running_ministack(self.work / "log"))
+            self._server.create_bucket("bucket")
+        url, options = f"s3://bucket/place-{next(self._numbers)}", self._server.storage_options
+        return anyio.run(lambda: S3Store.open(StoreURL.parse(url), mode="rw", **options))
+
+    def copy(self, place):
+        made, objects = self.place(), anyio.run(judging.objects, place)
+        anyio.run(made.put, objects)
+        return made
+
+    def forget(self, place):
+        pass  # the server ends with the command
+
+
 class Icechunk(Bench):
     instrumented = staticmethod(stepping.icechunk)
     lacks = frozenset({"repair"})
@@ -153,7 +179,9 @@ class Icechunk(Bench):
         return place.removeprefix("icechunk://")
 
 
-BENCHES = {"file": Files, "memory": Memory, "bucket": Buckets, "icechunk": Icechunk}
+BENCHES = {"file": Files, "memory": Memory, "bucket": Buckets, "ministack": Ministack, "icechunk": Icechunk}
+ENDING = ExitStack()
+"""What ends with the command."""
 
 
 @frozen
@@ -442,14 +470,15 @@ def surroundings() -> Iterator[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--places", nargs="+", choices=BENCHES, default=list(BENCHES))
+    local = [name for name in BENCHES if name != "ministack"]
+    parser.add_argument("--places", nargs="+", choices=BENCHES, default=local)
     parser.add_argument("--verbs", nargs="+", choices=VERBS, default=list(VERBS))
     parser.add_argument("--cancellations", nargs="+", choices=CANCELLATIONS, default=list(CANCELLATIONS))
     parser.add_argument("--company", nargs="+", choices=COMPANY, default=list(COMPANY))
     parser.add_argument("--every", type=int, default=7, help="only every n-th point")
     options = parser.parse_args()
     points, outcomes, violations, number = Counter(), Counter(), [], 0
-    with surroundings() as work:
+    with surroundings() as work, ENDING:
         benches = {kind: BENCHES[kind](work / kind) for kind in options.places}
         for (kind, bench), name in product(benches.items(), options.verbs):
             verb = VERBS[name]

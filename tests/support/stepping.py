@@ -187,6 +187,15 @@ def icechunk() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def obstore() -> Iterator[None]:
+    """Let every request of obstore to a server be two steps."""
+    from zcollection_store_s3.with_obstore import Obstore
+
+    with replaced(Obstore, ("get", "put", "create", "copy", "delete"), awaiting):
+        yield
+
+
 class Watch:
     """Lets every request to a bucket in memory be two steps."""
 
