@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from attrs import field, frozen
@@ -72,7 +72,7 @@ class Handle:
             self._partitioning.append(stored.restore(Family.PARTITIONING, self.configuration.partitioning))
         return self._partitioning[0]
 
-    @property
+    @cached_property
     def axis_variable(self) -> str | None:
         """The axis where it is a variable; None where it is a dimension only."""
         axis = self.configuration.axis
