@@ -1,7 +1,7 @@
 """The safety steps of the protocol: how each is taken away from the running code, and which tests must miss it."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from attrs import frozen
@@ -149,17 +149,17 @@ def _lock() -> None:
     f"{VACUUM}::test_a_slow_writer_whose_stage_is_removed_runs_again",
 )
 def _vacuum_record() -> None:
-    from zcollection.transaction import vacuum
+    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.version import stage_of
 
-    begin = vacuum.begin
+    commit = LogTransaction.commit
 
-    @asynccontextmanager
-    async def silently(store: Any, *arguments: Any, removed: tuple[str, ...]) -> AsyncIterator[Any]:
-        await store.delete([f"{vacuum._STAGE}{transaction}/" for transaction in removed])
-        async with begin(store, *arguments) as transaction:
-            yield transaction
+    async def silently(self: Any) -> None:
+        await self.store.delete([stage_of(transaction) for transaction in self.removed])
+        self.removed = ()
+        await commit(self)
 
-    vacuum.begin = silently
+    LogTransaction.commit = silently
 
 
 @step("what may be committed keeps its stage", f"{COMMITS}::test_a_commit_of_which_nobody_knows_keeps_what_it_staged")
@@ -181,7 +181,10 @@ def _kept_stage() -> None:
 def _settle() -> None:
     from zcollection.transaction import publication
 
-    publication.settle = nothing_later
+    async def given_up(_: Any, changes: Any) -> Any:
+        return publication.Unplaced(tuple(change.number for change in changes))
+
+    publication.settle = given_up
 
 
 @step(
