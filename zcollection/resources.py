@@ -1,4 +1,4 @@
-"""What a system has no more to give: open files, threads, memory; told as an error of ours that says what to do."""
+"""Exhausted system resources (open files, memory, threads): errors that name the limit and the next step."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ _SCARCE: Final = {
 
 
 def shortage(error: BaseException) -> StoreError | None:
-    """Return the error that says of what the system has no more to give, where that is what another one says."""
+    """Return the `StoreError` for an error that reports an exhausted resource; None for every other error."""
     if isinstance(error, OSError) and error.errno in _SCARCE:
         return StoreError(f"{os.strerror(error.errno)}; {_SCARCE[error.errno]}, and run the operation again")
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
@@ -29,7 +29,7 @@ def shortage(error: BaseException) -> StoreError | None:
 
 
 class telling_shortage(ContextDecorator):  # noqa: N801 - read as the verb that it is
-    """A block, or a function that is decorated, in which what says that of the system is told as an error of ours."""
+    """A block, or a decorated function, in which an error of an exhausted resource is raised as a `StoreError`."""
 
     def __enter__(self) -> None:
         pass

@@ -139,12 +139,12 @@ class SessionObjects(ZarrObjects):
 
 @asynccontextmanager
 async def unless_removed(store: TransactionalStore, snapshot: str) -> AsyncIterator[None]:
-    """Read a snapshot in a block; what fails because a vacuum has removed it is told as that, and not as damage.
+    """Read a snapshot in a block; a read that fails because a vacuum removed the snapshot is not taken for damage.
 
     Raises
     ------
     OutdatedError
-        It is gone.
+        The snapshot was removed.
     """
     try:
         yield
@@ -162,7 +162,7 @@ async def _keeps(store: TransactionalStore, snapshot: str) -> bool:
     try:
         return await store.keeps(snapshot)
     except (CorruptionError, StoreError):
-        return True  # nobody can tell: what was raised first is told
+        return True  # unknown: the first error is raised
 
 
 def _is_document(key: str) -> bool:
