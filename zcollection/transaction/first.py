@@ -98,7 +98,7 @@ async def committed_configuration(store: KeyStore) -> bytes | None:
     """
     if not await history.is_begun(store):
         return None
-    documents = [version.configuration or version.schema for version in await history.every(store)]
+    documents = [version.new_configuration for version in await history.every(store)]
     known = [document for document in documents if document is not None]
     if not known:
         message = f"the configuration {CONFIGURATION} of {store.url} is lost; restore it from a backup"

@@ -54,7 +54,7 @@ async def _log_problems(store: KeyStore, configuration: Configuration, taken: Sn
 
 def _is_being_made(taken: Snapshot) -> bool:
     """Return whether a configuration is committed, and not yet in its place."""
-    return any(change.configuration or change.schema for change in taken.pending)
+    return any(change.new_configuration for change in taken.pending)
 
 
 def newest_known(configuration: Configuration, taken: Snapshot) -> int:
@@ -66,7 +66,7 @@ async def right_configuration(store: KeyStore, configuration: Configuration) -> 
     """Return the configuration that should lie in its place, where none does, or an older one than the log holds."""
     found = configuration.dump() if await store.load_document(CONFIGURATION) is None else None
     for version in await history.every(store):
-        document = version.configuration or version.schema
+        document = version.new_configuration
         if document is not None and version.number > max(configuration.version, configuration.changed):
             found = document.encode()
     return found

@@ -200,7 +200,7 @@ async def take(
 
 async def _check_configuration_in_place(store: KeyStore, taken: Snapshot) -> None:
     """Check that opening the collection again would help: that the configuration in its place is that of the log."""
-    if any(change.configuration or change.schema for change in taken.pending):
+    if any(change.new_configuration for change in taken.pending):
         return  # it is about to be put there
     version, changed = await _configured(store)
     if (version, changed) != (taken.configuration, taken.schema):
@@ -237,7 +237,7 @@ def reading_at_once(
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
     """Return the configuration that was committed last, whichever lies in its place."""
     for change in (await _newest(store, configuration)).changes:
-        document = change.configuration or change.schema
+        document = change.new_configuration
         if document is not None:
             configuration = Configuration.load(document.encode(), what=f"the configuration of version {change.number}")
     return configuration

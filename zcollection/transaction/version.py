@@ -128,6 +128,11 @@ class Version:
     published: bool = False
     tag: str | None = None
 
+    @property
+    def new_configuration(self) -> str | None:
+        """The configuration that the version committed, of a new collection or with another schema; None where none."""
+        return self.configuration or self.schema
+
     @classmethod
     def load(cls, number: int, data: bytes) -> Self:
         """Return the version whose record this is.
