@@ -26,6 +26,7 @@ from zcollection.errors import (
 )
 from zcollection.model.builder import Schema
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.variable import Variable
 from zcollection.portal import synchronous
@@ -33,7 +34,7 @@ from zcollection.view.refresh import RefreshReport
 from zcollection.view.staleness import ViewStatus
 from zcollection.view.view import View
 
-__version__ = "2026.12.0"
+__version__ = "2026.12.1"
 
 create_collection = synchronous(aio.create_collection)
 open_collection = synchronous(aio.open_collection, begins_here=True)
@@ -59,6 +60,7 @@ __all__ = [
     "InsertReport",
     "Key",
     "MissingDependencyError",
+    "Packing",
     "PartitionError",
     "PartitionReport",
     "PluginError",

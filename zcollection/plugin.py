@@ -65,7 +65,9 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.model.builder import Schema
+from zcollection.model.calendars import CalendarTimes, dates_of
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.variable import Variable
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
@@ -79,6 +81,7 @@ __all__ = [
     "INT64",
     "At",
     "Blocking",
+    "CalendarTimes",
     "CollectionExistsError",
     "CollectionNotFoundError",
     "Commit",
@@ -105,6 +108,7 @@ __all__ = [
     "Mode",
     "Moment",
     "Objects",
+    "Packing",
     "PartitionError",
     "Partitioning",
     "PluginConfigurationError",
@@ -135,6 +139,7 @@ __all__ = [
     "check_keys",
     "check_prefixes",
     "check_within_int64",
+    "dates_of",
     "ensure_spare_files",
     "fields_of",
     "gather",

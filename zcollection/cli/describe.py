@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zcollection.collection.collection import Collection
 from zcollection.collection.split import as_times
 from zcollection.engine.layout import declared_values
+from zcollection.model.times import has_time_units, in_words, units_of
 from zcollection.model.variable import Variable
 from zcollection.plugins.stored import StoredForm
 from zcollection.transaction.documents import PartitionRecord, Scalar
@@ -37,16 +37,12 @@ def _as_declared(collection: Collection, stored: Sequence[Scalar]) -> list[Scala
     schema = collection.schema.variables[collection.axis]
     values = np.array(stored, dtype=schema.stored_dtype)
     declared = as_times(Variable(schema, declared_values(values, schema)))
-    texts = _in_words(declared) if declared.dtype.kind == "M" else declared
-    limits: list[Scalar] = texts.tolist()
+    if has_time_units(schema.attrs):
+        return list(in_words(declared, units_of(schema.attrs, name=schema.name).calendar))
+    if declared.dtype.kind == "M":
+        return list(in_words(declared))
+    limits: list[Scalar] = declared.tolist()
     return limits
-
-
-def _in_words(times: NDArray[np.datetime64]) -> NDArray[np.str_]:
-    """Return times to the coarsest unit, from seconds on, that tells them exactly."""
-    units = ("s", "ms", "us", "ns")
-    unit = next((unit for unit in units if np.array_equal(times.astype(f"datetime64[{unit}]"), times)), "ns")
-    return np.datetime_as_string(times, unit=unit)  # type: ignore[call-overload, no-any-return]  # a unit is any str
 
 
 def limits_in_words(limits: Limits) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, overload
 
 from zcollection.collection import copy, create, drop, growth, insert, mapping, query, stores, update
+from zcollection.collection.conform import Missing, Reading, Unknown
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.growth import VariableFunction
@@ -21,6 +22,7 @@ from zcollection.contracts.store import Mode, Store
 from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
+from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import VariableSchema
 from zcollection.portal import carried_out, synchronous
@@ -49,6 +51,10 @@ class Collection(OpenCollection):
         merge: Merge = None,
         overwrite: bool = True,
         immutable: Immutable = "check",
+        columns: Mapping[str, Any] | None = None,
+        unknown: Unknown = "raise",
+        missing: Missing = "raise",
+        conventions: Conventions = "check",
         source: str | None = None,
         client: ClientOption = None,
         progress: ProgressOption = None,
@@ -61,7 +67,8 @@ class Collection(OpenCollection):
         Parameters
         ----------
         dataset
-            A Dataset, an `xarray.Dataset` or `xarray.DataTree`, or a mapping from variable paths to arrays.
+            A Dataset, an `xarray.Dataset` or `xarray.DataTree`, a `pandas.DataFrame`, or a mapping from variable paths to
+            arrays, or to variables of ours or of xarray's.
         merge
             What happens to a partition that exists: None replaces it; else the name of a merge strategy ("concat",
             "time_series", "upsert", …), a configured one, or a function ``(existing, inserted, *, axis,
@@ -71,6 +78,19 @@ class Collection(OpenCollection):
         immutable
             What happens when a variable that does not span the axis is inserted with other values than those stored:
             "check" raises, "replace" stores the new ones.
+        columns
+            Values that are not in the dataset, by the path of their variable: one for all rows, such as the cycle that only
+            the name of a file says, or one for each.
+        unknown
+            What happens to variables that the collection does not have: "raise", "drop" leaves them out, "add" adds them to
+            the collection, with a fill value for the rows that are there, in the same version as the rows.
+        missing
+            What happens where the dataset lacks a variable that the collection has: "raise", or "fill", which gives the rows
+            its fill value.
+        conventions
+            What happens where attributes or the encoding of a variable say that its numbers mean something else than the
+            collection declares (units, packing, calendar, flags …): "check" converts them exactly or raises, "ignore" takes
+            the numbers as they are.
         source
             Name of what is inserted, such as that of a file. A source that was inserted before is not inserted again,
             so that a job that died can be run again; see `sources`.
@@ -88,7 +108,7 @@ class Collection(OpenCollection):
         Raises
         ------
         SchemaError
-            The dataset does not fit the schema; nothing was written.
+            The dataset does not fit the schema, or means something else; nothing was written.
         PartitionError
             A row has no partition; nothing was written.
         CollectionExistsError
@@ -103,24 +123,40 @@ class Collection(OpenCollection):
             The task was cancelled. The rows are there or not, all of them: ``history()[-1]`` says which, or ``sources()``
             where a `source` was given.
         """
-        return await self._change(
+        reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
+        report = await self._change(
             lambda handle: insert.insert(
                 handle,
                 dataset,
                 merge=merge,
                 overwrite=overwrite,
                 immutable=immutable,
+                reading=reading,
                 source=source,
                 client=client,
                 progress=progress,
             )
         )
+        if report.variables_added:
+            self._handle = await self._handle.reloaded()
+        return report
 
     insert = synchronous(insert_async)
 
-    async def plan_async(self, dataset: object, *, merge: Merge = None, client: ClientOption = None) -> InsertReport:
+    async def plan_async(
+        self,
+        dataset: object,
+        *,
+        merge: Merge = None,
+        columns: Mapping[str, Any] | None = None,
+        unknown: Unknown = "raise",
+        missing: Missing = "raise",
+        conventions: Conventions = "check",
+        client: ClientOption = None,
+    ) -> InsertReport:
         """Return what `insert` would do, without writing anything; the parameters are those of `insert`."""
-        return await self._now(lambda handle: insert.plan(handle, dataset, merge=merge, client=client))
+        reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
+        return await self._now(lambda handle: insert.plan(handle, dataset, merge=merge, reading=reading, client=client))
 
     plan = synchronous(plan_async)
 

@@ -65,6 +65,8 @@ def _configure(schema: DatasetSchema, axis: str, partitioning: Partitioning, *, 
     for name in partitioning.variables:
         _check_column(schema, name, dimension)
     schema = _with_time_units(schema, {normalise_path(name) for name in partitioning.time_variables})
+    for name in partitioning.time_variables:
+        _check_calendar(schema.get_variable(name), partitioning)
     validate_codecs(schema, dimension=dimension)
     return Configuration(
         axis=axis,
@@ -153,3 +155,16 @@ def _as_time(variable: VariableSchema) -> VariableSchema:
         raise SchemaError(message)
     units_of(attrs, name=variable.name)
     return variable if attrs is variable.attrs else evolve(variable, attrs=attrs)
+
+
+def _check_calendar(variable: VariableSchema, partitioning: Partitioning) -> None:
+    """Check that a partitioning knows the days of the calendar of its times."""
+    if variable.dtype.kind == "M" or partitioning.calendars:
+        return
+    units = units_of(variable.attrs, name=variable.name)
+    if not units.has_datetime64:
+        message = (
+            f"variable {variable.name!r} counts time in the calendar {units.calendar!r}, and {partitioning!r} takes datetime64, which "
+            f"has the calendars 'standard' and 'proleptic_gregorian'; use a partitioning for other calendars, such as 'date'"
+        )
+        raise SchemaError(message)

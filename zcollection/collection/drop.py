@@ -2,19 +2,22 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.neighbours import AxisOrder
 from zcollection.errors import ExpressionError, SchemaError
-from zcollection.model.schema import VariableSchema
-from zcollection.model.times import has_time_units, units_of
+from zcollection.model.calendars import CalendarTimes
+from zcollection.model.plain import plain
+from zcollection.model.times import has_time_units, in_calendar, units_of
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 
-Age = str | dt.date | dt.timedelta | np.datetime64 | np.timedelta64 | None
+Age = str | dt.date | dt.timedelta | np.datetime64 | np.timedelta64 | Any | None
+"""A time, of cftime's too, or a length of time before now."""
 
 
 async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -> tuple[str, ...]:
@@ -23,7 +26,7 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -
     if filters is None and older_than is None:
         message = "drop_partitions() needs filters or older_than, lest everything go by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
-    limit = None if older_than is None else _as_time(older_than)
+    limit = None if older_than is None else _as_limit(handle, older_than)
 
     async def attempt() -> tuple[str, ...]:
         async with handle.begin("drop", concern=handle.passing(filters)) as transaction:
@@ -38,43 +41,49 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -
     return await retrying(attempt)
 
 
-def _as_time(age: Age) -> np.datetime64:
-    """Return the time that an age means: itself, or so long before now."""
-    now = np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
-    if isinstance(age, dt.timedelta | np.timedelta64):
-        return now - np.timedelta64(age)
-    if isinstance(age, dt.datetime) and age.tzinfo is not None:
-        age = age.astimezone(dt.UTC).replace(tzinfo=None)
-    try:
-        limit = np.datetime64(age)
-    except (TypeError, ValueError):
-        limit = np.datetime64("NaT", "s")
-    if np.isnat(limit):
-        message = f"older_than={age!r}; accepted: a time such as '2024-01-01', or a timedelta before now"
-        raise ExpressionError(message)
-    return limit
-
-
-def _older(
-    handle: Handle, partitions: Mapping[str, PartitionRecord], limit: np.datetime64
-) -> dict[str, PartitionRecord]:
-    """Return the partitions whose largest axis value lies before a time."""
-    name = handle.axis_variable
-    variable = None if name is None else handle.schema.variables[name]
+def _as_limit(handle: Handle, age: Age) -> Any:
+    """Return the time that an age means, as axis values are compared with it: itself, or so long before now."""
+    variable = None if handle.axis_variable is None else handle.schema.variables[handle.axis_variable]
     if variable is None or not (variable.dtype.kind == "M" or has_time_units(variable.attrs)):
         message = f"older_than compares times, and the axis {handle.configuration.axis!r} is none; use filters"
         raise SchemaError(message)
-    return {
-        path: record
-        for path, record in partitions.items()
-        if record.axis_range is not None and _time(record.axis_range[-1], variable) < limit
-    }
+    calendar = "proleptic_gregorian"
+    if has_time_units(variable.attrs):
+        calendar = units_of(variable.attrs, name=variable.name).calendar
+    if isinstance(age, dt.timedelta | np.timedelta64):
+        now = np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
+        return _before(now, np.timedelta64(age), calendar)
+    return _as_time(age, calendar)
 
 
-def _time(stored: float | str, variable: VariableSchema) -> np.datetime64:
-    value: NDArray[np.int64] = np.array([stored])
-    if variable.dtype.kind == "M" and not has_time_units(variable.attrs):
-        times: NDArray[np.datetime64] = value.astype(np.int64).view(variable.dtype)
-    else:
-        times = units_of(variable.attrs, name=variable.name).decode(value)
-    return np.datetime64(times[0])
+def _before(now: np.datetime64, age: np.timedelta64, calendar: str) -> Any:
+    """Return the time so long before now; a calendar that lacks today has the day before in its place."""
+    try:
+        return in_calendar(now, calendar) - age
+    except SchemaError:
+        return in_calendar(now - np.timedelta64(1, "D"), calendar) - age
+
+
+def _as_time(age: Any, calendar: str) -> Any:
+    try:
+        found = plain(np.array([age], dtype=object if hasattr(age, "calendar") else None), name="older_than").values
+        if isinstance(found, CalendarTimes):
+            if found.calendar == calendar:
+                return found.since[0]
+        elif (limit := np.datetime64(found[0])) == limit:  # NaT differs from itself
+            return in_calendar(limit, calendar)
+    except (TypeError, ValueError):
+        pass
+    message = (
+        f"older_than={age!r}; accepted: a time such as '2024-01-01', a timedelta before now, or a time of cftime's in the calendar "
+        f"{calendar!r}"
+    )
+    raise ExpressionError(message)
+
+
+def _older(handle: Handle, partitions: Mapping[str, PartitionRecord], limit: Any) -> dict[str, PartitionRecord]:
+    """Return the partitions whose largest axis value lies before a time."""
+    order = AxisOrder.of(handle)
+    known = {path: record for path, record in partitions.items() if record.axis_range is not None}
+    last = order.times([record.axis_range[-1] for record in known.values() if record.axis_range is not None])
+    return {path: record for (path, record), time in zip(known.items(), last, strict=True) if time < limit}

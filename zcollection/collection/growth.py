@@ -15,10 +15,10 @@ from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import Work, perform
 from zcollection.engine.write import GroupWrite, validate_codecs
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import xarray_bridge
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import join, normalise_path
 from zcollection.model.schema import DatasetSchema, VariableSchema
+from zcollection.model.xarray_source import is_xarray
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import StagedPartition, Transaction
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
@@ -40,7 +40,7 @@ async def add_variable(
     """Add a variable; see `Collection.add_variable`."""
     handle.store.check_writable()
     path = normalise_path(join(normalise_path(group), _checked(variable).name))
-    grown = _grown(handle, _with(handle.schema, path, variable))
+    grown = handle.grown(_with(handle.schema, path, variable))
     validate_codecs(grown.schema.select([path]), dimension=handle.dimension)
     if function is not None and not grown.schema.spans(path, handle.dimension):
         message = (
@@ -73,7 +73,7 @@ async def drop_variable(handle: Handle, name: str, *, progress: ProgressOption) 
     if path in needed:
         message = f"variable {path!r} is {needed[path]}; accepted: any other; a copy of the collection can do without"
         raise SchemaError(message)
-    grown = _grown(handle, handle.schema.without_variable(path))
+    grown = handle.grown(handle.schema.without_variable(path))
 
     async def attempt() -> None:
         async with handle.begin("drop variable") as transaction:
@@ -97,12 +97,6 @@ def _with(schema: DatasetSchema, path: str, variable: VariableSchema) -> Dataset
         message = f"there is a variable {path!r}; accepted: another name, or drop_variable({path!r}) before"
         raise SchemaError(message)
     return schema.with_variables({path: variable})
-
-
-def _grown(handle: Handle, schema: DatasetSchema) -> Handle:
-    """Return the collection as it will be: one layout more."""
-    layouts = (*handle.configuration.layouts, schema)
-    return Handle(handle.versioning, evolve(handle.configuration, layouts=layouts))
 
 
 def _check_empty(transaction: Transaction, path: str) -> None:
@@ -148,7 +142,7 @@ def _only(result: object, path: str) -> Mapping[str, Any]:
     """Return the values of one variable, by its path."""
     if isinstance(result, Dataset):
         result = result.all_variables()
-    if not isinstance(result, Mapping) or xarray_bridge.is_xarray(result):
+    if not isinstance(result, Mapping) or is_xarray(result):
         return {path: result}
     if {normalise_path(name) for name in result} != {path}:
         message = f"the function returned {', '.join(map(repr, result)) or 'nothing'}; accepted: the values of {path!r}"

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter, compile_filter, narrowing
@@ -77,6 +77,11 @@ class Handle:
         """The axis where it is a variable; None where it is a dimension only."""
         axis = self.configuration.axis
         return axis if axis in self.schema.variables else None
+
+    def grown(self, schema: DatasetSchema) -> "Handle":
+        """Return the collection as it will be with another schema: one layout more."""
+        layouts = (*self.configuration.layouts, schema)
+        return Handle(self.versioning, evolve(self.configuration, layouts=layouts), self._partitioning)
 
     async def snapshot(self, concern: Concern = None) -> Snapshot:
         """Return which partitions there are now, or which of those that are asked for."""

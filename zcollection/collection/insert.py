@@ -1,6 +1,6 @@
 """Rows inserted: split by partition, merged with what is there, staged, and committed together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.conform import as_dataset, check_complete
+from zcollection.collection.conform import Delivery, Missing, Reading, delivery
 from zcollection.collection.handle import Handle
 from zcollection.collection.merging import Merge, Merged, as_strategy, merging
 from zcollection.collection.report import InsertReport, PartitionReport
@@ -45,6 +45,7 @@ async def insert(
     merge: Merge,
     overwrite: bool,
     immutable: Immutable,
+    reading: Reading,
     source: str | None,
     client: ClientOption,
     progress: ProgressOption,
@@ -55,32 +56,35 @@ async def insert(
         message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
         raise SchemaError(message)
     executor = chosen(client, handle.store)
-    insertion = await _Insertion.prepare(handle, given, merge, executor)
+    insertion = await _Insertion.prepare(handle, given, merge, reading, executor)
+    delivered = insertion.delivery
 
     async def attempt() -> InsertReport:
         async with handle.begin("insert", source=source, concern=insertion.paths) as transaction:
             if source is not None and source in await handle.versioning.sources():
                 return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
-            once = await _immutable_work(handle, transaction, insertion.dataset, immutable)
+            if delivered.added:
+                transaction.growth = delivered.handle.configuration
+            once = await _immutable_work(delivered.handle, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
             transaction.add_all(await perform(transaction.stage.objects, once, threads=1))
             await transaction.commit()
-            return InsertReport(tuple(reports))
+            return insertion.report(reports)
 
     return await retrying(attempt)
 
 
-async def plan(handle: Handle, given: object, *, merge: Merge, client: ClientOption) -> InsertReport:
+async def plan(handle: Handle, given: object, *, merge: Merge, reading: Reading, client: ClientOption) -> InsertReport:
     """Return what an insert would do; see `Collection.plan`."""
     executor = chosen(client, handle.store)
-    insertion = await _Insertion.prepare(handle, given, merge, executor)
+    insertion = await _Insertion.prepare(handle, given, merge, reading, executor)
     taken = await handle.snapshot(insertion.paths)
     jobs = insertion.jobs(taken, _PartitionInsert.planning)
     site = ReadingSite(taken.objects)
-    return InsertReport(
-        tuple(await executor.run(site, jobs, total=len(insertion.parts), label="plan", threads=insertion.threads))
+    return insertion.report(
+        await executor.run(site, jobs, total=len(insertion.parts), label="plan", threads=insertion.threads)
     )
 
 
@@ -90,10 +94,12 @@ class _Insertion:
 
     Attributes
     ----------
-    handle
-        The collection.
+    delivery
+        The collection, with the variables that are new to it, and what was given.
     strategy
         What becomes of rows that exist.
+    missing
+        What becomes of variables that rows which exist have, and those inserted lack.
     dataset
         The rows, and perhaps variables that do not span the axis.
     rows
@@ -104,23 +110,41 @@ class _Insertion:
         Where partitions are merged and written.
     """
 
-    handle: Handle
+    delivery: Delivery
     strategy: MergeStrategy
+    missing: Missing
     dataset: Dataset
     rows: Dataset
     parts: list[PartitionRows]
     executor: Executor
 
     @classmethod
-    async def prepare(cls, handle: Handle, given: object, merge: Merge, executor: Executor) -> "_Insertion":
+    async def prepare(
+        cls, handle: Handle, given: object, merge: Merge, reading: Reading, executor: Executor
+    ) -> "_Insertion":
         strategy = as_strategy(merge)
-        dataset = await in_thread(as_dataset, given, handle.schema)
-        check_complete(dataset, handle)
-        dataset = await _with_columns(handle, dataset, executor)
+        delivered = await in_thread(delivery, given, handle, reading)
+        handle = delivered.handle
+        dataset = await _with_columns(handle, delivered.dataset, executor)
         moving = {path: item for path, item in dataset.all_variables().items() if handle.dimension in item.dimensions}
-        rows = Dataset(handle.configuration.rows_schema, moving)
-        parts = await in_thread(split, dataset, handle.partitioning, dimension=handle.dimension)
-        return cls(handle=handle, strategy=strategy, dataset=dataset, rows=rows, parts=parts, executor=executor)
+        return cls(
+            delivery=delivered,
+            strategy=strategy,
+            missing=reading.missing,
+            dataset=dataset,
+            rows=Dataset(handle.configuration.rows_schema, moving),
+            parts=await in_thread(split, dataset, handle.partitioning, dimension=handle.dimension),
+            executor=executor,
+        )
+
+    @property
+    def handle(self) -> Handle:
+        """The collection, with the variables that are new to it."""
+        return self.delivery.handle
+
+    def report(self, partitions: Iterable[PartitionReport]) -> InsertReport:
+        """Return what is said of the whole."""
+        return InsertReport(tuple(partitions), ignored=dict(self.delivery.ignored), variables_added=self.delivery.added)
 
     @property
     def paths(self) -> list[str]:
@@ -166,6 +190,7 @@ class _Insertion:
             own = _PartitionInsert(
                 self.handle,
                 self.strategy,
+                self.missing,
                 PartitionRows(key=part.key, path=part.path, rows=slice(0, part.count)),
                 base.record(part.path),
             )
@@ -193,7 +218,7 @@ class _PartitionInsert:
 
     Attributes
     ----------
-    handle, strategy
+    handle, strategy, missing
         Where, and how.
     part
         The partition; all rows that are given belong to it.
@@ -203,6 +228,7 @@ class _PartitionInsert:
 
     handle: Handle
     strategy: MergeStrategy
+    missing: Missing
     part: PartitionRows
     record: PartitionRecord | None
 
@@ -220,7 +246,7 @@ class _PartitionInsert:
 
     def _merging(self, arrays: Arrays) -> Work[Merged]:
         inserted = Dataset(self.handle.configuration.rows_schema, arrays)
-        return (yield from merging(self.handle, self.strategy, self.part, inserted, self.record))
+        return (yield from merging(self.handle, self.strategy, self.part, inserted, self.record, missing=self.missing))
 
     def _write(self, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
         handle = self.handle

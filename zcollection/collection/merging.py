@@ -7,15 +7,17 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.conform import as_dataset
+from zcollection.collection.conform import Missing, as_dataset
 from zcollection.collection.handle import Handle
 from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split
 from zcollection.contracts.merge import MergeStrategy, RowPlan
+from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, PluginError, SchemaError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.variable import filled
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
 from zcollection.transaction.documents import PartitionRecord
@@ -93,7 +95,13 @@ class Merged:
 
 
 def merging(
-    handle: Handle, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, record: PartitionRecord | None
+    handle: Handle,
+    strategy: MergeStrategy,
+    part: PartitionRows,
+    inserted: Dataset,
+    record: PartitionRecord | None,
+    *,
+    missing: Missing,
 ) -> Work[Merged]:
     """Merge the rows inserted into one partition with those that are there.
 
@@ -105,11 +113,13 @@ def merging(
         What is inserted where, and how.
     record
         What the partition says of itself; None where it is new.
+    missing
+        Whether rows inserted without a variable that the partition has are filled.
 
     Raises
     ------
     SchemaError
-        The insert lacks a variable that the partition has, or the strategy needs an axis variable and there is none.
+        The insert lacks a variable that the partition has and is not filled, or the strategy needs an axis variable and there is none.
     PartitionError
         The strategy returned rows that belong to another partition.
     """
@@ -119,7 +129,7 @@ def merging(
         return Merged(dataset=inserted, report=report)
     if record is None or not strategy.reads_existing:
         return _merged_with_nothing(handle, strategy, part, inserted, rows)
-    _check_variables(handle, part, inserted, record)
+    inserted = _with_all(handle, part, inserted, record, missing)
     existing = yield from handle.reading(part.path, record, _axis_schema(handle))
     plan = strategy.rows(*_axis_columns(handle, strategy, existing, inserted, rows))
     if plan is None:
@@ -181,15 +191,24 @@ def _computed(
     return Merged(dataset=result, report=report)
 
 
-def _check_variables(handle: Handle, part: PartitionRows, inserted: Dataset, record: PartitionRecord) -> None:
-    held = handle.configuration.rows_schema.all_variables().keys() & handle.held(record)
-    missing = sorted(held - inserted.all_variables().keys())
-    if missing:
+def _with_all(
+    handle: Handle, part: PartitionRows, inserted: Dataset, record: PartitionRecord, missing: Missing
+) -> Dataset:
+    """Return what is inserted with all variables that a partition holds, those that it lacks filled."""
+    schema = handle.configuration.rows_schema
+    lacking = sorted((schema.all_variables().keys() & handle.held(record)) - inserted.all_variables().keys())
+    if lacking and missing == "raise":
         message = (
-            f"variable {missing[0]!r} is missing from the dataset, and partition {part.path!r} has values of it that a "
-            f"merge would lose; add it to the dataset, or insert without merging to replace the partition"
+            f"variable {lacking[0]!r} is missing from the dataset, and partition {part.path!r} has values of it that a "
+            f"merge would lose; add it to the dataset, or pass missing='fill' to fill it in the rows inserted"
         )
         raise SchemaError(message)
+    if not lacking:
+        return inserted
+    rows = inserted.sizes.get(handle.dimension, 0)
+    layouts = ArrayLayout.several(schema, lacking, dimension=handle.dimension, rows=rows)
+    more = {item.path: filled(item.variable, item.shape, name=item.path) for item in layouts}
+    return Dataset(schema, {**inserted.all_variables(), **more})
 
 
 def _axis_columns(

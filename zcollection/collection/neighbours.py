@@ -91,10 +91,16 @@ class AxisOrder:
         """Return the smallest and largest value of partitions, as values that compare; each has a range."""
         if self.variable is None:
             return []
-        stored = np.array([record.axis_range or () for record in records], dtype=self.variable.stored_dtype)
-        values, _ = self.comparable(declared_values(stored.reshape(-1), self.variable))
+        times = self.times([limit for record in records for limit in record.axis_range or ()])
+        values = times.view(np.int64) if times.dtype.kind in "mM" else times
         pairs: list[Any] = values.reshape(-1, 2).tolist()
         return [(low, high) for low, high in pairs]
+
+    def times(self, stored: Sequence[Any]) -> NDArray[Any]:
+        """Return axis values as records have them as times, where they are such."""
+        if self.variable is None:
+            return np.asarray(stored)
+        return self._as_times(declared_values(np.array(stored, dtype=self.variable.stored_dtype), self.variable))
 
     def steps(self, length: np.timedelta64) -> int:
         """Return a length of time in the unit of the values that compare, rounded down: no two values are less apart.

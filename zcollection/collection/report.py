@@ -1,9 +1,9 @@
 """What an insert did, or would do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import overload
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zcollection.contracts.merge import RowPlan
 
@@ -77,9 +77,16 @@ class InsertReport(Sequence[str]):
     ----------
     partitions
         A report on each partition.
+    ignored
+        Attributes that were given and are not those of the collection, and say nothing of what the numbers mean: how many
+        variables and groups each of them differs in. Those of the collection stay.
+    variables_added
+        Paths of the variables that the collection has since, of an insert with ``unknown="add"``.
     """
 
     partitions: tuple[PartitionReport, ...] = ()
+    ignored: Mapping[str, int] = field(factory=dict, kw_only=True)
+    variables_added: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def created(self) -> tuple[str, ...]:
@@ -117,7 +124,12 @@ class InsertReport(Sequence[str]):
         return len(self.partitions)
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"{len(self)} partitions ({len(self.created)} new): {self.added} rows added, {self.replaced} replaced, "
             f"{self.dropped} dropped, {self.unchanged} unchanged"
         )
+        if self.variables_added:
+            text += f"; variables added: {', '.join(self.variables_added)}"
+        if self.ignored:
+            text += f"; attributes ignored: {', '.join(self.ignored)}"
+        return text

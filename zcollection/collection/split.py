@@ -1,7 +1,7 @@
 """Rows grouped by partition, whatever their order: neighbours that share a key are one run, and runs are what is sorted."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from attrs import field, frozen
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from zcollection.contracts.partitioning import Field, Key, Partitioning
 from zcollection.errors import PartitionError
+from zcollection.model.calendars import STANDARD, CalendarTimes
 from zcollection.model.dataset import Dataset
-from zcollection.model.times import has_time_units, units_of
+from zcollection.model.times import before_reform, has_time_units, units_of
 from zcollection.model.variable import Indexer, Variable
 
 _BLOCK: Final = 16_384
@@ -123,18 +124,34 @@ def _changes_in(
 ) -> tuple[NDArray[np.intp], list[NDArray[Any]]]:
     """Return the first of some rows and those whose key differs from that of the row before, and these keys."""
     values = {name: _column(name, variable, partitioning, rows) for name, variable in columns.items()}
-    keys = _checked(partitioning, partitioning.keys(values), rows.stop - rows.start)
+    # A collection of times in another calendar has a partitioning that takes them.
+    keys = _checked(partitioning, partitioning.keys(cast("dict[str, NDArray[Any]]", values)), rows.stop - rows.start)
     first = _changes(keys)
     return first + rows.start, [column[first] for column in keys]
 
 
-def _column(name: str, variable: Variable, partitioning: Partitioning, rows: slice) -> NDArray[Any]:
+def _column(name: str, variable: Variable, partitioning: Partitioning, rows: slice) -> NDArray[Any] | CalendarTimes:
     part = Variable(variable.schema, variable.data[rows])
-    return as_times(part) if name in partitioning.time_variables else part.to_numpy()
+    return _dated(part) if name in partitioning.time_variables else part.to_numpy()
+
+
+def _dated(variable: Variable) -> NDArray[Any] | CalendarTimes:
+    """Return times by which days are named: datetime64, or where that names other days, times of their calendar."""
+    times = as_times(variable)
+    if times.dtype.kind not in "mM" or not has_time_units(variable.attrs):
+        return times
+    calendar = units_of(variable.attrs, name=variable.name).calendar
+    if times.dtype.kind == "M" and (calendar != STANDARD or not before_reform(times).any()):
+        return times
+    return CalendarTimes(times.view(times.dtype.str.replace("M8", "m8")), calendar)
 
 
 def as_times(variable: Variable) -> NDArray[Any]:
-    """Return values as datetime64, decoded where they are numbers with time units; others as they are."""
+    """Return values as datetime64, decoded where they are numbers with time units; others as they are.
+
+    Times in a calendar without datetime64 are timedelta64 since 1970-01-01 of that calendar: of the same order, and as far
+    from each other.
+    """
     values = variable.to_numpy()
     if values.dtype.kind in "iuf" and has_time_units(variable.attrs):
         return units_of(variable.attrs, name=variable.name).decode(values, fill_value=variable.fill_value)

@@ -20,11 +20,11 @@ from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Job
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
-from zcollection.model import xarray_bridge
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.xarray_source import is_xarray
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import PartitionRecord
@@ -82,7 +82,7 @@ def applied(function: UpdateFunction, window: Window, schema: DatasetSchema, dim
         It returned something unknown, or another number of rows than it was given.
     """
     result: object = window.call(function)
-    if not isinstance(result, Dataset | Mapping) and not xarray_bridge.is_xarray(result):
+    if not isinstance(result, Dataset | Mapping) and not is_xarray(result):
         message = (
             f"the update function returned a {type(result).__name__} for partition {path!r}; accepted: a Dataset, or a "
             f"mapping from variable names to arrays"

@@ -12,7 +12,7 @@ from zcollection.contracts.store import Read
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
-from zcollection.engine.read import GroupRead, allocated, decode_array, reading
+from zcollection.engine.read import GroupRead, allocated, decode_stored, reading
 from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
@@ -259,7 +259,7 @@ class _Group:
             try:
                 (content,) = yield from fetch([layout.chunk_read(group.prefix, key)])
                 values = allocated(layout.shape, layout.variable.stored_dtype)
-                decode_array(group, layout, iter([content]), values)
+                decode_stored(group, layout, iter([content]), values)
             except CorruptionError as error:
                 what = str(error.__cause__ or error)
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=what))

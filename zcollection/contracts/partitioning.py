@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
 from functools import total_ordering
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from attrs import field, frozen
@@ -135,10 +135,14 @@ class Partitioning(Configurable):
         Paths of the one-dimensional variables that `keys` needs.
     dimension
         The dimension to partition along; None means that of the collection's axis.
+    calendars
+        Whether `keys` takes times in calendars that datetime64 does not have, as `CalendarTimes`; collections of such times
+        are refused otherwise.
     """
 
     __slots__ = ()
 
+    calendars: ClassVar[bool] = False
     variables: tuple[str, ...]
     dimension: str | None
 
@@ -149,7 +153,10 @@ class Partitioning(Configurable):
 
     @property
     def time_variables(self) -> tuple[str, ...]:
-        """Those of `variables` that are times: they arrive as datetime64, decoded where they are stored as numbers."""
+        """Those of `variables` that are times: they arrive as datetime64, decoded where they are stored as numbers.
+
+        Where `calendars` is true, times in a calendar without datetime64 arrive as `CalendarTimes`.
+        """
         return ()
 
     @abstractmethod

@@ -18,10 +18,12 @@ from numcodecs.gzip import GZip
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
-from zcollection.engine.layout import ArrayLayout
+from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.model.codecs import Codec
 
 _BLOSC_HEADER = 16
+_RESIDUE = 0x48674BC7
+"""CRC32C of any bytes that end with their own CRC32C in little-endian order: a property of the polynomial."""
 _SHUFFLES = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
 
 
@@ -37,15 +39,15 @@ class _Checksum:
     """CRC32C of what goes before, as four little-endian bytes at the end."""
 
     def encode(self, data: Any) -> bytes:
-        content = bytes(memoryview(data).cast("B"))
+        content = data if isinstance(data, bytes) else bytes(memoryview(data).cast("B"))
         return content + struct.pack("<I", google_crc32c.value(content))
 
-    def decode(self, data: bytes) -> bytes:
-        content, stored = data[:-4], data[-4:]
-        if len(stored) != 4 or struct.unpack("<I", stored)[0] != google_crc32c.value(content):
+    def decode(self, data: bytes | memoryview) -> memoryview:
+        whole = data if isinstance(data, bytes) else bytes(data)
+        if len(whole) < 4 or google_crc32c.value(whole) != _RESIDUE:
             message = "the CRC32C checksum does not match"
             raise ValueError(message)
-        return content
+        return memoryview(whole)[:-4]  # nothing is copied
 
 
 @frozen
@@ -95,7 +97,7 @@ def _is_known(codec: Codec) -> bool:
     return codec["name"] != "blosc" or {"cname", "clevel", "shuffle"} <= set(settings)
 
 
-def encode(layout: ArrayLayout, values: NDArray[Any]) -> Iterator[tuple[str, bytes]]:
+def encode(layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False) -> Iterator[tuple[str, bytes]]:
     """Yield the key and the bytes of every chunk of an array, fill-only ones too, each when it is asked for.
 
     Parameters
@@ -103,11 +105,19 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> Iterator[tuple[str, byt
     layout
         The array.
     values
-        Stored values, of the layout's shape.
+        Of the declared type, or as they are stored; of the layout's shape.
+    is_stored
+        Which of the two.
     """
     compressors = _compressors(layout)
     for key, part in layout.chunk_places:
-        yield key, _compress(_whole_chunk(layout, values[part]), compressors)
+        chunk = values[part] if is_stored else stored_values(values[part], layout.variable, start=_first_row(part))
+        yield key, _compress(_whole_chunk(layout, chunk), compressors)
+
+
+def _first_row(part: tuple[Any, ...]) -> int:
+    """Return the number of the first row of a part, of which the partitioned dimension nearly always is the first."""
+    return part[0].start if len(part) > 1 else 0
 
 
 def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:

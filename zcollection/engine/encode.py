@@ -28,7 +28,7 @@ class Encoded:
     shared: tuple[str, ...] = ()
 
 
-def encode_array(layout: ArrayLayout, values: NDArray[Any]) -> Iterable[tuple[str, bytes]]:
+def encode_array(layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False) -> Iterable[tuple[str, bytes]]:
     """Return the keys and the bytes of every chunk of an array.
 
     Parameters
@@ -36,11 +36,13 @@ def encode_array(layout: ArrayLayout, values: NDArray[Any]) -> Iterable[tuple[st
     layout
         The array.
     values
-        Values of the declared type, of the layout's shape.
+        Of the layout's shape.
+    is_stored
+        Whether the values are as they are stored; they are of the declared type otherwise.
     """
-    stored = stored_values(np.ascontiguousarray(values).reshape(layout.shape), layout.variable)
+    whole = np.ascontiguousarray(values).reshape(layout.shape)
     if direct.supports(layout):
-        return direct.encode(layout, stored)
+        return direct.encode(layout, whole, is_stored=is_stored)
     from zcollection.engine import fallback  # loads zarr
 
-    return fallback.encode(layout, stored).items()
+    return fallback.encode(layout, whole if is_stored else stored_values(whole, layout.variable)).items()

@@ -58,6 +58,8 @@ class ArrayLayout:
         Shape of what is stored as one object: a chunk, or a shard.
     inner_chunks
         Shape of the chunks inside a shard; None without sharding.
+    coordinates
+        Names of the coordinates that its document refers to.
     origin
         For a part of an array, the index of its first chunk in the whole; None for the whole.
     """
@@ -67,6 +69,7 @@ class ArrayLayout:
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     inner_chunks: tuple[int, ...] | None = field(default=None)
+    coordinates: tuple[str, ...] = field(default=())
     origin: tuple[int, ...] | None = field(default=None)
 
     @classmethod
@@ -107,6 +110,8 @@ class ArrayLayout:
     @cached_property
     def declared_fill(self) -> NDArray[Any]:
         """Fill value, that of the type where the schema has none; shape (1,), in the declared type."""
+        if self.variable.packing is not None:
+            return declared_values(np.array([self.fill]), self.variable)
         fill = self.variable.fill_value
         value = np.asarray(default_fill(self.variable.dtype) if fill is None else fill, dtype=self.variable.dtype)
         return value.reshape(1)
@@ -114,6 +119,8 @@ class ArrayLayout:
     @cached_property
     def fill(self) -> Any:
         """Fill value of the array, in the type that is stored."""
+        if self.variable.packing is not None:
+            return self.variable.packing.dtype.type(self.variable.packing.fill_value or 0)
         return stored_values(self.declared_fill, self.variable)[0]
 
     @cached_property
@@ -128,7 +135,7 @@ class ArrayLayout:
             "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
             "fill_value": scalar_to_json(self.fill, self.variable.stored_dtype),
             "codecs": [dict(codec) for codec in self.codecs],
-            "attributes": _attributes(self.variable, self.fill),
+            "attributes": _attributes(self.variable, self.fill, self.coordinates),
             "dimension_names": list(self.variable.dimensions),
         }
         return _JSON.encode(body).encode()
@@ -239,13 +246,23 @@ def _laid_out(key: _Identity, path: str, dimension: str, rows: int) -> ArrayLayo
         _clip(_chunk_length(item, variable, shape, position), length)
         for position, (item, length) in enumerate(zip(dimensions, shape, strict=True))
     )
+    coordinates = schema.coordinates_of(path, _stored_with(key, dimension, schema.spans(path, dimension)))
     if not any(item.shards for item in dimensions):
-        return ArrayLayout(path=path, variable=variable, shape=shape, chunks=chunks)
+        return ArrayLayout(path=path, variable=variable, shape=shape, chunks=chunks, coordinates=coordinates)
     shards = tuple(
         math.ceil(min(item.shards or length, max(length, 1)) / chunk) * chunk
         for item, chunk, length in zip(dimensions, chunks, shape, strict=True)
     )
-    return ArrayLayout(path=path, variable=variable, shape=shape, chunks=shards, inner_chunks=chunks)
+    return ArrayLayout(
+        path=path, variable=variable, shape=shape, chunks=shards, inner_chunks=chunks, coordinates=coordinates
+    )
+
+
+@lru_cache(maxsize=1024)
+def _stored_with(key: _Identity, dimension: str, spanning: bool) -> frozenset[str]:
+    """Return the variables that lie in one group, those of partitions or those that are stored once."""
+    schema = key.schema
+    return frozenset(path for path in schema.all_variables() if schema.spans(path, dimension) is spanning)
 
 
 @lru_cache(maxsize=8192)
@@ -279,8 +296,12 @@ def _data_type(dtype: np.dtype[Any]) -> str | dict[str, Any]:
     return dtype.name
 
 
-def _attributes(variable: VariableSchema, fill: Any) -> dict[str, Any]:
+def _attributes(variable: VariableSchema, fill: Any, coordinates: tuple[str, ...]) -> dict[str, Any]:
     attributes = dict(variable.attrs)
+    if variable.packing is not None:
+        attributes |= variable.packing.attributes
+    if coordinates:
+        attributes.setdefault("coordinates", " ".join(coordinates))
     if variable.dtype.kind == "M" and not has_time_units(attributes):
         attributes["units"] = f"{_unit_name(variable.dtype)} since 1970-01-01"
         attributes["calendar"] = "proleptic_gregorian"
@@ -307,8 +328,20 @@ def _double(value: float) -> str:
     return base64.standard_b64encode(struct.pack("<d", float(value))).decode()
 
 
-def stored_values(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:
-    """Return a variable's values as the array stores them: times as the numbers that their units count."""
+def stored_values(values: NDArray[Any], variable: VariableSchema, *, start: int = 0) -> NDArray[Any]:
+    """Return a variable's values as the array stores them: packed, and times as the numbers that their units count.
+
+    Parameters
+    ----------
+    values
+        Of the declared type.
+    variable
+        Its schema.
+    start
+        The number of the first row, for messages.
+    """
+    if variable.packing is not None:
+        return variable.packing.pack(values, name=variable.name, start=start)
     if variable.dtype.kind not in "mM":
         return values
     units = _foreign_units(variable)
@@ -317,10 +350,19 @@ def stored_values(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any
 
 def declared_values(stored: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:
     """Return what an array stores as values of the declared type: the inverse of `stored_values`."""
+    if variable.packing is not None:
+        return variable.packing.unpack(stored, variable.dtype)
     if variable.dtype.kind not in "mM":
         return stored
     units = _foreign_units(variable)
     return stored.view(variable.dtype) if units is None else units.decode(stored).astype(variable.dtype)
+
+
+def in_place(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any] | None:
+    """Return values of the declared type as what is stored, in the same memory; None where they are other numbers."""
+    if variable.packing is not None or _foreign_units(variable) is not None:
+        return None
+    return values.view(np.int64) if variable.dtype.kind in "mM" else values
 
 
 def _foreign_units(variable: VariableSchema) -> TimeUnits | None:

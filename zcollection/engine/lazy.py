@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zcollection import portal
 from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import worthwhile_threads
-from zcollection.engine.layout import ArrayLayout, declared_values
+from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import GroupRead, allocated, check_size, decode_array
 from zcollection.engine.work import Work, fetch, perform, perform_here
 from zcollection.model.schema import DatasetSchema
@@ -129,10 +129,10 @@ class LazyRows:
         out = self._output()
         for _ in perform_here(self.store, self._works(out)):
             pass
-        return declared_values(out, self.schema.get_variable(self.path))
+        return out
 
     def _output(self) -> NDArray[Any]:
-        return allocated(self.shape, self.schema.get_variable(self.path).stored_dtype)
+        return allocated(self.shape, self.dtype)
 
     async def read(self) -> NDArray[Any]:
         """Read what is selected.
@@ -147,7 +147,7 @@ class LazyRows:
         rows = self.sources.stops[-1] // len(self.sources.groups)
         threads = worthwhile_threads(schema, self.dimension, rows)
         await perform(self.store, self._works(out), threads=threads)
-        return declared_values(out, self.schema.get_variable(self.path))
+        return out
 
     def _works(self, out: NDArray[Any]) -> Iterator[Work[None]]:
         position = self.position
@@ -170,7 +170,7 @@ class LazyRows:
             (data,) = yield from fetch([Read(document)])
             source.check(data)
             layout = ArrayLayout.of(self.schema, self.path, dimension=self.dimension, rows=group.rows)
-            out[np.ix_(*(item.places for item in chosen))] = layout.fill
+            out[np.ix_(*(item.places for item in chosen))] = layout.declared_fill[0]
             return
         layout = ArrayLayout.of(group.schema, self.path, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, [layout])
@@ -181,7 +181,7 @@ class LazyRows:
         source.check(data)
         for index, chunk in zip(indices, chunks, strict=True):
             single = layout.single(index)
-            values = allocated(single.shape, single.variable.stored_dtype)
+            values = allocated(single.shape, single.variable.dtype)
             decode_array(group, single, iter([chunk]), values)
             parts = [
                 item.inside(number, length) for item, number, length in zip(chosen, index, layout.chunks, strict=True)

@@ -13,7 +13,7 @@ from zcollection.contracts.store import Objects, Read
 from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout, declared_values, stored_values
+from zcollection.engine.layout import ArrayLayout, declared_values, in_place, stored_values
 from zcollection.engine.work import Work, fetch, perform, stream
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema, VariableSchema
@@ -101,20 +101,20 @@ async def read_groups(
     if executor is None or executor.is_local:
         works = (outputs.filling(group, start) for group, start in zip(groups, starts, strict=False))
         await perform(store, works, threads=threads, progress=progress)
-        return outputs.declared(groups)
+        return outputs.checked(groups)
     jobs = (Job(partial(_read_apart, group, schema, dimension)) for group in groups)
     parts = await executor.run(
         ReadingSite(store), jobs, total=len(groups), label="query", threads=threads, progress=progress
     )
     for group, start, arrays in zip(groups, starts, parts, strict=False):
         outputs.place(group, start, arrays)
-    return outputs.declared(groups)
+    return outputs.checked(groups)
 
 
 def _read_apart(
     group: GroupRead, schema: DatasetSchema, dimension: str, site: Site, arrays: Arrays
 ) -> Work[dict[str, NDArray[Any]]]:
-    """Return the stored values of one group, for whoever puts them in their place."""
+    """Return the values of one group, for whoever puts them in their place."""
     del site, arrays
     outputs = _Outputs.allocated(schema, dimension, group.rows)
     yield from outputs.filling(group, 0)
@@ -128,7 +128,7 @@ def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: st
     for group in groups:
         yield from outputs.filling(group, start)
         start += group.rows
-    return outputs.declared(groups)
+    return outputs.checked(groups)
 
 
 @frozen
@@ -142,7 +142,7 @@ class _Outputs:
     layouts
         How each array would lie in one group that holds all rows.
     arrays
-        Stored values, in the shape of the layouts.
+        Values of the declared types, in the shape of the layouts.
     """
 
     dimension: str
@@ -153,7 +153,7 @@ class _Outputs:
     def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "_Outputs":
         paths = schema.all_variables()
         layouts = {item.path: item for item in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)}
-        arrays = {path: allocated(layout.shape, layout.variable.stored_dtype) for path, layout in layouts.items()}
+        arrays = {path: allocated(layout.shape, layout.variable.dtype) for path, layout in layouts.items()}
         return cls(dimension, layouts, arrays)
 
     def filling(self, group: GroupRead, start: int) -> Work[None]:
@@ -164,7 +164,7 @@ class _Outputs:
             for path, array in self.arrays.items()
         }
         for path in places.keys() - written:
-            places[path][...] = self.layouts[path].fill
+            places[path][...] = self.layouts[path].declared_fill[0]
         held = [path for path in places if path in written]
         layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, layouts)
@@ -185,19 +185,19 @@ class _Outputs:
         for path, array in self.arrays.items():
             _rows(array, self.layouts[path], self.dimension, start, group.rows)[...] = arrays[path]
 
-    def declared(self, groups: Sequence[GroupRead]) -> dict[str, NDArray[Any]]:
-        """Return the values in the types that the schema declares, after a look at whether they are those of the groups.
+    def checked(self, groups: Sequence[GroupRead]) -> dict[str, NDArray[Any]]:
+        """Return the values after a look at whether they are those of the groups.
 
         Raises
         ------
         CorruptionError
             The rows of another group lie in the place of one.
         """
-        arrays = {path: declared_values(array, self.layouts[path].variable) for path, array in self.arrays.items()}
-        axis = next((group.axis for group in groups if group.axis in arrays), None)
+        axis = next((group.axis for group in groups if group.axis in self.arrays), None)
         if axis is not None:
-            _check_limits([group for group in groups if group.rows], arrays[axis], self.layouts[axis].variable)
-        return arrays
+            variable = self.layouts[axis].variable
+            _check_limits([group for group in groups if group.rows], self.arrays[axis], variable)
+        return dict(self.arrays)
 
 
 def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: VariableSchema) -> None:
@@ -271,31 +271,72 @@ def _rows(output: NDArray[Any], layout: ArrayLayout, dimension: str, start: int,
 
 
 def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
-    """Decode all chunks of an array, or of a part of one, taken from a supply in the order of their indices.
+    """Decode all chunks of an array, or of a part of one, into values of the declared type.
+
+    Parameters
+    ----------
+    group, layout
+        The array.
+    supply
+        Its chunks, taken in the order of their indices.
+    target
+        Where the values go.
 
     Raises
     ------
     CorruptionError
         A chunk is missing, or is not what was written.
     """
-    chunks: dict[str, bytes] = {}
-    directly = direct.supports(layout)
-    for (key, part), data in zip(layout.chunk_places, supply, strict=False):
-        if data is None:
-            raise _corrupt(group, layout, key, "it is missing")
-        if len(data) > layout.largest_chunk:
-            raise _corrupt(
-                group, layout, key, f"it has more than {layout.largest_chunk} bytes, the most that it can have"
-            )
-        if not directly:
-            chunks[key] = data
-            continue
-        try:
-            direct.decode_chunk(layout, data, target[part])
-        except Exception as error:
-            raise _corrupt(group, layout, key, str(error)) from error
-    if not directly:
-        _decode_with_zarr(group, layout, chunks, target)
+    variable = layout.variable
+    stored = in_place(target, variable)
+    if stored is not None:
+        decode_stored(group, layout, supply, stored)
+    elif not direct.supports(layout):
+        stored = allocated(layout.shape, variable.stored_dtype)
+        decode_stored(group, layout, supply, stored)
+        target[...] = declared_values(stored, variable)
+    else:
+        memory = allocated(layout.chunks, variable.stored_dtype)  # the same for all chunks: it stays in the cache
+        for (key, part), data in zip(layout.chunk_places, supply, strict=False):
+            place = target[part]
+            chunk = memory if memory.shape == place.shape else allocated(place.shape, variable.stored_dtype)
+            _decode_chunk(group, layout, key, data, chunk)
+            _declare(chunk, variable, place)
+
+
+def _declare(stored: NDArray[Any], variable: VariableSchema, out: NDArray[Any]) -> None:
+    if variable.packing is None:
+        out[...] = declared_values(stored, variable)
+    else:
+        variable.packing.unpack(stored, variable.dtype, out)
+
+
+def decode_stored(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
+    """Decode all chunks of an array, or of a part of one, as they are stored; as `decode_array` otherwise."""
+    if direct.supports(layout):
+        for (key, part), data in zip(layout.chunk_places, supply, strict=False):
+            _decode_chunk(group, layout, key, data, target[part])
+        return
+    pairs = zip(layout.chunk_places, supply, strict=False)
+    chunks = {key: _checked_size(group, layout, key, data) for (key, _), data in pairs}
+    _decode_with_zarr(group, layout, chunks, target)
+
+
+def _checked_size(group: GroupRead, layout: ArrayLayout, key: str, data: bytes | None) -> bytes:
+    if data is None:
+        raise _corrupt(group, layout, key, "it is missing")
+    if len(data) > layout.largest_chunk:
+        raise _corrupt(group, layout, key, f"it has more than {layout.largest_chunk} bytes, the most that it can have")
+    return data
+
+
+def _decode_chunk(group: GroupRead, layout: ArrayLayout, key: str, data: bytes | None, out: NDArray[Any]) -> None:
+    try:
+        direct.decode_chunk(layout, _checked_size(group, layout, key, data), out)
+    except CorruptionError:
+        raise
+    except Exception as error:
+        raise _corrupt(group, layout, key, str(error)) from error
 
 
 def _decode_with_zarr(group: GroupRead, layout: ArrayLayout, chunks: Mapping[str, bytes], target: NDArray[Any]) -> None:

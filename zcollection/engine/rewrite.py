@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from zcollection.contracts.store import Read
 from zcollection.engine.encode import Encoded, encode_array
-from zcollection.engine.layout import ArrayLayout, declared_values
-from zcollection.engine.read import GroupRead, decode_array
+from zcollection.engine.layout import ArrayLayout, stored_values
+from zcollection.engine.read import GroupRead, decode_stored
 from zcollection.engine.work import Work, fetch
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -50,7 +50,7 @@ def rewriting(
         yield from ((array.layout.document_key, array.layout.document) for array in arrays)
         for array, part in old:
             values = held[array.layout.path].to_numpy()
-            yield from encode_array(part.layout, part.rows(base, array, chunks, values))
+            yield from encode_array(part.layout, part.rows(base, array, chunks, values), is_stored=True)
 
     return Encoded(objects(), tuple(key for array in moving for key in array.kept))
 
@@ -83,17 +83,17 @@ class _Part:
     def rows(
         self, base: GroupRead, array: "_Array", chunks: Iterator[bytes | None], inserted: NDArray[Any]
     ) -> NDArray[Any]:
-        """Return the values of the chunks, in the declared type."""
-        values = np.empty(self.layout.shape, inserted.dtype)
+        """Return the values of the chunks, as they are stored: rows that stay keep their bits, packed ones too."""
+        variable = array.layout.variable
+        values = np.empty(self.layout.shape, variable.stored_dtype)
         arriving, staying = np.flatnonzero(self.source < 0), np.flatnonzero(self.source >= 0)
-        values[array.at(arriving)] = inserted[array.at(~self.source[arriving])]
+        values[array.at(arriving)] = stored_values(inserted[array.at(~self.source[arriving])], variable)
         if self.old is not None:
             before = np.empty(self.old.shape, self.old.variable.stored_dtype)
-            decode_array(base, self.old, chunks, before)
-            declared = declared_values(before, self.old.variable)
-            values[array.at(staying)] = declared[array.at(self.source[staying] - self.start)]
+            decode_stored(base, self.old, chunks, before)
+            values[array.at(staying)] = before[array.at(self.source[staying] - self.start)]
         elif staying.size:
-            values[array.at(staying)] = array.layout.declared_fill[0]
+            values[array.at(staying)] = array.layout.fill
         return values
 
 

@@ -43,6 +43,14 @@ def as_attributes(attrs: Mapping[str, Any] | None) -> Attributes:
     return Attributes({_name(name): _value(value, name=name) for name, value in (attrs or {}).items()})
 
 
+def as_json(value: object) -> Any:
+    """Return the value of an attribute as JSON has it; what JSON cannot hold, as text."""
+    try:
+        return _value(value, name="")
+    except SchemaError:
+        return str(value)
+
+
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name:
         message = f"attribute {name!r}: a name is a string that is not empty"

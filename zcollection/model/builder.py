@@ -6,9 +6,11 @@ from typing import Any, Self
 from attrs import evolve, field, frozen
 
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import xarray_bridge
 from zcollection.model.names import ancestors, normalise_path, split, validate_segment
+from zcollection.model.packing import Packing
+from zcollection.model.pandas_bridge import frame_schemas
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema
+from zcollection.model.xarray_source import group_schemas
 
 
 @frozen
@@ -63,9 +65,11 @@ class Schema:
         *,
         dtype: object,
         dimensions: tuple[str, ...],
+        packing: Packing | None = None,
         fill_value: object = None,
         codecs: object = None,
         attrs: Mapping[str, Any] | None = None,
+        coordinate: bool = False,
         group: str | None = None,
     ) -> Self:
         """Declare a variable.
@@ -78,17 +82,30 @@ class Schema:
             NumPy type, its name, or ``"string"``.
         dimensions
             Names of dimensions of the group or of the groups above it.
+        packing
+            How float32 or float64 values are stored as smaller numbers, such as
+            ``Packing("int16", scale_factor=1e-4, fill_value=-32768)``; None stores them as they are.
         fill_value
             Value of what is missing; without one the variable must be in every dataset that is inserted.
         codecs
             A profile's name or a sequence of Zarr v3 codecs; None for the default profile.
         attrs
             Attributes, CF ``units`` among them.
+        coordinate
+            Whether it says where or when the values of other variables are. A variable with the name of its only dimension
+            is a coordinate in any case.
         group
             Path of the group; the root by default.
         """
         variable = VariableSchema(
-            name, dtype=dtype, dimensions=dimensions, fill_value=fill_value, codecs=codecs, attrs=attrs
+            name,
+            dtype=dtype,
+            dimensions=dimensions,
+            packing=packing,
+            fill_value=fill_value,
+            codecs=codecs,
+            attrs=attrs,
+            coordinate=coordinate,
         )
         return self._add("variables", variable, group)
 
@@ -118,20 +135,49 @@ class Schema:
         return DatasetSchema(dimensions=root.dimensions, variables=root.variables, groups=root.groups, attrs=root.attrs)
 
     @classmethod
-    def from_xarray(cls, dataset: object, *, axis: str, fill_values: bool = True) -> Self:
+    def from_xarray(cls, dataset: object, *, axis: str, fill_values: bool = True, packed: bool = True) -> Self:
         """Return a builder that declares what an `xarray.Dataset` or `xarray.DataTree` holds.
+
+        Coordinates, the packing of an opened file, its fill values and its chunks are taken over; times stay datetime64,
+        or become numbers with units where their calendar has no datetime64.
 
         Parameters
         ----------
         dataset
-            The Dataset or DataTree; only its metadata is read.
+            The Dataset or DataTree, decoded or not; only its metadata is read, and arrays of objects.
         axis
             The variable, or failing that the dimension, along which the collection will be partitioned: its dimension
             is declared without a size.
         fill_values
-            Give floating-point variables that state no fill value NaN, and times NaT.
+            Give floating-point variables that state no fill value NaN, times NaT, and strings the empty one.
+        packed
+            False declares variables that the file packs as the floats that they mean.
+
+        Raises
+        ------
+        SchemaError
+            It is neither, has no such axis, or holds what cannot be stored.
         """
-        return cls(xarray_bridge.group_schemas(dataset, axis=axis, fill_values=fill_values))
+        return cls(group_schemas(dataset, axis=axis, fill_values=fill_values, packed=packed))
+
+    @classmethod
+    def from_pandas(cls, frame: object, *, axis: str) -> Self:
+        """Return a builder that declares what a `pandas.DataFrame` holds: each column, and each level of the index with a name.
+
+        Parameters
+        ----------
+        frame
+            The DataFrame. Columns that may have missing values get a fill value: NaN, NaT, the empty string, or for integers
+            that of netCDF.
+        axis
+            The column, or level of the index, along which the collection will be partitioned.
+
+        Raises
+        ------
+        SchemaError
+            It is no DataFrame, has no such axis, or holds what cannot be stored.
+        """
+        return cls(frame_schemas(frame, axis=axis))
 
     def _add(self, kind: str, item: Dimension | VariableSchema, group: str | None) -> Self:
         path = normalise_path(group or ROOT)

@@ -36,7 +36,7 @@ def profile_names() -> tuple[str, ...]:
     return tuple(sorted(_PROFILES))
 
 
-def profile(name: str, *, checksum: bool = False) -> tuple[Codec, ...]:
+def profile(name: str, *, checksum: bool = True) -> tuple[Codec, ...]:
     """Return the codecs of a profile.
 
     Parameters
@@ -44,7 +44,8 @@ def profile(name: str, *, checksum: bool = False) -> tuple[Codec, ...]:
     name
         One of `profile_names`.
     checksum
-        Append crc32c, so that a damaged chunk is detected whenever it is read.
+        End with crc32c, so that a damaged chunk is found whenever it is read. Without it, most damage inside of a chunk
+        is read as other numbers.
 
     Raises
     ------
@@ -53,8 +54,10 @@ def profile(name: str, *, checksum: bool = False) -> tuple[Codec, ...]:
 
     Examples
     --------
-    >>> [codec["name"] for codec in profile("cloud-cold", checksum=True)]
+    >>> [codec["name"] for codec in profile("cloud-cold")]
     ['blosc', 'crc32c']
+    >>> [codec["name"] for codec in profile("cloud-cold", checksum=False)]
+    ['blosc']
     """
     if name not in _PROFILES:
         message = f"codec profile {name!r} is unknown; {accepted(name, profile_names())}"

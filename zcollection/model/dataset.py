@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import representation, xarray_bridge
+from zcollection.model import pandas_bridge, representation, xarray_bridge
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import same_values
+from zcollection.model.given import Given
 from zcollection.model.names import ancestors, join, normalise_path, split
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
 from zcollection.model.variable import Indexer, Variable, filled
+from zcollection.model.xarray_source import source_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray
 
 
@@ -178,7 +181,8 @@ class Dataset(Group):
     schema
         What the variables must be. A variable of the schema may be absent.
     variables
-        Values by variable path; keys with "/" go into nested groups. Values are converted exactly to the declared types.
+        Values by variable path; keys with "/" go into nested groups. Values are converted exactly to the declared types;
+        what variables, ours or xarray's, state of theirs is checked.
     groups
         Groups of other datasets, whose variables are added under the same paths.
     attrs
@@ -227,7 +231,8 @@ class Dataset(Group):
         declared = self.schema.get_variable(path)
         if isinstance(values, Variable) and values.schema is declared:
             return values
-        return Variable.of(declared, values.data if isinstance(values, Variable) else values, name=path)
+        conformed, _ = Given.of(values).conformed(declared, "check", name=path)
+        return Variable.of(declared, conformed, name=path)
 
     @property
     def attrs(self) -> Mapping[str, Any]:
@@ -317,6 +322,21 @@ class Dataset(Group):
         """
         return xarray_bridge.to_xarray(self.schema, self._variables, self._attrs)
 
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the variables along the partitioned dimension as a `pandas.DataFrame`; the others are left out.
+
+        The coordinate of that dimension is the index. A variable with two dimensions is a column for each position along the
+        other one: ``power[0]``, ``power[1]`` and so on. Times are decoded, and missing integers are pandas' NA.
+
+        Raises
+        ------
+        MissingDependencyError
+            pandas is not installed.
+        SchemaError
+            A variable has more than two dimensions.
+        """
+        return pandas_bridge.to_pandas(self.schema, self._variables)
+
     @classmethod
     def from_xarray(cls, source: object, schema: DatasetSchema) -> "Dataset":
         """Return the variables of an `xarray.Dataset` or `xarray.DataTree` as a dataset of `schema`.
@@ -324,9 +344,9 @@ class Dataset(Group):
         Raises
         ------
         SchemaError
-            A variable is unknown to the schema or does not fit it.
+            A variable is unknown to the schema, does not fit it, or means something else.
         """
-        return cls(schema, xarray_bridge.arrays(source, schema))
+        return cls(schema, source_of(source).conformed(schema)[0])
 
     def _of(self, variables: Mapping[str, Variable]) -> Self:
         """Return a dataset of this schema with parts of its variables, which fit it and each other."""

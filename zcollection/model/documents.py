@@ -18,6 +18,7 @@ from cattrs.v import format_exception
 
 from zcollection.errors import CorruptionError, FormatVersionError, ZCollectionError
 from zcollection.model.dtypes import dtype_name, parse_dtype, scalar_from_json, scalar_to_json
+from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 
 T = TypeVar("T")
@@ -134,9 +135,14 @@ def _model_converter() -> Converter:
     return converter
 
 
+_VARIABLE = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
+_ALSO = ("packing", "coordinate")
+"""What variables have besides since release 2026.12.1, where they have it."""
+
+
 def _variable_to_json(variable: VariableSchema) -> dict[str, Any]:
-    fill = variable.fill_value
-    return {
+    fill, packing = variable.fill_value, variable.packing
+    body = {
         "name": variable.name,
         "dtype": dtype_name(variable.dtype),
         "dimensions": list(variable.dimensions),
@@ -144,12 +150,35 @@ def _variable_to_json(variable: VariableSchema) -> dict[str, Any]:
         "codecs": [dict(codec) for codec in variable.codecs],
         "attrs": variable.attrs,
     }
+    if packing is not None:
+        body["packing"] = _packing_to_json(packing)
+    return {**body, "coordinate": True} if variable.coordinate else body
+
+
+def _packing_to_json(packing: Packing) -> dict[str, Any]:
+    fill = packing.fill_value
+    return {
+        "dtype": dtype_name(packing.dtype),
+        **packing.attributes,
+        **({} if fill is None else {"fill_value": scalar_to_json(fill, packing.dtype)}),
+    }
+
+
+def _packing_from_json(value: Any, *, name: str) -> Packing:
+    given = CONVERTER.structure(value, dict[str, Any])
+    if not {"dtype"} <= given.keys() <= {"dtype", "scale_factor", "add_offset", "fill_value"}:
+        message = (
+            f"{value!r} is not a packing; accepted: an object with a dtype, and scale_factor, add_offset and fill_value"
+        )
+        raise TypeError(message)
+    dtype, fill = parse_dtype(CONVERTER.structure(given["dtype"], str)), given.get("fill_value")
+    numbers = {key: CONVERTER.structure(given[key], float) for key in ("scale_factor", "add_offset") if key in given}
+    return Packing(dtype, **numbers, fill_value=None if fill is None else scalar_from_json(fill, dtype, name=name))
 
 
 def _variable_from_json(value: object, _: object) -> VariableSchema:
-    names = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
-    if not isinstance(value, dict) or set(value) != set(names):
-        message = f"{value!r} is not a variable; accepted: an object with the keys {', '.join(names)}"
+    if not isinstance(value, dict) or not set(_VARIABLE) <= set(value) <= {*_VARIABLE, *_ALSO}:
+        message = f"{value!r} is not a variable; accepted: an object with the keys {', '.join(_VARIABLE)}"
         raise TypeError(message)
     dtype = parse_dtype(CONVERTER.structure(value["dtype"], str))
     name = CONVERTER.structure(value["name"], str)
@@ -158,6 +187,8 @@ def _variable_from_json(value: object, _: object) -> VariableSchema:
         name,
         dtype=dtype,
         dimensions=CONVERTER.structure(value["dimensions"], tuple[str, ...]),
+        packing=_packing_from_json(value["packing"], name=name) if "packing" in value else None,
+        coordinate=CONVERTER.structure(value.get("coordinate", False), bool),
         fill_value=None if fill is None else scalar_from_json(fill, dtype, name=name),
         codecs=CONVERTER.structure(value["codecs"], tuple[dict[str, Any], ...]),
         attrs=CONVERTER.structure(value["attrs"], dict[str, Any]),

@@ -253,3 +253,29 @@ def same_values(left: NDArray[Any], right: NDArray[Any]) -> bool:
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
     return bool(np.all((left == right) | (_is_missing(left) & _is_missing(right))))
+
+
+_NETCDF_FILLS = {
+    "i1": -127,
+    "i2": -32767,
+    "i4": -2147483647,
+    "i8": -9223372036854775806,
+    "u1": 255,
+    "u2": 65535,
+    "u4": 4294967295,
+    "u8": 18446744073709551614,
+}
+
+
+def missing_value(dtype: np.dtype[Any]) -> Any:
+    """Return a value that may mean a missing one where nobody has declared any; None for booleans.
+
+    NaN, NaT, the empty string, and for integers the fill values of netCDF (``netcdf.h``, ``NC_FILL_INT`` and so on).
+    """
+    if dtype.kind in "fc":
+        return dtype.type(np.nan)
+    if dtype.kind in "mM":
+        return default_fill(dtype)
+    if dtype.kind in "TUS":
+        return b"" if dtype.kind == "S" else ""
+    return dtype.type(_NETCDF_FILLS[dtype.str[1:]]) if dtype.kind in "iu" else None

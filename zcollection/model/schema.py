@@ -1,6 +1,6 @@
 """Schemas: the dimensions, variables and groups that a dataset may have, frozen and complete."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from zcollection.model import codecs as codec_profiles
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import dtype_name, parse_dtype, to_scalar
 from zcollection.model.names import ancestors, join, normalise_path, split, validate_segment
+from zcollection.model.packing import Packing
 
 ROOT = ""
 """The path of the root group."""
@@ -59,7 +60,35 @@ def _resolve_codecs(codecs: object, self_: "VariableSchema") -> tuple[codec_prof
 
 
 def _resolve_fill(value: object, self_: "VariableSchema") -> Any:
+    if self_.packing is not None:
+        return _fill_of_packed(value, self_, self_.packing)
     return None if value is None else to_scalar(value, self_.dtype, name=self_.name)
+
+
+def _fill_of_packed(value: object, self_: "VariableSchema", packing: Packing) -> Any:
+    """Return NaN where the packing stores missing values, None where it has no number for them."""
+    if self_.dtype.kind != "f" or self_.dtype.itemsize not in {4, 8}:
+        message = (
+            f"variable {self_.name!r} is packed and declared {dtype_name(self_.dtype)}; accepted: float32, float64"
+        )
+        raise SchemaError(message)
+    if value is not None and to_scalar(value, self_.dtype, name=self_.name) == value:
+        message = (
+            f"variable {self_.name!r} is packed and has the fill value {value!r}; accepted: None, for a missing value is NaN: "
+            f"the number that is stored for it is the packing's: Packing(…, fill_value={value!r})"
+        )
+        raise SchemaError(message)
+    if value is not None and packing.fill_value is None:
+        message = f"variable {self_.name!r} has the fill value {value!r}, and its packing has none; accepted: Packing(…, fill_value=…)"
+        raise SchemaError(message)
+    return None if packing.fill_value is None else self_.dtype.type(np.nan)
+
+
+def _as_packing(packing: object) -> Packing | None:
+    if packing is not None and not isinstance(packing, Packing):
+        message = f"packing is {packing!r}; accepted: None, or a zcollection.Packing such as Packing('int16', scale_factor=1e-4)"
+        raise SchemaError(message)
+    return packing
 
 
 def _as_names(names: object) -> tuple[str, ...]:
@@ -81,17 +110,24 @@ class VariableSchema:
         Type of the values in memory.
     dimensions
         Names of its dimensions, found in its group or an ancestor.
+    packing
+        How the values are stored, if not as they are; None for most.
     fill_value
-        Value of what is missing, of type `dtype`; None where nothing may be missing.
+        Value of what is missing, of type `dtype`; None where nothing may be missing. NaN where the packing has a number
+        for it.
     codecs
         Zarr v3 codecs, resolved.
     attrs
         Attributes, as JSON values.
+    coordinate
+        Whether it says where or when the values of others are, as latitude and longitude do. A variable with the name of
+        its only dimension is a coordinate in any case.
     """
 
     name: str
     dtype: np.dtype[Any] = field(converter=parse_dtype, kw_only=True)
     dimensions: tuple[str, ...] = field(converter=_as_names, kw_only=True)
+    packing: Packing | None = field(default=None, converter=_as_packing, kw_only=True)
     fill_value: Any = field(
         default=None,
         converter=Converter(_resolve_fill, takes_self=True),  # type: ignore[misc, call-overload]  # not known to mypy
@@ -104,6 +140,7 @@ class VariableSchema:
         kw_only=True,
     )
     attrs: dict[str, Any] = field(default=None, converter=as_attributes, kw_only=True)
+    coordinate: bool = field(default=False, converter=bool, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         validate_segment(self.name, what="variable")
@@ -113,8 +150,15 @@ class VariableSchema:
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:
-        """Type of the elements in the Zarr array: int64 for datetime64 and timedelta64, which are stored the CF way."""
+        """Type of the elements in the Zarr array: the packing's, and int64 for datetime64 and timedelta64."""
+        if self.packing is not None:
+            return self.packing.dtype
         return np.dtype(np.int64) if self.dtype.kind in "mM" else self.dtype
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it is the coordinate of its only dimension, by its name."""
+        return self.dimensions == (self.name,)
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(self.dimensions)}) {dtype_name(self.dtype)}"
@@ -248,6 +292,29 @@ class DatasetSchema(GroupSchema):
         """Return whether the variable at `path` has the root's dimension `dimension`."""
         return dimension in self.dimensions and dimension in self.get_variable(path).dimensions
 
+    def coordinates_of(self, path: str, among: Container[str]) -> tuple[str, ...]:
+        """Return the coordinates of a variable, by name: those of its group whose dimensions it has, but its indexes.
+
+        They are what CF conventions 1.11, section 5, has the attribute ``coordinates`` name.
+
+        Parameters
+        ----------
+        path
+            The variable; a coordinate has none itself.
+        among
+            Paths of the variables that are stored with it.
+        """
+        variable, group = self.get_variable(path), split(path)[0]
+        if variable.coordinate or variable.name in variable.dimensions:
+            return ()
+        others = self._groups[group].variables.values()
+        return tuple(
+            other.name
+            for other in others
+            if other.coordinate and not other.is_index and join(group, other.name) in among
+            if set(other.dimensions) <= set(variable.dimensions)
+        )
+
     def select(self, names: Iterable[str]) -> Self:
         """Return the schema of these variables alone, with the groups and dimensions that they need.
 
@@ -266,8 +333,20 @@ class DatasetSchema(GroupSchema):
             )
         return self._selections[wanted]
 
-    def with_variables(self, variables: Mapping[str, VariableSchema]) -> Self:
+    def with_variables(
+        self,
+        variables: Mapping[str, VariableSchema],
+        *,
+        dimensions: Mapping[tuple[str, str], Dimension] | None = None,
+    ) -> Self:
         """Return this schema with more variables, by path; one of the same path gives way. Groups are made as needed.
+
+        Parameters
+        ----------
+        variables
+            By path.
+        dimensions
+            Dimensions that are new, by the path of their group and their name.
 
         Raises
         ------
@@ -280,7 +359,9 @@ class DatasetSchema(GroupSchema):
                     f"the variable at {path!r} has the name {variable.name!r}; accepted: the last part of its path"
                 )
                 raise SchemaError(message)
-        return self._changed({normalise_path(path): variable for path, variable in variables.items()})
+        return self._changed(
+            {normalise_path(path): variable for path, variable in variables.items()}, dimensions=dimensions or {}
+        )
 
     def without_variable(self, path: str) -> Self:
         """Return this schema without a variable; its group and dimensions stay.
@@ -293,9 +374,13 @@ class DatasetSchema(GroupSchema):
         self.get_variable(path)
         return self._changed({normalise_path(path): None})
 
-    def _changed(self, changes: Mapping[str, VariableSchema | None]) -> Self:
-        root = _change(self, ROOT, changes)
-        return evolve(self, variables=root.variables, groups=root.groups)
+    def _changed(
+        self,
+        changes: Mapping[str, VariableSchema | None],
+        dimensions: Mapping[tuple[str, str], Dimension] | None = None,
+    ) -> Self:
+        root = _with_dimensions(_change(self, ROOT, changes), ROOT, dimensions or {})
+        return evolve(self, dimensions=root.dimensions, variables=root.variables, groups=root.groups)
 
     def resized(self, sizes: Mapping[str, int]) -> Self:
         """Return this schema with other sizes for dimensions, by name or by the path ``"group/name"``."""
@@ -346,6 +431,14 @@ def _change(group: GroupSchema, path: str, changes: Mapping[str, VariableSchema 
         name: _change(group.groups.get(name) or GroupSchema(name=name), join(path, name), changes) for name in children
     }
     return evolve(group, variables=variables, groups=groups)
+
+
+def _with_dimensions(group: GroupSchema, path: str, more: Mapping[tuple[str, str], Dimension]) -> GroupSchema:
+    if not more:
+        return group
+    own = {name: dimension for (owner, name), dimension in more.items() if owner == path}
+    groups = {name: _with_dimensions(child, join(path, name), more) for name, child in group.groups.items()}
+    return evolve(group, dimensions={**group.dimensions, **own}, groups=groups)
 
 
 def _dimensions_used(group: GroupSchema) -> set[str]:

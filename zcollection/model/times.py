@@ -1,4 +1,4 @@
-"""Times the CF way: numbers with ``units`` and ``calendar`` attributes, to and from datetime64 without rounding.
+"""Times the CF way: numbers with ``units`` and ``calendar`` attributes, decoded and encoded without rounding.
 
 Source: CF conventions 1.11, section 4.4, "Time coordinate". NumPy's calendar is the proleptic Gregorian one.
 """
@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
+from zcollection.model import calendars
 
 DEFAULT_UNITS = "nanoseconds since 1970-01-01"
 """The units recorded for an integer time that declares none."""
@@ -42,38 +43,56 @@ _REFERENCE = re.compile(
     r"(?:[T\s]+(?P<clock>\d{1,2}(?::\d{1,2}(?::\d{1,2}(?:\.\d{1,9})?)?)?))?\s*(?:Z|UTC|GMT|\+?00:?00)?",
     re.IGNORECASE,
 )
-_STANDARD = frozenset({"standard", "gregorian", "proleptic_gregorian"})
-_GREGORIAN_REFORM = np.datetime64("1582-10-15", "s")  # in nanoseconds it would overflow
 
 
 @frozen
 class TimeUnits:
-    """Parsed CF ``units``: a step and the instant that it is counted from.
+    """Parsed CF ``units`` and ``calendar``: a step, and the instant that it is counted from.
+
+    Times are decoded to datetime64 where NumPy has the calendar, which is the case for the standard and the proleptic
+    Gregorian one. In every other calendar they are decoded to timedelta64: the time since 1970-01-01T00:00 of that
+    calendar, which has the same order and the same distances.
 
     Attributes
     ----------
     unit
         NumPy's code of the step: D, h, m, s, ms, us or ns.
     epoch
-        The instant of the number zero.
+        Nanoseconds from 1970-01-01T00:00 of the calendar to the number zero.
+    calendar
+        The one name of the calendar.
+    reference
+        The reference date as it was given.
     """
 
     unit: str
-    epoch: np.datetime64
+    epoch: int
+    calendar: str
+    reference: str = field(eq=False)
 
-    def decode(self, numbers: NDArray[Any], *, fill_value: object = None) -> NDArray[np.datetime64]:
-        """Return numbers as datetime64; NaN, `fill_value` and the smallest int64 are NaT.
+    @property
+    def has_datetime64(self) -> bool:
+        """Whether times are decoded to datetime64."""
+        return calendars.has_datetime64(self.calendar)
+
+    def dtype(self, unit: str) -> str:
+        """Return the NumPy type of decoded times that count a unit."""
+        return f"{'datetime64' if self.has_datetime64 else 'timedelta64'}[{unit}]"
+
+    def decode(self, numbers: NDArray[Any], *, fill_value: object = None) -> NDArray[Any]:
+        """Return numbers as times; NaN, `fill_value` and the smallest int64 are NaT.
 
         Parameters
         ----------
         numbers
-            Integers, or floats (read to the nearest nanosecond, the finest that datetime64 has for our times).
+            Integers, or floats: read to the nearest nanosecond, or to the nearest microsecond, as cftime does, where
+            datetime64 does not count nanoseconds that far.
         """
         missing = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == np.iinfo(np.int64).min
         if fill_value is not None:
             missing = missing | (numbers == fill_value)
-        unit = "ns" if numbers.dtype.kind == "f" else self._unit_holding_epoch()
-        epoch = self.epoch.astype(f"datetime64[{unit}]").astype(np.int64)
+        unit = self._unit_of_floats if numbers.dtype.kind == "f" else self._unit_holding_epoch()
+        epoch = self.epoch // _LENGTH_IN_NANOSECONDS[unit]
         factor = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[unit]
         present = np.where(missing, 0, numbers)
         _check_range(present, factor, epoch)
@@ -81,57 +100,125 @@ class TimeUnits:
             steps = np.rint(present.astype(np.float64) * factor).astype(np.int64)
         else:
             steps = present.astype(np.int64) * factor
-        decoded: NDArray[np.datetime64] = (steps + epoch).view(f"datetime64[{unit}]")
-        decoded[missing] = np.datetime64("NaT", "s")
+        decoded: NDArray[Any] = (steps + epoch).view(self.dtype(unit))
+        decoded[missing] = np.array("NaT", decoded.dtype)
         return decoded
 
-    def encode(self, times: NDArray[np.datetime64], *, fill_value: int | None = None, name: str) -> NDArray[np.int64]:
-        """Return datetime64 as whole numbers of these units, exactly; NaT is `fill_value`, or the smallest int64.
+    def encode(self, times: NDArray[Any], *, dtype: Any = np.int64, fill_value: Any = None, name: str) -> NDArray[Any]:
+        """Return times, as `decode` returns them, as numbers of these units that mean the same times.
+
+        Parameters
+        ----------
+        times
+            datetime64, or timedelta64 since 1970-01-01T00:00 of the calendar.
+        dtype
+            An integer or float type. Whole numbers come as int64, for the caller to make smaller.
+        fill_value
+            What NaT becomes; NaN by default among floats, else the smallest int64.
+        name
+            The variable, for messages.
 
         Raises
         ------
         SchemaError
-            A time lies between two steps or out of range: nothing is rounded.
+            A time has no such number: it lies between two steps, or out of range. Nothing is rounded. Or it is a
+            datetime64, and the calendar gives the day another date.
         """
+        self._check_calendar(times, name)
+        times = self._within_range(times)
         missing = np.isnat(times)
         own_unit = np.datetime_data(times.dtype)[0]
         finest = max(own_unit, self._unit_holding_epoch(), key=_FINER.index)
         present = np.where(missing, np.zeros((), dtype=times.dtype), times)
         scale = _LENGTH_IN_NANOSECONDS[own_unit] // _LENGTH_IN_NANOSECONDS[finest]
-        epoch = self.epoch.astype(f"datetime64[{finest}]").astype(np.int64)
-        counts = present.astype(f"datetime64[{own_unit}]").view(np.int64)
+        epoch = self.epoch // _LENGTH_IN_NANOSECONDS[finest]
+        counts = present.astype(f"{times.dtype.str[1:3]}[{own_unit}]").view(np.int64)
         _check_range(counts, scale, -epoch)
-        step = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[finest]
-        numbers: NDArray[np.int64]
-        numbers, remainder = np.divmod(counts * scale - epoch, step)
-        if np.any(remainder):
-            first = times[remainder != 0].flat[0]
+        steps, step = counts * scale - epoch, _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[finest]
+        if np.dtype(dtype).kind == "f":
+            return self._floats((steps / step).astype(dtype), times, fill_value, name)
+        numbers, remainder = np.divmod(steps, step)
+        self._check_exact(np.where(missing, 0, remainder) != 0, times, name)
+        return np.where(missing, np.iinfo(np.int64).min if fill_value is None else fill_value, numbers).astype(np.int64)
+
+    def _floats(self, numbers: NDArray[Any], times: NDArray[Any], fill_value: Any, name: str) -> NDArray[Any]:
+        missing = np.isnat(times)
+        self._check_exact((self.decode(numbers) != times) & ~missing, times, name)
+        numbers[missing] = np.nan if fill_value is None else fill_value
+        return numbers
+
+    def _check_exact(self, wrong: NDArray[np.bool_], times: NDArray[Any], name: str) -> None:
+        if np.any(wrong):
+            first = in_words(times[wrong][:1], self.calendar)[0]
             message = (
                 f"variable {name!r}: {first} is not a whole number of {self}; nothing is rounded: round the times "
                 f"before inserting, or declare finer units"
             )
             raise SchemaError(message)
-        return np.where(missing, np.iinfo(np.int64).min if fill_value is None else fill_value, numbers).astype(np.int64)
+
+    def _check_calendar(self, times: NDArray[Any], name: str) -> None:
+        if times.dtype.kind == "M" and not self.has_datetime64:
+            message = (
+                f"variable {name!r} counts time in the calendar {self.calendar!r} and received {times.dtype}, which has the "
+                f"days of another one; give numbers with units, or cftime objects of that calendar"
+            )
+            raise SchemaError(message)
+        if times.dtype.kind == "M":
+            check_reformed(times, self.calendar, name=name)
+
+    @property
+    def _unit_of_floats(self) -> str:
+        return "ns" if self.has_datetime64 and abs(self.epoch) < 2**62 else "us"
+
+    def _within_range(self, times: NDArray[Any]) -> NDArray[Any]:
+        """Return times in a coarser unit, where the distance to the epoch is too large for their own, and it is exact."""
+        unit = np.datetime_data(times.dtype)[0]
+        if abs(self.epoch) // _LENGTH_IN_NANOSECONDS.get(unit, 1) < 2**62:
+            return times
+        coarser = times.astype(f"{times.dtype.str[1:3]}[us]")
+        return coarser if np.array_equal(coarser, times, equal_nan=True) else times
 
     def _unit_holding_epoch(self) -> str:
         """Return the coarsest unit, no coarser than the step, in which the epoch is a whole number."""
-        for unit in _FINER[_FINER.index(self.unit) :]:
-            if self.epoch.astype(f"datetime64[{unit}]") == self.epoch:
-                return unit
-        return "ns"
+        units = _FINER[_FINER.index(self.unit) :]
+        return next(unit for unit in units if self.epoch % _LENGTH_IN_NANOSECONDS[unit] == 0)
 
     def __str__(self) -> str:
-        return f"{_NAMES[self.unit][0]} since {self.epoch}"
+        return f"{_NAMES[self.unit][0]} since {self.reference}"
 
 
-def _check_range(counts: NDArray[Any], factor: int, offset: np.integer[Any]) -> None:
+def before_reform(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Return which times lie before the standard calendar's reform; in seconds, for in nanoseconds there is no such time."""
+    return np.asarray(times.astype("datetime64[s]") < np.datetime64("1582-10-15", "s"))
+
+
+def check_reformed(times: NDArray[np.datetime64], calendar: str, *, name: str) -> None:
+    """Check that datetime64 names the days of a calendar as that does: the standard one, from its reform in 1582 on.
+
+    Raises
+    ------
+    SchemaError
+        A time lies before.
+    """
+    if calendar != calendars.STANDARD:
+        return
+    early = before_reform(times)
+    if early.any():
+        message = (
+            f"variable {name!r} has the time {times[early].flat[0]} as {times.dtype}, and the calendar 'standard' names "
+            f"another day so before 1582-10-15; declare the calendar 'proleptic_gregorian', or give cftime objects"
+        )
+        raise SchemaError(message)
+
+
+def _check_range(counts: NDArray[Any], factor: int, offset: int) -> None:
     """Check that counts of so many steps from an instant are instants; Python's numbers never overflow."""
     if counts.size and max(abs(counts.min().item()), abs(counts.max().item())) * factor + abs(int(offset)) >= 2**63:
         message = "a time is out of the range of 64-bit datetimes; declare coarser units"
         raise SchemaError(message)
 
 
-def parse_units(units: object, calendar: object = "standard", *, name: str) -> TimeUnits:
+def parse_units(units: object, calendar: object = calendars.STANDARD, *, name: str) -> TimeUnits:
     """Parse CF time units.
 
     Parameters
@@ -139,26 +226,21 @@ def parse_units(units: object, calendar: object = "standard", *, name: str) -> T
     units
         Such as ``"seconds since 2000-01-01 00:00:00"``.
     calendar
-        Only the standard calendars can be expressed as datetime64.
+        One of those that CF has.
     name
         The variable, for the message.
 
     Raises
     ------
     SchemaError
-        The units cannot be understood, or the calendar is not the standard one.
+        The units cannot be understood, or CF has no such calendar.
 
     Examples
     --------
-    >>> parse_units("hours since 2000-01-01", name="time")
-    TimeUnits(unit='h', epoch=np.datetime64('2000-01-01T00:00:00.000000000'))
+    >>> parse_units("hours since 1970-01-02", name="time").epoch == 86_400 * 10**9
+    True
     """
-    if not isinstance(calendar, str) or calendar.lower() not in _STANDARD:
-        message = (
-            f"variable {name!r} counts time in the calendar {calendar!r}, which has no datetime64; "
-            f"accepted: {', '.join(sorted(_STANDARD))}"
-        )
-        raise SchemaError(message)
+    known = calendars.calendar_name(calendar, name=name)
     match = _REFERENCE.fullmatch(units.strip()) if isinstance(units, str) else None
     unit = _UNIT_OF.get(match["unit"].lower()) if match else None
     if match is None or unit is None:
@@ -166,32 +248,82 @@ def parse_units(units: object, calendar: object = "standard", *, name: str) -> T
             f"variable {name!r} has the units {units!r}; accepted: '<unit> since <date>', such as {DEFAULT_UNITS!r}"
         )
         raise SchemaError(message)
-    epoch = _parse_epoch(match["date"], match["clock"] or "0", units=str(units), name=name)
-    if calendar.lower() != "proleptic_gregorian" and epoch.astype("datetime64[s]") < _GREGORIAN_REFORM:
-        message = (
-            f"variable {name!r} counts time from {match['date']} in the calendar {calendar!r}, before the Gregorian "
-            f"reform of 1582, where it differs from datetime64; declare a later reference date"
-        )
-        raise SchemaError(message)
-    return TimeUnits(unit, epoch)
+    epoch = _parse_epoch(match["date"], match["clock"] or "0", known, units=str(units), name=name)
+    return TimeUnits(unit, epoch, known, " ".join(filter(None, (match["date"], match["clock"]))))
 
 
 @lru_cache
-def _parse_epoch(date: str, clock: str, *, units: str, name: str) -> np.datetime64:
-    sign = "-" if date.startswith("-") else ""
-    year, month, day = date.removeprefix("-").split("-")
+def _parse_epoch(date: str, clock: str, calendar: str, *, units: str, name: str) -> int:
+    """Return the nanoseconds from 1970-01-01T00:00 of a calendar to a date of it."""
+    sign = -1 if date.startswith("-") else 1
+    year, month, day = (int(part) for part in date.removeprefix("-").split("-"))
     hours, minutes, seconds = ([*clock.split(":"), "0", "0"])[:3]
     whole, _, fraction = seconds.partition(".")
-    text = (
-        f"{sign}{int(year):04d}-{int(month):02d}-{int(day):02d}"
-        f"T{int(hours):02d}:{int(minutes):02d}:{int(whole):02d}.{fraction or '0'}"
-    )
-    try:
-        coarse, epoch = np.datetime64(text.rpartition(".")[0], "s"), np.datetime64(text, "ns")
-    except ValueError as error:
-        message = f"variable {name!r} has the units {units!r}, whose reference date does not exist"
-        raise SchemaError(message) from error
-    return epoch if epoch.astype("datetime64[s]") == coarse else coarse
+    clock_parts = int(hours), int(minutes), int(whole)
+    in_range = all(part < limit for part, limit in zip(clock_parts, (24, 60, 60), strict=True))
+    if not in_range or not 1 <= month <= 12 or not calendars.exists(sign * year, month, day, calendar):
+        message = f"variable {name!r} has the units {units!r}, whose reference date does not exist in the calendar {calendar!r}"
+        raise SchemaError(message)
+    days = int(calendars.days_of(sign * year, month, day, calendar))
+    of_day = (clock_parts[0] * 60 + clock_parts[1]) * 60 + clock_parts[2]
+    return (days * 86_400 + of_day) * _LENGTH_IN_NANOSECONDS["s"] + int(fraction.ljust(9, "0"))
+
+
+def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[str]:
+    """Return times, as `TimeUnits.decode` returns them, as text of ISO 8601, to the coarsest unit from seconds on that is exact.
+
+    Parameters
+    ----------
+    times
+        datetime64, or timedelta64 since 1970-01-01 of the calendar; shape (n,).
+    calendar
+        Its one name, for timedelta64.
+
+    Examples
+    --------
+    >>> in_words(np.array([59 * 86_400], "timedelta64[s]"), "360_day")
+    ['1970-02-30T00:00:00']
+    """
+    if times.dtype.kind == "M" and calendar == calendars.STANDARD and before_reform(times).any():
+        times = times.view(times.dtype.str.replace("M8", "m8"))
+    if times.dtype.kind == "M":
+        units = ("s", "ms", "us", "ns")
+        unit = next((unit for unit in units if np.array_equal(times.astype(f"datetime64[{unit}]"), times)), "ns")
+        texts: list[str] = np.datetime_as_string(times, unit=unit).tolist()  # type: ignore[call-overload]  # any str
+        return texts
+    if np.isnat(times).any():
+        return [text for time in times for text in (["NaT"] if np.isnat(time) else in_words(time.reshape(1), calendar))]
+    a_day = np.timedelta64(1, "D").astype(times.dtype).astype(np.int64)
+    of_day = (times.view(np.int64) % a_day).view(times.dtype.str.replace("m8", "M8"))
+    clocks = in_words(of_day, "proleptic_gregorian")
+    dates = zip(*calendars.CalendarTimes(times, calendar).dates(), strict=True)
+    return [f"{y:04d}-{m:02d}-{d:02d}{clock[10:]}" for (y, m, d), clock in zip(dates, clocks, strict=True)]
+
+
+def in_calendar(time: np.datetime64, calendar: str) -> np.datetime64 | np.timedelta64:
+    """Return the time that a calendar calls what datetime64 calls another one, as `TimeUnits.decode` returns times.
+
+    Raises
+    ------
+    SchemaError
+        The calendar has no such day.
+
+    Examples
+    --------
+    >>> in_calendar(np.datetime64("1970-03-01"), "360_day")
+    np.timedelta64(5184000000000,'us')
+    """
+    if calendars.has_datetime64(calendar) and not (calendar == calendars.STANDARD and before_reform(np.array(time))):
+        return time
+    days, of_day = np.divmod(np.array(time).astype("datetime64[us]").view(np.int64), 86_400 * 10**6)
+    year, month, day = (int(part) for part in calendars.dates_of(days, "proleptic_gregorian"))
+    if not calendars.exists(year, month, day, calendar):
+        message = (
+            f"the calendar {calendar!r} has no {np.datetime_as_string(time, unit='D')}; accepted: a day that it has"
+        )
+        raise SchemaError(message)
+    counted = int(calendars.days_of(year, month, day, calendar)) * 86_400 * 10**6 + int(of_day)
+    return np.datetime64(counted, "us") if calendars.has_datetime64(calendar) else np.timedelta64(counted, "us")
 
 
 def has_time_units(attrs: Mapping[str, Any]) -> bool:
@@ -203,3 +335,52 @@ def has_time_units(attrs: Mapping[str, Any]) -> bool:
 def units_of(attrs: Mapping[str, Any], *, name: str) -> TimeUnits:
     """Return the time units that a variable's attributes state, or the default ones."""
     return parse_units(attrs.get("units", DEFAULT_UNITS), attrs.get("calendar", "standard"), name=name)
+
+
+def duration_unit(attrs: Mapping[str, Any]) -> str | None:
+    """Return NumPy's code of the unit of a length of time, None where the ``units`` are none of those."""
+    units = attrs.get("units")
+    return _UNIT_OF.get(units.strip().lower()) if isinstance(units, str) else None
+
+
+def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> NDArray[np.timedelta64]:
+    """Return numbers, which attributes state the unit of, as lengths of time.
+
+    Raises
+    ------
+    SchemaError
+        The attributes state none, or a length is out of range.
+    """
+    unit = duration_unit(attrs)
+    if unit is None:
+        message = f"variable {name!r} is declared timedelta64 and received numbers; give them units such as 'days'"
+        raise SchemaError(message)
+    if numbers.dtype.kind != "f":
+        return numbers.astype(np.int64).view(f"timedelta64[{unit}]")
+    factor = _LENGTH_IN_NANOSECONDS[unit]
+    missing = np.isnan(numbers)
+    present = np.where(missing, 0, numbers)
+    _check_range(present, factor, 0)
+    found = np.rint(present.astype(np.float64) * factor).astype(np.int64).view("timedelta64[ns]")
+    found[missing] = np.timedelta64("NaT", "ns")
+    return found
+
+
+def numbers_of_durations(lengths: NDArray[np.timedelta64], attrs: Mapping[str, Any], *, name: str) -> NDArray[Any]:
+    """Return lengths of time as whole numbers of the unit that attributes state; NaT is the smallest int64.
+
+    Raises
+    ------
+    SchemaError
+        The attributes state none, or a length is no whole number of it.
+    """
+    unit = duration_unit(attrs)
+    missing = np.isnat(lengths)
+    counted = lengths if unit is None else lengths.astype(f"timedelta64[{unit}]")
+    if unit is None or not np.array_equal(counted[~missing], lengths[~missing]):
+        message = (
+            f"variable {name!r} received {lengths.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit such "
+            f"as 'nanoseconds', of which every length is a whole number, or timedelta64 as its dtype"
+        )
+        raise SchemaError(message)
+    return counted.view(np.int64)

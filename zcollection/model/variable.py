@@ -8,9 +8,11 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
-from zcollection.model.dtypes import cast_exactly
+from zcollection.model.calendars import CalendarTimes
+from zcollection.model.dtypes import cast_exactly, default_fill, dtype_name
+from zcollection.model.plain import Plain, plain
 from zcollection.model.schema import VariableSchema
-from zcollection.model.times import has_time_units, units_of
+from zcollection.model.times import has_time_units, numbers_of_durations, units_of
 
 Indexer = slice | NDArray[Any]
 
@@ -31,37 +33,101 @@ class LazyArray(Protocol):
 
 
 def _is_lazy(data: object) -> bool:
-    return not isinstance(data, _ARRAYS) and isinstance(data, LazyArray)
+    in_memory = isinstance(data, _ARRAYS) or type(data).__module__.startswith("pandas.")
+    return not in_memory and isinstance(data, LazyArray)
 
 
 def _is_array_of(data: object, dtype: np.dtype[Any]) -> bool:
     return type(data) is np.ndarray and data.dtype == dtype
 
 
-def convert(values: NDArray[Any], schema: VariableSchema, *, name: str) -> NDArray[Any]:
-    """Return values in the declared type, exactly; datetime64 becomes the numbers that the ``units`` count.
+def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
+    """Return values in the declared type, exactly.
+
+    Times become the numbers that the declared ``units`` count, and what is missing becomes the declared fill value.
+
+    Parameters
+    ----------
+    values
+        An array of any type, what NumPy makes an array of, or `Plain` values.
+    schema
+        What the values must be.
+    name
+        Path of the variable, for messages.
 
     Raises
     ------
     SchemaError
-        A value would change.
+        A value would change, or is missing where nothing may be.
     """
-    if values.dtype.kind == "O" and schema.dtype.kind not in "TU":
-        values = _without_objects(values)
-    if values.dtype.kind == "M" and schema.dtype.kind in "iuf":
-        if not has_time_units(schema.attrs):
+    found = values if isinstance(values, Plain) else plain(values, name=name)
+    array, missing = found.values, found.missing
+    if schema.dtype.kind in "iuf" and (isinstance(array, CalendarTimes) or array.dtype.kind == "M"):
+        array, missing = _numbers_of_times(array, schema, name), None
+    elif isinstance(array, CalendarTimes):
+        message = (
+            f"variable {name!r} is declared {dtype_name(schema.dtype)} and received times in the calendar "
+            f"{array.calendar!r}; accepted: an integer or float type with CF units and that calendar"
+        )
+        raise SchemaError(message)
+    elif array.dtype.kind == "m" and schema.dtype.kind in "iuf":
+        missing = np.isnat(array) if missing is None else missing | np.isnat(array)
+        array = numbers_of_durations(array, schema.attrs, name=name)
+    elif array.dtype.kind in "iuf" and schema.packing is not None:
+        with np.errstate(over="ignore"):  # what is too large is refused when it is packed
+            array = array.astype(schema.dtype)  # rounded in any case, to one of the numbers that are stored
+    array, missing = _without_nan(array, missing, schema)
+    if missing is not None and missing.any():
+        array = _filled_in(array, missing, schema, name)
+    return cast_exactly(array, schema.dtype, name=name)
+
+
+def _numbers_of_times(times: NDArray[Any] | CalendarTimes, schema: VariableSchema, name: str) -> NDArray[Any]:
+    if not has_time_units(schema.attrs):
+        what = times.dtype if isinstance(times, np.ndarray) else f"times in the calendar {times.calendar!r}"
+        message = (
+            f"variable {name!r} is declared {schema.dtype} and received {what}: give it CF units such as "
+            f"'nanoseconds since 1970-01-01', or declare it datetime64"
+        )
+        raise SchemaError(message)
+    units = units_of(schema.attrs, name=name)
+    if isinstance(times, CalendarTimes):
+        if times.calendar != units.calendar:
             message = (
-                f"variable {name!r} is declared {schema.dtype} and received {values.dtype}: give it CF units such as "
-                f"'nanoseconds since 1970-01-01', or declare it datetime64"
+                f"variable {name!r} counts time in the calendar {units.calendar!r} and received times in the calendar "
+                f"{times.calendar!r}; accepted: times in {units.calendar!r}, for the days of two calendars are not the same"
             )
             raise SchemaError(message)
-        values = units_of(schema.attrs, name=name).encode(values, fill_value=schema.fill_value, name=name)
-    return cast_exactly(values, schema.dtype, name=name)
+        times = times.since
+    return units.encode(times, dtype=schema.dtype, fill_value=schema.fill_value, name=name)
 
 
-def _without_objects(values: NDArray[Any]) -> NDArray[Any]:
-    """Return objects as what they all are, numbers or times, where NumPy can tell."""
-    return np.asarray(values.tolist())
+def _without_nan(
+    array: NDArray[Any], missing: NDArray[np.bool_] | None, schema: VariableSchema
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Return values and what is missing of them, with NaN among it where the declared type spells it otherwise."""
+    fill = schema.fill_value
+    if array.dtype.kind != "f" or fill is None or schema.dtype.kind not in "iuf" or fill != fill:  # noqa: PLR0124
+        return array, missing
+    nan = np.isnan(array)
+    return array, nan if missing is None else missing | nan
+
+
+def _filled_in(array: NDArray[Any], missing: NDArray[np.bool_], schema: VariableSchema, name: str) -> NDArray[Any]:
+    """Return values of which those that are missing are the declared fill value, or NaN or NaT by their type."""
+    fill = schema.fill_value
+    if fill is None and schema.dtype.kind in "fcmM":
+        fill = default_fill(schema.dtype) if schema.dtype.kind in "mM" else np.nan
+    if fill is None:
+        message = (
+            f"variable {name!r} has {np.count_nonzero(missing)} missing values and no fill value; declare a fill value of "
+            f"type {dtype_name(schema.dtype)}, or fill them in before inserting"
+        )
+        raise SchemaError(message)
+    present = np.where(missing, np.zeros((), array.dtype), array)
+    converted = cast_exactly(present, schema.dtype, name=name).copy()
+    converted[missing] = fill
+    return converted
 
 
 @frozen
@@ -106,7 +172,7 @@ class Variable:
         name = name or schema.name
         values: Any = data
         if not _is_array_of(data, schema.dtype) and not _is_lazy(data):
-            values = convert(_as_array(data, schema, name=name), schema, name=name)
+            values = _converted(data, schema, name=name)
         if len(values.shape) != len(schema.dimensions):
             message = f"variable {name!r} has the dimensions {schema.dimensions} and received an array of shape {values.shape}"
             raise SchemaError(message)
@@ -182,11 +248,11 @@ class Variable:
         return type(self)(self.schema, data)
 
 
-def _as_array(data: object, schema: VariableSchema, *, name: str) -> NDArray[Any]:
+def _converted(data: object, schema: VariableSchema, *, name: str) -> NDArray[Any]:
     try:
-        if schema.dtype.kind == "T" and not isinstance(data, np.ndarray):
-            return np.asarray(data, dtype=schema.dtype)
-        return np.asarray(data)
+        if schema.dtype.kind == "T" and isinstance(data, str | list | tuple):
+            data = np.asarray(data, dtype=object)  # NumPy would make texts of one width of them, and NaN a text
+        return convert(data, schema, name=name)
     except (TypeError, ValueError) as error:
         message = f"variable {name!r}: the values are not an array ({error})"
         raise SchemaError(message) from error

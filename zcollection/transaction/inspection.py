@@ -4,6 +4,7 @@ from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
 from zcollection.errors import CorruptionError
+from zcollection.model import codecs as codec_profiles
 from zcollection.model.documents import parse_json
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction import catalog, history, in_place, log, snapshot
@@ -118,7 +119,9 @@ def _defect(data: bytes | None, expected: bytes) -> str | None:
 
 def transactions_document() -> bytes:
     """Return the document of a scalar array, below which readers of Zarr neither look nor warn."""
-    variable = VariableSchema("transactions", dtype="uint8", dimensions=(), attrs={"description": "Transaction log"})
+    codecs = codec_profiles.profile("balanced", checksum=False)  # as ever: it has no chunk that could be damaged
+    description = {"description": "Transaction log"}
+    variable = VariableSchema("transactions", dtype="uint8", dimensions=(), codecs=codecs, attrs=description)
     return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document
 
 

@@ -2,13 +2,14 @@
 
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.plugin import (
+    CalendarTimes,
     Field,
     Key,
     PartitionError,
@@ -62,8 +63,9 @@ def _as_resolution(value: object) -> str:
 class Date(Partitioning):
     """Rows belong to the calendar period in which their time lies.
 
-    The calendar is NumPy's, the proleptic Gregorian one, in which the year 0 is leap and negative years count back from
-    it. Times may have any unit of datetime64. Years have four digits in paths, or more where they need more.
+    The calendar is that of the times: that of datetime64, the proleptic Gregorian one, in which the year 0 is leap and
+    negative years count back from it, or any other that CF has, such as ``noleap`` or ``360_day``. Times may have any unit
+    of datetime64. Years have four digits in paths, or more where they need more.
 
     Parameters
     ----------
@@ -90,6 +92,8 @@ class Date(Partitioning):
     'year=2024/month=03'
     """
 
+    calendars: ClassVar[bool] = True
+
     variables: tuple[str, ...] = field(converter=_one_variable)
     resolution: str = field(converter=_as_resolution)
     dimension: str | None = field(default=None, kw_only=True, converter=as_dimension)
@@ -105,13 +109,13 @@ class Date(Partitioning):
         """The variable: numbers with CF time units are decoded for it."""
         return self.variables
 
-    def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    def keys(self, columns: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]:
         """Return the year of every row, and what follows down to the resolution.
 
         Parameters
         ----------
         columns
-            The times, shape (rows,), datetime64 of any unit.
+            The times, shape (rows,): datetime64 of any unit, or `CalendarTimes`.
 
         Returns
         -------
@@ -124,11 +128,13 @@ class Date(Partitioning):
             The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
         """
         (name,) = self.variables
-        seconds = whole_seconds(columns[name], name=name)
+        column = columns[name]
+        calendar = column.calendar if isinstance(column, CalendarTimes) else "proleptic_gregorian"
+        seconds = whole_seconds(column, name=name)
         first = first_of_periods(seconds, self.resolution)
         rows = np.diff(first, append=seconds.size)
         # The fields first: components are computed as they are asked for.
-        each = zip(self.fields, components(seconds[first]), strict=False)
+        each = zip(self.fields, components(seconds[first], calendar), strict=False)
         return {item.name: np.repeat(values, rows) for item, values in each}
 
     def encode(self, key: Mapping[str, int | str]) -> str:
@@ -162,6 +168,7 @@ def _check_exists(key: Mapping[str, Any], path: str) -> None:
         if not smallest <= value <= largest:
             message = f"{path!r} has the {name} {value}; accepted: {smallest} to {largest}"
             raise PartitionError(message)
-    if "day" in key and key["day"] > (last := monthrange(key["year"], key["month"])[1]):
+    # Which calendar it is, a path does not say: in one of them all months have 30 days.
+    if "day" in key and key["day"] > (last := max(30, monthrange(key["year"], key["month"])[1])):
         message = f"{path!r} has the day {key['day']}; accepted: 1 to {last}, the days of that month"
         raise PartitionError(message)

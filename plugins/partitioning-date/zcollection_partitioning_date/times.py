@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zcollection.plugin import PartitionError
+from zcollection.plugin import CalendarTimes, PartitionError, dates_of
 
 Times = NDArray[np.datetime64]
+Seconds = NDArray[np.int64]
+"""Whole seconds since 1970-01-01T00:00."""
 
 _SECONDS = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9, "ps": 10**12, "fs": 10**15, "as": 10**18}
@@ -17,8 +19,8 @@ _YEARS = 292_277_022_000
 """Years before and after 1970 that datetime64 surely counts in seconds, in whole thousands."""
 
 
-def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
-    """Return times as datetime64[s], towards the past.
+def whole_seconds(column: NDArray[Any] | CalendarTimes, *, name: str) -> Seconds:
+    """Return times as whole seconds since 1970-01-01 of their calendar, towards the past.
 
     Parameters
     ----------
@@ -32,6 +34,9 @@ def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
     PartitionError
         The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
     """
+    if isinstance(column, CalendarTimes):
+        # What is counted does not depend on the calendar.
+        return whole_seconds(column.since.view(column.since.dtype.str.replace("m8", "M8")), name=name)
     unit = _unit(column, name)
     # Counted as integers: NumPy's own conversions wrap, or fail, near the ends of a type.
     multiple = np.datetime_data(column.dtype)[1]
@@ -42,9 +47,9 @@ def whole_seconds(column: NDArray[Any], *, name: str) -> Times:
         _refuse(np.isnat(column), column, name, advice="drop these rows, or fill in their times")
         _refuse(np.abs(counts) > longest // factor, column, name, advice="correct these times")
     if unit in _MONTHS:
-        return (counts * factor).astype("datetime64[M]").astype("datetime64[s]")
+        return (counts * factor).astype("datetime64[M]").astype("datetime64[s]").view(np.int64)
     multiplied = counts if factor == 1 else counts * factor
-    return (multiplied // _PER_SECOND.get(unit, 1)).view("datetime64[s]")
+    return np.asarray(multiplied // _PER_SECOND.get(unit, 1))
 
 
 def _unit(column: NDArray[Any], name: str) -> str:
@@ -70,30 +75,25 @@ def _refuse(wrong: NDArray[np.bool_], column: Times, name: str, *, advice: str) 
         raise PartitionError(message)
 
 
-def first_of_periods(seconds: Times, unit: str) -> NDArray[np.intp]:
+def first_of_periods(seconds: Seconds, unit: str) -> NDArray[np.intp]:
     """Return the positions at which a day begins, or a shorter period, after times of another one; the first is one.
 
     Neighbouring rows mostly share their period: what follows from it is computed once for all of them.
     """
-    periods = seconds.view(np.int64) // _SECONDS.get(unit, _SECONDS["D"])
+    periods = seconds // _SECONDS.get(unit, _SECONDS["D"])
     return np.flatnonzero(np.concatenate([np.ones(min(1, periods.size), bool), periods[1:] != periods[:-1]]))
 
 
-def components(seconds: Times) -> Iterator[NDArray[np.int64]]:
+def components(seconds: Seconds, calendar: str = "proleptic_gregorian") -> Iterator[NDArray[np.int64]]:
     """Yield the year, month, day, hour, minute and second of times, each when it is asked for.
 
     Examples
     --------
-    >>> [int(values[0]) for values in components(np.array(["1969-12-31T23:59:58"], dtype="datetime64[s]"))]
+    >>> [int(values[0]) for values in components(np.array([-2]))]
     [1969, 12, 31, 23, 59, 58]
     """
-    day, clock = np.divmod(seconds.astype(np.int64), 86_400)
-    days = day.astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    month = months.astype(np.int64)
-    yield month // 12 + 1970
-    yield month % 12 + 1
-    yield (days - months.astype(days.dtype)).astype(np.int64) + 1
+    day, clock = np.divmod(seconds, 86_400)
+    yield from dates_of(day, calendar)
     yield clock // 3600
     yield clock // 60 % 60
     yield clock % 60

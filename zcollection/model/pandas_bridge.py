@@ -1,0 +1,145 @@
+"""DataFrames as what is given, and datasets as DataFrames; pandas is imported when a dataset becomes one, never before."""
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection.errors import MissingDependencyError, SchemaError, accepted
+from zcollection.model.given import Given, Source, declared_array
+from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
+from zcollection.model.xarray_bridge import decoded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from zcollection.model.variable import Variable
+
+_INDEXED: Final = re.compile(r"(?P<name>.+)\[(?P<position>\d+)\]")
+"""The name of a column that holds one position of a variable with two dimensions, such as ``power[3]``."""
+
+
+def is_frame(value: object) -> "TypeGuard[pd.DataFrame]":
+    """Return whether a value is a `pandas.DataFrame`."""
+    library = sys.modules.get("pandas")
+    return library is not None and isinstance(value, library.DataFrame)
+
+
+def frame_columns(frame: "pd.DataFrame") -> dict[str, Any]:
+    """Return the columns of a DataFrame and the levels of its index, by name.
+
+    Raises
+    ------
+    SchemaError
+        A name is no text or stands twice, or the index has values and no name.
+    """
+    levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
+    unnamed = [level for level in levels if level.name is None and type(level).__name__ != "RangeIndex"]
+    if unnamed:
+        message = "the index of the DataFrame has no name; name it after its variable: frame.rename_axis('time')"
+        raise SchemaError(message)
+    named = [(level.name, level) for level in levels if level.name is not None]
+    pairs = [*named, *((name, frame.iloc[:, at]) for at, name in enumerate(frame.columns))]
+    columns = {}
+    for name, values in pairs:
+        if not isinstance(name, str) or name in columns:
+            what = "is no text" if not isinstance(name, str) else "stands twice among columns and index"
+            message = f"the column {name!r} of the DataFrame {what}; accepted: the paths of variables, each once"
+            raise SchemaError(message)
+        columns[name] = values
+    return columns
+
+
+def frame_source(frame: "pd.DataFrame") -> Source:
+    """Return the columns of a DataFrame; those of one variable with two dimensions, ``power[0]`` and so on, together."""
+    columns = frame_columns(frame)
+    parts: dict[str, dict[int, Any]] = {}
+    whole = {}
+    for name, values in columns.items():
+        match = _INDEXED.fullmatch(name)
+        if match is None:
+            whole[name] = Given(values=values.array)
+        else:
+            parts.setdefault(match["name"], {})[int(match["position"])] = values
+    return Source(variables={**whole, **{name: Given(values=_stacked(name, each)) for name, each in parts.items()}})
+
+
+def _stacked(name: str, columns: Mapping[int, Any]) -> NDArray[Any]:
+    if sorted(columns) != list(range(len(columns))):
+        message = (
+            f"the DataFrame has the columns {name}[…] with the positions {sorted(columns)}; accepted: 0, 1, 2 and so on"
+        )
+        raise SchemaError(message)
+    return np.stack([np.asarray(columns[position]) for position in range(len(columns))], axis=1)
+
+
+def frame_schemas(frame: object, *, axis: str) -> dict[str, GroupSchema]:
+    """Return the schema of the root group that a DataFrame would be inserted into: each column a variable along the axis.
+
+    Raises
+    ------
+    SchemaError
+        It is no DataFrame, has no such column or level of its index, or holds what cannot be stored.
+    """
+    if not is_frame(frame):
+        message = f"frame is a {type(frame).__name__}; {accepted('', ['pandas.DataFrame'])}"
+        raise SchemaError(message)
+    columns = frame_columns(frame)
+    if axis not in columns:
+        message = f"axis {axis!r} is neither a column nor a level of the index; {accepted(axis, columns)}"
+        raise SchemaError(message)
+    variables = {name: declared_array(name, values.array, (axis,)) for name, values in columns.items()}
+    return {ROOT: GroupSchema(dimensions={axis: Dimension(axis)}, variables=variables)}
+
+
+def to_pandas(schema: DatasetSchema, variables: "Mapping[str, Variable]") -> "pd.DataFrame":
+    """Return the variables along the partitioned dimension as the columns of a DataFrame.
+
+    Raises
+    ------
+    MissingDependencyError
+        pandas is not installed.
+    SchemaError
+        There is not one dimension without a size, or a variable has more than two dimensions.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError.of("pandas", extra="xarray", purpose="to_pandas()") from error
+    growing = [name for name, dimension in schema.dimensions.items() if dimension.size is None]
+    if len(growing) != 1:
+        message = f"the dataset has the dimensions without a size {growing}; accepted: one, for the rows of a DataFrame"
+        raise SchemaError(message)
+    (rows,) = growing
+    columns: dict[str, Any] = {}
+    for path, variable in variables.items():
+        if rows in variable.dimensions:
+            columns |= _columns_of(path, variable, rows)
+    frame = pd.DataFrame(columns)
+    return frame.set_index(rows) if rows in columns else frame
+
+
+def _columns_of(path: str, variable: "Variable", rows: str) -> dict[str, Any]:
+    if variable.ndim > 2:
+        message = (
+            f"variable {path!r} has the dimensions {variable.dimensions}; accepted by to_pandas(): one or two; leave it out with "
+            f"select(), or use to_xarray().to_dataframe()"
+        )
+        raise SchemaError(message)
+    values = np.asarray(decoded(path, variable)[1])
+    if variable.ndim == 1:
+        return {path: _with_na(values, variable)}
+    across = np.moveaxis(values, variable.dimensions.index(rows), 0)
+    return {f"{path}[{position}]": _with_na(across[:, position], variable) for position in range(across.shape[1])}
+
+
+def _with_na(values: NDArray[Any], variable: "Variable") -> Any:
+    """Return a column in which missing integers are pandas' NA: they have a fill value, which nobody would see."""
+    if values.dtype.kind not in "iu" or variable.fill_value is None:
+        return values
+    import pandas as pd
+
+    return pd.arrays.IntegerArray(values.copy(), values == variable.fill_value)

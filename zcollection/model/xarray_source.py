@@ -1,0 +1,230 @@
+"""Datasets of xarray as what is given: the schemas that would declare them, and their variables with what is stated.
+
+xarray is an extra: a value is known to be xarray's without importing it.
+"""
+
+import math
+import sys
+from collections.abc import Hashable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+import numpy as np
+
+from zcollection.errors import SchemaError, accepted
+from zcollection.model.calendars import CalendarTimes
+from zcollection.model.dtypes import default_fill
+from zcollection.model.given import Given, Source
+from zcollection.model.names import ancestors, join, normalise_path, split
+from zcollection.model.plain import plain
+from zcollection.model.schema import ROOT, Dimension, GroupSchema, VariableSchema
+from zcollection.model.statements import PACKED, Statement, is_packed, packing_of
+from zcollection.model.times import has_time_units
+
+if TYPE_CHECKING:
+    import xarray
+
+_CALENDAR_UNITS: Final = "microseconds since 1970-01-01"
+"""What counts the times that are given as objects of cftime, whose resolution it is."""
+
+_SMALL_CHUNK: Final = 64 * 2**10
+"""Bytes below which the chunks of a file are not taken over: one row each, as netCDF's unlimited dimensions have by default."""
+
+
+def is_xarray(value: object) -> "TypeGuard[xarray.Dataset | xarray.DataTree]":
+    """Return whether a value is an `xarray.Dataset` or an `xarray.DataTree`."""
+    library = sys.modules.get("xarray")
+    return library is not None and isinstance(value, library.Dataset | library.DataTree)
+
+
+def _nodes(source: object) -> "dict[str, xarray.Dataset]":
+    """Return each group's own variables by its path, parents before children."""
+    if not is_xarray(source):
+        message = f"source is a {type(source).__name__}; {accepted('', ['xarray.Dataset', 'xarray.DataTree'])}"
+        raise SchemaError(message)
+    if isinstance(source, sys.modules["xarray"].Dataset):
+        return {ROOT: source}
+    top = source.path.rstrip("/")
+    return {
+        # What a subtree inherits from above is its own here.
+        normalise_path(node.path.removeprefix(top)): node.to_dataset(inherit=node is source)
+        for node in source.subtree
+    }
+
+
+def group_schemas(
+    source: object, *, axis: str, fill_values: bool = True, packed: bool = True
+) -> dict[str, GroupSchema]:
+    """Return what an xarray object holds, as the schema of each group by path; only metadata is read, and objects.
+
+    Parameters
+    ----------
+    source
+        A Dataset or DataTree, decoded or not.
+    axis
+        The variable, or failing that the dimension, of the root along which the collection will be partitioned: its
+        dimension gets no size.
+    fill_values
+        Give floating-point variables that state no fill value NaN, times NaT, and strings the empty one.
+    packed
+        Declare how values were stored in the file that they come from, and so store them as small.
+
+    Raises
+    ------
+    SchemaError
+        It is neither, has no such axis, or holds what cannot be stored.
+    """
+    nodes = _nodes(source)
+    growing = _dimension_of(nodes[ROOT], axis)
+    groups: dict[str, GroupSchema] = {}
+    for path, node in nodes.items():
+        # Of one name there is one length all the way down: xarray sees to it.
+        inherited = {name for above in ancestors(path)[:-1] for name in groups[above].dimensions}
+        coordinates = _coordinates(node)
+        groups[path] = GroupSchema(
+            name=split(path)[1],
+            dimensions={
+                str(name): Dimension(
+                    str(name),
+                    size=None if (path, name) == (ROOT, growing) else size,
+                    chunks=_chunk_length(nodes.values(), name),
+                )
+                for name, size in node.sizes.items()
+                if name not in inherited
+            },
+            variables={
+                str(name): declared(
+                    str(name),
+                    node.variables[name],
+                    attrs=_attributes(node, name),
+                    fill_values=fill_values,
+                    packed=packed,
+                    coordinate=name in coordinates,
+                )
+                for name in (*node.coords, *node.data_vars)
+            },
+            attrs={str(name): value for name, value in node.attrs.items() if name != "coordinates"},
+        )
+    return groups
+
+
+def _coordinates(node: "xarray.Dataset") -> set[Hashable]:
+    """Return the names of the coordinates of a group, but those that are so by their name; of undecoded ones by attribute."""
+    listed = [node.attrs.get("coordinates"), *(item.attrs.get("coordinates") for item in node.variables.values())]
+    named = {name for text in listed if isinstance(text, str) for name in text.split()}
+    names = {*node.coords, *(named & {str(name) for name in node.variables})}
+    return {name for name in names if node.variables[name].dims != (name,)}
+
+
+def _attributes(node: "xarray.Dataset", name: Hashable) -> dict[str, Any]:
+    """Return the attributes of a variable; bounds of a time have its units where they state none (CF conventions, 7.1)."""
+    own = {str(key): value for key, value in node.variables[name].attrs.items()}
+    if "units" in own:
+        return own
+    for other in node.variables.values():
+        if other.attrs.get("bounds") == name and has_time_units(other.attrs):
+            return {key: other.attrs[key] for key in ("units", "calendar") if key in other.attrs} | own
+    return own
+
+
+def _chunk_length(nodes: "Iterable[xarray.Dataset]", dimension: Hashable) -> int | None:
+    """Return the longest stored chunk along a dimension, unless all chunks would be small: then the engine chooses."""
+    lengths, largest = [], 0
+    for item in (item for node in nodes for item in node.variables.values() if dimension in item.dims):
+        chunks = item.encoding.get("chunksizes") or item.encoding.get("chunks")
+        if isinstance(chunks, tuple) and len(chunks) == item.ndim and item.dtype.kind != "O":
+            lengths.append(int(chunks[item.dims.index(dimension)]))
+            largest = max(largest, math.prod(chunks) * item.dtype.itemsize)
+    return max(lengths) if lengths and largest >= _SMALL_CHUNK else None
+
+
+def _dimension_of(root: "xarray.Dataset", axis: str) -> str:
+    if axis in root.variables and root[axis].ndim == 1:
+        return str(root[axis].dims[0])
+    if axis in root.sizes:
+        return axis
+    choices = [str(name) for name, item in root.variables.items() if item.ndim == 1]
+    message = (
+        f"axis {axis!r} is neither a one-dimensional variable nor a dimension of the root; {accepted(axis, choices)}"
+    )
+    raise SchemaError(message)
+
+
+def declared(
+    name: str,
+    item: "xarray.Variable",
+    *,
+    attrs: Mapping[str, Any],
+    fill_values: bool = True,
+    packed: bool = True,
+    coordinate: bool = False,
+) -> VariableSchema:
+    """Return the schema of one variable of xarray; the parameters are those of `group_schemas`."""
+    stated = {key: value for key, value in attrs.items() if key not in {*PACKED, "coordinates"}}
+    dtype, own_attrs = _element_type(name, item, stated)
+    packing, fill = None, None
+    if is_packed(attrs) and dtype.kind in "iuf":
+        statement = Statement.of_attributes(attrs, {}, dtype)
+        packing = statement.packing and packing_of(attrs, dtype)
+        dtype = statement.unpacked if packing else (statement.view or dtype)
+        fill = None if packing or not statement.fill_values else statement.fill_values[0]
+    elif "dtype" in item.encoding and dtype in {np.dtype(np.float32), np.dtype(np.float64)}:
+        packing = packing_of(item.encoding, item.encoding["dtype"])
+    elif dtype.kind in "iu":
+        fill = next(iter(Statement.of_attributes(item.encoding, {}, dtype).fill_values), None)
+    packing = packing if packed else None
+    if fill is None and fill_values and (packing is None or packing.fill_value is not None):
+        fill = _missing_of(dtype, own_attrs)
+    return VariableSchema(
+        name,
+        dtype=dtype,
+        dimensions=tuple(map(str, item.dims)),
+        packing=packing,
+        fill_value=fill,
+        attrs=own_attrs,
+        coordinate=coordinate,
+    )
+
+
+def _missing_of(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> Any:
+    """Return what xarray, or pandas, shows a missing value of a type as; None where it has no such value."""
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "i" and attrs.get("units") == _CALENDAR_UNITS:
+        return np.iinfo(np.int64).min
+    return default_fill(dtype) if dtype.kind in "mMT" else None
+
+
+def _element_type(
+    name: str, item: "xarray.Variable", attrs: Mapping[str, Any]
+) -> tuple[np.dtype[Any], Mapping[str, Any]]:
+    """Return the type of values, and the attributes; times of other calendars than NumPy's become microseconds."""
+    if isinstance(item.dtype, np.dtype) and item.dtype.kind != "O":
+        return item.dtype, attrs
+    held = plain(item.data if item.dtype.kind != "O" else np.asarray(item.data), name=name).values
+    if isinstance(held, CalendarTimes):
+        return np.dtype(np.int64), {**attrs, "units": _CALENDAR_UNITS, "calendar": held.calendar}
+    return held.dtype, attrs
+
+
+def source_of(source: object) -> Source:
+    """Return the variables of an xarray object, with what their attributes and encodings state.
+
+    Raises
+    ------
+    SchemaError
+        It is no object of xarray's.
+    """
+    variables: dict[str, Given] = {}
+    nodes = _nodes(source)
+    for group, node in nodes.items():
+        coordinates = _coordinates(node)
+        for name, item in node.variables.items():
+            attrs = _attributes(node, name)
+            declare = partial(declared, str(name), item, attrs=attrs, coordinate=name in coordinates)
+            variables[join(group, str(name))] = Given.of_xarray(item, attrs, declare)
+    return Source(
+        variables=variables,
+        attrs={path: node.attrs for path, node in nodes.items()},
+        lengths={(path, str(name)): size for path, node in nodes.items() for name, size in node.sizes.items()},
+    )
