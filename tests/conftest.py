@@ -6,12 +6,16 @@ import computations
 import fakes
 import pytest
 from environments import build_all
+from hypothesis import settings
 
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
 from zcollection.testing.servers import ministack_server, moto_server
 
 __all__ = ["ministack_server", "moto_server"]
+
+settings.register_profile("patient", deadline=None)  # how long an example takes decides nothing
+settings.load_profile("patient")
 
 collect_ignore = ["thirdparty"]  # installed and tested from their wheels, in environments of their own
 

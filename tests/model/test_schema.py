@@ -106,7 +106,7 @@ def test_a_schema_pickles_and_compares(schema):
 
 def test_a_codec_profile_is_stored_resolved(schema):
     codecs = schema.get_variable("ssh").codecs
-    assert [codec["name"] for codec in codecs] == ["bytes", "blosc"]
+    assert [codec["name"] for codec in codecs] == ["bytes", "blosc", "crc32c"]
     assert codecs[1]["configuration"]["typesize"] == 4
     for name in zc.codecs.profile_names():
         zc.VariableSchema("v", dtype="f4", dimensions=(), codecs=name)

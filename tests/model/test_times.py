@@ -1,11 +1,14 @@
+import warnings
+
+import cftime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import zcollection as zc
-from zcollection.model.times import parse_units
+from zcollection.model.times import in_calendar, in_words, parse_units
 
 UNITS = [
     "nanoseconds since 1970-01-01",
@@ -73,22 +76,63 @@ def test_what_is_no_unit_of_time_is_refused(units):
         parse_units(units, name="t")
 
 
-@pytest.mark.parametrize("calendar", ["noleap", "360_day", "julian", None])
-def test_a_calendar_without_datetime64_is_refused_by_name(calendar):
+@pytest.mark.parametrize("calendar", ["lunar", None, 365])
+def test_what_is_no_calendar_of_cf_is_refused_by_name(calendar):
     with pytest.raises(zc.SchemaError, match=f"calendar {calendar!r}"):
         parse_units("days since 2000-01-01", calendar, name="t")
 
 
-def test_the_standard_calendar_is_not_ours_before_1582():
-    with pytest.raises(zc.SchemaError, match="1582"):
-        parse_units("days since 0001-01-01", name="t")
-    assert parse_units("days since 0001-01-01", "proleptic_gregorian", name="t").unit == "D"
+CALENDARS = ("standard", "proleptic_gregorian", "julian", "noleap", "all_leap", "360_day")
+
+
+@given(
+    calendar=st.sampled_from(CALENDARS),
+    unit=st.sampled_from(["days", "hours", "minutes", "seconds"]),
+    reference=st.tuples(st.integers(1, 9999), st.integers(1, 12), st.integers(1, 28), st.integers(0, 23)),
+    numbers=st.lists(st.integers(-(10**6), 10**6), max_size=5),
+)
+def test_times_in_any_calendar_are_those_of_cftime(calendar, unit, reference, numbers):
+    assume(calendar != "standard" or reference[:2] != (1582, 10))
+    year, month, day, hour = reference
+    units = f"{unit} since {year:04d}-{month:02d}-{day:02d} {hour:02d}:00:00"
+    parsed = parse_units(units, calendar, name="t")
+    times = parsed.decode(np.array(numbers, dtype=np.int64))
+    found = in_words(times, calendar)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cftime.CFWarning)  # of years before the first
+        expected = cftime.num2date(numbers, units, calendar) if numbers else []
+    assume(all(1 <= time.year <= 9999 for time in expected))
+    assert found == [time.isoformat() for time in expected]
+    since = times.view(times.dtype.str.replace("M8", "m8"))
+    assert parsed.encode(since, name="t").tolist() == numbers
+
+
+@given(st.lists(st.floats(-1e6, 1e6), max_size=5), st.sampled_from(CALENDARS))
+def test_floats_in_any_calendar_are_read_and_written_to_the_microsecond(numbers, calendar):
+    parsed = parse_units("days since 0800-03-01", calendar, name="t")
+    times = parsed.decode(np.array(numbers))
+    again = parsed.encode(times.view(times.dtype.str.replace("M8", "m8")), dtype="f8", name="t")
+    np.testing.assert_array_equal(parsed.decode(again), times)
+
+
+def test_datetime64_is_not_of_the_standard_calendar_before_1582():
+    early = np.array(["1582-10-14"], dtype="M8[s]")
+    with pytest.raises(zc.SchemaError, match="1582-10-15"):
+        parse_units("days since 1970-01-01", name="t").encode(early, name="t")
+    parsed = parse_units("days since 1970-01-01", "proleptic_gregorian", name="t")
+    assert parsed.encode(early, name="t").tolist() == [-141_428]
+
+
+def test_a_date_that_a_calendar_lacks_is_no_limit_in_it():
+    assert in_calendar(np.datetime64("2000-03-01"), "noleap") == np.timedelta64(30 * 365 + 59, "D")
+    with pytest.raises(zc.SchemaError, match=r"'noleap' has no 2000-02-29"):
+        in_calendar(np.datetime64("2000-02-29"), "noleap")
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_last_time_that_fits_is_decoded_and_encoded_and_the_next_one_refused(sign):
     """Days since one second after 1970, which are counted in seconds: exactly as whole numbers say, not as floats."""
-    parsed = parse_units("days since 1970-01-01T00:00:01", name="t")
+    parsed = parse_units("days since 1970-01-01T00:00:01", "proleptic_gregorian", name="t")
     last = sign * ((2**63 - 2) // 86_400)
     found = parsed.decode(np.array([0, last]))
     assert found.astype("datetime64[s]").astype("int64").tolist() == [1, last * 86_400 + 1]

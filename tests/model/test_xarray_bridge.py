@@ -5,7 +5,7 @@ import pytest
 import xarray
 
 import zcollection as zc
-from zcollection.model.xarray_bridge import is_xarray
+from zcollection.model.xarray_source import is_xarray
 
 TIMES = np.array(["2024-01-01", "2024-01-02T12", "NaT"], dtype="M8[ns]")
 
@@ -170,11 +170,22 @@ def test_a_nested_coordinate_may_differ_from_that_of_its_parent():
     assert zc.Dataset.from_xarray(dataset.to_xarray(), schema) == dataset
 
 
-def test_calendars_without_datetime64_stay_numbers():
-    attrs = {"units": "days since 2000-01-01", "calendar": "noleap"}
-    schema = zc.Schema().with_dimension("n").with_variable("t", dtype="int32", dimensions=("n",), attrs=attrs).build()
-    found = zc.Dataset(schema, {"t": [5]}).to_xarray()["t"]
-    assert (found.values.tolist(), found.attrs) == ([5], attrs)
+@pytest.mark.parametrize("calendar", ["noleap", "360_day", "julian", "all_leap", "standard"])
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_calendars_without_datetime64_become_what_xarray_decodes(calendar, dtype):
+    attrs = {"units": "days since 1000-01-01", "calendar": calendar}
+    numbers = np.array([5, -9999, 400_000 if calendar != "standard" else 7], dtype=dtype)
+    schema = (
+        zc.Schema()
+        .with_dimension("n")
+        .with_variable("t", dtype=dtype, dimensions=("n",), attrs=attrs, fill_value=-9999)
+        .build()
+    )
+    found = zc.Dataset(schema, {"t": numbers}).to_xarray()["t"].values
+    decoder = xarray.coders.CFDatetimeCoder(use_cftime=True)
+    expected = decoder.decode(xarray.Variable("n", numbers[[0, 2]], attrs)).values
+    assert found[[0, 2]].tolist() == expected.tolist()
+    assert np.isnan(found[1])  # xarray reads it as the reference date
 
 
 def test_telling_what_is_xarrays_does_not_import_it(monkeypatch):

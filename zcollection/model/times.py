@@ -142,8 +142,10 @@ class TimeUnits:
         return np.where(missing, np.iinfo(np.int64).min if fill_value is None else fill_value, numbers).astype(np.int64)
 
     def _floats(self, numbers: NDArray[Any], times: NDArray[Any], fill_value: Any, name: str) -> NDArray[Any]:
-        missing = np.isnat(times)
-        self._check_exact((self.decode(numbers) != times) & ~missing, times, name)
+        missing, decoded = np.isnat(times), self.decode(numbers)
+        if times.dtype.kind == "m":
+            decoded = decoded.view(decoded.dtype.str.replace("M8", "m8"))
+        self._check_exact((decoded != times) & ~missing, times, name)
         numbers[missing] = np.nan if fill_value is None else fill_value
         return numbers
 

@@ -1,8 +1,6 @@
 """Our datasets as those of xarray, which is an extra: it is imported when a dataset is converted, never before."""
 
-import importlib.util
 import json
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -110,22 +108,26 @@ def _times(units: TimeUnits, numbers: Any, schema: VariableSchema) -> Any:
         times = units.decode(numbers, fill_value=schema.fill_value)
         if units.calendar != STANDARD or not before_reform(times).any():
             return times if np.datetime_data(times.dtype)[0] in _XARRAY_UNITS else times.astype("datetime64[s]")
-    return _decoded_by_xarray(numbers, schema)
+    return _objects(numbers, schema)
 
 
-def _decoded_by_xarray(numbers: Any, schema: VariableSchema) -> Any:
-    """Return times as objects of cftime, which xarray makes for calendars without datetime64."""
-    xarray = sys.modules["xarray"]
-    fill = {} if schema.fill_value is None else {"_FillValue": schema.fill_value}
-    attrs = {"units": schema.attrs["units"], "calendar": schema.attrs.get("calendar", STANDARD), **fill}
-    dims = [f"dim_{position}" for position in range(numbers.ndim)]
+def _objects(numbers: Any, schema: VariableSchema) -> Any:
+    """Return times as the objects of cftime that xarray makes for calendars without datetime64; NaN where one is missing.
+
+    xarray itself reads a missing number as the reference date.
+    """
+    units, calendar = schema.attrs["units"], schema.attrs.get("calendar", STANDARD)
     try:
-        return xarray.decode_cf(xarray.Dataset({"times": (dims, numbers, attrs)}))["times"].values
-    except (ImportError, ValueError) as error:
-        if importlib.util.find_spec("cftime") is None:
-            purpose = f"to_xarray() with times in the calendar {attrs['calendar']!r}"
-            raise MissingDependencyError.of("cftime", extra="xarray", purpose=purpose) from error
-        raise
+        import cftime
+    except ImportError as error:
+        purpose = f"times in the calendar {calendar!r} outside of zcollection"
+        raise MissingDependencyError.of("cftime", extra="xarray", purpose=purpose) from error
+    missing = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == np.iinfo(np.int64).min
+    if schema.fill_value is not None:
+        missing = missing | (numbers == schema.fill_value)
+    times = np.full(numbers.shape, np.nan, dtype=object)
+    times[~missing] = cftime.num2date(numbers[~missing], units, calendar, only_use_cftime_datetimes=True)
+    return times
 
 
 def _masked(values: Any, fill_value: Any) -> Any:
