@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Mode, Store, StoreURL
+from zcollection.contracts.store import KeyStore, Mode, Store
 from zcollection.contracts.transactional import At, TransactionalStore
+from zcollection.contracts.url import StoreURL
 from zcollection.errors import (
     CollectionNotFoundError,
     PluginConfigurationError,
@@ -23,16 +24,17 @@ from zcollection.transaction.log_versioning import LogVersioning
 from zcollection.transaction.native_versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
 
+Location = str | os.PathLike[str] | StoreURL | Store
+"""Where a collection lies, as a caller says it."""
 
-async def open_store(
-    url_or_store: str | os.PathLike[str] | Store, *, mode: Mode, storage_options: Mapping[str, Any] | None
-) -> Store:
+
+async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Mapping[str, Any] | None) -> Store:
     """Return the store at a URL; this creates nothing.
 
     Parameters
     ----------
     url_or_store
-        A URL, a local path, or a store that is open already.
+        A URL, a local path as text or as a `pathlib.Path`, or a store that is open already.
     mode
         "r" or "rw".
     storage_options
@@ -51,7 +53,7 @@ async def open_store(
     if isinstance(url_or_store, Store):
         store = url_or_store
     else:
-        url = StoreURL.parse(os.fspath(url_or_store))
+        url = StoreURL.parse(url_or_store)
         cls = _store_class(url)
         if not cls.opens_at_once:
             await portal.on_loop()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import icechunk
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zcollection.plugin import PluginConfigurationError, StoreError, StoreURL, accepted
 from zcollection_store_icechunk.options import known_options
@@ -67,6 +67,22 @@ class Place:
         return None if self.directory is None else f"{self.directory}/{_LOCK}"
 
 
+def settled(url: StoreURL) -> StoreURL:
+    """Return a URL that leads to the same place whatever the working directory becomes.
+
+    Raises
+    ------
+    StoreError
+        It is that of a local path with credentials, or of one that no directory can have.
+    """
+    if url.scheme not in {"icechunk", "icechunk+file"}:
+        return url
+    if "@" in url.location.partition("/")[0]:
+        message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
+        raise StoreError(message)
+    return evolve(url, location=StoreURL.of_path(url.location).location)
+
+
 def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
     """Return where the repository of a URL lies.
 
@@ -87,10 +103,7 @@ def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
 
 def _file(url: StoreURL, options: Mapping[str, Any]) -> Place:
     known_options(url, options, {})
-    if "@" in url.location.partition("/")[0]:
-        message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
-        raise StoreError(message)
-    directory = os.path.abspath(url.location)  # noqa: PTH100 - of text alone; links stay links
+    directory = url.location
     return Place(storage=lambda: icechunk.local_filesystem_storage(directory), directory=directory, lag=_TICK)
 
 

@@ -22,7 +22,7 @@ from zcollection.plugin import (
 )
 from zcollection_store_icechunk.failures import damage, telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
-from zcollection_store_icechunk.places import Place, place_of
+from zcollection_store_icechunk.places import Place, place_of, settled
 from zcollection_store_icechunk.repository import Opened, create_repository
 from zcollection_store_icechunk.session import VACUUM, IcechunkSession, alone
 
@@ -37,7 +37,7 @@ class IcechunkStore(TransactionalStore):
     Attributes
     ----------
     url
-        Where, as it was given.
+        Where; a local path is absolute.
     read_only
         Whether every write is refused.
     branch
@@ -72,7 +72,7 @@ class IcechunkStore(TransactionalStore):
         Parameters
         ----------
         url
-            ``icechunk:///path``, ``icechunk+s3://bucket/prefix``, or with ``gs``, ``az`` or ``memory`` after the plus.
+            ``icechunk:///path``, whose path is taken literally but for ``~``, ``icechunk+s3://bucket/prefix``, or with ``gs``, ``az`` or ``memory`` after the plus.
             ``?branch=``, ``?tag=`` or ``?snapshot=`` says what is opened; a tag or snapshot is only read.
         mode
             "r" or "rw".
@@ -93,6 +93,7 @@ class IcechunkStore(TransactionalStore):
         PluginConfigurationError
             An option does not belong to this kind of storage.
         """
+        url = settled(url)
         given = {name: value for name, value in options.items() if value is not None}
         place_of(url, given)
         if spec_version not in {1, 2}:
