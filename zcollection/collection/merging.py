@@ -13,7 +13,7 @@ from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split
 from zcollection.contracts.merge import MergeStrategy, RowPlan
 from zcollection.engine.work import Work
-from zcollection.errors import PartitionError, PluginError, SchemaError
+from zcollection.errors import PartitionError, PluginError, SchemaError, SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.plugins.hookspecs import Family
@@ -51,8 +51,10 @@ def as_strategy(merge: Merge) -> MergeStrategy:
 
     Raises
     ------
-    PluginError
-        The name is unknown, or it is something else.
+    UnknownPluginError
+        The name is unknown.
+    SettingError
+        It is something else.
     """
     if merge is None:
         return ReplacePartition()
@@ -67,7 +69,7 @@ def as_strategy(merge: Merge) -> MergeStrategy:
         f"merge is a {type(merge).__name__}; accepted: None, a name ({', '.join(REGISTRY.names(Family.MERGE))}), a merge "
         f"strategy, or a function (existing, inserted, *, axis, partitioning_dim)"
     )
-    raise PluginError(message)
+    raise SettingError(message)
 
 
 @frozen(kw_only=True)

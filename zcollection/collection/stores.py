@@ -13,6 +13,7 @@ from zcollection.errors import (
     CollectionNotFoundError,
     PluginConfigurationError,
     ReadOnlyError,
+    SettingError,
     StoreError,
     UnknownPluginError,
     accepted,
@@ -44,12 +45,14 @@ async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Map
     ------
     PluginError
         No plugin, or a broken one, opens such URLs, or an option is unknown.
-    StoreError
-        The URL or the mode is not valid.
+    LocationError
+        The URL is none at which a collection can lie.
+    SettingError
+        The mode is neither of both.
     """
     if mode not in {"r", "rw"}:
-        message = f"mode {mode!r}; {accepted(mode, ['r', 'rw'])}"
-        raise StoreError(message)
+        message = f"mode={mode!r}; {accepted(mode, ['r', 'rw'])}"
+        raise SettingError(message)
     if isinstance(url_or_store, Store):
         store = url_or_store
     else:
@@ -92,7 +95,9 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
     Raises
     ------
     StoreError
-        There is no such snapshot, or the store keeps none.
+        There is no such snapshot.
+    SettingError
+        The store keeps none.
     ReadOnlyError
         An older snapshot was asked for, to write to.
     """
@@ -100,7 +105,7 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
         if at is None:
             return versioning_of(store)
         message = f"{store.url} keeps no older versions, and at={at!r} asks for one; accepted: None"
-        raise StoreError(message)
+        raise SettingError(message)
     await portal.on_loop()
     if mode == "rw":
         if at is None:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from attrs import evolve, field, frozen
 
-from zcollection.errors import StoreError, printable
+from zcollection.errors import LocationError, printable
 
 FILE: Final = "file"
 """Scheme of local paths."""
@@ -60,7 +60,7 @@ class StoreURL:
 
         Raises
         ------
-        StoreError
+        LocationError
             The URL has no scheme that can be read, or no location, or names a file of another host.
         """
         if isinstance(url, StoreURL):
@@ -73,7 +73,7 @@ class StoreURL:
         location, _, query = rest.partition("?")
         if not location or not scheme or not all(character.isalnum() or character in "+-." for character in scheme):
             message = f"{_without_credentials(url)!r} is not the URL of a collection; accepted: 'scheme://location', or a local path"
-            raise StoreError(message)
+            raise LocationError(message)
         found = cls._of_file(location) if scheme.lower() == FILE else cls(scheme.lower(), location)
         return evolve(found, query=dict(parse_qsl(query, keep_blank_values=True)))
 
@@ -88,7 +88,7 @@ class StoreURL:
 
         Raises
         ------
-        StoreError
+        LocationError
             No directory can have such a path, or it looks like a URL or a path of Windows.
         """
         mistaken = _MISTAKEN.match(path)
@@ -97,14 +97,14 @@ class StoreURL:
                 f"a relative path begins with {mistaken[0]!r}, as a URL or a path of Windows; accepted: 'scheme://location', "
                 f"'file:///path', '/path', or './path' for a name that begins so"
             )
-            raise StoreError(message)
+            raise LocationError(message)
         if not path or "\0" in path or not _is_encodable(path):
             message = f"{path!r} is empty, or has a NUL character or one that no name can have; accepted: the path of a directory"
-            raise StoreError(message)
+            raise LocationError(message)
         expanded = os.path.expanduser(path)  # noqa: PTH111 - of text; "~" without a home stays, and is refused
         if expanded.startswith("~"):
             message = f"{path!r} begins with the home directory of nobody; accepted: '~/path', or './~name' for a name that begins so"
-            raise StoreError(message)
+            raise LocationError(message)
         return cls(FILE, os.path.abspath(expanded))  # noqa: PTH100 - of text alone; links stay links
 
     @classmethod
@@ -115,7 +115,7 @@ class StoreURL:
                 f"{_without_credentials(f'{FILE}://{location}')!r} names the host {host.rpartition('@')[2]!r}; accepted: "
                 f"'file:///path' or 'file://localhost/path', with an absolute path; any other path without 'file://'"
             )
-            raise StoreError(message)
+            raise LocationError(message)
         return cls.of_path(unquote(slash + path, errors="surrogateescape"))
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import evolve
 
 from zcollection.contracts.url import FILE, StoreURL
-from zcollection.errors import StoreError
+from zcollection.errors import LocationError
 
 _COMPLETE: Final = re.compile(r"/|~|file:|[^/]*:/", re.IGNORECASE)
 """How a reference begins that is not relative to the view."""
@@ -24,7 +24,7 @@ def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
 
     Raises
     ------
-    StoreError
+    LocationError
         It is complete, and no URL or path of a collection, or cannot be written.
 
     Examples
@@ -45,7 +45,7 @@ def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
             f"the view refers to its base by {text!r}, which has a character that is no UTF-8; accepted: a reference without "
             f"one, such as reference='../base', or a link of another name to the base"
         )
-        raise StoreError(message) from None
+        raise LocationError(message) from None
     return text
 
 
@@ -61,7 +61,7 @@ def resolve(reference: str, url: StoreURL) -> StoreURL:
 
     Raises
     ------
-    StoreError
+    LocationError
         It is no reference that `stored` writes.
 
     Examples

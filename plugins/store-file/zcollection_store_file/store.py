@@ -13,10 +13,10 @@ from zcollection.plugin import (
     Fence,
     KeyStore,
     Listed,
+    LocationError,
     Mode,
     PluginConfigurationError,
     Read,
-    StoreError,
     StoreURL,
     unfenced,
 )
@@ -66,7 +66,7 @@ class FileStore(KeyStore):
 
         Raises
         ------
-        StoreError
+        LocationError
             The URL has parameters.
         PluginConfigurationError
             `fsync` is not a bool.
@@ -76,7 +76,7 @@ class FileStore(KeyStore):
                 f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options, accepted: fsync; a '?' in a "
                 f"name is written %3F"
             )
-            raise StoreError(message)
+            raise LocationError(message)
         if not isinstance(fsync, bool):
             message = f"fsync={fsync!r} for {url}; accepted: True, False"
             raise PluginConfigurationError(message)

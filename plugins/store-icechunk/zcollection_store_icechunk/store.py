@@ -10,6 +10,7 @@ from zcollection.plugin import (
     Commit,
     ConflictError,
     CorruptionError,
+    LocationError,
     Mode,
     Moment,
     PluginConfigurationError,
@@ -86,7 +87,7 @@ class IcechunkStore(TransactionalStore):
 
         Raises
         ------
-        StoreError
+        LocationError
             The URL is not one of a repository.
         ReadOnlyError
             It names a tag or snapshot, and `mode` is "rw".
@@ -282,12 +283,12 @@ def _points(url: StoreURL, branch: str | None) -> dict[str, str]:
     for name in said:
         if name not in _POINTS:
             message = f"{url} has the parameter {name!r}; {accepted(name, _POINTS)}"
-            raise StoreError(message)
+            raise LocationError(message)
     if branch is not None:
         said.setdefault("branch", branch)
     if len(said) > 1 or (branch is not None and said.get("branch") != branch):
         message = (
             f"{url} says what to open more than once: {', '.join(sorted(said))}; accepted: one of {', '.join(_POINTS)}"
         )
-        raise StoreError(message)
+        raise LocationError(message)
     return said
