@@ -6,7 +6,7 @@ from itertools import islice
 from typing import ClassVar, Final, Self
 
 from anyio import to_thread
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zcollection.plugin import (
     Created,
@@ -58,7 +58,7 @@ class FileStore(KeyStore):
         Parameters
         ----------
         url
-            Its location is an absolute path.
+            Its location is the path of a directory.
         mode
             "r" or "rw".
         fsync
@@ -67,7 +67,7 @@ class FileStore(KeyStore):
         Raises
         ------
         LocationError
-            The URL has parameters.
+            The URL has parameters, or no directory can have such a path.
         PluginConfigurationError
             `fsync` is not a bool.
         """
@@ -80,7 +80,8 @@ class FileStore(KeyStore):
         if not isinstance(fsync, bool):
             message = f"fsync={fsync!r} for {url}; accepted: True, False"
             raise PluginConfigurationError(message)
-        return cls(url=url, root=url.location, read_only=mode == "r", fsync=fsync)
+        root = StoreURL.of_path(url.location).location  # of a scheme such as "file+x" it is as it was given
+        return cls(url=evolve(url, location=root), root=root, read_only=mode == "r", fsync=fsync)
 
     @property
     def blocking(self) -> Files:
