@@ -65,7 +65,7 @@ _REMOTE: Final = (
 )
 """What is said of object storage, what it means, and the next step; the first one holds."""
 
-_PANIC: Final = "PanicException"
+_PANICS: Final = frozenset({"PanicException", "RustPanic"})
 _SCARCE: Final = "too many open files"
 _ABSENT: Final = "repository doesn't exist"
 
@@ -109,7 +109,7 @@ class telling:  # noqa: N801 - read as the verb that it is
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
-        foreign = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ == _PANIC
+        foreign = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ in _PANICS
         if error is not None and foreign:
             raise self._told(error) from None  # the original may show options
 
