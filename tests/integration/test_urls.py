@@ -50,7 +50,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(
     name=st.text(min_size=1, max_size=20).filter(lambda name: not set(name) & set("\0/") and name not in {".", ".."})
 )
