@@ -9,10 +9,12 @@ Examples
 ...     return len(await collection.partitions_async())
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zcollection.collection.collection import Collection, Location
+from zcollection.collection.collection import Collection
+from zcollection.collection.stores import Location
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode
@@ -35,7 +37,9 @@ async def create_collection(
     Parameters
     ----------
     url_or_store
-        URL whose scheme an installed plugin opens (``file://``, ``memory://`` …), a local path, or an open store.
+        URL whose scheme an installed plugin opens (``file://``, ``memory://`` …), a local path as text or as a
+        `pathlib.Path`, or an open store. In a path ``~`` is the home directory, and ``%20`` is itself; in ``file:///path``
+        it is a space.
     schema
         What its datasets may have: a `DatasetSchema`, or the `Schema` builder of one.
     axis
@@ -106,7 +110,7 @@ async def create_view(
     variables: object = None,
     computation: Computation | Iterable[Computation] | None = None,
     shadow: bool = False,
-    reference: str | None = None,
+    reference: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
@@ -129,7 +133,7 @@ async def create_view(
     shadow
         Whether variables may have the names of some of the base's, which they then take the place of.
     reference
-        How the view finds its base again; by default the base's URL. Relative to the view's own, such as
+        How the view finds its base again; by default the base's URL. A path relative to the view's own place, such as
         ``"../base"``, where both move together.
     overwrite
         Replace what is there, as a whole.

@@ -10,11 +10,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from attrs import evolve, field, frozen, validators
+from attrs import Attribute, evolve, field, frozen
 
 from zcollection.errors import SettingError
 
-_positive = field(validator=[validators.instance_of(int), validators.ge(1)])
+
+def _check(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    """Refuse what is not a number of at least 1, or, of a duration, above zero."""
+    is_duration = attribute.name == "lease"
+    kinds = int | float if is_duration else int
+    if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+        accepted = "a number of seconds above zero" if is_duration else "a whole number of at least 1"
+        message = f"{attribute.name}={value!r}; accepted: {accepted}"
+        raise SettingError(message)
 
 
 @frozen(kw_only=True)
@@ -36,9 +44,9 @@ class Config:
         None for threads of this process. Environment variable ``ZCOLLECTION_CLIENT``, which may be "active".
     """
 
-    concurrency: int = _positive
-    threads: int = _positive
-    lease: float = field(default=60.0, validator=validators.gt(0))
+    concurrency: int = field(validator=_check)
+    threads: int = field(validator=_check)
+    lease: float = field(default=60.0, validator=_check)
     client: Any = field(default=None, repr=False)
 
 
@@ -99,6 +107,11 @@ def using(
     ----------
     concurrency, threads, lease, client
         See `Config`; None keeps the value in force.
+
+    Raises
+    ------
+    SettingError
+        A value is out of range.
     """
     given: dict[str, Any] = {"concurrency": concurrency, "threads": threads, "lease": lease, "client": client}
     config = evolve(get(), **{name: value for name, value in given.items() if value is not None})

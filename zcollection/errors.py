@@ -7,6 +7,7 @@
     ├── PartitionError (ValueError)         a partition key or path
     ├── ExpressionError (ValueError)        a filter
     ├── StoreError                          where the data lies
+    │   ├── LocationError (ValueError)      a URL or path at which nothing can lie
     │   ├── CollectionExistsError
     │   ├── CollectionNotFoundError
     │   └── ReadOnlyError
@@ -19,15 +20,15 @@
     ├── FormatVersionError                  written by a newer zcollection
     ├── ClusterError                        the workers of a cluster died, or it was lost
     ├── PluginError
-    │   ├── UnknownPluginError              nobody installed provides the name
+    │   ├── UnknownPluginError (ValueError) nobody installed provides the name
     │   ├── PluginConflictError             two distributions provide the name
     │   ├── BrokenPluginError               installed, but cannot be imported
-    │   └── PluginConfigurationError        a configuration that the plugin refuses
-    ├── SettingError (ValueError)           an environment variable or option out of range
+    │   └── PluginConfigurationError (ValueError) a configuration, or an option of a store, that the plugin refuses
+    ├── SettingError (ValueError)           an argument, or an environment variable, that has none of the accepted values
     ├── SynchronousCallError (RuntimeError) a blocking call on the event loop that would have to serve it
     └── MissingDependencyError (ImportError) an optional library that is not installed
 
-A message states the value received, the values accepted and the next step. It never contains a credential.
+Whatever refuses a value that a caller passed is a `ValueError` too. A message states the value received, the values accepted and the next step. It never contains a credential.
 """
 
 from collections.abc import Iterable
@@ -55,6 +56,10 @@ class ExpressionError(ZCollectionError, ValueError):
 
 class StoreError(ZCollectionError):
     """A store cannot be opened, read or written."""
+
+
+class LocationError(StoreError, ValueError):
+    """A URL or a path is not one at which a collection can lie."""
 
 
 class CollectionExistsError(StoreError):
@@ -105,7 +110,7 @@ class PluginError(ZCollectionError):
     """A plugin cannot be found or used."""
 
 
-class UnknownPluginError(PluginError):
+class UnknownPluginError(PluginError, ValueError):
     """No installed plugin provides the name."""
 
 
@@ -117,8 +122,8 @@ class BrokenPluginError(PluginError):
     """A plugin is installed, but its class cannot be imported."""
 
 
-class PluginConfigurationError(PluginError):
-    """A plugin refuses its configuration."""
+class PluginConfigurationError(PluginError, ValueError):
+    """A plugin refuses its configuration, or an option of its store."""
 
 
 class PublicationWarning(UserWarning):
@@ -130,7 +135,7 @@ class CorruptionWarning(UserWarning):
 
 
 class SettingError(ZCollectionError, ValueError):
-    """An environment variable or an option has a value that is not accepted."""
+    """An argument, or an environment variable, has a value that is none of those accepted."""
 
 
 class SynchronousCallError(ZCollectionError, RuntimeError):

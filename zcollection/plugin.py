@@ -35,7 +35,6 @@ from zcollection.contracts.store import (
     Objects,
     Read,
     Store,
-    StoreURL,
     unfenced,
 )
 from zcollection.contracts.transactional import (
@@ -47,6 +46,7 @@ from zcollection.contracts.transactional import (
     StoreSession,
     TransactionalStore,
 )
+from zcollection.contracts.url import StoreURL
 from zcollection.engine.executor import gather
 from zcollection.errors import (
     CollectionExistsError,
@@ -54,6 +54,7 @@ from zcollection.errors import (
     ConflictError,
     CorruptionError,
     FormatVersionError,
+    LocationError,
     MissingDependencyError,
     PartitionError,
     PluginConfigurationError,
@@ -103,6 +104,7 @@ __all__ = [
     "Key",
     "KeyStore",
     "Listed",
+    "LocationError",
     "MergeStrategy",
     "MissingDependencyError",
     "Mode",

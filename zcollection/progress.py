@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from zcollection.errors import SettingError
+
 ProgressOption = bool | Callable[[int, int], None] | None
 """True for a bar (where standard error is a terminal), a function of (done, total), or nothing."""
 
@@ -20,8 +22,16 @@ def tracking(option: ProgressOption, total: int, description: str) -> Iterator[C
         Number of steps.
     description
         What the work is.
+
+    Raises
+    ------
+    SettingError
+        The option is none of these.
     """
-    if option is None or option is False or total == 0:
+    if not (option is None or isinstance(option, bool) or callable(option)):
+        message = f"progress={option!r}; accepted: True, False, None, or a function of (done, total)"
+        raise SettingError(message)
+    if not option or total == 0:
         yield lambda: None
     elif callable(option):
         yield _counting(option, total)

@@ -62,7 +62,7 @@ def make(tmp_path):
 
     def create(count=15, name="altimetry"):
         collection = zc.create_collection(
-            f"file://{tmp_path}/{name}",
+            tmp_path / name,
             schema=SCHEMA,
             axis="time",
             partitioning=zc.partitioning.Date(("time",), resolution="D"),

@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import urllib.request
+import zipfile
 
 import icechunk
 import numpy as np
@@ -13,7 +14,8 @@ from zcollection_store_icechunk.session import IcechunkSession
 import zcollection as zc
 
 DAY = 86_400 * 10**9
-SPEC_VERSIONS = [1] if icechunk.__version__.startswith("1.") else [1, 2]
+IS_FIRST = icechunk.__version__.startswith("1.")
+SPEC_VERSIONS = [1] if IS_FIRST else [1, 2]
 NEXT_STEP = "restore .*(copy|snapshot)|insert the partition again|run the operation again"
 
 DAMAGES = {
@@ -204,22 +206,51 @@ def test_a_snapshot_in_the_place_of_another_is_not_taken_for_it(directory):
         opened(directory)
 
 
-def test_no_flipped_bit_anywhere_is_read_as_something_else(directory, original):
-    chance = random.Random(0)
-    paths = [path for path in original.rglob("*") if path.is_file() and path.name != ".zcollection.lock"]
+@pytest.fixture
+def kept(request, tmp_path):
+    """Return a repository of format 1 that `create` made once: names and bytes are the same whenever it is read."""
+    directory = tmp_path / "kept"
+    with zipfile.ZipFile(request.path.with_name("repository-format-1.zip")) as archive:
+        archive.extractall(directory)
+    return directory
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_flipped_bit_anywhere_is_read_as_something_else(kept, seed):
+    chance = random.Random(seed)
     told = 0
-    for path in chance.sample(paths, min(len(paths), 40)):
-        for _ in range(3):
-            data = bytearray(path.read_bytes())
-            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-            there = directory / path.relative_to(original)
-            there.write_bytes(bytes(data))
-            text = said(lambda: opened(directory).query())
-            assert not text or str(directory) in text or "month=01/day=0" in text
-            told += bool(text)
-            shutil.copy(path, there)
+    for path in sorted(path for path in kept.rglob("*") if path.is_file()):
+        whole = path.read_bytes()
+        at, bit = chance.randrange(len(whole)), chance.randrange(8)
+        text = said_with_a_bit_flipped(kept, path, at, bit)
+        assert not text or str(kept) in text or "month=01/day=0" in text, f"bit {bit} of byte {at} of {path}: {text}"
+        path.write_bytes(whole)
+        told += bool(text)
     assert told > 10
-    check_rows(opened(directory).query())
+    check_rows(opened(kept).query())
+
+
+def said_with_a_bit_flipped(directory, path, at, bit):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1 << bit
+    path.write_bytes(bytes(data))
+    try:
+        return said(lambda: opened(directory).query())
+    except Exception as error:
+        error.add_note(f"bit {bit} of byte {at} of {path}")
+        raise
+
+
+@pytest.mark.xfail(
+    strict=IS_FIRST, raises=(AssertionError, TypeError), reason="Icechunk keeps no checksum of a snapshot"
+)
+@pytest.mark.parametrize(("at", "bit"), [(771, 5), (784, 4)], ids=["one partition is lost", "all are"])
+def test_a_flipped_bit_that_renames_a_group_is_told(kept, at, bit):
+    assert said_with_a_bit_flipped(kept, kept / "snapshots" / tip(kept), at, bit)
+
+
+def test_a_flipped_bit_by_which_icechunk_panics_is_told(kept):
+    assert str(kept) in said_with_a_bit_flipped(kept, kept / "snapshots" / tip(kept), 1510, 4)
 
 
 @pytest.fixture

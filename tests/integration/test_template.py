@@ -94,7 +94,7 @@ def check_without(environment, project):
     assert "is not installed" in done.stderr
     assert "install the plugin that provides it" in done.stderr
     if "-partitioning-" in project.name:
-        code = "import zcollection as zc; zc.open_collection('file://example-data').query(filters='south > 0')"
+        code = "import zcollection as zc; zc.open_collection('example-data').query(filters='south > 0')"
         done = environment.call("-c", code, cwd=project / "alone")
         assert f"{project.name}>=0.1.0" in done.stderr
 

@@ -6,6 +6,7 @@ import pytest
 import samples
 
 import zcollection as zc
+from zcollection.errors import SettingError
 from zcollection.plugin import StoreURL
 
 
@@ -41,7 +42,7 @@ def test_overwrite_leaves_nothing_of_the_old_collection(url):
 
 @pytest.mark.parametrize("mode", ["w", "a", "r+"])
 def test_a_mode_is_r_or_rw(url, mode):
-    with pytest.raises(zc.StoreError, match="accepted: 'r', 'rw'"):
+    with pytest.raises(SettingError, match="accepted: 'r', 'rw'"):
         zc.open_collection(url, mode=mode)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
+from zcollection.errors import SettingError
 
 TIMES = st.lists(st.integers(-60, 60), max_size=40)
 
@@ -198,7 +199,7 @@ class TestMerge:
         collection = samples.create(url, [2])
         with pytest.raises(zc.PluginError, match="'apend' is not installed.*did you mean 'append'"):
             collection.insert(samples.rows([4]), merge="apend")
-        with pytest.raises(zc.PluginError, match="merge is a int"):
+        with pytest.raises(SettingError, match="merge is a int"):
             collection.insert(samples.rows([4]), merge=5)
 
     def test_that_fails_leaves_everything_as_it_was(self, url):
@@ -245,7 +246,7 @@ class TestImmutable:
         collection.insert(samples.rows([1]) | {"angle": [5.0, 6.0]})
         collection.insert(samples.rows([1]) | {"angle": [5.0, 7.0]}, immutable="replace")
         assert collection.query()["angle"].to_numpy().tolist() == [5, 7]
-        with pytest.raises(zc.SchemaError, match="accepted: 'check', 'replace'"):
+        with pytest.raises(SettingError, match="accepted: 'check', 'replace'"):
             collection.insert(samples.rows([1]), immutable="ignore")
 
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from repositories import RepositorySession, RepositoryStore
 
 import zcollection as zc
+from zcollection.errors import SettingError
 from zcollection.plugin import StoreError, StoreURL
 
 
@@ -119,7 +120,7 @@ class TestReaders:
     def test_of_what_a_store_without_snapshots_held_are_refused(self):
         target = f"dict://{uuid.uuid4().hex}"
         samples.create(target, [1])
-        with pytest.raises(StoreError, match="keeps no older versions"):
+        with pytest.raises(SettingError, match="keeps no older versions"):
             zc.open_collection(target, at="1")
 
 

@@ -1,6 +1,5 @@
 """The collection, as users hold it."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, overload
 
@@ -16,9 +15,10 @@ from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.opened import OpenCollection
 from zcollection.collection.reading import OnError
 from zcollection.collection.report import InsertReport
+from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key
-from zcollection.contracts.store import Mode, Store
+from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
@@ -30,7 +30,6 @@ from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
 
 R = TypeVar("R")
-Location = str | os.PathLike[str] | Store
 
 
 class Collection(OpenCollection):

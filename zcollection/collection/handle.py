@@ -264,7 +264,7 @@ class Handle:
     def stamp(self, path: str, record: PartitionRecord | None) -> "Stamp":
         """Return the check that a partition is still the one of which a record speaks."""
         generation = None if record is None else (record.stamp, record.key)
-        return Stamp(path=path, generation=generation, place=str(self.store.url))
+        return Stamp(path=path, generation=generation, place=f"{self.store.url}")
 
     @staticmethod
     def dataset(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:

@@ -23,7 +23,14 @@ from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
 from zcollection.engine.work import Work, perform
 from zcollection.engine.write import GroupWrite
-from zcollection.errors import CollectionExistsError, ConflictError, CorruptionError, SchemaError, accepted
+from zcollection.errors import (
+    CollectionExistsError,
+    ConflictError,
+    CorruptionError,
+    SchemaError,
+    SettingError,
+    accepted,
+)
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
 from zcollection.model.names import normalise_path
@@ -54,7 +61,7 @@ async def insert(
     handle.store.check_writable()
     if immutable not in {"check", "replace"}:
         message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
-        raise SchemaError(message)
+        raise SettingError(message)
     executor = chosen(client, handle.store)
     insertion = await _Insertion.prepare(handle, given, merge, reading, executor)
     delivered = insertion.delivery

@@ -14,7 +14,7 @@ from zcollection.collection.split import PartitionRows, as_times, split
 from zcollection.contracts.merge import MergeStrategy, RowPlan
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.work import Work
-from zcollection.errors import PartitionError, PluginError, SchemaError
+from zcollection.errors import PartitionError, PluginError, SchemaError, SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.variable import filled
@@ -53,8 +53,10 @@ def as_strategy(merge: Merge) -> MergeStrategy:
 
     Raises
     ------
-    PluginError
-        The name is unknown, or it is something else.
+    UnknownPluginError
+        The name is unknown.
+    SettingError
+        It is something else.
     """
     if merge is None:
         return ReplacePartition()
@@ -69,7 +71,7 @@ def as_strategy(merge: Merge) -> MergeStrategy:
         f"merge is a {type(merge).__name__}; accepted: None, a name ({', '.join(REGISTRY.names(Family.MERGE))}), a merge "
         f"strategy, or a function (existing, inserted, *, axis, partitioning_dim)"
     )
-    raise PluginError(message)
+    raise SettingError(message)
 
 
 @frozen(kw_only=True)

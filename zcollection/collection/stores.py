@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Mode, Store, StoreURL
+from zcollection.contracts.store import KeyStore, Mode, Store
 from zcollection.contracts.transactional import At, TransactionalStore
+from zcollection.contracts.url import StoreURL
 from zcollection.errors import (
     CollectionNotFoundError,
     PluginConfigurationError,
     ReadOnlyError,
+    SettingError,
     StoreError,
     UnknownPluginError,
     accepted,
@@ -23,16 +25,17 @@ from zcollection.transaction.log_versioning import LogVersioning
 from zcollection.transaction.native_versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
 
+Location = str | os.PathLike[str] | StoreURL | Store
+"""Where a collection lies, as a caller says it."""
 
-async def open_store(
-    url_or_store: str | os.PathLike[str] | Store, *, mode: Mode, storage_options: Mapping[str, Any] | None
-) -> Store:
+
+async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Mapping[str, Any] | None) -> Store:
     """Return the store at a URL; this creates nothing.
 
     Parameters
     ----------
     url_or_store
-        A URL, a local path, or a store that is open already.
+        A URL, a local path as text or as a `pathlib.Path`, or a store that is open already.
     mode
         "r" or "rw".
     storage_options
@@ -42,16 +45,18 @@ async def open_store(
     ------
     PluginError
         No plugin, or a broken one, opens such URLs, or an option is unknown.
-    StoreError
-        The URL or the mode is not valid.
+    LocationError
+        The URL is none at which a collection can lie.
+    SettingError
+        The mode is neither of both.
     """
     if mode not in {"r", "rw"}:
-        message = f"mode {mode!r}; {accepted(mode, ['r', 'rw'])}"
-        raise StoreError(message)
+        message = f"mode={mode!r}; {accepted(mode, ['r', 'rw'])}"
+        raise SettingError(message)
     if isinstance(url_or_store, Store):
         store = url_or_store
     else:
-        url = StoreURL.parse(os.fspath(url_or_store))
+        url = StoreURL.parse(url_or_store)
         cls = _store_class(url)
         if not cls.opens_at_once:
             await portal.on_loop()
@@ -90,7 +95,9 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
     Raises
     ------
     StoreError
-        There is no such snapshot, or the store keeps none.
+        There is no such snapshot.
+    SettingError
+        The store keeps none.
     ReadOnlyError
         An older snapshot was asked for, to write to.
     """
@@ -98,7 +105,7 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
         if at is None:
             return versioning_of(store)
         message = f"{store.url} keeps no older versions, and at={at!r} asks for one; accepted: None"
-        raise StoreError(message)
+        raise SettingError(message)
     await portal.on_loop()
     if mode == "rw":
         if at is None:

@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
-from urllib.parse import parse_qsl
 
 from attrs import Factory, field, frozen
 
-from zcollection.errors import ReadOnlyError, StoreError, printable
+from zcollection.contracts.url import StoreURL
+from zcollection.errors import ReadOnlyError
 from zcollection.model.documents import LARGEST_DOCUMENT
 
 if TYPE_CHECKING:
@@ -19,71 +19,9 @@ Created = Literal["created", "exists", "unknown"]
 Fence = Callable[[], Awaitable[None]]
 """Called before a step: raises where somebody else may have taken over, so that the step is not taken."""
 
-_DEFAULT_SCHEME = "file"
-
 
 async def unfenced() -> None:
     """Let every step be taken: the fence of who holds a lock."""
-
-
-@frozen
-class StoreURL:
-    """The URL of a collection.
-
-    Attributes
-    ----------
-    scheme
-        What decides the store.
-    location
-        What follows ``scheme://``, without query; may hold credentials, which no repr or message shows.
-    query
-        Parameters behind ``?``.
-
-    Examples
-    --------
-    >>> StoreURL.parse("/data/altimetry")
-    StoreURL('file:///data/altimetry')
-    >>> str(StoreURL.parse("s3://key:secret@host/bucket"))
-    's3://***@host/bucket'
-    """
-
-    scheme: str
-    location: str = field(repr=False)
-    query: dict[str, str] = field(factory=dict, repr=False, hash=False)
-
-    @classmethod
-    def parse(cls, url: str) -> Self:
-        """Parse a URL; a text without a scheme is a local path.
-
-        Raises
-        ------
-        StoreError
-            The URL has no scheme that can be read, or no location.
-        """
-        scheme, separator, rest = url.partition("://")
-        if not separator:
-            scheme, rest = _DEFAULT_SCHEME, url
-        location, _, query = (rest, "", "") if not separator else rest.partition("?")
-        if not location or not scheme or not all(character.isalnum() or character in "+-." for character in scheme):
-            message = f"{cls._without_credentials(url)!r} is not the URL of a collection; accepted: 'scheme://location'"
-            raise StoreError(message)
-        return cls(scheme.lower(), location, dict(parse_qsl(query, keep_blank_values=True)))
-
-    @staticmethod
-    def _without_credentials(text: str) -> str:
-        scheme, separator, rest = text.partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}{separator}***@{host.rpartition('@')[2]}{slash}{path}" if "@" in host else text
-
-    def __str__(self) -> str:
-        return self._without_credentials(f"{self.scheme}://{self.location}")
-
-    def __format__(self, spec: str) -> str:
-        """Return it as messages show it; `str` is exact, for the name of a directory may be any text."""
-        return format(printable(str(self)), spec)
-
-    def __repr__(self) -> str:
-        return f"StoreURL({str(self)!r})"
 
 
 @frozen

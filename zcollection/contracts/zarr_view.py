@@ -30,7 +30,7 @@ class ZarrView(Store):
         return hash((ZarrView, str(self._store.url)))
 
     def __str__(self) -> str:
-        return str(self._store.url)
+        return f"{self._store.url}"
 
     def with_read_only(self, read_only: bool = False) -> "ZarrView":
         """Return a view; one that can be written to does not exist."""

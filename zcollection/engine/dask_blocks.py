@@ -32,7 +32,7 @@ def chunked(dataset: Dataset, chunks: Chunks) -> Dataset:
     Raises
     ------
     SettingError
-        A dimension is unknown, or a length is none.
+        It is no mapping, a dimension is unknown, or a length is none.
     MissingDependencyError
         dask is not installed.
     """
@@ -53,6 +53,9 @@ def chunked(dataset: Dataset, chunks: Chunks) -> Dataset:
 
 
 def _check(chunks: Chunks, lazy: Mapping[str, LazyRows]) -> None:
+    if not isinstance(chunks, Mapping):
+        message = f"chunks={chunks!r}; accepted: a mapping from dimensions to lengths, such as {{'time': 'partition'}}, or None"
+        raise SettingError(message)
     known = {name: rows.dimension for rows in lazy.values() for name in rows.schema.get_variable(rows.path).dimensions}
     for name, length in chunks.items():
         if name not in known:

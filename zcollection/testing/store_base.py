@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import anyio
 
-from zcollection.contracts.store import KeyStore, Mode, Read, Store, StoreURL
+from zcollection.contracts.store import KeyStore, Mode, Read, Store
+from zcollection.contracts.url import StoreURL
 from zcollection.testing.suite import Suite, skip_unless
 
 S = TypeVar("S", bound=Store)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import anyio
 
-from zcollection.contracts.store import StoreURL
 from zcollection.contracts.transactional import TransactionalStore
+from zcollection.contracts.url import StoreURL
 from zcollection.errors import ZCollectionError
 from zcollection.testing.store_base import SECRET
 from zcollection.testing.transactional_commits import CommitChecks

@@ -36,7 +36,7 @@ class ViewDefinition:
     Attributes
     ----------
     base
-        URL of the collection that it lies over; relative to its own where there is no scheme.
+        Where the collection lies that it lies over: ``scheme://location``, never percent-encoded, or a path from its own.
     computations
         Stored forms of what computes its variables, in order; none where they are written by hand.
     shadow

@@ -1,6 +1,6 @@
-"""A view made, or found again: its variables checked against the base's, and its base through the reference."""
+"""A view made, or found again: its variables checked against the base's."""
 
-import posixpath
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +9,6 @@ from attrs import evolve
 
 from zcollection.collection.handle import Handle
 from zcollection.contracts.computation import Computation
-from zcollection.contracts.store import StoreURL
 from zcollection.engine.write import validate_codecs
 from zcollection.errors import CollectionNotFoundError, SchemaError
 from zcollection.model.builder import Schema
@@ -21,6 +20,7 @@ from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.transaction.versioning import Versioning
 from zcollection.view.chain import Chain
 from zcollection.view.pair import Pair
+from zcollection.view.reference import stored as stored_reference
 
 
 async def create(
@@ -30,7 +30,7 @@ async def create(
     variables: object,
     computations: tuple[Computation, ...],
     shadow: bool,
-    reference: str | None,
+    reference: str | os.PathLike[str] | None,
     overwrite: bool,
 ) -> Pair:
     """Create a view over a base.
@@ -43,6 +43,8 @@ async def create(
         A computation has no name to be stored under.
     CollectionExistsError
         There is something, and `overwrite` is false.
+    StoreError
+        The reference is no URL of a collection.
     """
     versioning.store.check_writable()
     if versioning.store.url == base.store.url:
@@ -50,7 +52,7 @@ async def create(
         raise SchemaError(message)
     declared = _declared(base, variables, computations)
     definition = ViewDefinition(
-        base=_reference(base) if reference is None else reference,
+        base=stored_reference(base.store.url if reference is None else reference),
         computations=tuple(map(stored.store, computations)),
         shadow=shadow,
     )
@@ -78,27 +80,6 @@ async def load(versioning: Versioning) -> Configuration:
         message = f"there is a collection at {versioning.store.url}, and no view; open it with open_collection()"
         raise CollectionNotFoundError(message)
     return configuration
-
-
-def resolve(reference: str, url: StoreURL) -> str:
-    """Return the URL of a base from the reference in the view at `url`.
-
-    Examples
-    --------
-    >>> resolve("../base", StoreURL.parse("file:///data/view"))
-    'file:///data/base'
-    >>> resolve("memory://base", StoreURL.parse("file:///data/view"))
-    'memory://base'
-    """
-    if "://" in reference or reference.startswith("/"):
-        return reference
-    return f"{url.scheme}://{posixpath.normpath(posixpath.join(url.location, reference))}"
-
-
-def _reference(base: Handle) -> str:
-    """Return the URL of a base without credentials."""
-    host, slash, path = base.store.url.location.partition("/")
-    return f"{base.store.url.scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _declared(base: Handle, variables: object, computations: tuple[Computation, ...]) -> Mapping[str, VariableSchema]:

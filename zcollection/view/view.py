@@ -1,15 +1,17 @@
 """The view, as users hold it."""
 
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar
 
 from zcollection.collection import query as _query
 from zcollection.collection import stores
-from zcollection.collection.collection import Collection, Location
+from zcollection.collection.collection import Collection
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.maintained import Maintained
 from zcollection.collection.neighbours import Depth, as_halo
+from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
@@ -26,6 +28,7 @@ from zcollection.view import create, reading, refresh, staleness
 from zcollection.view.chain import as_computations
 from zcollection.view.pair import Pair
 from zcollection.view.reading import Stale
+from zcollection.view.reference import resolve
 from zcollection.view.refresh import RefreshReport
 from zcollection.view.staleness import ViewStatus
 
@@ -53,7 +56,7 @@ class View(Maintained):
         variables: object = None,
         computation: Computation | Iterable[Computation] | None = None,
         shadow: bool = False,
-        reference: str | None = None,
+        reference: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
         storage_options: Mapping[str, Any] | None = None,
         base_options: Mapping[str, Any] | None = None,
@@ -94,7 +97,8 @@ class View(Maintained):
         versioning = stores.versioning_of(store)
         own = Handle(versioning, await create.load(versioning))
         reference = "" if own.configuration.view is None else own.configuration.view.base
-        pair = Pair(await _base(base or create.resolve(reference, store.url), base_options), own)
+        found = resolve(reference, store.url) if base is None else base
+        pair = Pair(await _base(found, base_options), own)
         pair.check_fits()
         pair.check_computations()
         return cls(pair, mode=mode)

@@ -76,7 +76,12 @@ def test_a_path_is_taken_literally(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("url", "reason"),
-    [("file:///data?fsync=1", "storage_options"), ("/da\0ta", "NUL"), ("/da\ud800ta", "no name can have")],
+    [
+        ("file:///data?fsync=1", "storage_options"),
+        ("/da\0ta", "NUL"),
+        ("/da\ud800ta", "no name can have"),
+        ("file+x:///da\0ta", "NUL"),
+    ],
 )
 def test_a_url_that_is_no_path_is_refused(url, reason):
     with pytest.raises(StoreError, match=reason):

@@ -1,23 +1,22 @@
 """The store of ``file://`` URLs."""
 
-import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import ClassVar, Final, Self
 
 from anyio import to_thread
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zcollection.plugin import (
     Created,
     Fence,
     KeyStore,
     Listed,
+    LocationError,
     Mode,
     PluginConfigurationError,
     Read,
-    StoreError,
     StoreURL,
     unfenced,
 )
@@ -28,14 +27,6 @@ _BATCH: Final = 1000
 """Entries of a listing that one visit to a worker thread fetches."""
 
 
-def _is_encodable(path: str) -> bool:
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 @frozen(kw_only=True)
 class FileStore(KeyStore):
     """A directory of a local or mounted file system.
@@ -43,9 +34,9 @@ class FileStore(KeyStore):
     Attributes
     ----------
     url
-        Where, as it was given.
+        Where.
     root
-        Absolute path of the directory; it is fixed on opening, whatever the working directory becomes.
+        Absolute path of the directory.
     read_only
         Whether every write is refused.
     fsync
@@ -67,8 +58,7 @@ class FileStore(KeyStore):
         Parameters
         ----------
         url
-            Its location is a path, taken literally: neither "~" nor "%20" means anything else than itself. A path that
-            does not start with "/" is relative to the working directory.
+            Its location is the path of a directory.
         mode
             "r" or "rw".
         fsync
@@ -76,24 +66,22 @@ class FileStore(KeyStore):
 
         Raises
         ------
-        StoreError
-            The location is no path.
+        LocationError
+            The URL has parameters, or no directory can have such a path.
         PluginConfigurationError
             `fsync` is not a bool.
         """
         if url.query:
-            message = f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options, accepted: fsync"
-            raise StoreError(message)
-        if "\0" in url.location or not _is_encodable(url.location):
             message = (
-                f"{str(url)!r} has a NUL character, or one that no name can have; accepted: the path of a directory"
+                f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options, accepted: fsync; a '?' in a "
+                f"name is written %3F"
             )
-            raise StoreError(message)
+            raise LocationError(message)
         if not isinstance(fsync, bool):
             message = f"fsync={fsync!r} for {url}; accepted: True, False"
             raise PluginConfigurationError(message)
-        root = os.path.abspath(url.location)  # noqa: ASYNC240 - of text alone; links stay links
-        return cls(url=url, root=root, read_only=mode == "r", fsync=fsync)
+        root = StoreURL.of_path(url.location).location  # of a scheme such as "file+x" it is as it was given
+        return cls(url=evolve(url, location=root), root=root, read_only=mode == "r", fsync=fsync)
 
     @property
     def blocking(self) -> Files:

@@ -40,7 +40,32 @@ _DAMAGED: Final = (
 """What is said of an object of the repository that is there, and cannot be decoded; releases of Icechunk differ."""
 
 _NEWER: Final = ("please upgrade the icechunk", "invalid spec version")
-_PANIC: Final = "PanicException"
+_REMOTE: Final = (
+    ("dns error", "the endpoint's name cannot be resolved", "check the endpoint"),
+    (
+        "connection refused",
+        "the connection was refused, for nothing listens at the endpoint",
+        "check its host and port",
+    ),
+    ("corrupt message", "the endpoint does not speak TLS, as https:// does", "check its port, or use http://"),
+    ("certificate", "the endpoint's certificate is not accepted", "check the endpoint, or trust who issued it"),
+    ("nosuchbucket", "there is no such bucket", "check its name and the endpoint: a bucket is not created"),
+    ("accessdenied", "access is denied", "check the credentials, and what they permit"),
+    ("expiredtoken", "the token has expired", "obtain new credentials"),
+    (
+        "service error",
+        "the server refuses the request or fails, and icechunk does not say why",
+        "check the bucket's name, its region, and the credentials, which may have expired",
+    ),
+    (
+        "dispatch failure",
+        "the server does not answer",
+        "see to the server and the connection, and run the operation again",
+    ),
+)
+"""What is said of object storage, what it means, and the next step; the first one holds."""
+
+_PANICS: Final = frozenset({"PanicException", "RustPanic"})
 _SCARCE: Final = "too many open files"
 _ABSENT: Final = "repository doesn't exist"
 
@@ -84,7 +109,7 @@ class telling:  # noqa: N801 - read as the verb that it is
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
-        foreign = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ == _PANIC
+        foreign = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ in _PANICS
         if error is not None and foreign:
             raise self._told(error) from None  # the original may show options
 
@@ -103,6 +128,10 @@ class telling:  # noqa: N801 - read as the verb that it is
             return damage(what)
         if is_lost:
             return StoreError(f"{what}; open the collection again, or see history(): a vacuum removes what is old")
+        causes = _causes(error)
+        remote = next((told for text, *told in _REMOTE if text in causes), None)
+        if remote is not None:
+            return StoreError(f"cannot {self._action} {self._url}: {'; '.join(remote)}")
         return StoreError(f"{what}; see to the repository, and run the operation again")
 
 
@@ -119,3 +148,9 @@ def _reason(error: BaseException) -> str:
     """Return the first line of what an error says: below stands how Icechunk came there."""
     lines = [line.strip(" \t|x`->") for line in str(error).splitlines()]
     return next(filter(None, lines), type(error).__name__)
+
+
+def _causes(error: BaseException) -> str:
+    """Return the lines that name an error and what it came from; the others quote names of the caller's."""
+    lines = map(str.strip, str(error).lower().splitlines())
+    return "\n".join(line for line in lines if line.startswith(("|->", "`->")))

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import icechunk
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from zcollection.plugin import PluginConfigurationError, StoreError, StoreURL, accepted
+from zcollection.plugin import LocationError, PluginConfigurationError, StoreURL, accepted
 from zcollection_store_icechunk.options import known_options
 
 _LOCK: Final = ".zcollection.lock"
@@ -67,12 +67,28 @@ class Place:
         return None if self.directory is None else f"{self.directory}/{_LOCK}"
 
 
+def settled(url: StoreURL) -> StoreURL:
+    """Return a URL that leads to the same place whatever the working directory becomes.
+
+    Raises
+    ------
+    LocationError
+        It is that of a local path with credentials, or of one that no directory can have.
+    """
+    if url.scheme not in {"icechunk", "icechunk+file"}:
+        return url
+    if "@" in url.location.partition("/")[0]:
+        message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
+        raise LocationError(message)
+    return evolve(url, location=StoreURL.of_path(url.location).location)
+
+
 def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
     """Return where the repository of a URL lies.
 
     Raises
     ------
-    StoreError
+    LocationError
         Icechunk has no storage of this kind, or the location names no bucket.
     PluginConfigurationError
         An option is not one of that kind.
@@ -81,16 +97,13 @@ def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
     if kind not in _KINDS:
         schemes = ["icechunk", *(f"icechunk+{name}" for name in _KINDS)]
         message = f"{url} has the scheme {url.scheme!r}; {accepted(url.scheme, schemes)}"
-        raise StoreError(message)
+        raise LocationError(message)
     return _KINDS[kind](url, options)
 
 
 def _file(url: StoreURL, options: Mapping[str, Any]) -> Place:
     known_options(url, options, {})
-    if "@" in url.location.partition("/")[0]:
-        message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
-        raise StoreError(message)
-    directory = os.path.abspath(url.location)  # noqa: PTH100 - of text alone; links stay links
+    directory = url.location
     return Place(storage=lambda: icechunk.local_filesystem_storage(directory), directory=directory, lag=_TICK)
 
 
@@ -144,7 +157,7 @@ def _bucket(url: StoreURL) -> tuple[str, str]:
     bucket, _, prefix = url.location.partition("/")
     if not bucket or not prefix.strip("/") or "@" in bucket:
         message = f"{url} does not say where; accepted: '{url.scheme}://bucket/prefix', credentials in storage_options"
-        raise StoreError(message)
+        raise LocationError(message)
     return bucket, prefix.strip("/")
 
 

@@ -10,6 +10,7 @@ from zcollection.plugin import (
     Commit,
     ConflictError,
     CorruptionError,
+    LocationError,
     Mode,
     Moment,
     PluginConfigurationError,
@@ -22,7 +23,7 @@ from zcollection.plugin import (
 )
 from zcollection_store_icechunk.failures import damage, telling
 from zcollection_store_icechunk.hierarchy import Hierarchy
-from zcollection_store_icechunk.places import Place, place_of
+from zcollection_store_icechunk.places import Place, place_of, settled
 from zcollection_store_icechunk.repository import Opened, create_repository
 from zcollection_store_icechunk.session import VACUUM, IcechunkSession, alone
 
@@ -37,7 +38,7 @@ class IcechunkStore(TransactionalStore):
     Attributes
     ----------
     url
-        Where, as it was given.
+        Where; a local path is absolute.
     read_only
         Whether every write is refused.
     branch
@@ -72,7 +73,7 @@ class IcechunkStore(TransactionalStore):
         Parameters
         ----------
         url
-            ``icechunk:///path``, ``icechunk+s3://bucket/prefix``, or with ``gs``, ``az`` or ``memory`` after the plus.
+            ``icechunk:///path``, whose path is taken literally but for ``~``, ``icechunk+s3://bucket/prefix``, or with ``gs``, ``az`` or ``memory`` after the plus.
             ``?branch=``, ``?tag=`` or ``?snapshot=`` says what is opened; a tag or snapshot is only read.
         mode
             "r" or "rw".
@@ -86,13 +87,14 @@ class IcechunkStore(TransactionalStore):
 
         Raises
         ------
-        StoreError
+        LocationError
             The URL is not one of a repository.
         ReadOnlyError
             It names a tag or snapshot, and `mode` is "rw".
         PluginConfigurationError
             An option does not belong to this kind of storage.
         """
+        url = settled(url)
         given = {name: value for name, value in options.items() if value is not None}
         place_of(url, given)
         if spec_version not in {1, 2}:
@@ -281,12 +283,12 @@ def _points(url: StoreURL, branch: str | None) -> dict[str, str]:
     for name in said:
         if name not in _POINTS:
             message = f"{url} has the parameter {name!r}; {accepted(name, _POINTS)}"
-            raise StoreError(message)
+            raise LocationError(message)
     if branch is not None:
         said.setdefault("branch", branch)
     if len(said) > 1 or (branch is not None and said.get("branch") != branch):
         message = (
             f"{url} says what to open more than once: {', '.join(sorted(said))}; accepted: one of {', '.join(_POINTS)}"
         )
-        raise StoreError(message)
+        raise LocationError(message)
     return said

@@ -7,7 +7,7 @@ from typing import ClassVar, Final, Self
 import anyio
 from attrs import field, frozen
 
-from zcollection.plugin import Created, Fence, KeyStore, Listed, Mode, Read, StoreError, StoreURL, unfenced
+from zcollection.plugin import Created, Fence, KeyStore, Listed, LocationError, Mode, Read, StoreURL, unfenced
 from zcollection_store_memory.objects import Objects, forget
 
 __all__ = ["MemoryStore", "forget"]
@@ -52,12 +52,12 @@ class MemoryStore(KeyStore):
 
         Raises
         ------
-        StoreError
+        LocationError
             The URL has parameters.
         """
         if url.query:
             message = f"{url} has parameters: {', '.join(url.query)}; accepted: 'memory://name'"
-            raise StoreError(message)
+            raise LocationError(message)
         return cls(url=url, read_only=mode == "r")
 
     @property

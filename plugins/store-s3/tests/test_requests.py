@@ -3,7 +3,7 @@
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from zcollection_store_s3 import retries
 from zcollection_store_s3.driver import RequestError
 from zcollection_store_s3.objects import ObjectStore
@@ -102,6 +102,19 @@ def test_nothing_is_sent_for_ever():
     assert len(told.driver.asked) == 1 + told.limit
 
 
+@pytest.mark.parametrize("names", ["ConnectionRefused", "dns error", "ClientConnectorSSLError", "NetworkUnreachable"])
+def test_what_hardly_passes_in_a_moment_is_sent_again_a_few_times_only(names):
+    told = evolve(store(*[RequestError.of_names(names)] * 50), limit=40)
+    with pytest.raises(StoreError):
+        anyio.run(told.get, [Read("x")])
+    assert len(told.driver.asked) == 5
+
+
+def test_a_server_that_starts_meanwhile_is_found():
+    told = store(*[RequestError.of_names("ConnectionRefused")] * 3, b"data")
+    assert anyio.run(told.get, [Read("x")]) == [b"data"]
+
+
 @pytest.mark.parametrize(
     ("answers", "outcome"),
     [
@@ -111,6 +124,9 @@ def test_nothing_is_sent_for_ever():
         (["unknown", "exists"], "unknown"),
         (["unknown", "unknown", "exists"], "unknown"),
         (["unknown"] * 50, "unknown"),
+        ([LOST, "created"], "created"),
+        ([LOST, "exists"], "unknown"),
+        ([BUSY] * 50, "unknown"),
     ],
 )
 def test_after_a_lost_answer_nobody_says_that_another_one_has_the_key(answers, outcome):

@@ -1,30 +1,18 @@
 """What the store asks of a library that speaks with object storage: single requests, each of them once."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, Literal, Protocol
 
 from attrs import frozen
 
 from zcollection.plugin import Listed
+from zcollection_store_s3 import causes
+from zcollection_store_s3.causes import Cause
 
 Answer = Literal["created", "exists", "unknown"]
 
 _AGAIN: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed a moment later."""
-
-_UNANSWERED: Final = (
-    (r"dns error|DNSError|gaierror", "the endpoint's name cannot be resolved"),
-    (r"Refused", "the connection was refused, for nothing listens at the endpoint"),
-    (r"Unreachable|UNREACH", "the endpoint cannot be reached"),
-    (r"EMFILE|ENFILE|code: 2[34],", "this process has too many open files; raise the limit (ulimit -n)"),
-    (r"[Cc]ertificate|CertVerif", "the endpoint's certificate is not accepted"),
-    (r"SSL|InvalidMessage", "the endpoint does not speak TLS, as https:// does"),
-    (r"BadStatusLine|BadHttp|Parse\(", "the endpoint does not speak HTTP, as http:// does"),
-    (r"Reset|Aborted|BrokenPipe|Incomplete|Disconnected|ConnectionClosed", "the server dropped the connection"),
-    (r"Timeout|TimedOut", "the request took too long"),
-)
-"""What the libraries call the ways in which no answer comes, and each in words; the first one holds."""
 
 
 @frozen(kw_only=True)
@@ -33,41 +21,32 @@ class RequestError(Exception):
 
     Attributes
     ----------
-    reason
-        What went wrong, in words of ours.
+    cause
+        What went wrong, in words of ours, and the next step.
     status
         Of the answer; None where there was none.
     again
         Whether it may succeed if it is sent again.
     """
 
-    reason: str
+    cause: Cause
     status: int | None = None
     again: bool = False
 
     @classmethod
-    def of_status(cls, status: int, code: str | None = None) -> "RequestError":
-        """Return the failure that an answer tells.
-
-        Parameters
-        ----------
-        status
-            Of the answer.
-        code
-            What the server calls it, such as "NoSuchBucket".
-        """
-        return cls(reason=f"{code or 'the server answered'} ({status})", status=status, again=status in _AGAIN)
+    def of_status(cls, status: int, code: str | None = None, region: str | None = None) -> "RequestError":
+        """Return the failure that an answer tells; the parameters are those of `causes.of_answer`."""
+        return cls(cause=causes.of_answer(status, code, region), status=status, again=status in _AGAIN)
 
     @classmethod
     def of_connection(cls, what: str) -> "RequestError":
         """Return the failure of a request that was not answered, or not in full."""
-        return cls(reason=what, again=True)
+        return cls(cause=Cause(reason=what), again=True)
 
     @classmethod
     def of_names(cls, names: str) -> "RequestError":
-        """Return this failure with the reason that the text of the error of a library names, where it names one."""
-        found = (words for pattern, words in _UNANSWERED if re.search(pattern, names))
-        return cls.of_connection(next(found, "no answer, or not all of it"))
+        """Return this failure with the cause that the text of the error of a library names, where it names one."""
+        return cls(cause=causes.of_names(names), again=True)
 
 
 class Driver(Protocol):
@@ -83,7 +62,7 @@ class Driver(Protocol):
         """Write an object."""
 
     async def create(self, key: str, data: bytes) -> Answer:
-        """Ask once to write an object unless the key exists; whatever the answer does not say is "unknown"."""
+        """Ask once to write an object unless the key exists; "unknown" where nobody can tell whose the object is."""
 
     def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
         """Yield pages of what lies under a prefix, sorted by key."""

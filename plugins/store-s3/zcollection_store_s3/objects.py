@@ -34,15 +34,6 @@ from zcollection_store_s3.retries import Retries
 T = TypeVar("T")
 R = TypeVar("R")
 
-_ADVICE: Final = {
-    301: "check the bucket's region",
-    400: "check the region, the endpoint and the credentials",
-    401: "check the credentials",
-    403: "check the credentials, and what they permit",
-    404: "check the name of the bucket: it is not created",
-}
-
-
 _LIMITERS: Final = PerLoop(lambda: CapacityLimiter(1))
 """Of the requests in flight, whichever store sends them."""
 
@@ -208,8 +199,7 @@ class ObjectStore(KeyStore):
         raise told
 
     def _told(self, action: str, key: str, failure: RequestError) -> StoreError:
-        advice = _ADVICE.get(failure.status or 0, "see to the server and the connection, and run the operation again")
-        return StoreError(f"cannot {action} {key!r} in {self.url}: {failure.reason}; {advice}")
+        return StoreError(f"cannot {action} {key!r} in {self.url}: {failure.cause.reason}; {failure.cause.advice}")
 
 
 def _turn() -> CapacityLimiter:

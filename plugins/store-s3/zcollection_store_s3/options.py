@@ -62,7 +62,7 @@ def _flag(*, default: bool | None) -> Any:
 
 def _without_credentials(url: str | None) -> str:
     """Return the repr of a URL that may hold credentials."""
-    return repr(url and str(StoreURL.parse(url)))
+    return repr(url and f"{StoreURL.parse(url)}")
 
 
 @frozen(kw_only=True)

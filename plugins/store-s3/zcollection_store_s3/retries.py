@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from attrs import frozen
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from zcollection.plugin import Created
 from zcollection_store_s3.driver import Answer, RequestError
@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 _FIRST: Final = 0.1
 _LONGEST: Final = 10.0
+_FEW: Final = 4
+"""How often a request is sent again where what is wrong hardly passes in a moment: for less than a second."""
 
 
 @frozen
@@ -51,27 +53,37 @@ class Retries:
 
         Once an answer was lost, "exists" may mean the object that was written then: nobody can tell, and that is said.
         """
-        answer = await request()
-        if answer != "unknown" or not self.limit:
+        is_lost = False
+
+        async def ask() -> Answer:
+            nonlocal is_lost
+            try:
+                answer = await request()
+            except RequestError as failure:
+                is_lost = is_lost or failure.again
+                raise
+            if answer == "unknown":
+                is_lost = True
+                raise RequestError.of_connection("the answer was lost")
             return answer
 
-        async def ask_again() -> Answer:
-            again = await request()
-            if again == "unknown":
-                raise RequestError.of_connection("the answer was lost")
-            return again
-
         try:
-            return "created" if await self._retrying()(ask_again) == "created" else "unknown"
+            answer = await self.call(ask)
         except RequestError as failure:
             if not failure.again:
                 raise
-        return "unknown"
+            return "unknown"
+        return "created" if answer == "created" else "unknown" if is_lost else answer
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        failure = state.outcome and state.outcome.exception()
+        lasts = isinstance(failure, RequestError) and failure.cause.lasting
+        return state.attempt_number >= (min(self.limit, _FEW) if lasts else self.limit)
 
     def _retrying(self) -> AsyncRetrying:
         return AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, RequestError) and error.again),
-            stop=stop_after_attempt(self.limit),
+            stop=self._is_enough,
             wait=wait_random_exponential(multiplier=_FIRST, max=_LONGEST),
             reraise=True,
         )

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from attrs import field, frozen
 
-from zcollection.plugin import MissingDependencyError, Mode, StoreError, StoreURL, check_prefixes
+from zcollection.plugin import LocationError, MissingDependencyError, Mode, StoreError, StoreURL, check_prefixes
 from zcollection_store_s3.driver import Driver
 from zcollection_store_s3.objects import ObjectStore
 from zcollection_store_s3.options import Options
@@ -47,7 +47,7 @@ class S3Store(ObjectStore):
 
         Raises
         ------
-        StoreError
+        LocationError
             The URL has parameters or credentials, or no bucket.
         PluginConfigurationError
             An option is unknown, or its value is not accepted.
@@ -101,11 +101,11 @@ def _connected(bucket: str, options: Options, environment: frozenset[tuple[str, 
 def _check(url: StoreURL) -> None:
     if url.query:
         message = f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options"
-        raise StoreError(message)
+        raise LocationError(message)
     if "@" in url.location:
         message = f"{url} holds credentials; pass key and secret in storage_options, or set them in the environment"
-        raise StoreError(message)
+        raise LocationError(message)
     if not _BUCKET.fullmatch(url.location.partition("/")[0]):
         message = f"{str(url)!r} names no bucket; accepted: 's3://bucket/prefix', the bucket of ASCII letters, digits and '._:-'"
-        raise StoreError(message)
+        raise LocationError(message)
     check_prefixes(url, f"{url.location.rstrip('/')}/")

@@ -24,6 +24,7 @@ from botocore.exceptions import (
 from botocore.handlers import add_expect_header
 
 from zcollection.plugin import Listed
+from zcollection_store_s3.causes import NO_CREDENTIALS, Cause
 from zcollection_store_s3.driver import Answer, RequestError
 from zcollection_store_s3.loops import PerLoop
 from zcollection_store_s3.options import Options
@@ -94,8 +95,6 @@ class Fsspec:
         except RequestError as failure:
             if failure.status in _REFUSED:
                 return await self._whose(key, mark)
-            if failure.again:
-                return "unknown"
             raise
         if written is None:
             raise RequestError.of_status(404, "NoSuchBucket")
@@ -132,7 +131,7 @@ class Fsspec:
         answer = await self._asked("delete_objects", Delete=wanted) or {}
         for error in answer.get("Errors", ()):
             if error.get("Code") not in _NOT_THERE:
-                raise RequestError(reason=f"{error.get('Code', 'an error')} for some of the objects", again=True)
+                raise RequestError.of_connection(f"{error.get('Code', 'an error')} for some of the objects")
 
     async def _asked(
         self, method: str, read: Callable[[Any], Awaitable[T]] | None = None, **arguments: Any
@@ -147,6 +146,9 @@ class Fsspec:
             return answer if read is None else await read(answer)
         except ClientError as error:
             failure = _told(error)
+        except RecursionError:
+            # It asks for the region of a bucket that lies elsewhere, and is sent elsewhere with that too.
+            failure = RequestError.of_status(301)
         except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
             failure = _untold(error)
         if failure is not None:
@@ -208,21 +210,22 @@ def _entries(page: Mapping[str, Any]) -> list[Listed]:
 
 def _told(error: ClientError) -> RequestError | None:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    code = error.response.get("Error", {}).get("Code", "")
+    said = error.response.get("Error", {})
+    code = said.get("Code", "")
     if code in _NOT_THERE:
         return None
-    return RequestError.of_status(status, code if code.isalpha() else None)
+    return RequestError.of_status(status, code if code.isalpha() else None, said.get("Region"))
 
 
 def _untold(error: Exception) -> RequestError:
     if isinstance(error, NoCredentialsError):
-        return RequestError(reason="there are no credentials")
+        return RequestError(cause=NO_CREDENTIALS)
     if isinstance(error, FlexibleChecksumError):
         return RequestError.of_connection("the bytes are not those that were stored")
     if isinstance(error, BotoCoreError | ValueError) and not isinstance(
         error, HTTPClientError | ConnectionError | OSError
     ):
-        return RequestError(reason=f"{type(error).__name__} of botocore")
+        return RequestError(cause=Cause(reason=f"{type(error).__name__} of botocore", advice="check the options"))
     return RequestError.of_names(" ".join(_names(error)))
 
 

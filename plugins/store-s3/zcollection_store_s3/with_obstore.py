@@ -9,11 +9,12 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 import obstore
-from attrs import frozen
+from attrs import evolve, frozen
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from zcollection.plugin import Listed, ensure_spare_files
+from zcollection_store_s3 import causes
 from zcollection_store_s3.credentials import Profile, profile_of
 from zcollection_store_s3.driver import Answer, RequestError
 from zcollection_store_s3.options import Options
@@ -26,7 +27,11 @@ _MULTIPART: Final = 64 * 2**20
 _PAGE: Final = 1000
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
+_REGION: Final = re.compile(r"<Region>([\w-]{1,64})</Region>")
 _ADDRESS: Final = re.compile(r"\S+://\S+")
+_REDIRECTED: Final = "Received redirect without LOCATION"
+"""What obstore says of an answer that sends it to another region."""
+
 _LAST_WORDS: Final = 0.05
 """Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
 
@@ -79,8 +84,6 @@ class Obstore:
         except RequestError as failure:
             if failure.status in _REFUSED:
                 return "exists"
-            if failure.again:
-                return "unknown"
             raise
         if written is None:
             raise RequestError.of_status(404, "NoSuchBucket")
@@ -162,7 +165,7 @@ async def _asked(request: Callable[[], Awaitable[T]]) -> T | None:
         # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
         if type(error).__name__ != "PanicException":
             raise
-        failure = RequestError(reason=RequestError.of_names(str(error)).reason)
+        failure = RequestError(cause=causes.of_names(str(error)))
     if failure is not None:
         raise failure
     return None
@@ -170,13 +173,15 @@ async def _asked(request: Callable[[], Awaitable[T]]) -> T | None:
 
 def _failure(error: Exception) -> RequestError:
     text = str(error)
-    status, code = _STATUS.search(text), _CODE.search(text)
+    status, code, region = _STATUS.search(text), _CODE.search(text), _REGION.search(text)
     if status is not None:
-        return RequestError.of_status(int(status[1]), code[1] if code else None)
+        return RequestError.of_status(int(status[1]), code[1] if code else None, region[1] if region else None)
     if isinstance(error, AlreadyExistsError):
         return RequestError.of_status(412)
+    if _REDIRECTED in text:
+        return RequestError.of_status(301)
     failure = RequestError.of_names(_ADDRESS.sub("", text))  # a key may be called as a failure is
-    return failure if isinstance(error, BaseError | OSError) else RequestError(reason=failure.reason)
+    return failure if isinstance(error, BaseError | OSError) else evolve(failure, again=False)
 
 
 def connect(bucket: str, options: Options) -> Obstore:

@@ -49,7 +49,7 @@ def _place(url: str | None) -> Iterator[str]:
         yield url
         return
     with tempfile.TemporaryDirectory(prefix="zcollection-demo-") as folder:
-        yield f"file://{folder}/track"
+        yield f"{folder}/track"
 
 
 def _run(work: steps.Demo) -> None:

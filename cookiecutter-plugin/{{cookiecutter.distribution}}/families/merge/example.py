@@ -3,7 +3,7 @@
 import numpy as np
 import zcollection as zc
 
-URL = "file://example-data"
+URL = "example-data"
 
 schema = zc.Schema().with_dimension("time")
 for name, dtype in (("time", "int64"), ("wave_height", "float32"), ("quality_flag", "int8")):

@@ -3,7 +3,7 @@
 import numpy as np
 import zcollection as zc
 
-URL = "file://example-data"
+URL = "example-data"
 
 schema = (
     zc.Schema()

@@ -1,0 +1,150 @@
+"""The URL of a collection: a local path by RFC 8089, any other place as its store understands it."""
+
+import os
+import re
+from typing import Final, Self
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from attrs import evolve, field, frozen
+
+from zcollection.errors import LocationError, printable
+
+FILE: Final = "file"
+"""Scheme of local paths."""
+
+_HOSTS: Final = frozenset({"", "localhost"})
+_SHORT: Final = re.compile(r"^file:(?=/(?!/))", re.IGNORECASE)
+"""How RFC 8089 also begins the URL of a local path: without a host."""
+
+_MISTAKEN: Final = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]*:[/\\]|\\\\", re.IGNORECASE)
+"""How a URL that lost a slash begins, and a path of Windows: no name of a directory that anybody would want."""
+
+
+@frozen
+class StoreURL:
+    """The URL of a collection.
+
+    Attributes
+    ----------
+    scheme
+        What decides the store.
+    location
+        What follows ``scheme://``, without query; may hold credentials, which no text of it shows. Of ``file://`` it is
+        the absolute path, decoded.
+    query
+        Parameters behind ``?``, which hold no credential: `str` shows them, messages do not.
+
+    Examples
+    --------
+    >>> str(StoreURL.parse("/data/pass 1"))
+    'file:///data/pass%201'
+    >>> StoreURL.parse("file://localhost/data/pass%201").location
+    '/data/pass 1'
+    >>> str(StoreURL.parse("s3://key:secret@host/bucket"))
+    's3://***@host/bucket'
+    """
+
+    scheme: str
+    location: str = field(repr=False)
+    query: dict[str, str] = field(factory=dict, repr=False, hash=False)
+
+    @classmethod
+    def parse(cls, url: "str | os.PathLike[str] | StoreURL") -> "StoreURL":
+        """Parse a URL; a text without a scheme, and a `pathlib.Path`, are local paths.
+
+        Parameters
+        ----------
+        url
+            ``scheme://location``. In ``file:///path`` and ``file://localhost/path``, ``%20`` is a space; in a path it is
+            itself.
+
+        Raises
+        ------
+        LocationError
+            The URL has no scheme that can be read, or no location, or names a file of another host.
+        """
+        if isinstance(url, StoreURL):
+            return url
+        if not isinstance(url, str):
+            return cls.of_path(os.fspath(url))
+        scheme, separator, rest = _SHORT.sub(f"{FILE}://", url).partition("://")
+        if url and (not separator or "/" in scheme):
+            return cls.of_path(url)
+        location, _, query = rest.partition("?")
+        if not location or not scheme or not all(character.isalnum() or character in "+-." for character in scheme):
+            message = f"{_without_credentials(url)!r} is not the URL of a collection; accepted: 'scheme://location', or a local path"
+            raise LocationError(message)
+        found = cls._of_file(location) if scheme.lower() == FILE else cls(scheme.lower(), location)
+        return evolve(found, query=dict(parse_qsl(query, keep_blank_values=True)))
+
+    @classmethod
+    def of_path(cls, path: str) -> Self:
+        """Return the URL of a local path: ``~`` is the home directory, and all else is taken literally.
+
+        Parameters
+        ----------
+        path
+            Absolute, or relative to the working directory as it is now.
+
+        Raises
+        ------
+        LocationError
+            No directory can have such a path, or it looks like a URL or a path of Windows.
+        """
+        mistaken = _MISTAKEN.match(path)
+        if mistaken:
+            message = (
+                f"a relative path begins with {mistaken[0]!r}, as a URL or a path of Windows; accepted: 'scheme://location', "
+                f"'file:///path', '/path', or './path' for a name that begins so"
+            )
+            raise LocationError(message)
+        if not path or "\0" in path or not _is_encodable(path):
+            message = f"{path!r} is empty, or has a NUL character or one that no name can have; accepted: the path of a directory"
+            raise LocationError(message)
+        expanded = os.path.expanduser(path)  # noqa: PTH111 - of text; "~" without a home stays, and is refused
+        if expanded.startswith("~"):
+            message = f"{path!r} begins with the home directory of nobody; accepted: '~/path', or './~name' for a name that begins so"
+            raise LocationError(message)
+        return cls(FILE, os.path.abspath(expanded))  # noqa: PTH100 - of text alone; links stay links
+
+    @classmethod
+    def _of_file(cls, location: str) -> Self:
+        host, slash, path = location.partition("/")
+        if host.lower() not in _HOSTS or not slash:
+            message = (
+                f"{_without_credentials(f'{FILE}://{location}')!r} names the host {host.rpartition('@')[2]!r}; accepted: "
+                f"'file:///path' or 'file://localhost/path', with an absolute path; any other path without 'file://'"
+            )
+            raise LocationError(message)
+        return cls.of_path(unquote(slash + path, errors="surrogateescape"))
+
+    def __str__(self) -> str:
+        """Return a URL that opens the same collection, but for credentials."""
+        return self._text + (f"?{urlencode(self.query, errors='surrogatepass')}" if self.query else "")
+
+    @property
+    def _text(self) -> str:
+        if self.scheme == FILE:
+            return f"{FILE}://{quote(os.fsencode(self.location))}"
+        return _without_credentials(f"{self.scheme}://{self.location}")
+
+    def __format__(self, spec: str) -> str:
+        """Return it as messages show it."""
+        return format(printable(self._text), spec)
+
+    def __repr__(self) -> str:
+        return f"StoreURL({self._text!r})"
+
+
+def _without_credentials(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}***@{host.rpartition('@')[2]}{slash}{path}" if "@" in host else text
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
