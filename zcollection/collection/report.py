@@ -6,10 +6,11 @@ from typing import overload
 from attrs import frozen
 
 from zcollection.contracts.merge import RowPlan
+from zcollection.model.sections import Printed, Section, Table, heading, named
 
 
-@frozen(kw_only=True)
-class PartitionReport:
+@frozen(kw_only=True, repr=False)
+class PartitionReport(Printed):
     """What became of the rows of one partition.
 
     Attributes
@@ -69,8 +70,8 @@ class PartitionReport:
         )
 
 
-@frozen
-class InsertReport(Sequence[str]):
+@frozen(repr=False)
+class InsertReport(Printed, Sequence[str]):
     """The paths of the partitions written, in the order of their keys, and what became of their rows.
 
     Attributes
@@ -121,3 +122,7 @@ class InsertReport(Sequence[str]):
             f"{len(self)} partitions ({len(self.created)} new): {self.added} rows added, {self.replaced} replaced, "
             f"{self.dropped} dropped, {self.unchanged} unchanged"
         )
+
+    def _section(self) -> Section:
+        columns = named("path", "created", "added", "replaced", "dropped", "unchanged")
+        return Section(f"{heading(self)} {self}", [Table.of("", self.partitions, columns)])

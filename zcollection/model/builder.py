@@ -6,13 +6,14 @@ from typing import Any, Self
 from attrs import evolve, field, frozen
 
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import xarray_bridge
+from zcollection.model import representation, xarray_bridge
 from zcollection.model.names import ancestors, normalise_path, split, validate_segment
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema
+from zcollection.model.sections import Printed, Section
 
 
-@frozen
-class Schema:
+@frozen(repr=False)
+class Schema(Printed):
     """Builder of a `DatasetSchema`; every method returns a new builder, so that a common start can be shared.
 
     Examples
@@ -132,6 +133,9 @@ class Schema:
             Give floating-point variables that state no fill value NaN, and times NaT.
         """
         return cls(xarray_bridge.group_schemas(dataset, axis=axis, fill_values=fill_values))
+
+    def _section(self) -> Section:
+        return representation.of_schema(self, self._assemble(ROOT))
 
     def _add(self, kind: str, item: Dimension | VariableSchema, group: str | None) -> Self:
         path = normalise_path(group or ROOT)

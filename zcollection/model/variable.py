@@ -8,8 +8,10 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
+from zcollection.model import representation
 from zcollection.model.dtypes import cast_exactly
 from zcollection.model.schema import VariableSchema
+from zcollection.model.sections import Printed, Section
 from zcollection.model.times import has_time_units, units_of
 
 Indexer = slice | NDArray[Any]
@@ -64,8 +66,8 @@ def _without_objects(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values.tolist())
 
 
-@frozen
-class Variable:
+@frozen(repr=False)
+class Variable(Printed):
     """A variable.
 
     Attributes
@@ -83,7 +85,7 @@ class Variable:
     """
 
     schema: VariableSchema
-    data: Any = field(eq=False, repr=False)
+    data: Any = field(eq=False)
 
     @classmethod
     def of(cls, schema: VariableSchema, data: object, *, name: str | None = None) -> Self:
@@ -166,6 +168,9 @@ class Variable:
 
     def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.to_numpy(), dtype=dtype, copy=copy)
+
+    def _section(self) -> Section:
+        return representation.of_variable(self)
 
     def __getitem__(self, index: Any) -> Any:
         return self.data[index]
