@@ -122,7 +122,7 @@ def test_what_is_printed_is_short_and_no_long_call_of_a_constructor(examples):
             assert len(lines) <= 60, name
             assert max(map(len, lines)) <= 250, name
             assert " object at 0x" not in text, name
-            assert not re.match(r"\w+\(", text) or (len(lines) == 1 and len(text) <= 160), name
+            assert not re.match(r"\w+\(", text) or (len(lines) == 1 and len(text) <= 200), name
 
 
 def test_what_a_notebook_shows_is_valid_and_bounded(examples):

@@ -6,7 +6,6 @@ from operator import attrgetter
 from typing import Any, Final, Self, TypeVar
 
 import attrs
-from attrs import frozen
 
 from zcollection.model.texts import more, shortened
 
@@ -19,7 +18,7 @@ _MOST_LISTED: Final = 20
 _INDENT: Final = "    "
 
 
-@frozen
+@attrs.frozen
 class Table:
     """Rows of texts.
 
@@ -81,7 +80,7 @@ class Table:
         yield from more(self.rest)
 
 
-@frozen
+@attrs.frozen
 class Section:
     """A title and what stands below it.
 
@@ -111,8 +110,7 @@ class Printed:
 
     def _section(self) -> Section:
         """Return what people read of it."""
-        fields: Any = attrs.fields(type(self))  # type: ignore[arg-type]  # what is no class of attrs says its own
-        values = {field.name: getattr(self, field.name) for field in fields}
+        values = attrs.asdict(self, recurse=False)  # type: ignore[arg-type]  # what is no class of attrs says its own
         tables = {
             name: Table.listing(name.capitalize(), value) for name, value in values.items() if type(value) is tuple
         }
