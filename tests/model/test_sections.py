@@ -59,11 +59,14 @@ def test_sections_lie_in_sections():
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5), TEXTS)
 def test_whatever_the_texts_are_a_page_is_valid_and_no_line_ends_early(pairs, title):
     columns = {"first": lambda item: item[0], "second": lambda item: item[1]}
-    page = Section(heading(object(), title), [Table.of("Items", pairs, columns), Table.pairs("Pairs", dict(pairs))])
+    page = Section(
+        heading(object(), title), [Table.of("Items", pairs, columns), Section(shortened(title), [shortened(title)])]
+    )
     text = as_text(page)
     assert all(line.isprintable() and len(line) < 500 for line in text.split("\n"))
-    assert len(text.split("\n")) <= 5 + 2 * len(pairs)
+    assert len(text.split("\n")) <= 5 + len(pairs)
     shown = "".join(texts_of(as_html(page)))
+    assert shown.count(shortened(title)) >= 3
     for first, second in pairs:
         assert shortened(first) in shown
         assert shortened(second) in shown
@@ -76,6 +79,15 @@ def test_no_credential_of_a_url_is_shown_wherever_it_is_cut(user, before, widest
     shown = shortened(text, widest)
     assert len(shown) <= widest
     assert shown.removesuffix("…") == f"{before}s3://***@host.org/bucket?*** behind"[: len(shown.removesuffix("…"))]
+
+
+def test_a_very_long_text_is_looked_at_once():
+    assert len(shortened("a://b" * 200_000)) == 200  # within the timeout: not once for each of its parts
+
+
+def test_every_text_is_escaped():
+    page = Section("<a>", ["<b>", Section("<c>", ["<d>"]), Table.of("<e>", ["<g>"], {"<f>": str})])
+    assert texts_of(as_html(page)) == ["<a>", "<b>", "<c>", "<d>", "<e>", "<f>", "<g>"]
 
 
 @pytest.mark.parametrize("text", ["file:///data/a@b", "s3://bucket/a@b", "me@host.org", "a: b ? c", "/data/x?y"])

@@ -11,7 +11,7 @@ SHORT: Final = 70
 _WIDEST: Final = 200
 _MOST_NAMES: Final = 8
 _USER: Final = re.compile(r"://[^/\s]*@")
-_QUERY: Final = re.compile(r"(://[^?\s]*\?)\S+")
+_URL: Final = re.compile(r"(://[^?\s]*)(\?\S+)?")  # takes all of it, lest a long text be looked at again and again
 
 
 def more(rest: int, what: str = "more") -> list[str]:
@@ -39,9 +39,13 @@ def shortened(value: object, widest: int = _WIDEST) -> str:
     >>> shortened("s3://key:secret@host/file?token=secret"), shortened("abcdef", 4)
     ('s3://***@host/file?***', 'abc…')
     """
-    whole = "" if value is None else _QUERY.sub(r"\1***", _USER.sub("://***@", str(value)))
+    whole = "" if value is None else _URL.sub(_without_query, _USER.sub("://***@", str(value)))
     text = printable(whole[: widest + 1].replace("\n", " "))
     return text if len(text) <= widest else f"{text[: widest - 1]}…"
+
+
+def _without_query(url: re.Match[str]) -> str:
+    return f"{url[1]}?***" if url[2] else url[1]
 
 
 def format_bytes(size: int) -> str:
