@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markup import texts_of
 
@@ -56,6 +56,7 @@ def test_sections_lie_in_sections():
     assert texts_of(as_html(page)) == ["top", "line", "Groups", "ku", "size:", "3"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5), TEXTS)
 def test_whatever_the_texts_are_a_page_is_valid_and_no_line_ends_early(pairs, title):
     columns = {"first": lambda item: item[0], "second": lambda item: item[1]}
@@ -72,6 +73,7 @@ def test_whatever_the_texts_are_a_page_is_valid_and_no_line_ends_early(pairs, ti
         assert shortened(second) in shown
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-z]+:[a-z0-9%]+", fullmatch=True), st.sampled_from(["", "see ", "a b "]), st.integers(1, 99))
 def test_no_credential_of_a_url_is_shown_wherever_it_is_cut(user, before, widest):
     secret = user.partition(":")[2]
