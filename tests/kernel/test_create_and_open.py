@@ -161,7 +161,7 @@ def test_without_a_catalog_the_partitions_are_found_by_walking(url):
 def test_a_repr_says_what_a_collection_is(url):
     text = repr(samples.create(url))
     assert text.count("\n") == 3
-    for part in (url, "axis:         time (dimension row)", "quotient", "divisor", "swath"):
+    for part in (url, "axis:          time (dimension row)", "quotient", "divisor", "swath"):
         assert part in text
 
 

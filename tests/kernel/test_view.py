@@ -326,10 +326,10 @@ def test_it_pickles_and_looks_like_itself(base, view):
     assert view != zc.open_view(str(view.store.url))
     assert repr(view).splitlines() == [
         f"<zcollection.View {view.store.url} (read and write)>",
-        f"  base:         {base.store.url}",
-        "  axis:         time (dimension row)",
-        "  variables:    quality, height",
-        "  computed by:  update()",
+        f"    base:         {base.store.url}",
+        "    axis:         time (dimension row)",
+        "    variables:    quality, height",
+        "    computed by:  update()",
     ]
 
 

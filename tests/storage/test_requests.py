@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import samples
+from markup import texts_of
 
 import zcollection as zc
 
@@ -53,6 +54,19 @@ def test_opening_and_reading_one_partition_costs_its_chunks_and_five_more(create
         assert counts.total() <= chunks + 5 + records
         found.append(counts)
     assert found[0] == found[1], "nothing scales with the partitions that are not selected"
+
+
+def test_a_collection_shows_how_many_partitions_there_were_without_asking(created, proxy):
+    collection = created(5)
+    opened = zc.open_collection(str(collection.store.url), storage_options=proxy.storage_options)
+    proxy.forget()
+    assert "    partitions:    5 (version 1)" in repr(opened).splitlines()
+    assert {"partitions:", "5 (version 1)"} <= set(texts_of(opened._repr_html_()))
+    assert counted(proxy)[0].total() == 0
+    collection.insert(rows([1000]))
+    assert "5 (version 1)" in repr(opened), "and says of which version that is"
+    assert opened.query() is not None
+    assert "6 (version 2)" in repr(opened)
 
 
 def test_an_insert_into_one_partition_costs_the_same_beside_few_and_many(created, proxy):

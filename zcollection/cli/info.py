@@ -6,7 +6,7 @@ from zcollection.cli.describe import axis_limits, limits_in_words, partitioning
 from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.collection import Collection
-from zcollection.model.representation import format_bytes
+from zcollection.model.texts import format_bytes
 
 
 def info(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:

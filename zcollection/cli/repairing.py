@@ -8,7 +8,7 @@ from attrs import asdict
 
 from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, open_to_write
 from zcollection.cli.output import write_json, write_lines
-from zcollection.model.representation import format_bytes
+from zcollection.model.texts import format_bytes
 from zcollection.transaction.reports import Problem
 
 FOUND = 1

@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from zcollection.collection.handle import Handle
 from zcollection.engine.write import validate_codecs
-from zcollection.errors import SchemaError, accepted
+from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import missing_value
@@ -99,7 +99,7 @@ class Reading:
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         message = f"{name}={value!r}; {accepted(str(value), choices)}"
-        raise SchemaError(message)
+        raise SettingError(message)
 
 
 @frozen(kw_only=True)

@@ -1,22 +1,30 @@
 """What keeps a store in order: its history, what is wrong with it, and what nobody needs; alike for collections and views."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from zcollection.collection import verify as _verify
 from zcollection.collection.ages import Duration, seconds_of
 from zcollection.collection.handle import Handle
 from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.contracts.url import StoreURL
 from zcollection.engine.executors import ClientOption
+from zcollection.model.sections import Printed, Section, Table, heading
 from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
-from zcollection.transaction.reports import Changes, HistoryEntry, Label, VacuumReport
+from zcollection.transaction.reports import Changes, History, Label, VacuumReport
 
 R = TypeVar("R")
 
 
-class Maintained(ABC):
+def section_of(item: object, url: StoreURL, facts: Mapping[str, object], *, read_only: bool) -> Section:
+    """Return the section of what was opened at a URL."""
+    mode = "read-only" if read_only else "read and write"
+    return Section(heading(item, f"{url} ({mode})"), [Table.pairs("", facts)])
+
+
+class Maintained(Printed, ABC):
     """A store with versions, in order or not."""
 
     @abstractmethod
@@ -32,9 +40,9 @@ class Maintained(ABC):
     def _check_writable(self) -> None:
         """Raise `ReadOnlyError` unless it was opened for writing."""
 
-    async def history_async(self) -> tuple[HistoryEntry, ...]:
+    async def history_async(self) -> History:
         """Return the versions of this collection that the log holds, oldest first."""
-        return await self._now(lambda handle: handle.versioning.history())
+        return History(await self._now(lambda handle: handle.versioning.history()))
 
     history = synchronous(history_async)
 

@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from zcollection.collection.handle import Handle
-from zcollection.collection.maintained import Maintained
+from zcollection.collection.maintained import Maintained, section_of
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
+from zcollection.model import representation
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.sections import Part, Section
+from zcollection.model.texts import listed
 from zcollection.portal import on_loop, synchronous
 
 if TYPE_CHECKING:
@@ -105,15 +108,15 @@ class OpenCollection(Maintained):
     def __hash__(self) -> int:
         return hash((type(self), str(self.store.url)))
 
-    def __repr__(self) -> str:
-        configuration = self._handle.configuration
-        names = list(self.schema.all_variables())
-        shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
-        return "\n".join(
-            [
-                f"<zcollection.Collection {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",
-                f"  axis:         {self.axis} (dimension {self.dimension})",
-                f"  partitioning: {configuration.partitioning}",
-                f"  variables:    {shown}",
-            ]
-        )
+    def _section(self) -> Section:
+        known = self._handle.versioning.expected(self._handle.configuration)  # from when the store was last asked
+        facts = {
+            "axis": f"{self.axis} (dimension {self.dimension})",
+            "partitioning": self._handle.configuration.partitioning,
+            "partitions": None if known is None else f"{len(known.partitions):,} (version {known.label})",
+            "variables": listed(self.schema.all_variables()),
+        }
+        return section_of(self, self.store.url, facts, read_only=self.read_only)
+
+    def _details(self) -> list[Part]:
+        return representation.parts_of_schema(self.schema)

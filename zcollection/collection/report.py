@@ -6,10 +6,11 @@ from typing import overload
 from attrs import field, frozen
 
 from zcollection.contracts.merge import RowPlan
+from zcollection.model.sections import Printed, Section, Table, heading, named
 
 
-@frozen(kw_only=True)
-class PartitionReport:
+@frozen(kw_only=True, repr=False)
+class PartitionReport(Printed):
     """What became of the rows of one partition.
 
     Attributes
@@ -69,8 +70,8 @@ class PartitionReport:
         )
 
 
-@frozen
-class InsertReport(Sequence[str]):
+@frozen(repr=False)
+class InsertReport(Printed, Sequence[str]):
     """The paths of the partitions written, in the order of their keys, and what became of their rows.
 
     Attributes
@@ -131,5 +132,10 @@ class InsertReport(Sequence[str]):
         if self.variables_added:
             text += f"; variables added: {', '.join(self.variables_added)}"
         if self.ignored:
-            text += f"; attributes ignored: {', '.join(self.ignored)}"
+            counted = (f"{name} ({count})" for name, count in self.ignored.items())
+            text += f"; attributes ignored: {', '.join(counted)}"
         return text
+
+    def _section(self) -> Section:
+        columns = named("path", "created", "added", "replaced", "dropped", "unchanged")
+        return Section(f"{heading(self)} {self}", [Table.of("", self.partitions, columns)])

@@ -18,6 +18,7 @@ from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model.documents import parse_json
 from zcollection.model.names import join, split
+from zcollection.model.sections import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place
@@ -32,8 +33,8 @@ _FACTOR: Final = 1000
 _OTHER: Final = "is that of another generation, or of another partition, than the one committed"
 
 
-@frozen(kw_only=True)
-class VerifyReport:
+@frozen(kw_only=True, repr=False)
+class VerifyReport(Printed):
     """What `verify` found.
 
     Attributes
@@ -60,8 +61,8 @@ class VerifyReport:
         return not self.problems
 
 
-@frozen(kw_only=True)
-class RepairReport:
+@frozen(kw_only=True, repr=False)
+class RepairReport(Printed):
     """What `repair` did, and what it could not mend.
 
     Attributes

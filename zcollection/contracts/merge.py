@@ -24,7 +24,7 @@ class RowPlan:
         How many existing rows gave way to inserted ones.
     """
 
-    source: NDArray[np.int64] = field(eq=False)
+    source: NDArray[np.int64] = field(eq=False, repr=lambda source: f"<{len(source):,} rows>")
     replaced: int = 0
 
 

@@ -42,7 +42,7 @@ class Commit:
     snapshot: str
     time: dt.datetime
     message: str
-    metadata: Mapping[str, Any] = field(factory=dict)
+    metadata: Mapping[str, Any] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

@@ -32,6 +32,9 @@ class ZarrView(Store):
     def __str__(self) -> str:
         return f"{self._store.url}"
 
+    def __repr__(self) -> str:
+        return f"ZarrView({str(self)!r})"
+
     def with_read_only(self, read_only: bool = False) -> "ZarrView":
         """Return a view; one that can be written to does not exist."""
         if not read_only:

@@ -16,6 +16,7 @@ from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import GroupRead, allocated, check_size, decode_array
 from zcollection.engine.work import Work, fetch, perform, perform_here
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.sections import Printed, Section, heading
 
 Positions = range | NDArray[np.intp]
 """What is selected along one dimension, in order."""
@@ -63,8 +64,8 @@ class Sources:
         return Sources(self.groups[first : last + 1]), self.stops[first - 1] if first else 0
 
 
-@frozen(kw_only=True, eq=False)
-class LazyRows:
+@frozen(kw_only=True, eq=False, repr=False)
+class LazyRows(Printed):
     """One variable of several groups, one after the other along a dimension, and what is selected of it.
 
     Slicing it gives another one; NumPy makes an array of it, which reads. It pickles as its store does.
@@ -107,6 +108,9 @@ class LazyRows:
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
         return self.schema.get_variable(self.path).dtype
+
+    def _section(self) -> Section:
+        return Section(heading(self, f"{self.path} {self.shape} {self.dtype}"))
 
     def __getitem__(self, index: tuple[Index, ...] | Index) -> "LazyRows":
         """Return a part, selected by slices, positions or booleans along the first dimensions."""

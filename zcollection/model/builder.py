@@ -6,15 +6,17 @@ from typing import Any, Self
 from attrs import evolve, field, frozen
 
 from zcollection.errors import SchemaError, accepted
+from zcollection.model import representation
 from zcollection.model.names import ancestors, normalise_path, split, validate_segment
 from zcollection.model.packing import Packing
 from zcollection.model.pandas_bridge import frame_schemas
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema
+from zcollection.model.sections import Printed, Section
 from zcollection.model.xarray_source import group_schemas
 
 
-@frozen
-class Schema:
+@frozen(repr=False)
+class Schema(Printed):
     """Builder of a `DatasetSchema`; every method returns a new builder, so that a common start can be shared.
 
     Examples
@@ -178,6 +180,9 @@ class Schema:
             It is no DataFrame, has no such axis, or holds what cannot be stored.
         """
         return cls(frame_schemas(frame, axis=axis))
+
+    def _section(self) -> Section:
+        return representation.of_schema(self, self._assemble(ROOT))
 
     def _add(self, kind: str, item: Dimension | VariableSchema, group: str | None) -> Self:
         path = normalise_path(group or ROOT)

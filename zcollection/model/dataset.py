@@ -13,6 +13,7 @@ from zcollection.model.dtypes import same_values
 from zcollection.model.given import Given
 from zcollection.model.names import ancestors, join, normalise_path, split
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
+from zcollection.model.sections import Printed, Section
 from zcollection.model.variable import Indexer, Variable, filled
 from zcollection.model.xarray_source import source_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-class Group(Mapping[str, "Variable | Group"]):
+class Group(Printed, Mapping[str, "Variable | Group"]):
     """A group of a dataset: a mapping of its variables and child groups, and of paths to those below.
 
     A group is a view of one node of its dataset; it holds no values of its own.
@@ -166,11 +167,8 @@ class Group(Mapping[str, "Variable | Group"]):
 
     __hash__ = None  # type: ignore[assignment]  # a mapping of arrays is not hashable
 
-    def __repr__(self) -> str:
-        return representation.as_text(type(self).__name__, self.long_name(), self)
-
-    def _repr_html_(self) -> str:
-        return representation.as_html(type(self).__name__, self.long_name(), self)
+    def _section(self) -> Section:
+        return representation.of_group(self)
 
 
 class Dataset(Group):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from zcollection.errors import SchemaError, accepted
+from zcollection.errors import SchemaError
 from zcollection.model.calendars import CalendarTimes
 from zcollection.model.conventions import Conventions, conform, differing
 from zcollection.model.dtypes import missing_value
@@ -119,7 +119,6 @@ class Source:
         SchemaError
             A variable is unknown, has other dimensions, or does not mean what the schema declares.
         """
-        check_conventions(conventions)
         ignored: Counter[str] = Counter()
         arrays = {}
         for path, given in self.variables.items():
@@ -129,19 +128,6 @@ class Source:
             ours = schema.all_groups().get(path)
             ignored.update(differing(attrs, {} if ours is None else ours.attrs))
         return arrays, ignored
-
-
-def check_conventions(conventions: object) -> None:
-    """Check that a caller says what to do with what is stated.
-
-    Raises
-    ------
-    SchemaError
-        It is neither "check" nor "ignore".
-    """
-    if conventions not in {"check", "ignore"}:
-        message = f"conventions={conventions!r}; {accepted(str(conventions), ['check', 'ignore'])}"
-        raise SchemaError(message)
 
 
 def declared_array(name: str, values: Any, dimensions: tuple[str, ...]) -> VariableSchema:

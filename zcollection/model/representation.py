@@ -1,110 +1,26 @@
-"""Groups and datasets as people read them: several lines of text, or HTML; bounded, and nothing lazy is computed."""
+"""What people read of variables, groups and datasets, and of what declares them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from zcollection.errors import printable
 from zcollection.model.dtypes import dtype_name
+from zcollection.model.sections import Columns, Part, Section, Table, heading
+from zcollection.model.texts import SHORT, format_bytes, listed, more, shortened
 
 if TYPE_CHECKING:
     from zcollection.model.dataset import Group
+    from zcollection.model.packing import Packing
+    from zcollection.model.schema import Dimension, GroupSchema, VariableSchema
     from zcollection.model.variable import Variable
 
-T = TypeVar("T")
+G = TypeVar("G")
 
-_MOST_VARIABLES = 40
-_MOST_GROUPS = 20
-_MOST_ATTRIBUTES = 12
-_WIDEST_VALUE = 70
-_PREVIEWED = 5
-_INDENT = "    "
-
-
-def format_bytes(size: int) -> str:
-    """Return a size for people, in decimal units.
-
-    Examples
-    --------
-    >>> format_bytes(768), format_bytes(92_160), format_bytes(3_000_000_000)
-    ('768 B', '92.2 kB', '3.0 GB')
-    """
-    if size < 1000:
-        return f"{size} B"
-    scaled = float(size)
-    for unit in ("kB", "MB", "GB", "TB"):
-        scaled /= 1000
-        if scaled < 999.95:
-            return f"{scaled:.1f} {unit}"
-    return f"{scaled / 1000:.1f} PB"
-
-
-def as_text(kind: str, name: str, group: "Group") -> str:
-    """Return a group as several lines: sizes, dimensions, variables, attributes, and the groups below it.
-
-    Parameters
-    ----------
-    kind
-        What it is, such as ``"Dataset"``.
-    name
-        Its path, shown unless it is the root.
-    group
-        The group.
-    """
-    place = "" if name == "/" else f" {name}"
-    return "\n".join([f"<zcollection.{kind}{place}> {format_bytes(group.nbytes)}", *_section(group, "")])
-
-
-def _section(group: "Group", indent: str) -> list[str]:
-    """Return what a group itself holds, and then its groups, each in the same form, further in."""
-    lines = [f"{indent}Dimensions: ({_sizes(group.dimensions)})"]
-    if group.variables:
-        lines.append(f"{indent}Variables:")
-        lines += _aligned([_row(variable) for variable in _first(group.variables.values(), _MOST_VARIABLES)], indent)
-        lines += _rest(group.variables, _MOST_VARIABLES, indent + _INDENT)
-    if group.attrs:
-        lines.append(f"{indent}Attributes:")
-        names = _first(group.attrs, _MOST_ATTRIBUTES)
-        lines += [f"{indent}{_INDENT}{_shortened(name)}: {_shortened(group.attrs[name])}" for name in names]
-        lines += _rest(group.attrs, _MOST_ATTRIBUTES, indent + _INDENT)
-    if group.groups:
-        lines.append(f"{indent}Groups:")
-        for name, child in _first(group.groups.items(), _MOST_GROUPS):
-            lines += [f"{indent}{_INDENT}{name}", *_section(child, indent + 2 * _INDENT)]
-        lines += _rest(group.groups, _MOST_GROUPS, indent + _INDENT)
-    return lines
-
-
-def _row(variable: "Variable") -> tuple[str, ...]:
-    return (
-        variable.name,
-        f"({', '.join(variable.dimensions)})",
-        dtype_name(variable.dtype),
-        format_bytes(variable.nbytes),
-        _preview(variable),
-    )
-
-
-def _aligned(rows: Sequence[tuple[str, ...]], indent: str) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        (indent + _INDENT + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]
-
-
-def _sizes(dimensions: Mapping[str, int]) -> str:
-    return ", ".join(f"{name}: {size:,}" for name, size in dimensions.items())
-
-
-def _first(items: Iterable[T], most: int) -> list[T]:
-    return list(items)[:most]
-
-
-def _rest(items: Mapping[str, Any], most: int, indent: str) -> list[str]:
-    return [f"{indent}… {len(items) - most} more"] if len(items) > most else []
+_MOST_GROUPS: Final = 20
+_MOST_ATTRIBUTES: Final = 12
+_PREVIEWED: Final = 5
 
 
 def _preview(variable: "Variable") -> str:
@@ -113,54 +29,132 @@ def _preview(variable: "Variable") -> str:
         return f"<lazy {type(variable.data).__name__}>"
     data = np.asarray(variable.data)
     # One by one: a slice of the flat iterator loses texts of more than a few characters.
-    values = [_value(value) for value in islice(data.flat, _PREVIEWED)]
-    return " ".join(values) + (" …" if data.size > _PREVIEWED else "")
+    values = [str(_of_value(value)) for value in islice(data.flat, _PREVIEWED)]
+    while len(" ".join(values)) > SHORT - 2 and len(values) > 1:
+        values.pop()
+    return " ".join(values) + (" …" if data.size > len(values) else "")
 
 
-def _value(value: Any) -> str:
+def _of_value(value: Any) -> str | None:
+    if value is None:
+        return None
     if isinstance(value, np.floating | np.complexfloating):
         return f"{value:.5g}"
     if isinstance(value, str | bytes):
-        return _shortened(repr(value if isinstance(value, bytes) else str(value)), _WIDEST_VALUE // 2)
+        return shortened(repr(value if isinstance(value, bytes) else str(value)), SHORT // 2)
     return str(value).removesuffix("T00:00:00.000000000").removesuffix(".000000000")
 
 
-def _shortened(value: object, widest: int = _WIDEST_VALUE) -> str:
-    text = printable(str(value)[: widest + 1].replace("\n", " "))
-    return text if len(text) <= widest else f"{text[: widest - 1]}…"
+_HELD: "Final[Columns[Variable]]" = {
+    "name": lambda variable: variable.name,
+    "dimensions": lambda variable: _in_brackets(variable.dimensions),
+    "dtype": lambda variable: dtype_name(variable.dtype),
+    "size": lambda variable: format_bytes(variable.nbytes),
+    "values": _preview,
+}
+"""What a dataset says of each variable."""
+
+_DECLARED: "Final[Columns[VariableSchema]]" = {
+    "name": lambda variable: variable.name,
+    "dimensions": lambda variable: _in_brackets(variable.dimensions),
+    "dtype": lambda variable: dtype_name(variable.dtype),
+    "units": lambda variable: variable.attrs.get("units"),
+    "fill value": lambda variable: _of_value(variable.fill_value),
+    "packing": lambda variable: _of_packing(variable.packing),
+    "coordinate": lambda variable: "yes" if variable.coordinate or variable.is_index else None,
+}
+"""What a schema says of each variable."""
+
+_DIMENSION: "Final[Columns[Dimension]]" = {
+    "name": lambda dimension: dimension.name,
+    "size": lambda dimension: "any" if dimension.size is None else dimension.size,
+    "chunks": lambda dimension: dimension.chunks,
+    "shards": lambda dimension: dimension.shards,
+}
 
 
-def _escaped(text: str) -> str:
-    from html import escape  # a table of two thousand names, which few programs need
-
-    return escape(text)
-
-
-def as_html(kind: str, name: str, group: "Group") -> str:
-    """Return a group as HTML: as `as_text`, with sections that open and close, and every text escaped."""
-    place = "" if name == "/" else f" {name}"
-    heading = f"&lt;zcollection.{_escaped(kind + place)}&gt; {format_bytes(group.nbytes)}"
-    return f"<div><strong>{heading}</strong>{_html_section(group)}</div>"
+def of_group(group: "Group") -> Section:
+    """Return the section of a group: sizes, dimensions, variables, attributes, and the groups below it."""
+    path = group.long_name()
+    title = f"{heading(group, '' if path == '/' else path)} {format_bytes(group.nbytes)}"
+    return Section(title, _of_group(group, _MOST_GROUPS))
 
 
-def _html_section(group: "Group") -> str:
-    parts = [f"<div>Dimensions: ({_escaped(_sizes(group.dimensions))})</div>"]
-    if group.variables:
-        rows = [_row(variable) for variable in _first(group.variables.values(), _MOST_VARIABLES)]
-        parts.append(_html_table("Variables", rows, _rest(group.variables, _MOST_VARIABLES, "")))
-    if group.attrs:
-        pairs = [(_shortened(name), _shortened(group.attrs[name])) for name in _first(group.attrs, _MOST_ATTRIBUTES)]
-        parts.append(_html_table("Attributes", pairs, _rest(group.attrs, _MOST_ATTRIBUTES, "")))
-    for name, child in _first(group.groups.items(), _MOST_GROUPS):
-        parts.append(
-            f"<details open style='margin-left:1em'><summary>{_escaped(name)}</summary>{_html_section(child)}</details>"
-        )
-    parts += [f"<div>{rest} groups</div>" for rest in _rest(group.groups, _MOST_GROUPS, "")]
-    return "".join(parts)
+def of_schema(item: object, schema: "GroupSchema") -> Section:
+    """Return the section of an object that declares what a group may have."""
+    return Section(heading(item, schema.name), parts_of_schema(schema))
 
 
-def _html_table(title: str, rows: Sequence[tuple[str, ...]], rest: Sequence[str]) -> str:
-    cells = ("".join(f"<td style='text-align:left'>{_escaped(cell)}</td>" for cell in row) for row in rows)
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    more = "".join(f"<div>{line}</div>" for line in rest)
-    return f"<details open><summary>{title}</summary><table>{body}</table>{more}</details>"
+def parts_of_schema(group: "GroupSchema", most: int = _MOST_GROUPS) -> list[Part]:
+    """Return what stands in the section of a schema; of all groups below it, only so many are shown."""
+    return [
+        Table.of("Dimensions", group.dimensions.values(), _DIMENSION),
+        Table.of("Variables", group.variables.values(), _DECLARED),
+        _attributes(group.attrs),
+        *_below(group.groups, parts_of_schema, most),
+    ]
+
+
+def of_variable(variable: "Variable") -> Section:
+    """Return the section of a variable: what it is, and its first values."""
+    sizes = dict(zip(variable.dimensions, variable.shape, strict=True))
+    title = f"{heading(variable, variable.name)} ({_sizes(sizes)}) {dtype_name(variable.dtype)} {format_bytes(variable.nbytes)}"
+    return Section(title, _of_variable(variable.schema, values=_preview(variable)))
+
+
+def of_variable_schema(variable: "VariableSchema") -> Section:
+    """Return the section of what declares a variable."""
+    title = f"{heading(variable, variable.name)} {_in_brackets(variable.dimensions)} {dtype_name(variable.dtype)}"
+    return Section(title, _of_variable(variable))
+
+
+def _of_variable(variable: "VariableSchema", **more: object) -> list[Part]:
+    facts = {
+        **more,
+        "fill value": _of_value(variable.fill_value),
+        "packing": _of_packing(variable.packing),
+        "codecs": ", ".join(map(_of_codec, variable.codecs)),
+    }
+    return [Table.pairs("", facts), _attributes(variable.attrs)]
+
+
+def _of_packing(packing: "Packing | None") -> str | None:
+    if packing is None:
+        return None
+    numbers = {**packing.attributes, "fill_value": packing.fill_value}
+    return listed([packing.dtype.name, *(f"{name}={value:g}" for name, value in numbers.items() if value is not None)])
+
+
+def _of_codec(codec: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{name}={value}" for name, value in codec.get("configuration", {}).items())
+    return f"{codec['name']}({settings})" if settings else codec["name"]
+
+
+def _of_group(group: "Group", most: int) -> list[Part]:
+    return [
+        f"Dimensions: ({_sizes(group.dimensions)})",
+        Table.of("Variables", group.variables.values(), _HELD, has_header=False),
+        _attributes(group.attrs),
+        *_below(group.groups, _of_group, most),
+    ]
+
+
+def _below(groups: Mapping[str, G], parts: Callable[[G, int], list[Part]], most: int) -> list[Part]:
+    """Return the section of the groups below one, which share what may be shown of all that is further below."""
+    shown = dict(islice(groups.items(), most))
+    each = (most - len(shown)) // max(len(shown), 1)
+    sections = [Section(name, parts(group, each)) for name, group in shown.items()]
+    return [Section("Groups", [*sections, *more(len(groups) - len(shown))])] if groups else []
+
+
+def _attributes(attrs: Mapping[str, Any]) -> Table:
+    texts = {name: shortened(str(value), SHORT) for name, value in attrs.items()}
+    return Table.pairs("Attributes", texts, most=_MOST_ATTRIBUTES)
+
+
+def _in_brackets(names: tuple[str, ...]) -> str:
+    return f"({listed(names)})"
+
+
+def _sizes(dimensions: Mapping[str, int]) -> str:
+    return listed([f"{name}: {size:,}" for name, size in dimensions.items()])

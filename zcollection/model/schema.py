@@ -9,10 +9,12 @@ from attrs import Converter, evolve, field, frozen
 
 from zcollection.errors import SchemaError, accepted
 from zcollection.model import codecs as codec_profiles
+from zcollection.model import representation
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import dtype_name, parse_dtype, to_scalar
 from zcollection.model.names import ancestors, join, normalise_path, split, validate_segment
 from zcollection.model.packing import Packing
+from zcollection.model.sections import Printed, Section
 
 ROOT = ""
 """The path of the root group."""
@@ -98,8 +100,8 @@ def _as_names(names: object) -> tuple[str, ...]:
     return tuple(names)
 
 
-@frozen
-class VariableSchema:
+@frozen(repr=False)
+class VariableSchema(Printed):
     """A variable: what its values are and how they are stored.
 
     Attributes
@@ -163,9 +165,12 @@ class VariableSchema:
     def __str__(self) -> str:
         return f"{self.name}({', '.join(self.dimensions)}) {dtype_name(self.dtype)}"
 
+    def _section(self) -> Section:
+        return representation.of_variable_schema(self)
 
-@frozen(kw_only=True)
-class GroupSchema:
+
+@frozen(kw_only=True, repr=False)
+class GroupSchema(Printed):
     """A group: its own dimensions, variables, child groups and attributes.
 
     Attributes
@@ -190,8 +195,11 @@ class GroupSchema:
         for name, group in self.groups.items():
             yield from group.walk(join(path, name))
 
+    def _section(self) -> Section:
+        return representation.of_schema(self, self)
 
-@frozen(kw_only=True)
+
+@frozen(kw_only=True, repr=False)
 class DatasetSchema(GroupSchema):
     """The schema of a whole dataset: its root group.
 

@@ -8,10 +8,12 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
+from zcollection.model import representation
 from zcollection.model.calendars import CalendarTimes
 from zcollection.model.dtypes import cast_exactly, default_fill, dtype_name
 from zcollection.model.plain import Plain, plain
 from zcollection.model.schema import VariableSchema
+from zcollection.model.sections import Printed, Section
 from zcollection.model.times import has_time_units, numbers_of_durations, units_of
 
 Indexer = slice | NDArray[Any]
@@ -130,8 +132,8 @@ def _filled_in(array: NDArray[Any], missing: NDArray[np.bool_], schema: Variable
     return converted
 
 
-@frozen
-class Variable:
+@frozen(repr=False)
+class Variable(Printed):
     """A variable.
 
     Attributes
@@ -149,7 +151,7 @@ class Variable:
     """
 
     schema: VariableSchema
-    data: Any = field(eq=False, repr=False)
+    data: Any = field(eq=False)
 
     @classmethod
     def of(cls, schema: VariableSchema, data: object, *, name: str | None = None) -> Self:
@@ -232,6 +234,9 @@ class Variable:
 
     def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.to_numpy(), dtype=dtype, copy=copy)
+
+    def _section(self) -> Section:
+        return representation.of_variable(self)
 
     def __getitem__(self, index: Any) -> Any:
         return self.data[index]

@@ -7,16 +7,18 @@ import attrs
 from attrs import field, frozen
 
 from zcollection.contracts.configurable import Configurable
-from zcollection.errors import PluginConfigurationError, ZCollectionError, accepted, printable
+from zcollection.errors import PluginConfigurationError, ZCollectionError, accepted
 from zcollection.model.documents import INVALID, explain, strict_converter
+from zcollection.model.sections import Printed
+from zcollection.model.texts import shortened
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY, Registry
 
 _CONVERTER = strict_converter()
 
 
-@frozen
-class StoredForm:
+@frozen(repr=False)
+class StoredForm(Printed):
     """How a strategy is written in a document.
 
     Attributes
@@ -34,7 +36,8 @@ class StoredForm:
     provided_by: str | None = None
 
     def __str__(self) -> str:
-        return f"{printable(self.name)} {self.configuration}"
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.configuration.items())
+        return shortened(f"{self.name}({settings})")
 
 
 def store(strategy: Configurable, *, registry: Registry = REGISTRY) -> StoredForm:

@@ -12,6 +12,7 @@ from zcollection.errors import CorruptionError, PartitionError
 from zcollection.model import documents
 from zcollection.model.names import validate_partition_segment
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.sections import Printed, Section, heading
 from zcollection.plugins.stored import StoredForm
 
 CONFIGURATION: Final = "_zcollection.json"
@@ -169,8 +170,8 @@ def _is_range(_instance: object, _attribute: object, limits: tuple[Scalar, ...] 
         raise TypeError(message)
 
 
-@frozen(kw_only=True)
-class PartitionRecord:
+@frozen(kw_only=True, repr=False)
+class PartitionRecord(Printed):
     """What a partition says of itself, in its group document and in the catalog.
 
     Attributes
@@ -228,6 +229,10 @@ class PartitionRecord:
         if value.pop("checksum", None) is not None:
             documents.check_seal(sealed, what=what)
         return documents.structure(value, cls, what=what)
+
+    def _section(self) -> Section:
+        key = ", ".join(f"{name}={value}" for name, value in self.key.items())
+        return Section(heading(self, f"{key}: {self.rows:,} rows, {self.stored_bytes:,} bytes"))
 
 
 documents.omit_defaults(Configuration, "view", "changed")

@@ -7,6 +7,8 @@ from attrs import fields
 
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.errors import CorruptionError
+from zcollection.model import sections
+from zcollection.model.sections import Printed, Section, Table, heading
 from zcollection.transaction import packing
 from zcollection.transaction.documents import PartitionRecord, validate_path
 
@@ -24,7 +26,7 @@ _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.na
 _ORIGIN: Final = "origin"
 
 
-class Partitions(Mapping[str, PartitionRecord]):
+class Partitions(Printed, Mapping[str, PartitionRecord]):
     """What each partition says of itself, by path, in the order of their keys.
 
     Parameters
@@ -58,6 +60,14 @@ class Partitions(Mapping[str, PartitionRecord]):
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    def _section(self) -> Section:
+        columns: sections.Columns[tuple[str, PartitionRecord]] = {
+            "partition": lambda item: item[0],
+            "rows": lambda item: item[1].rows,
+            "bytes": lambda item: item[1].stored_bytes,
+        }
+        return Section(f"{heading(self)} {len(self):,} partitions", [Table.of("", self.items(), columns)])
 
     def where(self, select: Selection) -> dict[str, PartitionRecord]:
         """Return the partitions whose key is selected, in order."""

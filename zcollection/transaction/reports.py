@@ -1,13 +1,18 @@
 """What is told of the versions of a collection: their history, what they changed, what is wrong, what was removed."""
 
+from typing import Final
+
 from attrs import frozen
+
+from zcollection.model.sections import MOST_ROWS, Columns, Printed, Section, Table, heading, named
+from zcollection.model.texts import more
 
 Label = int | str
 """What a version is called: its number, or the id of a snapshot where the store makes them by itself."""
 
 
-@frozen(kw_only=True)
-class HistoryEntry:
+@frozen(kw_only=True, repr=False)
+class HistoryEntry(Printed):
     """One version of a collection.
 
     Attributes
@@ -38,8 +43,24 @@ class HistoryEntry:
     writer: str
 
 
-@frozen(kw_only=True)
-class Changes:
+class History(Printed, tuple[HistoryEntry, ...]):
+    """The versions of a collection, oldest first; a long one prints the newest of them."""
+
+    __slots__ = ()
+
+    def _section(self) -> Section:
+        table = Table.of("", self[-MOST_ROWS:], _ENTRY)
+        return Section(f"{heading(self)} {len(self):,} versions", [*more(len(self) - MOST_ROWS, "older"), table])
+
+
+_ENTRY: Final[Columns[HistoryEntry]] = {
+    "version": lambda entry: str(entry.version),
+    **named("time", "operation", "partitions", "rows", "source"),
+}
+
+
+@frozen(kw_only=True, repr=False)
+class Changes(Printed):
     """The partitions that differ between two versions.
 
     Attributes
@@ -57,8 +78,8 @@ class Changes:
     dropped: tuple[str, ...]
 
 
-@frozen(kw_only=True)
-class Problem:
+@frozen(kw_only=True, repr=False)
+class Problem(Printed):
     """Something that is not as it should be.
 
     Attributes
@@ -88,8 +109,8 @@ class Problem:
         return f"{place}: {self.what}" if place else self.what
 
 
-@frozen(kw_only=True)
-class VacuumReport:
+@frozen(kw_only=True, repr=False)
+class VacuumReport(Printed):
     """What `vacuum` removed.
 
     Attributes

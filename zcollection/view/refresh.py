@@ -13,6 +13,7 @@ from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
 from zcollection.model.dataset import Dataset
+from zcollection.model.sections import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -21,8 +22,8 @@ from zcollection.view.staleness import Staleness, ViewStatus
 from zcollection.view.writing import Writing
 
 
-@frozen(kw_only=True)
-class RefreshReport:
+@frozen(kw_only=True, repr=False)
+class RefreshReport(Printed):
     """What `refresh` did.
 
     Attributes

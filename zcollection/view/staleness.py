@@ -4,14 +4,15 @@ from attrs import frozen
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.neighbours import AxisOrder, Halo, Neighbours
+from zcollection.model.sections import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.origin import Origin
 from zcollection.view.pair import Pair
 
 
-@frozen(kw_only=True)
-class ViewStatus:
+@frozen(kw_only=True, repr=False)
+class ViewStatus(Printed):
     """Partitions of a view, by what they hold.
 
     Attributes

@@ -9,7 +9,7 @@ from zcollection.collection import stores
 from zcollection.collection.collection import Collection
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
-from zcollection.collection.maintained import Maintained
+from zcollection.collection.maintained import Maintained, section_of
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
@@ -19,8 +19,11 @@ from zcollection.contracts.store import Mode, Store
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
+from zcollection.model import representation
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.sections import Part, Section
+from zcollection.model.texts import listed
 from zcollection.plugins.stored import StoredForm
 from zcollection.portal import carried_out, run, synchronous
 from zcollection.progress import ProgressOption
@@ -349,19 +352,17 @@ class View(Maintained):
     def __hash__(self) -> int:
         return hash((type(self), str(self.store.url)))
 
-    def __repr__(self) -> str:
-        names = self.variables
-        shown = ", ".join(names[:8]) + (f", … ({len(names)} in all)" if len(names) > 8 else "")
-        computed = ", ".join(map(str, self.computations))
-        return "\n".join(
-            [
-                f"<zcollection.View {self.store.url} ({'read-only' if self.read_only else 'read and write'})>",
-                f"  base:         {self._pair.base.store.url}",
-                f"  axis:         {self.axis} (dimension {self.dimension})",
-                f"  variables:    {shown}",
-                f"  computed by:  {computed or 'update()'}",
-            ]
-        )
+    def _section(self) -> Section:
+        facts = {
+            "base": self._pair.base.store.url,
+            "axis": f"{self.axis} (dimension {self.dimension})",
+            "variables": listed(self.variables),
+            "computed by": ", ".join(map(str, self.computations)) or "update()",
+        }
+        return section_of(self, self.store.url, facts, read_only=self.read_only)
+
+    def _details(self) -> list[Part]:
+        return representation.parts_of_schema(self._pair.own.schema)
 
 
 async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> Handle:

@@ -40,7 +40,7 @@ class Files:
     url: StoreURL
     root: str
     fsync: bool
-    check_writable: Callable[[], None]
+    check_writable: Callable[[], None] = field(repr=False)
     _staging: Staging = field(
         init=False, eq=False, repr=False, default=Factory(lambda self: Staging(places=self._places()), takes_self=True)
     )

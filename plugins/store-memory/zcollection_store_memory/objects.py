@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL, check_keys, check_prefixes
 from zcollection_store_memory.space import Space
@@ -41,7 +41,7 @@ class Objects:
     """
 
     url: StoreURL
-    check_writable: Callable[[], None]
+    check_writable: Callable[[], None] = field(repr=False)
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
