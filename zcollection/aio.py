@@ -19,6 +19,7 @@ from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
+from zcollection.model.conventions import Conventions
 from zcollection.view.view import View
 
 
@@ -110,6 +111,7 @@ async def create_view(
     variables: object = None,
     computation: Computation | Iterable[Computation] | None = None,
     shadow: bool = False,
+    conventions: Conventions = "check",
     reference: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     storage_options: Mapping[str, Any] | None = None,
@@ -132,6 +134,8 @@ async def create_view(
         one may read what an earlier one makes. It is stored by name and configuration.
     shadow
         Whether variables may have the names of some of the base's, which they then take the place of.
+    conventions
+        What happens where such a variable means something else than the base's: "check" raises, "ignore" lets it.
     reference
         How the view finds its base again; by default the base's URL. A path relative to the view's own place, such as
         ``"../base"``, where both move together.
@@ -161,6 +165,7 @@ async def create_view(
         variables=variables,
         computation=computation,
         shadow=shadow,
+        conventions=conventions,
         reference=reference,
         overwrite=overwrite,
         storage_options=storage_options,

@@ -153,8 +153,8 @@ def test_a_schema_shows_dimensions_with_chunks_and_variables_with_units():
         "    time  any    4,096   8,192",
         "    x     240",
         "Variables:",
-        "    name  dimensions  dtype           units  fill value",
-        "    time  (time)      datetime64[ns]",
+        "    name  dimensions  dtype           units  fill value  coordinate",
+        "    time  (time)      datetime64[ns]                     yes",
         "    ssh   (time, x)   float32         m      nan",
         "Attributes:",
         "    title:  Sea level",
@@ -185,7 +185,7 @@ def test_a_declared_variable_shows_how_it_is_stored():
     assert repr(variable).splitlines() == [
         "<zcollection.VariableSchema ssh> (time, x) float32",
         "    fill value:  nan",
-        "    codecs:      bytes(endian=little), blosc(typesize=4, cname=lz4, clevel=5, shuffle=shuffle, blocksize=0)",
+        "    codecs:      bytes(endian=little), blosc(typesize=4, cname=lz4, clevel=5, shuffle=shuffle, blocksize=0), crc32c",
         "Attributes:",
         "    units:  m",
     ]
@@ -233,3 +233,9 @@ def test_credentials_in_attributes_are_not_shown():
     for shown in (made, made.schema):
         assert "from https://***@host/file.nc?***" in repr(shown)
         assert "swordfish" not in repr(shown) + shown._repr_html_()
+
+
+def test_a_packed_variable_shows_how():
+    packing = zc.Packing("int16", scale_factor=1e-4, fill_value=-32768)
+    variable = zc.VariableSchema("ssh", dtype="f8", dimensions=("time",), packing=packing)
+    assert "    packing:     int16, scale_factor=0.0001, fill_value=-32768" in repr(variable).splitlines()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, overload
 
 from zcollection.collection import copy, create, drop, growth, insert, mapping, query, stores, update
-from zcollection.collection.conform import Missing, Reading, Unknown
+from zcollection.collection.conform import Missing, Reading, Unknown, check_conventions
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.growth import VariableFunction
@@ -330,6 +330,7 @@ class Collection(OpenCollection):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
+        conventions: Conventions = "check",
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> tuple[str, ...]:
@@ -347,6 +348,8 @@ class Collection(OpenCollection):
         depth
             Neighbouring rows that the function is given too, as for `map`. It returns values for all rows that it is
             given, and those of the partition's own are kept.
+        conventions
+            As for `insert`, where the function returns variables that state what their numbers mean.
 
         Returns
         -------
@@ -361,6 +364,7 @@ class Collection(OpenCollection):
             Its values would move rows to another partition; nothing was written.
         """
         halo = as_halo(depth)
+        check_conventions(conventions)
         return await self._change(
             lambda handle: update.update(
                 handle,
@@ -368,6 +372,7 @@ class Collection(OpenCollection):
                 filters=filters,
                 variables=variables,
                 halo=halo,
+                conventions=conventions,
                 client=client,
                 progress=progress,
             )

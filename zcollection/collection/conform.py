@@ -55,8 +55,8 @@ def as_source(given: object) -> Source:
     raise SchemaError(message)
 
 
-def as_dataset(given: object, schema: DatasetSchema) -> Dataset:
-    """Return a dataset of this schema, its values converted exactly; the parameter is that of `as_source`.
+def as_dataset(given: object, schema: DatasetSchema, conventions: Conventions = "check") -> Dataset:
+    """Return a dataset of this schema, its values converted exactly, of what `as_source` takes.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def as_dataset(given: object, schema: DatasetSchema) -> Dataset:
     """
     if isinstance(given, Dataset) and given.schema is schema:
         return given
-    arrays, _ = as_source(given).conformed(schema)
+    arrays, _ = as_source(given).conformed(schema, conventions)
     return Dataset(schema, arrays)
 
 
@@ -93,7 +93,18 @@ class Reading:
     def __attrs_post_init__(self) -> None:
         _check_choice("unknown", self.unknown, ("raise", "drop", "add"))
         _check_choice("missing", self.missing, ("raise", "fill"))
-        _check_choice("conventions", self.conventions, ("check", "ignore"))
+        check_conventions(self.conventions)
+
+
+def check_conventions(conventions: object) -> None:
+    """Check that a caller says what to do with what is stated of values.
+
+    Raises
+    ------
+    SettingError
+        It is neither "check" nor "ignore".
+    """
+    _check_choice("conventions", conventions, ("check", "ignore"))
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

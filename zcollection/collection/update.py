@@ -20,6 +20,7 @@ from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Job
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
+from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import same_values
 from zcollection.model.names import normalise_path
@@ -41,6 +42,7 @@ async def update(
     filters: Filter,
     variables: Iterable[str] | None,
     halo: Halo,
+    conventions: Conventions,
     client: ClientOption,
     progress: ProgressOption,
 ) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ async def update(
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
-            change, total = Update(handle, function, schema, fixed), len(partitions)
+            change, total = Update(handle, function, schema, fixed, conventions), len(partitions)
             jobs = (Job(partial(change.staging, windows.plan(path, record))) for path, record in partitions.items())
             with tracking(progress, total, "update") as advance:
                 staged = await executor.run(
@@ -73,7 +75,15 @@ async def update(
     return await retrying(attempt)
 
 
-def applied(function: UpdateFunction, window: Window, schema: DatasetSchema, dimension: str, path: str) -> Dataset:
+def applied(
+    function: UpdateFunction,
+    window: Window,
+    schema: DatasetSchema,
+    dimension: str,
+    path: str,
+    *,
+    conventions: Conventions = "check",
+) -> Dataset:
     """Return what a function computes of a window, of the declared types, for the partition's own rows.
 
     Raises
@@ -88,7 +98,7 @@ def applied(function: UpdateFunction, window: Window, schema: DatasetSchema, dim
             f"mapping from variable names to arrays"
         )
         raise SchemaError(message)
-    after, given = as_dataset(result, schema), window.rows_given
+    after, given = as_dataset(result, schema, conventions), window.rows_given
     rows = after.sizes.get(dimension, given)
     if rows != given:
         message = (
@@ -107,6 +117,7 @@ class Update:
     function: UpdateFunction
     schema: DatasetSchema
     fixed: Mapping[str, NDArray[Any]]
+    conventions: Conventions = "check"
 
     def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
@@ -131,7 +142,8 @@ class Update:
 
     def _applied(self, window: Window, path: str) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""
-        after = applied(self.function, window, self.handle.schema, self.handle.dimension, path)
+        handle = self.handle
+        after = applied(self.function, window, handle.schema, handle.dimension, path, conventions=self.conventions)
         return after.select(_written(self.handle, self.fixed, after))
 
     def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:

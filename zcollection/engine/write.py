@@ -191,7 +191,7 @@ def validate_codecs(schema: DatasetSchema, *, dimension: str) -> None:
 def _try_codecs(layout: ArrayLayout) -> None:
     dtype = layout.variable.dtype
     if dtype.kind != "T":
-        dict(encode_array(layout, np.zeros(layout.shape, dtype=dtype)))
+        dict(encode_array(layout, np.zeros(layout.shape, layout.variable.stored_dtype), is_stored=True))
         return
     from zcollection.engine import fallback  # loads zarr
 

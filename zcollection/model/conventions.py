@@ -9,7 +9,7 @@ time units, calendar (`_as_times`)                              converted exactl
 packing: scale, offset, type, ``_Unsigned`` (`_unpacked`)       unpacked by its own, for ours to pack; refused where ours
                                                                 does not have a value
 fill values (`_with_missing`)                                   replaced by ours; refused where ours is a value there
-`MEANING`: units, flags, direction, name (`_check_meaning`)     refused
+`MEANING`: units, flags, direction, name (`check_meaning`)     refused
 anything else (`_without_harm`)                                 taken as they are; the attribute is ignored and counted
 ==============================================================  ===========================================================
 
@@ -43,9 +43,6 @@ _STRUCTURE: Final = frozenset({*PACKED, "calendar", "coordinates"})
 
 _ANYWAY: Final = "pass conventions='ignore' to take the numbers as they are"
 
-_ULPS: Final = 8
-"""Units in the last place by which the same value may differ after it was computed with another scale."""
-
 
 def conform(values: Any, statement: Statement, declared: VariableSchema, *, name: str) -> tuple[Any, tuple[str, ...]]:
     """Return values as a variable declares them, and the names of the attributes that differ without harm.
@@ -66,8 +63,7 @@ def conform(values: Any, statement: Statement, declared: VariableSchema, *, name
     SchemaError
         What is stated and what is declared contradict each other, and no exact conversion is known.
     """
-    _check_meaning(statement, declared, name)
-    _check_calendar(statement, declared, name)
+    check_meaning(statement, declared, name=name)
     reading, ignored = _Reading(statement, declared, name), _without_harm(statement, declared)
     reading.check_packing()
     if not reading.changes_values:
@@ -77,8 +73,15 @@ def conform(values: Any, statement: Statement, declared: VariableSchema, *, name
     return reading(values), ignored
 
 
-def _check_meaning(statement: Statement, declared: VariableSchema, name: str) -> None:
-    """Refuse attributes that say that the same numbers mean something else."""
+def check_meaning(statement: Statement, declared: VariableSchema, *, name: str) -> None:
+    """Check that no attribute says that the same numbers mean something else than is declared.
+
+    Raises
+    ------
+    SchemaError
+        One does.
+    """
+    _check_calendar(statement, declared, name)
     for attribute in MEANING:
         stated, ours = statement.attrs.get(attribute), declared.attrs.get(attribute)
         if stated is None or _same(stated, ours) or (attribute == "units" and _are_converted(statement, declared)):
@@ -175,9 +178,13 @@ class _Reading:
         """Whether the given values are not those declared as they are, or may be none of them."""
         statement = self.statement
         is_stored = statement.packing is not None or statement.view is not None or bool(statement.fill_values)
-        fill = self.declared.fill_value if self.declared.dtype.kind == "f" else None
-        is_marked = fill is not None and fill == fill  # noqa: PLR0124 - another value than NaN means a missing one
-        return is_stored or is_marked or self._other_grid or _are_converted(statement, self.declared)
+        return is_stored or self._marks_missing or self._other_grid or _are_converted(statement, self.declared)
+
+    @property
+    def _marks_missing(self) -> bool:
+        """Whether a number means a missing value, which may be a value of those that are given."""
+        fill = self.declared.fill_value
+        return self.declared.dtype.kind in "iuf" and fill is not None and bool(fill == fill)  # noqa: PLR0124 - NaN is none
 
     @property
     def _other_grid(self) -> bool:
@@ -200,21 +207,27 @@ class _Reading:
         self, array: NDArray[Any], missing: NDArray[np.bool_] | None
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Return the given values, and which of them are missing."""
-        statement, ours = self.statement, self.declared.fill_value
+        statement = self.statement
         if statement.view is not None and array.dtype.kind in "iu":
             array = array.view(statement.view)
         for fill in statement.fill_values:
             equal = np.asarray(array == fill)
             missing = equal if missing is None else missing | equal
-        if missing is None or ours is None or statement.packing is not None:
-            return array, missing
-        if array.dtype.kind in "iuf" and np.any((array == ours) & ~missing) and not self._counts_differently:
+        if self._marks_missing and statement.packing is None and not self._counts_differently:
+            self._check_marker(array, missing)
+        return array, missing
+
+    def _check_marker(self, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> None:
+        """Refuse values that would be read as missing, and are stated to be none."""
+        equal = np.asarray(array == self.declared.fill_value)
+        if np.any(equal if missing is None else equal & ~missing):
+            stated = self.statement.fill_values
             message = (
-                f"variable {self.name!r} declares the fill value {ours!r}, and what is given has {ours!r} as a value, with "
-                f"the fill value {statement.fill_values[0]!r}; replace it before inserting, or {_ANYWAY}"
+                f"variable {self.name!r} declares the fill value {self.declared.fill_value!r}, and what is given has it as a value: "
+                f"it states {f'the fill value {stated[0]!r}' if stated else 'no fill value'}; replace the value, state it as "
+                f"_FillValue, or {_ANYWAY}"
             )
             raise SchemaError(message)
-        return array, missing
 
     def _unpacked(self, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> NDArray[Any]:
         """Return the values of stored numbers; values that were stored otherwise are looked at."""
@@ -227,22 +240,19 @@ class _Reading:
             if missing is not None:
                 array[missing] = np.nan
             if ours is not None and not is_alike:
-                self._check_grid(array, ours, ours.pack(array, name=self.name))
+                self._check_rounding(array, ours)
         elif self._other_grid and ours is not None and array.dtype.kind == "f":
-            self._check_grid(array, ours, ours.pack(array, name=self.name))
+            self._check_rounding(array, ours)
         return array
 
     def _packed(self, values: NDArray[Any], raw: Packing) -> NDArray[Any]:
         """Return the stored numbers of values, where these are what is declared."""
-        stored = raw.pack(values.astype(np.float64), name=self.name)
-        self._check_grid(values, raw, stored)
-        return stored
+        self._check_rounding(values, raw)
+        return raw.pack(values.astype(np.float64), name=self.name)
 
-    def _check_grid(self, values: NDArray[Any], ours: Packing, stored: NDArray[Any]) -> None:
+    def _check_rounding(self, values: NDArray[Any], ours: Packing) -> None:
         """Refuse values, stored with another packing before, that ours does not have."""
-        error = np.abs(ours.unpack(stored, np.dtype(np.float64)) - values)
-        allowed = _ULPS * np.finfo(values.dtype).eps * (np.abs(values) + abs(ours.add_offset or 0.0))
-        wrong = error > allowed
+        wrong = ours.rounds(values, name=self.name)
         if np.any(wrong):
             stated = self.statement.packing or self.statement.grid
             message = (

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
 
+_ULPS: Final = 8
+"""Units in the last place by which the same value may differ after it was computed with another scale."""
+
 _BLOCK: Final = 65_536
 """Elements that are packed at once: what is computed on the way stays in the processor's cache."""
 
@@ -189,6 +192,19 @@ class Packing:
                 row = start + (first + wrong) // max(math.prod(values.shape[1:]), 1)
                 raise self._refusal(flat[first + wrong], name, row)
         return stored
+
+    def rounds(self, values: NDArray[Any], *, name: str) -> NDArray[np.bool_]:
+        """Return which values would be rounded: those that are none of the stored numbers unpacked, but for errors of floats.
+
+        Parameters
+        ----------
+        values, name
+            As for `pack`; integers too.
+        """
+        exact = values.astype(np.float64)
+        error = np.abs(self.unpack(self.pack(exact, name=name), exact.dtype) - exact)
+        eps = np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
+        return np.asarray(error > _ULPS * eps * (np.abs(exact) + abs(self.add_offset or 0.0)))
 
     def _pack_block(self, values: NDArray[np.floating[Any]], out: NDArray[Any]) -> int | None:
         """Pack values into their place; return the position of the first that cannot be packed, None where all can."""

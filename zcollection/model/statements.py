@@ -58,7 +58,9 @@ class Statement:
             Type of the given values.
         """
         if not is_packed(attrs):
-            return cls(attrs=attrs, grid=packing_of(encoding, encoding.get("dtype", dtype)))
+            grid = packing_of(encoding, encoding.get("dtype", dtype))
+            # xarray has no integers with missing values; ours keep their fill value, which is in the encoding.
+            return cls(attrs=attrs, grid=grid, fill_values=_fill_values(encoding, dtype) if dtype.kind in "iu" else ())
         stored = _signed_or_not(attrs, dtype)
         scaling = packing_of({name: attrs.get(name) for name in ("scale_factor", "add_offset")}, stored)
         return cls(

@@ -76,12 +76,27 @@ def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
         missing = np.isnat(array) if missing is None else missing | np.isnat(array)
         array = numbers_of_durations(array, schema.attrs, name=name)
     elif array.dtype.kind in "iuf" and schema.packing is not None:
+        _check_integers(array, missing, schema, name)
         with np.errstate(over="ignore"):  # what is too large is refused when it is packed
             array = array.astype(schema.dtype)  # rounded in any case, to one of the numbers that are stored
     array, missing = _without_nan(array, missing, schema)
     if missing is not None and missing.any():
         array = _filled_in(array, missing, schema, name)
     return cast_exactly(array, schema.dtype, name=name)
+
+
+def _check_integers(array: NDArray[Any], missing: NDArray[np.bool_] | None, schema: VariableSchema, name: str) -> None:
+    """Refuse integers that a packing would round: of floats that is expected, and these are exact."""
+    if array.dtype.kind == "f" or schema.packing is None:
+        return
+    present = array if missing is None else array[~missing]
+    wrong = schema.packing.rounds(present, name=name)
+    if np.any(wrong):
+        message = (
+            f"variable {name!r} is packed with {schema.packing.attributes} and received {array.dtype}, of which the value "
+            f"{present[wrong].flat[0]} would be rounded; give floats to have them rounded, or declare another packing"
+        )
+        raise SchemaError(message)
 
 
 def _numbers_of_times(times: NDArray[Any] | CalendarTimes, schema: VariableSchema, name: str) -> NDArray[Any]:

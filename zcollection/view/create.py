@@ -12,9 +12,11 @@ from zcollection.contracts.computation import Computation
 from zcollection.engine.write import validate_codecs
 from zcollection.errors import CollectionNotFoundError, SchemaError
 from zcollection.model.builder import Schema
+from zcollection.model.conventions import Conventions, check_meaning
 from zcollection.model.dtypes import default_fill
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema, VariableSchema
+from zcollection.model.statements import Statement
 from zcollection.plugins import stored
 from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.transaction.versioning import Versioning
@@ -30,6 +32,7 @@ async def create(
     variables: object,
     computations: tuple[Computation, ...],
     shadow: bool,
+    conventions: Conventions,
     reference: str | os.PathLike[str] | None,
     overwrite: bool,
 ) -> Pair:
@@ -51,6 +54,8 @@ async def create(
         message = f"the view would lie at {base.store.url}, which is its base; accepted: a place of its own"
         raise SchemaError(message)
     declared = _declared(base, variables, computations)
+    if conventions == "check":
+        _check_meanings(base, declared)
     definition = ViewDefinition(
         base=stored_reference(base.store.url if reference is None else reference),
         computations=tuple(map(stored.store, computations)),
@@ -140,6 +145,13 @@ def _check_names(base: Handle, declared: Mapping[str, VariableSchema], *, shadow
                 f"view's take its place"
             )
             raise SchemaError(message)
+
+
+def _check_meanings(base: Handle, declared: Mapping[str, VariableSchema]) -> None:
+    """Check that variables which take the place of some of the base's mean the same."""
+    theirs = base.schema.all_variables()
+    for path in declared.keys() & theirs.keys():
+        check_meaning(Statement.of_schema(declared[path]), theirs[path], name=path)
 
 
 def _with_fill(path: str, variable: VariableSchema) -> VariableSchema:

@@ -12,6 +12,7 @@ from zcollection.collection.window import Window
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
+from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.sections import Printed
 from zcollection.progress import ProgressOption, tracking
@@ -48,6 +49,7 @@ async def update(
     filters: Filter,
     variables: Iterable[str] | None,
     halo: Halo,
+    conventions: Conventions,
     client: ClientOption,
     progress: ProgressOption,
 ) -> tuple[str, ...]:
@@ -66,7 +68,7 @@ async def update(
     own, dimension = pair.own.schema, pair.own.dimension
 
     def compute(window: Window, path: str) -> Dataset:
-        return applied(function, window, own, dimension, path)
+        return applied(function, window, own, dimension, path, conventions=conventions)
 
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:

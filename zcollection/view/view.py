@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 from zcollection.collection import query as _query
 from zcollection.collection import stores
 from zcollection.collection.collection import Collection
+from zcollection.collection.conform import check_conventions
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.maintained import Maintained, section_of
@@ -20,6 +21,7 @@ from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model import representation
+from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.sections import Part, Section
@@ -59,12 +61,14 @@ class View(Maintained):
         variables: object = None,
         computation: Computation | Iterable[Computation] | None = None,
         shadow: bool = False,
+        conventions: Conventions = "check",
         reference: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
         storage_options: Mapping[str, Any] | None = None,
         base_options: Mapping[str, Any] | None = None,
     ) -> Self:
         """Create a view; see `zcollection.create_view`."""
+        check_conventions(conventions)
         computations = () if computation is None else as_computations(computation)
         handle = await _base(base, base_options)
         store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
@@ -75,6 +79,7 @@ class View(Maintained):
             variables=variables,
             computations=computations,
             shadow=shadow,
+            conventions=conventions,
             reference=reference,
             overwrite=overwrite,
         )
@@ -236,6 +241,7 @@ class View(Maintained):
         filters: Filter = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
+        conventions: Conventions = "check",
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> tuple[str, ...]:
@@ -256,6 +262,8 @@ class View(Maintained):
         depth
             Neighbouring rows that the function is given too, as for `Collection.map`; it returns values for all rows
             that it is given, and those of the partition's own are kept.
+        conventions
+            As for `Collection.update`.
 
         Returns
         -------
@@ -272,10 +280,18 @@ class View(Maintained):
         """
         self._check_writable()
         halo = as_halo(depth)
+        check_conventions(conventions)
         return await carried_out(
             self._both,
             lambda pair: refresh.update(
-                pair, function, filters=filters, variables=variables, halo=halo, client=client, progress=progress
+                pair,
+                function,
+                filters=filters,
+                variables=variables,
+                halo=halo,
+                conventions=conventions,
+                client=client,
+                progress=progress,
             ),
         )
 
