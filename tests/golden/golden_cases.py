@@ -240,6 +240,33 @@ def evolved():
     )
 
 
+def by_values():
+    """Keys of texts, numbers and booleans, of every form that a path gives them."""
+    schema = zc.Schema().with_dimension("row", chunks=2)
+    for name, dtype in (
+        ("time", "int64"),
+        ("platform", "string"),
+        ("code", "S3"),
+        ("track", "int16"),
+        ("ascending", "bool"),
+    ):
+        schema = schema.with_variable(name, dtype=dtype, dimensions=("row",))
+    platforms = ["", "Jason-3/F", "Malmo\u0308", "Malmö", "S3A", "S3A", "S3A", "end."]
+    rows = {
+        "time": np.arange(8),
+        "platform": np.array(platforms, dtype=np.dtypes.StringDType()),
+        "code": np.array([b"", b"a b", b"%", b"b", b"c", b"c", b"c", b"\xc3\xa9"]),
+        "track": np.array([1, -5, 0, 7, 2, 2, 10, 3]),
+        "ascending": np.array([True, False, True, True, False, True, True, False]),
+    }
+    return Case(
+        schema=lambda: schema,
+        partitioning=lambda: zc.partitioning.Values(("platform", "code", "track", "ascending")),
+        inserts=({name: values[[4, 0, 7, 2, 6, 1, 3, 5]] for name, values in rows.items()},),
+        expected=rows,
+    )
+
+
 DAYS = np.array([-40 * DAY, -DAY, 0, DAY + 5, 31 * DAY, 400 * DAY])
 """Before and after 1970, in five months."""
 
@@ -249,6 +276,7 @@ CASES = {
     "grouped-sequence": by_numbers(
         lambda: zc.partitioning.GroupedSequence(("cycle", "pass"), size=10, start=1), [4, 0, 3, 1, 2]
     ),
+    "values": by_values(),
     "types": of_all_types(),
     "codecs": of_all_codecs(),
     "nested": nested(),
