@@ -13,7 +13,7 @@ TEXTS = {
 }
 
 TAKEN = {
-    "partitioning": {"date", "sequence", "grouped_sequence"},
+    "partitioning": {"date", "sequence", "grouped_sequence", "values"},
     "merge": {"replace", "concat", "time_series", "upsert"},
     "store": {"file", "memory", "s3", "icechunk"},
     "view": {"expression", "along_track"},

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import zcollection as zc
@@ -71,3 +72,36 @@ def test_a_filter_that_cannot_be_understood_is_an_error(command, url):
     assert (done.code, done.out) == (1, "")
     assert "'colour'" in done.err
     assert "'year'" in done.err
+
+
+@pytest.fixture
+def by_platform(tmp_path):
+    """A collection by a text and a boolean."""
+    schema = zc.Schema().with_dimension("row")
+    for name, dtype in (("time", "int64"), ("platform", "string"), ("ascending", "bool")):
+        schema = schema.with_variable(name, dtype=dtype, dimensions=("row",))
+    partitioning = zc.partitioning.Values(("platform", "ascending"))
+    made = zc.create_collection(f"file://{tmp_path}/platforms", schema=schema, axis="time", partitioning=partitioning)
+    made.insert(
+        {"time": [0, 1, 2], "platform": np.array(["S3A", "GDR F", "S3A"], "T"), "ascending": [True, True, False]}
+    )
+    return str(made.store.url)
+
+
+@pytest.mark.parametrize(
+    ("expression", "paths"),
+    [
+        ("platform == 'S3A'", ["platform=S3A/ascending=false", "platform=S3A/ascending=true"]),
+        ("platform in ('GDR F', 'S3B') and ascending", ["platform=GDR%20F/ascending=true"]),
+        ("not ascending", ["platform=S3A/ascending=false"]),
+    ],
+)
+def test_partitions_are_filtered_by_texts_and_booleans(command, by_platform, expression, paths):
+    assert command("ls", by_platform, "--filter", expression).out.splitlines() == paths
+
+
+def test_json_has_texts_and_booleans_as_they_are(command, by_platform):
+    listed = json.loads(command("ls", by_platform, "--json", "--filter", "platform == 'GDR F'").out)
+    assert [(item["path"], item["key"]) for item in listed] == [
+        ("platform=GDR%20F/ascending=true", {"platform": "GDR F", "ascending": True})
+    ]

@@ -18,8 +18,9 @@ DTYPES = (
     *("float16", "float32", "float64", "complex64", "complex128"),
     *("datetime64[D]", "datetime64[ns]", "timedelta64[s]", "S5", "U3", "string"),
 )
+PROFILES = ("balanced", "cloud-balanced", "cloud-cold", "local-fast", "none")
 CODECS = {
-    **dict.fromkeys(("balanced", "cloud-balanced", "cloud-cold", "local-fast", "none")),
+    **{name: [*zc.codecs.profile(name, checksum=False)] for name in PROFILES},
     "checksum": [*zc.codecs.profile("balanced", checksum=True)],
     "gzip": [{"name": "gzip", "configuration": {"level": 1}}],
     "zstd": [{"name": "zstd", "configuration": {"level": 3, "checksum": True}}],
@@ -61,20 +62,24 @@ class Case:
             url, schema=self.schema(), axis=self.axis, partitioning=self.partitioning(), **self.options
         )
         for rows in self.inserts:
-            collection.insert(rows, merge=self.merge)
+            collection.insert(rows, merge=self.merge, missing="fill")
         return collection
 
     def _write_evolved(self, url):
         collection = evolve(self, later_schema=None, inserts=self.inserts[:-1]).write(url)
         later = differential.with_layout(collection, self.later_schema())
-        later.insert(self.inserts[-1], merge=self.merge)
+        later.insert(self.inserts[-1], merge=self.merge, missing="fill")
         return later
+
+
+PLAIN = [*zc.codecs.profile("balanced", checksum=False)]
+"""What the default was until release 2026.12.0."""
 
 
 def one_dimensional(**dtypes):
     schema = zc.Schema().with_dimension("time", chunks=3)
     for name, dtype in dtypes.items():
-        schema = schema.with_variable(name, dtype=dtype, dimensions=("time",))
+        schema = schema.with_variable(name, dtype=dtype, dimensions=("time",), codecs=PLAIN)
     return schema
 
 
@@ -127,8 +132,8 @@ def of_all_types():
 def of_all_codecs():
     def schema():
         made = one_dimensional(time="int64")
-        for number, (name, codecs) in enumerate(CODECS.items()):
-            made = made.with_variable(f"v{number}", dtype="float64", dimensions=("time",), codecs=codecs or name)
+        for number, codecs in enumerate(CODECS.values()):
+            made = made.with_variable(f"v{number}", dtype="float64", dimensions=("time",), codecs=codecs)
         return made
 
     rows = {"time": np.arange(8)} | {f"v{number}": np.arange(8) * (number + 0.5) for number in range(len(CODECS))}
@@ -146,12 +151,18 @@ def nested_schema():
         .with_attribute("title", "tides")
         .with_dimension("num_lines", chunks=2)
         .with_dimension("x_ac", size=3, chunks=2)
-        .with_variable("time", dtype="int64", dimensions=("num_lines",), attrs={"units": "seconds since 2000-01-01"})
-        .with_variable("ssh", dtype="float32", dimensions=("num_lines", "x_ac"), fill_value=np.float32("nan"))
-        .with_variable("angle", dtype="float64", dimensions=("x_ac",))
+        .with_variable(
+            "time", dtype="int64", dimensions=("num_lines",), attrs={"units": "seconds since 2000-01-01"}, codecs=PLAIN
+        )
+        .with_variable(
+            "ssh", dtype="float32", dimensions=("num_lines", "x_ac"), fill_value=np.float32("nan"), codecs=PLAIN
+        )
+        .with_variable("angle", dtype="float64", dimensions=("x_ac",), codecs=PLAIN)
         .with_group("data_01/ku", attrs={"band": "Ku"})
         .with_dimension("range", size=2, chunks=1, group="data_01/ku")
-        .with_variable("power", dtype="int16", dimensions=("range", "num_lines"), group="data_01/ku", fill_value=-1)
+        .with_variable(
+            "power", dtype="int16", dimensions=("range", "num_lines"), group="data_01/ku", fill_value=-1, codecs=PLAIN
+        )
     )
 
 
@@ -194,8 +205,8 @@ def sharded():
         return (
             zc.Schema()
             .with_dimension("time", chunks=2, shards=4)
-            .with_variable("time", dtype="int64", dimensions=("time",))
-            .with_variable("flag", dtype="string", dimensions=("time",), fill_value="none")
+            .with_variable("time", dtype="int64", dimensions=("time",), codecs=PLAIN)
+            .with_variable("flag", dtype="string", dimensions=("time",), fill_value="none", codecs=PLAIN)
         )
 
     names = np.array(["a", "", "c", "dd", "e", "f", "g"], dtype=np.dtypes.StringDType())
@@ -215,10 +226,20 @@ def evolved():
         made = (
             zc.Schema()
             .with_dimension("time", chunks=chunks)
-            .with_variable("time", dtype="int64", dimensions=("time",), attrs={"units": "nanoseconds since 1970-01-01"})
+            .with_variable(
+                "time",
+                dtype="int64",
+                dimensions=("time",),
+                attrs={"units": "nanoseconds since 1970-01-01"},
+                codecs=PLAIN,
+            )
             .with_variable("ssh", dtype="float64", dimensions=("time",), codecs=codecs)
         )
-        return made.with_variable("flag", dtype="int8", dimensions=("time",), fill_value=-1) if extra else made
+        return (
+            made.with_variable("flag", dtype="int8", dimensions=("time",), fill_value=-1, codecs=PLAIN)
+            if extra
+            else made
+        )
 
     first = {"time": np.array([0, 1, 2, DAY]), "ssh": np.array([0.5, 1, 2, 3])}
     last = {
@@ -227,8 +248,8 @@ def evolved():
         "flag": np.array([7, 8, 9]),
     }
     return Case(
-        schema=lambda: schema(2, "balanced", extra=False),
-        later_schema=lambda: schema(3, "none", extra=True).build(),
+        schema=lambda: schema(2, PLAIN, extra=False),
+        later_schema=lambda: schema(3, CODECS["none"], extra=True).build(),
         partitioning=lambda: zc.partitioning.Date(("time",), resolution="D"),
         inserts=(first, last),
         merge=None,
@@ -237,6 +258,71 @@ def evolved():
             "ssh": np.array([0.5, 1, 2, 30, 4, 5]),
             "flag": np.array([-1, -1, -1, 7, 8, 9]),
         },
+    )
+
+
+def by_values():
+    """Keys of texts, numbers and booleans, of every form that a path gives them."""
+    schema = zc.Schema().with_dimension("row", chunks=2)
+    for name, dtype in (
+        ("time", "int64"),
+        ("platform", "string"),
+        ("code", "S3"),
+        ("track", "int16"),
+        ("ascending", "bool"),
+    ):
+        schema = schema.with_variable(name, dtype=dtype, dimensions=("row",))
+    platforms = ["", "Jason-3/F", "Malmo\u0308", "Malmö", "S3A", "S3A", "S3A", "end."]
+    rows = {
+        "time": np.arange(8),
+        "platform": np.array(platforms, dtype=np.dtypes.StringDType()),
+        "code": np.array([b"", b"a b", b"%", b"b", b"c", b"c", b"c", b"\xc3\xa9"]),
+        "track": np.array([1, -5, 0, 7, 2, 2, 10, 3]),
+        "ascending": np.array([True, False, True, True, False, True, True, False]),
+    }
+    return Case(
+        schema=lambda: schema,
+        partitioning=lambda: zc.partitioning.Values(("platform", "code", "track", "ascending")),
+        inserts=({name: values[[4, 0, 7, 2, 6, 1, 3, 5]] for name, values in rows.items()},),
+        expected=rows,
+    )
+
+
+def with_meaning():
+    """Packed variables, coordinates, a calendar without leap days, and checksums of chunks."""
+    noleap = {"units": "days since 2000-02-27", "calendar": "noleap"}
+    rows = {
+        "time": np.array([0, 1, 2, 400]),
+        "latitude": np.array([-1.5, 0, 1.5, np.nan]),
+        "ssh": np.array([[0.25, np.nan], [-0.5, 8.0], [0.0, 1.25], [2.0, 3.0]]),
+        "depth": np.array([np.nan, 1, 2, 3], dtype="f4"),
+        "x": np.array([10, 20]),
+    }
+
+    def schema():
+        return (
+            zc.Schema()
+            .with_dimension("time", chunks=2)
+            .with_dimension("x", size=2)
+            .with_variable("time", dtype="int32", dimensions=("time",), attrs=noleap)
+            .with_variable("x", dtype="int16", dimensions=("x",))
+            .with_variable("latitude", dtype="float64", dimensions=("time",), fill_value=np.nan, coordinate=True)
+            .with_variable(
+                "ssh",
+                dtype="float64",
+                dimensions=("time", "x"),
+                packing=zc.Packing("int16", scale_factor=0.25, add_offset=1.0, fill_value=-32768),
+            )
+            .with_variable(
+                "depth", dtype="float32", dimensions=("time",), packing=zc.Packing("float32", fill_value=1e20)
+            )
+        )
+
+    return Case(
+        schema=schema,
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="M"),
+        inserts=(rows,),
+        expected=rows,
     )
 
 
@@ -249,10 +335,12 @@ CASES = {
     "grouped-sequence": by_numbers(
         lambda: zc.partitioning.GroupedSequence(("cycle", "pass"), size=10, start=1), [4, 0, 3, 1, 2]
     ),
+    "values": by_values(),
     "types": of_all_types(),
     "codecs": of_all_codecs(),
     "nested": nested(),
     "without-catalog": nested(catalog_enabled=False),
     "sharded": sharded(),
     "evolved": evolved(),
+    "meaning": with_meaning(),
 }

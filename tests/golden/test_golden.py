@@ -64,7 +64,7 @@ def test_it_can_be_written_to(archive, url):
     collection = zc.open_collection(url, mode="rw")
     before = collection.partitions()
     last = CASES[archive.stem].inserts[-1]
-    collection.insert({path: values.copy() for path, values in last.items()}, merge="upsert")
+    collection.insert({path: values.copy() for path, values in last.items()}, merge="upsert", missing="fill")
     assert collection.partitions() == before
     assert collection.drop_partitions(filters="True") == before
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 import zcollection as zc
 
 PARTITIONINGS = oracle.partitionings("nested/pass_number")
+LABELS = {"platform": "T", "ascending": "bool"}
 MERGES = [None, "replace", "concat", "time_series", "upsert"]
 
 
-def make_schema(cycle_dtype="int16", pass_dtype="int64"):
-    return (
+def make_schema(partitioning, cycle_dtype="int16", pass_dtype="int64"):
+    schema = (
         zc.Schema()
         .with_dimension("time", chunks=1000)
         .with_dimension("x", size=2)
@@ -27,13 +28,16 @@ def make_schema(cycle_dtype="int16", pass_dtype="int64"):
         .with_variable("swath", dtype="float32", dimensions=("time", "x"), fill_value=np.nan)
         .with_variable("pass_number", dtype=pass_dtype, dimensions=("time",), group="/nested")
         .with_variable("deep", dtype="complex64", dimensions=("x", "time"), group="/nested/deeper")
-        .build()
     )
+    for name, dtype in LABELS.items() if partitioning == "values" else ():
+        schema = schema.with_variable(name, dtype=dtype, dimensions=("time",))
+    return schema.build()
 
 
-def as_arrays(frame):
+def as_arrays(frame, schema):
     row = frame["row"].to_numpy()
-    return {
+    labels = {name: frame[name].to_numpy().astype(dtype) for name, dtype in LABELS.items() if name in schema.variables}
+    return labels | {
         "time": frame["time"].to_numpy(),
         "cycle": frame["cycle"].to_numpy(),
         "row": row,
@@ -54,10 +58,10 @@ def check(partitioning, merge, inserts, *, schema):
     build, keys = PARTITIONINGS[partitioning]
     collection = zc.create_collection(f"memory://{uuid.uuid4().hex}", schema=schema, axis="time", partitioning=build())
     for frame in inserts:
-        collection.insert(as_arrays(frame), merge=merge)
+        collection.insert(as_arrays(frame, schema), merge=merge)
     wanted = expected(inserts, keys, merge)
     found = collection.query()
-    for path, values in as_arrays(wanted).items():
+    for path, values in as_arrays(wanted, schema).items():
         np.testing.assert_array_equal(found.get_variable(path).to_numpy(), values, err_msg=path)
         assert found.get_variable(path).dtype == schema.get_variable(path).dtype
     assert len(collection.partitions()) == len(wanted.groupby(keys))
@@ -70,7 +74,7 @@ def test_a_hundred_thousand_rows_equal_pandas(partitioning, merge, pieces):
     rng = np.random.default_rng([MERGES.index(merge), pieces, len(partitioning)])
     frame = oracle.make_rows(rng, 100_000)
     inserts = [frame.iloc[part] for part in np.array_split(np.arange(len(frame)), pieces)]
-    check(partitioning, merge, inserts, schema=make_schema())
+    check(partitioning, merge, inserts, schema=make_schema(partitioning))
 
 
 @settings(max_examples=60, deadline=None)
@@ -89,18 +93,19 @@ def test_random_inserts_equal_pandas(partitioning, merge, sizes, cycle_dtype, pa
     inserts = [oracle.make_rows(rng, size, days=3, ids_from=start) for start, size in zip(starts, sizes, strict=False)]
     if order != "shuffled":
         inserts = [frame.sort_values("time", ascending=order == "sorted", kind="stable") for frame in inserts]
-    check(partitioning, merge, inserts, schema=make_schema(cycle_dtype, pass_dtype))
+    check(partitioning, merge, inserts, schema=make_schema(partitioning, cycle_dtype, pass_dtype))
 
 
 def test_partitions_come_in_numeric_order():
+    schema = make_schema("sequence")
     collection = zc.create_collection(
         f"memory://{uuid.uuid4().hex}",
-        schema=make_schema(),
+        schema=schema,
         axis="time",
         partitioning=zc.partitioning.Sequence(("cycle", "nested/pass_number")),
     )
     frame = oracle.make_rows(np.random.default_rng(1), 300, cycles=(-2, 12), passes=(1, 120))
-    collection.insert(as_arrays(frame))
+    collection.insert(as_arrays(frame, schema))
     keys = [(key["cycle"], key["pass_number"]) for key in collection.keys()]
     assert keys == sorted(set(zip(frame["cycle"].tolist(), frame["pass_number"].tolist(), strict=True)))
     assert "cycle=-2/pass_number=3" in collection.partitions() or keys[0][0] == -2

@@ -46,6 +46,72 @@ def test_random_expressions_agree_with_python(text):
     assert chosen(text) == [key for key in KEYS if eval(text, {}, dict(key))]
 
 
+PLATFORMS = [
+    Key(platform=name, ascending=up) for name in ("", "Jason-3/F", "S3", "S3A", "SWOT", "é") for up in (False, True)
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "platform in ('S3A', 'SWOT')",
+        "platform in ('S3A',)",
+        "platform == 'S3A'",
+        "platform != 'S3A' and ascending",
+        "platform not in ['S3A'] and not ascending",
+        "'S3' <= platform < 'T'",
+        "platform > 'Z'",
+        "platform == ''",
+        "platform == 'Jason-3/F'",
+        "'S3' in platform",
+        "ascending",
+        "ascending == True",
+        "ascending == 1",
+        "ascending != (platform == 'S3')",
+        "ascending in (True,)",
+        "ascending < True",
+        "platform == 'S3' or ascending == False",
+    ],
+)
+def test_texts_and_booleans_mean_what_they_mean_in_python(text):
+    found = chosen(text, ["platform", "ascending"], PLATFORMS)
+    assert found == [key for key in PLATFORMS if eval(text, {}, dict(key))]
+    assert 0 < len(found) < len(PLATFORMS)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"platform": ["S3A", "SWOT"], "ascending": True},
+        lambda key: key["platform"] in {"S3A", "SWOT"} and key["ascending"],
+    ],
+    ids=["mapping", "function"],
+)
+def test_mappings_and_functions_choose_texts_and_booleans(filters):
+    found = chosen(filters, ["platform", "ascending"], PLATFORMS)
+    assert found == [Key(platform="S3A", ascending=True), Key(platform="SWOT", ascending=True)]
+
+
+def test_a_text_in_a_mapping_is_one_value_and_no_collection_of_letters():
+    assert chosen({"platform": "S3A"}, ["platform"], [Key(platform=name) for name in ("S", "S3A")]) == [
+        Key(platform="S3A")
+    ]
+
+
+@pytest.mark.parametrize("text", ["platform in ('S3A')", "platform in 'S3A'", "platform not in 'S3A'", "0 < 1 in 'a'"])
+def test_a_part_of_a_text_that_is_written_out_is_not_looked_for(text):
+    with pytest.raises(
+        zc.ExpressionError, match=r"looks for a part of '.*'; accepted: == '.*', or in \('.*',\) with a comma"
+    ):
+        chosen(text, ["platform"], [Key(platform="S3")])
+
+
+@pytest.mark.parametrize("text", ["platform < 3", "platform + 'A' == 'S3A'", "-platform == 1"])
+def test_a_text_is_no_number(text):
+    with pytest.raises(zc.ExpressionError):
+        chosen(text, ["platform"], [Key(platform="S3")])
+
+
 def test_fields_may_be_keywords_of_python():
     keys = [Key({"cycle": cycle, "pass": number}) for cycle in (1, 2) for number in (1, 2, 3)]
     found = chosen("pass in (1, 3) and cycle == 2", ["cycle", "pass"], keys)

@@ -146,7 +146,7 @@ def strings_compared(file):
 @pytest.mark.parametrize("file", [file for file in MODULES if not {"testing", "demo"} & {*file.parts}], ids=name_of)
 def test_no_name_of_a_strategy_or_scheme_decides_anything(file):
     built_in = {
-        *("date", "sequence", "grouped_sequence"),
+        *("date", "sequence", "grouped_sequence", "values"),
         *("replace", "concat", "time_series", "upsert"),
         *("file", "memory", "s3", "icechunk"),
     }

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 from fakes import Quotient
+from hypothesis import given
+from hypothesis import strategies as st
 
 import zcollection as zc
 from zcollection.plugin import Field, Key, as_dimension, as_int64, as_variables, fields_of
@@ -37,6 +39,11 @@ def test_keys_are_ordered_by_their_values():
         (Field("cycle"), -12, "cycle=-12"),
         (Field("name", text=True), "é.1", "name=é.1"),
         (Field("name", text=True), "a=b", "name=a=b"),
+        (Field("name", text=True), "a/b c", "name=a%2Fb%20c"),
+        (Field("name", text=True), "", "name="),
+        (Field("name", text=True), "12", "name=12"),
+        (Field("up", boolean=True), True, "up=true"),
+        (Field("up", boolean=True), False, "up=false"),
     ],
 )
 def test_a_value_and_its_segment(field, value, segment):
@@ -49,10 +56,69 @@ def test_a_number_is_an_integer_of_64_bits(value):
         Field("cycle").encode(value)
 
 
-@pytest.mark.parametrize("value", [1, None, "a/b", "a b", "\n", "x" * 300])
-def test_a_text_is_one_that_a_path_can_hold(value):
-    with pytest.raises(zc.PartitionError):
+@given(st.text(max_size=16))
+def test_any_text_has_a_segment_that_gives_it_back(text):
+    field = Field("name", text=True)
+    segment = field.encode(text)
+    assert (field.decode(segment), field.encode(field.decode(segment))) == (text, segment)
+
+
+@pytest.mark.parametrize("value", [1, None, True, b"text", "\ud800"], ids=ascii)
+def test_what_is_no_text_is_refused(value):
+    with pytest.raises(zc.PartitionError, match=r"field 'name' has the value .*; accepted: str, without halves"):
         Field("name", text=True).encode(value)
+
+
+@pytest.mark.parametrize("text", ["x" * 195, "é" * 97, "/" * 65])
+def test_a_segment_has_up_to_200_bytes(text):
+    field = Field("name", text=True)
+    assert len(field.encode(text).encode()) <= 200
+    with pytest.raises(
+        zc.PartitionError, match=r"field 'name' has the value '.*', whose part of the path has 20\d bytes"
+    ):
+        field.encode(text + text[:3])
+
+
+def test_a_message_quotes_the_ends_of_a_long_value():
+    with pytest.raises(zc.PartitionError, match=r"'xxx.*\.\.\..*yyy'") as error:
+        Field("name", text=True).encode("x" * 5000 + "y" * 5000)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", None])
+def test_what_is_neither_true_nor_false_is_refused(value):
+    with pytest.raises(zc.PartitionError, match=r"field 'up' has the value .*; accepted: bool"):
+        Field("up", boolean=True).encode(value)
+
+
+def test_a_boolean_of_numpy_has_a_segment_and_comes_back_as_pythons():
+    field = Field("up", boolean=True)
+    assert field.encode(np.bool_(True)) == "up=true"
+    assert field.decode("up=true") is True
+
+
+@pytest.mark.parametrize("segment", ["up=True", "up=1", "up=", "up=truth", "down=true", "up"])
+def test_only_two_words_are_booleans(segment):
+    with pytest.raises(zc.PartitionError, match="not a value of the partition field 'up'"):
+        Field("up", boolean=True).decode(segment)
+
+
+@pytest.mark.parametrize("segment", ["name=%41", "name=%2f", "name=%FF", "name=%", "name=%C3%A9", "nam=a"])
+def test_a_text_has_no_second_segment(segment):
+    with pytest.raises(zc.PartitionError, match="not a value of the partition field 'name'"):
+        Field("name", text=True).decode(segment)
+
+
+def test_a_field_holds_values_of_one_type():
+    with pytest.raises(zc.SchemaError, match="'both' has text=True and boolean=True; accepted: one of them"):
+        Field("both", text=True, boolean=True)
+
+
+def test_texts_are_ordered_by_code_point_and_false_before_true():
+    keys = [Key(name=name, up=up) for name in ("b", "é", "Z", "a", "") for up in (True, False)]
+    assert [tuple(key.values()) for key in sorted(keys)] == [
+        (name, up) for name in ("", "Z", "a", "b", "é") for up in (False, True)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from zcollection.testing.store_processes import in_processes
 
 FACTORS = {
     "backend": list(BACKENDS),
-    "partitioning": ["date", "sequence", "grouped_sequence"],
+    "partitioning": ["date", "sequence", "grouped_sequence", "values"],
     "merge": [None, "concat", "time_series", "upsert"],
     "nested": [False, True],
     "updated": [False, True],
@@ -32,6 +32,8 @@ def schema_of(*, nested):
         .with_dimension("x", size=2)
         .with_variable("time", dtype="datetime64[ns]", dimensions=("time",))
         .with_variable("cycle", dtype="int16", dimensions=("time",))
+        .with_variable("platform", dtype="U13", dimensions=("time",))
+        .with_variable("ascending", dtype="bool", dimensions=("time",))
         .with_variable("row", dtype="int64", dimensions=("time",))
         .with_variable("pass_number", dtype="int64", dimensions=("time",), group=group)
         .with_variable("swath", dtype="float32", dimensions=("time", "x"), fill_value=np.nan, group=group)
@@ -46,6 +48,8 @@ def arrays_of(frame, *, nested):
     return {
         "time": frame["time"].to_numpy(),
         "cycle": frame["cycle"].to_numpy(),
+        "platform": frame["platform"].to_numpy().astype("U13"),
+        "ascending": frame["ascending"].to_numpy(),
         "row": frame["row"].to_numpy(),
         f"{prefix}pass_number": frame["pass_number"].to_numpy(),
         f"{prefix}swath": np.stack([values, values + 0.5], axis=1).astype("float32"),

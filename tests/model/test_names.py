@@ -14,15 +14,35 @@ def test_a_name_of_letters_digits_and_marks_is_accepted(name):
     "name",
     [
         *("", ".", "..", "zarr.json", "c", "_x", "a/b", "a\\b", "a b", "a=b", "a\x00", "a\n", "é".encode("latin1")),
-        *("A" * 201, "é" * 101, "e\u0301", "con", "NUL.txt", "lpt1", "a.", 5, None, "a:b", "a*b", "a?", "\ud800"),
+        *(
+            "a%20b",
+            "A" * 201,
+            "é" * 101,
+            "e\u0301",
+            "con",
+            "NUL.txt",
+            "lpt1",
+            "a.",
+            5,
+            None,
+            "a:b",
+            "a*b",
+            "a?",
+            "\ud800",
+        ),
     ],
 )
 def test_anything_else_is_refused_by_name(name):
     with pytest.raises(zc.SchemaError, match="variable"):
         validate_segment(name, what="variable")
-    if name != "a=b":
+    if name not in {"a=b", "a%20b"}:
         with pytest.raises(zc.PartitionError):
             validate_partition_segment(name)
+
+
+@pytest.mark.parametrize("segment", ["f=a%20b", "f=%2E%2E", "f=a=b"])
+def test_a_partition_segment_may_have_an_equals_sign_and_percent_encoding(segment):
+    assert validate_partition_segment(segment) == segment
 
 
 def test_the_groups_on_the_way():

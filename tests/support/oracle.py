@@ -5,6 +5,9 @@ import pandas as pd
 
 import zcollection as zc
 
+PLATFORMS = ["S3A", "Jason-3 GDR/F", "Malmö", "S3"]
+"""Texts, not in their order, that a path holds as they are or in percent-encoding."""
+
 
 def partitionings(passes):
     """Return, by name, the built-in partitionings and the columns that hold the keys of their partitions."""
@@ -15,6 +18,7 @@ def partitionings(passes):
             lambda: zc.partitioning.GroupedSequence(("cycle", passes), size=3, start=1),
             ["cycle", "group_"],
         ),
+        "values": (lambda: zc.partitioning.Values(("platform", "ascending")), ["platform", "ascending"]),
     }
 
 
@@ -32,6 +36,8 @@ def make_rows(rng, count, *, days=20, cycles=(-3, 4), passes=(-4, 9), ids_from=0
     )
     frame["day_"] = frame["time"].dt.floor("D")
     frame["group_"] = (frame["pass_number"] - 1) // 3
+    frame["platform"] = np.array(PLATFORMS, dtype=object)[frame["cycle"] % len(PLATFORMS)]
+    frame["ascending"] = frame["pass_number"] % 2 == 1
     return frame
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from suites import failing, passes
 
 from zcollection.plugin import Field, Key, PartitionError, Partitioning
-from zcollection.testing.partitioning import PartitioningSuite, table
+from zcollection.testing.partitioning import PartitioningSuite, table, texts
 
 FIELDS = "test_the_fields_have_distinct_names"
 VARIABLES = "test_the_variables_are_paths"
@@ -25,6 +25,7 @@ EARLY = "test_negative_numbers_and_dates_before_1970_have_keys"
 INVERSE = "test_decode_is_the_inverse_of_encode"
 PATHS = "test_distinct_keys_have_distinct_safe_paths"
 ORDER = "test_keys_are_ordered_by_their_values"
+TEXTS = "test_any_text_in_a_key_has_a_safe_path_or_is_refused"
 FOREIGN_PATHS = "test_foreign_paths_are_refused"
 FOREIGN_KEYS = "test_foreign_keys_are_refused"
 WRONG = "test_wrong_columns_raise_nothing_but_partition_errors"
@@ -113,6 +114,25 @@ class HasAFieldTwice(Parity):
     @property
     def fields(self):
         return (*super().fields, Field("hundreds", width=2))
+
+
+@frozen
+class Flight(Partitioning):
+    """By direction, which is true or false, and by mission, which is any text."""
+
+    variables: tuple[str, ...] = ("ascending", "mission")
+    dimension: str | None = None
+
+    @property
+    def fields(self):
+        return (Field("ascending", boolean=True), Field("mission", text=True))
+
+    def keys(self, columns):
+        for name, kinds in (("ascending", "b"), ("mission", "UT")):
+            if columns[name].dtype.kind not in kinds or hasattr(columns[name].dtype, "na_object"):
+                message = f"{name} is {columns[name].dtype}; accepted: booleans and texts"
+                raise PartitionError(message)
+        return {name: columns[name].copy() for name in self.variables}
 
 
 class NamesItsVariableAlone(Parity):
@@ -306,6 +326,38 @@ class EncodesAnyOrder(Parity):
         return super().encode({name: key[name] for name in names} if set(key) == set(names) else key)
 
 
+class WritesTextsAsTheyAre(Parity):
+    def encode(self, key):
+        path = super().encode(key)
+        return f"sign={key['sign']}/{path.rpartition('/')[2]}"
+
+
+class DecodesTextsInLowerCase(Parity):
+    def decode(self, path):
+        key = super().decode(path)
+        return Key({**key, "sign": key["sign"].lower()})
+
+
+class GivesNumbersForBooleans(Flight):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "ascending": keys["ascending"].astype("int64")}
+
+
+class TakesEveryWordForFalse(Flight):
+    def decode(self, path):
+        name, separator, word = path.partition("/")[0].partition("=")
+        if (name, separator) != ("ascending", "=") or path.count("/") != 1:
+            message = f"{path!r} is no path"
+            raise PartitionError(message)
+        return Key(ascending=word == "true", mission=self.fields[1].decode(path.rpartition("/")[2]))
+
+
+class TakesNumbersForBooleans(Flight):
+    def encode(self, key):
+        return super().encode({name: bool(value) if name == "ascending" else value for name, value in key.items()})
+
+
 class LooksForItsFields(Day):
     def encode(self, key):
         return f"day={key['day']}"
@@ -333,10 +385,13 @@ def suite_of(partitioning, **namespace):
     return type(f"{type(partitioning).__name__}Suite", (PartitioningSuite,), {"examples": (partitioning,), **namespace})
 
 
+FLIGHTS = {"columns": lambda *_: table({"ascending": ("bool", st.booleans()), "mission": ("T", texts())})}
 DEGREES = {"columns": lambda *_: table({name: ("float64", st.floats(-180, 360)) for name in ("latitude", "longitude")})}
 
 
-@pytest.mark.parametrize(("partitioning", "namespace"), [(Parity(), {}), (Day(), {}), (Cell(), DEGREES)], ids=described)
+@pytest.mark.parametrize(
+    ("partitioning", "namespace"), [(Parity(), {}), (Day(), {}), (Cell(), DEGREES), (Flight(), FLIGHTS)], ids=described
+)
 def test_a_sound_partitioning_passes(partitioning, namespace):
     assert failing(suite_of(partitioning, **namespace), CHECKS) == set()
 
@@ -357,6 +412,10 @@ FOUND_BY_ONE_CHECK = [
     (IgnoresFurtherSegments(), {}, FOREIGN_PATHS),
     (IgnoresTheName(), {}, FOREIGN_PATHS),
     (FailsToDecodeWhatIsForeign(), {}, FOREIGN_PATHS),
+    (WritesTextsAsTheyAre(), {}, TEXTS),
+    (DecodesTextsInLowerCase(), {}, TEXTS),
+    (TakesEveryWordForFalse(), FLIGHTS, FOREIGN_PATHS),
+    (TakesNumbersForBooleans(), FLIGHTS, FOREIGN_KEYS),
     (EncodesAnyOrder(), {}, FOREIGN_KEYS),
     (LooksForItsFields(), {}, FOREIGN_KEYS),
     (AcceptsAnyType(), {}, WRONG),
@@ -368,6 +427,7 @@ FOUND_BY_SEVERAL_CHECKS = [
     (HasAFieldTwice(), {}, FIELDS),
     (GivesLists(), {}, KEYS),
     (GivesFloats(), {}, KEYS),
+    (GivesNumbersForBooleans(), FLIGHTS, KEYS),
     (GivesItsFieldsInAnotherOrder(), {}, KEYS),
     (LosesARow(), {}, KEYS),
     (CountsFromTheFirst(), {}, SHUFFLED),

@@ -40,7 +40,9 @@ async def create(
     """
     versioning.store.check_writable()
     catalog = _decide_catalog(versioning, catalog_enabled)
-    configuration = _configure(as_schema(schema), axis, partitioning, catalog=catalog)
+    declared = as_schema(schema)
+    partitioning = _for_schema(partitioning, declared)
+    configuration = _configure(declared, axis, partitioning, catalog=catalog)
     return Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
 
 
@@ -54,13 +56,18 @@ def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
     return versioning.has_catalog if wanted is None else wanted
 
 
-def _configure(schema: DatasetSchema, axis: str, partitioning: Partitioning, *, catalog: bool) -> Configuration:
+def _for_schema(partitioning: Partitioning, schema: DatasetSchema) -> Partitioning:
+    """Return the partitioning as it is for the declared types of its variables."""
     if not isinstance(partitioning, Partitioning):
         message = (
             f"partitioning is a {type(partitioning).__name__}; accepted: a partitioning such as "
             f"zcollection.partitioning.Date(('time',), resolution='D')"
         )
         raise SchemaError(message)
+    return partitioning.for_types({name: schema.get_variable(name).dtype for name in partitioning.variables})
+
+
+def _configure(schema: DatasetSchema, axis: str, partitioning: Partitioning, *, catalog: bool) -> Configuration:
     dimension = _dimension(schema, axis, partitioning)
     for name in partitioning.variables:
         _check_column(schema, name, dimension)

@@ -85,7 +85,7 @@ class _Runs:
 
     def ordered(self) -> "_Runs":
         """Return the runs sorted by key; those of one key stay in the order of their rows."""
-        order = np.lexsort(self.columns[::-1])
+        order = np.lexsort([_sortable(column) for column in self.columns[::-1]])
         return _Runs([column[order] for column in self.columns], self.starts[order], self.stops[order])
 
     def distinct_keys(self) -> list[tuple[Any, ...]]:
@@ -102,6 +102,11 @@ class _Runs:
         before = np.cumsum(lengths) - lengths
         positions = np.arange(lengths.sum()) + np.repeat(self.starts - before, lengths)
         return list(np.split(positions, before[first[1:]]))
+
+
+def _sortable(column: NDArray[Any]) -> NDArray[Any]:
+    """Return what sorts as a column does: `numpy.lexsort` of NumPy 2.1 ends the process on texts of variable length."""
+    return np.unique(column, return_inverse=True)[1] if column.dtype.kind == "T" else column
 
 
 def _runs(dataset: Dataset, partitioning: Partitioning, count: int) -> _Runs:
@@ -167,10 +172,10 @@ def _checked(partitioning: Partitioning, keys: Mapping[str, NDArray[Any]], count
 
 
 def _checked_column(partitioning: Partitioning, item: Field, column: NDArray[Any], count: int) -> NDArray[Any]:
-    if column.shape != (count,) or column.dtype.kind not in ("UT" if item.text else "iu"):
+    if column.shape != (count,) or column.dtype.kind not in item.kinds:
         message = (
             f"{partitioning!r} returns for the field {item.name!r} an array of {column.dtype} and shape {column.shape}; "
-            f"accepted: {'strings' if item.text else 'integers'}, shape ({count},)"
+            f"accepted: {'strings' if item.text else 'booleans' if item.boolean else 'integers'}, shape ({count},)"
         )
         raise PartitionError(message)
     return column

@@ -236,6 +236,7 @@ class _Compiler:
         functions = [_COMPARISONS[type(op)] for op in node.ops if type(op) in _COMPARISONS]
         if len(functions) < len(node.ops):
             raise self._error(node)
+        self._check_containers(node)
         operands = [self.value(operand) for operand in (node.left, *node.comparators)]
 
         def compare(key: Mapping[str, Any]) -> bool:
@@ -248,6 +249,14 @@ class _Compiler:
             return True
 
         return compare
+
+    def _check_containers(self, node: ast.Compare) -> None:
+        """Refuse ``in ('S3A')``, which is ``in 'S3A'`` and true of 'S3' too."""
+        for op, operand in zip(node.ops, node.comparators, strict=True):
+            text = operand.value if isinstance(operand, ast.Constant) else None
+            if isinstance(op, ast.In | ast.NotIn) and isinstance(text, str):
+                message = f"filter {self._text!r} looks for a part of {text!r}; accepted: == {text!r}, or in ({text!r},) with a comma"
+                raise ExpressionError(message)
 
     def _list(self, node: ast.List | ast.Tuple | ast.Set) -> _Value:
         elements = [self.value(element) for element in node.elts]

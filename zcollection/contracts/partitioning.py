@@ -3,27 +3,34 @@
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
 from functools import total_ordering
-from typing import Any, ClassVar
+from reprlib import Repr
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.contracts.configurable import Configurable
-from zcollection.errors import PartitionError
-from zcollection.model.names import validate_partition_segment, validate_segment
+from zcollection.errors import PartitionError, SchemaError
+from zcollection.model.escaping import escape, unescape
+from zcollection.model.names import LONGEST, validate_partition_segment, validate_segment
 
-KeyValue = int | str
+KeyValue = bool | int | str
 
 INT64 = np.iinfo(np.int64)
 """The range of the numbers in keys."""
+
+_WORDS: Final = {False: "false", True: "true"}
+_SHORT: Final = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 120
 
 
 @total_ordering
 class Key(Mapping[str, KeyValue], Hashable):
     """The key of a partition: the value of each field, outermost first.
 
-    Keys of one partitioning are ordered by their values, numerically: cycle 2 comes before cycle 10.
+    Keys of one partitioning are ordered by their values: numbers as such, so that cycle 2 comes before cycle 10, texts by
+    code point, and False before True.
 
     Examples
     --------
@@ -62,7 +69,7 @@ class Key(Mapping[str, KeyValue], Hashable):
 
 @frozen
 class Field:
-    """One component of the keys.
+    """One component of the keys: of integers, unless it is said to be of texts or booleans.
 
     Attributes
     ----------
@@ -71,15 +78,36 @@ class Field:
     width
         Digits to which numbers are padded with zeros in paths, so that they also sort as text.
     text
-        Whether the values are strings rather than integers.
+        Whether the values are strings. Any text has a path: what a segment cannot hold is percent-encoded.
+    boolean
+        Whether the values are True and False, which are the words ``true`` and ``false`` in paths.
+
+    Raises
+    ------
+    SchemaError
+        The name cannot be part of a path, or the values are said to be both texts and booleans.
+
+    Examples
+    --------
+    >>> Field("platform", text=True).encode("Jason-3 GDR"), Field("ascending", boolean=True).encode(True)
+    ('platform=Jason-3%20GDR', 'ascending=true')
     """
 
     name: str
     width: int = field(default=0, kw_only=True)
     text: bool = field(default=False, kw_only=True)
+    boolean: bool = field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         validate_segment(self.name, what="partition field")
+        if self.text and self.boolean:
+            message = f"partition field {self.name!r} has text=True and boolean=True; accepted: one of them"
+            raise SchemaError(message)
+
+    @property
+    def kinds(self) -> str:
+        """The kinds of NumPy's types that a column of its values may have."""
+        return "UT" if self.text else "b" if self.boolean else "iu"
 
     def encode(self, value: KeyValue) -> str:
         """Return the path segment of a value, such as ``month=03``.
@@ -87,13 +115,20 @@ class Field:
         Raises
         ------
         PartitionError
-            The value has another type than the field, or characters that a path cannot hold.
+            The value has another type than the field, or is a text whose segment would be too long.
         """
-        if not (isinstance(value, str) if self.text else _is_int64(value)):
-            expected = "str" if self.text else f"int from {INT64.min} to {INT64.max}"
-            message = f"partition field {self.name!r} has the value {value!r}; accepted: {expected}"
+        text = self._write(value)
+        if text is None:
+            message = f"partition field {self.name!r} has the value {_SHORT.repr(value)}; accepted: {self._accepted}"
             raise PartitionError(message)
-        return validate_partition_segment(f"{self.name}={value if self.text else format(value, f'0{self.width}d')}")
+        segment = f"{self.name}={text}"
+        if (length := len(segment.encode())) > LONGEST:
+            message = (
+                f"partition field {self.name!r} has the value {_SHORT.repr(value)}, whose part of the path has {length} bytes; "
+                f"accepted: up to {LONGEST}, of which each byte that a path cannot hold takes three; use shorter values"
+            )
+            raise PartitionError(message)
+        return validate_partition_segment(segment)
 
     def decode(self, segment: str) -> KeyValue:
         """Return the value in a path segment.
@@ -105,11 +140,38 @@ class Field:
         """
         name, separator, text = validate_partition_segment(segment).partition("=")
         if separator and name == self.name:
-            value = text if self.text else _integer(text)
+            value = self._read(text)
             if value is not None and self.encode(value) == segment:
                 return value
         message = f"{segment!r} is not a value of the partition field {self.name!r}"
         raise PartitionError(message)
+
+    def _write(self, value: object) -> str | None:
+        """Return what stands for a value in a path, or None where the field has no such values."""
+        if self.text:
+            return escape(value) if isinstance(value, str) and _is_unicode(value) else None
+        if self.boolean:
+            return _WORDS[bool(value)] if isinstance(value, bool | np.bool_) else None
+        return format(value, f"0{self.width}d") if _is_int64(value) else None
+
+    def _read(self, text: str) -> KeyValue | None:
+        if self.text:
+            return unescape(text)
+        return {word: value for value, word in _WORDS.items()}.get(text) if self.boolean else _integer(text)
+
+    @property
+    def _accepted(self) -> str:
+        if self.text:
+            return "str, without halves of characters (surrogates)"
+        return "bool" if self.boolean else f"int from {INT64.min} to {INT64.max}"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_int64(value: object) -> bool:
@@ -159,6 +221,23 @@ class Partitioning(Configurable):
         """
         return ()
 
+    def for_types(self, types: Mapping[str, np.dtype[Any]]) -> "Partitioning":  # noqa: ARG002 - a contract
+        """Return this partitioning as it is for variables of known types: itself, unless its fields depend on them.
+
+        A collection calls it once, when it is created, and stores what it returns.
+
+        Parameters
+        ----------
+        types
+            The declared type of each of `variables`, by the names given there.
+
+        Raises
+        ------
+        SchemaError
+            It cannot partition by variables of these types.
+        """
+        return self
+
     @abstractmethod
     def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         """Return the key of every row.
@@ -171,7 +250,7 @@ class Partitioning(Configurable):
         Returns
         -------
         mapping
-            For each field an array of shape (rows,): integers, or strings where the field is text.
+            For each field an array of shape (rows,): integers, strings where the field is text, or booleans.
 
         Raises
         ------

@@ -6,7 +6,9 @@ from functools import lru_cache
 
 from zcollection.errors import PartitionError, SchemaError
 
-_LONGEST = 200
+LONGEST = 200
+"""Bytes of a name."""
+
 _FORBIDDEN = frozenset({".", "..", "zarr.json", "c"})
 _WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _ALPHABET = "letters, digits and any of '_.+-'"
@@ -21,8 +23,8 @@ def _defect(segment: object, *, extra: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def _defect_of_text(segment: str, extra: str) -> str | None:
-    if not segment or len(segment.encode(errors="replace")) > _LONGEST:
-        return f"a name has 1 to {_LONGEST} bytes"
+    if not segment or len(segment.encode(errors="replace")) > LONGEST:
+        return f"a name has 1 to {LONGEST} bytes"
     if segment in _FORBIDDEN or segment.startswith("_") or _WINDOWS.fullmatch(segment) or segment.endswith("."):
         return "the name is reserved: Zarr, operating systems and names that start with '_' keep it for themselves"
     if not all(character.isalpha() or character.isdigit() or character in "_.+-" + extra for character in segment):
@@ -65,9 +67,9 @@ def validate_partition_segment(segment: object) -> str:
     Raises
     ------
     PartitionError
-        As `validate_segment`, except that ``=`` is allowed.
+        As `validate_segment`, except that ``=`` is allowed, and ``%`` for what is written in percent-encoding.
     """
-    defect = _defect(segment, extra="=")
+    defect = _defect(segment, extra="=%")
     if defect is not None:
         message = f"partition segment {segment!r}: {defect}"
         raise PartitionError(message)

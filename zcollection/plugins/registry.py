@@ -18,7 +18,7 @@ from zcollection.resources import ensure_spare_files, shortage
 T = TypeVar("T", bound="type[Any] | ModuleType")
 
 _BUILT_IN = {
-    Family.PARTITIONING: ("date", "sequence", "grouped-sequence"),
+    Family.PARTITIONING: ("date", "sequence", "grouped-sequence", "values"),
     Family.MERGE: ("replace", "concat", "time-series", "upsert"),
     Family.STORE: ("file", "memory"),
     Family.VIEW: (),

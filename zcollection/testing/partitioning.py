@@ -20,15 +20,17 @@ from zcollection.testing.partitioning_cases import (
     foreign_paths,
     keys_of,
     other_types,
+    other_values,
     rows_of,
     table,
+    texts,
     wrong_columns,
 )
 from zcollection.testing.suite import skip_unless
 
-__all__ = ["PartitioningSuite", "table"]
+__all__ = ["PartitioningSuite", "table", "texts"]
 
-Check = Callable[[Partitioning, Columns], None]
+Check = Callable[[Partitioning, Any], None]
 
 
 class PartitioningSuite(ConfigurableSuite):
@@ -57,7 +59,7 @@ class PartitioningSuite(ConfigurableSuite):
         """Return the input of an example, with at least one row: columns that it accepts.
 
         Replace it where the variables are neither times nor whole numbers, or not all of these have a partition; `table`
-        makes such a strategy from the values of each variable.
+        makes such a strategy from the values of each variable, for which `texts` draws texts.
 
         Parameters
         ----------
@@ -93,7 +95,7 @@ class PartitioningSuite(ConfigurableSuite):
             )
 
     def test_every_row_has_one_key(self) -> None:
-        """For every field, in order, there is an array with one integer, or string, for every row."""
+        """For every field, in order, there is an array with one integer, string or boolean for every row."""
         self._explore(_check_keys)
 
     def test_no_rows_have_no_keys(self) -> None:
@@ -160,7 +162,7 @@ class PartitioningSuite(ConfigurableSuite):
         self._explore(_check_paths)
 
     def test_keys_are_ordered_by_their_values(self) -> None:
-        """What `decode` returns sorts field by field, numbers as numbers."""
+        """What `decode` returns sorts field by field: numbers as numbers, texts by code point, False before True."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             keys = set(keys_of(partitioning, columns))
@@ -170,12 +172,20 @@ class PartitioningSuite(ConfigurableSuite):
 
         self._explore(check)
 
+    def test_any_text_in_a_key_has_a_safe_path_or_is_refused(self) -> None:
+        """Whatever stands in a field of text, `encode` gives it a path of its own that is safe, or raises PartitionError."""
+        fields = {field for partitioning in self.examples for field in partitioning.fields if field.text}
+        skip_unless(fields, "no example has a field of text")
+        for partitioning in self.examples:
+            columns = st.tuples(self.columns(partitioning), texts())
+            _run(lambda partitioning, drawn: _check_text(partitioning, *drawn), partitioning, columns)
+
     def test_foreign_paths_are_refused(self) -> None:
         """`decode` accepts nothing but what `encode` returns, and raises PartitionError for all else."""
         self._explore(_check_foreign_paths)
 
     def test_foreign_keys_are_refused(self) -> None:
-        """`encode` raises PartitionError where a field is missing, is one too many, or stands in another's place."""
+        """`encode` raises PartitionError where a field is missing, one too many, in another's place, or of another type."""
         self._explore(_check_foreign_keys)
 
     def test_wrong_columns_raise_nothing_but_partition_errors(self) -> None:
@@ -187,11 +197,11 @@ class PartitioningSuite(ConfigurableSuite):
             _run(check, partitioning, self.columns(partitioning))
 
 
-def _run(check: Check, partitioning: Partitioning, columns: st.SearchStrategy[Columns]) -> None:
+def _run(check: Check, partitioning: Partitioning, drawn: st.SearchStrategy[Any]) -> None:
     @settings(max_examples=25, deadline=None)
-    @given(columns=columns)
-    def explore(columns: Columns) -> None:
-        check(partitioning, columns)
+    @given(drawn=drawn)
+    def explore(drawn: Any) -> None:
+        check(partitioning, drawn)
 
     explore()
 
@@ -208,7 +218,7 @@ def _check_key_column(field: Field, keys: Mapping[str, NDArray[Any]], count: int
     column = keys[field.name]
     assert isinstance(column, np.ndarray), f"{field.name} is a {type(column).__name__}, not an array"
     assert column.shape == (count,), f"{field.name} has the shape {column.shape}, not ({count},)"
-    assert column.dtype.kind in ("UT" if field.text else "iu"), f"{field.name} has the type {column.dtype}"
+    assert column.dtype.kind in field.kinds, f"{field.name} has the type {column.dtype}"
 
 
 def _check_types(partitioning: Partitioning, columns: Columns) -> None:
@@ -240,6 +250,20 @@ def _check_paths(partitioning: Partitioning, columns: Columns) -> None:
             validate_partition_segment(segment)
 
 
+def _check_text(partitioning: Partitioning, columns: Columns, text: str) -> None:
+    key = keys_of(partitioning, columns)[0]
+    for field in partitioning.fields:
+        if field.text:
+            changed = Key({**key, field.name: text})
+            try:
+                path = partitioning.encode(changed)
+            except PartitionError:
+                continue
+            for segment in path.split("/"):
+                validate_partition_segment(segment)
+            assert partitioning.decode(path) == changed, f"{path!r} gives another key than {changed!r}"
+
+
 def _check_foreign_paths(partitioning: Partitioning, columns: Columns) -> None:
     key = keys_of(partitioning, columns)[0]
     for path in foreign_paths(partitioning.encode(key), partitioning.fields):
@@ -257,7 +281,8 @@ def _check_foreign_keys(partitioning: Partitioning, columns: Columns) -> None:
     reverse = Key(dict(reversed([*key.items()])))
     without = Key({name: value for name, value in key.items() if name != first})
     renamed = Key({f"{name}_": value for name, value in key.items()})
-    foreign = [without, renamed, Key({**key, "no_such_field": 1}), *([reverse] if len(key) > 1 else [])]
+    mistyped = [Key({**key, field.name: value}) for field in partitioning.fields for value in other_values(field)]
+    foreign = [without, renamed, Key({**key, "no_such_field": 1}), *([reverse] if len(key) > 1 else []), *mistyped]
     for other in foreign:
         try:
             path = partitioning.encode(other)

@@ -19,6 +19,29 @@ _FIRST, *_LANDMARKS, _LAST = (
 )
 _NEAR = st.builds(int.__add__, st.sampled_from(_LANDMARKS), st.sampled_from([-1, 0, 1]))
 _TIMES = ("datetime64[ns]", _NEAR | st.integers(_FIRST, _LAST - 1))
+_AWKWARD = (
+    *(
+        "",
+        " ",
+        ".",
+        "..",
+        "x.",
+        "_x",
+        "c",
+        "zarr.json",
+        "CON",
+        "a/b",
+        "a\\b",
+        "a=b",
+        "a+b",
+        "%",
+        "%41",
+        "%2F",
+        "%2f",
+        "~",
+    ),
+    *("Malmö", "Malmo\u0308", "\u212b", "\u1100\u1161", "海面", "\U0001f6f0", "\x00", "\n", "\u202e", "٣", "true", "1"),
+)
 _NUMBERS = ("int64", st.integers(-9, 9) | st.integers(-128, 127) | st.integers(-(2**40), 2**40))
 
 
@@ -56,6 +79,21 @@ def table(elements: Mapping[str, tuple[str, st.SearchStrategy[Any]]]) -> st.Sear
     return st.integers(1, 10).flatmap(rows)
 
 
+def texts(max_size: int = 12) -> st.SearchStrategy[str]:
+    """Return what draws texts that are awkward in a path, and any other: all of Unicode but halves of characters.
+
+    Parameters
+    ----------
+    max_size
+        Characters of the longest. By default their path segments are never too long, with a field's name of up to 50 bytes.
+
+    Examples
+    --------
+    >>> stations = table({"station": ("T", texts())})
+    """
+    return st.sampled_from(_AWKWARD) | st.text(max_size=max_size)
+
+
 def _column(dtype: str, elements: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[NDArray[Any]]:
     values = st.lists(elements, min_size=1, max_size=4)
     repeated = values.flatmap(lambda few: st.lists(st.sampled_from(few), min_size=count, max_size=count))
@@ -81,7 +119,10 @@ def wrong_columns() -> list[NDArray[Any]]:
         np.array([1j, 2]),
         np.array(["one", "two"]),
         np.array([b"one", b"two"]),
+        np.array([b"one", b"\xff"]),
+        np.array(["one", "\ud800"]),
         np.array(["one", "two"], dtype=np.dtypes.StringDType()),
+        np.array(["one", None], dtype=np.dtypes.StringDType(na_object=None)),
         np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"),
         np.array([2**63 - 1, 1 - 2**63], dtype="datetime64[D]"),
         np.array([1, "NaT"], dtype="timedelta64[s]"),
@@ -92,14 +133,27 @@ def wrong_columns() -> list[NDArray[Any]]:
 
 def other_types(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     """Yield rows of a column, and their values in another type that holds them exactly, or in an array with gaps."""
-    yield np.arange(column.size), np.repeat(column, 2)[::2]
+    yield np.arange(column.size), column[np.repeat(np.arange(column.size), 2)][::2]  # repeating texts ends NumPy 2.1.0
     kind = column.dtype.kind
+    if kind in "UT":
+        yield from _other_strings(column)
     dtypes = _INTEGERS if kind in "iu" else tuple(f"datetime64[{unit}]" for unit in _UNITS) if kind == "M" else ()
     for dtype in dtypes:
         converted = column.astype(dtype)
         rows = np.flatnonzero((converted == column) & (converted.astype(column.dtype) == column))
         if rows.size:
             yield rows, converted[rows]
+
+
+def _other_strings(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    values = column.tolist()
+    yield np.arange(column.size), np.array(values, dtype=np.dtypes.StringDType())
+    # In a fixed width, what ends with a zero loses it.
+    rows = np.array([at for at, value in enumerate(values) if not value.endswith("\0")], dtype=np.intp)
+    some = [values[row] for row in rows]
+    if some:
+        yield rows, np.array(some, dtype="U")
+        yield rows, np.array([value.encode() for value in some], dtype="S")
 
 
 def foreign_paths(path: str, fields: Iterable[Field]) -> Iterator[str]:
@@ -116,7 +170,14 @@ def foreign_paths(path: str, fields: Iterable[Field]) -> Iterator[str]:
 def _foreign_segments(segment: str, field: Field) -> Iterator[str]:
     name, _, value = segment.partition("=")
     yield from ("", name, value, f"x{segment}", f"{name}=", f"={value}", f"{name}={value}=", f"..{segment}")
-    if not field.text:
+    if field.text:
+        yield from (
+            f"{name}={text}"
+            for text in ("%", "%4", "%41", "%2f", "%FF", "%C3%A9", "%C3", "e\u0301", "a b", "x.", "x/y")
+        )
+    elif field.boolean:
+        yield from (f"{name}={word}" for word in ("True", "FALSE", "t", "0", "1", "yes", "true ", "none"))
+    else:
         unpadded = value.lstrip("-0") or "0"
         numbers = (
             unpadded,
@@ -129,6 +190,13 @@ def _foreign_segments(segment: str, field: Field) -> Iterator[str]:
             f"{value}_0",
         )
         yield from (f"{name}={number}" for number in (*numbers, "-0", "٣", "0x1", "1e3", "nan", "9" * 150))
+
+
+def other_values(field: Field) -> tuple[Any, ...]:
+    """Return values that are none of a field's: of other types."""
+    if field.text:
+        return (1, True, b"text", None)
+    return (1, 0, "true", None) if field.boolean else ("1", True, 1.0, None)
 
 
 def keys_of(partitioning: Partitioning, columns: Mapping[str, NDArray[Any]]) -> list[Key]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
 
+from zcollection.contracts.partitioning import KeyValue
 from zcollection.errors import CorruptionError, PartitionError
 from zcollection.model import documents
 from zcollection.model.names import validate_partition_segment
@@ -148,9 +149,9 @@ def _is_count(_instance: object, attribute: Any, value: int) -> None:
         raise TypeError(message)
 
 
-def _is_key(_instance: object, _attribute: object, key: dict[str, int | str]) -> None:
-    if type(key) is not dict or not all(type(value) in {int, str} for value in key.values()):
-        message = f"the key {key!r} is none; accepted: integers and texts by name"
+def _is_key(_instance: object, _attribute: object, key: dict[str, KeyValue]) -> None:
+    if type(key) is not dict or not all(type(value) in {bool, int, str} for value in key.values()):
+        message = f"the key {key!r} is none; accepted: integers, texts and booleans by name"
         raise TypeError(message)
 
 
@@ -194,7 +195,7 @@ class PartitionRecord(Printed):
         What it was computed from, as the view says it; empty in a collection.
     """
 
-    key: dict[str, int | str] = field(validator=_is_key)
+    key: dict[str, KeyValue] = field(validator=_is_key)
     rows: int = field(validator=_is_count)
     stamp: str = field(validator=validators.instance_of(str))
     layout: int = field(validator=_is_count)
