@@ -10,7 +10,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-from zcollection.model.documents import FORMAT_VERSION
+from zcollection.model.documents import FORMAT_VERSION, WITH_MEANING
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import Configuration, PartitionRecord
 from zcollection.transaction.version import Version
@@ -98,12 +98,25 @@ def variable() -> dict[str, Any]:
         "codecs": {"type": "array", "items": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]}},
         "attrs": {"type": "object"},
     }
+    optional: dict[str, dict[str, Any]] = {"packing": packing(), "coordinate": {"type": "boolean"}}
     return {
         "type": "object",
-        "properties": {name: {"description": texts[name]} | schema for name, schema in properties.items()},
+        "properties": {name: {"description": texts[name]} | schema for name, schema in (properties | optional).items()},
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def packing() -> dict[str, Any]:
+    """Return the schema of a packing, of which what it does not have is left out."""
+    number = {"type": "number"}
+    properties = {
+        "dtype": TEXT,
+        "scale_factor": number,
+        "add_offset": number,
+        "fill_value": {"type": ["number", "string"]},
+    }
+    return {"type": "object", "properties": properties, "required": ["dtype"], "additionalProperties": False}
 
 
 def column() -> dict[str, Any]:
@@ -155,7 +168,16 @@ def configuration() -> dict[str, Any]:
     """Return the schema of ``_zcollection.json``."""
     from zcollection.model.schema import GroupSchema
 
-    return headed(of_class(Configuration), "collection", "view") | {"$defs": {"group": of_class(GroupSchema)}}
+    body = headed(of_class(Configuration), "collection", "view", newest=WITH_MEANING)
+    return body | {"$defs": {"group": of_class(GroupSchema)}}
+
+
+def schema() -> dict[str, Any]:
+    """Return the schema of what `DatasetSchema.to_json` writes."""
+    from zcollection.model.schema import DatasetSchema, GroupSchema
+
+    body = headed(of_class(DatasetSchema), "schema", newest=WITH_MEANING)
+    return body | {"$defs": {"group": of_class(GroupSchema)}}
 
 
 def version() -> dict[str, Any]:
@@ -207,6 +229,7 @@ DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "history": history,
     "partition": lambda: sealed(of_class(PartitionRecord)),
     "catalog": catalog,
+    "schema": schema,
 }
 
 

@@ -62,7 +62,9 @@ def written(tmp_path_factory):
     height = zc.VariableSchema("height", dtype="float32", dimensions=("time",))
     view = zc.create_view(f"file://{folder}/view", base=collection, variables=[height])
     view.update(lambda rows: {"height": np.zeros(rows.sizes["time"], "float32")})
-    return {name: [body for kind, body in _all(folder) if kind == name] for name in make_schemas.DOCUMENTS}
+    found = {name: [body for kind, body in _all(folder) if kind == name] for name in make_schemas.DOCUMENTS}
+    schemas = [zc.open_collection(f"file://{folder}/{name}").schema for name in ("meaning", "nested", "long")]
+    return {**found, "schema": [json.loads(item.to_json()) for item in schemas]}
 
 
 def _all(folder):

@@ -318,7 +318,7 @@ def evolved(url, old, new):
     oracle, schema = Oracle(), layout(**old)
     collection = samples.create(url, divisor=100, schema=schema)
     collection.insert(oracle.insert([*range(0, 26, 2)], schema))
-    collection.insert(oracle.insert([*range(100, 107)], schema, without=("value",)))
+    collection.insert(oracle.insert([*range(100, 107)], schema, without=("value",)), missing="fill")
     return differential.with_layout(collection, layout(**new)), oracle
 
 
@@ -348,7 +348,7 @@ def evolution(request):
 def test_old_and_new_partitions_hold_what_was_inserted_after_a_merge(tmp_path, evolution, merge):
     collection, oracle = evolved(tmp_path / "col", *evolution)
     times = [9, 10, 11, 40, 200, 201]  # within an old partition, after its end, and in a new one
-    collection.insert(oracle.insert(times, collection.schema, merge), merge=merge)
+    collection.insert(oracle.insert(times, collection.schema, merge), merge=merge, missing="fill")
     assert [record.layout for record in collection.records().values()] == [1, 0, 1]
     assert_holds(collection, oracle)
 
@@ -401,7 +401,7 @@ def test_any_change_of_layout_and_any_merges_equal_the_rows_inserted(old, new, i
         # The oracle's upsert is that of distinct times.
         repeated = len(dict(oracle.partitions[0])) < len(oracle.partitions[0])
         how = "concat" if merge == "upsert" and repeated else merge
-        collection.insert(oracle.insert(times, collection.schema, how), merge=how)
+        collection.insert(oracle.insert(times, collection.schema, how), merge=how, missing="fill")
     assert_holds(collection, oracle)
 
 
@@ -421,7 +421,7 @@ def old_collection(extend):
 
 def test_a_merge_may_lack_a_variable_that_an_old_partition_lacks_too():
     collection = old_collection(lambda s: s.with_variable("b", dtype="int16", dimensions=("row",), fill_value=-7))
-    collection.insert({"time": [9]}, merge="concat")
+    collection.insert({"time": [9]}, merge="concat", missing="fill")
     assert collection.query()["b"].to_numpy().tolist() == [-7] * 7
 
 

@@ -60,7 +60,7 @@ def test_later_inserts_have_it(collection):
     collection.add_variable(NEW)
     collection.insert({**samples.rows([30]), "new": [5.0]})
     collection.insert({**samples.rows([2]), "new": [6.0]}, merge="append")
-    collection.insert(samples.rows([40]))
+    collection.insert(samples.rows([40]), missing="fill")
     found = collection.query()
     np.testing.assert_array_equal(found["new"].to_numpy(), [np.nan, np.nan, 6, np.nan, np.nan, 5, np.nan])
     samples.assert_rows(found, [1, 3, 2, 12, 25, 30, 40])
@@ -171,8 +171,8 @@ HELD = {
     "map": lambda c: c.map(len),
     "verify": lambda c: c.verify(),
     "lazy": lambda c: c.query(lazy=True)["time"].to_numpy(),
-    "plan": lambda c: c.plan(samples.rows([50])),
-    "insert": lambda c: c.insert(samples.rows([50])),
+    "plan": lambda c: c.plan(samples.rows([50]), missing="fill"),
+    "insert": lambda c: c.insert(samples.rows([50]), missing="fill"),
     "update": lambda c: c.update(lambda ds: {"swath": ds["swath"].to_numpy() + 1}),
     "drop": lambda c: c.drop_partitions(filters="quotient == 0"),
     "repair": lambda c: c.repair(),

@@ -15,7 +15,7 @@ TIMES = [*range(23), *range(40, 48), 99]
 @pytest.fixture
 def collection(url):
     made = samples.create(url, TIMES)
-    made.insert({"time": [200, 201], "value": [0.5, 1.5], "deep/er/flag": [1, 2]})  # without swath
+    made.insert({"time": [200, 201], "value": [0.5, 1.5], "deep/er/flag": [1, 2]}, missing="fill")  # without swath
     return made
 
 

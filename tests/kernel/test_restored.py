@@ -32,12 +32,12 @@ def collection(url):
 
 
 def merged(collection):
-    collection.insert(samples.rows([2, 13, 26]), merge="append")
+    collection.insert(samples.rows([2, 13, 26]), merge="append", missing="fill")
 
 
 def several(collection):
     for time in range(20):
-        collection.insert(samples.rows([100 + time]), merge="append")
+        collection.insert(samples.rows([100 + time]), merge="append", missing="fill")
 
 
 def grown(collection):
@@ -107,7 +107,7 @@ def seen(store):
 def inserted(collection, rows):
     """Insert rows, and return whether that was done; the collection may say that it wants a repair first."""
     try:
-        collection.insert(rows, merge="append")
+        collection.insert(rows, merge="append", missing="fill")
     except zc.CorruptionError as error:
         return _told(error, False)
     return True
@@ -148,7 +148,7 @@ def test_the_next_insert_loses_nothing_that_it_acknowledges(collection, part, ch
     assert is_lost or again.verify(data=True).is_clean, again.verify()
     entries = again.history()
     assert [entry.version for entry in entries] == list(range(len(entries)))
-    again.insert(samples.rows([601]), merge="append")
+    again.insert(samples.rows([601]), merge="append", missing="fill")
     assert {501, 601} <= set(times(again))
 
 

@@ -141,7 +141,7 @@ def test_shards_are_kept_whole():
 
 def test_a_variable_that_was_absent_is_filled_for_the_rows_that_stay():
     collection = samples.create(f"dict://{uuid.uuid4().hex}", divisor=10**6, schema=schema())
-    collection.insert({"time": range(9)})
+    collection.insert({"time": range(9)}, missing="fill")
     collection.insert(rows([500]), merge="append")
     found = collection.query()
     assert found["swath"].to_numpy()[0].tolist() == [-1] * 9 + [500]

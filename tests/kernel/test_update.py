@@ -62,7 +62,7 @@ def test_nested_variables_are_returned_by_path(collection):
 
 def test_a_variable_that_a_partition_lacks_may_be_computed(url):
     collection = samples.create(url)
-    collection.insert({"time": [1, 2], "value": [1.0, 2.0], "deep/er/flag": [1, 2]})
+    collection.insert({"time": [1, 2], "value": [1.0, 2.0], "deep/er/flag": [1, 2]}, missing="fill")
     collection.update(lambda ds: {"swath": np.stack([ds["value"].to_numpy()] * 2, axis=1)})
     assert collection.query()["swath"].to_numpy().tolist() == [[1, 1], [2, 2]]
     assert collection.records()["sign=plus/quotient=0"].absent == ()

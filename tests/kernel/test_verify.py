@@ -42,7 +42,7 @@ def test_of_what_is_as_it_should_be_nothing_is_reported(collection):
 
 def absent(collection):
     variables = {name: values for name, values in samples.rows([41]).items() if name != "value"}
-    collection.insert(variables)
+    collection.insert(variables, missing="fill")
 
 
 def test_absent_variables_and_updates_and_merges_are_no_problem(collection):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import zcollection as zc
-from zcollection.model.documents import schema_from_json, schema_to_json
 
 
 def builder():
@@ -96,7 +95,7 @@ def test_a_selection_keeps_the_groups_and_dimensions_that_it_needs(schema):
 
 
 def test_json_brings_the_same_schema_back(schema):
-    assert schema_from_json(schema_to_json(schema)) == schema
+    assert zc.DatasetSchema.from_json(schema.to_json()) == schema
 
 
 def test_a_schema_pickles_and_compares(schema):

@@ -11,7 +11,7 @@ from zcollection.engine.write import validate_codecs
 from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
-from zcollection.model.dtypes import missing_value
+from zcollection.model.dtypes import in_words, missing_value
 from zcollection.model.given import Given, Source, declared_array
 from zcollection.model.names import ancestors, normalise_path, split
 from zcollection.model.pandas_bridge import frame_source, is_frame
@@ -175,11 +175,17 @@ def _grown(handle: Handle, source: Source, unknown: Iterable[str]) -> Handle:
         for path, variable in variables.items()
         for name in variable.dimensions
         for group in ancestors(split(path)[0])
-        if schema.find_dimension(split(path)[0], name) is None and (group, name) in source.lengths
+        if (group, name) in source.lengths and not _is_seen(schema, path, name)
     }
     grown = handle.grown(schema.with_variables(variables, dimensions=dimensions))
     validate_codecs(grown.schema.select(variables), dimension=handle.dimension)
     return grown
+
+
+def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:
+    """Return whether a variable at a path, whose group may be new, has a dimension from the groups that there are."""
+    groups = schema.all_groups()
+    return any(dimension in groups[above].dimensions for above in ancestors(split(path)[0]) if above in groups)
 
 
 def _declared(path: str, given: Given, handle: Handle) -> VariableSchema:
@@ -211,7 +217,7 @@ def _declared(path: str, given: Given, handle: Handle) -> VariableSchema:
 def _check_unused(path: str, given: Given, fill: Any) -> None:
     if np.any(np.asarray(given.values) == fill):
         message = (
-            f"variable {path!r} is unknown, states no fill value, and has {fill!r} as a value, which would be its fill value; "
+            f"variable {path!r} is unknown, states no fill value, and has {in_words(fill)} as a value, which would be its fill value; "
             f"add_variable() it with another one first"
         )
         raise SchemaError(message)
@@ -273,6 +279,6 @@ def _check_complete(dataset: Dataset, handle: Handle, missing: Missing) -> None:
         if missing == "raise":
             message = (
                 f"variable {path!r} is missing from the dataset; add it, or pass missing='fill' to fill it with "
-                f"{declared.fill_value!r}"
+                f"{in_words(declared.fill_value)}"
             )
             raise SchemaError(message)

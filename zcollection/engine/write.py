@@ -1,6 +1,6 @@
 """Groups written: every array of a dataset encoded and put under one prefix of a store."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -123,16 +123,35 @@ def _encoding(group: GroupWrite) -> Work[Encoded]:
     """Return the objects of a group's arrays."""
     if group.base is not None and group.source is not None:
         return (yield from rewriting(group.base, group.schema, group.dataset, group.source, dimension=group.dimension))
-    return Encoded(_arrays(group), tuple(f"{path}/" for path in group.kept))
+    described = _described_anew(group)
+    shared = (f"{path}/c/" if dimensions else f"{path}/c" for path, dimensions in described.items())
+    return Encoded(_arrays(group, described), (*shared, *(f"{path}/" for path in group.kept - described.keys())))
 
 
-def _arrays(group: GroupWrite) -> Iterator[tuple[str, bytes]]:
+def _described_anew(group: GroupWrite) -> dict[str, int]:
+    """Return the variables that are kept and have another document than in the base, and their numbers of dimensions.
+
+    A document names the coordinates of its variable, of which others may have come or gone.
+    """
+    base = group.base
+    if base is None:
+        return {}
+    found = {}
+    for path in group.kept:
+        before = ArrayLayout.of(base.schema, path, dimension=group.dimension, rows=base.rows)
+        after = ArrayLayout.of(group.schema, path, dimension=group.dimension, rows=group.rows)
+        if before.coordinates != after.coordinates:
+            found[path] = len(after.shape)
+    return found
+
+
+def _arrays(group: GroupWrite, described: Container[str]) -> Iterator[tuple[str, bytes]]:
     held = group.dataset.all_variables()
-    written = [path for path in group.schema.all_variables() if path not in group.kept]
+    written = [path for path in group.schema.all_variables() if path not in group.kept or path in described]
     layouts = ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows)
     for layout in layouts:
         yield layout.document_key, layout.document
-        if layout.path in held:
+        if layout.path in held and layout.path not in group.kept:
             yield from encode_array(layout, held[layout.path].to_numpy())
 
 

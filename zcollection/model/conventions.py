@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from zcollection.errors import SchemaError
 from zcollection.model.attributes import as_json
 from zcollection.model.calendars import STANDARD, CalendarTimes, calendar_name, has_datetime64
+from zcollection.model.dtypes import in_words
 from zcollection.model.packing import Packing
 from zcollection.model.plain import Plain, plain
 from zcollection.model.schema import VariableSchema
@@ -201,6 +202,8 @@ class _Reading:
             return convert(found, self.declared, name=self.name)
         array, missing = self._with_missing(found.values, found.missing)
         array = self._unpacked(array, missing)
+        if self._marks_missing and not self._counts_differently and (self._raw is None or self.statement.grid is None):
+            self._check_marker(array, missing)
         return convert(self._as_times(array, missing), self.declared, name=self.name)
 
     def _with_missing(
@@ -213,8 +216,6 @@ class _Reading:
         for fill in statement.fill_values:
             equal = np.asarray(array == fill)
             missing = equal if missing is None else missing | equal
-        if self._marks_missing and statement.packing is None and not self._counts_differently:
-            self._check_marker(array, missing)
         return array, missing
 
     def _check_marker(self, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> None:
@@ -223,8 +224,8 @@ class _Reading:
         if np.any(equal if missing is None else equal & ~missing):
             stated = self.statement.fill_values
             message = (
-                f"variable {self.name!r} declares the fill value {self.declared.fill_value!r}, and what is given has it as a value: "
-                f"it states {f'the fill value {stated[0]!r}' if stated else 'no fill value'}; replace the value, state it as "
+                f"variable {self.name!r} declares the fill value {in_words(self.declared.fill_value)}, and what is given has it as a value: "
+                f"it states {f'the fill value {in_words(stated[0])}' if stated else 'no fill value'}; replace the value, state it as "
                 f"_FillValue, or {_ANYWAY}"
             )
             raise SchemaError(message)

@@ -17,14 +17,17 @@ from cattrs.preconf.json import make_converter
 from cattrs.v import format_exception
 
 from zcollection.errors import CorruptionError, FormatVersionError, ZCollectionError
+from zcollection.model.declared import Dimension, VariableSchema
 from zcollection.model.dtypes import dtype_name, parse_dtype, scalar_from_json, scalar_to_json
 from zcollection.model.packing import Packing
-from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
 """Version of nearly all documents that this release writes; those of a later one are refused."""
+
+WITH_MEANING = 2
+"""Version of schemas, and of configurations with such, that have packed variables or coordinates."""
 
 LARGEST_DOCUMENT = 256 * 2**20
 """Bytes beyond which a document is refused unread."""
@@ -131,7 +134,6 @@ def _model_converter() -> Converter:
     converter.register_structure_hook(VariableSchema, _variable_from_json)
     _by_name(converter, Dimension)
     _by_name(converter, VariableSchema)
-    _by_name(converter, GroupSchema)
     return converter
 
 
@@ -197,6 +199,11 @@ def _variable_from_json(value: object, _: object) -> VariableSchema:
 
 CONVERTER = _model_converter()
 """Between the classes of the model and JSON values."""
+
+
+def write_as_list(item: type[Any]) -> None:
+    """Write mappings from names to objects of a class as the list of the objects, which have their names."""
+    _by_name(CONVERTER, item)
 
 
 def structure(value: object, cls: type[T], *, what: str) -> T:
@@ -333,20 +340,3 @@ def parse_json(data: bytes, *, what: str) -> dict[str, Any]:
 def _refuse_constant(text: str) -> None:
     message = f"{text} is not a JSON number"
     raise ValueError(message)
-
-
-def schema_to_json(schema: DatasetSchema) -> dict[str, Any]:
-    """Return a schema as a JSON value."""
-    value: dict[str, Any] = CONVERTER.unstructure(schema)
-    return value
-
-
-def schema_from_json(value: object) -> DatasetSchema:
-    """Return the schema that `schema_to_json` wrote.
-
-    Raises
-    ------
-    CorruptionError
-        The value does not describe a schema.
-    """
-    return structure(value, DatasetSchema, what="schema")

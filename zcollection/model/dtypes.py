@@ -279,3 +279,16 @@ def missing_value(dtype: np.dtype[Any]) -> Any:
     if dtype.kind in "TUS":
         return b"" if dtype.kind == "S" else ""
     return dtype.type(_NETCDF_FILLS[dtype.str[1:]]) if dtype.kind in "iu" else None
+
+
+def in_words(value: Any) -> str:
+    """Return a scalar as people write it, for messages: without the type that NumPy names.
+
+    Examples
+    --------
+    >>> in_words(np.int16(-1)), in_words(np.datetime64("NaT")), in_words("")
+    ('-1', 'NaT', "''")
+    """
+    if isinstance(value, np.number | np.bool_) and not isinstance(value, np.timedelta64):
+        return repr(value.item())
+    return str(value) if isinstance(value, np.datetime64 | np.timedelta64) else repr(value)

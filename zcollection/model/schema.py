@@ -1,172 +1,23 @@
-"""Schemas: the dimensions, variables and groups that a dataset may have, frozen and complete."""
+"""Schemas of whole datasets: trees of groups with dimensions and variables, frozen and complete."""
 
+import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Final, Self
 
-import numpy as np
-from attrs import Converter, evolve, field, frozen
+from attrs import evolve, field, frozen
 
-from zcollection.errors import SchemaError, accepted
-from zcollection.model import codecs as codec_profiles
-from zcollection.model import representation
+from zcollection.errors import CorruptionError, SchemaError, accepted
+from zcollection.model import documents, representation
 from zcollection.model.attributes import as_attributes
-from zcollection.model.dtypes import dtype_name, parse_dtype, to_scalar
+from zcollection.model.declared import Dimension, VariableSchema
 from zcollection.model.names import ancestors, join, normalise_path, split, validate_segment
-from zcollection.model.packing import Packing
 from zcollection.model.sections import Printed, Section
+
+__all__ = ["ROOT", "DatasetSchema", "Dimension", "GroupSchema", "VariableSchema"]
 
 ROOT = ""
 """The path of the root group."""
-
-
-def _check_length(value: Any, *, what: str, smallest: int) -> None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < smallest):
-        message = f"{what} is {value!r}; accepted: None or a whole number of at least {smallest}"
-        raise SchemaError(message)
-
-
-@frozen
-class Dimension:
-    """A named dimension.
-
-    Attributes
-    ----------
-    name
-        Unique among the group, its ancestors and its descendants.
-    size
-        Length, or None for the dimension along which the collection is partitioned.
-    chunks
-        Rows per chunk, or None to let the engine choose.
-    shards
-        Rows per shard, a multiple of `chunks`, or None for chunks that are objects of their own.
-    """
-
-    name: str
-    size: int | None = field(default=None, kw_only=True)
-    chunks: int | None = field(default=None, kw_only=True)
-    shards: int | None = field(default=None, kw_only=True)
-
-    def __attrs_post_init__(self) -> None:
-        validate_segment(self.name, what="dimension")
-        _check_length(self.size, what=f"size of dimension {self.name!r}", smallest=0)
-        _check_length(self.chunks, what=f"chunks of dimension {self.name!r}", smallest=1)
-        _check_length(self.shards, what=f"shards of dimension {self.name!r}", smallest=1)
-        if self.shards is not None and (self.chunks is None or self.shards % self.chunks):
-            message = f"shards of dimension {self.name!r} is {self.shards}; accepted: a multiple of its chunks ({self.chunks})"
-            raise SchemaError(message)
-
-
-def _resolve_codecs(codecs: object, self_: "VariableSchema") -> tuple[codec_profiles.Codec, ...]:
-    return codec_profiles.resolve(codecs, self_.stored_dtype, name=self_.name)
-
-
-def _resolve_fill(value: object, self_: "VariableSchema") -> Any:
-    if self_.packing is not None:
-        return _fill_of_packed(value, self_, self_.packing)
-    return None if value is None else to_scalar(value, self_.dtype, name=self_.name)
-
-
-def _fill_of_packed(value: object, self_: "VariableSchema", packing: Packing) -> Any:
-    """Return NaN where the packing stores missing values, None where it has no number for them."""
-    if self_.dtype.kind != "f" or self_.dtype.itemsize not in {4, 8}:
-        message = (
-            f"variable {self_.name!r} is packed and declared {dtype_name(self_.dtype)}; accepted: float32, float64"
-        )
-        raise SchemaError(message)
-    if value is not None and to_scalar(value, self_.dtype, name=self_.name) == value:
-        message = (
-            f"variable {self_.name!r} is packed and has the fill value {value!r}; accepted: None, for a missing value is NaN: "
-            f"the number that is stored for it is the packing's: Packing(…, fill_value={value!r})"
-        )
-        raise SchemaError(message)
-    if value is not None and packing.fill_value is None:
-        message = f"variable {self_.name!r} has the fill value {value!r}, and its packing has none; accepted: Packing(…, fill_value=…)"
-        raise SchemaError(message)
-    return None if packing.fill_value is None else self_.dtype.type(np.nan)
-
-
-def _as_packing(packing: object) -> Packing | None:
-    if packing is not None and not isinstance(packing, Packing):
-        message = f"packing is {packing!r}; accepted: None, or a zcollection.Packing such as Packing('int16', scale_factor=1e-4)"
-        raise SchemaError(message)
-    return packing
-
-
-def _as_names(names: object) -> tuple[str, ...]:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        message = f"dimensions {names!r}; accepted: a sequence of names, such as ('time',)"
-        raise SchemaError(message)
-    return tuple(names)
-
-
-@frozen(repr=False)
-class VariableSchema(Printed):
-    """A variable: what its values are and how they are stored.
-
-    Attributes
-    ----------
-    name
-        Name within its group.
-    dtype
-        Type of the values in memory.
-    dimensions
-        Names of its dimensions, found in its group or an ancestor.
-    packing
-        How the values are stored, if not as they are; None for most.
-    fill_value
-        Value of what is missing, of type `dtype`; None where nothing may be missing. NaN where the packing has a number
-        for it.
-    codecs
-        Zarr v3 codecs, resolved.
-    attrs
-        Attributes, as JSON values.
-    coordinate
-        Whether it says where or when the values of others are, as latitude and longitude do. A variable with the name of
-        its only dimension is a coordinate in any case.
-    """
-
-    name: str
-    dtype: np.dtype[Any] = field(converter=parse_dtype, kw_only=True)
-    dimensions: tuple[str, ...] = field(converter=_as_names, kw_only=True)
-    packing: Packing | None = field(default=None, converter=_as_packing, kw_only=True)
-    fill_value: Any = field(
-        default=None,
-        converter=Converter(_resolve_fill, takes_self=True),  # type: ignore[misc, call-overload]  # not known to mypy
-        eq=repr,  # NaN equals NaN
-        kw_only=True,
-    )
-    codecs: tuple[codec_profiles.Codec, ...] = field(
-        default=None,
-        converter=Converter(_resolve_codecs, takes_self=True),  # type: ignore[misc, call-overload]  # not known to mypy
-        kw_only=True,
-    )
-    attrs: dict[str, Any] = field(default=None, converter=as_attributes, kw_only=True)
-    coordinate: bool = field(default=False, converter=bool, kw_only=True)
-
-    def __attrs_post_init__(self) -> None:
-        validate_segment(self.name, what="variable")
-        if len(set(self.dimensions)) != len(self.dimensions):
-            message = f"variable {self.name!r} has a dimension twice: {self.dimensions}"
-            raise SchemaError(message)
-
-    @property
-    def stored_dtype(self) -> np.dtype[Any]:
-        """Type of the elements in the Zarr array: the packing's, and int64 for datetime64 and timedelta64."""
-        if self.packing is not None:
-            return self.packing.dtype
-        return np.dtype(np.int64) if self.dtype.kind in "mM" else self.dtype
-
-    @property
-    def is_index(self) -> bool:
-        """Whether it is the coordinate of its only dimension, by its name."""
-        return self.dimensions == (self.name,)
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(self.dimensions)}) {dtype_name(self.dtype)}"
-
-    def _section(self) -> Section:
-        return representation.of_variable_schema(self)
 
 
 @frozen(kw_only=True, repr=False)
@@ -209,6 +60,43 @@ class DatasetSchema(GroupSchema):
     def __attrs_post_init__(self) -> None:
         for path, group in self.walk():
             _validate_group(self, path, group)
+
+    @property
+    def format_version(self) -> int:
+        """The first version of documents that has all that it says: packing and coordinates came with the second."""
+        is_new = any(variable.packing is not None or variable.coordinate for variable in self._variables.values())
+        return documents.WITH_MEANING if is_new else documents.FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """Return the schema as the text of a JSON file, complete: codecs and fill values stand in it as they are stored.
+
+        Examples
+        --------
+        >>> schema = DatasetSchema(dimensions={"time": Dimension("time")})
+        >>> DatasetSchema.from_json(schema.to_json()) == schema
+        True
+        """
+        head = {"format_version": self.format_version, "kind": _KIND}
+        return json.dumps(
+            {**head, **documents.CONVERTER.unstructure(self)}, ensure_ascii=False, allow_nan=False, indent=2
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "DatasetSchema":
+        """Return the schema that `to_json` wrote.
+
+        Raises
+        ------
+        SchemaError
+            The text is no JSON, or does not describe a schema.
+        FormatVersionError
+            A later release wrote it.
+        """
+        data = text.encode() if isinstance(text, str) else text
+        try:
+            return documents.load(data, DatasetSchema, kind=_KIND, what="the schema", newest=documents.WITH_MEANING)
+        except CorruptionError as error:
+            raise SchemaError(str(error)) from error
 
     @cached_property
     def _groups(self) -> dict[str, GroupSchema]:
@@ -387,13 +275,20 @@ class DatasetSchema(GroupSchema):
         changes: Mapping[str, VariableSchema | None],
         dimensions: Mapping[tuple[str, str], Dimension] | None = None,
     ) -> Self:
-        root = _with_dimensions(_change(self, ROOT, changes), ROOT, dimensions or {})
+        # As a plain group: a schema is checked when it is made, and this is none before all of it has changed.
+        plain = GroupSchema(dimensions=self.dimensions, variables=self.variables, groups=self.groups, attrs=self.attrs)
+        root = _with_dimensions(_change(plain, ROOT, changes), ROOT, dimensions or {})
         return evolve(self, dimensions=root.dimensions, variables=root.variables, groups=root.groups)
 
     def resized(self, sizes: Mapping[str, int]) -> Self:
         """Return this schema with other sizes for dimensions, by name or by the path ``"group/name"``."""
         resized = _resize(self, ROOT, sizes)
         return evolve(self, dimensions=resized.dimensions, groups=resized.groups)
+
+
+_KIND: Final = "schema"
+
+documents.write_as_list(GroupSchema)
 
 
 def _validate_group(schema: DatasetSchema, path: str, group: GroupSchema) -> None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from itertools import chain
 from typing import Any, Final
 
 from attrs import evolve, field, frozen, validators
@@ -22,9 +21,6 @@ TRANSACTIONS: Final = "_transactions"
 CATALOG: Final = "_catalog"
 ATTRIBUTE: Final = "zcollection"
 """Key of the one attribute of a partition's group that is ours: a JSON string, for other tools cannot hold objects."""
-
-_WITH_MEANING: Final = 2
-"""Format version of configurations with packed variables or coordinates, which older releases do not understand."""
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
@@ -116,9 +112,7 @@ class Configuration:
 
     def dump(self) -> bytes:
         """Return the document, of the first format version that has all that the schemas say."""
-        variables = chain.from_iterable(layout.all_variables().values() for layout in self.layouts)
-        is_new = any(variable.packing is not None or variable.coordinate for variable in variables)
-        version = _WITH_MEANING if is_new else documents.FORMAT_VERSION
+        version = max(layout.format_version for layout in self.layouts)
         return documents.dump(self, kind=self.kind, format_version=version)
 
     @classmethod
@@ -136,7 +130,9 @@ class Configuration:
 @lru_cache(maxsize=64)
 def _loaded(data: bytes, what: str) -> Configuration:
     # The same document is the same object, with all that was derived from its schemas when it was opened before.
-    configuration = documents.load(data, Configuration, kind=("collection", "view"), what=what, newest=_WITH_MEANING)
+    configuration = documents.load(
+        data, Configuration, kind=("collection", "view"), what=what, newest=documents.WITH_MEANING
+    )
     if configuration.kind != documents.kind_of(data, what=what):
         message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
         raise CorruptionError(message)
