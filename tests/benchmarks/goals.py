@@ -54,12 +54,18 @@ _TIMES_FEWER_REQUESTS: Final = (("W6", "insert", "zarr", 4), ("W6", "open + one 
 _VARIANTS: Final = {"W4": 1.2, "W2b": 1.5}
 """How many times longer the last variant of a workload may take than its first."""
 
+_PACKED: Final = {"insert": 2.5, "query all": 2.0}
+"""How many times longer W1p may take than W1."""
+_PACKED_BYTES: Final = 0.6
+_PLAIN: Final = 3.0
+"""How many times longer plain xarray takes at least to decode what is packed."""
+
 _MEMORY: Final = 1.25
 
 
 def reached(results: dict[str, list[Timed]], peaks: Sequence[Peak]) -> list[Goal]:
     """Return the goals about which these results say something."""
-    return [*_against_peers(results), *_between_variants(results), *_of_memory(peaks)]
+    return [*_against_peers(results), *_between_variants(results), *_of_packing(results), *_of_memory(peaks)]
 
 
 def _against_peers(results: dict[str, list[Timed]]) -> Iterator[Goal]:
@@ -94,6 +100,26 @@ def _between_variants(results: dict[str, list[Timed]]) -> Iterator[Goal]:
                 median, minimum = last.median / first.median, last.minimum / first.minimum
                 work = f"{operation}, {last.variant} ÷ {first.variant}"
                 yield Goal(work, f"at most {factor}", median, minimum, median <= factor)
+
+
+def _of_packing(results: dict[str, list[Timed]]) -> Iterator[Goal]:
+    ours = {
+        (timed.variant, timed.operation): timed
+        for timed in results.get("W1p", ())
+        if timed.peer == OURS and timed.usable
+    }
+    for operation, factor in _PACKED.items():
+        if {("W1", operation), ("W1p", operation)} <= ours.keys():
+            plain, packed = ours["W1", operation], ours["W1p", operation]
+            median, minimum = packed.median / plain.median, packed.minimum / plain.minimum
+            yield Goal(f"{operation}, W1p ÷ W1", f"at most {factor}", median, minimum, median <= factor)
+    if {("W1p", "query all"), ("W1p", _BY_XARRAY)} <= ours.keys():
+        mine, xarray = ours["W1p", "query all"], ours["W1p", _BY_XARRAY]
+        median, minimum = xarray.median / mine.median, xarray.minimum / mine.minimum
+        yield Goal("W1p query all, plain xarray ÷ ours", f"at least {_PLAIN}", median, minimum, median >= _PLAIN)
+
+
+_BY_XARRAY: Final = "query all, plain xarray"
 
 
 def _of_memory(peaks: Sequence[Peak]) -> Iterator[Goal]:

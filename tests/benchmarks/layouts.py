@@ -20,11 +20,12 @@ UNITS: Final = "nanoseconds since 1970-01-01"
 
 @frozen
 class Variable:
-    """A column: its path, type, and the dimensions beside time with their sizes."""
+    """A column: its path, type, the dimensions beside time with their sizes, and how it is packed."""
 
     path: str
     dtype: str
     inner: tuple[tuple[str, int], ...] = ()
+    packing: zc.Packing | None = None
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -113,6 +114,7 @@ class Layout:
                 variable.name,
                 dtype=variable.dtype,
                 dimensions=variable.dimensions,
+                packing=variable.packing,
                 codecs=self.codecs,
                 attrs=variable.attributes,
                 group=variable.group,

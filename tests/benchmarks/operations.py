@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import values
 from attrs import field, frozen
-from checks import check
+from checks import WrongResultError, check
 from layouts import Arrays, Layout
 from merging import merged
 from peers.base import Peer, computed
@@ -84,6 +85,22 @@ class Query(Operation):
         wanted = self.arrays if self.variable is None else {self.variable: self.arrays[self.variable]}
         part = slice(None) if self.position is None else self.layout.partitions[self.position].slice
         check(result, values.rows(wanted, part), sort=not peer.keeps_order)
+
+
+@frozen
+class PlainQuery(Query):
+    """All rows of our partitions as plain xarray reads them, which decodes what is packed."""
+
+    name: str = "query all, plain xarray"
+
+    def run(self, peer, place, number):
+        return peer.plain(place, self.layout)
+
+    def check(self, peer, place, number, result):
+        for path, wanted in self.arrays.items():
+            if not np.allclose(result[path], wanted, rtol=1e-6):
+                message = f"{path} differs from what was given"
+                raise WrongResultError(message)
 
 
 @frozen

@@ -37,6 +37,9 @@ def _column(layout: Layout, variable: Variable, random: np.random.Generator) -> 
     out = np.empty(variable.shape(layout.rows), dtype=variable.dtype)
     for part in layout.partitions:
         out[part.slice] = _signal(variable.shape(part.rows), out.dtype, random)
+        if variable.packing is not None:  # the values that it can hold
+            stored = variable.packing.pack(out[part.slice], name=variable.path)
+            out[part.slice] = variable.packing.unpack(stored, out.dtype)
     return out
 
 

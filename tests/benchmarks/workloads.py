@@ -5,9 +5,11 @@ from typing import Final
 
 import numpy as np
 import values
-from attrs import frozen
+from attrs import evolve, frozen
 from layouts import TIME, Codecs, Layout, Variable
-from operations import Insert, Merge, NewPeriod, Operation, Query, Update
+from operations import Insert, Merge, NewPeriod, Operation, PlainQuery, Query, Update
+
+import zcollection as zc
 
 SEED: Final = 20_260_704
 _SECOND: Final = 1_000_000_000
@@ -79,6 +81,16 @@ def wide_months(scale: str, codecs: Codecs) -> Layout:
     )
 
 
+def packed_months(scale: str, codecs: Codecs) -> Layout:
+    """W1p: as W1, the float32 stored as int16."""
+    layout = wide_months(scale, codecs)
+    packing = zc.Packing("int16", scale_factor=np.float32(1e-4), fill_value=-32768)
+    packed = tuple(
+        variable if variable.path == TIME else evolve(variable, packing=packing) for variable in layout.variables
+    )
+    return evolve(layout, variables=packed)
+
+
 def small_days(scale: str, codecs: Codecs, *, days: int | None = None) -> Layout:
     """W2: daily partitions of small one-dimensional variables of mixed types."""
     count, rows = {"smoke": (2, 144), "small": (100, 1440), "full": (1000, 1440)}[scale]
@@ -131,6 +143,15 @@ def _w1(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
     middle = len(layout.counts) // 2
     operations = (Insert(layout, arrays), Query(layout, arrays), Query(layout, arrays, "query one", position=middle))
     return (Variant("W1", operations),)
+
+
+def _w1p(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    def variant(label: str, layout: Layout, *more: type[Operation]) -> Variant:
+        arrays = values.arrays(layout, seed=SEED)
+        operations = (Insert, Query, *more)
+        return Variant(label, tuple(operation(layout, arrays) for operation in operations))
+
+    return variant("W1", wide_months(scale, codecs)), variant("W1p", packed_months(scale, codecs), PlainQuery)
 
 
 def _w2(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
@@ -198,6 +219,7 @@ def _w6(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
 _LATENCIES: Final = {"W6": 0.02}
 _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W1": _w1,
+    "W1p": _w1p,
     "W2": _w2,
     "W2b": _w2b,
     "W3": _w3,

@@ -99,10 +99,30 @@ class Listed:
         return self.key.endswith("/")
 
 
+@frozen(eq=False)
+class Pieces:
+    """The bytes of one object in pieces that nobody has copied together: a chunk, and its checksum.
+
+    Attributes
+    ----------
+    parts
+        They themselves, in order.
+    """
+
+    parts: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.parts)
+
+
 class Blocking(Protocol):
     """Plain, blocking access: a local file is read where it is decoded.
 
     Each method is that of `KeyStore`, for any thread: a worker's, or that of a blocking caller, which no event loop knows of.
+    One that has an attribute ``takes_pieces`` that is true is given `Pieces` to stage where an object is large.
     """
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:

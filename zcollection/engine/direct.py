@@ -18,10 +18,13 @@ from numcodecs.gzip import GZip
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
+from zcollection.contracts.store import Pieces
 from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.model.codecs import Codec
 
 _BLOSC_HEADER = 16
+_SMALL = 2**16
+"""Bytes up to which it is quicker to copy a content and its checksum together."""
 _RESIDUE = 0x48674BC7
 """CRC32C of any bytes that end with their own CRC32C in little-endian order: a property of the polynomial."""
 _SHUFFLES = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
@@ -40,7 +43,11 @@ class _Checksum:
 
     def encode(self, data: Any) -> bytes:
         content = data if isinstance(data, bytes) else bytes(memoryview(data).cast("B"))
-        return content + struct.pack("<I", google_crc32c.value(content))
+        return content + self.behind(content)
+
+    def behind(self, content: bytes) -> bytes:
+        """Return what `encode` puts behind a content."""
+        return struct.pack("<I", google_crc32c.value(content))
 
     def decode(self, data: bytes | memoryview) -> memoryview:
         whole = data if isinstance(data, bytes) else bytes(data)
@@ -97,7 +104,9 @@ def _is_known(codec: Codec) -> bool:
     return codec["name"] != "blosc" or {"cname", "clevel", "shuffle"} <= set(settings)
 
 
-def encode(layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False) -> Iterator[tuple[str, bytes]]:
+def encode(
+    layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False
+) -> Iterator[tuple[str, bytes | Pieces]]:
     """Yield the key and the bytes of every chunk of an array, fill-only ones too, each when it is asked for.
 
     Parameters
@@ -230,10 +239,15 @@ def _whole_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:
     return chunk
 
 
-def _compress(chunk: NDArray[Any], compressors: tuple[Compressor, ...]) -> bytes:
+def _compress(chunk: NDArray[Any], compressors: tuple[Compressor, ...]) -> bytes | Pieces:
     if chunk.dtype.kind in "US":
         chunk = chunk.view(np.dtype((np.void, chunk.dtype.itemsize)))
     content: Any = chunk
-    for compressor in compressors:
+    *before, last = compressors or (None,)
+    for compressor in before:
         content = compressor.encode(content)
+    if isinstance(last, _Checksum) and isinstance(content, bytes) and len(content) > _SMALL:
+        return Pieces((content, last.behind(content)))
+    if last is not None:
+        content = last.encode(content)
     return content.tobytes() if isinstance(content, np.ndarray) else bytes(content)

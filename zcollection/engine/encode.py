@@ -7,6 +7,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from zcollection.contracts.store import Pieces
 from zcollection.engine import direct
 from zcollection.engine.layout import ArrayLayout, stored_values
 
@@ -24,11 +25,13 @@ class Encoded:
         all below.
     """
 
-    objects: Iterable[tuple[str, bytes]]
+    objects: Iterable[tuple[str, bytes | Pieces]]
     shared: tuple[str, ...] = ()
 
 
-def encode_array(layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False) -> Iterable[tuple[str, bytes]]:
+def encode_array(
+    layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False
+) -> Iterable[tuple[str, bytes | Pieces]]:
     """Return the keys and the bytes of every chunk of an array.
 
     Parameters

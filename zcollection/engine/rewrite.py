@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.store import Pieces, Read
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.engine.read import GroupRead, decode_stored
@@ -46,7 +46,7 @@ def rewriting(
     old = [(array, part) for array in moving for part in array.parts]
     chunks = iter((yield from fetch([read for _, part in old for read in part.reads(base)])))
 
-    def objects() -> Iterator[tuple[str, bytes]]:
+    def objects() -> Iterator[tuple[str, bytes | Pieces]]:
         yield from ((array.layout.document_key, array.layout.document) for array in arrays)
         for array, part in old:
             values = held[array.layout.path].to_numpy()

@@ -15,7 +15,7 @@ from anyio import from_thread
 from attrs import define, field, frozen
 
 from zcollection import config, portal
-from zcollection.contracts.store import Blocking, KeyStore, Listed, Objects, Read
+from zcollection.contracts.store import Blocking, KeyStore, Listed, Objects, Pieces, Read
 from zcollection.engine.executor import gather, in_thread
 from zcollection.errors import CorruptionError
 
@@ -54,7 +54,7 @@ class Enumerate:
 class Stage:
     """Wants objects written where nobody reads before they are published."""
 
-    objects: Mapping[str, bytes]
+    objects: Mapping[str, bytes | Pieces]
 
 
 @frozen
@@ -62,7 +62,7 @@ class Create:
     """Wants new objects of a store of keys, and to know whether it was this that created all of them."""
 
     store: KeyStore
-    objects: Mapping[str, bytes]
+    objects: Mapping[str, bytes | Pieces]
 
 
 @frozen
@@ -238,7 +238,8 @@ def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
         case Enumerate(prefix, _, after):
             return list(asked.list(prefix, after=after, recursive=True))
         case Stage(objects):
-            return asked.stage(objects)
+            takes_pieces = getattr(asked, "takes_pieces", False)
+            return asked.stage(objects if takes_pieces else _joined(objects))  # type: ignore[arg-type]  # it says so
         case Share(pairs):
             return asked.copy(pairs)
         case Remove(keys):
@@ -285,7 +286,7 @@ async def _answer_on_loop(store: Objects, request: Request) -> Any:
         case Enumerate(prefix, _, after):
             return [entry async for entry in asked.list(prefix, after=after, recursive=True)]
         case Stage(objects):
-            return await store.stage(objects)
+            return await store.stage(_joined(objects))
         case Create(creating, objects):
             return await _created(creating, objects)
         case Share(pairs):
@@ -294,10 +295,14 @@ async def _answer_on_loop(store: Objects, request: Request) -> Any:
             return await store.delete(keys)
 
 
-async def _created(store: KeyStore, objects: Mapping[str, bytes]) -> bool:
+def _joined(objects: Mapping[str, bytes | Pieces]) -> dict[str, bytes]:
+    return {key: data if isinstance(data, bytes) else bytes(data) for key, data in objects.items()}
+
+
+async def _created(store: KeyStore, objects: Mapping[str, bytes | Pieces]) -> bool:
     """Create objects, and return whether each of them was known to be created by this."""
 
     async def create(key: str) -> bool:
-        return await store.create(key, objects[key]) == "created"
+        return await store.create(key, bytes(objects[key])) == "created"
 
     return all(await gather(create, list(objects), limit=config.get().concurrency))

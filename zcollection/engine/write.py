@@ -7,7 +7,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Listed
+from zcollection.contracts.store import Listed, Pieces
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, group_document, subgroup_documents
 from zcollection.engine.read import GroupRead
@@ -60,11 +60,11 @@ class GroupWrite:
     source: NDArray[np.int64] | None = field(default=None, eq=False)
 
 
-Put = Callable[[Mapping[str, bytes]], Work[None]]
+Put = Callable[[Mapping[str, bytes | Pieces]], Work[None]]
 """Writes objects of a group that nobody reads yet."""
 
 
-def staged(objects: Mapping[str, bytes]) -> Work[None]:
+def staged(objects: Mapping[str, bytes | Pieces]) -> Work[None]:
     """Write objects where nobody else does."""
     yield Stage(objects)
 
@@ -84,7 +84,7 @@ def writing(prefix: str, group: GroupWrite, put: Put = staged) -> Work[int]:
     arrays = yield from _encoding(group)
     shared = yield from _enumerated_shares(group, arrays.shared)
     size = sum(entry.size for entry in shared)
-    batch: dict[str, bytes] = {}
+    batch: dict[str, bytes | Pieces] = {}
     room = _BATCH
     for key, data in arrays.objects:
         batch[prefix + key] = data
@@ -145,7 +145,7 @@ def _described_anew(group: GroupWrite) -> dict[str, int]:
     return found
 
 
-def _arrays(group: GroupWrite, described: Container[str]) -> Iterator[tuple[str, bytes]]:
+def _arrays(group: GroupWrite, described: Container[str]) -> Iterator[tuple[str, bytes | Pieces]]:
     held = group.dataset.all_variables()
     written = [path for path in group.schema.all_variables() if path not in group.kept or path in described]
     layouts = ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows)
@@ -218,7 +218,7 @@ def _try_codecs(layout: ArrayLayout) -> None:
     numbers = np.arange(np.prod(layout.shape, dtype=np.int64)).reshape(layout.shape)
     values = numbers.astype(np.str_).astype(dtype)
     out = np.empty_like(values)
-    fallback.decode(layout, dict(encode_array(layout, values)), out)
+    fallback.decode(layout, {key: bytes(data) for key, data in encode_array(layout, values)}, out)
     if not np.array_equal(values, out):
         message = "what is read back is not what was written"
         raise ValueError(message)

@@ -54,6 +54,8 @@ class Dimension:
 
 
 def _resolve_codecs(codecs: object, self_: "VariableSchema") -> tuple[codec_profiles.Codec, ...]:
+    if codecs is None and self_.packing is not None:
+        codecs = codec_profiles.PACKED_PROFILE
     return codec_profiles.resolve(codecs, self_.stored_dtype, name=self_.name)
 
 
@@ -114,7 +116,7 @@ class VariableSchema(Printed):
         Value of what is missing, of type `dtype`; None where nothing may be missing. NaN where the packing has a number
         for it.
     codecs
-        Zarr v3 codecs, resolved.
+        Zarr v3 codecs, resolved: those of the profile "balanced" by default, and of "cloud-balanced" where it is packed.
     attrs
         Attributes, as JSON values.
     coordinate

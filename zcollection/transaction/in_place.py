@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import define
 
-from zcollection.contracts.store import Fence, KeyStore, Read
+from zcollection.contracts.store import Fence, KeyStore, Pieces, Read
 from zcollection.engine.work import Create, Stage, Work
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import PartitionError, StoreError, ZCollectionError
@@ -46,7 +46,7 @@ class InPlace:
     place: Place
     _is_claimed: bool = False
 
-    def __call__(self, objects: Mapping[str, bytes]) -> Work[None]:
+    def __call__(self, objects: Mapping[str, bytes | Pieces]) -> Work[None]:
         """Write objects; raises `OccupiedError` unless it creates every one of them."""
         own = f"{self.place.prefix}{GROUP_DOCUMENT}"
         rest = {key: data for key, data in objects.items() if key != own}
@@ -58,16 +58,16 @@ class InPlace:
         if own in objects:
             yield Stage({self.place.document: objects[own]})
 
-    def _creating(self, objects: Mapping[str, bytes]) -> Work[None]:
+    def _creating(self, objects: Mapping[str, bytes | Pieces]) -> Work[None]:
         if objects and not (yield Create(self.store, objects)):
             message = f"something lies at {self.place.prefix!r}"
             raise OccupiedError(message)
 
 
-def _claim(objects: Mapping[str, bytes]) -> str:
+def _claim(objects: Mapping[str, bytes | Pieces]) -> str:
     """Return the object that is created first: all who write in a place have the same one, its first array's document."""
     for key in sorted(objects):
-        if key.endswith(f"/{GROUP_DOCUMENT}") and parse_json(objects[key], what=key).get("node_type") == "array":
+        if key.endswith(f"/{GROUP_DOCUMENT}") and parse_json(bytes(objects[key]), what=key).get("node_type") == "array":
             return key
     message = "the group has no arrays"
     raise OccupiedError(message)

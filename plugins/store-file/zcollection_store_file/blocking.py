@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar, Final
 
 from attrs import Factory, field, frozen
 
-from zcollection.plugin import Created, Listed, Read, StoreError, StoreURL
+from zcollection.plugin import Created, Listed, Pieces, Read, StoreError, StoreURL
 from zcollection_store_file import files
 from zcollection_store_file.durable import make_directory, sync_tree, sync_way
 from zcollection_store_file.failures import telling
@@ -37,6 +37,8 @@ class Files:
         Raises unless the store was opened for writing.
     """
 
+    takes_pieces: ClassVar[bool] = True
+
     url: StoreURL
     root: str
     fsync: bool
@@ -63,7 +65,7 @@ class Files:
             with telling(self.url, "write", key):
                 files.write(places.of_key(key), data, fsync=self.fsync)
 
-    def stage(self, items: Mapping[str, bytes]) -> None:
+    def stage(self, items: Mapping[str, bytes | Pieces]) -> None:
         """Write new objects that nobody reads yet, each at once under its name; `flush` synchronises them."""
         self.check_writable()
         with telling(self.url, "stage") as block:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from zcollection.plugin import Pieces
 from zcollection_store_file.durable import make_directory, sync
 from zcollection_store_file.exchange import move_to_free_place
 from zcollection_store_file.paths import temporary_beside
@@ -55,7 +56,7 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
     _sync_name(path, fsync=fsync)
 
 
-def write_new(path: str, data: bytes, *, directory: int | None = None) -> None:
+def write_new(path: str, data: bytes | Pieces, *, directory: int | None = None) -> None:
     """Write a file that nobody reads yet, in a directory that exists.
 
     One that a failure leaves unfinished is never published.
@@ -76,9 +77,10 @@ def write_new(path: str, data: bytes, *, directory: int | None = None) -> None:
     """
     descriptor = os.open(path, _NEW, 0o666, dir_fd=directory)
     try:
-        written = os.write(descriptor, data)
-        while written < len(data):  # one call writes no more than 2 GiB
-            written += os.write(descriptor, memoryview(data)[written:])
+        for part in data.parts if isinstance(data, Pieces) else (data,):
+            written = os.write(descriptor, part)
+            while written < len(part):  # one call writes no more than 2 GiB
+                written += os.write(descriptor, memoryview(part)[written:])
     finally:
         os.close(descriptor)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from zcollection.plugin import Pieces
 from zcollection_store_file import files
 from zcollection_store_file.failures import telling
 from zcollection_store_file.paths import DEEPEST, LOCK, Places
@@ -30,7 +31,7 @@ class Staging:
     _parts: dict[str, int] = field(factory=dict)
     """How many parts the keys have within their batches, of those whose text is right: of thousands of groups they are few."""
 
-    def write(self, items: Mapping[str, bytes], block: telling) -> None:
+    def write(self, items: Mapping[str, bytes | Pieces], block: telling) -> None:
         """Write objects that are new.
 
         Parameters

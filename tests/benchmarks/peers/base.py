@@ -72,6 +72,10 @@ class Peer(ABC):
     ) -> dict[str, NDArray[Any]]:
         """Return all variables or one, of all partitions or of one, as arrays in memory."""
 
+    def plain(self, place: Path, layout: Layout) -> dict[str, NDArray[Any]]:
+        """Return all variables as plain xarray reads partitions that were written with names of their own."""
+        raise UnsupportedError
+
     def merge(self, place: Path, layout: Layout, rows: Arrays, *, how: str) -> None:
         """Merge rows into the only partition of `layout`: here, read it whole, merge it and write it whole."""
         (partition,) = layout.partitions
