@@ -15,6 +15,7 @@ from zcollection.testing.partitioning import PartitioningSuite, table, texts
 FIELDS = "test_the_fields_have_distinct_names"
 VARIABLES = "test_the_variables_are_paths"
 KEYS = "test_every_row_has_one_key"
+CALENDARS = "test_times_of_other_calendars_have_keys"
 EMPTY = "test_no_rows_have_no_keys"
 NEIGHBOURS = "test_a_row_has_its_key_whatever_its_neighbours"
 SHUFFLED = "test_the_order_of_the_rows_makes_no_difference"
@@ -169,6 +170,10 @@ class GivesItsFieldsInAnotherOrder(Parity):
 class LosesARow(Day):
     def keys(self, columns):
         return {name: values[:2] for name, values in super().keys(columns).items()}
+
+
+class SaysThatItTakesCalendars(Day):
+    calendars = True
 
 
 class FailsWithoutRows(Day):
@@ -399,6 +404,7 @@ def test_a_sound_partitioning_passes(partitioning, namespace):
 FOUND_BY_ONE_CHECK = [
     (NamesItsVariableAlone(), {"columns": lambda *_: table({"n": ("int64", st.integers(-9, 9))})}, VARIABLES),
     (ReadsATimeThatIsNoVariable(), {}, VARIABLES),
+    (SaysThatItTakesCalendars(), {}, CALENDARS),
     (FailsWithoutRows(), {}, EMPTY),
     (CountsFromTheSmallest(), {}, NEIGHBOURS),
     (SortsItsColumn(), {}, COLUMNS),

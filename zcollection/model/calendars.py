@@ -210,6 +210,10 @@ class CalendarTimes:
         a_day = np.timedelta64(1, "D").astype(self.since.dtype).astype(np.int64)
         return dates_of(self.since.view(np.int64) // a_day, self.calendar)  # towards the past, as no cast is
 
+    def copy(self) -> "CalendarTimes":
+        """Return the same times in memory of their own."""
+        return CalendarTimes(self.since.copy(), self.calendar)
+
     def __len__(self) -> int:
         return len(self.since)
 

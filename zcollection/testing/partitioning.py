@@ -14,10 +14,12 @@ from zcollection.errors import PartitionError
 from zcollection.model.names import validate_partition_segment
 from zcollection.testing.configurable import ConfigurableSuite
 from zcollection.testing.partitioning_cases import (
+    OTHER_CALENDARS,
     Columns,
     columns_of,
     early_columns,
     foreign_paths,
+    in_calendar,
     keys_of,
     other_types,
     other_values,
@@ -97,6 +99,17 @@ class PartitioningSuite(ConfigurableSuite):
     def test_every_row_has_one_key(self) -> None:
         """For every field, in order, there is an array with one integer, string or boolean for every row."""
         self._explore(_check_keys)
+
+    def test_times_of_other_calendars_have_keys(self) -> None:
+        """A partitioning with `calendars` has keys for times that datetime64 does not name, and their paths lead back."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            for calendar in OTHER_CALENDARS if partitioning.calendars else ():
+                for key in keys_of(partitioning, in_calendar(columns, calendar)):
+                    path = partitioning.encode(key)
+                    assert partitioning.decode(path) == key, f"{path!r} does not lead back to {key}"
+
+        self._explore(check)
 
     def test_no_rows_have_no_keys(self) -> None:
         """Empty columns are no error."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from zcollection.contracts.partitioning import Field, Key, Partitioning
+from zcollection.model.calendars import CalendarTimes
 
 Columns = dict[str, NDArray[Any]]
 
@@ -56,6 +57,20 @@ def _in_unit(columns: Columns, unit: str) -> Columns:
         name: column.astype(f"datetime64[{unit}]") if column.dtype.kind == "M" else column
         for name, column in columns.items()
     }
+
+
+OTHER_CALENDARS = ("standard", "julian", "noleap", "all_leap", "360_day")
+"""Those whose days datetime64 does not name, or not always."""
+
+
+def in_calendar(columns: Columns, calendar: str) -> dict[str, Any]:
+    """Return columns whose times are as long after 1970-01-01 of another calendar."""
+
+    def dated(column: NDArray[Any]) -> Any:
+        since = column.view(column.dtype.str.replace("M8", "m8"))
+        return CalendarTimes(since, calendar) if column.dtype.kind == "M" else column
+
+    return {name: dated(column) for name, column in columns.items()}
 
 
 def table(elements: Mapping[str, tuple[str, st.SearchStrategy[Any]]]) -> st.SearchStrategy[Columns]:

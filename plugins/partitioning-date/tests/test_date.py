@@ -154,9 +154,8 @@ def test_what_is_no_time_is_refused(column):
         "year=2024/month=01/day=00",
         "year=2024/month=01/day=32",
         "year=2024/month=04/day=31",
-        "year=2023/month=02/day=29",
-        "year=1900/month=02/day=29",
-        "year=-001/month=02/day=29",
+        "year=2023/month=02/day=31",  # day 30 is one of February in the calendar 360_day
+        "year=-001/month=02/day=31",
         "year=292277026596/month=01/day=01",
         "year=2024/month=-1/day=01",
     ],
