@@ -47,7 +47,9 @@ def test_every_operation_is_done_by_every_peer_that_has_it(measured):
     operations = {(item["workload"], item["variant"], item["operation"]) for item in measured["results"]}
     assert len(operations) == 3 + 5 + 2 + 3 + 8
     skipped = {(item["operation"], item["peer"]) for item in measured["results"] if item.get("unsupported")}
-    skipped = {(operation, peer) for operation, peer in skipped if operation != "query all, plain xarray"}  # of ours alone
+    skipped = {
+        (operation, peer) for operation, peer in skipped if operation != "query all, plain xarray"
+    }  # of ours alone
     assert {peer for _, peer in skipped} <= {"deltalake"}
     assert ("append a day, upsert", "deltalake") not in skipped
 

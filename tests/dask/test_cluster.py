@@ -76,6 +76,7 @@ def test_of_lazy_rows_only_the_columns_that_split_them_come_to_the_caller(client
     collection = samples.create(str(tmp_path))
     collection.insert(
         {"time": time, "value": time.map_blocks(made, dtype="float64"), "deep/er/flag": (time % 7).astype("int8")},
+        missing="fill",
         client=client,
     )
     assert os.getpid() not in collection.query()["value"].to_numpy()
@@ -95,6 +96,7 @@ def test_here_lazy_rows_are_computed_one_partition_at_a_time(tmp_path):
     with zc.config.using(threads=1):
         collection.insert(
             {"time": time, "value": value, "deep/er/flag": (time % 7).astype("int8")},
+            missing="fill",
             progress=lambda done, _: held.append(len(blocks)),
         )
     assert held == list(range(1, 9))  # each block when its partition's turn came

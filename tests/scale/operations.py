@@ -67,7 +67,7 @@ class Scale:
         collection = zc.create_collection(
             self.place / "collection", schema=schema, axis="number", partitioning=partitioning
         )
-        report = collection.insert({"number": np.arange(self.rows), "value": Rows(0, self.rows)})
+        report = collection.insert({"number": np.arange(self.rows), "value": Rows(0, self.rows)}, missing="fill")
         assert (len(report), report.added) == (self.number, self.rows)
 
     def update(self) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar, overload
 
 from zcollection.collection import copy, create, drop, growth, insert, mapping, query, stores, update
-from zcollection.collection.conform import Missing, Reading, Unknown, check_conventions
+from zcollection.collection.conform import check_conventions
+from zcollection.collection.delivery import Missing, Reading, Unknown
 from zcollection.collection.drop import Age
 from zcollection.collection.filters import Filter
 from zcollection.collection.growth import VariableFunction

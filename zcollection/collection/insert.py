@@ -8,7 +8,7 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.conform import Delivery, Missing, Reading, delivery
+from zcollection.collection.delivery import Delivery, Missing, Reading, delivery
 from zcollection.collection.handle import Handle
 from zcollection.collection.merging import Merge, Merged, as_strategy, merging
 from zcollection.collection.report import InsertReport, PartitionReport

@@ -7,7 +7,8 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.conform import Missing, as_dataset
+from zcollection.collection.conform import as_dataset
+from zcollection.collection.delivery import Missing
 from zcollection.collection.handle import Handle
 from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split

@@ -109,7 +109,7 @@ class Pieces:
         They themselves, in order.
     """
 
-    parts: tuple[bytes, ...]
+    parts: tuple[bytes, ...] = field(repr=False)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))

@@ -209,7 +209,9 @@ def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: Varia
     # Of nearly all groups the rows are sorted: their first and last value are the limits.
     ends = values[[[start, stop - 1] for start, stop in zip(starts, stops, strict=True)]]
     whole = np.equal(ends, ends)
-    stored = stored_values(np.where(whole, ends, np.zeros((), values.dtype)), axis).tolist()
+    # In the place of a missing value one that can be stored: zero may be none, of a packed axis.
+    present = ends[whole][:1] if whole.any() else declared_values(np.zeros(1, axis.stored_dtype), axis)
+    stored = stored_values(np.where(whole, ends, present), axis).tolist()
     for at, (group, found) in enumerate(zip(groups, stored, strict=True)):
         if group.limits is not None and (group.limits != tuple(found) or not whole[at].all()):
             _check_limits_of(group, values[starts[at] : stops[at]], axis)

@@ -202,7 +202,7 @@ class CalendarTimes:
         Its name: standard, julian, noleap, all_leap or 360_day.
     """
 
-    since: NDArray[np.timedelta64] = field(eq=False)
+    since: NDArray[np.timedelta64] = field(eq=False, repr=False)
     calendar: str
 
     def dates(self) -> Dates:

@@ -5,10 +5,12 @@
 import json
 import math
 import os
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+import google_crc32c
 import numpy as np
 import zarr
 from attrs import frozen
@@ -21,8 +23,27 @@ from peers.zarr_python import settings
 
 GROUP: Final = b'{"zarr_format": 3, "node_type": "group", "attributes": {}}'
 _SHUFFLES: Final = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
+
+
+class _Checksum:
+    """What ``crc32c`` puts behind a content."""
+
+    def encode(self, content: Any) -> bytes:
+        plain = bytes(memoryview(content).cast("B"))
+        return plain + struct.pack("<I", google_crc32c.value(plain))
+
+    def decode(self, content: bytes, out: NDArray[Any] | None = None) -> Any:
+        if struct.unpack("<I", content[-4:])[0] != google_crc32c.value(content[:-4]):
+            message = "the checksum is another"
+            raise ValueError(message)
+        if out is not None:
+            out.reshape(-1).view(np.uint8)[...] = np.frombuffer(content[:-4], np.uint8)
+        return memoryview(content)[:-4]
+
+
 _CODECS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "blosc": lambda c: Blosc(c["cname"], c["clevel"], _SHUFFLES[c["shuffle"]], c.get("blocksize", 0)),
+    "crc32c": lambda _: _Checksum(),
     "gzip": lambda c: GZip(c["level"]),
     "zstd": lambda c: Zstd(c["level"], c.get("checksum", False)),
 }
