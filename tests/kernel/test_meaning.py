@@ -380,7 +380,7 @@ def as_read(dataset):
     return whens, dataset.v.values.astype("f8")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(pair=deliveries(), number=st.integers(0, 2**60))
 def test_the_result_is_that_of_the_decoded_deliveries_or_nothing_has_changed(pair, number):
     (first, first_decoded), (second, second_decoded) = pair
