@@ -42,6 +42,8 @@ def test_unpacking_gives_the_bits_of_xarray(case):
     expected = decoded_by_xarray(numbers, packing, logical)
     # xarray makes float64 of 32-bit integers that have a scale and an offset of float32.
     assume(expected.dtype == logical)
+    # A fill value that the float cannot be is none to xarray: it shows the missing ones as values.
+    assume(packing.fill_value is None or float(logical.type(packing.fill_value)) == packing.fill_value)
     found = packing.unpack(numbers, logical)
     np.testing.assert_array_equal(found.view(f"u{logical.itemsize}"), expected.view(f"u{logical.itemsize}"))
 
@@ -52,6 +54,12 @@ def distinguishes(packing, logical):
     largest = max(abs(int(limits.min)), int(limits.max))
     scale, offset = abs(packing.scale_factor), abs(packing.add_offset or 0)
     return np.finfo(logical).eps * (2 * largest * scale + offset) < scale / 2
+
+
+def test_a_fill_value_that_the_float_cannot_be_is_missing_all_the_same():
+    packing = zc.Packing("int32", scale_factor=1.0, fill_value=2**24 + 1)
+    found = packing.unpack(np.array([2**24, 2**24 + 1], "i4"), np.dtype("f4"))
+    np.testing.assert_array_equal(found, np.array([2**24, np.nan], "f4"))
 
 
 @given(stored_numbers())

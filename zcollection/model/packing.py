@@ -160,10 +160,14 @@ class Packing:
         return values
 
     def _missing(self, stored: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_] | None:
-        """Return which numbers mean a missing value, as xarray finds them: after the conversion to a float."""
+        """Return which numbers mean a missing value, as xarray finds them: after the conversion to a float.
+
+        Where that float cannot be the fill value, xarray finds none of them; here the number itself is compared.
+        """
         if self.fill_value is None or self.fill_value != self.fill_value:
             return None
-        if self.dtype.itemsize < dtype.itemsize:  # every number is exact as a float of that type
+        is_exact = float(dtype.type(self.fill_value)) == self.fill_value
+        if self.dtype.itemsize < dtype.itemsize or not is_exact:  # else numbers beside it may become the same float
             return np.asarray(np.equal(stored, self.dtype.type(self.fill_value)))
         return np.asarray(np.equal(stored.astype(dtype), dtype.type(self.fill_value)))
 
