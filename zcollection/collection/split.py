@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from zcollection.contracts.partitioning import Field, Key, Partitioning
 from zcollection.errors import PartitionError
-from zcollection.model.calendars import STANDARD, CalendarTimes
+from zcollection.model.calendars import CalendarTimes, since_1970
 from zcollection.model.dataset import Dataset
-from zcollection.model.times import before_reform, has_time_units, units_of
+from zcollection.model.times import has_time_units, names_days, units_of
 from zcollection.model.variable import Indexer, Variable
 
 _BLOCK: Final = 16_384
@@ -146,9 +146,7 @@ def _dated(variable: Variable) -> NDArray[Any] | CalendarTimes:
     if times.dtype.kind not in "mM" or not has_time_units(variable.attrs):
         return times
     calendar = units_of(variable.attrs, name=variable.name).calendar
-    if times.dtype.kind == "M" and (calendar != STANDARD or not before_reform(times).any()):
-        return times
-    return CalendarTimes(times.view(times.dtype.str.replace("M8", "m8")), calendar)
+    return times if names_days(times, calendar) else CalendarTimes(since_1970(times), calendar)
 
 
 def as_times(variable: Variable) -> NDArray[Any]:

@@ -190,6 +190,12 @@ _ORIGINS: Final = {
 """What `_counted` counts to 1970-01-01."""
 
 
+def since_1970(times: NDArray[Any]) -> NDArray[np.timedelta64]:
+    """Return datetime64, or what is so already, as the time since 1970-01-01T00:00, in the same memory."""
+    lengths: NDArray[np.timedelta64] = times.view(times.dtype.str.replace("M8", "m8"))
+    return lengths
+
+
 @frozen
 class CalendarTimes:
     """Times in a calendar whose days datetime64 does not name.

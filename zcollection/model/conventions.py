@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
 from zcollection.model.attributes import as_json
-from zcollection.model.calendars import STANDARD, CalendarTimes, calendar_name, has_datetime64
+from zcollection.model.calendars import STANDARD, CalendarTimes, calendar_name, has_datetime64, since_1970
 from zcollection.model.dtypes import in_words
 from zcollection.model.packing import Packing
 from zcollection.model.plain import Plain, plain
@@ -285,7 +285,7 @@ class _Reading:
             times[missing] = np.array("NaT", times.dtype)
         declared = self.declared
         if declared.dtype.kind != "M" and units.calendar == units_of(declared.attrs, name=self.name).calendar:
-            return Plain(CalendarTimes(times.view(times.dtype.str.replace("M8", "m8")), units.calendar))
+            return Plain(CalendarTimes(since_1970(times), units.calendar))
         check_reformed(times, units.calendar, name=self.name)
         return Plain(times)
 

@@ -15,6 +15,7 @@ from zcollection.model.dtypes import missing_value
 from zcollection.model.plain import plain
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.model.statements import Statement
+from zcollection.model.times import CALENDAR_UNITS
 from zcollection.model.variable import Variable
 
 
@@ -140,7 +141,7 @@ def declared_array(name: str, values: Any, dimensions: tuple[str, ...]) -> Varia
     """
     found = plain(values, name=name)
     if isinstance(found.values, CalendarTimes):
-        units = {"units": "microseconds since 1970-01-01", "calendar": found.values.calendar}
+        units = {"units": CALENDAR_UNITS, "calendar": found.values.calendar}
         return VariableSchema(name, dtype="int64", dimensions=dimensions, attrs=units)
     dtype = found.values.dtype
     fill = missing_value(dtype) if found.missing is not None or dtype.kind in "fmM" else None

@@ -153,12 +153,7 @@ def _as_stored(value: Any, stored: np.dtype[Any]) -> list[Any]:
     if value != value or not float(value).is_integer():  # noqa: PLR0124 - NaN
         return []
     number, size = int(value), 8 * stored.itemsize
-    limits = np.iinfo(stored)
-    if not min(int(limits.min), -(2 ** (size - 1))) <= number < 2**size:
+    if not -(2 ** (size - 1)) <= number < 2**size:
         return []
-    wrapped = (
-        number
-        if int(limits.min) <= number <= int(limits.max)
-        else (number + 2 ** (size - 1)) % 2**size - 2 ** (size - 1)
-    )
-    return [stored.type(wrapped if wrapped >= int(limits.min) else wrapped + 2**size)]
+    bits = np.array(number % 2**size, f"u{stored.itemsize}")
+    return [bits.view(stored)[()]]

@@ -18,6 +18,9 @@ from zcollection.model import calendars
 DEFAULT_UNITS = "nanoseconds since 1970-01-01"
 """The units recorded for an integer time that declares none."""
 
+CALENDAR_UNITS = "microseconds since 1970-01-01"
+"""What counts times that are given as objects of cftime, whose resolution it is."""
+
 _LENGTH_IN_NANOSECONDS = {
     "D": 86_400_000_000_000,
     "h": 3_600_000_000_000,
@@ -144,7 +147,7 @@ class TimeUnits:
     def _floats(self, numbers: NDArray[Any], times: NDArray[Any], fill_value: Any, name: str) -> NDArray[Any]:
         missing, decoded = np.isnat(times), self.decode(numbers)
         if times.dtype.kind == "m":
-            decoded = decoded.view(decoded.dtype.str.replace("M8", "m8"))
+            decoded = calendars.since_1970(decoded)
         self._check_exact((decoded != times) & ~missing, times, name)
         numbers[missing] = np.nan if fill_value is None else fill_value
         return numbers
@@ -192,6 +195,11 @@ class TimeUnits:
 def before_reform(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     """Return which times lie before the standard calendar's reform; in seconds, for in nanoseconds there is no such time."""
     return np.asarray(times.astype("datetime64[s]") < np.datetime64("1582-10-15", "s"))
+
+
+def names_days(times: NDArray[Any], calendar: str) -> bool:
+    """Return whether times are datetime64 and name their days as a calendar that has datetime64 does."""
+    return times.dtype.kind == "M" and not (calendar == calendars.STANDARD and bool(before_reform(times).any()))
 
 
 def check_reformed(times: NDArray[np.datetime64], calendar: str, *, name: str) -> None:
@@ -286,13 +294,12 @@ def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[st
     >>> in_words(np.array([59 * 86_400], "timedelta64[s]"), "360_day")
     ['1970-02-30T00:00:00']
     """
-    if times.dtype.kind == "M" and calendar == calendars.STANDARD and before_reform(times).any():
-        times = times.view(times.dtype.str.replace("M8", "m8"))
-    if times.dtype.kind == "M":
+    if names_days(times, calendar):
         units = ("s", "ms", "us", "ns")
         unit = next((unit for unit in units if np.array_equal(times.astype(f"datetime64[{unit}]"), times)), "ns")
         texts: list[str] = np.datetime_as_string(times, unit=unit).tolist()  # type: ignore[call-overload]  # any str
         return texts
+    times = calendars.since_1970(times)
     if np.isnat(times).any():
         return [text for time in times for text in (["NaT"] if np.isnat(time) else in_words(time.reshape(1), calendar))]
     a_day = np.timedelta64(1, "D").astype(times.dtype).astype(np.int64)
@@ -315,7 +322,7 @@ def in_calendar(time: np.datetime64, calendar: str) -> np.datetime64 | np.timede
     >>> in_calendar(np.datetime64("1970-03-01"), "360_day")
     np.timedelta64(5184000000000,'us')
     """
-    if calendars.has_datetime64(calendar) and not (calendar == calendars.STANDARD and before_reform(np.array(time))):
+    if calendars.has_datetime64(calendar) and names_days(np.array(time), calendar):
         return time
     days, of_day = np.divmod(np.array(time).astype("datetime64[us]").view(np.int64), 86_400 * 10**6)
     year, month, day = (int(part) for part in calendars.dates_of(days, "proleptic_gregorian"))

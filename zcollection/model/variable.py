@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zcollection.errors import SchemaError
 from zcollection.model import representation
 from zcollection.model.calendars import CalendarTimes
-from zcollection.model.dtypes import cast_exactly, default_fill, dtype_name
+from zcollection.model.dtypes import cast_exactly, dtype_name, missing_value
 from zcollection.model.plain import Plain, plain
 from zcollection.model.schema import VariableSchema
 from zcollection.model.sections import Printed, Section
@@ -134,7 +134,7 @@ def _filled_in(array: NDArray[Any], missing: NDArray[np.bool_], schema: Variable
     """Return values of which those that are missing are the declared fill value, or NaN or NaT by their type."""
     fill = schema.fill_value
     if fill is None and schema.dtype.kind in "fcmM":
-        fill = default_fill(schema.dtype) if schema.dtype.kind in "mM" else np.nan
+        fill = missing_value(schema.dtype)
     if fill is None:
         message = (
             f"variable {name!r} has {np.count_nonzero(missing)} missing values and no fill value; declare a fill value of "

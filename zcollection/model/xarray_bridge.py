@@ -11,7 +11,7 @@ from zcollection.model.calendars import STANDARD
 from zcollection.model.names import ancestors, join
 from zcollection.model.packing import Packing
 from zcollection.model.schema import ROOT, DatasetSchema, GroupSchema, VariableSchema
-from zcollection.model.times import TimeUnits, before_reform, has_time_units, units_of
+from zcollection.model.times import TimeUnits, has_time_units, names_days, units_of
 
 if TYPE_CHECKING:
     import xarray
@@ -106,7 +106,7 @@ def _times(units: TimeUnits, numbers: Any, schema: VariableSchema) -> Any:
     """Return what xarray makes of numbers that count time."""
     if units.has_datetime64:
         times = units.decode(numbers, fill_value=schema.fill_value)
-        if units.calendar != STANDARD or not before_reform(times).any():
+        if names_days(times, units.calendar):
             return times if np.datetime_data(times.dtype)[0] in _XARRAY_UNITS else times.astype("datetime64[s]")
     return _objects(numbers, schema)
 

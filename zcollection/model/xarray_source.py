@@ -13,19 +13,16 @@ import numpy as np
 
 from zcollection.errors import SchemaError, accepted
 from zcollection.model.calendars import CalendarTimes
-from zcollection.model.dtypes import default_fill
+from zcollection.model.dtypes import missing_value
 from zcollection.model.given import Given, Source
 from zcollection.model.names import ancestors, join, normalise_path, split
 from zcollection.model.plain import plain
 from zcollection.model.schema import ROOT, Dimension, GroupSchema, VariableSchema
 from zcollection.model.statements import PACKED, Statement, is_packed, packing_of
-from zcollection.model.times import has_time_units
+from zcollection.model.times import CALENDAR_UNITS, has_time_units
 
 if TYPE_CHECKING:
     import xarray
-
-_CALENDAR_UNITS: Final = "microseconds since 1970-01-01"
-"""What counts the times that are given as objects of cftime, whose resolution it is."""
 
 _SMALL_CHUNK: Final = 64 * 2**10
 """Bytes below which the chunks of a file are not taken over: one row each, as netCDF's unlimited dimensions have by default."""
@@ -188,11 +185,9 @@ def declared(
 
 def _missing_of(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> Any:
     """Return what xarray, or pandas, shows a missing value of a type as; None where it has no such value."""
-    if dtype.kind == "f":
-        return np.nan
-    if dtype.kind == "i" and attrs.get("units") == _CALENDAR_UNITS:
+    if dtype.kind == "i" and attrs.get("units") == CALENDAR_UNITS:
         return np.iinfo(np.int64).min
-    return default_fill(dtype) if dtype.kind in "mMT" else None
+    return missing_value(dtype) if dtype.kind in "fmMT" else None
 
 
 def _element_type(
@@ -203,7 +198,7 @@ def _element_type(
         return item.dtype, attrs
     held = plain(item.data if item.dtype.kind != "O" else np.asarray(item.data), name=name).values
     if isinstance(held, CalendarTimes):
-        return np.dtype(np.int64), {**attrs, "units": _CALENDAR_UNITS, "calendar": held.calendar}
+        return np.dtype(np.int64), {**attrs, "units": CALENDAR_UNITS, "calendar": held.calendar}
     return held.dtype, attrs
 
 

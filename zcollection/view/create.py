@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from attrs import evolve
 
 from zcollection.collection.handle import Handle
@@ -13,7 +12,7 @@ from zcollection.engine.write import validate_codecs
 from zcollection.errors import CollectionNotFoundError, SchemaError
 from zcollection.model.builder import Schema
 from zcollection.model.conventions import Conventions, check_meaning
-from zcollection.model.dtypes import default_fill
+from zcollection.model.dtypes import missing_value
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.model.statements import Statement
@@ -158,10 +157,8 @@ def _with_fill(path: str, variable: VariableSchema) -> VariableSchema:
     """Return a variable with a fill value: what is read where nothing has been computed."""
     if variable.fill_value is not None:
         return variable
-    if variable.dtype.kind in "mM":
-        return evolve(variable, fill_value=default_fill(variable.dtype))
-    if variable.dtype.kind in "fc":
-        return evolve(variable, fill_value=variable.dtype.type(np.nan))
+    if variable.dtype.kind in "fcmM":
+        return evolve(variable, fill_value=missing_value(variable.dtype))
     message = (
         f"variable {path!r} of the view is {variable.dtype} without a fill value, which is read where nothing has been computed; "
         f"declare one"
