@@ -1,4 +1,4 @@
-"""What object storage refuses is told in plain words, with the next step."""
+"""What object storage refuses is an error in plain words, with the next step."""
 
 import icechunk
 import pytest
