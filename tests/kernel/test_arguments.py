@@ -110,12 +110,3 @@ def test_a_number_of_threads_is_whole_and_a_lease_need_not_be():
         pass
     with config.using(lease=1.5) as settings:
         assert settings.lease == 1.5
-
-
-def test_an_option_of_a_store_or_of_a_strategy(tmp_path):
-    with refused("fsync='yes'"):
-        zc.open_collection(tmp_path, storage_options={"fsync": "yes"})
-    with refused("no option 'fsyncc'"):
-        zc.open_collection(tmp_path, storage_options={"fsyncc": True})
-    with refused("resolution.*'Q'"):
-        zc.partitioning.Date(("time",), resolution="Q")
