@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 import xarray
+from xarray.coding.times import CFDatetimeCoder
 
 import zcollection as zc
 from zcollection.model.xarray_source import is_xarray
@@ -182,7 +183,7 @@ def test_calendars_without_datetime64_become_what_xarray_decodes(calendar, dtype
         .build()
     )
     found = zc.Dataset(schema, {"t": numbers}).to_xarray()["t"].values
-    decoder = xarray.coders.CFDatetimeCoder(use_cftime=True)
+    decoder = CFDatetimeCoder(use_cftime=True)
     expected = decoder.decode(xarray.Variable("n", numbers[[0, 2]], attrs)).values
     assert found[[0, 2]].tolist() == expected.tolist()
     assert np.isnan(found[1])  # xarray reads it as the reference date
