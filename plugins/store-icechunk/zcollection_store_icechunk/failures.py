@@ -151,6 +151,11 @@ def _reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> str:
-    """Return the lines that name an error and what it came from; the others quote names of the caller's."""
-    lines = map(str.strip, str(error).lower().splitlines())
-    return "\n".join(line for line in lines if line.startswith(("|->", "`->")))
+    """Return the lines that name an error and what it came from; the others quote names of the caller's.
+
+    Of object storage Icechunk 2 says all of it in the first line.
+    """
+    first, *rest = [line.strip() for line in str(error).lower().strip().splitlines()] or [""]
+    causes = [line for line in rest if line.startswith(("|->", "`->"))]
+    is_of_storage = first.strip(" x").startswith("object store error")
+    return "\n".join([first, *causes] if is_of_storage else causes)
