@@ -51,7 +51,7 @@ class PartitionError(ZCollectionError, ValueError):
 
 
 class ExpressionError(ZCollectionError, ValueError):
-    """A filter cannot be understood, or does not apply to the partition keys."""
+    """A filter or a condition cannot be understood, or does not apply to the partition keys or the variables."""
 
 
 class StoreError(ZCollectionError):

@@ -25,7 +25,20 @@ LAYERS = (
 )
 # What no layer owns: small tools that import nothing of the kernel but its errors.
 TOOLS = ("portal", "progress", "resources")
-OPTIONAL = ("zarr", "obstore", "icechunk", "s3fs", "dask", "distributed", "xarray", "pandas", "shapely", "typer", "rich", "pytest")
+OPTIONAL = (
+    "zarr",
+    "obstore",
+    "icechunk",
+    "s3fs",
+    "dask",
+    "distributed",
+    "xarray",
+    "pandas",
+    "shapely",
+    "typer",
+    "rich",
+    "pytest",
+)
 
 
 def name_of(file):

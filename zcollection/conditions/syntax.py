@@ -198,7 +198,9 @@ def parse(text: str, language: Language, names: tuple[str, ...] = ()) -> Parsed:
     try:
         tree = ast.parse(source.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        message = f"{language.noun} {_quoted(text)} is not an expression ({_reason(error)}); accepted: {language.accepted}"
+        message = (
+            f"{language.noun} {_quoted(text)} is not an expression ({_reason(error)}); accepted: {language.accepted}"
+        )
         raise ExpressionError(message) from error
     _check_depth(tree, text, language)
     return Parsed(text, language, _Reader(text, source, language, aliases).read(tree.body))
@@ -297,7 +299,7 @@ class _Reader:
         self._source = source.strip()
         self._lines = [0, *(found.end() for found in re.finditer(r"\r\n?|\n", self._source))]
 
-    def read(self, node: ast.expr) -> Node:
+    def read(self, node: ast.expr) -> Node:  # noqa: PLR0911 - one for each kind of node
         """Return what a node means."""
         start, end = self._place(node)
         match node:

@@ -138,7 +138,7 @@ class _Compiler:
         self._parsed = parsed
         self._fields = fields
 
-    def value(self, node: Node) -> _Value:
+    def value(self, node: Node) -> _Value:  # noqa: PLR0911 - one for each kind of node
         """Return the function that a node means."""
         match node:
             case Constant(value=value):
