@@ -5,7 +5,7 @@
     ZCollectionError
     ├── SchemaError (ValueError)            a schema, or data that does not fit it
     ├── PartitionError (ValueError)         a partition key or path
-    ├── ExpressionError (ValueError)        a filter
+    ├── ExpressionError (ValueError)        a filter, or a condition on rows
     ├── StoreError                          where the data lies
     │   ├── LocationError (ValueError)      a URL or path at which nothing can lie
     │   ├── CollectionExistsError

@@ -139,4 +139,4 @@ def function(fn: Callable[..., Any], variables: Iterable[str]) -> Condition:
     >>> function(math.isclose, ["latitude", "longitude"])
     Function(function=<built-in function isclose>, variables=('latitude', 'longitude'))
     """
-    return Function(fn, tuple(variables))
+    return Function(fn, variables)

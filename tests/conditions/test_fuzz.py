@@ -7,11 +7,13 @@ import math
 import operator
 import pickle
 from fractions import Fraction
+from itertools import pairwise
 
 import cftime
 import numpy as np
 import pytest
 from asking import FIELDS, KEY, assert_no_contradiction, field_zones, is_missing, schema, variable, zones_of
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -162,8 +164,38 @@ def tables(draw):
 
 
 CONSTANTS = st.sampled_from(
-    [0, 1, 2, 3, 7, 100, 127, 128, 255, 256, 1000, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 2**100]
-    + [0.0, 0.1, 0.5, 1.0, 2.5, 100.0, 1e-3, 1e30, 9007199254740993.0, 2.0**63, 1e300, 1e-300]
+    [
+        0,
+        1,
+        2,
+        3,
+        7,
+        100,
+        127,
+        128,
+        255,
+        256,
+        1000,
+        2**31,
+        2**53,
+        2**53 + 1,
+        2**63 - 1,
+        2**63,
+        2**64,
+        2**100,
+        0.0,
+        0.1,
+        0.5,
+        1.0,
+        2.5,
+        100.0,
+        1e-3,
+        1e30,
+        9007199254740993.0,
+        2.0**63,
+        1e300,
+        1e-300,
+    ]
 )
 SMALL = st.sampled_from([0, 1, 2, 3, 7, 0.1, 0.5, 2.5])
 # A value is its text, and a function of a row.
@@ -195,9 +227,7 @@ def comparison(symbols, values):
 
     def holds(row):
         found = [value[1](row) for value in values]
-        return all(
-            compares(symbol, *pair) for symbol, pair in zip(symbols, zip(found, found[1:], strict=False), strict=False)
-        )
+        return all(compares(symbol, *pair) for symbol, pair in zip(symbols, pairwise(found), strict=True))
 
     return text, holds
 
@@ -318,10 +348,83 @@ def agree(text, holds, declared, columns, data):
     return verdicts
 
 
+def agree_as_one_zone(text, holds, declared, columns):
+    """Assert the same of all rows together, with the best bounds that there are."""
+    count = len(columns["x"])
+    rows = [
+        {name: scalar(values[at], declared.variables[name]) for name, values in columns.items()} for at in range(count)
+    ]
+    bound = Expression(text).bound(declared, "time", FIELDS)
+    mask = bound.mask(columns | KEY, count)
+    np.testing.assert_array_equal(mask, [holds(row) for row in rows], err_msg=text)
+    zones = {path: zones_of(values, declared.variables[path], count) for path, values in columns.items()}
+    assert_no_contradiction(bound.verdicts(zones | field_zones(1), 1), mask, count)
+
+
 @settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @given(condition=CONDITIONS, table=tables(), data=st.data())
 def test_numbers_agree_with_an_oracle_and_zones_with_rows(condition, table, data):
     agree(*condition, *table, data)
+
+
+@st.composite
+def close_tables(draw):
+    """Variables x and y whose values are near to one another: few bounds decide nothing."""
+    rows = draw(st.integers(2, 6))
+    variables, columns = [], {}
+    for name in ("x", "y"):
+        dtype = np.dtype(draw(st.sampled_from(INTEGERS + FLOATS)))
+        if dtype.kind == "f":
+            rare = [math.inf, -math.inf, math.nan, 0.0, float(np.finfo(dtype).max)]
+            element = st.floats(-3, 3, width=16).filter(bool) | st.integers(-2, 9).map(float) | st.sampled_from(rare)
+        else:
+            limits = np.iinfo(dtype)
+            start = draw(st.sampled_from([int(limits.min), int(limits.max) - 3, 0, 1, *([-2] if limits.min else [])]))
+            element = st.integers(start, start + 3)
+        columns[name] = np.array(draw(st.lists(element, min_size=rows, max_size=rows)), dtype=dtype)
+        variables.append(variable(name, dtype))
+    variables.append(variable("f", "bool"))
+    columns["z"], columns["f"] = columns["x"], np.ones(rows, bool)
+    variables.append(evolve(variables[0], name="z"))
+    return schema(*variables), columns
+
+
+NEAR = st.recursive(
+    st.sampled_from(["x", "y"]).map(lambda name: (name, lambda row: row[name]))
+    | st.sampled_from([1, 2, -1, 3, 0.5, 2**63, -(2**63)]).map(lambda value: (f"({value!r})", lambda row: value)),
+    lambda inner: (
+        st.builds(arithmetic, st.sampled_from(list(OPERATIONS)), inner, inner)
+        | inner.map(lambda value: (f"abs({value[0]})", lambda row: absolute(value[1](row))))
+    ),
+    max_leaves=3,
+)
+
+
+@settings(max_examples=800, suppress_health_check=list(HealthCheck))
+@given(value=NEAR, table=close_tables(), data=st.data())
+def test_bounds_of_what_is_computed_hold_all_that_is(value, table, data):
+    declared, columns = table
+    count = len(columns["x"])
+    rows = [
+        {name: scalar(values[at], declared.variables[name]) for name, values in columns.items()} for at in range(count)
+    ]
+    found = [made for made in map(value[1], rows) if made is not MISSING and (is_whole(made) or np.isfinite(made))]
+    limits = [made for made in found if not is_whole(made) or abs(int(made)) < 2**127]
+    limit = data.draw(st.sampled_from(limits) if limits else st.just(0), "a value of a row")
+    plain = int(limit) if is_whole(limit) else float(limit)
+    plain += data.draw(st.sampled_from([0, 0, 0, 1, -1] if is_whole(limit) else [0.0]), "off by")
+    if data.draw(st.booleans(), "as a float") and abs(plain) < 2**127:
+        plain = float(plain)
+    start = max(min(int(plain) - data.draw(st.integers(0, 2), "before"), 2**126), -(2**126))
+    stop, step = start + data.draw(st.integers(1, 4), "length"), data.draw(st.integers(1, 2), "step")
+    bare = (f"({plain!r})", lambda row: plain)
+    for condition in (
+        *(comparison([symbol], [value, bare]) for symbol in COMPARISONS),
+        in_range(value, start, stop, step, negated=False),
+        in_range(value, start, stop, step, negated=True),
+        (f"isfinite({value[0]})", lambda row: is_finite(value[1](row))),
+    ):
+        agree_as_one_zone(*condition, declared, columns)
 
 
 CALENDARS = ["standard", "proleptic_gregorian", "julian", "noleap", "all_leap", "360_day"]

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from attrs import field, frozen
-from numpy.typing import NDArray
 
 from zcollection.conditions.condition import Bound, Columns, Condition
 from zcollection.conditions.naming import Scope
@@ -80,17 +79,14 @@ class _BoundPolygon(Bound):
         xs, ys = self.longitude.values(values), self.latitude.values(values)
         missing = either(xs.missing, ys.missing)
         passed = np.zeros(rows, np.bool_)
+        x, y = (side.data.astype(np.float64) for side in (xs, ys))
         west, south, east, north = self.shape.bounds
-        near = (ys.data >= south - _MARGIN) & (ys.data <= north + _MARGIN)
+        near = (y >= south) & (y <= north)
         for move in self._moves():
-            moved = xs.data + move
+            moved = x + move
             at = np.flatnonzero(near & (moved >= west) & (moved <= east) & ~passed)
-            passed[at] = self._holds(moved[at], ys.data[at].astype(np.float64))
+            passed[at] = self._prepared().intersects_xy(self.shape, moved[at], y[at])
         return passed if missing is None else passed & ~missing
-
-    def _holds(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
-        found: Mask = self._prepared().intersects_xy(self.shape, x, y)
-        return found
 
     def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:
         x, y = self.longitude.bounds(zones), self.latitude.bounds(zones)

@@ -247,8 +247,9 @@ def _check_depth(tree: ast.AST, text: str, language: Language) -> None:
 
 
 def _reason(error: Exception) -> str:
-    is_placed = isinstance(error, SyntaxError) and error.offset
-    return f"{error.msg}, column {error.offset}" if is_placed and isinstance(error, SyntaxError) else str(error)
+    if not isinstance(error, SyntaxError):
+        return str(error)
+    return f"{error.msg}, column {error.offset}" if error.offset else f"{error.msg}, at its end"
 
 
 def _quoted(text: str) -> str:
