@@ -143,6 +143,13 @@ def test_numbers_with_time_units_compare_with_times_of_their_calendar(dtype, cal
     assert one("x < 3", numbers, attrs={"units": units, "calendar": calendar}) == [0, 1, 2]
 
 
+def test_units_that_are_no_time_leave_numbers():
+    attrs = {"units": "orbits since launch"}
+    assert one("x > 1", np.array([1, 2]), attrs=attrs) == [1]
+    with pytest.raises(zc.ExpressionError, match=r"with a text \('2024'\); accepted: a number"):
+        one("x > '2024'", np.array([1, 2]), attrs=attrs)
+
+
 def test_lengths_of_time_compare_with_a_number_and_its_unit():
     assert one("x >= '90 seconds'", [89, 90, 91], "m8[s]") == [1, 2]
     assert one("x < '1.5 minutes'", [89, 90, "NaT"], "m8[s]") == [0]
@@ -245,6 +252,7 @@ WRONG = schema(
         ("time > length", "accepted: a time in quotes"),
         ("length > 3", "accepted: a length of time in quotes, such as '90 seconds'"),
         ("length > 'long'", "is not a length of time"),
+        (f"length > '{'9' * 5000} days'", "is not a length of time"),
         ("time + 1 > '2024'", r"'time' \(column 1\) is datetime64\[s\], with which nothing is computed"),
         ("time > 'yesterday'", "is not a time; accepted: ISO 8601"),
         ("time > '2024-13-01'", "no such day"),

@@ -36,7 +36,7 @@ from zcollection.conditions.syntax import (
     Sign,
 )
 from zcollection.conditions.syntax import Constant as Literal
-from zcollection.errors import ExpressionError
+from zcollection.errors import ExpressionError, SchemaError
 from zcollection.model.dtypes import dtype_name
 from zcollection.model.times import TimeUnits, has_time_units, units_of
 
@@ -267,11 +267,14 @@ class Binder:
 
     @staticmethod
     def _units(operand: Operand) -> TimeUnits | None:
-        """Return what numbers count, where they are times."""
+        """Return what numbers count, where they are times; units that CF does not have count nothing."""
         if not isinstance(operand, Column) or operand.meaning is not Meaning.NUMBER:
             return None
         attrs = operand.variable.attrs
-        return units_of(attrs, name=operand.path) if has_time_units(attrs) else None
+        try:
+            return units_of(attrs, name=operand.path) if has_time_units(attrs) else None
+        except SchemaError:
+            return None
 
     @staticmethod
     def _kind(operand: Operand) -> str:

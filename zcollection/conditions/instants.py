@@ -19,7 +19,7 @@ _ISO: Final = re.compile(
     r"(?:[T ](?P<hour>\d\d)(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,9}))?)?)?(?:Z|[+]00:?00)?)?)?)?",
     re.ASCII,
 )
-_LENGTH: Final = re.compile(r"(?P<number>-?\d+(?:\.\d+)?) ?(?P<unit>[a-zµ]+)", re.IGNORECASE)
+_LENGTH: Final = re.compile(r"(?P<number>-?\d{1,20}(?:\.\d{1,20})?) ?(?P<unit>[a-zµ]+)", re.IGNORECASE)
 
 
 def instant(text: str, calendar: str) -> int:
