@@ -53,6 +53,8 @@ def test_a_fill_value_of_integers_is_missing():
 def test_a_number_that_is_written_out_takes_the_type_of_floats():
     assert one("x == 0.1", [0.1, 0.2], "f4") == [0]
     assert one("x == 1 / 10", [0.1, 0.2], "f4") == [0]
+    assert one("x == 16777217", [16777216.0, 16777218.0], "f4") == [0]
+    assert one("x < 9007199254740993", [2.0**53], "f8") == []
     assert (
         one("x + 0.1 == 0.3", [0.2], "f4")
         == np.flatnonzero(np.array([0.2], "f4") + np.float32(0.1) == np.float32(0.3)).tolist()

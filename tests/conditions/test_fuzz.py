@@ -7,7 +7,7 @@ import math
 import operator
 import pickle
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 
 import cftime
 import numpy as np
@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zcollection.conditions.expression import Expression
+from zcollection.conditions.operands import Column, Computed, Rows
 from zcollection.conditions.zones import ALWAYS, NEVER
 
 MISSING = object()
@@ -425,6 +426,24 @@ def test_bounds_of_what_is_computed_hold_all_that_is(value, table, data):
         (f"isfinite({value[0]})", lambda row: is_finite(value[1](row))),
     ):
         agree_as_one_zone(*condition, declared, columns)
+
+
+@pytest.mark.parametrize("symbol", list(OPERATIONS))
+@pytest.mark.parametrize("dtype", ["i1", "f4"])
+def test_bounds_hold_what_comes_of_any_two_small_columns(symbol, dtype):
+    declared = schema(variable("x", dtype), variable("y", dtype))
+    computed_ = Computed(symbol, *(Column(name, declared.variables[name]) for name in "xy"))
+    pairs = [np.array(pair, dtype) for pair in product([-2, -1, 0, 1, 3], repeat=2)]
+    for x, y in product(pairs, repeat=2):
+        columns = {"x": x, "y": y}
+        with np.errstate(all="ignore"):
+            values = computed_.values(Rows(columns))
+            bounds = computed_.bounds({name: zones_of(columns[name], declared.variables[name], 2) for name in "xy"})
+        if values.missing is not None and values.missing.any():
+            assert bounds.missing.all()
+        if bounds.known.all():
+            assert (bounds.lower <= values.data).all(), columns
+            assert (values.data <= bounds.upper).all(), columns
 
 
 CALENDARS = ["standard", "proleptic_gregorian", "julian", "noleap", "all_leap", "360_day"]
