@@ -5,7 +5,7 @@
     ZCollectionError
     ├── SchemaError (ValueError)            a schema, or data that does not fit it
     ├── PartitionError (ValueError)         a partition key or path
-    ├── ExpressionError (ValueError)        a filter
+    ├── ExpressionError (ValueError)        a filter, or a condition on rows
     ├── StoreError                          where the data lies
     │   ├── LocationError (ValueError)      a URL or path at which nothing can lie
     │   ├── CollectionExistsError
@@ -51,7 +51,7 @@ class PartitionError(ZCollectionError, ValueError):
 
 
 class ExpressionError(ZCollectionError, ValueError):
-    """A filter cannot be understood, or does not apply to the partition keys."""
+    """A filter or a condition cannot be understood, or does not apply to the partition keys or the variables."""
 
 
 class StoreError(ZCollectionError):

@@ -15,16 +15,30 @@ LAYERS = (
     ("model",),
     ("contracts",),
     ("plugins",),
+    ("conditions",),
     ("engine",),
     ("transaction",),
     ("collection",),
     ("view",),
-    ("", "aio", "partitioning", "merge", "codecs", "computation", "plugin"),
+    ("", "aio", "partitioning", "merge", "codecs", "computation", "plugin", "rows"),
     ("cli", "testing"),
 )
 # What no layer owns: small tools that import nothing of the kernel but its errors.
 TOOLS = ("portal", "progress", "resources")
-OPTIONAL = ("zarr", "obstore", "icechunk", "s3fs", "dask", "distributed", "xarray", "pandas", "typer", "rich", "pytest")
+OPTIONAL = (
+    "zarr",
+    "obstore",
+    "icechunk",
+    "s3fs",
+    "dask",
+    "distributed",
+    "xarray",
+    "pandas",
+    "shapely",
+    "typer",
+    "rich",
+    "pytest",
+)
 
 
 def name_of(file):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import compress
 from typing import Any
 
-from zcollection.collection.terms import Term, is_in, terms_of
+from zcollection.conditions.terms import Term, is_in, terms_of
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
 from zcollection.transaction.partitions import Selection

@@ -1,0 +1,325 @@
+"""The tree of a condition bound to the variables of a schema: every mistake that needs no data is found here."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+from attrs import evolve, frozen
+
+from zcollection.conditions import exact
+from zcollection.conditions.instants import GREGORIAN, counted, instant, length, nanoseconds
+from zcollection.conditions.operands import Absolute, Column, Computed, Constant, KeyField, Meaning, Operand, text_array
+from zcollection.conditions.predicates import (
+    All,
+    Any_,
+    Compare,
+    CompareTexts,
+    Fixed,
+    InRange,
+    IsFinite,
+    IsMissing,
+    Negated,
+    Predicate,
+    Undecided,
+)
+from zcollection.conditions.syntax import (
+    Arithmetic,
+    Call,
+    Comparison,
+    Display,
+    Logic,
+    Name,
+    Node,
+    Not,
+    Parsed,
+    Sign,
+)
+from zcollection.conditions.syntax import Constant as Literal
+from zcollection.errors import ExpressionError, SchemaError
+from zcollection.model.dtypes import dtype_name
+from zcollection.model.times import TimeUnits, has_time_units, units_of
+
+_WIDEST: Final = 1000
+"""Bits of integers: each of them has a float64."""
+
+_ROUNDED_DOWN: Final[Mapping[str, str]] = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}
+"""How integers compare with the whole number below another number, where they compare with that."""
+
+_HALF: Final = 0.5
+"""A number that no integer is."""
+
+_COUNTED: Final = {Meaning.TIME, Meaning.LENGTH}
+_NUMERIC: Final = {Meaning.NUMBER, Meaning.TRUTH}
+
+
+@frozen
+class Binder:
+    """Makes predicates and operands of the parts of a text.
+
+    Attributes
+    ----------
+    parsed
+        The text.
+    columns
+        The variables that it names, by name.
+    fields
+        What the values of the fields are that it names, by name.
+    """
+
+    parsed: Parsed
+    columns: Mapping[str, Column]
+    fields: Mapping[str, Meaning]
+
+    def predicate(self, node: Node) -> Predicate:  # noqa: PLR0911 - one for each kind of node
+        """Return what a part of the text says of rows.
+
+        Raises
+        ------
+        ExpressionError
+            It says nothing.
+        """
+        match node:
+            case Literal(value=bool() as value):
+                return Fixed(value)
+            case Name():
+                return self._flag(node)
+            case Not(operand=operand):
+                return Negated(self.predicate(operand))
+            case Logic(symbol=symbol, operands=operands):
+                parts = tuple(map(self.predicate, operands))
+                return All(parts) if symbol == "and" else Any_(parts)
+            case Comparison():
+                parts = tuple(self._pair(node, *pair) for pair in node.pairs())
+                return parts[0] if len(parts) == 1 else All(parts)
+            case Call(function="isnan", arguments=(argument,)):
+                return IsMissing(self._operand(argument))
+            case Call(function="isfinite", arguments=(argument,)):
+                return IsFinite(self._operand(argument))
+        raise self.parsed.error(
+            node, "is not a condition; accepted: comparisons, isnan(), isfinite(), and names of boolean variables"
+        )
+
+    def _flag(self, node: Name) -> Predicate:
+        operand = self._operand(node)
+        if operand.meaning is Meaning.UNKNOWN:
+            return Undecided()
+        if operand.meaning is not Meaning.TRUTH:
+            why = f"is {self._kind(operand)}, not true or false; accepted: a comparison, such as {node.name} == …"
+            raise self.parsed.error(node, why)
+        return Compare("==", operand, _truth(value=True))
+
+    def _operand(self, node: Node) -> Operand:
+        match node:
+            case Name(name=name):
+                return self.columns[name] if name in self.columns else KeyField(name, self.fields[name])
+            case Literal():
+                return self._constant(node)
+            case Sign(symbol=symbol, operand=Literal(value=int() | float() as value) as literal) if not isinstance(
+                value, bool
+            ):
+                return self._constant(evolve(literal, value=-value if symbol == "-" else value))
+            case Sign(symbol=symbol, operand=operand):
+                number = self._number(operand)
+                return self._checked(node, Computed(symbol, Constant(exact.integers([0])), number))
+            case Arithmetic(symbol=symbol, left=left, right=right):
+                return self._checked(node, Computed(symbol, self._number(left), self._number(right)))
+            case Call(function="abs", arguments=(argument,)):
+                return Absolute(self._number(argument))
+        why = "is no value; accepted: variables, fields of keys, numbers, texts, arithmetic and abs(); and lists and range() after in"
+        raise self.parsed.error(node, why)
+
+    def _constant(self, node: Literal) -> Constant:
+        value = node.value
+        if isinstance(value, bool):
+            return _truth(value=value)
+        if isinstance(value, str):
+            return self._text(node, value)
+        return _number(value)
+
+    def _text(self, node: Node, text: str) -> Constant:
+        try:
+            return Constant(text_array(text), Meaning.TEXT)
+        except UnicodeEncodeError as error:
+            raise self.parsed.error(node, "holds half a character (a surrogate); accepted: texts of Unicode") from error
+
+    def _number(self, node: Node) -> Operand:
+        """Return an operand of arithmetic."""
+        operand = self._operand(node)
+        if operand.meaning in {Meaning.NUMBER, Meaning.UNKNOWN}:
+            return operand
+        what = f"is {self._kind(operand)}, with which nothing is computed; accepted: numbers"
+        if operand.meaning in _COUNTED:
+            name = node.name if isinstance(node, Name) else "time"
+            what = f"{what}; compare it, such as {name} >= {self._example(operand)!r}, or compute in zc.rows.function(fn, [{name!r}])"
+        raise self.parsed.error(node, what)
+
+    def _checked(self, node: Node, computed: Computed) -> Computed:
+        if computed.is_whole and computed.bits > _WIDEST:
+            raise self.parsed.error(
+                node, f"may come to a whole number of more than {_WIDEST} bits; accepted: less; multiply with floats"
+            )
+        return computed
+
+    def _pair(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
+        if symbol in {"in", "not in"}:
+            return self._membership(whole, left, right, negated=symbol == "not in")
+        return self._compare(whole, symbol, left, right)
+
+    def _membership(self, whole: Node, left: Node, right: Node, *, negated: bool) -> Predicate:
+        """Return whether a value is one of several: equal to any of them, or with `negated` unequal to all."""
+        if isinstance(right, Call) and right.function == "range":
+            return self._in_range(left, right, negated=negated)
+        if not isinstance(right, Display):
+            raise self.parsed.error(
+                right, "is no list; accepted after in: a list, tuple or set that is written out, or range()"
+            )
+        if negated:
+            present = Negated(IsMissing(self._operand(left)))
+            return All((present, *(self._compare(whole, "!=", left, element) for element in right.elements)))
+        return Any_((Fixed(passes=False), *(self._compare(whole, "==", left, element) for element in right.elements)))
+
+    def _in_range(self, left: Node, right: Call, *, negated: bool) -> Predicate:
+        operand = self._operand(left)
+        if operand.meaning is Meaning.UNKNOWN:
+            return Undecided()
+        if operand.meaning is not Meaning.NUMBER:
+            raise self.parsed.error(left, f"is {self._kind(operand)}; accepted before in range(): numbers")
+        try:
+            return InRange(operand, range(*map(self._whole, right.arguments)), negated)
+        except ValueError as error:  # a step of zero
+            if isinstance(error, ExpressionError):
+                raise
+            raise self.parsed.error(right, f"is no range ({error}); accepted: a step that is not 0") from error
+
+    def _whole(self, node: Node) -> int:
+        operand = self._operand(node)
+        if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_whole:
+            return int(operand.data[0])
+        raise self.parsed.error(node, "is no whole number that is written out; accepted in range(): those alone")
+
+    def _compare(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
+        one, other = self._operand(left), self._operand(right)
+        if isinstance(one, Constant) and not isinstance(other, Constant):
+            return self._compared(whole, exact.MIRRORED[symbol], other, one)
+        return self._compared(whole, symbol, one, other)
+
+    def _compared(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
+        """Return a comparison; a constant stands on the right, if there is one."""
+        meanings = {left.meaning, right.meaning}
+        if isinstance(right, Constant) and right.meaning is Meaning.TEXT and isinstance(left, Column):
+            units = self._units(left)
+            if left.meaning in _COUNTED or units is not None:
+                return self._with_counted(node, symbol, left, units, str(right.data[0]))
+        if Meaning.UNKNOWN in meanings:
+            return Undecided()
+        if meanings == {Meaning.TEXT}:
+            return self._texts(node, symbol, left, right)
+        if meanings <= _NUMERIC:
+            self._check_units(node, left, right)
+            return Compare(symbol, left, _narrowed(right, left))
+        if len(meanings) == 1 and isinstance(left, Column) and isinstance(right, Column):
+            self._check_types(node, left, right)
+            return Compare(symbol, left, right)
+        raise self.parsed.error(
+            node, f"compares {self._words(left)} with {self._words(right)}; accepted: {self._partner(left, right)}"
+        )
+
+    def _with_counted(self, node: Node, symbol: str, left: Column, units: TimeUnits | None, text: str) -> Predicate:
+        """Return a comparison of times, or lengths of time, with a text that means one."""
+        try:
+            number = _count(left, units, text)
+        except ExpressionError as error:
+            raise self.parsed.error(node, f"compares {left.path!r} with no value of its kind: {error}") from error
+        if not left.is_whole:
+            return Compare(symbol, left, _number(float(number)))
+        below = number.numerator // number.denominator
+        if number.denominator == 1:
+            return Compare(symbol, left, _number(below))
+        if symbol in _ROUNDED_DOWN:
+            return Compare(_ROUNDED_DOWN[symbol], left, _number(below))
+        return Compare(symbol, left, _number(_HALF))
+
+    def _texts(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
+        """Return a comparison of texts; bytes compare with bytes, and with what is written out."""
+        are_bytes = [side.dtype.kind == "S" for side in (left, right)]
+        if are_bytes == [True, False] and isinstance(right, Constant):
+            encoded = np.array([str(right.data[0]).encode()])
+            return CompareTexts(symbol, left, Constant(encoded, Meaning.TEXT))
+        if any(are_bytes) and not all(are_bytes):
+            raise self.parsed.error(
+                node, "compares bytes with texts; accepted: two of the same, or bytes and a text in quotes"
+            )
+        return CompareTexts(symbol, left, right)
+
+    def _check_units(self, node: Node, left: Operand, right: Operand) -> None:
+        both = [self._units(side) for side in (left, right) if isinstance(side, Column)]
+        if len(both) == 2 and None not in both and both[0] != both[1]:
+            what = f"compares times that are counted as '{both[0]}' and as '{both[1]}'"
+            raise self.parsed.error(
+                node, f"{what}; accepted: the same units and calendar; compare each with a time in quotes"
+            )
+
+    def _check_types(self, node: Node, left: Column, right: Column) -> None:
+        if left.variable.dtype != right.variable.dtype:
+            what = f"compares {self._words(left)} with {self._words(right)}"
+            raise self.parsed.error(node, f"{what}; accepted: two of the same type; compare each with a text in quotes")
+
+    @staticmethod
+    def _units(operand: Operand) -> TimeUnits | None:
+        """Return what numbers count, where they are times; units that CF does not have count nothing."""
+        if not isinstance(operand, Column) or operand.meaning is not Meaning.NUMBER:
+            return None
+        attrs = operand.variable.attrs
+        try:
+            return units_of(attrs, name=operand.path) if has_time_units(attrs) else None
+        except SchemaError:
+            return None
+
+    @staticmethod
+    def _kind(operand: Operand) -> str:
+        return dtype_name(operand.variable.dtype) if isinstance(operand, Column) else operand.meaning.value
+
+    @staticmethod
+    def _words(operand: Operand) -> str:
+        if isinstance(operand, Column):
+            return f"{operand.path!r} ({dtype_name(operand.variable.dtype)})"
+        if isinstance(operand, Constant):
+            return f"{operand.meaning.value} ({operand.data.tolist()[0]!r})"
+        return operand.meaning.value
+
+    def _partner(self, left: Operand, right: Operand) -> str:
+        """Return what the first operand compares with, in words."""
+        known = right if isinstance(right, Column) and not isinstance(left, Column) else left
+        if known.meaning in _COUNTED:
+            return f"{known.meaning.value} in quotes, such as {self._example(known)!r}"
+        return "a text in quotes" if known.meaning is Meaning.TEXT else "a number"
+
+    @staticmethod
+    def _example(operand: Operand) -> str:
+        return "90 seconds" if operand.meaning is Meaning.LENGTH else "2024-01-03T12:00"
+
+
+def _number(value: int | float) -> Constant:
+    return Constant(exact.integers([value]) if isinstance(value, int) else np.array([value]))
+
+
+def _truth(*, value: bool) -> Constant:
+    return Constant(np.array([value], dtype=np.int8), Meaning.TRUTH)
+
+
+def _narrowed(constant: Operand, other: Operand) -> Operand:
+    """Return a whole number in the type of the integers that it meets, if that has it: they need not be widened."""
+    if not isinstance(constant, Constant) or constant.dtype.kind != "i" or other.dtype.kind not in "iu":
+        return constant
+    limits: Any = np.iinfo(other.dtype)
+    fits = limits.min <= int(constant.data[0]) <= limits.max
+    return evolve(constant, data=constant.data.astype(other.dtype)) if fits else constant
+
+
+def _count(column: Column, units: TimeUnits | None, text: str) -> Fraction:
+    """Return the number that stands for a text among the values of a column."""
+    if units is not None:
+        return counted(text, units)
+    step = nanoseconds(np.datetime_data(column.variable.dtype)[0])
+    return (length(text) if column.meaning is Meaning.LENGTH else Fraction(instant(text, GREGORIAN))) / step

@@ -1,0 +1,132 @@
+"""Conditions that are texts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from attrs import field, frozen
+
+from zcollection.conditions.binding import Binder
+from zcollection.conditions.condition import Bound, Columns, Condition
+from zcollection.conditions.naming import Scope
+from zcollection.conditions.operands import Column, Meaning, Rows, meaning_of
+from zcollection.conditions.predicates import Mask, Predicate
+from zcollection.conditions.syntax import Language, Parsed, names_in, parse
+from zcollection.conditions.zones import Verdicts, Zones
+from zcollection.errors import ExpressionError
+from zcollection.model.names import split
+from zcollection.model.schema import DatasetSchema
+
+CONDITION: Final = Language(
+    noun="condition",
+    functions=frozenset({"range", "isnan", "isfinite", "abs"}),
+    accepted=(
+        "comparisons, and, or, not, in, + - * / // % of numbers, abs(), isnan(), isfinite(), range() of whole numbers, numbers of "
+        "up to 128 bits, texts, lists, tuples and sets after in, and names, with a path in backticks"
+    ),
+    otherwise="combine conditions with & and |, or give zc.rows.function(…)",
+)
+"""Conditions on rows."""
+
+_MEANINGS: Final[Mapping[type, Meaning]] = {bool: Meaning.TRUTH, int: Meaning.NUMBER, str: Meaning.TEXT}
+
+
+@frozen
+class Expression(Condition):
+    """Rows for which a text holds; see `zcollection.rows.expression`.
+
+    Attributes
+    ----------
+    text
+        The text.
+    """
+
+    text: str
+
+    def bound(self, schema: DatasetSchema, dimension: str, fields: Sequence[str] = ()) -> Bound:  # noqa: D102
+        scope = Scope(schema, dimension, tuple(fields))
+        words = {*map(_last_name, schema.all_variables()), *fields}
+        parsed = parse(self.text, CONDITION, tuple(sorted(words)))
+        columns: dict[str, Column] = {}
+        unbound: dict[str, None] = {}
+        for node in names_in(parsed.root):
+            try:
+                path = scope.find(node.name)
+                if path is None:
+                    unbound[node.name] = None
+                else:
+                    columns[node.name] = Column(path, scope.check_comparable(path))
+            except ExpressionError as error:
+                raise parsed.error(node, f"cannot be used: {error}") from error
+        found = _BoundExpression(parsed, columns, tuple(unbound))
+        found.predicate({})  # whatever is wrong whatever the fields are
+        return found
+
+
+def _last_name(path: str) -> str:
+    return split(path)[1]
+
+
+@frozen
+class _BoundExpression(Bound):
+    parsed: Parsed
+    columns: dict[str, Column]
+    fields: tuple[str, ...]
+    variables: tuple[str, ...] = field(init=False)
+    _predicates: dict[tuple[Meaning, ...], Predicate] = field(factory=dict, init=False, eq=False, repr=False)
+
+    @variables.default
+    def _variables_of_columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(column.path for column in self.columns.values()))
+
+    def predicate(self, meanings: Mapping[str, Meaning]) -> Predicate:
+        """Return what the text says where the fields have values of these meanings, as far as they are known."""
+        wanted = tuple(meanings.get(name, Meaning.UNKNOWN) for name in self.fields)
+        if wanted not in self._predicates:
+            binder = Binder(self.parsed, self.columns, dict(zip(self.fields, wanted, strict=True)))
+            self._predicates[wanted] = binder.predicate(self.parsed.root)
+        return self._predicates[wanted]
+
+    def _mask(self, columns: Columns, rows: int) -> Mask:  # noqa: ARG002 - what is one for all is made so many
+        meanings = {name: _meaning_of_value(columns[name]) for name in self.fields}
+        return self.predicate(meanings).mask(Rows(columns))
+
+    def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:  # noqa: ARG002
+        known = {name: zones[name] for name in self.fields if name in zones}
+        meanings = {name: _meaning_in_zones(bounds) for name, bounds in known.items()}
+        return self.predicate(meanings).verdicts(zones)
+
+
+def _meaning_of_value(value: object) -> Meaning:
+    plain = value.item() if isinstance(value, np.generic) else value
+    return _MEANINGS[type(plain)]
+
+
+def _meaning_in_zones(bounds: Zones) -> Meaning:
+    """Return what the values of a field are; of texts nothing is known, whatever stands for them."""
+    dtype: np.dtype[Any] = bounds.lower.dtype
+    return meaning_of(dtype) if dtype.kind in "biu" and bounds.known.any() else Meaning.UNKNOWN
+
+
+def as_condition(where: "str | Condition") -> Condition:
+    """Return what somebody asks for as a condition: a text is an expression.
+
+    Raises
+    ------
+    ExpressionError
+        It is neither.
+
+    Examples
+    --------
+    >>> as_condition("ssh > 1")
+    Expression(text='ssh > 1')
+    """
+    if isinstance(where, Condition):
+        return where
+    if isinstance(where, str):
+        return Expression(where)
+    message = (
+        f"where={where!r} is a {type(where).__name__}; accepted: a text such as 'ssh > 1', or a condition of zc.rows: expression(), "
+        f"box(), polygon(), function()"
+    )
+    raise ExpressionError(message)

@@ -1,0 +1,83 @@
+"""Conditions that are functions of columns."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.conditions.condition import Bound, Columns, Condition
+from zcollection.conditions.naming import Scope
+from zcollection.conditions.predicates import Mask
+from zcollection.conditions.zones import PERHAPS, Verdicts, Zones
+from zcollection.errors import ExpressionError
+from zcollection.model.schema import DatasetSchema
+
+
+def _as_names(names: object) -> tuple[str, ...]:
+    found = () if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
+    if not found or not all(isinstance(name, str) for name in found):
+        message = f"function(): variables={names!r}; accepted: the names of one or more variables, such as ['latitude']"
+        raise ExpressionError(message)
+    return found
+
+
+def _check_function(_: "Function", __: object, function: Any) -> None:
+    if not callable(function):
+        message = f"function({function!r}); accepted: a function of columns that returns a boolean for each row"
+        raise ExpressionError(message)
+
+
+@frozen
+class Function(Condition):
+    """Rows that a function chooses; see `zcollection.rows.function`.
+
+    Attributes
+    ----------
+    function
+        Takes columns, returns booleans.
+    variables
+        Names of the columns, in order.
+    """
+
+    function: Callable[..., Any] = field(validator=_check_function)
+    variables: tuple[str, ...] = field(converter=_as_names)
+
+    def bound(self, schema: DatasetSchema, dimension: str, fields: Sequence[str] = ()) -> Bound:  # noqa: ARG002, D102
+        scope = Scope(schema, dimension)
+        return _BoundFunction(self.function, tuple(map(scope.column, self.variables)))
+
+
+@frozen
+class _BoundFunction(Bound):
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+    variables: tuple[str, ...] = field(init=False)
+    fields: tuple[str, ...] = ()
+
+    @variables.default
+    def _variables_of_arguments(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.arguments))
+
+    def _mask(self, columns: Columns, rows: int) -> Mask:
+        found: NDArray[Any] = np.asarray(self.function(*_read_only(columns, self.arguments)))
+        if found.dtype != np.bool_ or found.shape != (rows,):
+            name = getattr(self.function, "__name__", repr(self.function))
+            message = (
+                f"function {name!r} returned {found.dtype} of shape {found.shape}; accepted: booleans of shape ({rows},), one for "
+                f"each row"
+            )
+            raise ExpressionError(message)
+        return found
+
+    def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:  # noqa: ARG002 - one for all
+        return np.array([PERHAPS], dtype=np.int8)
+
+
+def _read_only(columns: Columns, paths: Sequence[str]) -> list[NDArray[Any]]:
+    """Return columns by path, which nobody can write to."""
+    views = [np.asarray(columns[path]).view() for path in paths]
+    for view in views:
+        view.flags.writeable = False
+    return views

@@ -1,0 +1,59 @@
+"""Where rows are: the longitudes and latitudes of a schema, and angles that are the same modulo 360 degrees."""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from zcollection.conditions.naming import Scope
+from zcollection.conditions.operands import Column, Meaning
+from zcollection.errors import ExpressionError
+from zcollection.model.declared import VariableSchema
+from zcollection.model.dtypes import dtype_name
+from zcollection.model.geography import is_latitude, is_longitude
+
+TURN: Final = 360
+WEST, EAST = -360, 720
+"""The longitudes that are known: those of any convention."""
+
+
+def position(scope: Scope, longitude: str | None, latitude: str | None) -> tuple[Column, Column]:
+    """Return the longitude and the latitude of rows: as named, or the only ones by their CF attributes.
+
+    Raises
+    ------
+    ExpressionError
+        There are none, or several; or one that is named does not serve.
+    """
+    return (
+        _angle(scope, longitude, "longitude", is_longitude),
+        _angle(scope, latitude, "latitude", is_latitude),
+    )
+
+
+def _angle(scope: Scope, name: str | None, what: str, is_one: Callable[[VariableSchema], bool]) -> Column:
+    columns = scope.columns
+    found = [path for path, variable in columns.items() if is_one(variable)] if name is None else [scope.column(name)]
+    if len(found) != 1:
+        units = "degrees_east" if what == "longitude" else "degrees_north"
+        choices = ", ".join(map(repr, found or columns)) or "nothing"
+        message = (
+            f"{len(found)} variables along {scope.dimension!r} are a {what} by their attributes ({units!r}); accepted: one, or "
+            f"{what}=… with its name: {choices}"
+        )
+        raise ExpressionError(message)
+    column = Column(found[0], scope.check_comparable(found[0]))
+    if column.meaning is not Meaning.NUMBER:
+        message = f"the {what} {found[0]!r} is {dtype_name(column.variable.dtype)}; accepted: a variable of numbers"
+        raise ExpressionError(message)
+    return column
+
+
+def turns(west: float, east: float) -> range:
+    """Return the numbers of turns by which longitudes are moved to all places where they are known.
+
+    Examples
+    --------
+    >>> list(turns(170, 190))
+    [-1, 0, 1]
+    """
+    return range(math.ceil((WEST - east) / TURN), math.floor((EAST - west) / TURN) + 1)

@@ -1,0 +1,226 @@
+"""What the text of a filter means: functions of the key, none of which can run away.
+
+What a filter computes is bounded in size: it has numbers, texts and sequences that are written out, arithmetic on numbers
+alone, whole numbers of bounded size, and ranges that are never gone through.
+"""
+
+import operator
+from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from attrs import frozen
+
+from zcollection.conditions.syntax import (
+    Arithmetic,
+    Call,
+    Comparison,
+    Constant,
+    Display,
+    Language,
+    Logic,
+    Name,
+    Node,
+    Not,
+    Parsed,
+    Sign,
+    is_bounded,
+    names_in,
+    parse,
+)
+from zcollection.contracts.partitioning import Key, KeyValue
+from zcollection.errors import ExpressionError, accepted
+
+_Value = Callable[[Mapping[str, Any]], Any]
+
+
+def is_in(value: object, container: Container[object]) -> bool:
+    """Return whether a container has a value; a range is asked for whole numbers only.
+
+    Python goes through the whole range in search of anything else: of 2.5, or of a text.
+
+    Examples
+    --------
+    >>> is_in(2.5, range(10**12)), is_in(2.0, range(10**12))
+    (False, True)
+    """
+    if not isinstance(container, range):
+        return value in container
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return is_whole and int(value) in container  # type: ignore[call-overload]  # mypy does not see that it is a number
+
+
+_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "in": is_in,
+    "not in": lambda value, container: not is_in(value, container),
+}
+_ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
+FILTER: Final = Language(
+    noun="filter",
+    functions=frozenset({"range"}),
+    accepted=(
+        "comparisons, and, or, not, in, + - * / // % of numbers, range() of whole numbers, numbers of up to 128 bits, texts, "
+        "and lists, tuples and sets of them"
+    ),
+    otherwise="give a mapping, or a function",
+)
+"""Filters on partition keys."""
+
+
+@frozen
+class Term:
+    """A part of a filter that each key passes or does not.
+
+    Attributes
+    ----------
+    text
+        The whole filter, for messages.
+    fields
+        The fields that the part names: keys with the same values in them pass together.
+    value
+        What it means.
+    """
+
+    text: str
+    fields: tuple[str, ...]
+    value: _Value
+
+    def passes(self, key: Mapping[str, KeyValue]) -> bool:
+        """Return whether a key, or the part of one that has the fields, passes.
+
+        Raises
+        ------
+        ExpressionError
+            The term does not apply to it.
+        """
+        try:
+            return bool(self.value(key))
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
+            message = f"filter {self.text!r} does not apply to {Key(key)!r}: {error}"
+            raise ExpressionError(message) from error
+
+
+@lru_cache(maxsize=64)
+def terms_of(text: str, fields: tuple[str, ...]) -> tuple[Term, ...]:
+    """Return the terms all of which a key has to pass; one query asks for them again and again.
+
+    Raises
+    ------
+    ExpressionError
+        The text is not a filter, or names another field.
+    """
+    parsed = parse(text, FILTER, fields)
+    compiler = _Compiler(parsed, fields)
+    return tuple(Term(text, _fields_in(part), compiler.value(part)) for part in parsed.conjuncts())
+
+
+def _fields_in(part: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.name for each in names_in(part)))
+
+
+class _Compiler:
+    """Turns the tree of a filter into nested functions of the key."""
+
+    def __init__(self, parsed: Parsed, fields: tuple[str, ...]) -> None:
+        self._parsed = parsed
+        self._fields = fields
+
+    def value(self, node: Node) -> _Value:  # noqa: PLR0911 - one for each kind of node
+        """Return the function that a node means."""
+        match node:
+            case Constant(value=value):
+                return lambda _: value
+            case Name():
+                return self._field(node)
+            case Sign(symbol=symbol, operand=operand):
+                number = self._number(operand)
+                return (lambda key: -number(key)) if symbol == "-" else (lambda key: +number(key))
+            case Arithmetic():
+                return self._arithmetic(node)
+            case Comparison():
+                return self._comparison(node)
+            case Display(kind=kind, elements=elements):
+                values = [self.value(element) for element in elements]
+                return lambda key: kind(value(key) for value in values)
+            case Call(arguments=arguments):
+                numbers = [self._number(argument) for argument in arguments]
+                return lambda key: range(*(number(key) for number in numbers))
+            case Not(operand=operand):
+                decided = self.value(operand)
+                return lambda key: not decided(key)
+            case Logic():
+                return self._logic(node)
+        message = f"{node!r} is no part of a filter"
+        raise AssertionError(message)
+
+    def _field(self, node: Name) -> _Value:
+        name = node.name
+        if name not in self._fields:
+            message = f"filter {self._parsed.text!r} names {name!r}; {accepted(name, self._fields)}"
+            raise ExpressionError(message)
+        return lambda key: key[name]
+
+    def _logic(self, node: Logic) -> _Value:
+        *others, last = [self.value(operand) for operand in node.operands]
+        ends = operator.not_ if node.symbol == "and" else bool
+
+        def decided(key: Mapping[str, Any]) -> Any:
+            for other in others:
+                if ends(found := other(key)):
+                    return found
+            return last(key)
+
+        return decided
+
+    def _arithmetic(self, node: Arithmetic) -> _Value:
+        function = _ARITHMETIC[node.symbol]
+        left, right = self._number(node.left), self._number(node.right)
+
+        def result(key: Mapping[str, Any]) -> Any:
+            value = function(left(key), right(key))
+            if not is_bounded(value):
+                message = "it makes a whole number of more than 128 bits"
+                raise OverflowError(message)
+            return value
+
+        return result
+
+    def _number(self, node: Node) -> _Value:
+        operand = self.value(node)
+
+        def number(key: Mapping[str, Any]) -> Any:
+            value = operand(key)
+            if not isinstance(value, int | float):
+                message = f"{value!r} is not a number"
+                raise TypeError(message)
+            return value
+
+        return number
+
+    def _comparison(self, node: Comparison) -> _Value:
+        functions = [_COMPARISONS[symbol] for symbol in node.symbols]
+        first, *rest = [self.value(operand) for operand in node.operands]
+
+        def compare(key: Mapping[str, Any]) -> bool:
+            left = first(key)
+            for function, operand in zip(functions, rest, strict=True):
+                right = operand(key)
+                if not function(left, right):
+                    return False
+                left = right
+            return True
+
+        return compare
