@@ -98,7 +98,11 @@ def variable() -> dict[str, Any]:
         "codecs": {"type": "array", "items": {"type": "object", "properties": {"name": TEXT}, "required": ["name"]}},
         "attrs": {"type": "object"},
     }
-    optional: dict[str, dict[str, Any]] = {"packing": packing(), "coordinate": {"type": "boolean"}}
+    optional: dict[str, dict[str, Any]] = {
+        "packing": packing(),
+        "coordinate": {"type": "boolean"},
+        "statistics": {"type": "boolean"},
+    }
     return {
         "type": "object",
         "properties": {name: {"description": texts[name]} | schema for name, schema in (properties | optional).items()},

@@ -1,6 +1,6 @@
 """Partitioned collections of Zarr v3 groups, for data that keeps arriving."""
 
-from zcollection import aio, codecs, computation, config, errors, merge, partitioning
+from zcollection import aio, codecs, computation, config, errors, merge, partitioning, rows
 from zcollection.collection.collection import Collection
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.contracts.partitioning import Key
@@ -87,4 +87,5 @@ __all__ = [
     "open_collection",
     "open_view",
     "partitioning",
+    "rows",
 ]

@@ -28,7 +28,7 @@ def described():
     return {name.rpartition(".")[2] for name in directives}
 
 
-MODULES = {"aio", "codecs", "computation", "config", "errors", "merge", "partitioning"}
+MODULES = {"aio", "codecs", "computation", "config", "errors", "merge", "partitioning", "rows"}
 ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)}
 
 

@@ -38,6 +38,10 @@ def _update(collection: zc.Collection) -> None:
     collection.update(lambda dataset: {"value": dataset["value"].to_numpy() + 1})
 
 
+def _update_rows(collection: zc.Collection) -> None:
+    collection.update(lambda dataset: {"value": dataset["value"].to_numpy() + 1}, where="entry > 5")
+
+
 def _overwrite(collection: zc.Collection) -> None:
     ledger.create(collection.store, overwrite=True)
 
@@ -64,6 +68,8 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "replace": lambda collection: collection.insert(ledger.rows([20, 21, 22])),
     "upsert": lambda collection: collection.insert(ledger.rows([20, 21, 22]), merge="upsert"),
     "update": _update,
+    "update rows": _update_rows,
+    "delete": lambda collection: collection.delete("entry in (1, 4, 7, 10, 2)"),
     "drop": lambda collection: collection.drop_partitions(filters="day > 3"),
     "overwrite": _overwrite,
     "copy": _copy,

@@ -10,6 +10,8 @@ from bucket import BUCKETS, BucketStore, DiedError, Power
 from changes import healthy, state
 
 import zcollection as zc
+from zcollection.engine import statistics
+from zcollection.engine.statistics import STATISTICS
 from zcollection.errors import ZCollectionError
 from zcollection.transaction import leases
 
@@ -57,7 +59,9 @@ def opened(collection, watch):
 def groups(collection):
     """Return the objects of partitions, by key, but their documents, which hold the transaction."""
     data = collection.store.data
-    return {key: value for key, value in data.items() if not key.startswith("_") and not key.endswith(f"/{DOCUMENT}")}
+    found = {key: value for key, value in data.items() if not key.startswith("_") and not key.endswith(f"/{DOCUMENT}")}
+    # Statistics hold it too.
+    return {key: statistics._opened(value)[1:] if key.endswith(STATISTICS) else value for key, value in found.items()}
 
 
 def documents(collection):

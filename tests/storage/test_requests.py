@@ -95,7 +95,7 @@ def test_each_object_of_new_partitions_is_sent_once_and_none_is_copied(proxy, re
     collection.insert(rows(np.arange(partitions * 10)))
     counts, keys = counted(proxy)
     objects = {key for key in keys if "/sign=plus/quotient=" in key and "/_transactions/" not in key}
-    assert len(objects) == partitions * (2 * len(NAMES) + 1)
+    assert len(objects) == partitions * (2 * len(NAMES) + 2)  # the document and the statistics of each
     assert counts["COPY"] == 0
     assert counts["PUT"] + counts["CREATE"] <= len(objects) + partitions + 40
     assert counts.total() <= len(objects) + 2 * partitions + 50

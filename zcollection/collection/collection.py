@@ -1,9 +1,22 @@
 """The collection, as users hold it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
-from zcollection.collection import copy, create, drop, growth, insert, mapping, query, stores, update
+from zcollection.collection import (
+    copy,
+    create,
+    delete,
+    drop,
+    growth,
+    insert,
+    mapping,
+    query,
+    statistics,
+    stores,
+    update,
+)
+from zcollection.collection.asking import Where
 from zcollection.collection.conform import check_conventions
 from zcollection.collection.delivery import Missing, Reading, Unknown
 from zcollection.collection.drop import Age
@@ -15,7 +28,8 @@ from zcollection.collection.merging import Merge
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.opened import OpenCollection
 from zcollection.collection.reading import OnError
-from zcollection.collection.report import InsertReport
+from zcollection.collection.report import ChangeReport, InsertReport
+from zcollection.collection.rows import Rows
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key
@@ -164,6 +178,7 @@ class Collection(OpenCollection):
         self,
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         lazy: bool = False,
         chunks: Chunks | None = None,
@@ -178,6 +193,10 @@ class Collection(OpenCollection):
         filters
             Which partitions: an expression over the components of their keys, such as ``"year == 2024 and month in
             range(3, 6)"``, a mapping from components to a value or values, or a function of the key. None reads all.
+        where
+            Which rows: a condition on variables that span the partitioned dimension alone, such as ``"time >= '2024-01-03'
+            and flag == 0"``, one of `zcollection.rows`, such as a box, or the `Rows` that `find` returned. Only what may
+            hold such rows is read. None reads all.
         variables
             Paths of the variables to read; None reads all.
         lazy
@@ -198,14 +217,16 @@ class Collection(OpenCollection):
         Returns
         -------
         Dataset or None
-            None when no partition matches.
+            None when no partition matches; with `where` a Dataset in any case, of no rows where none passes.
 
         Raises
         ------
         SchemaError
             A variable is unknown.
         ExpressionError
-            The filter cannot be understood.
+            The filter or the condition cannot be understood.
+        OutdatedError
+            The partitions of the rows have changed since they were found.
         CorruptionError
             A chunk is missing or damaged.
 
@@ -218,6 +239,7 @@ class Collection(OpenCollection):
             lambda handle: query.query(
                 handle,
                 filters=filters,
+                where=where,
                 variables=variables,
                 lazy=lazy,
                 chunks=chunks,
@@ -228,6 +250,60 @@ class Collection(OpenCollection):
         )
 
     query = synchronous(query_async, begins_here=True)
+
+    async def find_async(
+        self,
+        where: Where,
+        *,
+        filters: Filter = None,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> Rows:
+        """Return which rows of which partitions pass a condition; of all other variables nothing is read.
+
+        Parameters
+        ----------
+        where, filters, client, progress
+            As for `query`.
+
+        Returns
+        -------
+        Rows
+            They have a length, and combine: ``a & b``, ``a | b``, ``a - b``. They are used as `where` of the other verbs.
+
+        Raises
+        ------
+        ExpressionError
+            The condition cannot be understood.
+        CorruptionError
+            A chunk is missing or damaged.
+        """
+        return await self._now(
+            lambda handle: query.find(handle, filters=filters, where=where, client=client, progress=progress)
+        )
+
+    find = synchronous(find_async)
+
+    async def count_async(
+        self,
+        where: Where = None,
+        *,
+        filters: Filter = None,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> int:
+        """Return how many rows pass a condition, or how many there are; no more is read than that takes.
+
+        Parameters
+        ----------
+        where, filters, client, progress
+            As for `query`.
+        """
+        return await self._now(
+            lambda handle: query.count(handle, filters=filters, where=where, client=client, progress=progress)
+        )
+
+    count = synchronous(count_async)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""
@@ -253,6 +329,7 @@ class Collection(OpenCollection):
         function: Callable[..., R],
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
         reduce: None = None,
@@ -266,6 +343,7 @@ class Collection(OpenCollection):
         function: Callable[..., R],
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
         reduce: Callable[[R, R], R],
@@ -278,6 +356,7 @@ class Collection(OpenCollection):
         function: Callable[..., R],
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
         reduce: Callable[[R, R], R] | None = None,
@@ -296,11 +375,13 @@ class Collection(OpenCollection):
         filters, variables, on_error, client, progress
             As for `query`. With a client the function and the paths of partitions go to the workers, and its results
             come back.
+        where
+            As for `query`: the function is given the rows that pass, of partitions that have such.
         depth
             Neighbouring rows that the function is given too, before and after those of the partition along the axis: a
             number of rows, or a timedelta. They are read from the collection even where `filters` excludes them, of
             several partitions where one has too few; at the ends of the axis there are those that exist. With a depth,
-            all rows come in the order of the axis.
+            all rows come in the order of the axis. None with `where`.
         reduce
             Combines two results, of which the first is that of earlier partitions in the order of the keys. Neighbours
             are combined in a tree, on the workers where there are such, so that it must not matter which are combined
@@ -315,27 +396,64 @@ class Collection(OpenCollection):
 
         def mapped(handle: Handle) -> "mapping.Mapping[R]":
             return mapping.Mapping.of(
-                handle, function, variables=variables, halo=halo, on_error=on_error, client=client
+                handle,
+                function,
+                filters=filters,
+                where=where,
+                variables=variables,
+                halo=halo,
+                on_error=on_error,
+                client=client,
             )
 
         if reduce is None:
-            return await self._now(lambda handle: mapped(handle).all(filters, progress))
-        return await self._now(lambda handle: mapped(handle).reduced(reduce, filters, progress))
+            return await self._now(lambda handle: mapped(handle).all(progress))
+        return await self._now(lambda handle: mapped(handle).reduced(reduce, progress))
 
     map = synchronous(map_async)
 
+    @overload
     async def update_async(
         self,
         function: UpdateFunction,
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
         conventions: Conventions = "check",
+        dry_run: Literal[False] = False,
         client: ClientOption = None,
         progress: ProgressOption = None,
-    ) -> tuple[str, ...]:
-        """Compute variables of the partitions that match anew, as one change.
+    ) -> tuple[str, ...]: ...
+    @overload
+    async def update_async(
+        self,
+        function: UpdateFunction,
+        *,
+        filters: Filter = None,
+        where: Where = None,
+        variables: Iterable[str] | None = None,
+        depth: Depth = 0,
+        conventions: Conventions = "check",
+        dry_run: Literal[True],
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> ChangeReport: ...
+    async def update_async(
+        self,
+        function: UpdateFunction,
+        *,
+        filters: Filter = None,
+        where: Where = None,
+        variables: Iterable[str] | None = None,
+        depth: Depth = 0,
+        conventions: Conventions = "check",
+        dry_run: bool = False,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> tuple[str, ...] | ChangeReport:
+        """Compute variables of the partitions that match anew, or of some of their rows, as one change.
 
         Parameters
         ----------
@@ -346,16 +464,21 @@ class Collection(OpenCollection):
         filters, variables, client, progress
             As for `query`: which partitions, and which variables the function is given. With a client only the function
             and the paths of partitions go to the workers.
+        where
+            As for `query`: the function is given the rows that pass, in order, and only their values change.
         depth
             Neighbouring rows that the function is given too, as for `map`. It returns values for all rows that it is
-            given, and those of the partition's own are kept.
+            given, and those of the partition's own are kept. None with `where`.
         conventions
             As for `insert`, where the function returns variables that state what their numbers mean.
+        dry_run
+            True writes nothing, and does not call the function.
 
         Returns
         -------
-        tuple of str
-            Paths of the partitions.
+        tuple of str, or ChangeReport
+            Paths of the partitions, with `where` of those that have such rows; with `dry_run` how many rows of which
+            partitions the function would be given.
 
         Raises
         ------
@@ -366,11 +489,14 @@ class Collection(OpenCollection):
         """
         halo = as_halo(depth)
         check_conventions(conventions)
+        if dry_run:
+            return await self._now(lambda handle: update.planned(handle, filters=filters, where=where, client=client))
         return await self._change(
             lambda handle: update.update(
                 handle,
                 function,
                 filters=filters,
+                where=where,
                 variables=variables,
                 halo=halo,
                 conventions=conventions,
@@ -380,6 +506,44 @@ class Collection(OpenCollection):
         )
 
     update = synchronous(update_async)
+
+    async def delete_async(
+        self,
+        where: Where,
+        *,
+        filters: Filter = None,
+        dry_run: bool = False,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> ChangeReport:
+        """Delete the rows that pass a condition, as one change; partitions without other rows are dropped.
+
+        Parameters
+        ----------
+        where, filters, client, progress
+            As for `query`.
+        dry_run
+            True writes nothing.
+
+        Returns
+        -------
+        ChangeReport
+            How many rows of which partitions are gone, or would be.
+
+        Raises
+        ------
+        ExpressionError
+            There is no condition, or it cannot be understood; nothing was written.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        if dry_run:
+            return await self._now(lambda handle: delete.planned(handle, filters=filters, where=where, client=client))
+        return await self._change(
+            lambda handle: delete.delete(handle, filters=filters, where=where, client=client, progress=progress)
+        )
+
+    delete = synchronous(delete_async)
 
     async def drop_partitions_async(self, *, filters: Filter = None, older_than: Age = None) -> tuple[str, ...]:
         """Drop the partitions that match both conditions, as one change, and return their paths.
@@ -473,6 +637,32 @@ class Collection(OpenCollection):
         self._handle = await self._handle.reloaded()
 
     add_variable = synchronous(add_variable_async)
+
+    async def add_statistics_async(self, names: Iterable[str] = (), *, progress: ProgressOption = None) -> None:
+        """Keep the smallest and largest value of every 256 rows of variables, so that conditions on them read less.
+
+        Of the axis, and of latitudes and longitudes by their CF attributes, they are kept in any case. Partitions that have
+        none yet, such as those that an older release wrote, get theirs now, whichever variables are named. No chunk is
+        written, and no partition changes. What is interrupted goes on where it is called again.
+
+        Parameters
+        ----------
+        names
+            Paths of variables of one dimension, the partitioned one, whose values are numbers, booleans or times.
+        progress
+            As for `query`.
+
+        Raises
+        ------
+        SchemaError
+            A variable is unknown, or cannot have statistics; nothing was written.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        chosen = (names,) if isinstance(names, str) else tuple(names)
+        self._handle = await self._change(lambda handle: statistics.add_statistics(handle, chosen, progress=progress))
+
+    add_statistics = synchronous(add_statistics_async)
 
     async def drop_variable_async(self, name: str, *, progress: ProgressOption = None) -> None:
         """Drop a variable, as one change: nothing of it remains in any partition; the others keep their bytes.

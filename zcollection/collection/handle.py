@@ -22,7 +22,7 @@ from zcollection.plugins import stored
 from zcollection.plugins.hookspecs import Family
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
-from zcollection.transaction.partitions import Concern
+from zcollection.transaction.partitions import Concern, Narrowing
 from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Versioning
@@ -105,8 +105,8 @@ class Handle:
         """Return the partitions whose key passes a filter; a function is called on a thread, as all that is the user's."""
         return await in_thread(self.where, taken, filters) if callable(filters) else self.where(taken, filters)
 
-    def where(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
-        """Return the partitions whose key passes a filter, in the order of their keys.
+    def where(self, taken: Snapshot, filters: Filter, narrow: Narrowing | None = None) -> Mapping[str, PartitionRecord]:
+        """Return the partitions whose key passes a filter, of those that may be wanted, in the order of their keys.
 
         Raises
         ------
@@ -116,8 +116,8 @@ class Handle:
             There is a filter, and the partitioning's plugin is missing.
         """
         if filters is None:
-            return taken.partitions
-        return taken.where(compile_filter(filters, [item.name for item in self.partitioning.fields]))
+            return taken.partitions if narrow is None else taken.where(None, narrow)
+        return taken.where(compile_filter(filters, [item.name for item in self.partitioning.fields]), narrow)
 
     def passing(self, filters: Filter) -> Concern:
         """Return what tells, from the paths alone, which partitions `select` would choose; it may tell of more."""
@@ -200,6 +200,7 @@ class Handle:
             rows=record.rows,
             schema=self._layout(record),
             absent=frozenset(record.absent),
+            stamp=record.stamp,
             axis=self.axis_variable,
             limits=record.axis_range,
         )
@@ -248,12 +249,19 @@ class Handle:
         try:
             arrays = yield from reading([group], moving, dimension=self.dimension)
         except CorruptionError:
-            yield from self._checking(group, record)
+            yield from self.checking(group, record)
             raise
-        yield from self._checking(group, record)
+        yield from self.checking(group, record)
         return self.dataset(schema, arrays | dict(fixed or {}))
 
-    def _checking(self, group: GroupRead, record: PartitionRecord) -> Work[None]:
+    def checking(self, group: GroupRead, record: PartitionRecord) -> Work[None]:
+        """Check that a partition is still what a record says, after it was read.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has replaced it.
+        """
         (document,) = yield from fetch([Read(group.document)])
         self.stamp(group.path, record)(document)
 

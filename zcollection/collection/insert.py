@@ -298,6 +298,7 @@ def partition_write(
         dataset=dataset,
         kept=kept,
         attributes=lambda _: handle.schema.attrs,
+        axis=handle.axis_variable,
     )
     record = PartitionRecord(
         key=dict(key),

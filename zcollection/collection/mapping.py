@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
+from zcollection.collection.asking import Asked, Chosen, RowsPlan, Where
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.neighbours import Halo
@@ -22,12 +23,10 @@ from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
-from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
 R = TypeVar("R")
-Records = collections.abc.Mapping[str, PartitionRecord]
 
 _TRIES: Final = 50
 
@@ -42,6 +41,8 @@ class Mapping(Generic[R]):
         The collection.
     executor
         Where the function runs.
+    asked
+        Which partitions, and which of their rows.
     function, schema, halo
         It itself, and which variables and neighbouring rows it is given.
     on_error
@@ -50,6 +51,7 @@ class Mapping(Generic[R]):
 
     handle: Handle
     executor: Executor
+    asked: Asked
     function: Callable[..., R]
     schema: DatasetSchema
     halo: Halo
@@ -61,6 +63,8 @@ class Mapping(Generic[R]):
         handle: Handle,
         function: Callable[..., R],
         *,
+        filters: Filter,
+        where: Where,
         variables: Iterable[str] | None,
         halo: Halo,
         on_error: OnError,
@@ -68,55 +72,59 @@ class Mapping(Generic[R]):
     ) -> "Mapping[R]":
         """Return what `Collection.map` asks for."""
         check_on_error(on_error)
+        asked = Asked.of(handle, filters, where)
+        asked.check_halo(halo)
         return cls(
             handle=handle,
             executor=chosen(client, handle.store),
+            asked=asked,
             function=function,
             schema=handle.names(variables),
             halo=halo,
             on_error=on_error,
         )
 
-    async def all(self, filters: Filter, progress: ProgressOption) -> dict[str, R]:
-        """Return the result for each partition that passes a filter, by path."""
-        taken = await self._taken(filters)
-        wanted = await self.handle.select(taken, filters)
+    async def all(self, progress: ProgressOption) -> dict[str, R]:
+        """Return the result for each partition that is asked for, by path; of some of its rows where it has such."""
+        chosen = await self.asked.chosen(await self._taken())
+        wanted = dict(chosen.partitions)
         results: dict[str, R] = {}
         with tracking(progress, len(wanted), "map") as advance:
             for number in range(_TRIES):
-                missing = {path: record for path, record in wanted.items() if path not in results}
-                found = await self._applied(taken, missing, None if number else advance)
+                missing = evolve(chosen, partitions={path: wanted[path] for path in wanted if path not in results})
+                found = await self._applied(missing, None if number else advance)
                 damaged = dict(error for part in found for error in part.damaged)
                 results |= {path: value for part in found for path, value in part.results}
                 _tell(damaged)
-                wanted = {path: record for path, record in wanted.items() if path not in damaged}
+                over = damaged.keys() | {path for part in found for path in part.without_rows}
+                wanted = {path: record for path, record in wanted.items() if path not in over}
                 if len(results) == len(wanted):
                     return {path: results[path] for path in wanted}
                 # Others have replaced or dropped the rest meanwhile.
-                before, taken = taken, await self._taken(filters)
-                _check_changed(before, taken, wanted.keys() - results.keys())
-                now = await self.handle.select(taken, filters)
-                wanted = {path: now[path] for path in wanted if path in now}
+                before = chosen.taken
+                chosen = await self.asked.chosen(await self._taken())
+                _check_changed(before, chosen.taken, wanted.keys() - results.keys())
+                wanted = {path: chosen.partitions[path] for path in wanted if path in chosen.partitions}
                 results = {path: results[path] for path in wanted if path in results}
         message = f"other writers kept changing partitions of {self.handle.store.url}; run the map again"
         raise ConflictError(message)
 
-    async def _taken(self, filters: Filter) -> Snapshot:
+    async def _taken(self) -> Snapshot:
         """Return the partitions to map, and, where there is a halo, all others."""
-        return await self.handle.snapshot(None if self.halo else self.handle.passing(filters))
+        return await self.handle.snapshot(None if self.halo else self.handle.passing(self.asked.filters))
 
-    async def reduced(self, reduce: Callable[[R, R], R], filters: Filter, progress: ProgressOption) -> R | None:
-        """Return all results combined, None where no partition passes the filter."""
+    async def reduced(self, reduce: Callable[[R, R], R], progress: ProgressOption) -> R | None:
+        """Return all results combined, None where no partition, or no row, is asked for."""
 
         async def attempt() -> "_Part[R] | None":
-            taken = await self._taken(filters)
-            partitions = await self.handle.select(taken, filters)
+            chosen = await self.asked.chosen(await self._taken())
+            taken = chosen.taken
             try:
-                return await self._combined(taken, partitions, reduce, progress)
+                return await self._combined(chosen, reduce, progress)
             except ConflictError:
-                now = await self._taken(filters)
+                now = await self._taken()
                 if all(generation(taken, path) == generation(now, path) for path in taken.partitions):
-                    _check_changed(taken, now, partitions)
+                    _check_changed(taken, now, chosen.partitions)
                 raise
 
         whole = await retrying(attempt)
@@ -125,28 +133,28 @@ class Mapping(Generic[R]):
         _tell(dict(whole.damaged))
         return whole.results[0][1] if whole.results else None
 
-    async def _applied(self, taken: Snapshot, partitions: Records, advance: Advance) -> "list[_Part[R]]":
+    async def _applied(self, chosen: Chosen, advance: Advance) -> "list[_Part[R]]":
         """Return what comes of partitions of a snapshot; nothing of those that others have just changed."""
-        application = await self._application(taken)
+        application = await self._application(chosen.taken)
         return await self.executor.run(
-            ReadingSite(taken.objects),
-            self._jobs(application.unless_changed, taken, partitions),
-            total=len(partitions),
+            ReadingSite(chosen.taken.objects),
+            self._jobs(application.unless_changed, chosen),
+            total=len(chosen.partitions),
             label="map",
             threads=config.get().threads,
             progress=advance,
         )
 
     async def _combined(
-        self, taken: Snapshot, partitions: Records, reduce: Callable[[R, R], R], progress: ProgressOption
+        self, chosen: Chosen, reduce: Callable[[R, R], R], progress: ProgressOption
     ) -> "_Part[R] | None":
-        application = await self._application(taken)
-        with tracking(progress, len(partitions), "map") as advance:
+        application = await self._application(chosen.taken)
+        with tracking(progress, len(chosen.partitions), "map") as advance:
             return await self.executor.reduce(
-                ReadingSite(taken.objects),
-                self._jobs(application.whole, taken, partitions),
+                ReadingSite(chosen.taken.objects),
+                self._jobs(application.whole, chosen),
                 _Combination(reduce),
-                total=len(partitions),
+                total=len(chosen.partitions),
                 label="map",
                 threads=config.get().threads,
                 progress=advance,
@@ -156,11 +164,11 @@ class Mapping(Generic[R]):
         fixed = await self.handle.read_immutable(taken, self.schema)
         return _Application(self.function, self.schema, fixed, self.on_error)
 
-    def _jobs(
-        self, function: "Callable[..., Work[_Part[R]]]", taken: Snapshot, partitions: Records
-    ) -> "Iterator[Job[Site, _Part[R]]]":
-        windows = Windows(handle=self.handle, taken=taken, halo=self.halo)
-        return (Job(partial(function, windows.plan(path, record))) for path, record in partitions.items())
+    def _jobs(self, function: "Callable[..., Work[_Part[R]]]", chosen: Chosen) -> "Iterator[Job[Site, _Part[R]]]":
+        if chosen.is_of_rows:
+            return (Job(partial(function, chosen.alone(path))) for path in chosen.partitions)
+        windows = Windows(handle=self.handle, taken=chosen.taken, halo=self.halo)
+        return (Job(partial(function, windows.plan(path, record))) for path, record in chosen.partitions.items())
 
 
 def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> None:
@@ -186,10 +194,13 @@ class _Part(Generic[R]):
         By path what the function returned, or what those of several were combined to, under the path of the first.
     damaged
         By path what is wrong, where damage is to be skipped.
+    without_rows
+        Paths of partitions none of whose rows are asked for.
     """
 
     results: tuple[tuple[str, R], ...] = ()
     damaged: tuple[tuple[str, CorruptionError], ...] = ()
+    without_rows: tuple[str, ...] = ()
 
 
 @frozen
@@ -215,7 +226,7 @@ class _Application(Generic[R]):
     fixed: collections.abc.Mapping[str, NDArray[Any]]
     on_error: OnError
 
-    def unless_changed(self, plan: WindowPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
+    def unless_changed(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
         """Return what comes of one partition; nothing where another writer has just changed it."""
         del site, arrays
         try:
@@ -224,7 +235,7 @@ class _Application(Generic[R]):
             return _Part()
         return self._result(plan.path, found)
 
-    def whole(self, plan: WindowPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
+    def whole(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
         """Return what comes of one partition.
 
         Raises
@@ -235,7 +246,7 @@ class _Application(Generic[R]):
         del site, arrays
         return self._result(plan.path, (yield from self._reading(plan)))
 
-    def _reading(self, plan: WindowPlan) -> Work[Window | CorruptionError]:
+    def _reading(self, plan: WindowPlan | RowsPlan) -> Work[Window | CorruptionError]:
         try:
             return (yield from plan.reading(self.schema, self.fixed))
         except CorruptionError as error:
@@ -246,4 +257,6 @@ class _Application(Generic[R]):
     def _result(self, path: str, found: Window | CorruptionError) -> _Part[R]:
         if isinstance(found, CorruptionError):
             return _Part(damaged=((path, found),))
+        if not found.rows_given:
+            return _Part(without_rows=(path,))
         return _Part(results=((path, found.call(self.function)),))

@@ -1,12 +1,19 @@
 """Rows read back."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import get_args
 
+import numpy as np
+from attrs import evolve
+
 from zcollection import portal
+from zcollection.collection.asking import Asked, Where
 from zcollection.collection.filters import Filter
+from zcollection.collection.find import ConsistentFind
 from zcollection.collection.handle import Handle
 from zcollection.collection.reading import ConsistentRead, OnError
+from zcollection.collection.rows import Rows
 from zcollection.contracts.partitioning import Key
 from zcollection.contracts.store import Objects
 from zcollection.engine import dask_blocks
@@ -26,6 +33,7 @@ async def query(
     handle: Handle,
     *,
     filters: Filter,
+    where: Where,
     variables: Iterable[str] | None,
     lazy: bool,
     chunks: Chunks | None,
@@ -36,16 +44,53 @@ async def query(
     """Read rows; see `Collection.query`."""
     check_on_error(on_error, lazy=lazy or chunks is not None)
     schema = handle.names(variables)
+    asked, executor = Asked.of(handle, filters, where), chosen(client, handle.store)
     if not lazy and chunks is None:
-        executor = chosen(client, handle.store)
-        return await ConsistentRead(handle, schema, executor, on_error).rows(filters, progress)
+        return await ConsistentRead(handle, schema, executor, on_error).rows(asked, progress)
     await portal.on_loop()
+    if asked.where is not None:
+        selected, rows = await ConsistentFind(asked, executor).rows(progress)
+        there = {path: selected.partitions[path] for path in rows.partitions}
+        if not there:
+            return await ConsistentRead(handle, schema, executor).rows(evolve(asked, where=rows), None)
+        found = _lazy(handle, selected.taken, there, schema)
+        whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+        return at_rows(handle, whole, there, rows)
     taken = await handle.snapshot(handle.passing(filters))
     partitions = await handle.select(taken, filters)
     if not partitions:
         return None
     found = _lazy(handle, taken, partitions, schema)
     return found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+
+
+async def find(
+    handle: Handle, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
+) -> Rows:
+    """Find rows; see `Collection.find`."""
+    asked = Asked.of(handle, filters, where)
+    return (await ConsistentFind(asked, chosen(client, handle.store)).rows(progress))[1]
+
+
+async def count(
+    handle: Handle, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
+) -> int:
+    """Count rows; see `Collection.count`."""
+    if where is None:
+        return sum(record.rows for record in (await records(handle, filters=filters)).values())
+    return len(await find(handle, filters=filters, where=where, client=client, progress=progress))
+
+
+def at_rows(handle: Handle, dataset: Dataset, partitions: Mapping[str, PartitionRecord], rows: Rows) -> Dataset:
+    """Return the rows that were found of those of all partitions, one after the other."""
+    starts = accumulate((record.rows for record in partitions.values()), initial=0)
+    parts = [
+        part.found.positions + start
+        for path, start in zip(partitions, starts, strict=False)
+        if (part := rows.part(path)) is not None
+    ]
+    positions = np.concatenate([np.empty(0, np.intp), *parts])
+    return dataset.isel({handle.dimension: positions}) if handle.dimension in dataset.sizes else dataset
 
 
 def check_on_error(on_error: object, *, lazy: bool = False) -> None:

@@ -5,22 +5,23 @@ are read again, at the newest version: the others did not change in between, so 
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Literal
 
 import anyio
 import numpy as np
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
-from zcollection.collection.filters import Filter
+from zcollection.collection.asking import Asked, Chosen
 from zcollection.collection.handle import Handle
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
-from zcollection.engine.read import read_groups, reading
+from zcollection.engine.read import Outputs, read_groups, reading
+from zcollection.engine.select import Side, Wanted
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, OutdatedError, StoreError
 from zcollection.model.dataset import Dataset
@@ -46,10 +47,6 @@ def generation(taken: Snapshot, path: str) -> Generation:
 
 def _generation(taken: Snapshot, path: str, record: PartitionRecord | None) -> Generation:
     return (None if record is None else record.stamp), taken.place(path).prefix
-
-
-_Selected = tuple[Snapshot, dict[str, PartitionRecord]]
-"""A version, and the partitions that are selected of it."""
 
 
 @frozen
@@ -128,8 +125,8 @@ class ConsistentRead:
     _damaged: dict[str, tuple[Generation, CorruptionError]] = field(factory=dict)
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
 
-    async def rows(self, filters: Filter, progress: ProgressOption) -> Dataset | None:
-        """Return the rows of the partitions that pass a filter, in the order of their keys; None where there are none.
+    async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
+        """Return the rows that are asked for, in the order of the partitions' keys; None where no partition passes the filter.
 
         Raises
         ------
@@ -143,70 +140,71 @@ class ConsistentRead:
         CorruptionWarning
             A damaged partition was left out, where it is to be skipped.
         """
-        found = await self._at_once(filters, progress)
+        found = await self._at_once(asked, progress)
         if isinstance(found, Dataset):
             return found
         await portal.on_loop()
-        begun = found or await self._begin(filters, progress)
+        begun = found or await self._begin(asked, progress)
         for number in range(_TRIES):
-            taken, partitions = begun
-            if not partitions:
+            taken, partitions = begun.taken, begun.partitions
+            if not partitions and not begun.is_of_rows:
                 return None
             try:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
-                    await self._read(taken, partitions, advance)
+                    await self._read(begun, advance)
             except (CorruptionError, OutdatedError, StoreError) as error:
-                newer = await self.handle.snapshot(self.handle.passing(filters))
+                newer = await self.handle.snapshot(self.handle.passing(asked.filters))
                 is_gone = isinstance(error, OutdatedError)  # the same partitions may lie in a snapshot that is there
                 same = newer.label == taken.label if is_gone else self._is_same(taken, newer, partitions)
-                if same and not await self._skips(error, taken, partitions):
+                if same and not await self._skips(error, begun):
                     raise
-                begun = await self._selected(filters, newer)
+                begun = await self._selected(asked, newer)
                 continue
             if not await self.handle.is_outdated(taken):
-                return self._dataset(self._whole(partitions))
+                return self._dataset(self._whole(partitions), is_of_rows=begun.is_of_rows)
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
-            begun = await self._selected(filters, await self.handle.snapshot(self.handle.passing(filters)))
+            begun = await self._selected(asked, await self.handle.snapshot(self.handle.passing(asked.filters)))
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
-    async def _at_once(self, filters: Filter, progress: ProgressOption) -> "Dataset | _Selected | None":
+    async def _at_once(self, asked: Asked, progress: ProgressOption) -> Dataset | Chosen | None:
         """Return the rows where one thread reads them quickly, or what is selected; None where neither is known so."""
         if progress or not self.executor.is_local:
             return None
-        return await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, filters))
+        return await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, asked))
 
-    async def _begin(self, filters: Filter, progress: ProgressOption) -> "_Selected":
+    async def _begin(self, asked: Asked, progress: ProgressOption) -> Chosen:
         """Return what is selected of the newest version."""
         expected = None if progress else self.handle.versioning.expected(self.handle.configuration)
-        concern = self.handle.passing(filters)
-        taken = await (self.handle.snapshot(concern) if expected is None else self._read_ahead(expected, filters))
-        return await self._selected(filters, taken)
+        concern = self.handle.passing(asked.filters)
+        taken = await (self.handle.snapshot(concern) if expected is None else self._read_ahead(expected, asked))
+        return await self._selected(asked, taken)
 
-    async def _selected(self, filters: Filter, taken: Snapshot) -> "_Selected":
-        return taken, dict(await self.handle.select(taken, filters))  # once: records are made as they are looked at
+    async def _selected(self, asked: Asked, taken: Snapshot) -> Chosen:
+        return _once(await asked.chosen(taken))
 
-    def _few(self, filters: Filter, taken: Snapshot) -> Work["Dataset | _Selected"]:
+    def _few(self, asked: Asked, taken: Snapshot) -> Work[Dataset | Chosen]:
         """Return the rows of a few partitions, of a snapshot all of which lies in its place; of many what is selected."""
-        handle, partitions = self.handle, dict(self.handle.where(taken, filters))
+        handle, chosen = self.handle, _once(asked.chosen_at_once(taken))
+        partitions = chosen.partitions
         size = sum(record.stored_bytes for record in partitions.values())
-        if not partitions or (len(partitions) > 1 and size > _SMALL):
-            return taken, partitions
+        if not partitions or chosen.is_of_rows or (len(partitions) > 1 and size > _SMALL):
+            return chosen
         groups = [handle.group(path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, handle.part(self.schema, moving=True), dimension=handle.dimension)
             fixed = yield from handle.reading_immutable(taken, self.schema)
         except CorruptionError:
-            return taken, partitions  # perhaps another writer has replaced one
+            return chosen  # perhaps another writer has replaced one
         return handle.dataset(self.schema, {**arrays, **fixed})
 
-    async def _read_ahead(self, expected: Snapshot, filters: Filter) -> Snapshot:
+    async def _read_ahead(self, expected: Snapshot, asked: Asked) -> Snapshot:
         """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
         found: list[Snapshot] = []
 
         async def read() -> None:
-            with suppress(CorruptionError, StoreError):
-                await self._read(*await self._selected(filters, expected), None)
+            with suppress(CorruptionError, StoreError, OutdatedError):
+                await self._read(await self._selected(asked, expected), None)
 
         async def look() -> None:
             found.append(await self.handle.snapshot())
@@ -218,51 +216,65 @@ class ConsistentRead:
     def _is_same(taken: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
         return all(generation(taken, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
 
-    async def _read(
-        self, taken: Snapshot, partitions: Mapping[str, PartitionRecord], advance: Callable[[], None] | None
-    ) -> None:
+    async def _read(self, chosen: Chosen, advance: Callable[[], None] | None) -> None:
         """Read what is not yet there of these generations."""
-        if self._pieces.schema.all_variables():
-            missing = {path: record for path, record in partitions.items() if not self._has(taken, path, record)}
-            await self._read_partitions(taken, missing, advance)
+        taken = chosen.taken
+        if self._pieces.schema.all_variables() or chosen.is_of_rows:
+            missing = [path for path, record in chosen.partitions.items() if not self._has(taken, path, record)]
+            await self._read_partitions(chosen, missing, advance)
         fixed = generation(taken, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
             self._fixed = fixed, await self.handle.read_immutable(taken, self.schema)
 
-    async def _read_partitions(
-        self,
-        taken: Snapshot,
-        missing: Mapping[str, PartitionRecord],
-        advance: Callable[[], None] | None,
-    ) -> None:
-        groups = [self.handle.group(path, record, taken.place(path)) for path, record in missing.items()]
-        moving, dimension = self._pieces.schema, self.handle.dimension
-        arrays = await read_groups(
-            taken.objects, groups, moving, dimension=dimension, executor=self.executor, progress=advance
-        )
+    async def _read_partitions(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> None:
+        taken, records = chosen.taken, chosen.partitions
+        if chosen.is_of_rows:
+            arrays, counts = await self._found(chosen, paths, advance)
+        else:
+            groups = [self.handle.group(path, records[path], taken.place(path)) for path in paths]
+            arrays = await read_groups(
+                taken.objects,
+                groups,
+                self._pieces.schema,
+                dimension=self.handle.dimension,
+                executor=self.executor,
+                progress=advance,
+            )
+            counts = [records[path].rows for path in paths]
         self._pieces.put(
-            [(path, _generation(taken, path, record), record.rows) for path, record in missing.items()], arrays
+            [(path, _generation(taken, path, records[path]), rows) for path, rows in zip(paths, counts, strict=True)],
+            arrays,
         )
-        for path in missing:
+        for path in paths:
             self._damaged.pop(path, None)
+
+    async def _found(
+        self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
+    ) -> tuple[Mapping[str, NDArray[Any]], list[int]]:
+        """Return the rows of partitions that are asked for, and how many each of them has."""
+        objects, targets = chosen.taken.objects, [chosen.target(path) for path in paths]
+        found = await chosen.finder.found(objects, targets, executor=self.executor)
+        wanted = Wanted(dimension=self.handle.dimension, sides=(Side(schema=self._pieces.schema),))
+        (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
+        return arrays, [item.count for item in found]
 
     def _has(self, taken: Snapshot, path: str, record: PartitionRecord) -> bool:
         if path in self._damaged:
             return self._damaged[path][0] == _generation(taken, path, record)
         return self._pieces.has(path, _generation(taken, path, record))
 
-    async def _skips(self, error: Exception, taken: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
+    async def _skips(self, error: Exception, chosen: Chosen) -> bool:
         """Return whether the damaged partitions are known now, after a try at each alone, and are to be left out."""
         if self.on_error == "raise" or not isinstance(error, CorruptionError):
             return False
         known = len(self._damaged)
-        for path, record in partitions.items():
-            if self._has(taken, path, record):
+        for path, record in chosen.partitions.items():
+            if self._has(chosen.taken, path, record):
                 continue
             try:
-                await self._read_partitions(taken, {path: record}, None)
+                await self._read_partitions(chosen, [path], None)
             except CorruptionError as damage:
-                self._damaged[path] = generation(taken, path), damage
+                self._damaged[path] = generation(chosen.taken, path), damage
                 self._pieces.forget(path)
         return len(self._damaged) > known
 
@@ -273,8 +285,15 @@ class ConsistentRead:
                 warnings.warn(f"left out: {self._damaged[path][1]}", CorruptionWarning, stacklevel=2)
         return {path: record for path, record in partitions.items() if path not in self._damaged}
 
-    def _dataset(self, partitions: Mapping[str, PartitionRecord]) -> Dataset | None:
-        if not partitions:
+    def _dataset(self, partitions: Mapping[str, PartitionRecord], *, is_of_rows: bool) -> Dataset | None:
+        if not partitions and not is_of_rows:
             return None
         arrays = self._pieces.joined(partitions)
+        if not arrays and is_of_rows:
+            arrays = Outputs.allocated(self._pieces.schema, self.handle.dimension, 0).arrays
         return self.handle.dataset(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
+
+
+def _once(chosen: Chosen) -> Chosen:
+    """Return the same with records that are made once, and not each time that they are looked at."""
+    return evolve(chosen, partitions=dict(chosen.partitions))

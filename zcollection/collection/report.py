@@ -6,7 +6,7 @@ from typing import overload
 from attrs import field, frozen
 
 from zcollection.contracts.merge import RowPlan
-from zcollection.model.sections import Printed, Section, Table, heading, named
+from zcollection.model.sections import Columns, Printed, Section, Table, heading, named
 
 
 @frozen(kw_only=True, repr=False)
@@ -139,3 +139,33 @@ class InsertReport(Printed, Sequence[str]):
     def _section(self) -> Section:
         columns = named("path", "created", "added", "replaced", "dropped", "unchanged")
         return Section(f"{heading(self)} {self}", [Table.of("", self.partitions, columns)])
+
+
+@frozen(kw_only=True, repr=False)
+class ChangeReport(Printed):
+    """What a change of rows did, or would do.
+
+    Attributes
+    ----------
+    rows
+        How many rows it is about, by the path of the partition.
+    dropped
+        Paths of the partitions that are gone, for they had no other rows.
+    """
+
+    rows: Mapping[str, int]
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many rows it is about."""
+        return sum(self.rows.values())
+
+    def _section(self) -> Section:
+        columns: Columns[tuple[str, int]] = {
+            "partition": lambda item: item[0],
+            "rows": lambda item: item[1],
+            "dropped": lambda item: "yes" if item[0] in self.dropped else None,
+        }
+        title = f"{self.total:,} rows of {len(self.rows):,} partitions"
+        return Section(f"{heading(self)} {title}", [Table.of("", list(self.rows.items()), columns)])

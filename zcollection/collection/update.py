@@ -4,20 +4,25 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
+from zcollection.collection.asking import Asked, RowsPlan, Where
 from zcollection.collection.conform import as_dataset
 from zcollection.collection.filters import Filter
+from zcollection.collection.find import ConsistentFind
 from zcollection.collection.handle import Handle
-from zcollection.collection.insert import partition_write
+from zcollection.collection.insert import axis_range, partition_write
 from zcollection.collection.neighbours import Halo
+from zcollection.collection.report import ChangeReport
 from zcollection.collection.split import split
 from zcollection.collection.window import Window, WindowPlan, Windows
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Job
+from zcollection.engine.select import Found
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model.conventions import Conventions
@@ -28,7 +33,7 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.model.xarray_source import is_xarray
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Stage, StagedPartition
-from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.documents import PartitionRecord, Scalar
 from zcollection.transaction.retrying import retrying
 
 UpdateFunction = Callable[..., "Dataset | Mapping[str, Any]"]
@@ -40,6 +45,7 @@ async def update(
     function: UpdateFunction,
     *,
     filters: Filter,
+    where: Where,
     variables: Iterable[str] | None,
     halo: Halo,
     conventions: Conventions,
@@ -50,15 +56,24 @@ async def update(
     handle.store.check_writable()
     executor = chosen(client, handle.store)
     schema = handle.names(variables)
+    asked = Asked.of(handle, filters, where)
+    asked.check_halo(halo)
 
     async def attempt() -> tuple[str, ...]:
         async with handle.begin("update", concern=None if halo else handle.passing(filters)) as transaction:
-            partitions = await handle.select(transaction.base, filters)
+            selected = await asked.chosen(transaction.base)
+            partitions, total = selected.partitions, len(selected.partitions)
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
-            change, total = Update(handle, function, schema, fixed, conventions), len(partitions)
-            jobs = (Job(partial(change.staging, windows.plan(path, record))) for path, record in partitions.items())
+            change = Update(handle, function, schema, fixed, conventions)
+            plans = (
+                partial(change.staging_rows, selected.alone(path))
+                if selected.is_of_rows
+                else partial(change.staging, windows.plan(path, record))
+                for path, record in partitions.items()
+            )
+            jobs = map(Job, plans)
             with tracking(progress, total, "update") as advance:
                 staged = await executor.run(
                     transaction.stage,
@@ -68,11 +83,18 @@ async def update(
                     threads=config.get().threads,
                     progress=advance,
                 )
-            transaction.add_all(filter(None, staged))
+            changed = list(filter(None, staged))
+            transaction.add_all(changed)
             await transaction.commit()
-            return tuple(partitions)
+            return tuple(item.path for item in changed) if selected.is_of_rows else tuple(partitions)
 
     return await retrying(attempt)
+
+
+async def planned(handle: Handle, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
+    """Return what `update` would be about."""
+    asked = Asked.of(handle, filters, where)
+    return (await ConsistentFind(asked, chosen(client, handle.store)).rows(None))[1].report
 
 
 def applied(
@@ -140,6 +162,45 @@ class Update:
             written = evolve(written, axis_range=record.axis_range)
         return (yield from stage.writing(path, evolve(group, base=handle.group(path, record)), written))
 
+    def staging_rows(self, plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
+        """Stage one partition with the variables that the function returns for the rows that are asked for, if any.
+
+        Chunks without such rows, and all other variables, keep their objects.
+        """
+        del arrays  # all that it needs is read
+        handle, path, record = self.handle, plan.path, plan.record
+        found, rows = yield from plan.finding(self.schema, self.fixed)
+        if not found.count:
+            return None
+        after = self._applied(Window(rows, slice(0, found.count), found.count), path)
+        if not after.all_variables():
+            return None
+        yield from self._check_keys_of_rows(after, plan, found)
+        held = handle.held(record) & handle.configuration.rows_schema.all_variables().keys()
+        kept = held - after.all_variables().keys()
+        changed = kept - handle.unchanged(record)
+        # Written in another way, as above; their values stay, those of the rows that are asked for too.
+        rest = yield from plan.of_rows(found, handle.schema.select(changed))
+        changing = Dataset(handle.schema, {**rest, **after.all_variables()})
+        source = np.arange(record.rows)
+        source[found.positions] = ~np.arange(found.count)
+        group, written = partition_write(
+            handle, Key(record.key), changing, rows=record.rows, kept=frozenset(kept - changed)
+        )
+        limits = yield from self._limits(after, plan, found)
+        group = evolve(group, base=handle.group(path, record), source=source)
+        return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
+
+    def _limits(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[tuple[Scalar, ...] | None]:
+        """Return the limits of the axis once the function's values are in their rows."""
+        handle, axis = self.handle, self.handle.axis_variable
+        if axis is None or axis not in after.all_variables():
+            return plan.record.axis_range
+        before = yield from handle.reading(plan.path, plan.record, handle.schema.select([axis]))
+        values = before.get_variable(axis).to_numpy().copy()
+        values[found.positions] = after.get_variable(axis).to_numpy()
+        return axis_range(handle, values)
+
     def _applied(self, window: Window, path: str) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""
         handle = self.handle
@@ -148,19 +209,31 @@ class Update:
 
     def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
         """Check that the rows still belong to their partition, where a variable of the partitioning was returned."""
-        partitioning, schema = self.handle.partitioning, self.handle.schema
-        names = [normalise_path(name) for name in partitioning.variables]
+        returned, others = self._columns_of_keys(after)
+        if returned:
+            rest = yield from self.handle.reading(path, record, others)
+            self._check_split(rest.all_variables(), after.select(returned), path)
+
+    def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[None]:
+        """Check the same of the rows that are asked for."""
+        returned, others = self._columns_of_keys(after)
+        if returned:
+            rest = yield from plan.of_rows(found, others)
+            self._check_split(rest, after.select(returned), plan.path)
+
+    def _columns_of_keys(self, after: Dataset) -> tuple[list[str], DatasetSchema]:
+        """Return the variables of the partitioning that were returned, and the others."""
+        names = [normalise_path(name) for name in self.handle.partitioning.variables]
         returned = [name for name in names if name in after.all_variables()]
-        if not returned:
-            return
-        others = schema.select(name for name in names if name not in returned)
-        rest = yield from self.handle.reading(path, record, others)
-        columns = Dataset(schema, {**rest.all_variables(), **after.select(returned).all_variables()})
-        found = [part.path for part in split(columns, partitioning, dimension=self.handle.dimension)]
+        return returned, self.handle.schema.select(name for name in names if name not in returned)
+
+    def _check_split(self, rest: Mapping[str, Any], returned: Dataset, path: str) -> None:
+        columns = Dataset(self.handle.schema, {**rest, **returned.all_variables()})
+        found = [part.path for part in split(columns, self.handle.partitioning, dimension=self.handle.dimension)]
         if found != [path]:
             message = (
-                f"the update of {', '.join(returned)} moves rows of partition {path!r} to {', '.join(found)}; insert "
-                f"them there and drop this partition instead"
+                f"the update of {', '.join(returned.all_variables())} moves rows of partition {path!r} to {', '.join(found)}; "
+                f"insert them there and drop this partition instead"
             )
             raise PartitionError(message)
 

@@ -7,12 +7,15 @@ from typing import Final
 from attrs import frozen
 
 from zcollection import config
+from zcollection.collection import statistics
 from zcollection.collection.handle import Handle
+from zcollection.collection.statistics import ChunkCheck
 from zcollection.contracts.store import Read
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.read import GroupRead, allocated, decode_stored, reading
+from zcollection.engine.statistics import Form, reading_statistics
 from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError
@@ -30,6 +33,7 @@ _TRIES: Final = 20
 _FACTOR: Final = 1000
 """Times more chunks than there are objects, beyond which not each of them is reported as missing."""
 
+_NO_STATISTICS: Final = "its statistics {!r} are damaged, or those of another partition or generation: they are ignored, and repair() makes them again"
 _OTHER: Final = "is that of another generation, or of another partition, than the one committed"
 
 
@@ -104,6 +108,8 @@ async def repair(handle: Handle) -> RepairReport:
     """Mend what can be mended; see `Collection.repair`."""
     handle.store.check_writable()
     done = await retrying(lambda: _mended(handle))
+    made = await statistics.complete(handle)
+    done += [f"the statistics of {made} partitions were made"] if made else []
     after = await verify(handle, data=False, progress=None)
     return RepairReport(done=tuple(done), remaining=after.problems)
 
@@ -132,6 +138,12 @@ async def _verified(
             progress=advance,
         )
     problems, notes = await handle.versioning.examine(handle.configuration, taken)
+    lacking = sum(item.lacks_statistics for item in found)
+    if lacking:
+        notes = [
+            *notes,
+            f"{lacking} partitions have no statistics, and conditions read all of their rows; repair() makes some",
+        ]
     report = VerifyReport(
         version=taken.label,
         partitions=len(taken.partitions),
@@ -148,6 +160,7 @@ class _Found:
     notes: tuple[str, ...]
     chunks: int
     documents: Mapping[str, bytes]
+    lacks_statistics: bool = False
 
 
 @frozen
@@ -189,9 +202,15 @@ class _Group:
                 state = "is missing" if key not in sizes else "is empty"
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=f"it {state}"))
         present = [key for key in expected if sizes.get(key)]
+        form = Form.of_group(group, dimension=self.handle.dimension)
+        has_statistics = form.key in sizes
+        known = (yield from reading_statistics(group, dimension=self.handle.dimension)) if has_statistics else None
+        if has_statistics and known is None and GROUP_DOCUMENT not in wrong:
+            problems.append(Problem(partition=self.path, what=_NO_STATISTICS.format(form.key)))
         if self.data:
-            problems += yield from self._damaged(group, {key: expected[key] for key in present})
-        strange = sorted(sizes.keys() - {*expected, *documents})
+            chunks = {key: expected[key] for key in present}
+            problems += yield from self._damaged(group, chunks, ChunkCheck(form, known))
+        strange = sorted(sizes.keys() - {*expected, *documents, form.key})
         notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
         # Documents make neither a group of which nothing is left, nor of another generation or partition the one that was
         # committed.
@@ -200,7 +219,8 @@ class _Group:
             is_ours = False
             problems.append(Problem(partition=self.path, what=foreign))
         right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
-        return _Found(tuple(problems), tuple(notes), len(present), right)
+        lacks = self.path != IMMUTABLE and form.key is not None and not has_statistics
+        return _Found(tuple(problems), tuple(notes), len(present), right, lacks_statistics=lacks)
 
     def _layouts(self, group: GroupRead) -> list[ArrayLayout]:
         part = self.handle.part(group.schema, moving=self.path != IMMUTABLE)
@@ -254,7 +274,7 @@ class _Group:
         name = "its group document" if key == GROUP_DOCUMENT else f"the document {key!r}"
         return Problem(partition=self.path, variable=variable, what=f"{name} {defect}")
 
-    def _damaged(self, group: GroupRead, chunks: Mapping[str, ArrayLayout]) -> Work[list[Problem]]:
+    def _damaged(self, group: GroupRead, chunks: Mapping[str, ArrayLayout], check: ChunkCheck) -> Work[list[Problem]]:
         problems = []
         for key, layout in chunks.items():  # one by one: a partition may be larger than memory
             try:
@@ -264,4 +284,8 @@ class _Group:
             except CorruptionError as error:
                 what = str(error.__cause__ or error)
                 problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=what))
+                continue
+            doubt = check.doubt(key, layout, content or b"", values)
+            if doubt is not None:
+                problems.append(Problem(partition=self.path, variable=layout.path, chunk=key, what=doubt))
         return problems

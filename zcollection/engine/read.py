@@ -45,6 +45,8 @@ class GroupRead:
         Variables that the group lists as absent: they read as fill.
     document
         Key of the group's document.
+    stamp
+        Which generation of the partition it is; None where that is not known.
     axis
         The variable whose limits are known.
     limits
@@ -57,6 +59,7 @@ class GroupRead:
     rows: int
     schema: DatasetSchema
     absent: frozenset[str] = frozenset()
+    stamp: str | None = None
     axis: str | None = None
     limits: tuple[Scalar, ...] | None = None
     document: str = field(default=Factory(lambda self: f"{self.prefix}zarr.json", takes_self=True))
@@ -95,7 +98,7 @@ async def read_groups(
         A chunk is missing, or is not what was written.
     """
     rows = sum(group.rows for group in groups)
-    outputs = _Outputs.allocated(schema, dimension, rows)
+    outputs = Outputs.allocated(schema, dimension, rows)
     starts = accumulate((group.rows for group in groups), initial=0)
     threads = worthwhile_threads(schema, dimension, rows // max(len(groups), 1))
     if executor is None or executor.is_local:
@@ -116,14 +119,14 @@ def _read_apart(
 ) -> Work[dict[str, NDArray[Any]]]:
     """Return the values of one group, for whoever puts them in their place."""
     del site, arrays
-    outputs = _Outputs.allocated(schema, dimension, group.rows)
+    outputs = Outputs.allocated(schema, dimension, group.rows)
     yield from outputs.filling(group, 0)
     return dict(outputs.arrays)
 
 
 def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: str) -> Work[dict[str, NDArray[Any]]]:
     """Return the rows of groups, by variable path; as `read_groups`, one after the other."""
-    outputs = _Outputs.allocated(schema, dimension, sum(group.rows for group in groups))
+    outputs = Outputs.allocated(schema, dimension, sum(group.rows for group in groups))
     start = 0
     for group in groups:
         yield from outputs.filling(group, start)
@@ -132,7 +135,7 @@ def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: st
 
 
 @frozen
-class _Outputs:
+class Outputs:
     """An array for each variable, made once, into whose places every chunk is decoded.
 
     Attributes
@@ -150,7 +153,8 @@ class _Outputs:
     arrays: Mapping[str, NDArray[Any]]
 
     @classmethod
-    def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "_Outputs":
+    def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "Outputs":
+        """Return room for so many rows of the variables of a schema."""
         paths = schema.all_variables()
         layouts = {item.path: item for item in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)}
         arrays = {path: allocated(layout.shape, layout.variable.dtype) for path, layout in layouts.items()}
@@ -159,10 +163,7 @@ class _Outputs:
     def filling(self, group: GroupRead, start: int) -> Work[None]:
         """Decode one group into the rows from `start` on; variables that it lacks are filled."""
         written = group.schema.all_variables().keys() - group.absent
-        places = {
-            path: _rows(array, self.layouts[path], self.dimension, start, group.rows)
-            for path, array in self.arrays.items()
-        }
+        places = {path: self.part(path, start, group.rows) for path in self.arrays}
         for path in places.keys() - written:
             places[path][...] = self.layouts[path].declared_fill[0]
         held = [path for path in places if path in written]
@@ -182,8 +183,16 @@ class _Outputs:
 
     def place(self, group: GroupRead, start: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Put the values of one group in the rows from `start` on."""
-        for path, array in self.arrays.items():
-            _rows(array, self.layouts[path], self.dimension, start, group.rows)[...] = arrays[path]
+        for path in self.arrays:
+            self.part(path, start, group.rows)[...] = arrays[path]
+
+    def part(self, path: str, start: int, rows: int) -> NDArray[Any]:
+        """Return some rows of an output; all of it where the variable has no rows."""
+        dimensions, output = self.layouts[path].variable.dimensions, self.arrays[path]
+        if self.dimension not in dimensions:
+            return output
+        part: NDArray[Any] = output[(slice(None),) * dimensions.index(self.dimension) + (slice(start, start + rows),)]
+        return part
 
     def checked(self, groups: Sequence[GroupRead]) -> dict[str, NDArray[Any]]:
         """Return the values after a look at whether they are those of the groups.
@@ -263,15 +272,6 @@ def check_size(group: GroupRead, layouts: Sequence[ArrayLayout]) -> Work[None]:
             raise _corrupt(group, layout, layout.chunk_key(layout.last_chunk), "it is missing")
 
 
-def _rows(output: NDArray[Any], layout: ArrayLayout, dimension: str, start: int, rows: int) -> NDArray[Any]:
-    """Return the part of an output that belongs to one group: all of it where the variable has no rows."""
-    dimensions = layout.variable.dimensions
-    if dimension not in dimensions:
-        return output
-    part: NDArray[Any] = output[(slice(None),) * dimensions.index(dimension) + (slice(start, start + rows),)]
-    return part
-
-
 def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
     """Decode all chunks of an array, or of a part of one, into values of the declared type.
 
@@ -304,6 +304,28 @@ def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes |
             chunk = memory if memory.shape == place.shape else allocated(place.shape, variable.stored_dtype)
             _decode_chunk(group, layout, key, data, chunk)
             _declare(chunk, variable, place)
+
+
+def decode_chunk(
+    group: GroupRead, layout: ArrayLayout, index: tuple[int, ...], data: bytes | None, out: NDArray[Any]
+) -> None:
+    """Decode one chunk of an array into values of the declared type: those of the part of the array that it holds.
+
+    Raises
+    ------
+    CorruptionError
+        It is missing, or is not what was written.
+    """
+    if not direct.supports(layout):
+        decode_array(group, layout.single(index), iter([data]), out)
+        return
+    stored, key = in_place(out, layout.variable), layout.chunk_key(index)
+    if stored is not None:
+        _decode_chunk(group, layout, key, data, stored)
+        return
+    chunk = allocated(out.shape, layout.variable.stored_dtype)
+    _decode_chunk(group, layout, key, data, chunk)
+    _declare(chunk, layout.variable, out)
 
 
 def _declare(stored: NDArray[Any], variable: VariableSchema, out: NDArray[Any]) -> None:

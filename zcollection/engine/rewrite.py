@@ -14,15 +14,23 @@ from numpy.typing import NDArray
 
 from zcollection.contracts.store import Pieces, Read
 from zcollection.engine.encode import Encoded, encode_array
-from zcollection.engine.layout import ArrayLayout, stored_values
+from zcollection.engine.layout import ArrayLayout, declared_values, stored_values
 from zcollection.engine.read import GroupRead, decode_stored
+from zcollection.engine.statistics import Gathering
 from zcollection.engine.work import Work, fetch
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 
 
 def rewriting(
-    base: GroupRead, schema: DatasetSchema, inserted: Dataset, source: NDArray[np.int64], *, dimension: str
+    base: GroupRead,
+    schema: DatasetSchema,
+    inserted: Dataset,
+    source: NDArray[np.int64],
+    *,
+    kept: frozenset[str],
+    dimension: str,
+    gathering: Gathering,
 ) -> Work[Encoded]:
     """Return the arrays of a group whose rows come from an older one and from a dataset.
 
@@ -33,26 +41,38 @@ def rewriting(
     schema
         Every variable that the group is to have; all span the dimension.
     inserted
-        The rows that arrive, with every variable that the base has.
+        The rows that arrive, with every variable that the base has but those that are kept.
     source
         int64, shape (rows,): row s of the base where s >= 0, else row ~s of the dataset.
+    kept
+        Variables whose objects stay as they are: as many rows as the base has.
     dimension
         The partitioned dimension.
+    gathering
+        Is given the statistics.
     """
     plan = _Plan(source, base.rows)
-    arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables()]
+    arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables() if path not in kept]
     held = inserted.all_variables()
     moving = [array for array in arrays if array.layout.path in held]
+    for path in kept:
+        gathering.kept(path)
+    for array in moving:
+        gathering.kept_rows(array.layout.path, array.kept_rows)
     old = [(array, part) for array in moving for part in array.parts]
     chunks = iter((yield from fetch([read for _, part in old for read in part.reads(base)])))
 
     def objects() -> Iterator[tuple[str, bytes | Pieces]]:
         yield from ((array.layout.document_key, array.layout.document) for array in arrays)
         for array, part in old:
-            values = held[array.layout.path].to_numpy()
-            yield from encode_array(part.layout, part.rows(base, array, chunks, values), is_stored=True)
+            path, variable = array.layout.path, array.layout.variable
+            values = part.rows(base, array, chunks, held[path].to_numpy())
+            if path in gathering.form.zoned:
+                gathering.values(path, declared_values(values, variable), start=part.first_row(array.position))
+            yield from encode_array(part.layout, values, is_stored=True)
 
-    return Encoded(objects(), tuple(key for array in moving for key in array.kept))
+    shared = (key for array in moving for key in array.kept)
+    return Encoded(objects(), (*shared, *(f"{path}/" for path in kept)))
 
 
 @frozen(kw_only=True)
@@ -75,6 +95,10 @@ class _Part:
     source: NDArray[np.int64]
     old: ArrayLayout | None
     start: int
+
+    def first_row(self, position: int) -> int:
+        """Return the number of its first row, where rows are the dimension at a position."""
+        return 0 if self.layout.origin is None else self.layout.origin[position] * self.layout.chunks[position]
 
     def reads(self, base: GroupRead) -> Iterator[Read]:
         if self.old is not None:
@@ -107,8 +131,8 @@ class _Array:
         Where it is to lie.
     position
         The place of the partitioned dimension among its dimensions.
-    kept
-        Keys of the chunks that keep their bytes.
+    kept, kept_rows
+        Keys of the chunks that keep their bytes, and the rows that they hold.
     parts
         The runs of the others.
     """
@@ -116,6 +140,7 @@ class _Array:
     layout: ArrayLayout
     position: int
     kept: tuple[str, ...]
+    kept_rows: tuple[range, ...]
     parts: tuple[_Part, ...]
 
     @classmethod
@@ -125,9 +150,10 @@ class _Array:
         old, length = _old_layout(base, path, dimension), max(layout.chunks[position], 1)
         runs = plan.runs(length, shared=old is not None and _is_alike(old, layout, position))
         parts = tuple(_part(layout, old, position, run, plan.source) for moved, run in runs if moved)
-        kept = [layout.part(position, run) for moved, run in runs if not moved]
-        keys = tuple(key for part in kept for key, _ in part.chunk_places)
-        return cls(layout=layout, position=position, kept=keys, parts=parts)
+        kept = [run for moved, run in runs if not moved]
+        keys = (key for run in kept for key, _ in layout.part(position, run).chunk_places)
+        rows = (range(run.start * length, min(run.stop * length, len(plan.source))) for run in kept)
+        return cls(layout=layout, position=position, kept=tuple(keys), kept_rows=tuple(rows), parts=parts)
 
     def at(self, rows: NDArray[np.integer[Any]]) -> tuple[Any, ...]:
         """Return the index of rows: where they follow each other a slice, which copies nothing."""

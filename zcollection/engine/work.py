@@ -92,9 +92,9 @@ def fetch(reads: Sequence[Read], source: Objects | None = None) -> Work[list[byt
     return chunks
 
 
-def stream(reads: Sequence[Read], *, held: int) -> Work[Iterator[bytes | None]]:
-    """Return the bytes of objects, to be taken one after the other."""
-    chunks: Iterable[bytes | None] = yield Fetch(reads, held=held)
+def stream(reads: Sequence[Read], source: Objects | None = None, *, held: int) -> Work[Iterator[bytes | None]]:
+    """Return the bytes of objects, of another store where a source is given, to be taken one after the other."""
+    chunks: Iterable[bytes | None] = yield Fetch(reads, source, held=held)
     return iter(chunks)
 
 

@@ -12,6 +12,7 @@ from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, group_document, subgroup_documents
 from zcollection.engine.read import GroupRead
 from zcollection.engine.rewrite import rewriting
+from zcollection.engine.statistics import Form, Gathering, reading_statistics
 from zcollection.engine.work import Remove, Share, Stage, Work, enumerated
 from zcollection.errors import CorruptionError, SchemaError
 from zcollection.model.dataset import Dataset
@@ -41,13 +42,17 @@ class GroupWrite:
         The values; variables that it lacks become arrays without chunks, or are kept.
     attributes
         Attributes of the root group, for the number of bytes that its arrays take.
+    axis
+        The axis, where it is a variable.
+    stamp
+        Which generation of the partition it becomes.
     base
         The group that this one takes the place of; None where nothing of it is used.
     kept
         Variables whose objects are those of the base.
     source
-        Where the rows come from, as in `RowPlan`: row s of the base where s >= 0, else row ~s of the dataset. None:
-        they are those of the dataset.
+        Where the rows of the dataset's variables come from, as in `RowPlan`: row s of the base where s >= 0, else row ~s of
+        the dataset. None: they are those of the dataset.
     """
 
     schema: DatasetSchema
@@ -55,6 +60,8 @@ class GroupWrite:
     rows: int
     dataset: Dataset
     attributes: Callable[[int], Mapping[str, Any]]
+    axis: str | None = None
+    stamp: str = ""
     base: GroupRead | None = None
     kept: frozenset[str] = frozenset()
     source: NDArray[np.int64] | None = field(default=None, eq=False)
@@ -81,18 +88,20 @@ def writing(prefix: str, group: GroupWrite, put: Put = staged) -> Work[int]:
     put
         Writes some of its objects, those of one array after those of the other by their keys, and its document last.
     """
-    arrays = yield from _encoding(group)
-    shared = yield from _enumerated_shares(group, arrays.shared)
+    gathering = yield from _gathering(group)
+    arrays = yield from _encoding(group, gathering)
+    shared = yield from _enumerated_shares(group, arrays.shared, gathering)
     size = sum(entry.size for entry in shared)
     batch: dict[str, bytes | Pieces] = {}
     room = _BATCH
     for key, data in arrays.objects:
+        gathering.chunk(key, data)
         batch[prefix + key] = data
         size, room = size + len(data), room - len(data)
         if room < 0:
             yield from put(batch)
             batch, room = {}, _BATCH
-    yield from put({**batch, **_documents(prefix, group, size)})
+    yield from put({**batch, **_statistics(prefix, group, gathering), **_documents(prefix, group, size)})
     if group.base is not None and shared:
         base = group.base.prefix
         yield Share([(entry.key, prefix + entry.key.removeprefix(base)) for entry in shared])
@@ -104,11 +113,15 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
 
     What the group shares with its base stays where it is. For stores in which nobody sees a change in the making.
     """
-    arrays = yield from _encoding(group)
-    shared = yield from _enumerated_shares(group, arrays.shared)
-    objects = {prefix + key: data for key, data in arrays.objects}
+    gathering = yield from _gathering(group)
+    arrays = yield from _encoding(group, gathering)
+    shared = yield from _enumerated_shares(group, arrays.shared, gathering)
+    objects = {}
+    for key, data in arrays.objects:
+        gathering.chunk(key, data)
+        objects[prefix + key] = data
     size = sum(map(len, objects.values())) + sum(entry.size for entry in shared)
-    objects |= _documents(prefix, group, size)
+    objects |= {**_statistics(prefix, group, gathering), **_documents(prefix, group, size)}
     if shared:
         kept = objects.keys() | {entry.key for entry in shared}
         present = yield from enumerated(prefix)
@@ -119,13 +132,44 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
     return size
 
 
-def _encoding(group: GroupWrite) -> Work[Encoded]:
+def _gathering(group: GroupWrite) -> Work[Gathering]:
+    """Return what gathers the statistics of a group, with those of the group that it takes the place of."""
+    base = group.base
+    known = None if base is None else (yield from reading_statistics(base, dimension=group.dimension))
+    return Gathering(
+        form=Form.of(group.schema, group.axis, dimension=group.dimension, rows=group.rows),
+        dimension=group.dimension,
+        base=None if base is None or known is None else (base, known),
+    )
+
+
+def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[str, bytes]:
+    """Return the statistics of a group by their key in the store."""
+    key = gathering.form.key
+    return {} if key is None else {prefix + key: gathering.dump(group.stamp)}
+
+
+def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:
     """Return the objects of a group's arrays."""
     if group.base is not None and group.source is not None:
-        return (yield from rewriting(group.base, group.schema, group.dataset, group.source, dimension=group.dimension))
+        return (
+            yield from rewriting(
+                group.base,
+                group.schema,
+                group.dataset,
+                group.source,
+                kept=group.kept,
+                dimension=group.dimension,
+                gathering=gathering,
+            )
+        )
     described = _described_anew(group)
+    for path in group.kept:
+        gathering.kept(path)
     shared = (f"{path}/c/" if dimensions else f"{path}/c" for path, dimensions in described.items())
-    return Encoded(_arrays(group, described), (*shared, *(f"{path}/" for path in group.kept - described.keys())))
+    return Encoded(
+        _arrays(group, described, gathering), (*shared, *(f"{path}/" for path in group.kept - described.keys()))
+    )
 
 
 def _described_anew(group: GroupWrite) -> dict[str, int]:
@@ -145,18 +189,22 @@ def _described_anew(group: GroupWrite) -> dict[str, int]:
     return found
 
 
-def _arrays(group: GroupWrite, described: Container[str]) -> Iterator[tuple[str, bytes | Pieces]]:
+def _arrays(group: GroupWrite, described: Container[str], gathering: Gathering) -> Iterator[tuple[str, bytes | Pieces]]:
     held = group.dataset.all_variables()
     written = [path for path in group.schema.all_variables() if path not in group.kept or path in described]
     layouts = ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows)
     for layout in layouts:
         yield layout.document_key, layout.document
         if layout.path in held and layout.path not in group.kept:
-            yield from encode_array(layout, held[layout.path].to_numpy())
+            values = held[layout.path].to_numpy()
+            gathering.values(layout.path, values)
+            yield from encode_array(layout, values)
 
 
-def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...]) -> Work[list[Listed]]:
+def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], gathering: Gathering) -> Work[list[Listed]]:
     """Return the objects of the base that have one of these keys, or lie below one that ends with a slash.
+
+    Its statistics are none of them: they are those of an older generation.
 
     Raises
     ------
@@ -168,11 +216,14 @@ def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...]) -> Work[list[
     prefix, folders, keys = group.base.prefix, tuple(key for key in shared if key.endswith("/")), set(shared)
     entries = yield from enumerated(prefix)
     found = {entry.key.removeprefix(prefix): entry for entry in entries}
+    found.pop(Form.of_group(group.base, dimension=group.dimension).key or "", None)
     missing = sorted(key for key in keys - found.keys() if not key.endswith("/"))
     if missing:
         message = f"partition {group.base.path!r}: {missing[0]!r} is missing; insert the partition again, or drop it"
         raise CorruptionError(message)
-    return [entry for key, entry in found.items() if key in keys or key.startswith(folders)]
+    chosen = {key: entry for key, entry in found.items() if key in keys or key.startswith(folders)}
+    gathering.shared(chosen)
+    return list(chosen.values())
 
 
 def _documents(prefix: str, group: GroupWrite, size: int) -> dict[str, bytes]:

@@ -72,6 +72,7 @@ class Schema(Printed):
         codecs: object = None,
         attrs: Mapping[str, Any] | None = None,
         coordinate: bool = False,
+        statistics: bool = False,
         group: str | None = None,
     ) -> Self:
         """Declare a variable.
@@ -96,6 +97,9 @@ class Schema(Printed):
         coordinate
             Whether it says where or when the values of other variables are. A variable with the name of its only dimension
             is a coordinate in any case.
+        statistics
+            Whether the smallest and largest value of every 256 rows are kept, so that conditions on the variable need not
+            read all of it. They are kept of the axis, of latitudes and of longitudes in any case.
         group
             Path of the group; the root by default.
         """
@@ -108,6 +112,7 @@ class Schema(Printed):
             codecs=codecs,
             attrs=attrs,
             coordinate=coordinate,
+            statistics=statistics,
         )
         return self._add("variables", variable, group)
 

@@ -122,6 +122,10 @@ class VariableSchema(Printed):
     coordinate
         Whether it says where or when the values of others are, as latitude and longitude do. A variable with the name of
         its only dimension is a coordinate in any case.
+    statistics
+        Whether the smallest and largest value of every 256 rows are kept, so that conditions on it need not read all of it.
+        They are kept of the axis, of latitudes and of longitudes in any case. Without effect on what is equal: the values
+        are the same.
     """
 
     name: str
@@ -141,12 +145,24 @@ class VariableSchema(Printed):
     )
     attrs: dict[str, Any] = field(default=None, converter=as_attributes, kw_only=True)
     coordinate: bool = field(default=False, converter=bool, kw_only=True)
+    statistics: bool = field(default=False, converter=bool, kw_only=True, eq=False)
 
     def __attrs_post_init__(self) -> None:
         validate_segment(self.name, what="variable")
         if len(set(self.dimensions)) != len(self.dimensions):
             message = f"variable {self.name!r} has a dimension twice: {self.dimensions}"
             raise SchemaError(message)
+        if self.statistics and not self.has_order:
+            message = (
+                f"variable {str(self)!r} has statistics=True; accepted: variables of one dimension whose values are numbers, "
+                f"booleans or times"
+            )
+            raise SchemaError(message)
+
+    @property
+    def has_order(self) -> bool:
+        """Whether statistics can be kept of it: it has one dimension, and numbers, booleans or times as values."""
+        return len(self.dimensions) == 1 and self.dtype.kind in "biufmM" and self.dtype.itemsize <= 8
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:

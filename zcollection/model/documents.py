@@ -138,7 +138,7 @@ def _model_converter() -> Converter:
 
 
 _VARIABLE = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
-_ALSO = ("packing", "coordinate")
+_ALSO = ("packing", "coordinate", "statistics")
 """What variables have besides since release 2026.12.1, where they have it."""
 
 
@@ -154,7 +154,7 @@ def _variable_to_json(variable: VariableSchema) -> dict[str, Any]:
     }
     if packing is not None:
         body["packing"] = _packing_to_json(packing)
-    return {**body, "coordinate": True} if variable.coordinate else body
+    return body | {name: True for name in ("coordinate", "statistics") if getattr(variable, name)}
 
 
 def _packing_to_json(packing: Packing) -> dict[str, Any]:
@@ -191,6 +191,7 @@ def _variable_from_json(value: object, _: object) -> VariableSchema:
         dimensions=CONVERTER.structure(value["dimensions"], tuple[str, ...]),
         packing=_packing_from_json(value["packing"], name=name) if "packing" in value else None,
         coordinate=CONVERTER.structure(value.get("coordinate", False), bool),
+        statistics=CONVERTER.structure(value.get("statistics", False), bool),
         fill_value=None if fill is None else scalar_from_json(fill, dtype, name=name),
         codecs=CONVERTER.structure(value["codecs"], tuple[dict[str, Any], ...]),
         attrs=CONVERTER.structure(value["attrs"], dict[str, Any]),

@@ -113,6 +113,7 @@ def _of_variable(variable: "VariableSchema", **more: object) -> list[Part]:
         **more,
         "fill value": _of_value(variable.fill_value),
         "packing": _of_packing(variable.packing),
+        "statistics": "every 256 rows" if variable.statistics else None,
         "codecs": ", ".join(map(_of_codec, variable.codecs)),
     }
     return [Table.pairs("", facts), _attributes(variable.attrs)]

@@ -63,8 +63,11 @@ class DatasetSchema(GroupSchema):
 
     @property
     def format_version(self) -> int:
-        """The first version of documents that has all that it says: packing and coordinates came with the second."""
-        is_new = any(variable.packing is not None or variable.coordinate for variable in self._variables.values())
+        """The first version of documents that has all that it says: packing, coordinates and statistics came with the second."""
+        is_new = any(
+            variable.packing is not None or variable.coordinate or variable.statistics
+            for variable in self._variables.values()
+        )
         return documents.WITH_MEANING if is_new else documents.FORMAT_VERSION
 
     def to_json(self) -> str:

@@ -10,6 +10,7 @@ from attrs import define, evolve, field, frozen
 from zcollection.contracts.store import Listed, Objects, Read
 from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
+from zcollection.engine.statistics import STATISTICS, restamped
 from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, Put, staged
 from zcollection.errors import CorruptionError
@@ -101,11 +102,11 @@ class Stage(Site):
             What the partition says of itself there.
         """
         prefix, stamped = self.prefix(path), self._complete(record, record.stored_bytes)
-        yield from self._copying(prefix, source, place, stamped, staged)
+        yield from self._copying(prefix, source, place, record, staged)
         return self._staged(path, stamped)
 
     def _copying(self, prefix: str, source: Objects, place: Place, record: PartitionRecord, put: Put) -> Work[None]:
-        """Write the objects that lie at a place, documents first, under a prefix, with a record in the group's own one."""
+        """Write the objects that lie at a place, documents first, under a prefix, with this transaction's stamp."""
         entries = yield from enumerated(place.prefix, source)
         for entry in entries:
             _check_size(entry, record)
@@ -116,10 +117,17 @@ class Stage(Site):
         for batch in _batches(others):
             contents = yield from fetch([Read(key) for key in batch], source)
             keys = [prefix + key.removeprefix(place.prefix) for key in batch]
-            yield from put({key: data for key, data in zip(keys, contents, strict=True) if data is not None})
+            copies = {key: self._copied(key, data, record) for key, data in zip(keys, contents, strict=True)}
+            yield from put({key: data for key, data in copies.items() if data is not None})
         (document,) = yield from fetch([Read(place.document)], source)
         if document is not None:
-            yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, record)})
+            stamped = self._complete(record, record.stored_bytes)
+            yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, stamped)})
+
+    def _copied(self, key: str, data: bytes | None, record: PartitionRecord) -> bytes | None:
+        """Return an object as it is copied: statistics with the stamp of the copy, unless they are of another generation."""
+        is_statistics = data is not None and key.endswith(f"/{STATISTICS}")
+        return restamped(data, record.stamp, self.transaction) if is_statistics and data is not None else data
 
     @staticmethod
     def _restamped(document: bytes, prefix: str, record: PartitionRecord) -> bytes:
@@ -141,7 +149,11 @@ class Stage(Site):
                 made[size] = self._complete(record, size)
             return made[size]
 
-        stamped = evolve(group, attributes=lambda size: {**group.attributes(size), **complete(size).to_attribute()})
+        stamped = evolve(
+            group,
+            attributes=lambda size: {**group.attributes(size), **complete(size).to_attribute()},
+            stamp=self.transaction,
+        )
         return stamped, complete
 
     def _complete(self, record: PartitionRecord, size: int) -> PartitionRecord:

@@ -182,6 +182,15 @@ class LogVersioning(Versioning):
         """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
         return transaction.begin(self.store, configuration, operation, source=source)
 
+    async def place_statistics(
+        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+    ) -> None:
+        """Put statistics beside partitions, while nobody publishes others; where there is no lock, their stamp tells."""
+        async with self.store.lock():
+            now = await self.snapshot(configuration)
+            same = [path for path in objects if path not in now.places and now.is_same(taken, path)]
+            await self.store.put(dict(objects[path] for path in same))
+
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the versions that the log and its history hold, oldest first."""
         return tuple(

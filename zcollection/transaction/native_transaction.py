@@ -85,11 +85,14 @@ class NativeTransaction(Transaction):
         The collection's store, and the session on the snapshot that the change is made from.
     documents
         Documents of the collection that are to be written too.
+    beside
+        Objects that are to be written besides, by key: statistics of partitions that stay what they are.
     """
 
     store: TransactionalStore
     session: StoreSession
     documents: dict[str, bytes] = field(factory=dict)
+    beside: dict[str, bytes] = field(factory=dict)
     _made: str | None = field(default=None, init=False)
     _is_rebased: bool = field(default=False, init=False)
 
@@ -113,8 +116,10 @@ class NativeTransaction(Transaction):
 
     async def commit(self) -> None:
         """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
-        if not (self._written or self._dropped or self.replacement or self.growth or self.documents):
+        changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.beside)
+        if not any(changes):
             return
+        await self._objects.put(self.beside)
         await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
         if self.growth is not None:
             grown = evolve(self.growth, changed=self.configuration.changed + 1)

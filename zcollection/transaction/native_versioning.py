@@ -187,6 +187,17 @@ class NativeVersioning(Versioning):
             message = f"{self.store.url} is held at snapshot {self.at}; open it without at=, with mode='rw', to write"
             raise ReadOnlyError(message)
 
+    async def place_statistics(
+        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+    ) -> None:
+        """Put statistics beside partitions, by a commit of their own."""
+        async with self.begin(configuration, "statistics", concern=list(objects)) as transaction:
+            same = [path for path in objects if transaction.base.is_same(taken, path)]
+            for path in same:
+                transaction.reads(path)
+            transaction.beside = dict(objects[path] for path in same)
+            await transaction.commit()
+
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the commits that led to the snapshot, oldest first."""
         now = await self._now()

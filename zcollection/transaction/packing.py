@@ -153,11 +153,31 @@ class _Pairs(Sequence[Any]):
     def __init__(self, first: Sequence[Any], last: Sequence[Any]) -> None:
         self._first, self._last = first, last
 
+    @property
+    def columns(self) -> tuple[Sequence[Any], Sequence[Any]]:
+        """The two columns."""
+        return self._first, self._last
+
     def __len__(self) -> int:
         return max(len(self._first), len(self._last))
 
     def __getitem__(self, at: Any) -> Any:
         return self._first[at], self._last[at]
+
+
+def split_pairs(pairs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[bool]]:
+    """Return the first and the last values of pairs as two columns, and which of the pairs are there and not None.
+
+    Examples
+    --------
+    >>> split_pairs([(1, 2), None])
+    ([1, 0], [2, 0], [True, False])
+    """
+    if isinstance(pairs, _Pairs):
+        return (*pairs.columns, [True] * len(pairs))
+    there = [pair is not None for pair in pairs]
+    whole = [pair or (0, 0) for pair in pairs]
+    return [first for first, _ in whole], [last for _, last in whole], there
 
 
 def _to_text(numbers: "array[Any]") -> str:

@@ -22,6 +22,9 @@ It is asked of the beginnings of paths too, all of one length, and returns those
 """
 
 Columns = Mapping[str, Sequence[Any]]
+Narrowing = Callable[[Columns, Sequence[Any]], Sequence[bool]]
+"""Chooses partitions by what is known without a record of each: takes the columns of the keys' fields and the limits of the
+axis, returns for each whether it may be wanted."""
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
 _ORIGIN: Final = "origin"
 
@@ -69,16 +72,27 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         }
         return Section(f"{heading(self)} {len(self):,} partitions", [Table.of("", self.items(), columns)])
 
-    def where(self, select: Selection) -> dict[str, PartitionRecord]:
-        """Return the partitions whose key is selected, in order."""
+    def where(self, select: Selection | None, narrow: Narrowing | None = None) -> dict[str, PartitionRecord]:
+        """Return the partitions whose key is selected, of those that may be wanted, in order."""
         if not self._paths:
             return {}
+        positions: Iterable[int] = range(len(self)) if select is None else select(self._listed_keys())
+        if narrow is not None:
+            wanted = narrow(self._listed_keys(), self._columns["axis_range"])
+            if len(wanted) != len(self):
+                message = f"there are {len(self)} partitions, and the limits of {len(wanted)}"
+                raise CorruptionError(message)
+            positions = [at for at in positions if wanted[at]]
+        return {self._paths[at]: self._record(at) for at in positions}
+
+    def _listed_keys(self) -> Columns:
+        """Return the columns of the keys as lists, after a look at their lengths."""
         if any(len(column) != len(self._paths) for column in self._keys.values()):
             message = "the partitions have keys of different lengths"
             raise CorruptionError(message)
         if self._lists is None:
             self._lists = {name: list(column) for name, column in self._keys.items()}
-        return {self._paths[at]: self._record(at) for at in select(self._lists)}
+        return self._lists
 
     def changed(self, written: Mapping[str, PartitionRecord], dropped: Collection[str]) -> "Partitions":
         """Return the partitions after some were written and others dropped."""

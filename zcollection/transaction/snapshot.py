@@ -20,7 +20,7 @@ from zcollection.errors import (
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
-from zcollection.transaction.partitions import Partitions, Selection
+from zcollection.transaction.partitions import Narrowing, Partitions, Selection
 from zcollection.transaction.places import Place
 from zcollection.transaction.version import RecordId, Version
 
@@ -120,14 +120,19 @@ class Snapshot:
             return self.immutable
         return (self._written if path in self._touched else self.checkpoint.partitions).get(path)
 
-    def where(self, select: Selection) -> dict[str, PartitionRecord]:
-        """Return the partitions whose key is selected, in order, without putting the others together."""
-        found = self.checkpoint.partitions.where(select)
+    def where(self, select: Selection | None, narrow: Narrowing | None = None) -> dict[str, PartitionRecord]:
+        """Return the partitions whose key is selected, of those that may be wanted, without putting the others together."""
+        found = self.checkpoint.partitions.where(select, narrow)
         if not self._touched:
             return found
         found = {path: record for path, record in found.items() if path not in self._touched}
-        found |= self._written.where(select)
+        found |= self._written.where(select, narrow)
         return dict(sorted(found.items(), key=lambda item: tuple(item[1].key.values())))
+
+    def is_same(self, other: "Snapshot", path: str) -> bool:
+        """Return whether a partition is of the same generation in another snapshot."""
+        mine, others = self.record(path), other.record(path)
+        return (mine and mine.stamp) == (others and others.stamp)
 
     def place(self, path: str) -> Place:
         """Return where a partition lies."""

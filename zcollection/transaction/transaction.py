@@ -78,7 +78,7 @@ class LogStage(Stage):
         if path in self.new:
             with suppress(OccupiedError):
                 stamped = self._complete(record, record.stored_bytes)
-                yield from self._copying(f"{path}/", source, place, stamped, self._putting_in_place(path))
+                yield from self._copying(f"{path}/", source, place, record, self._putting_in_place(path))
                 return self._staged(path, stamped, in_place=True)
         return (yield from super().copying(path, source, place, record))
 

@@ -128,6 +128,20 @@ class Versioning(ABC):
         """
 
     @abstractmethod
+    async def place_statistics(
+        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+    ) -> None:
+        """Put statistics beside partitions as a snapshot has them; those of partitions that have changed since are left out.
+
+        Parameters
+        ----------
+        configuration, taken
+            Of the collection, and the snapshot.
+        objects
+            By the path of the partition their key and bytes.
+        """
+
+    @abstractmethod
     async def history(self) -> tuple[HistoryEntry, ...]:
         """Return the versions, oldest first."""
 

@@ -11,12 +11,15 @@ from zcollection import config
 from zcollection.contracts.store import Listed, Objects, Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.executor import gather
+from zcollection.engine.statistics import STATISTICS
 from zcollection.errors import CorruptionError, OutdatedError, StoreError
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest, Store
 
 _DOCUMENT: Final = "zarr.json"
+_BESIDE: Final = "c" + "/0" * 17
+"""Name of the statistics in a store that takes nothing but chunks: one with more dimensions than any array has."""
 
 
 class ZarrObjects(Objects):
@@ -33,7 +36,7 @@ class ZarrObjects(Objects):
         store, prototype = await self.zarr(), default_buffer_prototype()
 
         async def one(read: Read) -> bytes | None:
-            buffer = await store.get(read.key, prototype, _byte_range(read))
+            buffer = await store.get(_inner(read.key), prototype, _byte_range(read))
             return None if buffer is None else buffer.to_bytes()
 
         return await gather(one, reads, limit=config.get().concurrency)
@@ -49,14 +52,14 @@ class ZarrObjects(Objects):
     async def _set(self, key: str, data: bytes) -> None:
         from zarr.core.buffer import default_buffer_prototype
 
-        await (await self.zarr()).set(key, default_buffer_prototype().buffer.from_bytes(data))
+        await (await self.zarr()).set(_inner(key), default_buffer_prototype().buffer.from_bytes(data))
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
         """List what lies under a prefix; sizes are asked for where it is recursive."""
         store = await self.zarr()
         if recursive:
-            keys = sorted([key async for key in store.list_prefix(prefix) if key > after])
-            sizes = await gather(store.getsize, keys, limit=config.get().concurrency)
+            keys = sorted([outer async for key in store.list_prefix(prefix) if (outer := _outer(key)) > after])
+            sizes = await gather(store.getsize, map(_inner, keys), limit=config.get().concurrency)
             for key, size in zip(keys, sizes, strict=True):
                 yield Listed(key=key, size=size)
             return
@@ -78,7 +81,7 @@ class ZarrObjects(Objects):
         """Delete objects and, for keys that end with "/", all below."""
         store = await self.zarr()
         for key in keys:
-            await (store.delete_dir(key.rstrip("/")) if key.endswith("/") else store.delete(key))
+            await (store.delete_dir(key.rstrip("/")) if key.endswith("/") else store.delete(_inner(key)))
 
 
 @define(eq=False)
@@ -163,6 +166,16 @@ async def _keeps(store: TransactionalStore, snapshot: str) -> bool:
         return await store.keeps(snapshot)
     except (CorruptionError, StoreError):
         return True  # unknown: the first error is raised
+
+
+def _inner(key: str) -> str:
+    """Return the key that the store takes for one of ours."""
+    return key.removesuffix(STATISTICS) + _BESIDE if key.endswith(f"/{STATISTICS}") else key
+
+
+def _outer(key: str) -> str:
+    """Return our key of one of the store's."""
+    return key.removesuffix(_BESIDE) + STATISTICS if key.endswith(f"/{_BESIDE}") else key
 
 
 def _is_document(key: str) -> bool:

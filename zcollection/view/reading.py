@@ -4,19 +4,24 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, get_args
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
+from zcollection.collection.asking import Asked, BesideView, Chosen, Where
 from zcollection.collection.filters import Filter
-from zcollection.collection.query import lazy_variables
+from zcollection.collection.query import at_rows, lazy_variables
 from zcollection.collection.reading import Generation, Pieces, generation
+from zcollection.collection.rows import Rows
 from zcollection.collection.window import Windows
+from zcollection.contracts.store import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
+from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source
-from zcollection.engine.read import GroupRead, read_groups
+from zcollection.engine.read import GroupRead, Outputs, read_groups
+from zcollection.engine.select import NOTHING, Found, Side, Wanted
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
     ConflictError,
@@ -46,6 +51,7 @@ async def query(
     pair: Pair,
     *,
     filters: Filter,
+    where: Where,
     variables: Iterable[str] | None,
     lazy: bool,
     chunks: Chunks | None,
@@ -55,12 +61,28 @@ async def query(
     """Read rows; see `View.query`."""
     schema = pair.schema if variables is None else pair.schema.select(variables)
     _check_stale(pair, stale, lazy=lazy or chunks is not None)
-    own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
-    read = _MergedRead.of(pair, schema, own, stale)
+    asked = Asked.of(pair.base, filters, where, pair.own.schema)
+    if stale == "compute" and asked.where is not None:
+        _check_not_computed(asked)
+    read = _MergedRead.of(pair, schema, stale)
     if not lazy and chunks is None:
-        return await read.rows(filters, progress)
-    found = await read.lazy(filters)
-    return found if found is None or chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+        return await read.rows(asked, progress)
+    if asked.where is None:
+        found = await read.lazy(asked)
+        return found if found is None or chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+    taken, rows = await read.found(asked, progress)
+    partitions = {path: taken.partitions[path] for path in rows.partitions}
+    if not partitions:
+        return await read.rows(evolve(asked, where=rows), None)
+    found = read.lazily(evolve(taken, chosen=evolve(taken.chosen, partitions=partitions)))
+    whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+    return at_rows(pair.base, whole, partitions, rows)
+
+
+async def find(pair: Pair, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
+    """Find rows; see `View.find`."""
+    asked = Asked.of(pair.base, filters, where, pair.own.schema)
+    return (await _MergedRead.of(pair, pair.schema, "fill").found(asked, progress))[1]
 
 
 def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
@@ -82,16 +104,21 @@ class _Taken:
     ----------
     base, own
         The versions.
-    partitions
-        Those of the base that pass the filter.
+    chosen
+        What is asked of the base.
     current
         Of these, the ones for which the view holds what was computed from them as they are.
     """
 
     base: Snapshot
     own: Snapshot
-    partitions: Partitions
+    chosen: Chosen
     current: frozenset[str]
+
+    @property
+    def partitions(self) -> Partitions:
+        """The partitions of the base that are asked for."""
+        return self.chosen.partitions
 
     @property
     def labels(self) -> tuple[int | str, int | str]:
@@ -122,24 +149,25 @@ class _MergedRead:
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, pair: Pair, schema: DatasetSchema, own: DatasetSchema, stale: Stale) -> "_MergedRead":
+    def of(cls, pair: Pair, schema: DatasetSchema, stale: Stale) -> "_MergedRead":
         dimension = pair.base.dimension
+        own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
         rest = pair.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
         mine = pair.own.schema.select(own.all_variables())
         moving, fixed = (pair.base.part(rest, moving=moving) for moving in (True, False))
         return cls(pair, schema, stale, Pieces(moving, dimension), Pieces(mine, dimension), fixed)
 
-    async def rows(self, filters: Filter, progress: ProgressOption) -> Dataset | None:
-        """Return the rows of the partitions that pass a filter; None where there are none."""
-        taken = await self._take(filters)
+    async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
+        """Return the rows that are asked for; None where no partition passes the filter."""
+        taken = await self._take(asked)
         for number in range(_TRIES):
-            if not taken.partitions:
+            if not taken.partitions and not taken.chosen.is_of_rows:
                 return None
             try:
                 with tracking(None if number else progress, len(taken.partitions), "query") as advance:
                     await self._read(taken, advance)
             except (ConflictError, CorruptionError, StoreError) as error:
-                newer = await self._take(filters)
+                newer = await self._take(asked)
                 # The same partitions may lie in a snapshot that is still there.
                 if taken.labels == newer.labels if isinstance(error, OutdatedError) else _is_same(taken, newer):
                     raise
@@ -148,17 +176,40 @@ class _MergedRead:
             if not await self._is_outdated(taken):
                 return self._dataset(taken)
             await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
-            taken = await self._take(filters)
+            taken = await self._take(asked)
+        raise self._kept_changing()
+
+    def _kept_changing(self) -> ConflictError:
         message = (
             f"other writers kept changing {self.pair.base.store.url} or its view while they were read; query again"
         )
-        raise ConflictError(message)
+        return ConflictError(message)
 
-    async def lazy(self, filters: Filter) -> Dataset | None:
+    async def found(self, asked: Asked, progress: ProgressOption) -> tuple[_Taken, Rows]:
+        """Return the rows that are asked for, and the versions that they are of."""
+        for number in range(_TRIES):
+            taken = await self._take(asked)
+            targets = [taken.chosen.target(path) for path in taken.partitions]
+            try:
+                with tracking(None if number else progress, len(targets), "find") as advance:
+                    found = await taken.chosen.finder.found(
+                        taken.base.objects, targets, executor=LocalExecutor(), progress=advance
+                    )
+            except (ConflictError, CorruptionError, StoreError):
+                if _is_same(taken, await self._take(asked)):
+                    raise
+                continue
+            if not await self._is_outdated(taken):
+                return taken, taken.chosen.rows(dict(zip(taken.partitions, found, strict=True)))
+        raise self._kept_changing()
+
+    async def lazy(self, asked: Asked) -> Dataset | None:
         """Return variables that read what is selected of them when it is asked for."""
-        taken = await self._take(filters)
-        if not taken.partitions:
-            return None
+        taken = await self._take(asked)
+        return self.lazily(taken) if taken.partitions else None
+
+    def lazily(self, taken: _Taken) -> Dataset:
+        """Return the same of a version of each side."""
         base, dimension = self.pair.base, self.pair.base.dimension
         moving = [base.source(taken.base, path, record) for path, record in taken.partitions.items()]
         fixed = [base.source(taken.base, IMMUTABLE, taken.base.immutable)]
@@ -170,28 +221,75 @@ class _MergedRead:
         }
         return Dataset(self.schema, {path: lazily[path] for path in self.schema.all_variables()})
 
-    async def _take(self, filters: Filter) -> _Taken:
+    async def _take(self, asked: Asked) -> _Taken:
         # In this order: what is refreshed meanwhile is not taken for stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
-        partitions, staleness = await self.pair.base.select(base, filters), Staleness(self.pair, base)
+        staleness = Staleness(self.pair, base)
+        chosen = await asked.chosen(base, _Beside(self.pair, own, staleness))
+        partitions = dict(chosen.partitions)
         current = frozenset(path for path in partitions if staleness.is_current(path, own.record(path)))
         if self.stale == "error" and len(current) < len(partitions) and self._own.schema.all_variables():
             raise _stale_error(self.pair, [path for path in partitions if path not in current])
-        return _Taken(base=base, own=own, partitions=partitions, current=current)
+        return _Taken(base=base, own=own, chosen=evolve(chosen, partitions=partitions), current=current)
 
     async def _is_outdated(self, taken: _Taken) -> bool:
         return await self.pair.base.is_outdated(taken.base) or await self.pair.own.is_outdated(taken.own)
 
     async def _read(self, taken: _Taken, advance: Callable[[], None]) -> None:
         """Read what is not yet there of these generations."""
-        if self._base.schema.all_variables():
+        if taken.chosen.is_of_rows:
+            await self._read_rows(taken, advance)
+        elif self._base.schema.all_variables():
             await self._read_base(taken, advance if not self._own.schema.all_variables() else None)
-        if self._own.schema.all_variables():
+        if self._own.schema.all_variables() and not taken.chosen.is_of_rows:
             await self._read_own(taken, advance)
         fixed = generation(taken.base, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
             self._fixed = fixed, await self.pair.base.read_immutable(taken.base, self._fixed_schema)
+
+    async def _read_rows(self, taken: _Taken, advance: Callable[[], None]) -> None:
+        """Read the rows that are asked for, of partitions of which either side is of another generation than before."""
+        chosen = taken.chosen
+        generations = {path: (generation(taken.base, path), self._generation(taken, path)) for path in taken.partitions}
+        missing = [
+            path
+            for path, (base, own) in generations.items()
+            if not (self._base.has(path, base) and self._own.has(path, own))
+        ]
+        targets, executor = [chosen.target(path) for path in missing], LocalExecutor()
+        found = await chosen.finder.found(taken.base.objects, targets, executor=executor)
+        rows = dict(zip(missing, found, strict=True))
+        computed = await self._computed_rows(taken, rows, advance)
+        nothing = {path: NOTHING if path in computed else item for path, item in rows.items()}
+        for at, (pieces, objects, of_each) in enumerate(
+            ((self._base, None, rows), (self._own, taken.own.objects, nothing))
+        ):
+            sides = tuple(
+                Side(schema=pieces.schema if side == at else DatasetSchema(), objects=objects) for side in (0, 1)
+            )
+            wanted = Wanted(dimension=self.pair.base.dimension, sides=sides)
+            arrays = await wanted.read(taken.base.objects, targets, list(of_each.values()), executor=executor)
+            pieces.put([(path, generations[path][at], item.count) for path, item in of_each.items()], arrays[at])
+        for path, values in computed.items():
+            self._own.put([(path, generations[path][1], rows[path].count)], values)
+
+    async def _computed_rows(
+        self, taken: _Taken, rows: Mapping[str, Found], advance: Callable[[], None]
+    ) -> dict[str, Mapping[str, NDArray[Any]]]:
+        """Return rows of what is computed and not read, by partition; all of such a partition is computed."""
+        if self.stale != "compute" or not self._own.schema.all_variables():
+            return {}
+        paths = [path for path, item in rows.items() if item.count and path not in taken.current]
+        dimension = self.pair.base.dimension
+        made = await self._computed(taken, paths, advance)
+        return {
+            path: {
+                name: whole.get_variable(f"/{name}").isel({dimension: rows[path].positions}).to_numpy()
+                for name in self._own.schema.all_variables()
+            }
+            for path, whole in made.items()
+        }
 
     async def _read_base(self, taken: _Taken, advance: Callable[[], None] | None) -> None:
         base = self.pair.base
@@ -223,20 +321,23 @@ class _MergedRead:
         return taken.partitions[path].stamp, "" if self.stale == "fill" else str(taken.base.label)
 
     def _group(self, taken: _Taken, path: str) -> GroupRead:
-        """Return where to read a partition of the view; one that is not current has no variables, and reads as fill."""
-        record, place = taken.own.record(path), taken.own.place(path)
-        if path in taken.current:
-            return self.pair.own.group(path, record, place)
-        rows = taken.partitions[path].rows
-        return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
+        return _own_group(
+            self.pair, taken.own, path, is_current=path in taken.current, rows=taken.partitions[path].rows
+        )
 
     def _source(self, taken: _Taken, path: str) -> Source:
         return Source(group=self._group(taken, path), check=self.pair.own.stamp(path, taken.own.record(path)))
 
     async def _compute(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> None:
         """Compute partitions of the view, and keep them in memory alone."""
+        for path, dataset in (await self._computed(taken, paths, advance)).items():
+            arrays = {name: dataset.get_variable(f"/{name}").to_numpy() for name in self._own.schema.all_variables()}
+            self._own.put([(path, self._generation(taken, path), taken.partitions[path].rows)], arrays)
+
+    async def _computed(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
+        """Return what is computed of partitions, by path."""
         if not paths:
-            return
+            return {}
         chain, base = self.pair.chain, self.pair.base
         given = base.schema.select(chain.inputs)
         fixed = await base.read_immutable(taken.base, given)
@@ -248,14 +349,60 @@ class _MergedRead:
 
         works = (computing(path) for path in paths)
         made = await perform(taken.base.objects, works, threads=config.get().threads, progress=advance)
-        for path, dataset in zip(paths, made, strict=True):
-            arrays = {name: dataset.get_variable(f"/{name}").to_numpy() for name in self._own.schema.all_variables()}
-            self._own.put([(path, self._generation(taken, path), taken.partitions[path].rows)], arrays)
+        return dict(zip(paths, made, strict=True))
 
     def _dataset(self, taken: _Taken) -> Dataset:
         fixed = {} if self._fixed is None else self._fixed[1]
-        arrays = {**self._base.joined(taken.partitions), **self._own.joined(taken.partitions), **fixed}
-        return self.pair.base.dataset(self.schema, arrays)
+        moving: dict[str, NDArray[Any]] = {}
+        for pieces in (self._base, self._own):
+            none = Outputs.allocated(pieces.schema, pieces.dimension, 0).arrays
+            moving |= pieces.joined(taken.partitions) or none
+        return self.pair.base.dataset(self.schema, {**moving, **fixed})
+
+
+@frozen
+class _Beside(BesideView):
+    """What a version of the view holds beside a version of its base."""
+
+    pair: Pair
+    own: Snapshot
+    staleness: Staleness
+
+    @property
+    def objects(self) -> Objects:  # type: ignore[override]  # only read
+        """The view's."""
+        return self.own.objects
+
+    def group(self, path: str, record: PartitionRecord) -> GroupRead:
+        """Return where to read what the view holds of a partition."""
+        return _own_group(self.pair, self.own, path, is_current=self._is_current(path), rows=record.rows)
+
+    def stamp(self, path: str) -> str:
+        """Return the generation of what the view holds of a partition; none where that is not current."""
+        record = self.own.record(path)
+        return record.stamp if record is not None and self._is_current(path) else ""
+
+    def _is_current(self, path: str) -> bool:
+        return self.staleness.is_current(path, self.own.record(path))
+
+
+def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
+    """Return where to read a partition of the view; one that is not current has no variables, and reads as fill."""
+    record, place = own.record(path), own.place(path)
+    if is_current:
+        return pair.own.group(path, record, place)
+    return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
+
+
+def _check_not_computed(asked: Asked) -> None:
+    """Raise `SettingError` where rows are asked for by what would have to be computed first."""
+    if not (asked.where.is_of_view if isinstance(asked.where, Rows) else asked.reads_own):
+        return
+    message = (
+        "stale='compute' with a condition on variables of the view, which would have to be computed everywhere first; accepted: a "
+        "condition on the base alone, stale='fill' or 'error', or refresh() before"
+    )
+    raise SettingError(message)
 
 
 def _is_same(taken: _Taken, newer: _Taken) -> bool:

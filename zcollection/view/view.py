@@ -6,12 +6,14 @@ from typing import Any, Self, TypeVar
 
 from zcollection.collection import query as _query
 from zcollection.collection import stores
+from zcollection.collection.asking import Where
 from zcollection.collection.collection import Collection
 from zcollection.collection.conform import check_conventions
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.maintained import Maintained, section_of
 from zcollection.collection.neighbours import Depth, as_halo
+from zcollection.collection.rows import Rows
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.computation import Computation
@@ -165,6 +167,7 @@ class View(Maintained):
         self,
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         lazy: bool = False,
         chunks: Chunks | None = None,
@@ -175,8 +178,8 @@ class View(Maintained):
 
         Parameters
         ----------
-        filters, lazy, chunks, progress
-            As for `Collection.query`.
+        filters, where, lazy, chunks, progress
+            As for `Collection.query`; a condition may read variables of either.
         variables
             Paths of variables of either; None reads all.
         stale
@@ -186,7 +189,8 @@ class View(Maintained):
         Returns
         -------
         Dataset or None
-            None when no partition matches. Variables of the view take the place of the base's of the same path.
+            None when no partition matches; with `where` a Dataset in any case. Variables of the view take the place of the
+            base's of the same path.
 
         Raises
         ------
@@ -201,11 +205,49 @@ class View(Maintained):
         """
         return await self._both(
             lambda pair: reading.query(
-                pair, filters=filters, variables=variables, lazy=lazy, chunks=chunks, stale=stale, progress=progress
+                pair,
+                filters=filters,
+                where=where,
+                variables=variables,
+                lazy=lazy,
+                chunks=chunks,
+                stale=stale,
+                progress=progress,
             )
         )
 
     query = synchronous(query_async)
+
+    async def find_async(self, where: Where, *, filters: Filter = None, progress: ProgressOption = None) -> Rows:
+        """Return which rows of which partitions pass a condition on variables of the base, of the view, or of both.
+
+        What the view holds of a partition that is not current reads as fill, which passes no comparison.
+
+        Parameters
+        ----------
+        where, filters, progress
+            As for `query`.
+        """
+        return await self._both(lambda pair: reading.find(pair, filters=filters, where=where, progress=progress))
+
+    find = synchronous(find_async)
+
+    async def count_async(self, where: Where = None, *, filters: Filter = None, progress: ProgressOption = None) -> int:
+        """Return how many rows pass a condition, or how many there are.
+
+        Parameters
+        ----------
+        where, filters, progress
+            As for `query`.
+        """
+        if where is not None:
+            return len(await self.find_async(where, filters=filters, progress=progress))
+        return sum(
+            record.rows
+            for record in (await self._both(lambda pair: _query.records(pair.base, filters=filters))).values()
+        )
+
+    count = synchronous(count_async)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, which are the base's, in the order of their keys."""

@@ -1,0 +1,159 @@
+"""The statistics of partitions checked, and made where there are none, or not all: no new version comes of it."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from zcollection import config
+from zcollection.collection.handle import Handle
+from zcollection.contracts.store import Read
+from zcollection.engine.layout import ArrayLayout, declared_values
+from zcollection.engine.read import GroupRead, reading
+from zcollection.engine.statistics import ZONE, Form, Statistics, checksum, include, reading_statistics, zones_of
+from zcollection.engine.work import Work, enumerated, fetch, perform
+from zcollection.errors import ConflictError, CorruptionError, SchemaError, accepted
+from zcollection.model.names import normalise_path
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+
+_TOGETHER: Final = 64
+"""Partitions whose statistics are put in their place together."""
+
+
+@frozen
+class ChunkCheck:
+    """What the statistics of a partition say of its chunks.
+
+    Attributes
+    ----------
+    form
+        What they are of.
+    known
+        They themselves; None where there are none that can be believed.
+    """
+
+    form: Form
+    known: Statistics | None
+
+    def doubt(self, key: str, layout: ArrayLayout, data: bytes, stored: NDArray[Any]) -> str | None:
+        """Return what is wrong with a chunk that is whole, or with what is said of it; None for nothing.
+
+        Parameters
+        ----------
+        key, layout
+            The chunk, and its layout as that of a part of the array.
+        data, stored
+            Its bytes, and its values as they are stored.
+        """
+        if self.known is None or key not in self.form.chunks:
+            return None
+        position, is_sealed = self.form.chunks[key]
+        if int(self.known.checksums[position]) not in {0, checksum(data, is_sealed=is_sealed)}:
+            return "it is whole, and not the chunk that was written: it is that of another partition, or of another generation"
+        zones, variable = self.known.zones.get(layout.path), self.form.zoned.get(layout.path)
+        if zones is None or variable is None:
+            return None
+        start = (layout.origin or (0,))[0] * layout.chunks[0]
+        found = zones_of(declared_values(stored, variable), variable, start=start)
+        if include(zones, found, start // ZONE):
+            return None
+        return "its statistics exclude values that it has; repair() makes them again"
+
+
+async def add_statistics(handle: Handle, names: Sequence[str], *, progress: ProgressOption) -> Handle:
+    """Keep statistics of more variables; see `Collection.add_statistics`."""
+    handle.store.check_writable()
+    if not names:
+        await complete(handle, progress=progress)
+        return handle
+    grown = handle.grown(_with_statistics(handle, names))
+
+    async def attempt() -> None:
+        async with handle.begin("add statistics") as transaction:
+            transaction.growth = grown.configuration
+            await transaction.commit()
+
+    await retrying(attempt)
+    now = await handle.reloaded()
+    await complete(now, progress=progress)
+    return now
+
+
+def _with_statistics(handle: Handle, names: Iterable[str]) -> DatasetSchema:
+    schema, changed = handle.schema, {}
+    for path in map(normalise_path, names):
+        variable = schema.get_variable(path)
+        if not variable.has_order or variable.dimensions != (handle.dimension,):
+            fitting = [
+                name
+                for name, item in schema.all_variables().items()
+                if item.has_order and item.dimensions == (handle.dimension,)
+            ]
+            message = f"variable {path!r} cannot have statistics: it is {variable}; {accepted(path, fitting)}"
+            raise SchemaError(message)
+        changed[path] = evolve(variable, statistics=True)
+    return schema.with_variables(changed)
+
+
+async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
+    """Make the statistics of partitions that have none, or not all, and return of how many.
+
+    What another writer changes meanwhile is passed over: its own statistics come with it.
+    """
+    taken = await handle.snapshot()
+    pending = [(path, record) for path, record in taken.partitions.items() if path not in taken.places]
+    made = 0
+    with tracking(progress, len(pending), "statistics") as advance:
+        for first in range(0, len(pending), _TOGETHER):
+            works = (_made(handle, taken, path, record) for path, record in pending[first : first + _TOGETHER])
+            found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+            objects = {path: item for part in found if part is not None for path, item in [part]}
+            if objects:
+                await retrying(partial(handle.versioning.place_statistics, handle.configuration, taken, objects))
+                made += len(objects)
+    return made
+
+
+def _made(
+    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord
+) -> Work[tuple[str, tuple[str, bytes]] | None]:
+    """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
+    dimension = handle.dimension
+    try:
+        group = handle.group(path, record, taken.place(path))
+        form = Form.of_group(group, dimension=dimension)
+        wanted = Form.of(handle.schema, group.axis, dimension=dimension, rows=group.rows).zoned
+        there = [name for name in wanted if name in handle.held(record)]
+        known = yield from reading_statistics(group, dimension=dimension)
+        if form.key is None or (known is not None and known.is_complete(there, form)):
+            return None
+        columns = yield from reading([group], handle.schema.select(there), dimension=dimension)
+        sums = yield from _checksums(group, form, known)
+        yield from handle.checking(group, record)
+    except (CorruptionError, ConflictError):
+        return None
+    zones = {name: zones_of(columns[name], wanted[name]) for name in there}
+    data = Statistics(stamp=record.stamp, zones=zones, checksums=sums).dump(form)
+    return path, (group.prefix + form.key, data)
+
+
+def _checksums(group: GroupRead, form: Form, known: Statistics | None) -> Work[NDArray[np.uint32]]:
+    """Return the checksums of the chunks of a partition, of those that end with theirs; of others what is known."""
+    sums = np.zeros(len(form.chunks), np.uint32) if known is None else known.checksums.copy()
+    sizes = {entry.key: entry.size for entry in (yield from enumerated(group.prefix))}
+    sealed = [
+        (position, Read(group.prefix + key, offset=sizes[group.prefix + key] - 4, length=4))
+        for key, (position, is_sealed) in form.chunks.items()
+        if is_sealed and not sums[position] and sizes.get(group.prefix + key, 0) >= 4
+    ]
+    ends = yield from fetch([read for _, read in sealed])
+    for (position, _), data in zip(sealed, ends, strict=True):
+        sums[position] = 0 if data is None else checksum(data, is_sealed=True)
+    return sums
