@@ -13,7 +13,7 @@ from zcollection.collection.report import ChangeReport
 from zcollection.conditions.condition import Condition
 from zcollection.conditions.expression import as_condition
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.engine.select import Found
+from zcollection.engine.select import Found, Runs
 from zcollection.errors import OutdatedError, SettingError
 from zcollection.model.sections import Columns, Printed, Section, Table, heading
 from zcollection.transaction.reports import Label
@@ -60,21 +60,17 @@ class PartRows:
     @property
     def found(self) -> Found:
         """The same, to be read."""
-        if len(self.ranges) == 1:
-            first, last = self.ranges[0].tolist()
-            return Found(rows=slice(first, last), count=last - first)
         return Found.at(np.flatnonzero(self.mask))
 
 
 def ranges_of(found: Found) -> Ranges:
     """Return rows that were found as runs."""
-    if not found.count:
-        return np.empty((0, 2), np.int64)
-    if isinstance(found.rows, slice):
-        return np.array([(found.rows.start, found.rows.stop)], np.int64)
-    starts = np.flatnonzero(np.diff(found.rows, prepend=-2) > 1)
-    stops = np.append(starts[1:], found.rows.size)
-    return np.stack([found.rows[starts], found.rows[stops - 1] + 1], axis=1).astype(np.int64)
+    if isinstance(found.rows, Runs):
+        return np.array(found.rows.pairs, np.int64).reshape(-1, 2)
+    rows = found.positions
+    starts = np.flatnonzero(np.diff(rows, prepend=-2) > 1)
+    stops = np.append(starts[1:], rows.size)
+    return np.stack([rows[starts], rows[stops - 1] + 1], axis=1).astype(np.int64)
 
 
 @frozen(kw_only=True, repr=False, eq=False)

@@ -7,8 +7,8 @@ perhaps; and of the variables wanted the chunks that hold a row which passes.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import accumulate, product
+from functools import cached_property, partial
+from itertools import accumulate, pairwise, product
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from zcollection.conditions.condition import Bound
 from zcollection.conditions.zones import ALWAYS, NEVER, PERHAPS, Verdicts, Zones
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.contracts.store import Objects, Read
-from zcollection.engine.executor import worthwhile_threads
+from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.engine.read import GroupRead, Outputs, allocated, check_size, decode_chunk
@@ -28,13 +28,15 @@ from zcollection.engine.work import Work, fetch, perform, stream
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
-Positions = NDArray[np.intp] | slice
-"""Rows of a partition, in order; a slice where they follow each other."""
+Slab = tuple[int, int, int, Any]
+"""The number of a run of chunks, between which of some rows those lie that it holds, and which they are within it."""
 
 _TOGETHER: Final = 64
 """Partitions whose statistics one piece of work reads."""
 _HELD: Final = 4 * 2**20
 """Bytes of chunks that are worth reading at once."""
+_DEFERRED: Final = 2**20
+"""Rows whose columns are kept, of all partitions together, to be decided at once."""
 
 
 @frozen(kw_only=True)
@@ -72,7 +74,80 @@ class Target:
     groups: tuple[GroupRead, ...]
 
 
-@frozen(eq=False, kw_only=True)
+@frozen
+class Runs:
+    """Rows that follow each other, or several such runs of rows, in order.
+
+    Attributes
+    ----------
+    pairs
+        The first row of each run, and that after its last.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return sum(stop - start for start, stop in self.pairs)
+
+    @property
+    def positions(self) -> NDArray[np.intp]:
+        """The rows."""
+        return np.concatenate([np.empty(0, np.intp), *(np.arange(start, stop) for start, stop in self.pairs)])
+
+    def at(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return which rows some of them are, by their numbers among all of the runs."""
+        starts, stops = np.array(self.pairs).T
+        before = np.cumsum(stops - starts)
+        positions: NDArray[np.intp] = numbers + (stops - before)[np.searchsorted(before, numbers, side="right")]
+        return positions
+
+    def slabs(self, length: int) -> list[Slab]:
+        """Return the runs of `length` rows that hold some of them."""
+        found: list[Slab] = []
+        before = 0
+        for start, stop in self.pairs:
+            for number in range(start // length, -(-stop // length)):
+                first, last = max(number * length, start), min((number + 1) * length, stop)
+                within: Any = slice(first - number * length, last - number * length)
+                here = before + first - start
+                if found and found[-1][0] == number:  # two runs in one: it is read once
+                    within, here = np.r_[found[-1][3], within], found.pop()[1]
+                found.append((number, here, before + last - start, within))
+            before += stop - start
+        return found
+
+
+@frozen
+class Scattered:
+    """Rows that do not all follow each other, in order.
+
+    Attributes
+    ----------
+    positions
+        Which.
+    """
+
+    positions: NDArray[np.intp] = field(eq=False, repr=False)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.positions.size
+
+    def slabs(self, length: int) -> list[Slab]:
+        """Return the runs of `length` rows that hold some of them."""
+        numbers = self.positions // length
+        edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), numbers.size]
+        return [
+            (number, first, last, self.positions[first:last] - number * length)
+            for first, last in pairwise(edges)
+            for number in (int(numbers[first]),)
+        ]
+
+
+@frozen(eq=False)
 class Found:
     """Rows of one partition.
 
@@ -80,36 +155,39 @@ class Found:
     ----------
     rows
         Which.
-    count
-        How many.
     columns
         What was read of them already, by path.
     """
 
-    rows: Positions = field(repr=False)
-    count: int
+    rows: Runs | Scattered
     columns: Mapping[str, NDArray[Any]] = field(factory=dict, repr=False)
 
     @classmethod
     def at(cls, rows: NDArray[np.intp], columns: Mapping[str, NDArray[Any]] | None = None) -> "Found":
         """Return what was found at positions, in order."""
-        positions: Positions = rows
-        if rows.size and rows[-1] - rows[0] == rows.size - 1:
-            positions = slice(int(rows[0]), int(rows[-1]) + 1)
-        return cls(rows=positions, count=rows.size, columns=columns or {})
+        if not rows.size:
+            return NOTHING
+        if rows[-1] - rows[0] == rows.size - 1:
+            return cls(Runs(((int(rows[0]), int(rows[-1]) + 1),)), columns or {})
+        return cls(Scattered(rows), columns or {})
 
     @classmethod
     def all(cls, rows: int) -> "Found":
         """Return all rows of a partition."""
-        return cls(rows=slice(0, rows), count=rows)
+        return cls(Runs(((0, rows),)))
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.rows.count
 
     @property
     def positions(self) -> NDArray[np.intp]:
-        """The rows as positions."""
-        return np.arange(self.rows.start, self.rows.stop) if isinstance(self.rows, slice) else self.rows
+        """Which, as positions."""
+        return self.rows.positions
 
 
-NOTHING: Final = Found(rows=slice(0, 0), count=0)
+NOTHING: Final = Found(Runs(()))
 
 
 class Finder(ABC):
@@ -217,8 +295,10 @@ class Question(Finder):
         batches = [targets[first : first + _TOGETHER] for first in range(0, len(targets), _TOGETHER)]
         read = await perform(objects, map(self._statistics, batches), threads=1)
         verdicts = self._verdicts(targets, [known for batch in read for known in batch])
-        works = (self._finding(target, verdict) for target, verdict in zip(targets, verdicts, strict=True))
-        return await perform(objects, works, threads=self._threads(targets), progress=progress)
+        room = 0 if self.bound.fields else _DEFERRED // len(targets)
+        works = (self._looking(target, verdict, room) for target, verdict in zip(targets, verdicts, strict=True))
+        looked = await perform(objects, works, threads=self._threads(targets), progress=progress)
+        return await in_thread(self._decided, looked)
 
     def finding(self, target: Target) -> Work[Found]:
         """Return the rows of one partition that pass."""
@@ -237,12 +317,17 @@ class Question(Finder):
     def _read(self, side: Side) -> DatasetSchema:
         return side.schema.select(path for path in self.bound.variables if path in side.schema.all_variables())
 
+    @cached_property
+    def _paths(self) -> tuple[tuple[str, ...], ...]:
+        """The variables that are read, of each side."""
+        return tuple(tuple(self._read(side).all_variables()) for side in self.sides)
+
     def _side(self, path: str) -> int:
-        return next(at for at, side in enumerate(self.sides) if path in side.schema.all_variables())
+        return next(at for at, paths in enumerate(self._paths) if path in paths)
 
     def _statistics(self, targets: Sequence[Target]) -> Work[list[tuple[Statistics | None, ...]]]:
         """Return the statistics of partitions, one for each side; None where none are needed, or there are none."""
-        needed = [bool(self._read(side).all_variables()) for side in self.sides]
+        needed = [bool(paths) for paths in self._paths]
         known: list[list[Statistics | None]] = [[None] * len(self.sides) for _ in targets]
         for at, side in enumerate(self.sides):
             groups = [target.groups[at] for target in targets]
@@ -252,7 +337,9 @@ class Question(Finder):
                 [Read(f"{groups[number].prefix}{keys[number]}") for number in asked], side.objects
             )
             for number, data in zip(asked, contents, strict=True):
-                known[number][at] = Statistics.load(data, groups[number], dimension=self.dimension)
+                known[number][at] = Statistics.load(
+                    data, groups[number], dimension=self.dimension, only=self._paths[at]
+                )
         return [tuple(each) for each in known]
 
     def _verdicts(self, targets: Sequence[Target], known: Sequence[tuple[Statistics | None, ...]]) -> list[Verdicts]:
@@ -273,45 +360,50 @@ class Question(Finder):
 
     def _finding(self, target: Target, verdict: Verdicts) -> Work[Found]:
         """Return the rows of a partition that pass, from what its zones say."""
+        looked = yield from self._looking(target, verdict, 0)
+        (found,) = self._decided([looked])
+        return found
+
+    def _looking(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
+        """Return the rows of a partition that pass or, where there are few to look at, what is to be decided of them."""
         if not (verdict > NEVER).any():
             return NOTHING
         if (verdict == ALWAYS).all():
             return Found.all(target.rows)
+        always = np.repeat(verdict == ALWAYS, ZONE)[: target.rows] if (verdict == ALWAYS).any() else None
         runs = self._runs(target, verdict)
-        rows = np.concatenate([np.arange(start, stop) for start, stop in runs])
-        columns = yield from self._columns(target, Found.at(rows))
+        candidates = _Candidates(runs, (yield from self._columns(target, Found(runs))), always)
+        if runs.count <= room:
+            return candidates
         key = {name: target.key[name] for name in self.bound.fields}
-        passed = np.flatnonzero(self.bound.mask({**columns, **key}, rows.size))
-        if (verdict == ALWAYS).any():
-            whole = np.repeat(verdict == ALWAYS, ZONE)[: target.rows]
-            whole[rows[passed]] = True
-            return Found.at(np.flatnonzero(whole))
-        return Found.at(rows[passed], {path: values[passed] for path, values in columns.items()})
+        return candidates.passing(self.bound.mask({**candidates.columns, **key}, runs.count))
 
-    def _runs(self, target: Target, verdict: Verdicts) -> list[tuple[int, int]]:
-        """Return the first row, and that after the last, of each run of chunks in which some rows may pass."""
-        unit = max([ZONE, *(length for path in self.bound.variables if (length := self._chunk(target, path)))])
-        first = np.flatnonzero(verdict == PERHAPS) * ZONE
-        last = np.minimum(first + ZONE, target.rows) - 1
-        numbers = np.unique(np.concatenate([first // unit, last // unit]))
-        starts = np.flatnonzero(np.diff(numbers, prepend=-2) > 1)
-        stops = np.append(starts[1:], numbers.size)
-        return [
-            (int(numbers[start]) * unit, min((int(numbers[stop - 1]) + 1) * unit, target.rows))
-            for start, stop in zip(starts, stops, strict=True)
-        ]
+    def _decided(self, looked: "Sequence[Found | _Candidates]") -> list[Found]:
+        """Return the rows that pass, those of all candidates decided at once: a mask costs as much for few rows as for many."""
+        candidates = [item for item in looked if isinstance(item, _Candidates)]
+        if not candidates:
+            return [item for item in looked if isinstance(item, Found)]
+        columns = {path: np.concatenate([item.columns[path] for item in candidates]) for path in self.bound.variables}
+        counts = [item.runs.count for item in candidates]
+        mask = self.bound.mask(columns, sum(counts))
+        masks = iter(np.split(mask, np.cumsum(counts)[:-1]))
+        return [item if isinstance(item, Found) else item.passing(next(masks)) for item in looked]
 
-    def _chunk(self, target: Target, path: str) -> int:
-        """Return the rows of a chunk of a column; 0 where the partition lacks it."""
-        group = target.groups[self._side(path)]
-        return _layout(group, path, self.dimension).chunks[0] if _has(group, path) else 0
+    @staticmethod
+    def _runs(target: Target, verdict: Verdicts) -> Runs:
+        """Return the zones in which some rows may pass."""
+        pairs: list[tuple[int, int]] = []
+        for zone in np.flatnonzero(verdict == PERHAPS).tolist():
+            start, stop = zone * ZONE, min((zone + 1) * ZONE, target.rows)
+            first = pairs.pop()[0] if pairs and pairs[-1][1] == start else start
+            pairs.append((first, stop))
+        return Runs(tuple(pairs))
 
     def _columns(self, target: Target, found: Found) -> Work[dict[str, NDArray[Any]]]:
         """Return the values that the condition reads, of some rows of a partition."""
         columns: dict[str, NDArray[Any]] = {}
         for at, side in enumerate(self.sides):
-            paths = [path for path in self.bound.variables if self._side(path) == at]
-            variables = {path: side.schema.get_variable(path) for path in paths}
+            variables = {path: side.schema.get_variable(path) for path in self._paths[at]}
             places = {path: allocated((found.count,), variable.dtype) for path, variable in variables.items()}
             group = target.groups[at]
             yield from filling(group, side, found, places, dimension=self.dimension)
@@ -319,6 +411,35 @@ class Question(Finder):
                 _check_limits(group, path, values, variables[path])
             columns |= places
         return columns
+
+
+@frozen(eq=False)
+class _Candidates:
+    """Rows of a partition that may pass.
+
+    Attributes
+    ----------
+    runs
+        Which.
+    columns
+        What the condition reads of them, by path.
+    always
+        Which rows of the whole partition pass in any case; None for none.
+    """
+
+    runs: Runs
+    columns: Mapping[str, NDArray[Any]]
+    always: NDArray[np.bool_] | None
+
+    def passing(self, mask: NDArray[np.bool_]) -> Found:
+        """Return the rows that pass, those of the candidates by a mask."""
+        passed = np.flatnonzero(mask)
+        rows = self.runs.at(passed)
+        if self.always is None:
+            return Found.at(rows, {path: values[passed] for path, values in self.columns.items()})
+        whole = self.always.copy()
+        whole[rows] = True
+        return Found.at(np.flatnonzero(whole))
 
 
 def _has(group: GroupRead, path: str) -> bool:
@@ -426,19 +547,24 @@ def filling(
     group: GroupRead, side: Side, found: Found, places: Mapping[str, NDArray[Any]], *, dimension: str
 ) -> Work[None]:
     """Put rows that were found in one group in their places, by path of the variable; variables that it lacks are filled."""
-    columns = []
+    columns, slabs = [], {}
     for path, place in places.items():
         if path in found.columns:
             place[...] = found.columns[path]
         elif not _has(group, path):
             place[...] = ArrayLayout.of(side.schema, path, dimension=dimension, rows=group.rows).declared_fill[0]
         else:
-            columns.append(_Column.of(_layout(group, path, dimension), found, place, dimension))
+            layout = _layout(group, path, dimension)
+            position = layout.variable.dimensions.index(dimension)
+            length = layout.chunks[position]
+            if length not in slabs:
+                slabs[length] = found.rows.slabs(length)
+            columns.append(_Column(layout=layout, position=position, slabs=slabs[length], place=place))
     if not columns:
         return
     yield from check_size(group, [column.layout for column in columns])
     reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key in column.keys]
-    largest = max((column.layout.chunk_bytes for column in columns), default=1)
+    largest = max(column.layout.chunk_bytes for column in columns)
     supply = yield from stream(reads, side.objects, held=max(_HELD // largest, 1))
     for column in columns:
         column.decode(group, supply)
@@ -454,25 +580,16 @@ class _Column:
         The array.
     position
         The place of the partitioned dimension among its dimensions.
-    rows
-        Which rows.
     slabs
-        Numbers along that dimension of the chunks that hold some of them, and between which of the rows those lie.
+        The runs of chunks along that dimension that hold some of the rows.
     place
         Where the values go.
     """
 
     layout: ArrayLayout
     position: int
-    rows: Positions
-    slabs: Sequence[tuple[int, int, int]]
+    slabs: Sequence[Slab]
     place: NDArray[Any]
-
-    @classmethod
-    def of(cls, layout: ArrayLayout, found: Found, place: NDArray[Any], dimension: str) -> "_Column":
-        position = layout.variable.dimensions.index(dimension)
-        slabs = _slabs(found.rows, max(layout.chunks[position], 1))
-        return cls(layout=layout, position=position, rows=found.rows, slabs=slabs, place=place)
 
     def _indices(self, slab: int) -> Iterator[tuple[int, ...]]:
         """Yield the indices of the chunks of a slab."""
@@ -482,50 +599,32 @@ class _Column:
     @property
     def keys(self) -> Iterator[str]:
         """Keys of the chunks, in the order in which they are decoded."""
-        return (self.layout.chunk_key(index) for slab, _, _ in self.slabs for index in self._indices(slab))
+        return (self.layout.chunk_key(index) for slab, *_ in self.slabs for index in self._indices(slab))
 
     def decode(self, group: GroupRead, supply: Iterator[bytes | None]) -> None:
         """Decode the chunks, each straight into its place where all of it is wanted."""
         length, size = self.layout.chunks[self.position], self.layout.shape[self.position]
-        for slab, first, last in self.slabs:
-            rows = min((slab + 1) * length, size) - slab * length
-            place = self.place[(*self._before, slice(first, last))]
+        before, whole = (slice(None),) * self.position, None  # the same memory for all that is not wanted whole
+        for slab, first, last, within in self.slabs:
+            rows = min(length, size - slab * length)
+            place = self.place[(*before, slice(first, last))]
             if last - first == rows:
                 self._decode(group, slab, supply, place)
                 continue
-            whole = allocated((*place.shape[: self.position], rows, *place.shape[self.position + 1 :]), place.dtype)
+            shape = (*place.shape[: self.position], rows, *place.shape[self.position + 1 :])
+            if whole is None or whole.shape != shape:
+                whole = allocated(shape, place.dtype)
             self._decode(group, slab, supply, whole)
-            place[...] = whole[(*self._before, self._within(slab * length, first, last))]
-
-    @property
-    def _before(self) -> tuple[slice, ...]:
-        return (slice(None),) * self.position
-
-    def _within(self, start: int, first: int, last: int) -> Positions:
-        """Return some of the rows, counted from a row."""
-        if isinstance(self.rows, slice):
-            return slice(self.rows.start + first - start, self.rows.start + last - start)
-        return self.rows[first:last] - start
+            place[...] = whole[(*before, within)]
 
     def _decode(self, group: GroupRead, slab: int, supply: Iterator[bytes | None], out: NDArray[Any]) -> None:
+        if out.ndim == 1:
+            decode_chunk(group, self.layout, (slab,), next(supply), out)
+            return
         for index in self._indices(slab):
             others = self.layout.chunk_slices(index)[: len(index)]
             part = (*others[: self.position], slice(None), *others[self.position + 1 :])
             decode_chunk(group, self.layout, index, next(supply), out[part])
-
-
-def _slabs(rows: Positions, length: int) -> list[tuple[int, int, int]]:
-    """Return the numbers of the runs of `length` rows that hold some rows, and between which of the rows those lie."""
-    if isinstance(rows, slice):
-        numbers = range(rows.start // length, -(-rows.stop // length))
-        return [
-            (number, max(number * length, rows.start) - rows.start, min((number + 1) * length, rows.stop) - rows.start)
-            for number in numbers
-        ]
-    of_each = rows // length
-    starts = np.flatnonzero(np.diff(of_each, prepend=-1))
-    stops = np.append(starts[1:], rows.size)
-    return list(zip(of_each[starts].tolist(), starts.tolist(), stops.tolist(), strict=True))
 
 
 def field_zones(values: Sequence[KeyValue], counts: Sequence[int] | int = 1) -> Zones:

@@ -7,7 +7,7 @@ generation, and ignored, as is one that is damaged. Without it a query reads mor
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -248,8 +248,20 @@ class Statistics:
         return _sealed(self.stamp.encode(), text, arrays)
 
     @classmethod
-    def load(cls, data: bytes | None, group: GroupRead, *, dimension: str) -> "Statistics | None":
-        """Return what an object says of a group; None where it is none of ours, damaged, or of another generation."""
+    def load(
+        cls, data: bytes | None, group: GroupRead, *, dimension: str, only: Collection[str] | None = None
+    ) -> "Statistics | None":
+        """Return what an object says of a group; None where it is none of ours, damaged, or of another generation.
+
+        Parameters
+        ----------
+        data
+            The object; None where there is none.
+        group, dimension
+            The group, and the partitioned dimension.
+        only
+            The variables whose bounds are wanted; None for all.
+        """
         found = _opened(data)
         if found is None or found[0].decode(errors="replace") != group.stamp:
             return None
@@ -260,7 +272,9 @@ class Statistics:
             checksums, at = np.frombuffer(body, "<u4", len(form.chunks)), 4 * len(form.chunks)
             zones = {}
             for path, name in names.items():
-                zones[path], at = _loaded_zones(body, at, np.dtype(name), variables[path].dtype, form.count)
+                if only is None or path in only:
+                    zones[path] = _loaded_zones(body, at, np.dtype(name), variables[path].dtype, form.count)
+                at += (2 * np.dtype(name).itemsize + 1) * form.count
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
         if at != len(body):
@@ -337,15 +351,18 @@ def _stored_flags(zones: Zones) -> bytes:
     return flags.tobytes()
 
 
-def _loaded_zones(body: bytes, at: int, stored: np.dtype[Any], dtype: np.dtype[Any], count: int) -> tuple[Zones, int]:
+def _loaded_zones(body: bytes, at: int, stored: np.dtype[Any], dtype: np.dtype[Any], count: int) -> Zones:
     if stored != _stored_dtype(dtype):
         message = f"bounds of the type {stored}"
         raise TypeError(message)
     bounds = np.frombuffer(body, stored, 2 * count, at).astype(stored.newbyteorder("="), copy=False)
-    flags = np.frombuffer(body, np.uint8, count, at := at + bounds.nbytes)
+    flags = np.frombuffer(body, np.uint8, count, at + bounds.nbytes)
     lower, upper = _declared(bounds[:count], dtype), _declared(bounds[count:], dtype)
+    if (flags == _KNOWN).all():
+        yes, no = _flags(count)
+        return Zones(lower, upper, no, no, yes)
     missing, empty, known = ((flags & flag).astype(np.bool_) for flag in (_MISSING, _EMPTY, _KNOWN))
-    return Zones(lower, upper, missing, empty, known), at + count
+    return Zones(lower, upper, missing, empty, known)
 
 
 def reading_statistics(group: GroupRead, *, dimension: str) -> Work[Statistics | None]:
