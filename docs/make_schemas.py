@@ -10,7 +10,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-from zcollection.model.documents import FORMAT_VERSION, WITH_MEANING
+from zcollection.model.documents import FORMAT_VERSION, WITH_STATISTICS
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import Configuration, PartitionRecord
 from zcollection.transaction.version import Version
@@ -172,7 +172,7 @@ def configuration() -> dict[str, Any]:
     """Return the schema of ``_zcollection.json``."""
     from zcollection.model.schema import GroupSchema
 
-    body = headed(of_class(Configuration), "collection", "view", newest=WITH_MEANING)
+    body = headed(of_class(Configuration), "collection", "view", newest=WITH_STATISTICS)
     return body | {"$defs": {"group": of_class(GroupSchema)}}
 
 
@@ -180,7 +180,7 @@ def schema() -> dict[str, Any]:
     """Return the schema of what `DatasetSchema.to_json` writes."""
     from zcollection.model.schema import DatasetSchema, GroupSchema
 
-    body = headed(of_class(DatasetSchema), "schema", newest=WITH_MEANING)
+    body = headed(of_class(DatasetSchema), "schema", newest=WITH_STATISTICS)
     return body | {"$defs": {"group": of_class(GroupSchema)}}
 
 

@@ -326,6 +326,35 @@ def with_meaning():
     )
 
 
+def with_statistics():
+    """Bounds of zones of rows: of the axis, of a latitude, and of a flag that is declared so, some of them missing."""
+    at = np.arange(700)
+    rows = {
+        "time": (at * (DAY // 300)).astype("M8[ns]"),
+        "latitude": np.where(at % 97 == 5, np.nan, at / 10 - 35),
+        "flag": np.where(at % 50 == 3, -1, at // 260).astype("i1"),
+        "depth": (at % 11).astype("f4"),
+    }
+
+    def schema():
+        north = {"units": "degrees_north"}
+        return (
+            zc.Schema()
+            .with_dimension("time", chunks=100)
+            .with_variable("time", dtype="datetime64[ns]", dimensions=("time",))
+            .with_variable("latitude", dtype="float64", dimensions=("time",), fill_value=np.nan, attrs=north)
+            .with_variable("flag", dtype="int8", dimensions=("time",), fill_value=-1, statistics=True)
+            .with_variable("depth", dtype="float32", dimensions=("time",))
+        )
+
+    return Case(
+        schema=schema,
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="D"),
+        inserts=(rows,),
+        expected=rows,
+    )
+
+
 DAYS = np.array([-40 * DAY, -DAY, 0, DAY + 5, 31 * DAY, 400 * DAY])
 """Before and after 1970, in five months."""
 
@@ -343,4 +372,5 @@ CASES = {
     "sharded": sharded(),
     "evolved": evolved(),
     "meaning": with_meaning(),
+    "statistics": with_statistics(),
 }

@@ -75,3 +75,19 @@ def test_this_release_has_written_every_case():
 
 def test_the_cases_are_about_several_partitions():
     assert len({int(time) // DAY for time in CASES["date-D"].expected["time"]}) == 6
+
+
+def test_its_rows_are_asked_for_with_statistics_and_without(archive, url):
+    collection = zc.open_collection(url, mode="rw")
+    axis, every = collection.axis, collection.count()
+    if axis in collection.schema.variables:
+        values = collection.query(variables=[axis])[axis].to_numpy()
+        for where, passed in ((f"not isnan({axis})", every), (f"isnan({axis})", 0), (f"{axis} in ()", 0)):
+            assert collection.count(where) == passed, where
+        half = zc.rows.function(lambda times: times >= np.sort(values)[every // 2], [axis])
+        found = collection.query(where=half, variables=[axis])[axis].to_numpy()
+        np.testing.assert_array_equal(found, values[values >= np.sort(values)[every // 2]])
+    lacking = [note for note in collection.verify().notes if "no statistics" in note]
+    assert bool(lacking) == (archive.parent.name < "2026.12.2")
+    collection.add_statistics()
+    assert collection.verify(data=True).notes == ()

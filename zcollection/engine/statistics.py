@@ -94,7 +94,8 @@ class _Identity:
 @lru_cache(maxsize=4096)
 def _form(identity: _Identity, axis: str | None, dimension: str, rows: int) -> Form:
     schema = identity.schema
-    paths = [path for path in schema.all_variables() if schema.spans(path, dimension)]
+    # What is stored once for the whole collection has no rows.
+    paths = [path for path in schema.all_variables() if rows and schema.spans(path, dimension)]
     host = axis if axis in paths else min(paths, default=None)
     chunks: dict[str, tuple[int, bool]] = {}
     for layout in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows):

@@ -29,6 +29,9 @@ FORMAT_VERSION = 1
 WITH_MEANING = 2
 """Version of schemas, and of configurations with such, that have packed variables or coordinates."""
 
+WITH_STATISTICS = 3
+"""Version of those that have variables of which statistics are to be kept."""
+
 LARGEST_DOCUMENT = 256 * 2**20
 """Bytes beyond which a document is refused unread."""
 
@@ -139,7 +142,7 @@ def _model_converter() -> Converter:
 
 _VARIABLE = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
 _ALSO = ("packing", "coordinate", "statistics")
-"""What variables have besides since release 2026.12.1, where they have it."""
+"""What variables have besides, where they have it: the first two since release 2026.12.1, the third since 2026.12.2."""
 
 
 def _variable_to_json(variable: VariableSchema) -> dict[str, Any]:

@@ -63,12 +63,12 @@ class DatasetSchema(GroupSchema):
 
     @property
     def format_version(self) -> int:
-        """The first version of documents that has all that it says: packing, coordinates and statistics came with the second."""
-        is_new = any(
-            variable.packing is not None or variable.coordinate or variable.statistics
-            for variable in self._variables.values()
-        )
-        return documents.WITH_MEANING if is_new else documents.FORMAT_VERSION
+        """The first version of documents that has all that it says."""
+        variables = self._variables.values()
+        if any(variable.statistics for variable in variables):
+            return documents.WITH_STATISTICS
+        has_meaning = any(variable.packing is not None or variable.coordinate for variable in variables)
+        return documents.WITH_MEANING if has_meaning else documents.FORMAT_VERSION
 
     def to_json(self) -> str:
         """Return the schema as the text of a JSON file, complete: codecs and fill values stand in it as they are stored.
@@ -97,7 +97,7 @@ class DatasetSchema(GroupSchema):
         """
         data = text.encode() if isinstance(text, str) else text
         try:
-            return documents.load(data, DatasetSchema, kind=_KIND, what="the schema", newest=documents.WITH_MEANING)
+            return documents.load(data, DatasetSchema, kind=_KIND, what="the schema", newest=documents.WITH_STATISTICS)
         except CorruptionError as error:
             raise SchemaError(str(error)) from error
 

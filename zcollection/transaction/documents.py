@@ -131,7 +131,7 @@ class Configuration:
 def _loaded(data: bytes, what: str) -> Configuration:
     # The same document is the same object, with all that was derived from its schemas when it was opened before.
     configuration = documents.load(
-        data, Configuration, kind=("collection", "view"), what=what, newest=documents.WITH_MEANING
+        data, Configuration, kind=("collection", "view"), what=what, newest=documents.WITH_STATISTICS
     )
     if configuration.kind != documents.kind_of(data, what=what):
         message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
