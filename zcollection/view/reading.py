@@ -226,7 +226,7 @@ class _MergedRead:
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         staleness = Staleness(self.pair, base)
-        chosen = await asked.chosen(base, _Beside(self.pair, own, staleness))
+        chosen = await asked.chosen(base, BesideBase(self.pair, own, staleness))
         partitions = dict(chosen.partitions)
         current = frozenset(path for path in partitions if staleness.is_current(path, own.record(path)))
         if self.stale == "error" and len(current) < len(partitions) and self._own.schema.all_variables():
@@ -361,7 +361,7 @@ class _MergedRead:
 
 
 @frozen
-class _Beside(BesideView):
+class BesideBase(BesideView):
     """What a version of the view holds beside a version of its base."""
 
     pair: Pair

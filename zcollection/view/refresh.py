@@ -5,6 +5,7 @@ from itertools import islice
 
 from attrs import define, field, frozen
 
+from zcollection.collection.asking import Asked, Where
 from zcollection.collection.filters import Filter
 from zcollection.collection.neighbours import Halo
 from zcollection.collection.update import UpdateFunction, applied
@@ -19,6 +20,8 @@ from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.pair import Pair
+from zcollection.view.reading import BesideBase
+from zcollection.view.some_rows import SomeRows
 from zcollection.view.staleness import Staleness, ViewStatus
 from zcollection.view.writing import Writing
 
@@ -47,6 +50,7 @@ async def update(
     function: UpdateFunction,
     *,
     filters: Filter,
+    where: Where,
     variables: Iterable[str] | None,
     halo: Halo,
     conventions: Conventions,
@@ -64,7 +68,8 @@ async def update(
         )
         raise SchemaError(message)
     given = pair.given if variables is None else pair.given.select(variables)
-
+    asked = Asked.of(pair.base, filters, where, pair.own.schema)
+    asked.check_halo(halo)
     own, dimension = pair.own.schema, pair.own.dimension
 
     def compute(window: Window, path: str) -> Dataset:
@@ -73,20 +78,30 @@ async def update(
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:
             taken = await pair.base.snapshot()
-            paths = tuple(await pair.base.select(taken, filters))
+            beside = BesideBase(pair, transaction.base, Staleness(pair, taken))
+            chosen_rows = await asked.chosen(taken, beside)
+            selected = chosen_rows.partitions
+            some = SomeRows(
+                pair=pair,
+                asked=chosen_rows.asked,
+                function=function,
+                given=given,
+                conventions=conventions,
+                keys={path: record.key for path, record in selected.items()},
+            )
             writing = Writing(
                 pair=pair,
                 transaction=transaction,
                 taken=taken,
-                given=given,
+                given=given if asked.where is None else pair.given,
                 halo=halo,
-                compute=compute,
+                compute=compute if asked.where is None else some.compute,
                 executor=executor,
             )
-            with tracking(progress, len(paths), "update") as advance:
-                await writing.stage(paths, "update", advance)
+            with tracking(progress, len(selected), "update") as advance:
+                staged = await writing.stage(tuple(selected), "update", advance)
             await transaction.commit()
-            return paths
+            return tuple(selected) if asked.where is None else staged
 
     return await retrying(attempt)
 

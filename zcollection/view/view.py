@@ -281,6 +281,7 @@ class View(Maintained):
         function: UpdateFunction,
         *,
         filters: Filter = None,
+        where: Where = None,
         variables: Iterable[str] | None = None,
         depth: Depth = 0,
         conventions: Conventions = "check",
@@ -297,6 +298,8 @@ class View(Maintained):
             return stay as they are; in a partition that was not current they are fill.
         filters, progress
             As for `query`.
+        where
+            As for `query`: the function is given the rows that pass, in order, and only their values change.
         client
             As for `Collection.update`; the workers read the base and write what they compute.
         variables
@@ -329,6 +332,7 @@ class View(Maintained):
                 pair,
                 function,
                 filters=filters,
+                where=where,
                 variables=variables,
                 halo=halo,
                 conventions=conventions,

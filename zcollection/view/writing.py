@@ -57,8 +57,8 @@ class Writing:
         """What the partitions must have been computed from."""
         return Staleness(self.pair, self.taken)
 
-    async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> None:
-        """Compute partitions and make them part of the change.
+    async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
+        """Compute partitions and make them part of the change; return those of which anything was computed.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class Writing:
             Another writer changed meanwhile what is read of the base.
         """
         try:
-            await self._stage(paths, label, advance)
+            return await self._stage(paths, label, advance)
         except (CorruptionError, OutdatedError, StoreError) as error:
             # What another writer has replaced in the base is neither damaged nor missing.
             if await self._was_overtaken(paths):
@@ -85,7 +85,7 @@ class Writing:
             return False  # the first failure says more
         return any(generation(self.taken, path) != generation(newer, path) for path in read)
 
-    async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> None:
+    async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         fixed = await self.pair.base.read_immutable(self.taken, common(self.pair.base.schema, self.given))
         for path in paths:
             self.transaction.reads(path)
@@ -98,7 +98,9 @@ class Writing:
         staged = await self.executor.run(
             site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
         )
-        self.transaction.add_all(filter(None, staged))
+        changed = list(filter(None, staged))
+        self.transaction.add_all(changed)
+        return tuple(item.path for item in changed)
 
     @property
     def _reads_own(self) -> bool:
