@@ -13,7 +13,16 @@ from zcollection.collection.handle import Handle
 from zcollection.contracts.store import Read
 from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.read import GroupRead, reading
-from zcollection.engine.statistics import ZONE, Form, Statistics, checksum, include, reading_statistics, zones_of
+from zcollection.engine.statistics import (
+    ZONE,
+    Form,
+    Statistics,
+    checksum,
+    include,
+    owner_of,
+    reading_statistics,
+    zones_of,
+)
 from zcollection.engine.work import Work, enumerated, fetch, perform
 from zcollection.errors import ConflictError, CorruptionError, SchemaError, accepted
 from zcollection.model.names import normalise_path
@@ -102,8 +111,8 @@ def _with_statistics(handle: Handle, names: Iterable[str]) -> DatasetSchema:
     return schema.with_variables(changed)
 
 
-async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
-    """Make the statistics of partitions that have none, or not all, and return of how many.
+async def complete(handle: Handle, *, checked: bool = False, progress: ProgressOption = None) -> int:
+    """Make the statistics of partitions that have none, or not all, and return of how many; also wrong ones, if checked.
 
     What another writer changes meanwhile is passed over: its own statistics come with it.
     """
@@ -112,7 +121,10 @@ async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
     made = 0
     with tracking(progress, len(pending), "statistics") as advance:
         for first in range(0, len(pending), _TOGETHER):
-            works = (_made(handle, taken, path, record) for path, record in pending[first : first + _TOGETHER])
+            works = (
+                _made(handle, taken, path, record, checked=checked)
+                for path, record in pending[first : first + _TOGETHER]
+            )
             found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
             objects = {path: item for part in found if part is not None for path, item in [part]}
             if objects:
@@ -122,7 +134,7 @@ async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
 
 
 def _made(
-    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord
+    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord, *, checked: bool
 ) -> Work[tuple[str, tuple[str, bytes]] | None]:
     """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
     dimension = handle.dimension
@@ -132,7 +144,8 @@ def _made(
         wanted = Form.of(handle.schema, group.axis, dimension=dimension, rows=group.rows).zoned
         there = [name for name in wanted if name in handle.held(record)]
         known = yield from reading_statistics(group, dimension=dimension)
-        if form.key is None or (known is not None and known.is_complete(there, form)):
+        is_complete = known is not None and known.is_complete(there, form)
+        if form.key is None or (is_complete and not checked):
             return None
         columns = yield from reading([group], handle.schema.select(there), dimension=dimension)
         sums = yield from _checksums(group, form, known)
@@ -140,7 +153,9 @@ def _made(
     except (CorruptionError, ConflictError):
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}
-    data = Statistics(stamp=record.stamp, zones=zones, checksums=sums).dump(form)
+    if known is not None and is_complete and all(include(known.zones[name], zones[name], 0) for name in there):
+        return None
+    data = Statistics(owner=owner_of(path, record.stamp), zones=zones, checksums=sums).dump(form)
     return path, (group.prefix + form.key, data)
 
 

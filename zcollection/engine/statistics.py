@@ -1,7 +1,7 @@
 """What is kept of a partition beside its chunks: bounds of zones of rows, and the checksum of every chunk.
 
 One object for each partition, below the directory of one of its arrays, where no reader of Zarr looks. It is written,
-published, copied and removed with the partition, whose stamp it carries: one with another stamp is that of an older
+published, copied and removed with the partition, whose name and stamp it carries: any other is of an older
 generation, and ignored, as is one that is damaged. Without it a query reads more, and answers the same.
 """
 
@@ -32,7 +32,7 @@ STATISTICS: Final = "_statistics"
 
 _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
-"""What the object begins with: its format, the lengths of stamp and description, and the CRC32C of all that follows."""
+"""What the object begins with: its format, the lengths of owner and description, and the CRC32C of all that follows."""
 _MISSING, _EMPTY, _KNOWN = 1, 2, 4
 _NAT: Final = np.iinfo(np.int64).min
 
@@ -219,15 +219,15 @@ class Statistics:
 
     Attributes
     ----------
-    stamp
-        Of the generation of the partition that it is of.
+    owner
+        The partition that it is of, and its generation.
     zones
         Bounds by path.
     checksums
         uint32, of each chunk in the order of the form; 0 where none is known.
     """
 
-    stamp: str
+    owner: str
     zones: Mapping[str, Zones]
     checksums: NDArray[np.uint32] = field(eq=False)
 
@@ -246,7 +246,7 @@ class Statistics:
             text = _described(
                 {path: _stored_dtype(zones.lower.dtype) for path, zones in self.zones.items()}, form.count
             )
-        return _sealed(self.stamp.encode(), text, arrays)
+        return _sealed(self.owner.encode(), text, arrays)
 
     @classmethod
     def load(
@@ -264,7 +264,8 @@ class Statistics:
             The variables whose bounds are wanted; None for all.
         """
         found = _opened(data)
-        if found is None or found[0].decode(errors="replace") != group.stamp:
+        owner = owner_of(group.path, group.stamp or "")
+        if found is None or found[0] != owner.encode():
             return None
         _, text, body = found
         form, variables = Form.of_group(group, dimension=dimension), group.schema.all_variables()
@@ -280,7 +281,7 @@ class Statistics:
             return None
         if at != len(body):
             return None
-        return cls(stamp=group.stamp or "", zones=zones, checksums=checksums)
+        return cls(owner=owner, zones=zones, checksums=checksums)
 
 
 def _described(zones: Mapping[str, np.dtype[Any]], count: int) -> bytes:
@@ -306,20 +307,25 @@ def _understood(text: bytes, count: int) -> dict[str, str]:
     return names
 
 
-def _sealed(stamp: bytes, text: bytes, arrays: Iterable[bytes]) -> bytes:
-    body = b"".join([stamp, text, *arrays])
-    return _HEAD.pack(_MAGIC, len(stamp), len(text), google_crc32c.value(body)) + body
+def owner_of(path: str, stamp: str) -> str:
+    """Return what tells a partition from any other one, and from each of its other generations."""
+    return f"{stamp} {path}"
+
+
+def _sealed(owner: bytes, text: bytes, arrays: Iterable[bytes]) -> bytes:
+    body = b"".join([owner, text, *arrays])
+    return _HEAD.pack(_MAGIC, len(owner), len(text), google_crc32c.value(body)) + body
 
 
 def _opened(data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
-    """Return the stamp, the description and the numbers of an object; None where it is none of ours, or damaged."""
+    """Return the owner, the description and the numbers of an object; None where it is none of ours, or damaged."""
     if data is None or len(data) < _HEAD.size:
         return None
-    magic, stamp, text, expected = _HEAD.unpack_from(data)
+    magic, owner, text, expected = _HEAD.unpack_from(data)
     body = data[_HEAD.size :]
     if magic != _MAGIC or google_crc32c.value(body) != expected:
         return None
-    return body[:stamp], body[stamp : stamp + text], body[stamp + text :]
+    return body[:owner], body[owner : owner + text], body[owner + text :]
 
 
 def is_whole(data: bytes | None) -> bool:
@@ -327,8 +333,8 @@ def is_whole(data: bytes | None) -> bool:
     return _opened(data) is not None
 
 
-def restamped(data: bytes, before: str, after: str) -> bytes | None:
-    """Return the statistics of a partition that is copied, with the stamp of the copy; None where they are not its own."""
+def given_to(data: bytes, before: str, after: str) -> bytes | None:
+    """Return the statistics of one owner as those of another, such as a copy; None where they are not its own."""
     found = _opened(data)
     if found is None or found[0] != before.encode():
         return None
@@ -453,10 +459,10 @@ class Gathering:
             return None
         return before.zones.get(path)
 
-    def dump(self, stamp: str) -> bytes:
+    def dump(self, owner: str) -> bytes:
         """Return the object."""
         zones = {path: self._zones[path] for path in self.form.zoned if path in self._zones}
-        return Statistics(stamp=stamp, zones=zones, checksums=self._checksums).dump(self.form)
+        return Statistics(owner=owner, zones=zones, checksums=self._checksums).dump(self.form)
 
 
 def include(zones: Zones, part: Zones, first: int) -> bool:

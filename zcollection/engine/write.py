@@ -44,8 +44,8 @@ class GroupWrite:
         Attributes of the root group, for the number of bytes that its arrays take.
     axis
         The axis, where it is a variable.
-    stamp
-        Which generation of the partition it becomes.
+    owner
+        What its statistics say that they are of.
     base
         The group that this one takes the place of; None where nothing of it is used.
     kept
@@ -61,7 +61,7 @@ class GroupWrite:
     dataset: Dataset
     attributes: Callable[[int], Mapping[str, Any]]
     axis: str | None = None
-    stamp: str = ""
+    owner: str = ""
     base: GroupRead | None = None
     kept: frozenset[str] = frozenset()
     source: NDArray[np.int64] | None = field(default=None, eq=False)
@@ -146,7 +146,7 @@ def _gathering(group: GroupWrite) -> Work[Gathering]:
 def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[str, bytes]:
     """Return the statistics of a group by their key in the store."""
     key = gathering.form.key
-    return {} if key is None else {prefix + key: gathering.dump(group.stamp)}
+    return {} if key is None else {prefix + key: gathering.dump(group.owner)}
 
 
 def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:

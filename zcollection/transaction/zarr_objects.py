@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
@@ -47,7 +47,12 @@ class ZarrObjects(Objects):
         for key in documents:
             await self._set(key, items[key])
         chunks = [key for key in items if not _is_document(key)]
-        await gather(lambda key: self._set(key, items[key]), chunks, limit=config.get().concurrency)
+        await gather(lambda key: self._set_chunk(key, items[key]), chunks, limit=config.get().concurrency)
+
+    async def _set_chunk(self, key: str, data: bytes) -> None:
+        """Write a chunk, or what lies beside chunks: a store that takes no such key has no statistics."""
+        with suppress(StoreError) if _inner(key) != key else nullcontext():
+            await self._set(key, data)
 
     async def _set(self, key: str, data: bytes) -> None:
         from zarr.core.buffer import default_buffer_prototype
