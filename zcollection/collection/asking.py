@@ -242,8 +242,8 @@ class Chosen:
         if where is None:
             return Listed({path: Found.all(record.rows) for path, record in self.partitions.items()})
         own = self.asked.own.all_variables()
-        rest = handle.schema.select(handle.schema.all_variables().keys() - own.keys()) if own else handle.schema
-        sides = [Side(schema=handle.part(rest, moving=True))]
+        rows = handle.configuration.rows_schema
+        sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
         if self.beside is not None:
             sides.append(Side(schema=self.asked.own, objects=self.beside.objects))
         return Question(bound=self.asked.bound, dimension=handle.dimension, sides=tuple(sides))

@@ -24,7 +24,7 @@ from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.engine.read import GroupRead, Outputs, allocated, check_size, decode_chunk
 from zcollection.engine.statistics import ZONE, Form, Statistics, zones_in
-from zcollection.engine.work import Work, fetch, perform, stream
+from zcollection.engine.work import Work, fetch, perform, perform_one, stream
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
@@ -286,25 +286,39 @@ class Question(Finder):
         """Return the rows of partitions that pass."""
         if not targets:
             return []
+        threads = self._threads(targets)
         if not executor.is_local:
             jobs = (Job(partial(self._finding_apart, target)) for target in targets)
             site = ReadingSite(objects)
-            return await executor.run(
-                site, jobs, total=len(targets), label="find", threads=self._threads(targets), progress=progress
-            )
+            return await executor.run(site, jobs, total=len(targets), label="find", threads=threads, progress=progress)
+        if objects.blocking is not None and threads == 1:
+            return await perform_one(objects, self._finding_all(targets, progress))
         batches = [targets[first : first + _TOGETHER] for first in range(0, len(targets), _TOGETHER)]
         read = await perform(objects, map(self._statistics, batches), threads=1)
         verdicts = self._verdicts(targets, [known for batch in read for known in batch])
-        room = 0 if self.bound.fields else _DEFERRED // len(targets)
+        room = self._room(targets)
         works = (self._looking(target, verdict, room) for target, verdict in zip(targets, verdicts, strict=True))
-        looked = await perform(objects, works, threads=self._threads(targets), progress=progress)
+        looked = await perform(objects, works, threads=threads, progress=progress)
         return await in_thread(self._decided, looked)
 
     def finding(self, target: Target) -> Work[Found]:
         """Return the rows of one partition that pass."""
-        (known,) = yield from self._statistics([target])
-        (verdict,) = self._verdicts([target], [known])
-        return (yield from self._finding(target, verdict))
+        (found,) = yield from self._finding_all([target], None)
+        return found
+
+    def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[Found]]:
+        """Return the rows of partitions that pass, looked at one after the other."""
+        verdicts = self._verdicts(targets, (yield from self._statistics(targets)))
+        looked, room = [], self._room(targets)
+        for target, verdict in zip(targets, verdicts, strict=True):
+            looked.append((yield from self._looking(target, verdict, room)))
+            if progress is not None:
+                progress()
+        return self._decided(looked)
+
+    def _room(self, targets: Sequence[Target]) -> int:
+        """Return how many rows of a partition may be decided together with those of others."""
+        return 0 if self.bound.fields else _DEFERRED // len(targets)
 
     def _finding_apart(self, target: Target, site: Site, arrays: Arrays) -> Work[Found]:
         del site, arrays
@@ -357,12 +371,6 @@ class Question(Finder):
     @staticmethod
     def _zones_of_field(targets: Sequence[Target], counts: Sequence[int], name: str) -> Zones:
         return field_zones([target.key[name] for target in targets], counts)
-
-    def _finding(self, target: Target, verdict: Verdicts) -> Work[Found]:
-        """Return the rows of a partition that pass, from what its zones say."""
-        looked = yield from self._looking(target, verdict, 0)
-        (found,) = self._decided([looked])
-        return found
 
     def _looking(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
         """Return the rows of a partition that pass or, where there are few to look at, what is to be decided of them."""

@@ -7,6 +7,7 @@ generation, and ignored, as is one that is damaged. Without it a query reads mor
 
 import json
 import struct
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -347,8 +348,10 @@ def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _stored_bounds(zones: Zones) -> bytes:
-    stored = _stored_dtype(zones.lower.dtype)
-    return b"".join(_counted(bounds).astype(stored, copy=False).tobytes() for bounds in (zones.lower, zones.upper))
+    bounds = (zones.lower, zones.upper)
+    if sys.byteorder == "big":
+        bounds = (bounds[0].byteswap(), bounds[1].byteswap())
+    return bounds[0].tobytes() + bounds[1].tobytes()
 
 
 def _stored_flags(zones: Zones) -> bytes:
