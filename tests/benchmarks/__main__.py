@@ -35,6 +35,7 @@ CODECS: Final[dict[str, Codecs]] = {
 }
 MEMORY: Final = "memory"
 ALL: Final = "all"
+_USUAL: Final = ("zarr", "xarray", "parquet", "floor", "duckdb", "mask", peers.WITHOUT_STATISTICS)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,11 +48,11 @@ def main(arguments: Sequence[str]) -> int:
     tables = []
     for name in _to_run(options.workloads):
         if name == MEMORY:
-            peaks, places[name] = _measure_memory(found, options)
+            peaks, places[name] = _measure_memory(_among(found, peers.STORING), options)
             tables.append(report.memory_table(peaks))
         else:
             workload = workloads.make(name, options.scale, CODECS[options.codec])
-            results[name], places[name] = _measure_time(workload, found, options)
+            results[name], places[name] = _measure_time(workload, _among(found, workload.peers), options)
             tables.append(report.tables(workload, results[name]))
     about = report.environment(
         found.values(),
@@ -69,8 +70,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _to_run(given: Sequence[str]) -> list[str]:
-    """Return the workloads once each; W2 is half of W4."""
-    wanted = _all_or_given(given, (*workloads.NAMES, MEMORY))
+    """Return the workloads once each, one of several parts as these; W2 is half of W4."""
+    parts = [part for name in given for part in workloads.TOGETHER.get(name, (name,))]
+    wanted = _all_or_given(parts, (*workloads.NAMES, MEMORY))
     return [name for name in wanted if name != "W2" or "W4" not in wanted]
 
 
@@ -82,6 +84,10 @@ def _make_peers(names: Sequence[str], threads: int) -> tuple[dict[str, peers.Pee
         except peers.MissingLibraryError as error:
             missing[name] = str(error)
     return found, missing
+
+
+def _among(found: dict[str, peers.Peer], names: Sequence[str]) -> dict[str, peers.Peer]:
+    return {name: peer for name, peer in found.items() if name in names}
 
 
 def _measure_time(
@@ -130,15 +136,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tests/benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    everything = (*workloads.NAMES, MEMORY)
+    everything = (*workloads.NAMES, *workloads.TOGETHER, MEMORY)
     parser.add_argument(
         "workloads", nargs="+", type=_one_of(everything), metavar="workload", help=f"{', '.join(everything)}, or all"
     )
     parser.add_argument(
         "--peers",
         type=_several_of(peers.NAMES),
-        default=["zarr", "xarray", "parquet", "floor"],
-        help=f"beside ours, with commas between: {', '.join(peers.NAMES)}, or all (default: zarr,xarray,parquet,floor)",
+        default=list(_USUAL),
+        help=(
+            f"beside ours, with commas between: {', '.join(peers.NAMES)}, or all (default: {','.join(_USUAL)}); those "
+            "that know its operations take part in a workload"
+        ),
     )
     parser.add_argument("--rounds", type=_positive, default=5, help="how often (default: %(default)s)")
     parser.add_argument("--scale", choices=workloads.SCALES, default="small", help="size (default: %(default)s)")

@@ -15,7 +15,7 @@ Arrays = Mapping[str, NDArray[Any]]
 Codecs = tuple[Mapping[str, Any], ...] | None
 
 TIME: Final = "time"
-UNITS: Final = "nanoseconds since 1970-01-01"
+UNITS: Final = {TIME: "nanoseconds since 1970-01-01", "latitude": "degrees_north", "longitude": "degrees_east"}
 
 
 @frozen
@@ -29,7 +29,7 @@ class Variable:
 
     @property
     def attributes(self) -> dict[str, str]:
-        return {"units": UNITS} if self.path == TIME else {}
+        return {"units": UNITS[self.name]} if self.name in UNITS else {}
 
     @property
     def dimensions(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import values
@@ -11,6 +11,7 @@ from checks import WrongResultError, check
 from layouts import Arrays, Layout
 from merging import merged
 from peers.base import Peer, computed
+from questions import Question
 
 
 class Operation(ABC):
@@ -41,12 +42,16 @@ class Operation(ABC):
         peer.prepare(self.layout)
 
     @abstractmethod
-    def run(self, peer: Peer, place: Path, number: int) -> Arrays | None:
+    def run(self, peer: Peer, place: Path, number: int) -> Arrays | int | None:
         """Do it; this is timed."""
 
     @abstractmethod
-    def check(self, peer: Peer, place: Path, number: int, result: Arrays | None) -> None:
+    def check(self, peer: Peer, place: Path, number: int, result: Arrays | int | None) -> None:
         """Raise WrongResultError if the result is wrong."""
+
+    def count(self, peer: Peer, place: Path) -> dict[str, int]:
+        """Return by name what is of interest beside the time; it is asked once, and not timed."""
+        return {}
 
 
 @frozen
@@ -178,3 +183,77 @@ class Update(Operation):
     def check(self, peer, place, number, result):
         wanted = {**self.arrays, self.variable: computed(self.arrays[self.variable])}
         check(peer.query(place, self.layout), wanted, sort=not peer.keeps_order)
+
+
+@frozen(eq=False)
+class Dataset:
+    """What questions are asked of: each peer writes it once, for all rounds."""
+
+    layout: Layout
+    arrays: Arrays
+    _places: set[Path] = field(factory=set)
+
+    def write(self, peer: Peer, place: Path) -> None:
+        """Write it, unless the peer has."""
+        if place not in self._places:
+            peer.prepare(self.layout)
+            peer.insert(place, self.layout, self.arrays)
+            self._places.add(place)
+
+
+@frozen
+class Ask(Operation):
+    """The rows that a question is about; the collection or the files are opened afresh."""
+
+    dataset: Dataset
+    question: Question
+    name: str
+    shares = "dataset"
+    lasting = True
+
+    @property
+    def layout(self):
+        return self.dataset.layout
+
+    def prepare(self, peer, place, number):
+        self.dataset.write(peer, place)
+
+    def run(self, peer, place, number):
+        return peer.ask(place, self.layout, self.question)
+
+    def check(self, peer, place, number, result):
+        check(result, self.question.answer(self.dataset.arrays), sort=not peer.keeps_order)
+
+    def count(self, peer, place):
+        found = peer.chunks_read(place, self.layout, self.question)
+        return {} if found is None else {CHUNKS_READ: found, CHUNKS_WITH_ROWS: self._chunks_with_rows()}
+
+    def _chunks_with_rows(self):
+        mask = self.question.mask(self.dataset.arrays)
+        chunks = [
+            mask[start : min(start + self.layout.chunk_rows, part.stop)]
+            for part in self.layout.partitions
+            for start in range(part.start, part.stop, self.layout.chunk_rows)
+        ]
+        return len(self.question.variables) * sum(bool(chunk.any()) for chunk in chunks)
+
+
+CHUNKS_READ: Final = "chunks read"
+CHUNKS_WITH_ROWS: Final = "chunks with such rows"
+
+
+@frozen
+class Count(Ask):
+    """How many rows a question is about."""
+
+    def run(self, peer, place, number):
+        return peer.count(place, self.layout, self.question)
+
+    def check(self, peer, place, number, result):
+        wanted = int(self.question.mask(self.dataset.arrays).sum())
+        if result != wanted:
+            message = f"{result} rows were counted instead of {wanted}"
+            raise WrongResultError(message)
+
+    def count(self, peer, place):
+        return {}

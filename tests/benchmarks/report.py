@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from statistics import median
+from typing import Any, Final
 
 import goals
 from attrs import asdict
@@ -57,6 +58,9 @@ def as_json(
     }
 
 
+_MEASURED: Final = ("median", "minimum", "seconds", "cpu_seconds", "requests", "received", "counts")
+
+
 def _timed_json(timed: Timed, timings: Sequence[Timed]) -> dict[str, Any]:
     named = ("variant", "operation", "peer", "checked")
     body: dict[str, Any] = {name: getattr(timed, name) for name in named}
@@ -65,7 +69,7 @@ def _timed_json(timed: Timed, timings: Sequence[Timed]) -> dict[str, Any]:
     others = [o for o in timings if (o.variant, o.operation) == (timed.variant, timed.operation) and o.usable]
     return {
         **body,
-        **{name: getattr(timed, name) for name in ("median", "minimum", "seconds", "cpu_seconds", "requests")},
+        **{name: getattr(timed, name) for name in _MEASURED},
         **({} if timed.usage is None else asdict(timed.usage)),
         "times_others_median": {other.peer: timed.median / other.median for other in others},
         "times_others_minimum": {other.peer: timed.minimum / other.minimum for other in others},
@@ -76,8 +80,8 @@ def header(about: dict[str, Any], peers: dict[str, Peer], missing: dict[str, str
     """Return what stands above the tables."""
     lines = [f"{name}: {value}" for name, value in about.items() if name != "versions"]
     lines.append("versions: " + ", ".join(f"{name} {value}" for name, value in about["versions"].items()))
-    lines += [f"  {name:<12} {peer.about}" for name, peer in peers.items()]
-    lines += [f"  {name:<12} not measured: {reason}" for name, reason in missing.items()]
+    lines += [f"  {name:<13} {peer.about}" for name, peer in peers.items()]
+    lines += [f"  {name:<13} not measured: {reason}" for name, reason in missing.items()]
     lines.append("× floor, × ours: how many times their time it takes, of medians and of minima")
     return "\n".join(lines)
 
@@ -98,7 +102,19 @@ def _table(variant: Variant, timings: Sequence[Timed]) -> str:
         f"{variant.label} {timings[0].operation}  ({len(layout.counts):,} partitions, {len(layout.variables)} arrays "
         f"each, {layout.nbytes / 1e6:,.1f} MB)"
     )
-    head = ("peer", "median", "minimum", "cpu", "× floor", "of minima", "× ours", "of minima", "left", "requests")
+    head = (
+        "peer",
+        "median",
+        "minimum",
+        "cpu",
+        "× floor",
+        "of minima",
+        "× ours",
+        "of minima",
+        "left",
+        "requests",
+        "read",
+    )
     by_peer = {timed.peer: timed for timed in timings if timed.usable}
     rows = [_row(timed, by_peer.get(FLOOR), by_peer.get(OURS)) for timed in timings]
     failures = [f"    {timed.peer}: {timed.failure}" for timed in timings if timed.failure]
@@ -111,7 +127,8 @@ def _row(timed: Timed, floor: Timed | None, ours: Timed | None) -> tuple[str, ..
     cpu = sorted(timed.cpu_seconds)[len(timed.cpu_seconds) // 2]
     left = "" if timed.usage is None else f"{timed.usage.bytes / 1e6:,.1f} MB, {timed.usage.files:,} files"
     ratios = [ratio for other in (floor, ours) for ratio in _ratios(timed, other)]
-    return (timed.peer, _seconds(timed.median), _seconds(timed.minimum), _seconds(cpu), *ratios, left, _requests(timed))
+    times = map(_seconds, (timed.median, timed.minimum, cpu))
+    return (timed.peer, *times, *ratios, left, _requests(timed), _read(timed))
 
 
 def _requests(timed: Timed) -> str:
@@ -119,6 +136,12 @@ def _requests(timed: Timed) -> str:
     kinds = sorted(timed.requests[-1].items())
     each = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
     return f"{timed.median_requests:,.0f}: {each}" if kinds else ""
+
+
+def _read(timed: Timed) -> str:
+    """Return how much was read, where that was counted."""
+    received = [f"{median(timed.received) / 1e6:,.2f} MB"] if timed.received else []
+    return ", ".join([*received, *(f"{count:,} {name}" for name, count in timed.counts.items())])
 
 
 def _ratios(timed: Timed, other: Timed | None) -> tuple[str, str]:

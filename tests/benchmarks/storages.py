@@ -65,6 +65,9 @@ class Storage:
         """Return how many requests of each kind there were since this was last asked: files know none."""
         return {}
 
+    def received(self) -> int | None:
+        """Return how many bytes were answered since this was last asked: files do not count them."""
+
     def about(self) -> dict[str, Any]:
         """Return what a reader of the figures must know."""
         return {}
@@ -115,9 +118,15 @@ class ObjectStorage(Storage):
         return _usage((key, bytes(store.get(key).bytes())) for key in keys)
 
     def requests(self):
+        return self._told("counts")
+
+    def received(self):
+        return self._told("received")
+
+    def _told(self, what):
         connection = http.client.HTTPConnection("127.0.0.1", self.proxy.port)
         try:
-            connection.request("GET", "/-/counts")
+            connection.request("GET", f"/-/{what}")
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()

@@ -12,12 +12,14 @@ import pytest
 HERE = Path(__file__).parent
 NEEDED = {
     "deltalake": ("deltalake", "pyarrow"),
+    "duckdb": ("duckdb", "pyarrow"),
     "parquet": ("pyarrow",),
     "tensorstore": ("tensorstore",),
     "xarray": ("xarray",),
 }
 MISSING = {name for name, libraries in NEEDED.items() if not all(map(importlib.util.find_spec, libraries))}
-PEERS = {"ours", "floor", "floor-1", "zarr", "zarr-async", *NEEDED}
+PEERS = {"ours", "floor", "floor-1", "zarr", "zarr-async", *NEEDED} - {"duckdb"}
+ASKED = {"ours", "no-statistics", "mask", "duckdb", "parquet"}
 
 
 def run(*arguments):
@@ -81,6 +83,23 @@ def test_on_object_storage_requests_are_counted_and_every_peer_reads_what_it_was
     assert sum(requests["insert", "ours"].get(kind, 0) for kind in ("PUT", "CREATE")) >= 2 * 8
     for peer in {"zarr", "xarray"} - MISSING:
         assert sum(requests["query all", "ours"].values()) < sum(requests["query all", peer].values())
+
+
+def test_every_peer_that_is_asked_for_rows_returns_the_same(tmp_path):
+    file = tmp_path / "out.json"
+    done = run("W7", "--peers", "all", "--rounds", "1", "--json", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads(file.read_text())["results"]
+    assert all(item["checked"] for item in results)
+    asked = {(item["operation"], item["peer"]): item for item in results if item["workload"] == "W7a"}
+    assert {peer for _, peer in asked} == ASKED - MISSING
+    assert len({operation for operation, _ in asked}) == 5
+    read = {peer: asked["box", peer]["counts"]["chunks read"] for peer in ("ours", "mask")}
+    assert asked["box", "ours"]["counts"]["chunks with such rows"] <= read["ours"] < read["mask"]
+    inserted = {(item["workload"], item["peer"]): item["files"] for item in results if item["operation"] == "insert"}
+    for workload in ("W7c", "W7d"):
+        assert inserted[workload, "ours"] == inserted[workload, "no-statistics"] + 2  # partitions
+    assert all(item["received"][0] > 0 for item in results if item["workload"] == "W7e")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed is not installed")

@@ -23,8 +23,14 @@ class Timed:
         Which.
     seconds, cpu_seconds
         Of each round: passed, and used by all threads of the process.
+    partitions
+        Of what it was done with.
     requests
         Of each round, by kind; empty where the storage knows none.
+    received
+        Bytes of the answers to them, of each round; empty where the storage does not count them.
+    counts
+        What the operation counts, once and apart from what is timed.
     checked
         Whether the result of the first round was found right.
     unsupported
@@ -40,7 +46,10 @@ class Timed:
     peer: str
     seconds: list[float] = field(factory=list)
     cpu_seconds: list[float] = field(factory=list)
+    partitions: int = 0
     requests: list[Mapping[str, int]] = field(factory=list)
+    received: list[int] = field(factory=list)
+    counts: Mapping[str, int] = field(factory=dict)
     checked: bool = False
     unsupported: bool = False
     failure: str = ""
@@ -97,7 +106,11 @@ def run(
     present = {name: peer.on(storage) for name, peer in peers.items() if storage is FILES or not peer.only_files}
     absent = peers.keys() - present.keys()
     results = [
-        [Timed(label, operation.name, name, unsupported=name in absent) for name in peers] for label, operation in cases
+        [
+            Timed(label, operation.name, name, partitions=len(operation.layout.counts), unsupported=name in absent)
+            for name in peers
+        ]
+        for label, operation in cases
     ]
     gc.freeze()  # what the libraries made of themselves is not looked through before every operation
     for number in range(rounds):
@@ -148,14 +161,18 @@ def _give_up(writer: Timed, results: list[list[Timed]]) -> None:
 def _measure(operation: Operation, peer: Peer, folder: Path, number: int, timed: Timed) -> None:
     operation.prepare(peer, folder, number)
     peer.storage.requests()
+    peer.storage.received()
     gc.collect()  # nobody pays for another's garbage
     started, cpu_started = time.perf_counter(), time.process_time()
     result = operation.run(peer, folder, number)
     timed.seconds.append(time.perf_counter() - started)
     timed.cpu_seconds.append(time.process_time() - cpu_started)
     timed.requests.append(peer.storage.requests())
+    if (received := peer.storage.received()) is not None:
+        timed.received.append(received)
     if number == 0:
         if operation.writes:
             timed.usage = peer.storage.usage(folder)
         operation.check(peer, folder, number, result)
         timed.checked = True
+        timed.counts = operation.count(peer, folder)

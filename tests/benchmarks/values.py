@@ -27,6 +27,27 @@ def times(layout: Layout) -> NDArray[np.int64]:
     )
 
 
+def track(layout: Layout, *, seed: int) -> dict[str, NDArray[Any]]:
+    """Return the values of a satellite's track: an orbit of 6,745 seconds that reaches 66 degrees, and noise along it."""
+    times_passed = times(layout)
+    seconds = (times_passed - times_passed[0]) / 1e9
+    angle, inclination = 2 * np.pi * seconds / 6745, np.deg2rad(66)
+    eastwards = np.rad2deg(np.arctan2(np.cos(inclination) * np.sin(angle), np.cos(angle)))
+    longitude = eastwards - 360 * seconds / 86_164 + 0.03 * seconds / 86_400
+    random = np.random.default_rng(seed)
+    columns = {
+        TIME: times_passed,
+        "latitude": np.rad2deg(np.arcsin(np.sin(inclination) * np.sin(angle))),
+        "longitude": (longitude + 180) % 360 - 180,
+        "ssh": random.normal(size=layout.rows),
+        "swh": random.random(layout.rows, dtype=np.float32),
+        "flag": (random.random(layout.rows) < 0.1).astype(np.int8),
+        "cycle": (seconds // 864_000).astype(np.int32),
+        "range": 8e5 + random.normal(size=layout.rows),
+    }
+    return {path: columns[path] for path in layout.paths}
+
+
 def rows(source: Arrays, part: slice) -> dict[str, NDArray[Any]]:
     """Return some rows of every variable."""
     return {path: values[part] for path, values in source.items()}

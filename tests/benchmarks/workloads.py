@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+import peers
+import questions
 import values
 from attrs import evolve, frozen
 from layouts import TIME, Codecs, Layout, Variable
-from operations import Insert, Merge, NewPeriod, Operation, PlainQuery, Query, Update
+from operations import Ask, Count, Dataset, Insert, Merge, NewPeriod, Operation, PlainQuery, Query, Update
 
 import zcollection as zc
 
@@ -24,6 +26,16 @@ _MIXED: Final = (
     Variable("sigma0", "int16"),
     Variable("quality", "uint8"),
     Variable("cycle", "int32"),
+)
+_TRACK: Final = (
+    Variable(TIME, "int64"),
+    Variable("latitude", "float64"),
+    Variable("longitude", "float64"),
+    Variable("ssh", "float64"),
+    Variable("swh", "float32"),
+    Variable("flag", "int8"),
+    Variable("cycle", "int32"),
+    Variable("range", "float64"),
 )
 _GROUPS: Final = {
     "latitude": "data_01",
@@ -59,11 +71,14 @@ class Workload:
         By construction with the same operations.
     latency
         Seconds that each request to object storage takes longer; None works on files.
+    peers
+        Who may take part, by name.
     """
 
     name: str
     variants: tuple[Variant, ...]
     latency: float | None = None
+    peers: tuple[str, ...] = peers.STORING
 
 
 def wide_months(scale: str, codecs: Codecs) -> Layout:
@@ -132,6 +147,20 @@ def growing_month(scale: str, codecs: Codecs) -> Layout:
         first=_number("2000-01"),
         counts=(30 * rows_a_day,),
         step=86_400 // rows_a_day * _SECOND,
+        chunk_rows=chunk_rows,
+        codecs=codecs,
+    )
+
+
+def track_days(scale: str, codecs: Codecs) -> Layout:
+    """W7: daily partitions of a satellite's track, at full scale one row a second."""
+    count, rows, chunk_rows = {"smoke": (2, 1440, 256), "small": (10, 86_400, 4096), "full": (60, 86_400, 4096)}[scale]
+    return Layout(
+        variables=_TRACK,
+        resolution="D",
+        first=_number("2024-01-01"),
+        counts=(rows,) * count,
+        step=86_400 // rows * _SECOND,
         chunk_rows=chunk_rows,
         codecs=codecs,
     )
@@ -216,7 +245,64 @@ def _w6(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
     return (_days("W6", small_days("full", codecs, days=days), variable="ssh"),)
 
 
-_LATENCIES: Final = {"W6": 0.02}
+def _w7a(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    dataset = _track(scale, codecs)
+    day = len(dataset.layout.counts) // 2 - 1
+    noon = dataset.layout.partition_start(day).astype("datetime64[h]") + 12
+    days = questions.two_days(dataset.layout, day)
+    operations = (
+        Ask(dataset, _BOX, "box"),
+        Count(dataset, _BOX, "count of the box"),
+        Ask(dataset, questions.period(noon, 18), "18 hours of two days"),
+        Ask(dataset, questions.period(noon, 18, keys=days), "18 hours, the days named"),
+        Ask(dataset, questions.flagged(), "flag and swh"),
+    )
+    return (Variant("W7a", operations),)
+
+
+def _track(scale: str, codecs: Codecs) -> Dataset:
+    layout = track_days(scale, codecs)
+    return Dataset(layout, values.track(layout, seed=SEED))
+
+
+_BOX: Final = questions.box(west=10, south=10, east=20, north=20)
+
+
+def _w7b(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    few, many = {"smoke": (2, 4), "small": (10, 1000), "full": (100, 10_000)}[scale]
+
+    def variant(days: int) -> Variant:
+        layout = evolve(
+            track_days("full", codecs), variables=_TRACK[:4], counts=(144,) * days, step=86_400 // 144 * _SECOND
+        )
+        hour = layout.partition_start(days // 3).astype("datetime64[h]") + 7
+        dataset = Dataset(layout, values.track(layout, seed=SEED))
+        return Variant(f"W7b {days:,}", (Ask(dataset, questions.period(hour, 1), "one hour"),))
+
+    return variant(few), variant(many)
+
+
+def _w7c(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    return (_inserted("W7c", small_days(scale, codecs)),)
+
+
+def _w7d(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    return (_inserted("W7d", wide_months(scale, codecs)),)
+
+
+def _inserted(label: str, layout: Layout) -> Variant:
+    return Variant(label, (Insert(layout, values.arrays(layout, seed=SEED)),))
+
+
+def _w7e(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    return (Variant("W7e", (Ask(_track(scale, codecs), _BOX, "box"),)),)
+
+
+_LATENCIES: Final = {"W6": 0.02, "W7e": 0.02}
+_PEERS: Final = {
+    "W7a": peers.ASKING,
+    **dict.fromkeys(("W7b", "W7c", "W7d", "W7e"), (peers.OURS, peers.WITHOUT_STATISTICS)),
+}
 _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W1": _w1,
     "W1p": _w1p,
@@ -226,13 +312,22 @@ _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W4": _w4,
     "W5": _w5,
     "W6": _w6,
+    "W7a": _w7a,
+    "W7b": _w7b,
+    "W7c": _w7c,
+    "W7d": _w7d,
+    "W7e": _w7e,
 }
 NAMES: Final = tuple(_MAKERS)
+TOGETHER: Final = {"W7": ("W7a", "W7b", "W7c", "W7d", "W7e")}
+"""Workloads that are parts of one: questions, many partitions, the inserts of W2 and of W1, and object storage."""
 
 
 def make(name: str, scale: str, codecs: Codecs) -> Workload:
     """Return a workload with its data."""
-    return Workload(name, _MAKERS[name](scale, codecs), _LATENCIES.get(name))
+    return Workload(
+        name, _MAKERS[name](scale, codecs), latency=_LATENCIES.get(name), peers=_PEERS.get(name, peers.STORING)
+    )
 
 
 def _number(date: str) -> int:

@@ -1,7 +1,7 @@
 """A proxy in front of a server of object storage that counts requests, delays them and lets them fail as it is told.
 
 As a process of its own: ``python fault_proxy.py UPSTREAM_PORT PORT --latency 0.02``; ``GET /-/counts`` says how many
-requests of each kind there were since it was last asked.
+requests of each kind there were since it was last asked, ``GET /-/received`` how many bytes the answers had.
 """
 
 import argparse
@@ -95,6 +95,8 @@ class Proxy:
         Whether conditions are lost on the way, as with servers that do not know them.
     connections
         How many are served.
+    received
+        Bytes of the bodies of answers that were passed back as they were.
     """
 
     ignores_conditions = False
@@ -105,6 +107,7 @@ class Proxy:
         self.requests = []
         self.latency = latency
         self.connections = 0
+        self.received = 0
 
     @property
     def counts(self):
@@ -126,7 +129,12 @@ class Proxy:
         async with _Upstream(self._upstream) as upstream:
             while (request := await read_message(reader, writer)) is not None:
                 if request.target == "/-/counts":
-                    await self._tell(writer)
+                    await _tell(writer, self.counts)
+                    self.requests.clear()
+                    continue
+                if request.target == "/-/received":
+                    await _tell(writer, self.received)
+                    self.received = 0
                     continue
                 self.requests.append((request.kind, request.key))
                 await asyncio.sleep(self.latency)
@@ -159,12 +167,8 @@ class Proxy:
             writer.write(reply.head + reply.body[: len(reply.body) // 2])
             await writer.drain()
             return False
+        self.received += len(reply.body)
         return await _send(writer, reply.corrupted() if action == "corrupt" and not broken else reply)
-
-    async def _tell(self, writer):
-        body = json.dumps(self.counts).encode()
-        self.requests.clear()
-        await _send(writer, Message("HTTP/1.1 200 OK", (f"Content-Length: {len(body)}",), body))
 
 
 class _Upstream:
@@ -209,6 +213,11 @@ class _Upstream:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+async def _tell(writer, what):
+    body = json.dumps(what).encode()
+    await _send(writer, Message("HTTP/1.1 200 OK", (f"Content-Length: {len(body)}",), body))
 
 
 async def _send(writer, message):

@@ -6,6 +6,7 @@ from typing import Final
 from peers.base import Peer
 
 OURS: Final = "ours"
+WITHOUT_STATISTICS: Final = "no-statistics"
 _TARGETS: Final = {
     OURS: ("peers.ours", "Ours"),
     "floor": ("peers.floor", "Floor"),
@@ -14,10 +15,17 @@ _TARGETS: Final = {
     "zarr-async": ("peers.zarr_python", "ZarrPythonAsync"),
     "xarray": ("peers.xarray_zarr", "XarrayZarr"),
     "parquet": ("peers.parquet", "Parquet"),
+    "duckdb": ("peers.duckdb_parquet", "DuckDB"),
+    "mask": ("peers.ours_otherwise", "Mask"),
+    WITHOUT_STATISTICS: ("peers.ours_otherwise", "NoStatistics"),
     "deltalake": ("peers.delta", "DeltaLake"),
     "tensorstore": ("peers.tensorstore_zarr", "TensorstoreZarr"),
 }
 NAMES: Final = tuple(_TARGETS)
+ASKING: Final = (OURS, WITHOUT_STATISTICS, "mask", "duckdb", "parquet")
+"""Those that are asked for rows."""
+STORING: Final = tuple(name for name in NAMES if name not in {WITHOUT_STATISTICS, "mask", "duckdb"})
+"""Those that store and read datasets."""
 
 
 class MissingLibraryError(Exception):

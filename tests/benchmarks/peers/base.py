@@ -9,6 +9,7 @@ import numpy as np
 from layouts import Arrays, Layout, Partition
 from merging import merged
 from numpy.typing import NDArray
+from questions import Question
 from storages import FILES, Storage
 
 
@@ -75,6 +76,17 @@ class Peer(ABC):
     def plain(self, place: Path, layout: Layout) -> dict[str, NDArray[Any]]:
         """Return all variables as plain xarray reads partitions that were written with names of their own."""
         raise UnsupportedError
+
+    def ask(self, place: Path, layout: Layout, question: Question) -> dict[str, NDArray[Any]]:
+        """Return the rows that are asked for, as arrays in memory."""
+        raise UnsupportedError
+
+    def count(self, place: Path, layout: Layout, question: Question) -> int:
+        """Return how many rows are asked for."""
+        raise UnsupportedError
+
+    def chunks_read(self, place: Path, layout: Layout, question: Question) -> int | None:  # noqa: B027 - most have none
+        """Return from how many chunks the rows that are asked for are read; None where there are no chunks of ours."""
 
     def merge(self, place: Path, layout: Layout, rows: Arrays, *, how: str) -> None:
         """Merge rows into the only partition of `layout`: here, read it whole, merge it and write it whole."""

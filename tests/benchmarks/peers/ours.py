@@ -1,9 +1,13 @@
 """zcollection, through its public names."""
 
+from contextlib import contextmanager
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import numpy as np
 from layouts import TIME
+from storages import FILES
+from zcollection_store_file.blocking import Files
 
 import zcollection as zc
 from peers.base import Peer
@@ -38,12 +42,30 @@ class Ours(Peer):
             self._open(place, "rw").insert(arrays)
 
     def query(self, place, layout, *, variable=None, partition=None):
+        return self._found(
+            place,
+            filters=None if partition is None else partition.key,
+            variables=None if variable is None else [variable],
+        )
+
+    def _found(self, place, **options):
         with zc.config.using(threads=self.threads):
-            found = self._open(place, "r").query(
-                filters=None if partition is None else partition.key,
-                variables=None if variable is None else [variable],
-            )
+            found = self._open(place, "r").query(**options)
             return {path: item.to_numpy() for path, item in found.all_variables().items()}
+
+    def ask(self, place, layout, question):
+        return self._found(place, **_chosen(question), variables=question.variables)
+
+    def count(self, place, layout, question):
+        with zc.config.using(threads=self.threads):
+            return self._open(place, "r").count(**_chosen(question))
+
+    def chunks_read(self, place, layout, question):
+        if self.storage is not FILES:
+            return None
+        with _noting_reads() as keys:
+            self.ask(place, layout, question)
+        return sum(_is_chunk(key) for key in keys)
 
     def plain(self, place, layout):
         import xarray as xr
@@ -74,6 +96,38 @@ class Ours(Peer):
 
 
 _CLIENTS: dict[int, Any] = {}
+
+
+def _chosen(question):
+    """Return what is asked for as a user writes it: a box as such, times as ISO text."""
+    where = _text(question.comparisons) if question.box is None else zc.rows.box(**question.box)
+    return {"where": where, "filters": _text(question.keys) or None}
+
+
+def _text(comparisons):
+    return " and ".join(f"{item.name} {item.operator} {_literal(item)}" for item in comparisons)
+
+
+def _literal(comparison):
+    return f"'{np.datetime64(comparison.value, 'ns')}'" if comparison.name == TIME else repr(comparison.value)
+
+
+def _is_chunk(key):
+    """Return whether a key is that of a chunk of a partition; the catalog and the log begin with "_"."""
+    return "c" in key.split("/") and not key.startswith("_")
+
+
+@contextmanager
+def _noting_reads():
+    """Collect the keys that are read of files."""
+    keys, get = set(), Files.get
+
+    def noting(files, reads):
+        keys.update(read.key for read in reads)
+        return get(files, reads)
+
+    with patch.object(Files, "get", noting):
+        yield keys
 
 
 class _Computed:

@@ -1,12 +1,15 @@
 """Apache Parquet: a dataset in hive style, written and read by pyarrow, zstd at its default level."""
 
 import math
+import operator
+from functools import reduce
 from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pad
+from attrs import evolve
 from layouts import TIME
 
 from peers.base import Peer
@@ -42,10 +45,18 @@ class Parquet(Peer):
 
     def query(self, place, layout, *, variable=None, partition=None):
         variables = [item for item in layout.variables if variable in {None, item.path}]
-        table = pad.dataset(place, format="parquet", partitioning=_partitioning(layout)).to_table(
+        table = _dataset(place, layout).to_table(
             columns=[item.path for item in variables], filter=None if partition is None else _filter(partition)
         )
         return {item.path: _array(item, table[item.path]) for item in variables}
+
+    def ask(self, place, layout, question):
+        variables = [item for item in layout.variables if item.path in question.variables]
+        table = _dataset(place, layout).to_table(columns=list(question.variables), filter=_condition(layout, question))
+        return {item.path: _array(item, table[item.path]) for item in variables}
+
+    def count(self, place, layout, question):
+        return _dataset(place, layout).count_rows(filter=_condition(layout, question))
 
 
 def compression(layout):
@@ -76,6 +87,10 @@ def _array(item, chunked):
     return (values[0] if len(values) == 1 else np.concatenate(values)).reshape(-1, *(size for _, size in item.inner))
 
 
+def _dataset(place, layout):
+    return pad.dataset(place, format="parquet", partitioning=_partitioning(layout))
+
+
 def _partitioning(layout):
     return pad.partitioning(pa.schema([(name, pa.int32()) for name in layout.partitions[0].key]), flavor="hive")
 
@@ -85,3 +100,13 @@ def _filter(partition):
     for name, value in partition.key.items():
         condition &= pc.field(name) == value
     return condition
+
+
+def _condition(layout, question):
+    """Return what is asked for; a number beside a float32 is one too, so that it is compared as NumPy compares it."""
+    types = {item.path: pa.from_numpy_dtype(item.dtype) for item in layout.variables}
+    compared = [
+        evolve(item, value=pa.scalar(item.value, types.get(item.name, pa.int32()))).apply(pc.field(item.name))
+        for item in (*question.comparisons, *question.keys)
+    ]
+    return reduce(operator.and_, compared)
