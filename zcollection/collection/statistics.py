@@ -140,7 +140,7 @@ def _made(
     except (CorruptionError, ConflictError):
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}
-    data = Statistics(stamp=record.stamp, zones=zones, checksums=sums).dump(form)
+    data = Statistics(path=path, stamp=record.stamp, zones=zones, checksums=sums).dump(form)
     return path, (group.prefix + form.key, data)
 
 

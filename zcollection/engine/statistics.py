@@ -1,8 +1,9 @@
 """What is kept of a partition beside its chunks: bounds of zones of rows, and the checksum of every chunk.
 
 One object for each partition, below the directory of one of its arrays, where no reader of Zarr looks. It is written,
-published, copied and removed with the partition, whose stamp it carries: one with another stamp is that of an older
-generation, and ignored, as is one that is damaged. Without it a query reads more, and answers the same.
+published, copied and removed with the partition, whose path and stamp it carries: one with others is that of another
+partition or of an older generation, and ignored, as is one that is damaged. Without it a query reads more, and answers
+the same.
 """
 
 import json
@@ -32,7 +33,7 @@ STATISTICS: Final = "_statistics"
 
 _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
-"""What the object begins with: its format, the lengths of stamp and description, and the CRC32C of all that follows."""
+"""What the object begins with: its format, the lengths of owner and description, and the CRC32C of all that follows."""
 _MISSING, _EMPTY, _KNOWN = 1, 2, 4
 _NAT: Final = np.iinfo(np.int64).min
 
@@ -218,14 +219,15 @@ class Statistics:
 
     Attributes
     ----------
-    stamp
-        Of the generation of the partition that it is of.
+    path, stamp
+        The partition that it is of, and its generation.
     zones
         Bounds by path.
     checksums
         uint32, of each chunk in the order of the form; 0 where none is known.
     """
 
+    path: str
     stamp: str
     zones: Mapping[str, Zones]
     checksums: NDArray[np.uint32] = field(eq=False)
@@ -245,13 +247,13 @@ class Statistics:
             text = _described(
                 {path: _stored_dtype(zones.lower.dtype) for path, zones in self.zones.items()}, form.count
             )
-        return _sealed(self.stamp.encode(), text, arrays)
+        return _sealed(_owner(self.path, self.stamp), text, arrays)
 
     @classmethod
     def load(
         cls, data: bytes | None, group: GroupRead, *, dimension: str, only: Collection[str] | None = None
     ) -> "Statistics | None":
-        """Return what an object says of a group; None where it is none of ours, damaged, or of another generation.
+        """Return what an object says of a group; None where it is none of ours, damaged, or of another one.
 
         Parameters
         ----------
@@ -263,7 +265,7 @@ class Statistics:
             The variables whose bounds are wanted; None for all.
         """
         found = _opened(data)
-        if found is None or found[0].decode(errors="replace") != group.stamp:
+        if found is None or found[0] != _owner(group.path, group.stamp or ""):
             return None
         _, text, body = found
         form, variables = Form.of_group(group, dimension=dimension), group.schema.all_variables()
@@ -279,7 +281,7 @@ class Statistics:
             return None
         if at != len(body):
             return None
-        return cls(stamp=group.stamp or "", zones=zones, checksums=checksums)
+        return cls(path=group.path, stamp=group.stamp or "", zones=zones, checksums=checksums)
 
 
 def _described(zones: Mapping[str, np.dtype[Any]], count: int) -> bytes:
@@ -305,20 +307,25 @@ def _understood(text: bytes, count: int) -> dict[str, str]:
     return names
 
 
-def _sealed(stamp: bytes, text: bytes, arrays: Iterable[bytes]) -> bytes:
-    body = b"".join([stamp, text, *arrays])
-    return _HEAD.pack(_MAGIC, len(stamp), len(text), google_crc32c.value(body)) + body
+def _owner(path: str, stamp: str) -> bytes:
+    """Return what tells whose an object is: partitions that are written together have the same stamp."""
+    return f"{stamp} {path}".encode()
+
+
+def _sealed(owner: bytes, text: bytes, arrays: Iterable[bytes]) -> bytes:
+    body = b"".join([owner, text, *arrays])
+    return _HEAD.pack(_MAGIC, len(owner), len(text), google_crc32c.value(body)) + body
 
 
 def _opened(data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
-    """Return the stamp, the description and the numbers of an object; None where it is none of ours, or damaged."""
+    """Return the owner, the description and the numbers of an object; None where it is none of ours, or damaged."""
     if data is None or len(data) < _HEAD.size:
         return None
-    magic, stamp, text, expected = _HEAD.unpack_from(data)
+    magic, owner, text, expected = _HEAD.unpack_from(data)
     body = data[_HEAD.size :]
     if magic != _MAGIC or google_crc32c.value(body) != expected:
         return None
-    return body[:stamp], body[stamp : stamp + text], body[stamp + text :]
+    return body[:owner], body[owner : owner + text], body[owner + text :]
 
 
 def is_whole(data: bytes | None) -> bool:
@@ -326,12 +333,12 @@ def is_whole(data: bytes | None) -> bool:
     return _opened(data) is not None
 
 
-def restamped(data: bytes, before: str, after: str) -> bytes | None:
+def restamped(data: bytes, path: str, *, before: str, after: str) -> bytes | None:
     """Return the statistics of a partition that is copied, with the stamp of the copy; None where they are not its own."""
     found = _opened(data)
-    if found is None or found[0] != before.encode():
+    if found is None or found[0] != _owner(path, before):
         return None
-    return _sealed(after.encode(), found[1], [found[2]])
+    return _sealed(_owner(path, after), found[1], [found[2]])
 
 
 def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -452,10 +459,10 @@ class Gathering:
             return None
         return before.zones.get(path)
 
-    def dump(self, stamp: str) -> bytes:
-        """Return the object."""
+    def dump(self, path: str, stamp: str) -> bytes:
+        """Return the object, of a generation of a partition."""
         zones = {path: self._zones[path] for path in self.form.zoned if path in self._zones}
-        return Statistics(stamp=stamp, zones=zones, checksums=self._checksums).dump(self.form)
+        return Statistics(path=path, stamp=stamp, zones=zones, checksums=self._checksums).dump(self.form)
 
 
 def include(zones: Zones, part: Zones, first: int) -> bool:

@@ -44,8 +44,8 @@ class GroupWrite:
         Attributes of the root group, for the number of bytes that its arrays take.
     axis
         The axis, where it is a variable.
-    stamp
-        Which generation of the partition it becomes.
+    path, stamp
+        Which partition it becomes, and which generation of it.
     base
         The group that this one takes the place of; None where nothing of it is used.
     kept
@@ -61,6 +61,7 @@ class GroupWrite:
     dataset: Dataset
     attributes: Callable[[int], Mapping[str, Any]]
     axis: str | None = None
+    path: str = ""
     stamp: str = ""
     base: GroupRead | None = None
     kept: frozenset[str] = frozenset()
@@ -146,7 +147,7 @@ def _gathering(group: GroupWrite) -> Work[Gathering]:
 def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[str, bytes]:
     """Return the statistics of a group by their key in the store."""
     key = gathering.form.key
-    return {} if key is None else {prefix + key: gathering.dump(group.stamp)}
+    return {} if key is None else {prefix + key: gathering.dump(group.path, group.stamp)}
 
 
 def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:

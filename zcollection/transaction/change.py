@@ -102,10 +102,12 @@ class Stage(Site):
             What the partition says of itself there.
         """
         prefix, stamped = self.prefix(path), self._complete(record, record.stored_bytes)
-        yield from self._copying(prefix, source, place, record, staged)
+        yield from self._copying(path, prefix, source, place, record, put=staged)
         return self._staged(path, stamped)
 
-    def _copying(self, prefix: str, source: Objects, place: Place, record: PartitionRecord, put: Put) -> Work[None]:
+    def _copying(
+        self, path: str, prefix: str, source: Objects, place: Place, record: PartitionRecord, *, put: Put
+    ) -> Work[None]:
         """Write the objects that lie at a place, documents first, under a prefix, with this transaction's stamp."""
         entries = yield from enumerated(place.prefix, source)
         for entry in entries:
@@ -117,17 +119,18 @@ class Stage(Site):
         for batch in _batches(others):
             contents = yield from fetch([Read(key) for key in batch], source)
             keys = [prefix + key.removeprefix(place.prefix) for key in batch]
-            copies = {key: self._copied(key, data, record) for key, data in zip(keys, contents, strict=True)}
+            copies = {key: self._copied(path, key, data, record) for key, data in zip(keys, contents, strict=True)}
             yield from put({key: data for key, data in copies.items() if data is not None})
         (document,) = yield from fetch([Read(place.document)], source)
         if document is not None:
             stamped = self._complete(record, record.stored_bytes)
             yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, stamped)})
 
-    def _copied(self, key: str, data: bytes | None, record: PartitionRecord) -> bytes | None:
-        """Return an object as it is copied: statistics with the stamp of the copy, unless they are of another generation."""
-        is_statistics = data is not None and key.endswith(f"/{STATISTICS}")
-        return restamped(data, record.stamp, self.transaction) if is_statistics and data is not None else data
+    def _copied(self, path: str, key: str, data: bytes | None, record: PartitionRecord) -> bytes | None:
+        """Return an object as it is copied: statistics with the stamp of the copy, unless they are not those of the partition."""
+        if data is None or not key.endswith(f"/{STATISTICS}"):
+            return data
+        return restamped(data, path, before=record.stamp, after=self.transaction)
 
     @staticmethod
     def _restamped(document: bytes, prefix: str, record: PartitionRecord) -> bytes:
@@ -139,7 +142,7 @@ class Stage(Site):
         return StagedPartition(path=path, prefix=self.prefix(path), record=record)
 
     def _stamped(
-        self, group: GroupWrite, record: PartitionRecord
+        self, path: str, group: GroupWrite, record: PartitionRecord
     ) -> tuple[GroupWrite, Callable[[int], PartitionRecord]]:
         """Return a group whose document says what the partition says of itself, and that for the size it turns out to have."""
         made: dict[int, PartitionRecord] = {}
@@ -152,6 +155,7 @@ class Stage(Site):
         stamped = evolve(
             group,
             attributes=lambda size: {**group.attributes(size), **complete(size).to_attribute()},
+            path=path,
             stamp=self.transaction,
         )
         return stamped, complete

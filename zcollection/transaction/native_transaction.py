@@ -50,7 +50,7 @@ class NativeStage(Stage):
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition in its place."""
         prefix = self.prefix(path)
-        stamped, complete = self._stamped(group, record)
+        stamped, complete = self._stamped(path, group, record)
         size = yield from overwriting(prefix, stamped)
         return self._staged(path, complete(size))
 

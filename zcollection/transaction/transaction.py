@@ -65,7 +65,7 @@ class LogStage(Stage):
 
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition there or, where it is new, in its place."""
-        stamped, complete = self._stamped(group, record)
+        stamped, complete = self._stamped(path, group, record)
         if path in self.new:
             with suppress(OccupiedError):
                 size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
@@ -78,7 +78,7 @@ class LogStage(Stage):
         if path in self.new:
             with suppress(OccupiedError):
                 stamped = self._complete(record, record.stored_bytes)
-                yield from self._copying(f"{path}/", source, place, record, self._putting_in_place(path))
+                yield from self._copying(path, f"{path}/", source, place, record, put=self._putting_in_place(path))
                 return self._staged(path, stamped, in_place=True)
         return (yield from super().copying(path, source, place, record))
 
