@@ -132,7 +132,7 @@ def _made(
         wanted = Form.of(handle.schema, group.axis, dimension=dimension, rows=group.rows).zoned
         there = [name for name in wanted if name in handle.held(record)]
         known = yield from reading_statistics(group, dimension=dimension)
-        if form.key is None or (known is not None and known.is_complete(there, form)):
+        if form.key is None or (known is not None and known.is_complete(there, form, group.absent)):
             return None
         columns = yield from reading([group], handle.schema.select(there), dimension=dimension)
         sums = yield from _checksums(group, form, known)
