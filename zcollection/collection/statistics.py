@@ -102,17 +102,27 @@ def _with_statistics(handle: Handle, names: Iterable[str]) -> DatasetSchema:
     return schema.with_variables(changed)
 
 
-async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
+async def complete(handle: Handle, *, compared: bool = False, progress: ProgressOption = None) -> int:
     """Make the statistics of partitions that have none, or not all, and return of how many.
 
     What another writer changes meanwhile is passed over: its own statistics come with it.
+
+    Parameters
+    ----------
+    handle, progress
+        The collection, and what is told how far it is.
+    compared
+        Whether those that are there are compared with the rows, and made again where they exclude some.
     """
     taken = await handle.snapshot()
     pending = [(path, record) for path, record in taken.partitions.items() if path not in taken.places]
     made = 0
     with tracking(progress, len(pending), "statistics") as advance:
         for first in range(0, len(pending), _TOGETHER):
-            works = (_made(handle, taken, path, record) for path, record in pending[first : first + _TOGETHER])
+            works = (
+                _made(handle, taken, path, record, compared=compared)
+                for path, record in pending[first : first + _TOGETHER]
+            )
             found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
             objects = {path: item for part in found if part is not None for path, item in [part]}
             if objects:
@@ -122,9 +132,9 @@ async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
 
 
 def _made(
-    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord
+    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord, *, compared: bool
 ) -> Work[tuple[str, tuple[str, bytes]] | None]:
-    """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
+    """Return path, key and bytes of the statistics of a partition; None where they are right, or it cannot be read."""
     dimension = handle.dimension
     try:
         group = handle.group(path, record, taken.place(path))
@@ -132,7 +142,8 @@ def _made(
         wanted = Form.of(handle.schema, group.axis, dimension=dimension, rows=group.rows).zoned
         there = [name for name in wanted if name in handle.held(record)]
         known = yield from reading_statistics(group, dimension=dimension)
-        if form.key is None or (known is not None and known.is_complete(there, form, group.absent)):
+        is_complete = known is not None and known.is_complete(there, form, group.absent)
+        if form.key is None or (is_complete and not compared):
             return None
         columns = yield from reading([group], handle.schema.select(there), dimension=dimension)
         sums = yield from _checksums(group, form, known)
@@ -140,6 +151,8 @@ def _made(
     except (CorruptionError, ConflictError):
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}
+    if known is not None and is_complete and all(include(known.zones[name], zones[name], 0) for name in there):
+        return None
     data = Statistics(path=path, stamp=record.stamp, zones=zones, checksums=sums).dump(form)
     return path, (group.prefix + form.key, data)
 
