@@ -61,6 +61,18 @@ def put(collection, objects):
     portal.run(change)
 
 
+def zarr(collection):
+    """Return the collection as zarr-python and xarray take it."""
+    store = collection.store
+    if not isinstance(store, TransactionalStore):
+        return store.zarr
+
+    async def snapshot():
+        return await store.snapshot(await store.current())
+
+    return portal.run(snapshot)
+
+
 def lost(collection):
     """Remove all statistics."""
     put(collection, dict.fromkeys(statistics(collection)))
