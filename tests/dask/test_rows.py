@@ -10,7 +10,11 @@ import workers
 import zcollection as zc
 from zcollection import rows as asked
 
-CONDITIONS = [*tracks.CONDITIONS[::3], asked.function(lambda flag, land: (flag == 2) & land, ["flag", "land"]), "id < 0"]
+CONDITIONS = [
+    *tracks.CONDITIONS[::3],
+    asked.function(lambda flag, land: (flag == 2) & land, ["flag", "land"]),
+    "id < 0",
+]
 
 
 @pytest.fixture
