@@ -40,3 +40,13 @@ def lazily(arrays, size=5):
     import dask.array as da
 
     return {path: da.from_array(values, chunks=(size, *values.shape[1:])) for path, values in arrays.items()}
+
+
+def ids(dataset):
+    """Return the numbers of rows of a track."""
+    return dataset["id"].to_numpy().tolist()
+
+
+def flagged(dataset):
+    """Return rows of a track with other heights, and a flag."""
+    return {"height": -dataset["height"].to_numpy(), "flag": np.full_like(dataset["flag"].to_numpy(), 3)}

@@ -144,7 +144,7 @@ def _made(
         wanted = Form.of(handle.schema, group.axis, dimension=dimension, rows=group.rows).zoned
         there = [name for name in wanted if name in handle.held(record)]
         known = yield from reading_statistics(group, dimension=dimension)
-        is_complete = known is not None and known.is_complete(there, form)
+        is_complete = known is not None and known.is_complete(there, form, group.absent)
         if form.key is None or (is_complete and not checked):
             return None
         columns = yield from reading([group], handle.schema.select(there), dimension=dimension)

@@ -232,9 +232,17 @@ class Statistics:
     zones: Mapping[str, Zones]
     checksums: NDArray[np.uint32] = field(eq=False)
 
-    def is_complete(self, names: Iterable[str], form: Form) -> bool:
-        """Return whether bounds are known of all zones of some variables, and the checksum of every chunk that ends with it."""
-        has_sums = all(self.checksums[position] for position, is_sealed in form.chunks.values() if is_sealed)
+    def is_complete(self, names: Iterable[str], form: Form, absent: Collection[str]) -> bool:
+        """Return whether bounds are known of all zones of some variables, and the checksum of every chunk that ends with it.
+
+        Absent variables have no chunks.
+        """
+        without = tuple(f"{path}/c/" for path in absent)
+        has_sums = all(
+            self.checksums[position]
+            for key, (position, is_sealed) in form.chunks.items()
+            if is_sealed and not key.startswith(without)
+        )
         return has_sums and all(name in self.zones and self.zones[name].known.all() for name in names)
 
     def dump(self, form: Form) -> bytes:
