@@ -123,8 +123,9 @@ def function(fn: Callable[..., Any], variables: Iterable[str]) -> Condition:
     Parameters
     ----------
     fn
-        Called with one array for each variable, of shape (rows,) and of the declared type, which it must not write to. It
-        returns an array of booleans of the same shape. Where work is done in other processes, it has to pickle.
+        Called with one array for each variable, of shape (rows,) and of the declared type, which it must not write to. The
+        rows are those of a part of a partition, or of several partitions. It returns an array of booleans of the same shape,
+        each of which depends on its own row alone. Where work is done in other processes, it has to pickle.
     variables
         Names of variables that have the partitioned dimension alone, in the order of the arguments.
 

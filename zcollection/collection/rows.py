@@ -1,7 +1,6 @@
 """Sets of rows: which rows of which partitions, at one version."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -107,7 +106,7 @@ class Rows(Printed):
         """Paths of the partitions that have such rows, in the order of their keys."""
         return tuple(self._parts)
 
-    @cached_property
+    @property
     def ranges(self) -> Mapping[str, Ranges]:
         """Runs of rows by the path of the partition: int64, shape (runs, 2), first row and that after the last."""
         return {path: part.ranges for path, part in self._parts.items()}
