@@ -136,8 +136,7 @@ def zones_of(values: NDArray[Any], variable: VariableSchema, *, start: int = 0) 
     start
         Number of the first row in the partition: zones begin at multiples of `ZONE`.
     """
-    edges = np.arange(-(start % ZONE), len(values), ZONE)
-    edges[0] = 0
+    edges = _edges(start % ZONE, len(values))
     numbers, equal = _counted(values), _equal_to_fill(values, variable)
     lower = np.minimum.reduceat(numbers, edges)
     if equal is None and not _has_missing(lower, values.dtype):
@@ -166,6 +165,15 @@ def _has_missing(lower: NDArray[Any], dtype: np.dtype[Any]) -> bool:
     if dtype.kind == "f":
         return bool((lower != lower).any())  # noqa: PLR0124 - as above
     return dtype.kind in "mM" and bool((lower == _NAT).any())
+
+
+@lru_cache(maxsize=256)
+def _edges(offset: int, rows: int) -> NDArray[np.intp]:
+    """Return where the zones of so many rows begin, of which the first is that many rows behind the beginning of its zone."""
+    edges = np.arange(-offset, rows, ZONE)
+    edges[0] = 0
+    edges.flags.writeable = False
+    return edges
 
 
 @lru_cache(maxsize=256)
@@ -409,8 +417,8 @@ class Gathering:
     form: Form
     dimension: str
     base: tuple[GroupRead, Statistics] | None = None
-    _checksums: NDArray[np.uint32] = field(
-        init=False, default=Factory(lambda self: np.zeros(len(self.form.chunks), np.uint32), takes_self=True)
+    _checksums: list[int] = field(
+        init=False, default=Factory(lambda self: [0] * len(self.form.chunks), takes_self=True)
     )
     _zones: dict[str, Zones] = field(factory=dict, init=False)
 
@@ -428,7 +436,7 @@ class Gathering:
         there, here = Form.of_group(group, dimension=self.dimension).chunks, self.form.chunks
         for key in keys:
             if key in there and key in here:
-                self._checksums[here[key][0]] = before.checksums[there[key][0]]
+                self._checksums[here[key][0]] = int(before.checksums[there[key][0]])
 
     def values(self, path: str, values: NDArray[Any], *, start: int = 0) -> None:
         """Take the bounds of values of the declared type, of rows from `start` on."""
@@ -473,7 +481,8 @@ class Gathering:
     def dump(self, owner: str) -> bytes:
         """Return the object."""
         zones = {path: self._zones[path] for path in self.form.zoned if path in self._zones}
-        return Statistics(owner=owner, zones=zones, checksums=self._checksums).dump(self.form)
+        checksums = np.array(self._checksums, np.uint32)
+        return Statistics(owner=owner, zones=zones, checksums=checksums).dump(self.form)
 
 
 def include(zones: Zones, part: Zones, first: int) -> bool:
