@@ -40,12 +40,14 @@ KINDS = {
     "history": r"_transactions/history/.*",
     "staged document": r"_transactions/stage/.*/zarr\.json",
     "staged chunk": r"_transactions/stage/.*/c/.*",
+    "staged statistics": r"_transactions/stage/.*/_statistics",
     "immutable document": r"_immutable/(.*/)?zarr\.json",
     "immutable chunk": r"_immutable/.*/c/.*",
     "parent's document": r"year=\d+(/month=\d+)?/zarr\.json",
     "group document": r"(year=\d+/month=\d+/day=\d+)(/deep|/deep/er)?/zarr\.json",
     "array document": r"year=\d+/month=\d+/day=\d+/.*/zarr\.json",
     "chunk": r"year=\d+/month=\d+/day=\d+/.*/c/.*",
+    "statistics": r"year=\d+/month=\d+/day=\d+/.*/_statistics",
 }
 CHUNKS = {"chunk", "staged chunk", "immutable chunk"}
 
@@ -139,6 +141,10 @@ READS: dict[str, Callable[[zc.Collection], object]] = {
     "query of one": lambda collection: values(
         collection.query(filters="day == 2 and month == 1", variables=["value", "angle"])
     ),
+    "query of rows": lambda collection: values(collection.query(where=f"flag >= 1 and time > {DAY} + 2000")),
+    "find": lambda collection: {
+        path: runs.tolist() for path, runs in collection.find(f"time >= {3 * DAY}").ranges.items()
+    },
     "map": lambda collection: collection.map(values),
     "partitions": lambda collection: collection.partitions(),
     "history": lambda collection: [entry.version for entry in collection.history()],
