@@ -73,7 +73,10 @@ class ChunkCheck:
         found = zones_of(declared_values(stored, variable), variable, start=start)
         if include(zones, found, start // ZONE):
             return None
-        return "its statistics exclude values that it has; repair() makes them again"
+        return (
+            f"it has values outside the bounds that were written with it: it is another chunk or, less likely, its statistics "
+            f"are wrong; insert the partition again, or delete {self.form.key!r} of the partition and call repair()"
+        )
 
 
 async def add_statistics(handle: Handle, names: Sequence[str], *, progress: ProgressOption) -> Handle:
@@ -111,8 +114,10 @@ def _with_statistics(handle: Handle, names: Iterable[str]) -> DatasetSchema:
     return schema.with_variables(changed)
 
 
-async def complete(handle: Handle, *, checked: bool = False, progress: ProgressOption = None) -> int:
-    """Make the statistics of partitions that have none, or not all, and return of how many; also wrong ones, if checked.
+async def complete(handle: Handle, *, progress: ProgressOption = None) -> int:
+    """Make the statistics of partitions that have none, or not all, and return of how many.
+
+    What is known is never made again to fit the values: it may be these that are not those that were written.
 
     What another writer changes meanwhile is passed over: its own statistics come with it.
     """
@@ -121,10 +126,7 @@ async def complete(handle: Handle, *, checked: bool = False, progress: ProgressO
     made = 0
     with tracking(progress, len(pending), "statistics") as advance:
         for first in range(0, len(pending), _TOGETHER):
-            works = (
-                _made(handle, taken, path, record, checked=checked)
-                for path, record in pending[first : first + _TOGETHER]
-            )
+            works = (_made(handle, taken, path, record) for path, record in pending[first : first + _TOGETHER])
             found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
             objects = {path: item for part in found if part is not None for path, item in [part]}
             if objects:
@@ -134,7 +136,7 @@ async def complete(handle: Handle, *, checked: bool = False, progress: ProgressO
 
 
 def _made(
-    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord, *, checked: bool
+    handle: Handle, taken: Snapshot, path: str, record: PartitionRecord
 ) -> Work[tuple[str, tuple[str, bytes]] | None]:
     """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
     dimension = handle.dimension
@@ -144,8 +146,7 @@ def _made(
         wanted = Form.of(handle.schema, group.axis, dimension=dimension, rows=group.rows).zoned
         there = [name for name in wanted if name in handle.held(record)]
         known = yield from reading_statistics(group, dimension=dimension)
-        is_complete = known is not None and known.is_complete(there, form, group.absent)
-        if form.key is None or (is_complete and not checked):
+        if form.key is None or (known is not None and known.is_complete(there, form, group.absent)):
             return None
         columns = yield from reading([group], handle.schema.select(there), dimension=dimension)
         sums = yield from _checksums(group, form, known)
@@ -153,8 +154,6 @@ def _made(
     except (CorruptionError, ConflictError):
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}
-    if known is not None and is_complete and all(include(known.zones[name], zones[name], 0) for name in there):
-        return None
     data = Statistics(owner=owner_of(path, record.stamp), zones=zones, checksums=sums).dump(form)
     return path, (group.prefix + form.key, data)
 

@@ -108,7 +108,7 @@ async def repair(handle: Handle) -> RepairReport:
     """Mend what can be mended; see `Collection.repair`."""
     handle.store.check_writable()
     done = await retrying(lambda: _mended(handle))
-    made = await statistics.complete(handle, checked=True)
+    made = await statistics.complete(handle)
     done += [f"the statistics of {made} partitions were made"] if made else []
     after = await verify(handle, data=False, progress=None)
     return RepairReport(done=tuple(done), remaining=after.problems)

@@ -201,6 +201,7 @@ class _MergedRead:
                 continue
             if not await self._is_outdated(taken):
                 return taken, taken.chosen.rows(dict(zip(taken.partitions, found, strict=True)))
+            await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
         raise self._kept_changing()
 
     async def lazy(self, asked: Asked) -> Dataset | None:
