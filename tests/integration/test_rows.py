@@ -272,6 +272,13 @@ def test_deleted_rows_are_gone_as_one_version(collection, frame):
     assert_same(collection.query(), frame)
 
 
+def test_a_variable_that_another_writer_has_added_may_be_asked_for(collection, frame):
+    other = zc.open_collection(collection.store.url, mode="rw")  # held at no snapshot
+    kept = zc.VariableSchema("kept", dtype="int64", dimensions=("time",))
+    collection.add_variable(kept, lambda dataset: dataset["id"].to_numpy() * 2)
+    assert other.count("kept > 100") == (2 * frame["id"] > 100).sum()
+
+
 def test_nothing_is_deleted_without_a_condition(collection):
     with pytest.raises(zc.ExpressionError, match="drop_partitions"):
         collection.delete(None)

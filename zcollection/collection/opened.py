@@ -7,7 +7,7 @@ from zcollection.collection.handle import Handle
 from zcollection.collection.maintained import Maintained, section_of
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode, Store
-from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
+from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model import representation
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.sections import Part, Section
@@ -89,7 +89,7 @@ class OpenCollection(Maintained):
         while True:
             try:
                 return await operation(self._handle)
-            except (SchemaChangedError, SchemaError):
+            except (SchemaChangedError, SchemaError, ExpressionError):
                 await on_loop()
                 before, self._handle = self._handle, await self._handle.reloaded()
                 if self._handle == before:

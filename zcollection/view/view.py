@@ -21,7 +21,7 @@ from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
-from zcollection.errors import ReadOnlyError, SchemaChangedError, SchemaError
+from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
 from zcollection.model import representation
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
@@ -395,7 +395,7 @@ class View(Maintained):
         while True:
             try:
                 return await operation(self._pair)
-            except (SchemaChangedError, SchemaError):
+            except (SchemaChangedError, SchemaError, ExpressionError):
                 before = self._pair
                 self._pair = Pair(await before.base.reloaded(), await before.own.reloaded())
                 if self._pair == before:
