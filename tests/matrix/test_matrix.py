@@ -89,7 +89,23 @@ class Both:
         last = collection.keys()[-1]
         some = collection.query(filters=dict(last), variables=["row"])["row"].to_numpy()
         np.testing.assert_array_equal(some, self.partitions[max(self.partitions)]["row"].to_numpy())
+        self.check_rows(collection, wanted)
         assert collection.verify(data=True).problems == ()
+
+    def check_rows(self, collection, wanted):
+        path = "nested/swath" if self.nested else "swath"
+        middle = np.datetime_as_string(wanted["time"].to_numpy()[len(wanted) // 2])
+        asked = {
+            f"time >= '{middle}' and cycle < 1": (wanted["time"] >= middle) & (wanted["cycle"] < 1),
+            "pass_number in (-1, 2) and ascending": wanted["pass_number"].isin([-1, 2]) & wanted["ascending"],
+            "row % 5 == 2 or platform == 'nobody'": wanted["row"] % 5 == 2,
+        }
+        for where, mask in asked.items():
+            values = arrays_of(wanted[mask], nested=self.nested)
+            found = collection.query(where=where, variables=["row", path])
+            np.testing.assert_array_equal(found["row"].to_numpy(), values["row"], err_msg=where)
+            np.testing.assert_array_equal(found.get_variable(path).to_numpy(), values[path], err_msg=where)
+            assert collection.count(where) == mask.sum(), where
 
 
 def rows_of(rng, count, **options):
