@@ -10,7 +10,7 @@ from asking import asked, group, one, schema, variable
 import zcollection as zc
 from zcollection.conditions.expression import as_condition
 
-NAN, INF, NAT = math.nan, math.inf, np.datetime64("NaT")
+NAN, INF, NAT = math.nan, math.inf, np.datetime64("NaT", "ns")
 
 
 @pytest.mark.parametrize(

@@ -507,7 +507,8 @@ def test_datetime64_agrees_with_numpy(unit, parts, nano, symbol, offsets, fill, 
     text = iso(parts, f".{nano:09d}")
     wanted = np.datetime64(text, "ns")
     near = wanted.astype(f"M8[{unit}]")
-    times = np.array([np.datetime64("NaT") if offset is None else near + offset for offset in offsets], f"M8[{unit}]")
+    steps = [np.timedelta64("NaT" if offset is None else offset, unit) for offset in offsets]
+    times = np.array([near + step for step in steps], f"M8[{unit}]")
     declared = schema(variable("t", f"M8[{unit}]", fill_value=near if fill else None), variable("u", f"M8[{unit}]"))
     columns = {"t": times, "u": np.roll(times, 1)}
 

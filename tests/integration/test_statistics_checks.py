@@ -94,6 +94,6 @@ def test_statistics_that_exclude_values_are_found(url, changed, partitions):
     assert collection.repair().remaining == ()
     assert (kept.statistics(collection)[f"{FIRST}/{form.key}"] == wrong) is ("known" not in changed)
     assert {(one.partition, one.variable) for one in collection.verify(data=True).problems} == found
-    kept.put(collection, {f"{FIRST}/{form.key}": b""})
+    kept.put(collection, {f"{FIRST}/{form.key}": b"nothing"})
     collection.repair()
     assert collection.verify(data=True).is_clean

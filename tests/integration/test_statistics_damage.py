@@ -78,6 +78,8 @@ def test_lost_ones_are_noted_and_made_again(collection):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_ones_are_named_and_made_again(collection, damage):
+    if damage == "empty" and collection.store.url.scheme == "icechunk":
+        pytest.skip("Icechunk 2 takes an empty chunk for none")
     before = tracks.answers(collection)
     kept.put(collection, {key: DAMAGES[damage](data) for key, data in kept.statistics(collection).items()})
     assert_told_and_mended(collection, before)
