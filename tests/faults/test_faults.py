@@ -44,7 +44,7 @@ def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
     [
         (["--every", 53], 15),
         (["--every", 53, "--no-catalog"], 15),
-        (["--operations", "update rows", "delete"], 150),
+        (["--operations", "update rows", "delete", "--every", 7], 25),
         (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
     ],
 )
