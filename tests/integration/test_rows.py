@@ -324,7 +324,7 @@ def test_the_asynchronous_twins(place, frame):
     assert gone == (frame["flag"] == 3).sum()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     steps=st.lists(
         st.sampled_from(["insert", "upsert", "concat", "update", "delete", "replace"]), min_size=1, max_size=5
