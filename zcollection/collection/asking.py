@@ -199,12 +199,9 @@ def _zones_of_limits(limits: Sequence[Any], variable: VariableSchema) -> Zones:
     bounds = np.array([first, last])
     if bounds.dtype.kind not in "biuf":
         return Zones.unknown()
-    declared = declared_values(bounds.astype(variable.stored_dtype), variable)
+    smallest, largest = declared_values(bounds.astype(variable.stored_dtype), variable)
     missing = np.ones(len(limits), np.bool_)
-    # A packed axis with a negative scale has its limits the other way round.
-    return Zones(
-        declared.min(axis=0), declared.max(axis=0), missing=missing, empty=~missing, known=np.array(there, np.bool_)
-    )
+    return Zones(smallest, largest, missing=missing, empty=~missing, known=np.array(there, np.bool_))
 
 
 @frozen(kw_only=True, eq=False)

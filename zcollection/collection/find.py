@@ -1,22 +1,17 @@
 """Rows found, and counted, without reading anything else of them."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
-import anyio
 from attrs import define, field
 
 from zcollection import portal
 from zcollection.collection.asking import Asked, Chosen
-from zcollection.collection.reading import Generation, generation
+from zcollection.collection.reading import TRIES, Generation, generation, pause
 from zcollection.collection.rows import Rows
 from zcollection.engine.jobs import Executor
 from zcollection.engine.select import Found
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
 from zcollection.progress import ProgressOption, tracking
-
-_TRIES: Final = 50
-_LONGEST_PAUSE: Final = 0.2
 
 
 @define(eq=False)
@@ -48,7 +43,7 @@ class ConsistentFind:
         await portal.on_loop()
         handle = self.asked.handle
         concern = handle.passing(self.asked.filters)
-        for number in range(_TRIES):
+        for number in range(TRIES):
             taken = await handle.snapshot(concern)
             chosen = await self.asked.chosen(taken)
             try:
@@ -61,7 +56,7 @@ class ConsistentFind:
                 continue
             if not await handle.is_outdated(taken):
                 return chosen, chosen.rows(found)
-            await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
+            await pause(number)
         message = f"other writers kept changing the partitions of {handle.store.url} in which rows were looked for; find them again"
         raise ConflictError(message)
 
@@ -72,5 +67,6 @@ class ConsistentFind:
         missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
         targets = [chosen.target(path) for path in missing]
         found = await chosen.finder.found(chosen.taken.objects, targets, executor=self.executor, progress=advance)
-        self._found |= {path: (generations[path], rows) for path, rows in zip(missing, found, strict=True)}
+        # What was read of them on the way is not kept.
+        self._found |= {path: (generations[path], Found(item.rows)) for path, item in zip(missing, found, strict=True)}
         return {path: self._found[path][1] for path in generations}

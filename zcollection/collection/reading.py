@@ -31,10 +31,17 @@ from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 
 OnError = Literal["raise", "skip"]
-_TRIES: Final = 50
+TRIES: Final = 50
+"""Times that something is read before the other writers are told of."""
 _SMALL: Final = 2**18
 """Bytes of several partitions that one thread reads before another one would have begun."""
 _LONGEST_PAUSE: Final = 0.2
+
+
+async def pause(number: int) -> None:
+    """Wait before something is read once more, the longer the more often that was done."""
+    await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
+
 
 Generation = tuple[str | None, str]
 """Stamp and place of a partition: what was read of it stays right while neither changes."""
@@ -91,10 +98,10 @@ class Pieces:
         self._held.pop(path, None)
 
     def joined(self, paths: Iterable[str]) -> Mapping[str, NDArray[Any]]:
-        """Return the rows of partitions, in this order."""
+        """Return the rows of partitions, in this order; arrays without rows where there are no partitions."""
         pieces = [self._held[path] for path in paths if path in self._held]
         if not pieces:
-            return {}
+            return Outputs.allocated(self.schema, self.dimension, 0).arrays
         arrays = pieces[0].arrays
         if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._held):
             return arrays  # read at once, in this order
@@ -145,7 +152,7 @@ class ConsistentRead:
             return found
         await portal.on_loop()
         begun = found or await self._begin(asked, progress)
-        for number in range(_TRIES):
+        for number in range(TRIES):
             taken, partitions = begun.taken, begun.partitions
             if not partitions and not begun.is_of_rows:
                 return None
@@ -162,7 +169,7 @@ class ConsistentRead:
                 continue
             if not await self.handle.is_outdated(taken):
                 return self._dataset(self._whole(partitions), is_of_rows=begun.is_of_rows)
-            await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
+            await pause(number)
             begun = await self._selected(asked, await self.handle.snapshot(self.handle.passing(asked.filters)))
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
@@ -289,8 +296,6 @@ class ConsistentRead:
         if not partitions and not is_of_rows:
             return None
         arrays = self._pieces.joined(partitions)
-        if not arrays and is_of_rows:
-            arrays = Outputs.allocated(self._pieces.schema, self.handle.dimension, 0).arrays
         return self.handle.dataset(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
 
 

@@ -85,14 +85,14 @@ class ArrayLayout:
         dimension, rows
             The dimension without a size of its own, and its length here.
         """
-        return _laid_out(_Identity(schema), path, dimension, rows)
+        return _laid_out(Identity(schema), path, dimension, rows)
 
     @classmethod
     def several(
         cls, schema: DatasetSchema, paths: Iterable[str], *, dimension: str, rows: int
     ) -> "tuple[ArrayLayout, ...]":
         """Return the layouts of several variables, as `of`, in the order of their keys."""
-        return _all_laid_out(_Identity(schema), tuple(paths), dimension, rows)
+        return _all_laid_out(Identity(schema), tuple(paths), dimension, rows)
 
     @cached_property
     def codecs(self) -> tuple[Codec, ...]:
@@ -222,7 +222,7 @@ class ArrayLayout:
         return f"{self.path}/zarr.json"
 
 
-class _Identity:
+class Identity:
     """A schema as a key: equal to itself alone, which is quicker to tell than whether all that it holds is equal."""
 
     __slots__ = ("schema",)
@@ -234,11 +234,11 @@ class _Identity:
         return id(self.schema)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self.schema is other.schema
+        return isinstance(other, Identity) and self.schema is other.schema
 
 
 @lru_cache(maxsize=8192)
-def _laid_out(key: _Identity, path: str, dimension: str, rows: int) -> ArrayLayout:
+def _laid_out(key: Identity, path: str, dimension: str, rows: int) -> ArrayLayout:
     schema = key.schema
     variable, dimensions = schema.get_variable(path), schema.dimensions_of(path)
     shape = tuple(rows if item.name == dimension and item.size is None else item.size or 0 for item in dimensions)
@@ -259,14 +259,14 @@ def _laid_out(key: _Identity, path: str, dimension: str, rows: int) -> ArrayLayo
 
 
 @lru_cache(maxsize=1024)
-def _stored_with(key: _Identity, dimension: str, spanning: bool) -> frozenset[str]:
+def _stored_with(key: Identity, dimension: str, spanning: bool) -> frozenset[str]:
     """Return the variables that lie in one group, those of partitions or those that are stored once."""
     schema = key.schema
     return frozenset(path for path in schema.all_variables() if schema.spans(path, dimension) is spanning)
 
 
 @lru_cache(maxsize=8192)
-def _all_laid_out(key: _Identity, paths: tuple[str, ...], dimension: str, rows: int) -> tuple[ArrayLayout, ...]:
+def _all_laid_out(key: Identity, paths: tuple[str, ...], dimension: str, rows: int) -> tuple[ArrayLayout, ...]:
     layouts = [_laid_out(key, path, dimension, rows) for path in paths]
     return tuple(sorted(layouts, key=lambda layout: layout.document_key))
 
@@ -380,9 +380,9 @@ def group_document(attributes: Mapping[str, Any]) -> bytes:
 
 def subgroup_documents(schema: DatasetSchema) -> Mapping[str, bytes]:
     """Return the ``zarr.json`` of every group of a schema but the root, by key."""
-    return _subgroup_documents(_Identity(schema))
+    return _subgroup_documents(Identity(schema))
 
 
 @lru_cache(maxsize=1024)
-def _subgroup_documents(key: _Identity) -> Mapping[str, bytes]:
+def _subgroup_documents(key: Identity) -> Mapping[str, bytes]:
     return {f"{path}/zarr.json": group_document(group.attrs) for path, group in key.schema.walk() if path}

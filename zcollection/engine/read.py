@@ -1,6 +1,6 @@
 """Groups read: each output array allocated once, every chunk decoded straight into its place."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Any, Final
@@ -22,6 +22,9 @@ Scalar = int | float | str
 
 _MANY: Final = 64
 """Chunks from which on it is worth a read to see that an array is as large as it is said to be."""
+
+_COMPARED: Final = "iufM"
+"""Kinds of axis whose limits are compared with the values that are read."""
 
 _HELD: Final = 4 * 2**20
 """Bytes of chunks that are worth reading at once: more would be memory that is new, and cold, for every partition."""
@@ -175,9 +178,7 @@ class Outputs:
             for layout, most in zip(layouts, largest, strict=True)
             for key, _ in layout.chunk_places
         ]
-        supply = yield from stream(
-            reads, held=max(_HELD // max([layout.chunk_bytes for layout in layouts], default=1), 1)
-        )
+        supply = yield from stream(reads, held=worth_holding(layouts))
         for layout in layouts:
             decode_array(group, layout, supply, places[layout.path])
 
@@ -211,7 +212,7 @@ class Outputs:
 
 def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: VariableSchema) -> None:
     """Check the smallest and largest axis value of each of some groups, whose rows lie one after the other."""
-    if not groups or values.dtype.kind not in "iufM":
+    if not groups or values.dtype.kind not in _COMPARED:
         return
     stops = list(accumulate(group.rows for group in groups))
     starts = [0, *stops[:-1]]
@@ -228,15 +229,49 @@ def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: Varia
 
 def _check_limits_of(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> None:
     """Check the smallest and largest axis value of a group, missing ones left out."""
+    limits = _limits_of(values, axis)
+    if group.limits is not None and group.limits != (limits or (None, None)):
+        raise _of_another(group, axis, limits)
+
+
+def check_within_limits(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> None:
+    """Check that some axis values of a group, missing ones left out, lie within its limits.
+
+    Raises
+    ------
+    CorruptionError
+        The rows of another group lie in its place.
+    """
+    if group.limits is None or values.dtype.kind not in _COMPARED or not values.size:
+        return
+    limits = _limits_of(values, axis)
+    # A packed axis with a negative scale stores its limits the other way round.
+    first, last = sorted(group.limits)
+    if limits is not None and (min(limits) < first or max(limits) > last):
+        raise _of_another(group, axis, limits)
+
+
+def _limits_of(values: NDArray[Any], axis: VariableSchema) -> tuple[Any, ...] | None:
+    """Return the smallest and largest axis value as they are stored, missing ones left out; None where all are."""
     limits = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
-    low, high = stored_values(limits, axis).tolist() if np.equal(limits, limits).all() else (None, None)
-    if group.limits is not None and group.limits != (low, high):
-        message = (
-            f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, and those that were committed go from "
-            f"{group.limits[0]} to {group.limits[1]}: another partition, or another version of it, lies in its place; restore "
-            f"it, insert it again, or drop it"
-        )
-        raise CorruptionError(message)
+    return tuple(stored_values(limits, axis).tolist()) if np.equal(limits, limits).all() else None
+
+
+def _of_another(group: GroupRead, axis: VariableSchema, found: tuple[Any, ...] | None) -> CorruptionError:
+    low, high = found or (None, None)
+    first, last = group.limits or (None, None)
+    message = (
+        f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, and those that were committed go from "
+        f"{first} to {last}: another partition, or another version of it, lies in its place; restore it, insert it again, or "
+        f"drop it"
+    )
+    return CorruptionError(message)
+
+
+def worth_holding(layouts: Iterable[ArrayLayout]) -> int:
+    """Return how many chunks of arrays are worth reading at once."""
+    largest = max((layout.chunk_bytes for layout in layouts), default=1)
+    return max(_HELD // largest, 1)
 
 
 def allocated(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

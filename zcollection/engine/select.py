@@ -21,20 +21,25 @@ from zcollection.contracts.partitioning import KeyValue
 from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout, stored_values
-from zcollection.engine.read import GroupRead, Outputs, allocated, check_size, decode_chunk
+from zcollection.engine.layout import ArrayLayout
+from zcollection.engine.read import (
+    GroupRead,
+    Outputs,
+    allocated,
+    check_size,
+    check_within_limits,
+    decode_chunk,
+    worth_holding,
+)
 from zcollection.engine.statistics import ZONE, Form, Statistics, zones_in
 from zcollection.engine.work import Work, fetch, perform, perform_one, stream
-from zcollection.errors import CorruptionError
-from zcollection.model.schema import DatasetSchema, VariableSchema
+from zcollection.model.schema import DatasetSchema
 
 Slab = tuple[int, int, int, Any]
 """The number of a run of chunks, between which of some rows those lie that it holds, and which they are within it."""
 
 _TOGETHER: Final = 64
 """Partitions whose statistics one piece of work reads."""
-_HELD: Final = 4 * 2**20
-"""Bytes of chunks that are worth reading at once."""
 _DEFERRED: Final = 2**20
 """Rows whose columns are kept, of all partitions together, to be decided at once."""
 
@@ -326,15 +331,20 @@ class Question(Finder):
 
     def _threads(self, targets: Sequence[Target]) -> int:
         rows = sum(target.rows for target in targets) // max(len(targets), 1)
-        return max((worthwhile_threads(self._read(side), self.dimension, rows) for side in self.sides), default=1)
+        return max((worthwhile_threads(schema, self.dimension, rows) for schema in self._schemas), default=1)
 
-    def _read(self, side: Side) -> DatasetSchema:
-        return side.schema.select(path for path in self.bound.variables if path in side.schema.all_variables())
+    @cached_property
+    def _schemas(self) -> tuple[DatasetSchema, ...]:
+        """The variables that are read, of each side."""
+        return tuple(
+            side.schema.select(path for path in self.bound.variables if path in side.schema.all_variables())
+            for side in self.sides
+        )
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, ...], ...]:
-        """The variables that are read, of each side."""
-        return tuple(tuple(self._read(side).all_variables()) for side in self.sides)
+        """Their paths."""
+        return tuple(tuple(schema.all_variables()) for schema in self._schemas)
 
     def _side(self, path: str) -> int:
         return next(at for at, paths in enumerate(self._paths) if path in paths)
@@ -359,7 +369,7 @@ class Question(Finder):
     def _verdicts(self, targets: Sequence[Target], known: Sequence[tuple[Statistics | None, ...]]) -> list[Verdicts]:
         """Return what is said of each zone of each partition."""
         counts = [-(-target.rows // ZONE) for target in targets]
-        zones = {name: self._zones_of_field(targets, counts, name) for name in self.bound.fields}
+        zones = {name: field_zones([target.key[name] for target in targets], counts) for name in self.bound.fields}
         for path in self.bound.variables:
             side = self._side(path)
             groups = ((target.groups[side], of_each[side]) for target, of_each in zip(targets, known, strict=True))
@@ -367,10 +377,6 @@ class Question(Finder):
         stops = list(accumulate(counts))
         whole = self.bound.verdicts(zones, stops[-1] if stops else 0)
         return [whole[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
-
-    @staticmethod
-    def _zones_of_field(targets: Sequence[Target], counts: Sequence[int], name: str) -> Zones:
-        return field_zones([target.key[name] for target in targets], counts)
 
     def _looking(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
         """Return the rows of a partition that pass or, where there are few to look at, what is to be decided of them."""
@@ -415,8 +421,8 @@ class Question(Finder):
             places = {path: allocated((found.count,), variable.dtype) for path, variable in variables.items()}
             group = target.groups[at]
             yield from filling(group, side, found, places, dimension=self.dimension)
-            for path, values in places.items():
-                _check_limits(group, path, values, variables[path])
+            if group.axis in places:
+                check_within_limits(group, places[group.axis], variables[group.axis])
             columns |= places
         return columns
 
@@ -456,29 +462,6 @@ def _has(group: GroupRead, path: str) -> bool:
 
 def _layout(group: GroupRead, path: str, dimension: str) -> ArrayLayout:
     return ArrayLayout.of(group.schema, path, dimension=dimension, rows=group.rows)
-
-
-def _check_limits(group: GroupRead, path: str, values: NDArray[Any], variable: VariableSchema) -> None:
-    """Check that values of the axis lie within the limits of the partition.
-
-    Raises
-    ------
-    CorruptionError
-        The rows of another partition lie in its place.
-    """
-    if path != group.axis or group.limits is None or values.dtype.kind not in "iufM" or not values.size:
-        return
-    limits = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
-    if not np.equal(limits, limits).all():
-        return
-    low, high = sorted(stored_values(limits, variable).tolist())
-    first, last = sorted(group.limits)
-    if low < first or high > last:
-        message = (
-            f"partition {group.path!r} has values of {path!r} from {low} to {high}, and those that were committed go from {first} "
-            f"to {last}: another partition, or another version of it, lies in its place; restore it, insert it again, or drop it"
-        )
-        raise CorruptionError(message)
 
 
 @frozen(kw_only=True)
@@ -570,10 +553,10 @@ def filling(
             columns.append(_Column(layout=layout, position=position, slabs=slabs[length], place=place))
     if not columns:
         return
-    yield from check_size(group, [column.layout for column in columns])
+    layouts = [column.layout for column in columns]
+    yield from check_size(group, layouts)
     reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key in column.keys]
-    largest = max(column.layout.chunk_bytes for column in columns)
-    supply = yield from stream(reads, side.objects, held=max(_HELD // largest, 1))
+    supply = yield from stream(reads, side.objects, held=worth_holding(layouts))
     for column in columns:
         column.decode(group, supply)
 

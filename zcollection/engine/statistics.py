@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.store import Pieces, Read
-from zcollection.engine.layout import ArrayLayout
+from zcollection.engine.layout import ArrayLayout, Identity
 from zcollection.engine.read import GroupRead
 from zcollection.engine.work import Work, fetch
 from zcollection.model.geography import is_latitude, is_longitude
@@ -69,7 +69,7 @@ class Form:
     @classmethod
     def of(cls, schema: DatasetSchema, axis: str | None, *, dimension: str, rows: int) -> "Form":
         """Return the form of a partition; of one schema object each is made once."""
-        return _form(_Identity(schema), axis, dimension, rows)
+        return _form(Identity(schema), axis, dimension, rows)
 
     @classmethod
     def of_group(cls, group: GroupRead, *, dimension: str) -> "Form":
@@ -77,23 +77,8 @@ class Form:
         return cls.of(group.schema, group.axis, dimension=dimension, rows=group.rows)
 
 
-class _Identity:
-    """A schema, equal to itself alone: quicker to tell than whether two schemas are equal."""
-
-    __slots__ = ("schema",)
-
-    def __init__(self, schema: DatasetSchema) -> None:
-        self.schema = schema
-
-    def __hash__(self) -> int:
-        return id(self.schema)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self.schema is other.schema
-
-
 @lru_cache(maxsize=4096)
-def _form(identity: _Identity, axis: str | None, dimension: str, rows: int) -> Form:
+def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Form:
     schema = identity.schema
     # What is stored once for the whole collection has no rows.
     paths = [path for path in schema.all_variables() if rows and schema.spans(path, dimension)]
@@ -343,11 +328,6 @@ def _opened(data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
     if magic != _MAGIC or google_crc32c.value(body) != expected:
         return None
     return body[:owner], body[owner : owner + text], body[owner + text :]
-
-
-def is_whole(data: bytes | None) -> bool:
-    """Return whether an object is one of statistics, and not damaged."""
-    return _opened(data) is not None
 
 
 def given_to(data: bytes, before: str, after: str) -> bytes | None:

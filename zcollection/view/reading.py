@@ -1,9 +1,8 @@
 """Rows of a base with the variables of a view beside them: both of one version, and row for row of each other."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal, get_args
 
-import anyio
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
@@ -11,7 +10,7 @@ from zcollection import config
 from zcollection.collection.asking import Asked, BesideView, Chosen, Where
 from zcollection.collection.filters import Filter
 from zcollection.collection.query import at_rows, lazy_variables
-from zcollection.collection.reading import Generation, Pieces, generation
+from zcollection.collection.reading import TRIES, Generation, Pieces, generation, pause
 from zcollection.collection.rows import Rows
 from zcollection.collection.window import Windows
 from zcollection.contracts.store import Objects
@@ -20,7 +19,7 @@ from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source
-from zcollection.engine.read import GroupRead, Outputs, read_groups
+from zcollection.engine.read import GroupRead, read_groups
 from zcollection.engine.select import NOTHING, Found, Side, Wanted
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
@@ -41,8 +40,6 @@ from zcollection.view.pair import Pair
 from zcollection.view.staleness import Staleness
 
 Stale = Literal["fill", "error", "compute"]
-_TRIES: Final = 50
-_LONGEST_PAUSE: Final = 0.2
 
 Partitions = Mapping[str, PartitionRecord]
 
@@ -160,7 +157,7 @@ class _MergedRead:
     async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
         """Return the rows that are asked for; None where no partition passes the filter."""
         taken = await self._take(asked)
-        for number in range(_TRIES):
+        for number in range(TRIES):
             if not taken.partitions and not taken.chosen.is_of_rows:
                 return None
             try:
@@ -175,7 +172,7 @@ class _MergedRead:
                 continue
             if not await self._is_outdated(taken):
                 return self._dataset(taken)
-            await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
+            await pause(number)
             taken = await self._take(asked)
         raise self._kept_changing()
 
@@ -187,7 +184,7 @@ class _MergedRead:
 
     async def found(self, asked: Asked, progress: ProgressOption) -> tuple[_Taken, Rows]:
         """Return the rows that are asked for, and the versions that they are of."""
-        for number in range(_TRIES):
+        for number in range(TRIES):
             taken = await self._take(asked)
             targets = [taken.chosen.target(path) for path in taken.partitions]
             try:
@@ -201,7 +198,7 @@ class _MergedRead:
                 continue
             if not await self._is_outdated(taken):
                 return taken, taken.chosen.rows(dict(zip(taken.partitions, found, strict=True)))
-            await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
+            await pause(number)
         raise self._kept_changing()
 
     async def lazy(self, asked: Asked) -> Dataset | None:
@@ -354,11 +351,8 @@ class _MergedRead:
 
     def _dataset(self, taken: _Taken) -> Dataset:
         fixed = {} if self._fixed is None else self._fixed[1]
-        moving: dict[str, NDArray[Any]] = {}
-        for pieces in (self._base, self._own):
-            none = Outputs.allocated(pieces.schema, pieces.dimension, 0).arrays
-            moving |= pieces.joined(taken.partitions) or none
-        return self.pair.base.dataset(self.schema, {**moving, **fixed})
+        arrays = {**self._base.joined(taken.partitions), **self._own.joined(taken.partitions), **fixed}
+        return self.pair.base.dataset(self.schema, arrays)
 
 
 @frozen

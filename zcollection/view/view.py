@@ -242,9 +242,8 @@ class View(Maintained):
         """
         if where is not None:
             return len(await self.find_async(where, filters=filters, progress=progress))
-        return sum(
-            record.rows
-            for record in (await self._both(lambda pair: _query.records(pair.base, filters=filters))).values()
+        return await self._both(
+            lambda pair: _query.count(pair.base, filters=filters, where=None, client=None, progress=None)
         )
 
     count = synchronous(count_async)
