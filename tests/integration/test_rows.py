@@ -8,6 +8,7 @@ import uuid
 import numpy as np
 import pandas as pd
 import pytest
+from backends import Place
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -108,11 +109,7 @@ def assert_same(dataset, frame):
 
 @pytest.fixture(params=["file", "memory", "icechunk"])
 def place(request, tmp_path):
-    return {
-        "file": str(tmp_path / "collection"),
-        "memory": f"memory://{uuid.uuid4().hex}",
-        "icechunk": f"icechunk://{tmp_path}/repository",
-    }[request.param]
+    return Place(request.param, tmp_path, request).url
 
 
 @pytest.fixture

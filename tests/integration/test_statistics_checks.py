@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tracks
 from attrs import evolve
+from backends import Place
 
 from zcollection.conditions.zones import Zones
 
@@ -13,11 +14,7 @@ FIRST, SECOND = "year=2024/month=01/day=01", "year=2024/month=01/day=02"
 
 @pytest.fixture(params=["file", "memory", "icechunk"])
 def url(request, tmp_path):
-    return {
-        "file": f"{tmp_path}/collection",
-        "memory": f"memory://{tmp_path}",
-        "icechunk": f"icechunk://{tmp_path}/repository",
-    }[request.param]
+    return Place(request.param, tmp_path, request).url
 
 
 def created(url, **options):

@@ -7,6 +7,7 @@ import kept
 import numpy as np
 import pytest
 import tracks
+from backends import Place
 
 import zcollection as zc
 
@@ -38,11 +39,7 @@ def created(url, seed=0, **options):
 
 @pytest.fixture(params=["file", "memory", "icechunk"])
 def url(request, tmp_path):
-    return {
-        "file": str(tmp_path / "collection"),
-        "memory": f"memory://{uuid.uuid4().hex}",
-        "icechunk": f"icechunk://{tmp_path}/repository",
-    }[request.param]
+    return Place(request.param, tmp_path, request).url
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import tensorstore
 import tracks
 import xarray as xr
 import zarr
+from backends import Place
 from zarr.errors import ZarrUserWarning
 
 DAY = "year=2024/month=01/day=02"
@@ -16,11 +17,7 @@ DAY = "year=2024/month=01/day=02"
 
 @pytest.fixture(params=["file", "memory", "icechunk"])
 def collection(request, tmp_path):
-    made = tracks.create(
-        {"file": f"{tmp_path}/collection", "memory": f"memory://{tmp_path}", "icechunk": f"icechunk://{tmp_path}/it"}[
-            request.param
-        ]
-    )
+    made = tracks.create(Place(request.param, tmp_path, request).url)
     made.insert(tracks.rows(np.random.default_rng(0), 900))
     return made
 
