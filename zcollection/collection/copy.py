@@ -2,15 +2,15 @@
 
 from attrs import evolve, frozen
 
-from zcollection import config
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.staging import staged
 from zcollection.contracts.store import Objects
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError
-from zcollection.progress import ProgressOption, tracking
+from zcollection.progress import ProgressOption
 from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place
@@ -59,16 +59,8 @@ async def _copy_partitions(
         jobs = (
             Job(_Copy(taken.objects, path, taken.place(path), record).staging) for path, record in partitions.items()
         )
-        with tracking(progress, len(partitions), "copy") as advance:
-            staged = await executor.run(
-                transaction.stage,
-                jobs,
-                total=len(partitions),
-                label="copy",
-                threads=config.get().threads,
-                progress=advance,
-            )
-        transaction.add_all(staged)
+        found = await staged(executor, transaction, jobs, total=len(partitions), progress=progress)
+        transaction.add_all(found)
         if await source.is_outdated(taken):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)

@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 from attrs import evolve
 
-from zcollection import config
 from zcollection.collection.asking import Asked, RowsPlan, Where
 from zcollection.collection.filters import Filter
 from zcollection.collection.find import ConsistentFind
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import axis_range, partition_write
 from zcollection.collection.report import ChangeReport
+from zcollection.collection.staging import staged
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Job
@@ -19,7 +19,7 @@ from zcollection.engine.read import Outputs
 from zcollection.engine.work import Work
 from zcollection.errors import ExpressionError
 from zcollection.model.dataset import Dataset
-from zcollection.progress import ProgressOption, tracking
+from zcollection.progress import ProgressOption
 from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.retrying import retrying
 
@@ -37,20 +37,11 @@ async def delete(
             for path in selected.partitions:
                 transaction.reads(path)
             jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
-            total = len(selected.partitions)
-            with tracking(progress, total, "delete") as advance:
-                found = await executor.run(
-                    transaction.stage,
-                    jobs,
-                    total=total,
-                    label="delete",
-                    threads=config.get().threads,
-                    progress=advance,
-                )
+            found = await staged(executor, transaction, jobs, total=len(selected.partitions), progress=progress)
             counts = {path: count for path, (count, _) in zip(selected.partitions, found, strict=True) if count}
-            staged = {item.path: item for _, item in found if item is not None}
-            gone = tuple(path for path in counts if path not in staged)
-            transaction.add_all(staged.values())
+            left = {item.path: item for _, item in found if item is not None}
+            gone = tuple(path for path in counts if path not in left)
+            transaction.add_all(left.values())
             for path in gone:
                 transaction.drop(path)
             await transaction.commit()

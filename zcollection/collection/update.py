@@ -8,7 +8,6 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection import config
 from zcollection.collection.asking import Asked, RowsPlan, Where
 from zcollection.collection.conform import as_dataset
 from zcollection.collection.filters import Filter
@@ -18,6 +17,7 @@ from zcollection.collection.insert import axis_range, partition_write
 from zcollection.collection.neighbours import Halo
 from zcollection.collection.report import ChangeReport
 from zcollection.collection.split import split
+from zcollection.collection.staging import staged
 from zcollection.collection.window import Window, WindowPlan, Windows
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.executors import ClientOption, chosen
@@ -31,7 +31,7 @@ from zcollection.model.dtypes import same_values
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.xarray_source import is_xarray
-from zcollection.progress import ProgressOption, tracking
+from zcollection.progress import ProgressOption
 from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import PartitionRecord, Scalar
 from zcollection.transaction.retrying import retrying
@@ -62,7 +62,7 @@ async def update(
     async def attempt() -> tuple[str, ...]:
         async with handle.begin("update", concern=None if halo else handle.passing(filters)) as transaction:
             selected = await asked.chosen(transaction.base)
-            partitions, total = selected.partitions, len(selected.partitions)
+            partitions = selected.partitions
             fixed = await handle.read_immutable(transaction.base, schema)
             windows = Windows(handle=handle, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
@@ -73,17 +73,8 @@ async def update(
                 else partial(change.staging, windows.plan(path, record))
                 for path, record in partitions.items()
             )
-            jobs = map(Job, plans)
-            with tracking(progress, total, "update") as advance:
-                staged = await executor.run(
-                    transaction.stage,
-                    jobs,
-                    total=total,
-                    label="update",
-                    threads=config.get().threads,
-                    progress=advance,
-                )
-            changed = list(filter(None, staged))
+            found = await staged(executor, transaction, map(Job, plans), total=len(partitions), progress=progress)
+            changed = list(filter(None, found))
             transaction.add_all(changed)
             await transaction.commit()
             return tuple(item.path for item in changed) if selected.is_of_rows else tuple(partitions)
