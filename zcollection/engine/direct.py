@@ -170,9 +170,8 @@ def _check_length(layout: ArrayLayout, compressor: Compressor | None, frame: byt
         length = _frame_length(frame)
     elif isinstance(compressor, Zstd):
         length = zstd_length(frame)
-    expected = math.prod(layout.chunks) * layout.chunk_dtype.itemsize
-    if length not in {-1, expected}:
-        message = f"{length} bytes instead of the {expected} of a chunk of shape {layout.chunks}"
+    if length not in {-1, layout.chunk_bytes}:
+        message = f"{length} bytes instead of the {layout.chunk_bytes} of a chunk of shape {layout.chunks}"
         raise ValueError(message)
 
 

@@ -42,6 +42,10 @@ _UNIT_NAMES = {
 }
 
 
+Chunk = tuple[str, tuple[int, ...]]
+"""The key of a chunk within the partition, and its index."""
+
+
 @frozen(kw_only=True, eq=False)  # compared by identity: each is made once, and what follows from it is remembered
 class ArrayLayout:
     """One variable of one partition as a Zarr array.
@@ -183,6 +187,8 @@ class ArrayLayout:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
         if self.origin is not None:
             index = tuple(first + number for first, number in zip(self.origin, index, strict=True))
+        if len(index) == 1:
+            return f"{self.path}/c/{index[0]}"
         return "/".join([self.path, "c", *map(str, index)])
 
     def part(self, position: int, chunks: range) -> "ArrayLayout":

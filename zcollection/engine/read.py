@@ -13,7 +13,7 @@ from zcollection.contracts.store import Objects, Read
 from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout, declared_values, in_place, stored_values
+from zcollection.engine.layout import ArrayLayout, Chunk, declared_values, in_place, stored_values
 from zcollection.engine.work import Work, fetch, perform, stream
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema, VariableSchema
@@ -341,9 +341,7 @@ def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes |
             _declare(chunk, variable, place)
 
 
-def decode_chunk(
-    group: GroupRead, layout: ArrayLayout, index: tuple[int, ...], data: bytes | None, out: NDArray[Any]
-) -> None:
+def decode_chunk(group: GroupRead, layout: ArrayLayout, chunk: Chunk, data: bytes | None, out: NDArray[Any]) -> None:
     """Decode one chunk of an array into values of the declared type: those of the part of the array that it holds.
 
     Raises
@@ -351,16 +349,17 @@ def decode_chunk(
     CorruptionError
         It is missing, or is not what was written.
     """
+    key, index = chunk
     if not direct.supports(layout):
         decode_array(group, layout.single(index), iter([data]), out)
         return
-    stored, key = in_place(out, layout.variable), layout.chunk_key(index)
+    stored = in_place(out, layout.variable)
     if stored is not None:
         _decode_chunk(group, layout, key, data, stored)
         return
-    chunk = allocated(out.shape, layout.variable.stored_dtype)
-    _decode_chunk(group, layout, key, data, chunk)
-    _declare(chunk, layout.variable, out)
+    stored = allocated(out.shape, layout.variable.stored_dtype)
+    _decode_chunk(group, layout, key, data, stored)
+    _declare(stored, layout.variable, out)
 
 
 def _declare(stored: NDArray[Any], variable: VariableSchema, out: NDArray[Any]) -> None:

@@ -21,7 +21,7 @@ from zcollection.contracts.partitioning import KeyValue
 from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout
+from zcollection.engine.layout import ArrayLayout, Chunk
 from zcollection.engine.read import (
     GroupRead,
     Outputs,
@@ -555,7 +555,7 @@ def filling(
         return
     layouts = [column.layout for column in columns]
     yield from check_size(group, layouts)
-    reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key in column.keys]
+    reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key, _ in column.chunks]
     supply = yield from stream(reads, side.objects, held=worth_holding(layouts))
     for column in columns:
         column.decode(group, supply)
@@ -582,40 +582,48 @@ class _Column:
     slabs: Sequence[Slab]
     place: NDArray[Any]
 
+    @cached_property
+    def chunks(self) -> list[Chunk]:
+        """The chunks, slab by slab, in the order in which they are decoded."""
+        key = self.layout.chunk_key
+        if self.place.ndim == 1:
+            return [(key((slab,)), (slab,)) for slab, *_ in self.slabs]
+        return [(key(index), index) for slab, *_ in self.slabs for index in self._indices(slab)]
+
     def _indices(self, slab: int) -> Iterator[tuple[int, ...]]:
         """Yield the indices of the chunks of a slab."""
         others = (range(last + 1) for last in self.layout.last_chunk)
         return product(*((slab,) if at == self.position else numbers for at, numbers in enumerate(others)))
 
-    @property
-    def keys(self) -> Iterator[str]:
-        """Keys of the chunks, in the order in which they are decoded."""
-        return (self.layout.chunk_key(index) for slab, *_ in self.slabs for index in self._indices(slab))
-
     def decode(self, group: GroupRead, supply: Iterator[bytes | None]) -> None:
         """Decode the chunks, each straight into its place where all of it is wanted."""
         length, size = self.layout.chunks[self.position], self.layout.shape[self.position]
         before, whole = (slice(None),) * self.position, None  # the same memory for all that is not wanted whole
-        for slab, first, last, within in self.slabs:
+        each = len(self.chunks) // len(self.slabs)
+        for number, (slab, first, last, within) in enumerate(self.slabs):
+            chunks = self.chunks[number * each : (number + 1) * each]
             rows = min(length, size - slab * length)
             place = self.place[(*before, slice(first, last))]
             if last - first == rows:
-                self._decode(group, slab, supply, place)
+                self._decode(group, chunks, supply, place)
                 continue
             shape = (*place.shape[: self.position], rows, *place.shape[self.position + 1 :])
             if whole is None or whole.shape != shape:
                 whole = allocated(shape, place.dtype)
-            self._decode(group, slab, supply, whole)
+            self._decode(group, chunks, supply, whole)
             place[...] = whole[(*before, within)]
 
-    def _decode(self, group: GroupRead, slab: int, supply: Iterator[bytes | None], out: NDArray[Any]) -> None:
+    def _decode(
+        self, group: GroupRead, chunks: Sequence[Chunk], supply: Iterator[bytes | None], out: NDArray[Any]
+    ) -> None:
         if out.ndim == 1:
-            decode_chunk(group, self.layout, (slab,), next(supply), out)
+            decode_chunk(group, self.layout, chunks[0], next(supply), out)
             return
-        for index in self._indices(slab):
+        for chunk in chunks:
+            index = chunk[1]
             others = self.layout.chunk_slices(index)[: len(index)]
             part = (*others[: self.position], slice(None), *others[self.position + 1 :])
-            decode_chunk(group, self.layout, index, next(supply), out[part])
+            decode_chunk(group, self.layout, chunk, next(supply), out[part])
 
 
 def field_zones(values: Sequence[KeyValue], counts: Sequence[int] | int = 1) -> Zones:
