@@ -40,6 +40,7 @@ create_collection = synchronous(aio.create_collection)
 open_collection = synchronous(aio.open_collection, begins_here=True)
 create_view = synchronous(aio.create_view)
 open_view = synchronous(aio.open_view)
+ingest = synchronous(aio.ingest)
 
 __all__ = [
     "ClusterError",
@@ -83,6 +84,7 @@ __all__ = [
     "create_collection",
     "create_view",
     "errors",
+    "ingest",
     "merge",
     "open_collection",
     "open_view",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zcollection.collection.collection import Collection
+from zcollection.collection.ingest import ingest
 from zcollection.collection.stores import Location
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Partitioning
@@ -28,7 +29,7 @@ async def create_collection(
     *,
     schema: object,
     axis: str,
-    partitioning: Partitioning,
+    partitioning: Partitioning | str,
     catalog_enabled: bool | None = None,
     overwrite: bool = False,
     storage_options: Mapping[str, Any] | None = None,
@@ -42,12 +43,14 @@ async def create_collection(
         `pathlib.Path`, or an open store. In a path ``~`` is the home directory, and ``%20`` is itself; in ``file:///path``
         it is a space.
     schema
-        What its datasets may have: a `DatasetSchema`, or the `Schema` builder of one.
+        What its datasets may have: a `DatasetSchema`, the `Schema` builder of one, or a dataset (of ours, of xarray or of
+        pandas) whose variables are taken over, without their values.
     axis
         The variable whose values order and identify rows: one-dimensional, at the root; the collection is partitioned
         along its dimension. Or a dimension, where no variable has this name.
     partitioning
-        How rows map to partitions, such as ``zcollection.partitioning.Date(("time",), resolution="D")``.
+        How rows map to partitions, such as ``zcollection.partitioning.Date(("time",), resolution="D")``, or its text form
+        ``"date:D"``; see `zcollection.partitioning.from_text`.
     catalog_enabled
         Whether to index the partitions; None lets the store decide.
     overwrite
@@ -206,4 +209,4 @@ async def open_view(
     )
 
 
-__all__ = ["Collection", "View", "create_collection", "create_view", "open_collection", "open_view"]
+__all__ = ["Collection", "View", "create_collection", "create_view", "ingest", "open_collection", "open_view"]

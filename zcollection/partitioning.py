@@ -7,7 +7,10 @@ Examples
 Sequence(variables=('cycle', 'pass'), dimension=None)
 """
 
+from zcollection.plugins.brief import from_text
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.namespace import lookup
+
+__all__ = ["from_text"]
 
 __getattr__, __dir__ = lookup(Family.PARTITIONING, __name__)

@@ -75,7 +75,7 @@ def test_an_unknown_scheme_says_what_to_install():
     [
         ({"axis": "tme"}, r"axis 'tme' is neither.*did you mean 'time'"),
         ({"axis": "swath"}, "one dimension"),
-        ({"partitioning": "date"}, "partitioning is a str"),
+        ({"partitioning": 3}, "partitioning is a int"),
         ({"partitioning": fakes.Quotient(("tim",))}, "variable 'tim' is unknown"),
         (
             {"partitioning": fakes.Quotient(("swath",))},

@@ -14,6 +14,7 @@ from zcollection.model.names import join, normalise_path
 from zcollection.model.schema import DatasetSchema, GroupSchema, VariableSchema
 from zcollection.model.times import DEFAULT_UNITS, units_of
 from zcollection.plugins import stored
+from zcollection.plugins.brief import from_text
 from zcollection.transaction.documents import Configuration
 from zcollection.transaction.versioning import Versioning
 
@@ -23,7 +24,7 @@ async def create(
     *,
     schema: object,
     axis: str,
-    partitioning: Partitioning,
+    partitioning: Partitioning | str,
     catalog_enabled: bool | None,
     overwrite: bool,
 ) -> Handle:
@@ -40,8 +41,8 @@ async def create(
     """
     versioning.store.check_writable()
     catalog = _decide_catalog(versioning, catalog_enabled)
-    declared = as_schema(schema)
-    partitioning = _for_schema(partitioning, declared)
+    declared = as_schema(schema, axis=axis)
+    partitioning = _for_schema(partitioning, declared, axis)
     configuration = _configure(declared, axis, partitioning, catalog=catalog)
     return Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
 
@@ -56,12 +57,13 @@ def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
     return versioning.has_catalog if wanted is None else wanted
 
 
-def _for_schema(partitioning: Partitioning, schema: DatasetSchema) -> Partitioning:
+def _for_schema(given: Partitioning | str, schema: DatasetSchema, axis: str) -> Partitioning:
     """Return the partitioning as it is for the declared types of its variables."""
+    partitioning = from_text(given, axis=axis) if isinstance(given, str) else given
     if not isinstance(partitioning, Partitioning):
         message = (
             f"partitioning is a {type(partitioning).__name__}; accepted: a partitioning such as "
-            f"zcollection.partitioning.Date(('time',), resolution='D')"
+            f"zcollection.partitioning.Date(('time',), resolution='D'), or its text 'date:D'"
         )
         raise SchemaError(message)
     return partitioning.for_types({name: schema.get_variable(name).dtype for name in partitioning.variables})

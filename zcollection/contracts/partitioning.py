@@ -200,11 +200,15 @@ class Partitioning(Configurable):
     calendars
         Whether `keys` takes times in calendars that datetime64 does not have, as `CalendarTimes`; collections of such times
         are refused otherwise.
+    brief
+        The settings that its text form gives without their names, in order: ``date:M`` is a `Date` whose `brief` begins with
+        ``resolution``.
     """
 
     __slots__ = ()
 
     calendars: ClassVar[bool] = False
+    brief: ClassVar[tuple[str, ...]] = ("variables",)
     variables: tuple[str, ...]
     dimension: str | None
 

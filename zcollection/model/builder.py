@@ -5,14 +5,15 @@ from typing import Any, Self
 
 from attrs import evolve, field, frozen
 
-from zcollection.errors import SchemaError, accepted
+from zcollection.errors import SchemaError
 from zcollection.model import representation
+from zcollection.model.dataset import Dataset
 from zcollection.model.names import ancestors, normalise_path, split, validate_segment
 from zcollection.model.packing import Packing
-from zcollection.model.pandas_bridge import frame_schemas
+from zcollection.model.pandas_bridge import frame_schemas, is_frame
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Printed, Section
-from zcollection.model.xarray_source import group_schemas
+from zcollection.model.xarray_source import group_schemas, is_xarray
 
 
 @frozen(repr=False)
@@ -214,19 +215,34 @@ class Schema(Printed):
         return evolve(self._groups[path], groups=children)
 
 
-def as_schema(schema: object) -> DatasetSchema:
-    """Return a schema given as such or as a builder.
+def as_schema(schema: object, *, axis: str) -> DatasetSchema:
+    """Return a schema given as such, as a builder, or by a dataset that has it.
+
+    Parameters
+    ----------
+    schema
+        A `DatasetSchema`, a `Schema`, a `Dataset`, or an `xarray.Dataset`, `xarray.DataTree` or `pandas.DataFrame`, of which
+        only the metadata is taken.
+    axis
+        The variable along whose dimension the collection is partitioned.
 
     Raises
     ------
     SchemaError
-        It is something else.
+        It is something else, or holds what cannot be stored.
     """
+    if is_xarray(schema):
+        schema = Schema.from_xarray(schema, axis=axis)
+    elif is_frame(schema):
+        schema = Schema.from_pandas(schema, axis=axis)
+    elif isinstance(schema, Dataset):
+        schema = schema.schema
     if isinstance(schema, Schema):
         return schema.build()
     if isinstance(schema, DatasetSchema):
         return schema
     message = (
-        f"schema is a {type(schema).__name__}; {accepted('', ['zcollection.Schema', 'zcollection.DatasetSchema'])}"
+        f"schema is a {type(schema).__name__}; accepted: a zcollection.Schema, DatasetSchema or Dataset, or a dataset of xarray or "
+        f"pandas whose variables it takes over"
     )
     raise SchemaError(message)

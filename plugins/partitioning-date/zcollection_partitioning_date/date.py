@@ -93,6 +93,7 @@ class Date(Partitioning):
     """
 
     calendars: ClassVar[bool] = True
+    brief: ClassVar[tuple[str, ...]] = ("resolution", "variables")
 
     variables: tuple[str, ...] = field(converter=_one_variable)
     resolution: str = field(converter=_as_resolution)

@@ -1,7 +1,7 @@
 """The partitioning by integer variables, the last of them in groups."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from attrs import field, frozen
@@ -76,6 +76,8 @@ class GroupedSequence(Partitioning):
     >>> by_ten_passes.encode({"cycle": 2, "pass": 11})
     'cycle=2/pass=11'
     """
+
+    brief: ClassVar[tuple[str, ...]] = ("variables", "size", "start")
 
     variables: tuple[str, ...] = field(converter=as_variables)
     size: int = field(kw_only=True, converter=_as_size)
