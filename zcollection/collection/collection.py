@@ -12,6 +12,7 @@ from zcollection.collection import (
     insert,
     mapping,
     query,
+    sampling,
     statistics,
     stores,
     update,
@@ -30,6 +31,7 @@ from zcollection.collection.opened import OpenCollection
 from zcollection.collection.reading import OnError
 from zcollection.collection.report import ChangeReport, InsertReport
 from zcollection.collection.rows import Rows
+from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key
@@ -304,6 +306,30 @@ class Collection(OpenCollection):
         )
 
     count = synchronous(count_async)
+
+    async def sampling_async(
+        self, *, filters: Filter = None, progress: ProgressOption = None
+    ) -> list[PartitionSampling]:
+        """Return how the axis is sampled in each partition: runs of rows with one step, in the order of the keys.
+
+        No value is read where the statistics of a partition say it; `add_statistics` completes those that an older release
+        wrote.
+
+        Parameters
+        ----------
+        filters, progress
+            As for `query`.
+
+        Raises
+        ------
+        SchemaError
+            The axis is no variable, or neither numbers nor times.
+        CorruptionError
+            A chunk is missing or damaged.
+        """
+        return await self._now(lambda handle: sampling.sampling(handle, filters=filters, progress=progress))
+
+    sampling = synchronous(sampling_async)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""

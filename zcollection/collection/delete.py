@@ -77,8 +77,9 @@ def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[in
     nothing = Dataset(handle.configuration.rows_schema, none.arrays)
     group, written = partition_write(handle, Key(record.key), nothing, rows=staying.size)
     group = evolve(group, base=handle.group(path, record), source=staying)
-    limits = None
+    axis = None
     if handle.axis_variable is not None:
         before = yield from handle.reading(path, record, handle.schema.select([handle.axis_variable]))
-        limits = axis_range(handle, before.get_variable(handle.axis_variable).to_numpy()[staying])
-    return found.count, (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
+        axis = before.get_variable(handle.axis_variable).to_numpy()[staying]
+    written = evolve(written, axis_range=axis_range(handle, axis))
+    return found.count, (yield from stage.writing(path, evolve(group, axis_values=axis), written))

@@ -1,6 +1,8 @@
 """Rows found, and counted, without reading anything else of them."""
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from attrs import define, field
 
@@ -13,25 +15,28 @@ from zcollection.engine.select import Found
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
 from zcollection.progress import ProgressOption, tracking
 
+R = TypeVar("R")
+
 
 @define(eq=False)
-class ConsistentFind:
-    """Rows that are looked for, and looked for again in part, until all of them are of one version.
+class ConsistentLook(ABC, Generic[R]):
+    """What is looked for in each partition, and looked for again in some, until all of it is of one version.
 
     Attributes
     ----------
     asked
-        Which rows.
-    executor
-        Where partitions are looked at.
+        In which partitions.
     """
 
     asked: Asked
-    executor: Executor
-    _found: dict[str, tuple[Generation, Found]] = field(factory=dict, init=False)
+    _found: dict[str, tuple[Generation, R]] = field(factory=dict, init=False)
 
-    async def rows(self, progress: ProgressOption) -> tuple[Chosen, Rows]:
-        """Return the rows, and the version that they are of.
+    @abstractmethod
+    async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[R]:
+        """Return what is found in some partitions of a version."""
+
+    async def of_partitions(self, progress: ProgressOption, label: str) -> tuple[Chosen, dict[str, R]]:
+        """Return what is found in each partition, and the version that it is of.
 
         Raises
         ------
@@ -47,7 +52,7 @@ class ConsistentFind:
             taken = await handle.snapshot(concern)
             chosen = await self.asked.chosen(taken)
             try:
-                with tracking(None if number else progress, len(chosen.partitions), "find") as advance:
+                with tracking(None if number else progress, len(chosen.partitions), label) as advance:
                     found = await self._look(chosen, advance)
             except (CorruptionError, OutdatedError, StoreError):
                 newer = await handle.snapshot(concern)
@@ -55,18 +60,40 @@ class ConsistentFind:
                     raise
                 continue
             if not await handle.is_outdated(taken):
-                return chosen, chosen.rows(found)
+                return chosen, found
             await pause(number)
-        message = f"other writers kept changing the partitions of {handle.store.url} in which rows were looked for; find them again"
+        message = f"other writers kept changing the partitions of {handle.store.url} that were looked at; call it again"
         raise ConflictError(message)
 
-    async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> Mapping[str, Found]:
-        """Return the rows of each partition; those of generations that were looked at are known."""
+    async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> dict[str, R]:
+        """Return what is found in each partition; generations that were looked at are known."""
         generations = {path: generation(chosen.taken, path) for path in chosen.partitions}
         known = {path: self._found[path] for path in generations if path in self._found}
         missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
-        targets = [chosen.target(path) for path in missing]
-        found = await chosen.finder.found(chosen.taken.objects, targets, executor=self.executor, progress=advance)
-        # What was read of them on the way is not kept.
-        self._found |= {path: (generations[path], Found(item.rows)) for path, item in zip(missing, found, strict=True)}
+        found = await self.looked(chosen, missing, advance)
+        self._found |= {path: (generations[path], item) for path, item in zip(missing, found, strict=True)}
         return {path: self._found[path][1] for path in generations}
+
+
+@define(eq=False)
+class ConsistentFind(ConsistentLook[Found]):
+    """Rows that are looked for.
+
+    Attributes
+    ----------
+    executor
+        Where partitions are looked at.
+    """
+
+    executor: Executor
+
+    async def rows(self, progress: ProgressOption) -> tuple[Chosen, Rows]:
+        """Return the rows, and the version that they are of; raises as `of_partitions`."""
+        chosen, found = await self.of_partitions(progress, "find")
+        return chosen, chosen.rows(found)
+
+    async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[Found]:
+        """Return the rows of some partitions; what was read of them on the way is not kept."""
+        targets = [chosen.target(path) for path in paths]
+        found = await chosen.finder.found(chosen.taken.objects, targets, executor=self.executor, progress=advance)
+        return [Found(item.rows) for item in found]

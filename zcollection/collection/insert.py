@@ -261,9 +261,8 @@ class _PartitionInsert:
         if merged.source is None:
             return group, record
         base = handle.group(self.part.path, self.record)
-        return evolve(group, base=base, source=merged.source), evolve(
-            record, axis_range=axis_range(handle, merged.axis)
-        )
+        group = evolve(group, base=base, source=merged.source, axis_values=merged.axis)
+        return group, evolve(record, axis_range=axis_range(handle, merged.axis))
 
 
 def _check_overwrite(insertion: _Insertion, transaction: Transaction, *, overwrite: bool) -> None:

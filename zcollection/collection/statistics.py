@@ -21,6 +21,7 @@ from zcollection.engine.statistics import (
     include,
     owner_of,
     reading_statistics,
+    sampled,
     zones_of,
 )
 from zcollection.engine.work import Work, enumerated, fetch, perform
@@ -154,7 +155,8 @@ def _made(
     except (CorruptionError, ConflictError):
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}
-    data = Statistics(owner=owner_of(path, record.stamp), zones=zones, checksums=sums).dump(form)
+    sampling = sampled(columns.get(form.axis or ""), form)
+    data = Statistics(owner=owner_of(path, record.stamp), zones=zones, checksums=sums, sampling=sampling).dump(form)
     return path, (group.prefix + form.key, data)
 
 

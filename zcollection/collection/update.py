@@ -33,7 +33,7 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.model.xarray_source import is_xarray
 from zcollection.progress import ProgressOption
 from zcollection.transaction.change import Stage, StagedPartition
-from zcollection.transaction.documents import PartitionRecord, Scalar
+from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 
 UpdateFunction = Callable[..., "Dataset | Mapping[str, Any]"]
@@ -178,19 +178,20 @@ class Update:
         group, written = partition_write(
             handle, Key(record.key), changing, rows=record.rows, kept=frozenset(kept - changed)
         )
-        limits = yield from self._limits(after, plan, found)
-        group = evolve(group, base=handle.group(path, record), source=source)
+        axis = yield from self._axis(after, plan, found)
+        limits = record.axis_range if axis is None else axis_range(handle, axis)
+        group = evolve(group, base=handle.group(path, record), source=source, axis_values=axis)
         return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
 
-    def _limits(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[tuple[Scalar, ...] | None]:
-        """Return the limits of the axis once the function's values are in their rows."""
+    def _axis(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[NDArray[Any] | None]:
+        """Return the axis once the function's values are in their rows; None where it stays as it is."""
         handle, axis = self.handle, self.handle.axis_variable
         if axis is None or axis not in after.all_variables():
-            return plan.record.axis_range
+            return None
         before = yield from handle.reading(plan.path, plan.record, handle.schema.select([axis]))
-        values = before.get_variable(axis).to_numpy().copy()
+        values: NDArray[Any] = before.get_variable(axis).to_numpy().copy()
         values[found.positions] = after.get_variable(axis).to_numpy()
-        return axis_range(handle, values)
+        return values
 
     def _applied(self, window: Window, path: str) -> Dataset:
         """Return the variables that the function computed, of the declared types and the partition's length."""

@@ -10,7 +10,7 @@ import struct
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import google_crc32c
 import numpy as np
@@ -21,6 +21,7 @@ from zcollection.conditions.zones import Zones
 from zcollection.contracts.store import Pieces, Read
 from zcollection.engine.layout import ArrayLayout, Identity
 from zcollection.engine.read import GroupRead
+from zcollection.engine.sampling import Sampling
 from zcollection.engine.work import Work, fetch
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.schema import DatasetSchema, VariableSchema
@@ -35,6 +36,9 @@ _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
 """What the object begins with: its format, the lengths of owner and description, and the CRC32C of all that follows."""
 _MISSING, _EMPTY, _KNOWN = 1, 2, 4
+Sampled = Mapping[str, Any] | Literal["unknown"] | None
+"""How the axis is sampled: as JSON, None where that takes too many runs, and "unknown" where nobody looked."""
+
 _NAT: Final = np.iinfo(np.int64).min
 
 
@@ -47,6 +51,8 @@ class Form:
     key
         Theirs within the group: below the directory of the axis or, where that is no variable, of the first variable by its
         path. None for a group that is no partition.
+    axis
+        The axis, where it is a variable whose values have an order.
     zoned
         The variables of which bounds are kept, by path: the axis, latitudes, longitudes, and those that are declared so.
     count
@@ -57,6 +63,7 @@ class Form:
     """
 
     key: str | None
+    axis: str | None
     zoned: Mapping[str, VariableSchema]
     count: int
     chunks: Mapping[str, tuple[int, bool]]
@@ -88,9 +95,11 @@ def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Fo
         is_sealed = layout.codecs[-1]["name"] == "crc32c"
         for key, _ in layout.chunk_places:
             chunks[key] = len(chunks), is_sealed
+    zoned = {path: schema.get_variable(path) for path in paths if _is_zoned(schema.get_variable(path), path, axis)}
     return Form(
         key=None if host is None else f"{host}/{STATISTICS}",
-        zoned={path: schema.get_variable(path) for path in paths if _is_zoned(schema.get_variable(path), path, axis)},
+        axis=axis if axis in zoned else None,
+        zoned=zoned,
         count=-(-rows // ZONE),
         chunks=chunks,
     )
@@ -219,17 +228,22 @@ class Statistics:
         Bounds by path.
     checksums
         uint32, of each chunk in the order of the form; 0 where none is known.
+    sampling
+        How the axis is sampled.
     """
 
     owner: str
     zones: Mapping[str, Zones]
     checksums: NDArray[np.uint32] = field(eq=False)
+    sampling: Sampled = "unknown"
 
     def is_complete(self, names: Iterable[str], form: Form, absent: Collection[str]) -> bool:
         """Return whether bounds are known of all zones of some variables, and the checksum of every chunk that ends with it.
 
-        Absent variables have no chunks.
+        Absent variables have no chunks. How the axis is sampled is known too.
         """
+        if form.axis is not None and form.axis not in absent and self.sampling == "unknown":
+            return False
         without = tuple(f"{path}/c/" for path in absent)
         has_sums = all(
             self.checksums[position]
@@ -248,6 +262,8 @@ class Statistics:
             text = _described(
                 {path: _stored_dtype(zones.lower.dtype) for path, zones in self.zones.items()}, form.count
             )
+        if self.sampling != "unknown":
+            text = text[:-1] + b',"axis":' + json.dumps(self.sampling, separators=(",", ":")).encode() + b"}"
         return _sealed(self.owner.encode(), text, arrays)
 
     @classmethod
@@ -272,10 +288,10 @@ class Statistics:
         _, text, body = found
         form, variables = Form.of_group(group, dimension=dimension), group.schema.all_variables()
         try:
-            names = _understood(text, form.count)
+            description = _understood(text, form.count)
             checksums, at = np.frombuffer(body, "<u4", len(form.chunks)), 4 * len(form.chunks)
             zones = {}
-            for path, name in names.items():
+            for path, name in description["zones"].items():
                 if only is None or path in only:
                     zones[path] = _loaded_zones(body, at, np.dtype(name), variables[path].dtype, form.count)
                 at += (2 * np.dtype(name).itemsize + 1) * form.count
@@ -283,7 +299,7 @@ class Statistics:
             return None
         if at != len(body):
             return None
-        return cls(owner=owner, zones=zones, checksums=checksums)
+        return cls(owner=owner, zones=zones, checksums=checksums, sampling=description.get("axis", "unknown"))
 
 
 def _described(zones: Mapping[str, np.dtype[Any]], count: int) -> bytes:
@@ -293,20 +309,19 @@ def _described(zones: Mapping[str, np.dtype[Any]], count: int) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def _understood(text: bytes, count: int) -> dict[str, str]:
-    """Return what `_described` described.
+def _understood(text: bytes, count: int) -> dict[str, Any]:
+    """Return a description.
 
     Raises
     ------
     ValueError
         It is of another number of zones, or of zones of another length.
     """
-    found = json.loads(text)
+    found: dict[str, Any] = json.loads(text)
     if (found["count"], found["rows"]) != (count, ZONE):
         message = f"{found['count']} zones of {found['rows']} rows instead of {count} of {ZONE}"
         raise ValueError(message)
-    names: dict[str, str] = found["zones"]
-    return names
+    return found
 
 
 def owner_of(path: str, stamp: str) -> str:
@@ -401,6 +416,7 @@ class Gathering:
         init=False, default=Factory(lambda self: [0] * len(self.form.chunks), takes_self=True)
     )
     _zones: dict[str, Zones] = field(factory=dict, init=False)
+    _sampling: "Sampled" = field(default="unknown", init=False)
 
     def chunk(self, key: str, data: bytes | Pieces) -> None:
         """Take the checksum of an object, if it is a chunk."""
@@ -429,9 +445,15 @@ class Gathering:
         else:
             self._unite(path, variable, found, start // ZONE)
 
+    def axis(self, values: NDArray[Any]) -> None:
+        """Take how the axis is sampled, from all of its values, of the declared type."""
+        self._sampling = sampled(values, self.form)
+
     def kept(self, path: str) -> None:
         """Take the bounds of a variable whose rows are those of the base; of what nobody knows they say nothing."""
         variable = self.form.zoned.get(path)
+        if path == self.form.axis and self._base_zones(path, self.form.zoned.get(path)) is not None:
+            self._sampling = "unknown" if self.base is None else self.base[1].sampling
         if variable is not None:
             self._zones[path] = self._base_zones(path, variable) or nothing_known(variable, self.form.count)
 
@@ -450,7 +472,7 @@ class Gathering:
         whole = self._zones.get(path) or _without_rows(variable, self.form.count)
         self._zones[path] = _united(whole, part, first)
 
-    def _base_zones(self, path: str, variable: VariableSchema) -> Zones | None:
+    def _base_zones(self, path: str, variable: VariableSchema | None) -> Zones | None:
         if self.base is None:
             return None
         group, before = self.base
@@ -462,7 +484,15 @@ class Gathering:
         """Return the object."""
         zones = {path: self._zones[path] for path in self.form.zoned if path in self._zones}
         checksums = np.array(self._checksums, np.uint32)
-        return Statistics(owner=owner, zones=zones, checksums=checksums).dump(self.form)
+        return Statistics(owner=owner, zones=zones, checksums=checksums, sampling=self._sampling).dump(self.form)
+
+
+def sampled(values: NDArray[Any] | None, form: Form) -> Sampled:
+    """Return how the axis is sampled, from all of its values, of the declared type."""
+    if form.axis is None or values is None:
+        return "unknown"
+    found = Sampling.of(values, form.zoned[form.axis])
+    return None if found is None else found.to_json()
 
 
 def include(zones: Zones, part: Zones, first: int) -> bool:

@@ -53,6 +53,8 @@ class GroupWrite:
     source
         Where the rows of the dataset's variables come from, as in `RowPlan`: row s of the base where s >= 0, else row ~s of
         the dataset. None: they are those of the dataset.
+    axis_values
+        The axis of all rows, where they do not all come from the dataset and it is known.
     """
 
     schema: DatasetSchema
@@ -65,6 +67,7 @@ class GroupWrite:
     base: GroupRead | None = None
     kept: frozenset[str] = frozenset()
     source: NDArray[np.int64] | None = field(default=None, eq=False)
+    axis_values: NDArray[Any] | None = field(default=None, eq=False)
 
 
 Put = Callable[[Mapping[str, bytes | Pieces]], Work[None]]
@@ -151,6 +154,8 @@ def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[st
 
 def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:
     """Return the objects of a group's arrays."""
+    if group.axis_values is not None:
+        gathering.axis(group.axis_values)
     if group.base is not None and group.source is not None:
         return (
             yield from rewriting(
@@ -198,6 +203,8 @@ def _arrays(group: GroupWrite, described: Container[str], gathering: Gathering) 
         if layout.path in held and layout.path not in group.kept:
             values = held[layout.path].to_numpy()
             gathering.values(layout.path, values)
+            if layout.path == group.axis:
+                gathering.axis(values)
             yield from encode_array(layout, values)
 
 
