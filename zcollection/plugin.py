@@ -9,6 +9,7 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.split import as_times
 from zcollection.config import Config
 from zcollection.config import get as get_config
@@ -49,6 +50,7 @@ from zcollection.contracts.transactional import (
 )
 from zcollection.contracts.url import StoreURL
 from zcollection.engine.executor import gather
+from zcollection.engine.sampling import Sampling
 from zcollection.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
@@ -62,6 +64,7 @@ from zcollection.errors import (
     PluginError,
     ReadOnlyError,
     SchemaError,
+    SettingError,
     StoreError,
     ZCollectionError,
     accepted,
@@ -71,6 +74,7 @@ from zcollection.model.calendars import CalendarTimes, dates_of
 from zcollection.model.dataset import Dataset, Group
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
+from zcollection.model.sections import Columns, Printed, Section, Table, heading
 from zcollection.model.variable import Variable
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
@@ -86,6 +90,7 @@ __all__ = [
     "CalendarTimes",
     "CollectionExistsError",
     "CollectionNotFoundError",
+    "Columns",
     "Commit",
     "Computation",
     "Config",
@@ -113,22 +118,28 @@ __all__ = [
     "Objects",
     "Packing",
     "PartitionError",
+    "PartitionSampling",
     "Partitioning",
     "Pieces",
     "PluginConfigurationError",
     "PluginError",
+    "Printed",
     "Provides",
     "Read",
     "ReadOnlyError",
     "Reclaimed",
     "RowPlan",
+    "Sampling",
     "Schema",
     "SchemaError",
+    "Section",
+    "SettingError",
     "Store",
     "StoreError",
     "StoreFork",
     "StoreSession",
     "StoreURL",
+    "Table",
     "TransactionalStore",
     "Variable",
     "VariableSchema",
@@ -148,6 +159,7 @@ __all__ = [
     "fields_of",
     "gather",
     "get_config",
+    "heading",
     "hookimpl",
     "listing",
     "register",

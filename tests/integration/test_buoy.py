@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh_sampledata import package_csv
+from zcollection_coverage import coverage
 
 import zcollection as zc
 
@@ -68,3 +69,11 @@ def test_a_redelivered_month_replaces_what_it_covers(collection, buoy):
     assert (frame.loc[inside, "temperature"] == -1.0).all()
     assert inside.sum() == len(month)
     assert (frame.loc[~inside, "temperature"] != -1.0).all()
+
+
+def test_its_gaps_are_known_without_reading_a_time(collection, buoy):
+    collection.insert(arrays(buoy))
+    found = coverage(collection)
+    assert (found.total.rows, found.total.duplicates, found.every) == (19_226, 1, np.timedelta64(30, "m"))
+    assert [item.length for item in found.gaps] == [np.timedelta64(1, "h"), np.timedelta64(12, "h")]
+    assert found.read == 0

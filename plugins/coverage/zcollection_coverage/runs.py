@@ -1,0 +1,223 @@
+"""Runs of values that follow each other by one step: where values are missing among them, told without the values themselves.
+
+All arrays have one element for each run. A run belongs to an owner, such as its partition; nothing is compared between
+two owners.
+"""
+
+from itertools import pairwise
+from typing import Any, Final, Self
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+Numbers = NDArray[Any]
+"""int64 or float64."""
+
+_NONE: Final = np.empty(0, np.int64)
+
+
+@frozen(eq=False, kw_only=True)
+class Runs:
+    """Runs of values, in the order of the rows, those of one owner one after the other.
+
+    Attributes
+    ----------
+    starts, steps
+        The first value of each run, and the difference between each of its values and the next.
+    rows
+        The number of its values: int64, at least 1.
+    owners
+        The number of the owner of each run, ascending.
+    """
+
+    starts: Numbers
+    steps: Numbers
+    rows: NDArray[np.int64]
+    owners: NDArray[np.int64]
+
+    @property
+    def ends(self) -> Numbers:
+        """The last value of each run."""
+        ends: Numbers = self.starts + (self.rows - 1) * self.steps
+        return ends
+
+    @property
+    def follows(self) -> NDArray[np.bool_]:
+        """Whether a run is one of the same owner as the run before it: shape (runs - 1,)."""
+        same: NDArray[np.bool_] = self.owners[1:] == self.owners[:-1]
+        return same
+
+    def of_one(self) -> Self:
+        """Return the same runs as those of one owner."""
+        return type(self)(starts=self.starts, steps=self.steps, rows=self.rows, owners=np.zeros_like(self.owners))
+
+    def backward(self, owners: int) -> NDArray[np.int64]:
+        """Return for each owner how many rows have a smaller value than the row before."""
+        within = np.where(self.steps < 0, self.rows - 1, 0)
+        between = (
+            np.concatenate([_NONE, (self.starts[1:] < self.ends[:-1]) & self.follows]) if len(self.rows) else _NONE
+        )
+        counted = within.astype(np.int64)
+        counted[1:] += between
+        return _sums(counted, self.owners, owners)
+
+    def most_frequent_step(self) -> Any:
+        """Return the most frequent difference between a row and the next of the same owner that is greater than zero.
+
+        The smallest one of several; None where there is none.
+        """
+        within = self.rows > 1
+        between = (self.starts[1:] - self.ends[:-1])[self.follows]
+        steps = np.concatenate([self.steps[within], between])
+        counts = np.concatenate([self.rows[within] - 1, np.ones(len(between), np.int64)])
+        steps, counts = steps[steps > 0], counts[steps > 0]
+        if not len(steps):
+            return None
+        found, places = np.unique(steps, return_inverse=True)
+        return found[np.argmax(np.bincount(places, weights=counts))].item()
+
+    def sorted(self) -> "Self":
+        """Return runs with the same values, ascending within each owner, whose ranges do not overlap."""
+        ends, backward = self.ends, self.steps < 0
+        starts, ends = np.where(backward, ends, self.starts), np.where(backward, self.starts, ends)
+        order = np.lexsort((ends, starts, self.owners))
+        runs = type(self)(
+            starts=starts[order], steps=np.abs(self.steps)[order], rows=self.rows[order], owners=self.owners[order]
+        )
+        mixed = _overlapping(runs)
+        return runs.apart(mixed) if mixed.any() else runs
+
+    def without_steps_above(self, limit: Any) -> "Self":
+        """Return the same values, those that follow each other by a greater step as runs of one."""
+        wide = (self.steps > limit) & (self.rows > 1)
+        return self.apart(wide) if wide.any() else self
+
+    def apart(self, chosen: NDArray[np.bool_]) -> "Self":
+        """Return the same values, sorted by owner and value, those of some runs each as a run of its own."""
+        rows = self.rows[chosen]
+        number = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
+        values = np.repeat(self.starts[chosen], rows) + number * np.repeat(self.steps[chosen], rows)
+        starts = np.concatenate([self.starts[~chosen], values])
+        owners = np.concatenate([self.owners[~chosen], np.repeat(self.owners[chosen], rows)])
+        steps = np.concatenate([self.steps[~chosen], np.zeros(len(values), self.steps.dtype)])
+        counts = np.concatenate([self.rows[~chosen], np.ones(len(values), np.int64)])
+        ends = starts + (counts - 1) * steps
+        order = np.lexsort((ends, starts, owners))
+        return type(self)(starts=starts[order], steps=steps[order], rows=counts[order], owners=owners[order])
+
+
+@frozen(eq=False, kw_only=True)
+class Gaps:
+    """Where no value lies between two that are further from each other than is allowed.
+
+    Attributes
+    ----------
+    starts, stops
+        The last value before each, and the first one after it.
+    owners
+        Whose they are.
+    """
+
+    starts: Numbers
+    stops: Numbers
+    owners: NDArray[np.int64]
+
+    @property
+    def lengths(self) -> Numbers:
+        """How far the one is from the other."""
+        lengths: Numbers = self.stops - self.starts
+        return lengths
+
+
+@frozen(eq=False, kw_only=True)
+class Intervals:
+    """Where values follow each other without a gap.
+
+    Attributes
+    ----------
+    starts, stops
+        The first and the last value of each.
+    rows
+        How many values it has, duplicates counted.
+    owners
+        Whose they are.
+    """
+
+    starts: Numbers
+    stops: Numbers
+    rows: NDArray[np.int64]
+    owners: NDArray[np.int64]
+
+
+@frozen(eq=False, kw_only=True)
+class Covered:
+    """Sorted values, their gaps and the intervals between these.
+
+    Attributes
+    ----------
+    runs
+        As `Runs.sorted` returns them.
+    gap
+        The largest difference between two values that is no gap.
+    """
+
+    runs: Runs
+    gap: Any
+    _breaks: NDArray[np.intp] = field(init=False, repr=False)
+
+    @classmethod
+    def of(cls, runs: Runs, gap: Any) -> Self:
+        """Return what values cover, given in any order."""
+        return cls(runs=runs.sorted().without_steps_above(gap), gap=gap)
+
+    def __attrs_post_init__(self) -> None:
+        runs = self.runs
+        apart = ~runs.follows | (runs.starts[1:] - runs.ends[:-1] > self.gap)
+        object.__setattr__(self, "_breaks", np.flatnonzero(apart) + 1)
+
+    def duplicates(self, owners: int) -> NDArray[np.int64]:
+        """Return for each owner how many values another one is equal to that comes before."""
+        runs = self.runs
+        repeated = np.where(runs.steps == 0, runs.rows - 1, 0)
+        repeated[1:] += (runs.starts[1:] == runs.ends[:-1]) & runs.follows
+        return _sums(repeated, runs.owners, owners)
+
+    @property
+    def gaps(self) -> Gaps:
+        """The gaps, ascending within each owner."""
+        runs = self.runs
+        at = self._breaks[runs.follows[self._breaks - 1]] if len(runs.rows) else self._breaks
+        return Gaps(starts=runs.ends[at - 1], stops=runs.starts[at], owners=runs.owners[at])
+
+    @property
+    def intervals(self) -> Intervals:
+        """The intervals, ascending within each owner."""
+        runs = self.runs
+        if not len(runs.rows):
+            return Intervals(starts=runs.starts, stops=runs.starts, rows=runs.rows, owners=runs.owners)
+        first = np.concatenate([[0], self._breaks])
+        last = np.concatenate([self._breaks, [len(runs.rows)]]) - 1
+        rows = np.add.reduceat(runs.rows, first)
+        return Intervals(starts=runs.starts[first], stops=runs.ends[last], rows=rows, owners=runs.owners[first])
+
+
+def _overlapping(runs: Runs) -> NDArray[np.bool_]:
+    """Return which runs, sorted by their first value, hold values between some of another run."""
+    mixed = np.zeros(len(runs.rows), np.bool_)
+    if len(mixed) < 2:
+        return mixed
+    reach, edges = runs.ends.copy(), [0, *(np.flatnonzero(~runs.follows) + 1).tolist(), len(mixed)]
+    for first, last in pairwise(edges):
+        np.maximum.accumulate(reach[first:last], out=reach[first:last])
+    within = runs.follows & (runs.starts[1:] < reach[:-1])
+    # All runs up to one that begins behind all before it are sorted together.
+    cluster = np.concatenate([[0], np.cumsum(~within)])
+    mixed[1:] = within
+    mixed[:-1] |= within
+    return np.isin(cluster, np.unique(cluster[mixed]))
+
+
+def _sums(values: NDArray[np.int64], owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    sums: NDArray[np.int64] = np.bincount(owners, weights=values, minlength=count).astype(np.int64)
+    return sums

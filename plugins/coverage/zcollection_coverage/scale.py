@@ -1,0 +1,179 @@
+"""The numbers in which the axis is compared: whole counts of a unit of time where it is a time, else its own."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import PartitionSampling, SettingError, Variable, VariableSchema, as_times
+from zcollection_coverage.runs import Runs
+
+Step = int | float | str | np.timedelta64 | dt.timedelta
+"""A difference: a number, of times a length of time as such or in words."""
+
+INTERVAL: Final = "sampling_interval"
+"""Attribute of the axis that says how far a row is from the next, such as ``"10 min"``."""
+
+RESOLUTION: Final = "time_coverage_resolution"
+"""The same as an attribute of the collection, in the convention ACDD: an ISO 8601 duration, such as ``"PT10M"``."""
+
+_UNITS: Final = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "min": "m", "h": "h", "d": "D", "D": "D", "W": "W"}
+_WORDS: Final = re.compile(r"(\d+)\s*([A-Za-z]+)")
+_ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+
+
+@frozen(kw_only=True)
+class Scale:
+    """What the numbers of runs mean.
+
+    Attributes
+    ----------
+    dtype
+        datetime64 of some unit; timedelta64 since 1970-01-01 for calendars that datetime64 does not have; or that of the
+        numbers of an axis that is no time.
+    """
+
+    dtype: np.dtype[Any]
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the numbers count time."""
+        return self.dtype.kind in "mM"
+
+    @property
+    def unit(self) -> str:
+        """The unit in which time is counted, as NumPy names it."""
+        unit, count = np.datetime_data(self.dtype)
+        return unit if count == 1 else f"{count}{unit}"
+
+    def values(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """Return numbers as values of the axis."""
+        return numbers.astype(np.int64).view(self.dtype) if self.is_time else numbers
+
+    def value(self, number: Any) -> Any:
+        """Return one number as a value of the axis, None as such."""
+        return None if number is None else self.values(np.asarray([number]))[0]
+
+    def lengths(self, numbers: NDArray[Any]) -> NDArray[Any]:
+        """Return numbers as differences."""
+        return numbers.astype(np.int64).view(f"timedelta64[{self.unit}]") if self.is_time else numbers
+
+    def length(self, number: Any) -> Any:
+        """Return one number as a difference, None as such."""
+        return None if number is None else self.lengths(np.asarray([number]))[0]
+
+    def step(self, given: Step, *, name: str) -> int | float:
+        """Return the number of a difference.
+
+        Raises
+        ------
+        SettingError
+            It is none, not greater than zero, or finer than the unit in which time is counted.
+        """
+        if not self.is_time:
+            if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+                message = f"{name} is {given!r}; accepted: a number greater than 0, for the axis is no time"
+                raise SettingError(message)
+            return given
+        length = _length(given, name=name)
+        number = length.astype(f"timedelta64[{self.unit}]")
+        if number != length or number.astype(np.int64) <= 0:
+            message = (
+                f"{name} is {given!r}, which is {length}; accepted: a length of time greater than 0 that is a whole number of the "
+                f"unit of the axis, {self.unit!r}"
+            )
+            raise SettingError(message)
+        return int(number.astype(np.int64))
+
+
+def declared_step(axis: VariableSchema, attributes: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return what attributes say of the step, and which of them does; None where none does."""
+    if INTERVAL in axis.attrs:
+        return f"{axis.attrs[INTERVAL]}", f"attribute {INTERVAL!r} of the axis"
+    if RESOLUTION in attributes:
+        return f"{attributes[RESOLUTION]}", f"attribute {RESOLUTION!r} of the collection"
+    return None
+
+
+def length_of(count: int, unit: str) -> Any:
+    """Return so many of a unit, as `numpy.timedelta64`."""
+    return np.array([count]).astype(f"timedelta64[{unit}]")[0]
+
+
+def _length(given: Step, *, name: str) -> Any:
+    if isinstance(given, np.timedelta64) and not np.isnat(given):
+        return given
+    if isinstance(given, dt.timedelta):
+        return np.timedelta64(given)
+    if isinstance(given, str):
+        found = _WORDS.fullmatch(given.strip())
+        if found is not None and found[2] in _UNITS:
+            return length_of(int(found[1]), _UNITS[found[2]])
+        iso = _ISO.fullmatch(given.strip())
+        if iso is not None and any(iso.groups()):
+            parts = zip(iso.groups(), ("W", "D", "h", "m", "s"), strict=True)
+            return sum((length_of(int(count), unit) for count, unit in parts if count), length_of(0, "s"))
+    message = (
+        f"{name} is {given!r}; accepted: a length of time, as numpy.timedelta64 or datetime.timedelta, or in words such as '1 s', "
+        f"'10 min', '2 h' or 'PT10M'"
+    )
+    raise SettingError(message)
+
+
+@frozen(eq=False, kw_only=True)
+class Axis:
+    """The axes of partitions as runs, and what their numbers mean.
+
+    Attributes
+    ----------
+    scale
+        What they mean.
+    runs
+        Those of each partition, whose number is the owner.
+    """
+
+    scale: Scale
+    runs: Runs
+
+    @classmethod
+    def of(cls, samplings: Sequence[PartitionSampling], variable: VariableSchema) -> Self:
+        """Return the axes of partitions."""
+        found = [item.sampling for item in samplings]
+        starts = (
+            np.concatenate([np.empty(0, np.int64), *(item.starts for item in found)])
+            if found
+            else np.empty(0, np.int64)
+        )
+        counts = [len(item.starts) for item in found]
+        steps = np.repeat(np.array([item.step or 0 for item in found], starts.dtype), counts)
+        rows = np.concatenate([np.empty(0, np.int64), *(item.rows for item in found)])
+        owners = np.repeat(np.arange(len(found), dtype=np.int64), counts)
+        return cls._of_numbers(Runs(starts=starts, steps=steps, rows=rows, owners=owners), variable)
+
+    @classmethod
+    def _of_numbers(cls, runs: Runs, variable: VariableSchema) -> Self:
+        """Return runs of the numbers that the axis declares as runs of times, where it is one."""
+        ends = _decoded(runs.ends, variable)
+        if ends.dtype.kind not in "mM":
+            return cls(scale=Scale(dtype=runs.starts.dtype), runs=runs)
+        starts = _decoded(runs.starts, variable)
+        # The one may be told in a finer unit than the other.
+        dtype = np.result_type(starts, ends)
+        first, last = starts.astype(dtype).view(np.int64), ends.astype(dtype).view(np.int64)
+        between = np.maximum(runs.rows - 1, 1)
+        uneven = (last - first) % between != 0
+        if uneven.any():  # steps of floating-point numbers that are no whole number of the unit
+            return cls._of_numbers(runs.apart(uneven), variable)
+        steps = (last - first) // between
+        return cls(scale=Scale(dtype=dtype), runs=Runs(starts=first, steps=steps, rows=runs.rows, owners=runs.owners))
+
+
+def _decoded(numbers: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:
+    if variable.dtype.kind in "mM":
+        return numbers.view(variable.dtype)
+    values: NDArray[Any] = as_times(Variable(variable, numbers.astype(variable.dtype)))
+    return values

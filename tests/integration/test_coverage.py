@@ -1,0 +1,198 @@
+"""What is there along the axis and what is missing, against pandas."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+import zcollection_coverage
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from zcollection_coverage import Coverage, coverage
+
+import zcollection as zc
+
+_START = np.datetime64("2024-01-30T20:00", "s")
+_STEPS = st.lists(st.sampled_from([0, 60, 60, 60, 60, 120, 3600, 90_000, -60]), max_size=60)
+
+
+def _collection(place, *, partitioning="date:D", dtype="datetime64[s]", attrs=None, root=None) -> zc.Collection:
+    schema = (
+        zc.Schema()
+        .with_dimension("time", chunks=64)
+        .with_variable("time", dtype=dtype, dimensions=("time",), attrs=attrs or {})
+        .with_variable("station", dtype="int64", dimensions=("time",))
+    )
+    for name, value in (root or {}).items():
+        schema = schema.with_attribute(name, value)
+    return zc.create_collection(place, schema=schema, axis="time", partitioning=partitioning, overwrite=True)
+
+
+def _rows(times, stations=0) -> dict[str, np.ndarray]:
+    return {"time": times, "station": np.broadcast_to(stations, len(times))}
+
+
+def _check(found: Coverage, times: pd.Series, *, every: pd.Timedelta, gap: pd.Timedelta) -> None:
+    """Compare the whole with pandas."""
+    unique = times.drop_duplicates().sort_values().reset_index(drop=True)
+    steps = unique.diff()
+    wide = steps[steps > gap]
+    total = found.total
+    assert (total.rows, total.duplicates) == (len(times), times.duplicated().sum())
+    assert pd.Timestamp(total.first) == unique.iloc[0]
+    assert pd.Timestamp(total.last) == unique.iloc[-1]
+    assert total.gaps == len(wide) == len(found.gaps)
+    assert pd.Timedelta(total.gap_length) == wide.sum()
+    assert pd.Timedelta(total.largest_gap) == (wide.max() if len(wide) else pd.Timedelta(0))
+    assert total.expected == (unique.iloc[-1] - unique.iloc[0]) // every + 1
+    assert total.share == min(len(unique) / total.expected, 1)
+    frame = found.gaps.to_pandas()
+    if len(wide):
+        assert frame["stop"].tolist() == unique[wide.index].tolist()
+        assert frame["start"].tolist() == unique[wide.index - 1].tolist()
+    numbers = (steps > gap).cumsum()
+    intervals = found.intervals.to_pandas()
+    assert intervals["start"].tolist() == unique.groupby(numbers).min().tolist()
+    assert intervals["stop"].tolist() == unique.groupby(numbers).max().tolist()
+    assert intervals["rows"].sum() == len(times)
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=_STEPS,
+    second=_STEPS,
+    merge=st.sampled_from(["concat", "upsert", "time_series"]),
+    by=st.sampled_from(["date:D", "values:station"]),
+)
+def test_the_coverage_of_any_series_is_that_of_pandas(first, second, merge, by):
+    collection = _collection("memory://coverage", partitioning=by)
+    for number, steps in enumerate((first, second)):
+        times = _START + np.cumsum([number * 600, *steps]).astype("timedelta64[s]")
+        collection.insert(_rows(times, np.arange(len(times)) % 2), merge=merge)
+    parts = collection.map(lambda dataset: dataset["time"].to_numpy(), variables=["time"])
+    times = pd.Series(np.concatenate(list(parts.values())))
+    steps = pd.concat([pd.Series(values).diff() for values in parts.values()])
+    steps = steps[steps > pd.Timedelta(0)]
+    found = coverage(collection)
+    if len(steps):
+        every = steps.mode().iloc[0]
+        assert pd.Timedelta(found.every) == every
+        _check(found, times, every=every, gap=every * 1.5)
+    else:
+        assert found.every is None
+        assert found.total.share is None
+    _check(coverage(collection, every="60 s", gap="2 h"), times, every=pd.Timedelta("60s"), gap=pd.Timedelta("2h"))
+    for part in found.partitions:
+        own = pd.Series(parts[part.path])
+        assert (part.rows, part.duplicates, part.backward) == (
+            len(own),
+            own.duplicated().sum(),
+            (own.diff() < pd.Timedelta(0)).sum(),
+        )
+    assert found.total.backward == sum(part.backward for part in found.partitions)
+
+
+def test_a_partition_by_date_is_measured_by_its_period(tmp_path):
+    collection = _collection(tmp_path / "c")
+    minutes = np.datetime64("2024-01-01T06:00", "s") + np.arange(0, 3 * 86_400, 60).astype("timedelta64[s]")
+    there = (minutes < np.datetime64("2024-01-01T20:00")) | (minutes >= np.datetime64("2024-01-02T06:00"))
+    collection.insert(_rows(minutes[there & (minutes < np.datetime64("2024-01-04"))]))
+    collection.insert(_rows(minutes[minutes >= np.datetime64("2024-01-04")][:60]))
+    found = {part.path[-2:]: part for part in coverage(collection).partitions}
+    assert [part.expected for part in found.values()] == [18 * 60, 1440, 1440, 60]
+    assert [part.share for part in found.values()] == [14 / 18, 18 / 24, 1, 1]
+    assert [(part.gaps, part.largest_gap) for part in found.values()] == [
+        (1, np.timedelta64(4 * 3600 + 60, "s")),
+        (1, np.timedelta64(6 * 3600, "s")),
+        (0, np.timedelta64(0, "s")),
+        (0, np.timedelta64(0, "s")),
+    ]
+
+
+def test_no_value_is_read_of_what_statistics_tell(tmp_path, monkeypatch):
+    collection = _collection(tmp_path / "c")
+    rng = np.random.default_rng(5)
+    collection.insert(_rows(_START + np.arange(0, 86_400, 60).astype("timedelta64[s]")))
+    collection.insert(_rows(_START + np.unique(rng.integers(2 * 86_400, 3 * 86_400, 900)).astype("timedelta64[s]")))
+    found = coverage(collection)
+    assert found.read == 1  # that with most of the irregular rows
+    assert "axis read of:" in repr(found)
+    assert coverage(collection, filters="day < 1 or month == 1").read == 0
+
+
+def test_rows_that_are_asked_for_are_measured(tmp_path):
+    collection = _collection(tmp_path / "c")
+    times = _START + np.arange(0, 86_400, 60).astype("timedelta64[s]")
+    collection.insert(_rows(times, np.arange(1440) // 60 % 2))
+    found = coverage(collection, where="station == 1", every="1 min")
+    _check(found, pd.Series(times[np.arange(1440) // 60 % 2 == 1]), every=pd.Timedelta("1min"), gap=pd.Timedelta("90s"))
+    assert found.total.gaps == 11
+    empty = coverage(collection, where="station == 7")
+    assert (empty.total.rows, empty.total.first, empty.total.share, len(empty.partitions)) == (0, None, None, 0)
+    assert "0 partitions" in repr(empty)
+
+
+@pytest.mark.parametrize(
+    ("attrs", "root", "source"),
+    [
+        ({"sampling_interval": "2 min"}, {}, "attribute 'sampling_interval' of the axis"),
+        ({}, {"time_coverage_resolution": "PT2M"}, "attribute 'time_coverage_resolution' of the collection"),
+        ({}, {}, "the most frequent one"),
+    ],
+)
+def test_the_expected_step_may_be_declared(tmp_path, attrs, root, source):
+    collection = _collection(tmp_path / "c", attrs=attrs, root=root)
+    collection.insert(_rows(_START + np.arange(0, 3600, 60).astype("timedelta64[s]")))
+    found = coverage(collection)
+    assert found.every_from == source
+    assert found.every == np.timedelta64(2 if attrs or root else 1, "m")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "units", "calendar"),
+    [("int64", "seconds since 2000-01-01", None), ("float64", "days since 2000-01-01", "360_day")],
+)
+def test_numbers_with_units_are_times(tmp_path, dtype, units, calendar):
+    attrs = {"units": units, **({"calendar": calendar} if calendar else {})}
+    collection = _collection(tmp_path / "c", partitioning="date:M", dtype=dtype, attrs=attrs)
+    numbers = np.delete(np.arange(300), [50, 51]).astype(dtype) * (1 if calendar else 86_400)
+    collection.insert(_rows(numbers))
+    found = coverage(collection)
+    assert found.every == np.timedelta64(1, "D")
+    assert [item.length for item in found.gaps] == [np.timedelta64(3, "D")]
+    assert [item.missing for item in found.gaps] == [2]
+    if calendar is None:
+        assert found.total.first == np.datetime64("2000-01-01")
+
+
+def test_an_axis_of_numbers_has_gaps_too(tmp_path):
+    collection = _collection(tmp_path / "c", partitioning="values:station", dtype="float64")
+    collection.insert(_rows(np.array([0.0, 0.5, 1.0, np.nan, 3.0])))
+    found = coverage(collection)
+    assert (found.every, found.total.without_value, found.total.share) == (0.5, 1, 4 / 7)
+    assert [(item.start, item.stop, item.missing) for item in found.gaps] == [(1.0, 3.0, 3)]
+    with pytest.raises(zc.errors.SettingError, match="every is '1 s'; accepted: a number greater than 0"):
+        coverage(collection, every="1 s")
+
+
+@pytest.mark.parametrize("every", ["", "fast", "0 s", "1 ms", np.timedelta64("NaT"), 3, dt.timedelta(seconds=-1)])
+def test_what_is_no_step_of_the_axis_is_refused(tmp_path, every):
+    collection = _collection(tmp_path / "c")
+    collection.insert(_rows(_START + np.arange(3).astype("timedelta64[s]")))
+    with pytest.raises(zc.errors.SettingError, match="every is .*; accepted: a length of time"):
+        coverage(collection, every=every)
+
+
+def test_hostile_names_do_nothing_in_html(tmp_path):
+    schema = zc.Schema().with_dimension("time").with_variable("time", dtype="datetime64[s]", dimensions=("time",))
+    schema = schema.with_variable("station", dtype="string", dimensions=("time",))
+    collection = zc.create_collection(tmp_path / "c", schema=schema, axis="time", partitioning="values:station")
+    times = _START + np.array([0, 1, 2, 9, 10]).astype("timedelta64[s]")
+    collection.insert({"time": times, "station": np.array(["<script>alert(1)</script>"] * 5)})
+    html = coverage(collection)._repr_html_()
+    assert "<script>" not in html
+    assert "Gaps" in html
+
+
+def test_the_package_says_what_it_has():
+    assert set(zcollection_coverage.__all__) <= set(dir(zcollection_coverage))
