@@ -196,3 +196,23 @@ def test_hostile_names_do_nothing_in_html(tmp_path):
 
 def test_the_package_says_what_it_has():
     assert set(zcollection_coverage.__all__) <= set(dir(zcollection_coverage))
+
+
+def test_partitions_that_are_absent_are_named(tmp_path):
+    collection = _collection(tmp_path / "c")
+    days = np.array(["2024-02-27", "2024-02-28", "2024-03-02"], "datetime64[s]")
+    collection.insert(_rows(days))
+    assert [dict(key) for key in coverage(collection).absent] == [
+        {"year": 2024, "month": 2, "day": 29},
+        {"year": 2024, "month": 3, "day": 1},
+    ]
+    schema = zc.Schema().with_dimension("row")
+    for name in ("row", "cycle", "pass"):
+        schema = schema.with_variable(name, dtype="int64", dimensions=("row",))
+    passes = zc.create_collection(tmp_path / "p", schema=schema, axis="row", partitioning="sequence:cycle,pass")
+    there = [(1, 2), (1, 3), (2, 1), (4, 2)]  # cycle 1 begins with pass 2, and nothing is known of what follows (4, 2)
+    passes.insert({"row": np.arange(4), "cycle": np.array(there)[:, 0], "pass": np.array(there)[:, 1]})
+    assert [tuple(key.values()) for key in coverage(passes).absent] == [(2, 2), (2, 3), (3, 1), (3, 2), (3, 3), (4, 1)]
+    grouped = zc.create_collection(tmp_path / "g", schema=schema, axis="row", partitioning="grouped_sequence:pass:10")
+    grouped.insert({"row": np.arange(3), "cycle": np.zeros(3, "int64"), "pass": np.array([3, 14, 45])})
+    assert [key["pass"] for key in coverage(grouped).absent] == [20, 30]

@@ -20,6 +20,7 @@ from zcollection.plugin import (
     Table,
     heading,
 )
+from zcollection_coverage.absent import absent
 from zcollection_coverage.periods import Periods
 from zcollection_coverage.runs import Covered, Gaps, Runs
 from zcollection_coverage.scale import Axis, Scale, Step, declared_step, length_of
@@ -150,6 +151,9 @@ class Coverage(Printed):
         All partitions together.
     partitions
         Each of them, in the order of their keys.
+    absent
+        Keys of partitions that are not there between the first and the last one: periods without rows, of whole numbers such as
+        cycle and pass those that occur in other cycles.
     read
         The number of partitions of which the axis was read, for no statistics say how it is sampled.
     """
@@ -160,6 +164,7 @@ class Coverage(Printed):
     gap: Any
     total: PartCoverage
     partitions: Records
+    absent: tuple[Key, ...]
     read: int
     _scale: Scale = field(repr=False)
     _covered: Covered = field(repr=False)
@@ -184,6 +189,10 @@ class Coverage(Printed):
         columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
         return Records(Interval(start=start, stop=stop, rows=rows) for start, stop, rows in columns)
 
+    def difference(self, given: Step, *, name: str = "step") -> Any:
+        """Return a difference as those of this coverage are; raises as `coverage`."""
+        return self._scale.length(self._scale.step(given, name=name))
+
     def to_pandas(self) -> "pd.DataFrame":
         """Return the partitions as a `pandas.DataFrame`, with a column for each field of their keys."""
         import pandas as pd
@@ -203,6 +212,7 @@ class Coverage(Printed):
             "rows": f"{total.rows:,}" + ("" if total.expected is None else f" of {total.expected:,} expected"),
             "share": None if total.share is None else percent(total.share),
             "gaps": f"{total.gaps:,}" + (f", the largest of {in_words(total.largest_gap)}" if total.gaps else ""),
+            "partitions absent": f"{len(self.absent):,}" if self.absent else None,
             "duplicates": total.duplicates or None,
             "rows out of order": total.backward or None,
             "rows without value": total.without_value or None,
@@ -338,6 +348,7 @@ def coverage(
         gap=axis.scale.length(limit if step is not None or gap is not None else None),
         total=PartCoverage(path="", key=Key(), backward=sum(backward), **total[0]),
         partitions=Records(named),
+        absent=absent(collection.partitioning, keys, periods),
         read=sum(item.was_read for item in samplings),
         scale=axis.scale,
         covered=whole,

@@ -1,0 +1,77 @@
+"""Partitions that are not there between the first and the last one: periods without rows, missing cycles and passes."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from zcollection.plugin import Key, Partitioning
+from zcollection_coverage.periods import UNITS, Periods
+
+MOST: Final = 100_000
+"""Partitions that are looked through at most."""
+
+
+def absent(partitioning: Partitioning, keys: Sequence[Key], periods: Periods | None) -> tuple[Key, ...]:
+    """Return the keys that are missing between the first and the last one, in order.
+
+    By date these are the periods without rows. Of whole numbers, such as cycle and pass, they are each number of the first field from the
+    smallest to the largest, with each combination of the others that occurs in any of them. Of texts and booleans nobody
+    knows what is missing: none.
+
+    Raises
+    ------
+    OverflowError
+        There may be more than `MOST` of them: nobody would read on.
+    """
+    if not keys:
+        return ()
+    candidates = _periods(keys, periods) if periods is not None else _numbers(partitioning, keys)
+    there = set(keys)
+    return tuple(key for key in candidates if key not in there)
+
+
+def _periods(keys: Sequence[Key], periods: Periods) -> Iterator[Key]:
+    unit = f"datetime64[{periods.unit}]"
+    first, last = (periods.value(edge).astype(unit) for edge in (periods.begins.min(), periods.begins.max()))
+    _check((last - first).astype(np.int64) + 1)
+    names = list(keys[0])
+    for begin in np.arange(first, last + 1):
+        yield Key({name: _component(begin, name) for name in names})
+
+
+def _component(instant: np.datetime64, name: str) -> int:
+    """Return a component of a date, such as its month."""
+    unit = UNITS[name]
+    if name == "year":
+        return int(instant.astype("datetime64[Y]").astype(np.int64)) + 1970
+    larger = {"month": "Y", "day": "M", "hour": "D", "minute": "h", "second": "m"}[name]
+    begin = instant.astype(f"datetime64[{larger}]").astype(f"datetime64[{unit}]")
+    counted = (instant.astype(f"datetime64[{unit}]") - begin).astype(np.int64)
+    return int(counted) + (1 if name in {"month", "day"} else 0)
+
+
+def _numbers(partitioning: Partitioning, keys: Sequence[Key]) -> Iterator[Key]:
+    if any(item.text or item.boolean for item in partitioning.fields):
+        return
+    first, *others = (item.name for item in partitioning.fields)
+    # The last field of a grouped sequence goes up in steps of its size; of a single field that is the first.
+    step = getattr(partitioning, "size", 1) if not others else 1
+    numbers = [int(key[first]) for key in keys]
+    combinations = sorted({tuple(key[name] for name in others) for key in keys})
+    outer = range(min(numbers), max(numbers) + 1, step)
+    _check(len(outer) * len(combinations))
+    smallest, largest = min(keys), max(keys)
+    for number, rest in product(outer, combinations):
+        key = Key({first: number, **dict(zip(others, rest, strict=True))})
+        if smallest < key < largest:
+            yield key
+
+
+def _check(count: int) -> None:
+    if count > MOST:
+        message = (
+            f"{count:,} partitions lie between the first and the last one; accepted: up to {MOST:,}, chosen by filters"
+        )
+        raise OverflowError(message)
