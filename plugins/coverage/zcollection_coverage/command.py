@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 import attrs
 import numpy as np
 import typer
-
 from zcollection.cli.plugin import URL, AsJson, Filter, StorageOptions, Where, open_to_read, write_json, write_lines
+
 from zcollection_coverage.coverage import Coverage, coverage, in_words, percent
 from zcollection_coverage.pictures import picture
 
