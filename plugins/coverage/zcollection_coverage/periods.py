@@ -45,7 +45,10 @@ class Periods:
         begins = _instants(columns).astype(f"datetime64[{unit}]")
         dtype = scale.dtype
         return cls(
-            begins=begins.astype(dtype).view(np.int64), ends=(begins + 1).astype(dtype).view(np.int64), unit=unit
+            begins=begins.astype(dtype).view(np.int64),
+            ends=(begins + 1).astype(dtype).view(np.int64),
+            unit=unit,
+            dtype=dtype,
         )
 
     def value(self, number: int) -> np.datetime64:
