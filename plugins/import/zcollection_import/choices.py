@@ -45,7 +45,9 @@ def partitioning_of(form: Form, axis: str, given: Partitioning | str | None) -> 
         return parse_partitioning(given, axis=axis)
     found = given if given is not None else form.partitioning(axis)
     if found is None:
-        message = f"{form} does not say how its rows are split; say it with partitioning, or --by, such as 'date:M'"
+        message = (
+            f"nothing says how the rows of {form} are to be split; say it with partitioning, or --by, such as 'date:M'"
+        )
         raise SettingError(message)
     return found
 
@@ -57,7 +59,7 @@ def parse_partitioning(text: str, *, axis: str) -> Partitioning:
     ----------
     text
         ``date:M`` or ``date:M:VARIABLE``, ``sequence:VARIABLE,…``, ``values:VARIABLE,…``,
-        ``grouped-sequence:VARIABLE,…:SIZE``; or another that is installed, by its variables.
+        ``grouped_sequence:VARIABLE,…:SIZE``; or another that is installed, by its variables.
     axis
         The variable of a date, where none is named.
 
@@ -83,7 +85,7 @@ def parse_partitioning(text: str, *, axis: str) -> Partitioning:
     if len(parts) != wanted or not all(parts) or (settings == ["size"] and not parts[1].isdigit()):
         message = (
             f"by={text!r} is no partitioning; accepted: 'date:M', 'date:M:VARIABLE', 'sequence:VARIABLE,VARIABLE', "
-            f"'values:VARIABLE', 'grouped-sequence:VARIABLE,VARIABLE:SIZE'"
+            f"'values:VARIABLE', 'grouped_sequence:VARIABLE,VARIABLE:SIZE'"
         )
         raise SettingError(message)
     variables, *values = parts

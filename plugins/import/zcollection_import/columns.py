@@ -51,29 +51,59 @@ def values(column: Any, name: str, fill: Any) -> NDArray[Any]:
     """
     import pyarrow as pa
 
-    types, kind = pa.types, column.type
-    if types.is_dictionary(kind):
-        return values(column.cast(kind.value_type), name, fill)
-    if types.is_fixed_size_list(kind):
-        return _lists(column, name, fill)
-    if types.is_date(kind):
-        return values(column.cast(pa.timestamp("s" if types.is_date32(kind) else "ms")), name, fill)
-    if types.is_timestamp(kind) or types.is_duration(kind):
-        counted = _numpy(column.cast(pa.int64()).fill_null(np.iinfo(np.int64).min))
-        return counted.view(f"{'M' if types.is_timestamp(kind) else 'm'}8[{kind.unit}]")
-    if types.is_string(kind) or types.is_large_string(kind):
-        return np.array(column.fill_null("").to_pylist(), dtype=object)
-    if types.is_floating(kind):
-        return _numpy(column.fill_null(pa.scalar(np.nan, kind)))
-    if types.is_integer(kind):
-        return _integers(column, name, fill)
-    if types.is_boolean(kind):
-        return _numpy(_complete(column, name))
+    kind = column.type
+    for is_of_kind, converted in (
+        (pa.types.is_dictionary, _categories),
+        (pa.types.is_fixed_size_list, _lists),
+        (pa.types.is_date, _dates),
+        (pa.types.is_timestamp, _times),
+        (pa.types.is_duration, _times),
+        (pa.types.is_string, _texts),
+        (pa.types.is_large_string, _texts),
+        (pa.types.is_floating, _floats),
+        (pa.types.is_integer, _integers),
+        (pa.types.is_boolean, _booleans),
+    ):
+        if is_of_kind(kind):
+            return converted(column, name, fill)
     message = (
         f"column {name!r} is of type {kind}; accepted: numbers, booleans, times, dates, texts, and lists of numbers of one length; "
         f"convert it, or leave it out with drop"
     )
     raise SchemaError(message)
+
+
+def _categories(column: Any, name: str, fill: Any) -> NDArray[Any]:
+    return values(column.cast(column.type.value_type), name, fill)
+
+
+def _dates(column: Any, name: str, fill: Any) -> NDArray[Any]:
+    import pyarrow as pa
+
+    unit = "s" if pa.types.is_date32(column.type) else "ms"
+    return _times(column.cast(pa.timestamp(unit)), name, fill)
+
+
+def _times(column: Any, _name: str, _fill: Any) -> NDArray[Any]:
+    import pyarrow as pa
+
+    letter = "M" if pa.types.is_timestamp(column.type) else "m"
+    counted = _numpy(column.cast(pa.int64()).fill_null(np.iinfo(np.int64).min))
+    return counted.view(f"{letter}8[{column.type.unit}]")
+
+
+def _texts(column: Any, _name: str, _fill: Any) -> NDArray[Any]:
+    return np.array(column.fill_null("").to_pylist(), dtype=object)
+
+
+def _floats(column: Any, _name: str, _fill: Any) -> NDArray[Any]:
+    import pyarrow as pa
+
+    return _numpy(column.fill_null(pa.scalar(np.nan, column.type)))
+
+
+def _booleans(column: Any, name: str, _fill: Any) -> NDArray[Any]:
+    return _numpy(_complete(column, name))
 
 
 def _integers(column: Any, name: str, fill: Any) -> NDArray[Any]:

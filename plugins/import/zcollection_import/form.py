@@ -117,9 +117,7 @@ def naming(what: str) -> Iterator[None]:
     except ZCollectionError as error:
         if str(error).startswith(what):
             raise
-        kind = next(
-            (cls for cls in (SchemaError, CorruptionError, StoreError) if isinstance(error, cls)), type(error)
-        )
+        kind = next((cls for cls in (SchemaError, CorruptionError, StoreError) if isinstance(error, cls)), type(error))
         message = f"{what}: {error}"
         raise kind(message) from error
     except (MemoryError, ImportError):

@@ -230,15 +230,15 @@ class _Import:
         for source in collection.sources():
             match = _SOURCE.fullmatch(source)
             if match is None or match["unit"] not in known:
-                message = f"{collection.store.url} holds {source!r}, which is no part of {self.form}; import into a new place"
+                message = (
+                    f"{collection.store.url} holds {source!r}, which is no part of {self.form}; import into a new place"
+                )
                 raise StoreError(message)
             self._done[match["unit"]].append((int(match["start"]), int(match["stop"])))
         there = sum(record.rows for record in collection.records().values())
         ours = sum(stop - start for ranges in self._done.values() for start, stop in ranges)
         if there != ours:
-            message = (
-                f"{collection.store.url} has {there} rows, and {ours} of them were imported from {self.form}; import into a new place"
-            )
+            message = f"{collection.store.url} has {there} rows, and {ours} of them were imported from {self.form}; import into a new place"
             raise StoreError(message)
 
     def _schema(self) -> zcollection.DatasetSchema:

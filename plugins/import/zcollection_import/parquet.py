@@ -31,7 +31,9 @@ class ParquetFiles(Form):
     def units(self) -> Sequence[Unit]:
         """Return the files, in the order of their paths, numbers in them counted."""
         return [
-            _File(name, self.place.below(name), {key: self._hive[key](text) for key, text in _pairs(name)}, self._nullable)
+            _File(
+                name, self.place.below(name), {key: self._hive[key](text) for key, text in _pairs(name)}, self._nullable
+            )
             for name in self._names
         ]
 
@@ -50,7 +52,9 @@ class ParquetFiles(Form):
         """The paths of the files; "" where the place is one."""
         if self.place.is_file:
             return [""]
-        visible = (name for name in self.place.walk() if not any(part.startswith(("_", ".")) for part in name.split("/")))
+        visible = (
+            name for name in self.place.walk() if not any(part.startswith(("_", ".")) for part in name.split("/"))
+        )
         return in_natural_order(name for name in visible if name.lower().endswith(ENDINGS))
 
     @cached_property

@@ -54,10 +54,13 @@ class Partition(ZarrUnit):
         found = super().groups(axis)
         for path, variables in self._once.groups(axis).items() if self._once is not None else ():
             found[path] = {**variables, **found.get(path, {})}
-        return {
-            path: {name: self._meant(f"{path}/{name}".lstrip("/"), item) for name, item in variables.items()}
-            for path, variables in found.items()
-        }
+        order = {path: position for position, path in enumerate(self._declaration.variables)}
+        meant: Groups = {}
+        for path, variables in found.items():
+            named = {name: f"{path}/{name}".lstrip("/") for name in variables}
+            ordered = sorted(variables, key=lambda name: order.get(named[name], len(order)))
+            meant[path] = {name: self._meant(named[name], variables[name]) for name in ordered}
+        return meant
 
     def attributes(self) -> dict[str, dict[str, Any]]:
         """Return the attributes of groups that the configuration has."""
@@ -99,7 +102,9 @@ def partition_paths(place: Place, document: str, above: str = "") -> Iterator[st
         yield from deeper
         if not deeper:
             if not place.exists(f"{path}/{document}"):
-                message = f"{path} of {place.url} has no {document}; restore it, or remove the directory, and import again"
+                message = (
+                    f"{path} of {place.url} has no {document}; restore it, or remove the directory, and import again"
+                )
                 raise CorruptionError(message)
             yield path
 

@@ -47,7 +47,9 @@ class Place:
         try:
             files, path = fsspec.url_to_fs(text, **(storage_options or {}))
         except (ImportError, ValueError, TypeError) as error:
-            message = f"{url} cannot be read through fsspec: {error}; install what it needs, or copy the data to a local path"
+            message = (
+                f"{url} cannot be read through fsspec: {error}; install what it needs, or copy the data to a local path"
+            )
             raise StoreError(message) from error
         return cls(url, files, path.rstrip("/"))
 

@@ -44,11 +44,7 @@ class OpenUnit:
         left_out = set(drop)
         with naming(unit.name):
             groups = {
-                path: {
-                    name: item
-                    for name, item in variables.items()
-                    if f"{path}/{name}".lstrip("/") not in left_out
-                }
+                path: {name: item for name, item in variables.items() if f"{path}/{name}".lstrip("/") not in left_out}
                 for path, variables in unit.groups(axis).items()
             }
             _check_expected(unit, groups, left_out)
@@ -57,9 +53,7 @@ class OpenUnit:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return next(
-            (item.sizes[self.dimension] for item in self._variables() if self.dimension in item.dims), 0
-        )
+        return next((item.sizes[self.dimension] for item in self._variables() if self.dimension in item.dims), 0)
 
     def blocks(self, first: int, last: int, block_bytes: int) -> Iterator[tuple[int, int]]:
         """Yield ranges of rows that are read at once: as many as fit, but whole chunks."""
@@ -73,7 +67,7 @@ class OpenUnit:
         along = [item for item in self._variables() if self.dimension in item.dims]
         row = sum(item.dtype.itemsize * math.prod(item.shape) // max(item.sizes[self.dimension], 1) for item in along)
         chunk = max((_chunk_length(item, self.dimension) for item in along), default=1)
-        return max(block_bytes // max(row, 1) // chunk, 1) * chunk
+        return int(max(block_bytes // max(row, 1) // chunk, 1) * chunk)
 
     def block(self, start: int, stop: int) -> "xr.Dataset | xr.DataTree":
         """Return some rows, read, and the variables that do not span the axis.
@@ -93,7 +87,11 @@ class OpenUnit:
                     read[name] = _loaded(item.isel(rows, missing_dims="ignore"))
             datasets[path] = _dataset(read, attrs.get(path, {}))
         with naming(self.unit.name):
-            return datasets[""] if set(datasets) == {""} else xr.DataTree.from_dict({f"/{k}": v for k, v in datasets.items()})
+            return (
+                datasets[""]
+                if set(datasets) == {""}
+                else xr.DataTree.from_dict({f"/{k}": v for k, v in datasets.items()})
+            )
 
     def _variables(self) -> Iterator[xr.Variable]:
         return (item for variables in self.groups.values() for item in variables.values())
@@ -122,9 +120,7 @@ def _check_expected(unit: Unit, groups: Groups, left_out: set[str]) -> None:
     present = {f"{path}/{name}".lstrip("/") for path, variables in groups.items() for name in variables}
     absent = sorted(unit.expected - present - left_out)
     if absent:
-        message = (
-            f"variable {absent[0]!r} is missing, which the configuration declares; restore it, or leave it out everywhere with drop"
-        )
+        message = f"variable {absent[0]!r} is missing, which the configuration declares; restore it, or leave it out everywhere with drop"
         raise CorruptionError(message)
 
 
@@ -134,5 +130,7 @@ def _dimension_of(root: dict[str, xr.Variable], axis: str) -> str:
     if any(axis in item.dims for item in root.values()) and axis not in root:
         return axis
     choices = [name for name, item in root.items() if item.ndim == 1]
-    message = f"axis {axis!r} is neither a one-dimensional variable nor a dimension of the root; {accepted(axis, choices)}"
+    message = (
+        f"axis {axis!r} is neither a one-dimensional variable nor a dimension of the root; {accepted(axis, choices)}"
+    )
     raise SchemaError(message)

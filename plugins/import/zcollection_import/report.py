@@ -45,11 +45,10 @@ class ImportReport(Printed):
 
     def __str__(self) -> str:
         resumed = f" ({self.imported:,} of them now)" if self.imported != self.rows else ""
-        checked = {None: "not compared", (): "all is well"}
-        told = checked.get(self.problems) or f"{len(self.problems or ())} problems"
+        told = "not compared" if self.problems is None else f"{len(self.problems)} problems"
         return (
             f"{self.title}: {self.units:,} units, {self.rows:,} rows{resumed}, in {self.partitions:,} partitions, axis {self.axis}, "
-            f"{self.partitioning}: {told}"
+            f"{self.partitioning}: {'all is well' if self.problems == () else told}"
         )
 
     def _section(self) -> Section:

@@ -36,11 +36,11 @@ class ZarrUnit(Unit):
         found: Groups = {}
         for path, group in self._opened().items():
             found[path] = {}
-            for name in group.get_variables():
+            for name in sorted(name for name, _ in group.zarr_group.arrays()):
                 with naming(f"{self.name}, variable {f'{path}/{name}'.lstrip('/')!r}"):
                     array = group.zarr_group[name]
                     check_chunks(array)
-                    found[path][str(name)] = _plain(group.open_store_variable(name))
+                    found[path][name] = _plain(_variable(group, name))
         return found
 
     def attributes(self) -> dict[str, dict[str, Any]]:
@@ -96,6 +96,11 @@ def check_chunks(array: Any) -> None:
     if missing:
         message = f"{missing} of its {array.nchunks} chunks are missing, and it has no fill value; restore them, or leave the variable out with drop"
         raise CorruptionError(message)
+
+
+def _variable(group: ZarrStore, name: str) -> xr.Variable:
+    item: xr.Variable = group.open_store_variable(name)  # type: ignore[no-untyped-call]  # xarray has no types there
+    return item
 
 
 def _plain(item: xr.Variable) -> xr.Variable:
