@@ -21,7 +21,7 @@ from zcollection_import.reading import OpenUnit
 from zcollection_import.recognition import recognise
 from zcollection_import.report import ImportReport
 
-BLOCK_BYTES: Final = 128 * 2**20
+BLOCK_BYTES: Final = 64 * 2**20
 """About how many bytes of rows are read at once."""
 
 _SOURCE: Final = re.compile(r"(?P<unit>.*)\[(?P<start>\d+):(?P<stop>\d+)\]", re.DOTALL)

@@ -57,6 +57,15 @@ class ZarrUnit(Unit):
                     absent[f"{path}/{name}".lstrip("/")] += count
         return absent
 
+    def fill_values(self) -> dict[str, Any]:
+        """Return the fill values of arrays of Zarr v2, by path; of those that have one."""
+        return {
+            f"{path}/{name}".lstrip("/"): array.fill_value
+            for path, group in self._opened().items()
+            for name, array in group.zarr_group.arrays()
+            if array.metadata.zarr_format == 2 and array.fill_value is not None
+        }
+
     def close(self) -> None:
         """Forget what was opened."""
         self._read = None
