@@ -215,3 +215,11 @@ def test_progress_is_told_of_both_passes(tmp_path):
 def test_block_bytes_is_at_least_one(tmp_path):
     with pytest.raises(SettingError, match="block_bytes=0; accepted: at least 1"):
         run(store(tmp_path), tmp_path, block_bytes=0)
+
+
+@pytest.mark.parametrize("new", ["icechunk://{}/repository", "memory://import-{}"])
+def test_the_new_collection_may_lie_on_any_store(new, tmp_path):
+    old, new = store(tmp_path), new.format(tmp_path)
+    assert import_collection(old, new, partitioning="date:M").imported == ROWS
+    assert import_collection(old, new, partitioning="date:M").imported == 0
+    xr.testing.assert_equal(zc.open_collection(new).query().to_xarray().load(), dataset())

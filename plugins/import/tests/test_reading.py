@@ -4,6 +4,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,14 +18,14 @@ from zcollection.errors import CorruptionError, SchemaError
 
 GOLDEN = Path(__file__).parent / "golden"
 ROWS = 25
+TIMES = np.datetime64("2024-01-30T18", "ns") + np.arange(ROWS) * np.timedelta64(1, "h")
 
 
 def dataset():
-    time = np.datetime64("2024-01-30T18", "ns") + np.arange(ROWS) * np.timedelta64(1, "h")
     ssh = np.arange(ROWS * 3, dtype="f8").reshape(ROWS, 3) / 8
     ssh[3, 1] = np.nan
     variables = {"ssh": (("time", "x"), ssh, {"units": "m"}), "depth": ("x", np.arange(3.0))}
-    return xr.Dataset(variables, coords={"time": time}, attrs={"title": "sea"})
+    return xr.Dataset(variables, coords={"time": TIMES}, attrs={"title": "sea"})
 
 
 ENCODING = {
@@ -259,3 +260,32 @@ def test_a_directory_of_hive_without_a_value_is_refused(tmp_path):
     pq.write_table(pa.table({"time": [1]}), tmp_path / "mode=__HIVE_DEFAULT_PARTITION__" / "a.parquet")
     with pytest.raises(SchemaError, match="its directory gives 'mode' no value"):
         recognise(tmp_path).units()
+
+
+@pytest.fixture
+def remote():
+    files = fsspec.filesystem("memory")
+    yield files
+    files.rm("/reading", recursive=True)
+
+
+@pytest.mark.parametrize("form", ["zarr2", "zarr3", "netcdf", "parquet"])
+def test_places_that_are_not_local_are_read_the_same(form, remote, tmp_path):
+    if form == "parquet":
+        pq.write_table(pa.table({"time": TIMES, "v": np.arange(ROWS)}), tmp_path / "old.parquet")
+        local = tmp_path / "old.parquet"
+    else:
+        local = written(form, tmp_path / "old")
+    remote.put(str(local), f"/reading/{local.name}", recursive=True)
+    there, here = opened(f"memory://reading/{local.name}"), opened(local)
+    xr.testing.assert_identical(there.block(3, 9), here.block(3, 9))
+    there.unit.close()
+    here.unit.close()
+
+
+def test_an_older_collection_that_is_not_local(remote, tmp_path):
+    remote.put(str(first_series(tmp_path)), "/reading/old", recursive=True)
+    units = recognise("memory://reading/old").units()
+    blocks = [OpenUnit.of(unit, "time", ()).block(0, 24) for unit in units]
+    assert [block.sizes["time"] for block in blocks] == [24, 12]
+    assert blocks[1]["cycle"].values.tolist() == [1] * 12
