@@ -8,6 +8,7 @@ import contextlib
 import io
 import re
 import shlex
+import zipfile
 
 import numpy as np
 import pages
@@ -100,7 +101,13 @@ def altimetry(folder):
     collection.insert({"time": times, "ssh": ssh})
 
 
-SETUPS = {"altimetry": altimetry}
+def older(folder):
+    """A collection that zcollection 1.x wrote."""
+    with zipfile.ZipFile(DOCS.parent / "plugins" / "import" / "tests" / "golden" / "first-by-month.zip") as archive:
+        archive.extractall(folder / "old")
+
+
+SETUPS = {"altimetry": altimetry, "older": older}
 """What pages take for given; a fixture of the same name serves what needs to be stopped again."""
 
 

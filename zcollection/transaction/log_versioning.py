@@ -14,6 +14,7 @@ from zcollection.errors import CollectionNotFoundError, ConflictError, Corruptio
 from zcollection.transaction import (
     catalog,
     first,
+    foreign,
     history,
     inspection,
     log,
@@ -75,14 +76,22 @@ class LogVersioning(Versioning):
             await portal.on_loop()
             data = await first.committed_configuration(self.store)
         if data is None:
-            raise self.not_found()
+            raise self.not_found(await foreign.found(self.store))
+        configuration = self._understood(data)
         if not self.store.read_only:
             await portal.carried_out(probe.check, self.store)
-        configuration = Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
         if announced is not None:
             await portal.on_loop()
             configuration = await snapshot.current_configuration(self.store, configuration)
         return configuration
+
+    def _understood(self, data: bytes) -> Configuration:
+        try:
+            return Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
+        except CorruptionError:
+            if foreign.is_of_rewrite(data):
+                raise self.not_found(foreign.REWRITE) from None
+            raise
 
     @property
     def _index(self) -> list[Read]:

@@ -203,9 +203,14 @@ class Versioning(ABC):
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the newest version as a Zarr store, to read from."""
 
-    def not_found(self) -> CollectionNotFoundError:
-        """Return the error that says that there is no collection."""
-        message = f"there is no collection at {self.store.url}; create one with create_collection(), or check the URL"
+    def not_found(self, instead: str | None = None) -> CollectionNotFoundError:
+        """Return the error that says that there is no collection, and what is there instead."""
+        url = self.store.url
+        message = f"there is no collection at {url}; create one with create_collection(), or check the URL"
+        if instead is not None:
+            message = (
+                f"there is no collection at {url}, but {instead}; make one of it with 'zcollection import {url} NEW'"
+            )
         return CollectionNotFoundError(message)
 
     def replaced(self) -> CollectionNotFoundError:

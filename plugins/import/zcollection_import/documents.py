@@ -1,0 +1,85 @@
+"""The JSON documents of older collections: read as data, and refused with the reason where they are something else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import zcollection
+from zcollection.errors import CorruptionError, SchemaError
+from zcollection.model.documents import parse_json
+from zcollection.plugin import Partitioning
+from zcollection_import.form import naming
+from zcollection_import.place import Place
+
+
+def document(place: Place, name: str) -> dict[str, Any]:
+    """Return a JSON document.
+
+    Raises
+    ------
+    CorruptionError
+        It is missing or no JSON object.
+    """
+    what = f"{name} of {place.url}"
+    data = place.read(name)
+    if data is None:
+        message = f"{what} is missing; restore it, and import again"
+        raise CorruptionError(message)
+    # Older releases write NaN as such, which is no JSON.
+    return parse_json(data.replace(b": NaN", b': "NaN"'), what=what)
+
+
+def partitioning_of(stated: Mapping[str, Any], *, kind: str, what: str) -> Partitioning:
+    """Return our partitioning for one that an older collection states.
+
+    Parameters
+    ----------
+    stated
+        Its configuration.
+    kind
+        Which one it is, by the name that it has there.
+    what
+        The document, for messages.
+
+    Raises
+    ------
+    SchemaError
+        There is no such partitioning here.
+    """
+    with naming(f"{what}: the partitioning {dict(stated)}"):
+        named = kind.lower().replace("_", "").replace("-", "")
+        variables = stated["variables"] if "variables" in stated else [stated["variable"]]
+        made = _made(named, tuple(variables), stated)
+    if made is None:
+        message = (
+            f"{what} states the partitioning {kind!r}; known: 'Date', 'Sequence', 'GroupedSequence'; say how the rows are to be split "
+            f"with partitioning, or --by"
+        )
+        raise SchemaError(message)
+    return made
+
+
+def _made(named: str, variables: tuple[str, ...], stated: Mapping[str, Any]) -> Partitioning | None:
+    known = zcollection.partitioning
+    made: Partitioning | None = None
+    if named == "date":
+        made = known.Date(variables, resolution=stated["resolution"])
+    elif named == "sequence":
+        made = known.Sequence(variables)
+    elif named == "groupedsequence":
+        made = known.GroupedSequence(variables, size=stated["size"], start=stated.get("start", 0))
+    return made
+
+
+def fill_attribute(value: Any, dtype: np.dtype[Any]) -> dict[str, Any]:
+    """Return the attribute that states a fill value, as JSON has it; none where there is none.
+
+    Examples
+    --------
+    >>> fill_attribute(255, np.dtype("uint8"))
+    {'_FillValue': np.uint8(255)}
+    """
+    if value is None or dtype.kind in "mM":  # what is no time is NaT, which nobody has to state
+        return {}
+    return {"_FillValue": np.asarray(float(value) if dtype.kind == "f" else value).astype(dtype)[()]}

@@ -1,0 +1,122 @@
+"""What the older collections have in common: partitions in ``key=value`` directories, declared in one document."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+from attrs import frozen
+
+from zcollection.errors import CorruptionError
+from zcollection_import.documents import fill_attribute
+from zcollection_import.form import Groups, Unit
+from zcollection_import.place import Place
+from zcollection_import.zarr_groups import ZarrUnit
+
+
+@frozen
+class Declaration:
+    """What the configuration of an older collection says of its variables.
+
+    Attributes
+    ----------
+    variables
+        Each with its ``attrs`` and ``fill_value``, by path.
+    attrs
+        Attributes of groups, by path.
+    """
+
+    variables: Mapping[str, Mapping[str, Any]]
+    attrs: Mapping[str, Mapping[str, Any]]
+
+
+class Partition(ZarrUnit):
+    """A partition, with the variables that are stored once; what they mean stands in the configuration.
+
+    Parameters
+    ----------
+    name, place
+        As of any unit.
+    declaration
+        What the configuration says.
+    once
+        What is stored once for all partitions.
+    """
+
+    def __init__(self, name: str, place: Place, declaration: Declaration, once: ZarrUnit | None) -> None:
+        super().__init__(name, place)
+        self._declaration = declaration
+        self._once = once
+        self.expected = frozenset(declaration.variables)
+
+    def groups(self, axis: str) -> Groups:
+        """Return the variables, with the attributes that the configuration gives them."""
+        found = super().groups(axis)
+        for path, variables in self._once.groups(axis).items() if self._once is not None else ():
+            found[path] = {**variables, **found.get(path, {})}
+        order = {path: position for position, path in enumerate(self._declaration.variables)}
+        meant: Groups = {}
+        for path, variables in found.items():
+            named = {name: f"{path}/{name}".lstrip("/") for name in variables}
+            ordered = sorted(variables, key=lambda name: order.get(named[name], len(order)))
+            meant[path] = {name: self._meant(named[name], variables[name]) for name in ordered}
+        return meant
+
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        """Return the attributes of groups that the configuration has."""
+        return {path: dict(attrs) for path, attrs in self._declaration.attrs.items()}
+
+    def _meant(self, path: str, item: xr.Variable) -> xr.Variable:
+        declared = self._declaration.variables.get(path)
+        if declared is None:
+            return item
+        # The fill value of an array is no statement: Zarr v3 must have one.
+        own = {name: value for name, value in item.attrs.items() if name != "_FillValue"}
+        meant = item.copy(deep=False)
+        meant.attrs = own | dict(declared["attrs"]) | fill_attribute(declared["fill_value"], item.dtype)
+        return meant
+
+
+def partition_paths(place: Place, document: str, above: str = "") -> Iterator[str]:
+    """Yield the paths of the directories ``key=value/…`` that hold no further ones.
+
+    Parameters
+    ----------
+    place
+        Where the collection lies.
+    document
+        Name of the document that makes a directory a group.
+    above
+        Where to look, for the recursion.
+
+    Raises
+    ------
+    CorruptionError
+        One of them is no group.
+    """
+    for name in place.below(above).directories():
+        if "=" not in name:
+            continue
+        path = f"{above}/{name}".lstrip("/")
+        deeper = list(partition_paths(place, document, path))
+        yield from deeper
+        if not deeper:
+            if not place.exists(f"{path}/{document}"):
+                message = (
+                    f"{path} of {place.url} has no {document}; restore it, or remove the directory, and import again"
+                )
+                raise CorruptionError(message)
+            yield path
+
+
+def absent_chunks_note(units: Sequence[Unit]) -> tuple[str, ...]:
+    """Return a note on chunks that are not stored, if there are such."""
+    absent: Counter[str] = Counter()
+    for unit in units:
+        if isinstance(unit, ZarrUnit):
+            absent += unit.absent_chunks()
+            unit.close()
+    if not absent:
+        return ()
+    listed = ", ".join(f"{name} ({count})" for name, count in sorted(absent.items()))
+    return (f"chunks that are not stored, and read as the fill value of their array: {listed}",)

@@ -1,0 +1,31 @@
+"""What others left where a collection is looked for, told from its mark, so that an error can name the way from there."""
+
+from typing import Final
+
+from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.work import fetch, perform_one
+from zcollection.errors import CorruptionError
+from zcollection.model.documents import parse_json
+
+REWRITE: Final = "a collection of the Zarr v3 rewrite of zcollection"
+
+_MARKS: Final = {
+    ".zcollection": "a collection of zcollection 1.x",
+    "zarr.json": "a Zarr group",
+    ".zgroup": "a Zarr group",
+}
+
+
+async def found(store: KeyStore) -> str | None:
+    """Return what lies in a store that has no configuration of ours; None where it bears no mark that is known."""
+    documents = await perform_one(store, fetch([Read(name) for name in _MARKS]))
+    return next((what for what, data in zip(_MARKS.values(), documents, strict=True) if data is not None), None)
+
+
+def is_of_rewrite(data: bytes) -> bool:
+    """Return whether a configuration is one of the rewrite, which has the same name as ours."""
+    try:
+        body = parse_json(data, what="")
+    except CorruptionError:
+        return False
+    return "kind" not in body and {"axis", "partitioning", "schema"} <= body.keys()
