@@ -117,29 +117,10 @@ def test_how_rows_are_split_has_to_be_said(tmp_path):
         imported(tmp_path / "old", tmp_path, partitioning=None)
 
 
-@pytest.mark.parametrize(
-    "text", ["date", "date:", "date:M:time:x", "sequence", "sequence:", "grouped_sequence:a", "grouped_sequence:a:b"]
-)
-def test_a_partitioning_that_is_none_shows_how_to_write_one(text, tmp_path):
+def test_a_partitioning_that_is_none_is_refused(tmp_path):
     dataset().to_zarr(tmp_path / "old", consolidated=False)
-    with pytest.raises(SettingError, match="is no partitioning; accepted: 'date:M'"):
-        imported(tmp_path / "old", tmp_path, partitioning=text)
-
-
-@pytest.mark.parametrize(
-    ("text", "made"),
-    [
-        ("date:D", lambda: zc.partitioning.Date(("time",), resolution="D")),
-        ("date:Y:measured", lambda: zc.partitioning.Date(("measured",), resolution="Y")),
-        ("sequence:cycle,pass", lambda: zc.partitioning.Sequence(("cycle", "pass"))),
-        ("values:name", lambda: zc.partitioning.Values(("name",))),
-        ("grouped_sequence:cycle,pass:10", lambda: zc.partitioning.GroupedSequence(("cycle", "pass"), size=10)),
-    ],
-)
-def test_partitionings_by_text(text, made):
-    from zcollection_import.choices import parse_partitioning
-
-    assert parse_partitioning(text, axis="time") == made()
+    with pytest.raises(zc.PluginError, match="partitioning 'date:X' refuses"):
+        imported(tmp_path / "old", tmp_path, partitioning="date:X")
 
 
 def files(tmp_path, encodings):

@@ -97,7 +97,6 @@ def test_what_is_no_schema_is_refused(tmp_path):
         ("grouped-sequence:pass:10:-5", zc.partitioning.GroupedSequence(("pass",), size=10, start=-5)),
         ("values:station", zc.partitioning.Values(("station",))),
         ("values:a,b:types=text,integer", zc.partitioning.Values(("a", "b"), types=("text", "integer"))),
-        ("values", zc.partitioning.Values(("time",))),
     ],
 )
 def test_a_partitioning_has_a_text_form(text, expected):
@@ -110,6 +109,8 @@ def test_a_partitioning_has_a_text_form(text, expected):
         ("", "such as 'date:M'"),
         ("date:", "such as 'date:M'"),
         ("date", "refuses its configuration"),
+        ("values", "refuses its configuration"),
+        ("sequence", "refuses its configuration"),
         ("date:X", "resolution of a partitioning by date is 'X'"),
         ("date:M:time:D", "has the setting 'D'; accepted: the values of resolution=…, variables=… in this order"),
         ("date:M:resolution=D", "has the setting 'resolution=D'"),

@@ -24,7 +24,7 @@ def from_text(text: str, *, axis: str) -> Partitioning:
         ``name=value``, or the value alone of the next of those that the partitioning lists as `brief`. Several values are
         separated by commas.
     axis
-        The variable to partition by where the text names none.
+        The variable to partition by where the text names none, and the partitioning is one by the axis, as ``date:M``.
 
     Raises
     ------
@@ -49,7 +49,9 @@ def from_text(text: str, *, axis: str) -> Partitioning:
     cls = REGISTRY.get(Family.PARTITIONING, name)
     types = {attribute.name: attribute.type for attribute in attrs.fields(cls)}
     given = {setting: _value(value, types.get(setting)) for setting, value in _named(text, parts, cls.brief).items()}
-    return _made(cls, {"variables": [axis], **given}, text)
+    # A partitioning that begins with something else, such as a period, is one of the axis.
+    default = {} if cls.brief[:1] == ("variables",) else {"variables": [axis]}
+    return _made(cls, {**default, **given}, text)
 
 
 def _made(cls: type[Partitioning], configuration: dict[str, Any], text: str) -> Partitioning:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 
-import attrs
-
 from zcollection.errors import SettingError, accepted
 from zcollection.model.times import has_time_units
-from zcollection.plugin import Family, Partitioning
-from zcollection.plugins.registry import REGISTRY
+from zcollection.partitioning import from_text
+from zcollection.plugin import Partitioning
 from zcollection_import.form import Form, Unit, naming
 
 
@@ -40,9 +38,11 @@ def partitioning_of(form: Form, axis: str, given: Partitioning | str | None) -> 
     ------
     SettingError
         There is none.
+    PluginError
+        The text names none.
     """
     if isinstance(given, str):
-        return parse_partitioning(given, axis=axis)
+        return from_text(given, axis=axis)
     found = given if given is not None else form.partitioning(axis)
     if found is None:
         message = (
@@ -50,45 +50,3 @@ def partitioning_of(form: Form, axis: str, given: Partitioning | str | None) -> 
         )
         raise SettingError(message)
     return found
-
-
-def parse_partitioning(text: str, *, axis: str) -> Partitioning:
-    """Return the partitioning that a text names: its name, a colon, and what it needs.
-
-    Parameters
-    ----------
-    text
-        ``date:M`` or ``date:M:VARIABLE``, ``sequence:VARIABLE,…``, ``values:VARIABLE,…``,
-        ``grouped_sequence:VARIABLE,…:SIZE``; or another that is installed, by its variables.
-    axis
-        The variable of a date, where none is named.
-
-    Raises
-    ------
-    SettingError
-        It is none of these.
-    PluginError
-        There is no such partitioning.
-
-    Examples
-    --------
-    >>> parse_partitioning("date:M", axis="time")
-    Date(variables=('time',), resolution='M', dimension=None)
-    """
-    name, *parts = text.split(":")
-    cls = REGISTRY.get(Family.PARTITIONING, name)
-    fields = {field.name for field in attrs.fields(cls)}
-    settings = [field for field in ("resolution", "size") if field in fields]
-    if settings == ["resolution"]:
-        parts = [*parts[1:], *parts[:1]] if len(parts) > 1 else [axis, *parts]
-    wanted = 1 + len(settings)
-    if len(parts) != wanted or not all(parts) or (settings == ["size"] and not parts[1].isdigit()):
-        message = (
-            f"by={text!r} is no partitioning; accepted: 'date:M', 'date:M:VARIABLE', 'sequence:VARIABLE,VARIABLE', "
-            f"'values:VARIABLE', 'grouped_sequence:VARIABLE,VARIABLE:SIZE'"
-        )
-        raise SettingError(message)
-    variables, *values = parts
-    options = {field: int(value) if field == "size" else value for field, value in zip(settings, values, strict=True)}
-    made: Partitioning = cls(tuple(variables.split(",")), **options)
-    return made
