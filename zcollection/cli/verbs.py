@@ -20,15 +20,28 @@ GROUP: Final = "zcollection.commands"
 _PACKAGE: Final = "zcollection.cli"
 
 OURS: Final[Mapping[str, str]] = {
-    "plugins": "plugins:plugins",
+    "create": "creating:create",
+    "insert": "inserting:insert",
+    "query": "querying:query",
+    "head": "querying:head",
+    "find": "finding:find",
+    "count": "finding:count",
+    "stats": "statistics:stats",
+    "update": "changing:update",
+    "delete": "changing:delete",
+    "drop": "changing:drop",
     "info": "info:info",
+    "schema": "schemas:schema",
     "ls": "listing:ls",
     "tree": "tree:tree",
+    "history": "versions:history",
+    "changes": "versions:changes",
     "copy": "copying:copy",
     "verify": "repairing:verify",
     "repair": "repairing:repair",
     "vacuum": "repairing:vacuum",
     "view": "view:views",
+    "plugins": "plugins:plugins",
     "demo": "demo.command:demo",
 }
 """Where our verbs are, in the order of the help."""
@@ -131,7 +144,7 @@ def loaded(name: str, found: Sequence[EntryPoint], markup: Any = None) -> Any:
         raise BrokenPluginError(message) from error
     try:
         if not callable(verb):
-            raise TypeError(f"it is a {type(verb).__name__}")  # noqa: TRY301, EM102 - it becomes the message below
+            raise TypeError(f"it is a {type(verb).__name__}")  # noqa: TRY301 - it becomes the message below
         return command_of(name, verb, markup)
     except Exception as error:
         message = f"{what} is no command ({type(error).__name__}: {error}); report this to the plugin's author"
