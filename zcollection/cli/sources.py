@@ -133,7 +133,7 @@ def _decoded_group(group: Any) -> Any:
     """Return variables as xarray means them; but whole numbers that may be missing stay whole numbers."""
     import xarray
 
-    scaled = {
+    scaled: Any = {
         name: item.dtype.kind not in "iu" or has_time_units(item.attrs) or bool(_MADE_FLOATS & item.attrs.keys())
         for name, item in group.variables.items()
     }
