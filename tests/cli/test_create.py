@@ -108,7 +108,10 @@ def test_from_csv_the_types_are_inferred(command, tmp_path):
     (tmp_path / "buoys.csv").write_text(
         "time,station,n,height,ok,note\n2024-01-01T00:00Z,1,12,0.5,true,\n2024-01-01 01:00,2,,1e3,false,x\n"
     )
-    assert command("create", tmp_path / "made", "--from", tmp_path / "buoys.csv", "--axis", "time", "--by", "date:M").code == 0
+    assert (
+        command("create", tmp_path / "made", "--from", tmp_path / "buoys.csv", "--axis", "time", "--by", "date:M").code
+        == 0
+    )
     variables = zc.open_collection(tmp_path / "made").schema.all_variables()
     kinds = {name: variable.dtype.kind for name, variable in variables.items()}
     assert kinds == {"time": "M", "station": "i", "n": "i", "height": "f", "ok": "b", "note": "T"}
@@ -120,9 +123,16 @@ def test_from_csv_the_types_are_inferred(command, tmp_path):
 
 
 def test_from_parquet(command, tmp_path):
-    frame = pd.DataFrame({"time": pd.to_datetime(["2024-01-01", "2024-02-01"]), "n": pd.array([2**60 + 1, None], "Int64")})
+    frame = pd.DataFrame(
+        {"time": pd.to_datetime(["2024-01-01", "2024-02-01"]), "n": pd.array([2**60 + 1, None], "Int64")}
+    )
     frame.to_parquet(tmp_path / "rows.parquet")
-    assert command("create", tmp_path / "made", "--from", tmp_path / "rows.parquet", "--axis", "time", "--by", "date:M").code == 0
+    assert (
+        command(
+            "create", tmp_path / "made", "--from", tmp_path / "rows.parquet", "--axis", "time", "--by", "date:M"
+        ).code
+        == 0
+    )
     assert command("insert", tmp_path / "made", tmp_path / "rows.parquet").code == 0
     found = zc.open_collection(tmp_path / "made").query().to_pandas()
     assert found["n"].iloc[0] == 2**60 + 1

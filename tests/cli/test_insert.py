@@ -80,7 +80,9 @@ def test_a_broken_file_stops_no_other(command, passes, files, tmp_path):
     assert done.code == 1
     assert done.out.splitlines()[-1].startswith("3 inserted, 2 failed")
     failures = done.err.splitlines()
-    assert [line.startswith(f"error: {path}: ") for line, path in zip(failures, (broken, other), strict=True)] == [True] * 2
+    assert [line.startswith(f"error: {path}: ") for line, path in zip(failures, (broken, other), strict=True)] == [
+        True
+    ] * 2
     assert "'yesterday'" in failures[1] or "by --name" in failures[1]
     assert_holds(passes, PASSES)
     # What has failed may come again.
@@ -209,7 +211,10 @@ def test_parquet(command, buoys, tmp_path):
     assert command("insert", tmp_path / "buoys", tmp_path / "rows.parquet").code == 0
     found = buoys.query()
     assert found["n"].to_numpy().tolist() == [9007199254740993, -1]
-    assert found["time"].to_numpy().tolist() == frame["time"].dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").tolist()
+    assert (
+        found["time"].to_numpy().tolist()
+        == frame["time"].dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").tolist()
+    )
 
 
 def test_options_that_make_no_sense(command, passes, files):

@@ -1,0 +1,65 @@
+"""The shell completes verbs, options, and what has few values; a verb costs what it needs, and no more."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments, **variables):
+    code = "import sys; from zcollection.cli import main; sys.argv[0] = 'zcollection'; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        env=os.environ | variables,
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("zcollection in", {"info", "insert"}),
+        ("zcollection insert x y --merge up", {"upsert"}),
+        ("zcollection create x --codecs cloud", {"cloud-balanced", "cloud-cold"}),
+        ("zcollection drop x --old", {"--older-than"}),
+    ],
+)
+def test_bash_completes(typed, expected):
+    words = typed.split(" ")
+    done = run(_ZCOLLECTION_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1))
+    assert set(done.stdout.split()) == expected
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["ls", "{url}"]])
+def test_a_verb_loads_no_library_that_it_does_not_need(url, arguments):
+    given = [argument.format(url=url) for argument in arguments]
+    code = (
+        "import sys, atexit\n"
+        "heavy = {'pandas', 'xarray', 'pyarrow', 'dask', 'zcollection.cli.sources', 'zcollection.cli.statistics'}\n"
+        "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
+        "from zcollection.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_whole_way_in_processes_of_its_own(tmp_path):
+    (tmp_path / "rows.csv").write_text("time,height\n2024-01-01,0.5\n2024-02-01T06:00,1.5\n")
+    place = tmp_path / "made"
+    for arguments in (
+        ["create", place, "--from", tmp_path / "rows.csv", "--axis", "time", "--by", "date:M"],
+        ["insert", place, tmp_path / "rows.csv"],
+        ["update", place, "--set", "height = height * 2", "--where", "height > 1"],
+        ["query", place, "-o", tmp_path / "out.csv"],
+    ):
+        done = run(*arguments)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+    assert (tmp_path / "out.csv").read_text() == "time,height\n2024-01-01 00:00:00,0.5\n2024-02-01 06:00:00,3.0\n"
+    assert run("delete", place, "--where", "height > 1").returncode == 2
