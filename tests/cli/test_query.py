@@ -84,7 +84,8 @@ def test_a_file_has_the_rows_that_pass(command, place, tmp_path, frame, ending):
     done = command("query", place, *WHERE, "-o", path)
     wanted = passing(frame).reset_index(drop=True)
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"{len(wanted)} rows written to {path}\n"
+    left_out = "; without depth, which has no rows" if ending in {"csv", "parquet"} else ""
+    assert done.out == f"{len(wanted)} rows written to {path}{left_out}\n"
     found = read_back(path)
     np.testing.assert_array_equal(found["time"].to_numpy("M8[ns]"), wanted["time"].to_numpy("M8[ns]"))
     np.testing.assert_array_equal(found["height"].to_numpy(), wanted["height"].to_numpy())

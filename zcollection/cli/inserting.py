@@ -182,6 +182,7 @@ class Insertion:
         try:
             report = self._inserted(file, source)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others are inserted
+            failures.show_traceback(error)
             return Outcome(file=file, source=source, status="failed", error=failures.line_of(error))
         if not report.partitions and source is not None and source in self.collection.sources():
             return Outcome(file=file, source=source, status="skipped")  # another process was first

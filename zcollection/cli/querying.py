@@ -7,7 +7,7 @@ import typer
 
 from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Variables, Where, names_of, open_to_read
 from zcollection.cli.output import write_json, write_lines, write_table
-from zcollection.cli.targets import check_target, write
+from zcollection.cli.targets import check_target, holds_rows_alone, write
 from zcollection.cli.values import columns_of, shown
 from zcollection.collection.collection import Collection
 from zcollection.collection.rows import Rows
@@ -66,7 +66,7 @@ def query(
     if as_json:
         write_json({"rows": count, "file": output})
     else:
-        write_lines([f"{count:,} rows written to {output}"])
+        write_lines([f"{count:,} rows written to {output}{_left_out(dataset, collection.dimension, output)}"])
 
 
 def head(
@@ -148,6 +148,12 @@ def no_rows(collection: Collection, names: Iterable[str] | None) -> Dataset:
 
 def _length(dataset: Dataset, dimension: str) -> int:
     return dataset.sizes.get(dimension, 0)
+
+
+def _left_out(dataset: Dataset, dimension: str, output: str) -> str:
+    """Return which variables a file of rows has no place for, in words."""
+    names = [path for path in dataset.all_variables() if not dataset.schema.spans(path, dimension)]
+    return f"; without {', '.join(names)}, which has no rows" if names and holds_rows_alone(output) else ""
 
 
 def _write(collection: Collection, dataset: Dataset, *, total: int | None, as_json: bool) -> None:

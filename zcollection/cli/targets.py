@@ -35,6 +35,11 @@ def check_target(path: str, *, overwrite: bool) -> None:
         raise FileError(message)
 
 
+def holds_rows_alone(path: str) -> bool:
+    """Return whether a file of this ending has no place for variables that are stored once."""
+    return _WRITERS[ending_of(path)] in {_csv, _parquet}
+
+
 def write(dataset: Dataset, path: str, *, overwrite: bool) -> None:
     """Write a dataset to a file: next to its place at first, and put there once it is complete.
 
