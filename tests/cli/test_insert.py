@@ -10,6 +10,7 @@ import xarray as xr
 from passes import NAME, PASSES, ROWS, pass_dataset, write_passes
 
 import zcollection as zc
+from zcollection.cli import inserting, sources
 
 
 @pytest.fixture
@@ -231,3 +232,50 @@ def test_options_that_make_no_sense(command, passes, files):
         assert done.code == 1, options
         assert said in done.err, options
     assert zc.open_collection(passes).count() == 0
+
+
+def test_what_was_interrupted_goes_on_where_it_was(command, passes, files, monkeypatch):
+    def read_until(path, schema):
+        if path == str(files[1]):
+            raise KeyboardInterrupt
+        return sources.read(path, schema)
+
+    monkeypatch.setattr(inserting, "read", read_until)
+    done = command("insert", passes, *files, "--name", NAME)
+    assert (done.code, done.out, done.err) == (130, "", "interrupted\n")
+    assert_holds(passes, PASSES[:1])
+    monkeypatch.undo()
+    done = command("insert", passes, *files, "--name", NAME, "--json")
+    assert [item["status"] for item in json.loads(done.out)] == ["skipped", "inserted", "inserted"]
+    assert_holds(passes, PASSES)
+
+
+@pytest.mark.parametrize("ending", ["nc", "zarr", "csv", "parquet"])
+def test_a_library_that_is_missing_is_named(command, passes, tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(sources, "find_spec", lambda _: None)
+    path = tmp_path / f"rows_c001_p001.{ending}"
+    path.write_bytes(b"CDF\x01")
+    done = command("insert", passes, path, "--name", NAME)
+    assert done.code == 1
+    assert "which is not installed: pip install" in done.err
+    assert done.err.count("\n") == 1
+    written = command("query", passes, "-o", tmp_path / f"out.{ending}")
+    assert written.code == 1
+    assert "which is not installed: pip install" in written.err
+
+
+def test_debug_shows_where_a_file_failed(command, passes, files):
+    files[0].write_bytes(b"junk")
+    done = command("--debug", "insert", passes, files[0], "--name", NAME)
+    assert done.code == 1
+    assert "Traceback (most recent call last)" in done.err
+    assert done.err.splitlines()[-1].startswith(f"error: {files[0]}: ")
+
+
+def test_the_name_of_a_file_drives_no_terminal(command, passes, tmp_path):
+    path = tmp_path / "gdr_c001_p001\x1b[31m.nc"
+    path.write_bytes(b"junk")
+    done = command("insert", passes, path, "--name", NAME)
+    assert done.code == 1
+    assert "\x1b" not in done.err + done.out
+    assert r"\x1b[31m" in done.err

@@ -226,5 +226,6 @@ def _summary(outcomes: list[Outcome]) -> str:
     files = ", ".join(
         f"{counts[status]:,} {status}" for status in ("inserted", "planned", "skipped", "failed") if counts[status]
     )
-    added = sum(outcome.report.added for outcome in outcomes if outcome.report is not None)
-    return f"{files}: {added:,} rows added"
+    reports = [outcome.report for outcome in outcomes if outcome.report is not None]
+    added, replaced = sum(report.added for report in reports), sum(report.replaced for report in reports)
+    return f"{files}: {added:,} rows added{f', {replaced:,} replaced' if replaced else ''}"

@@ -94,7 +94,7 @@ def _floats(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
     values = np.array([float(_checked(text, _NUMBER, "a number such as 0.5")) for text in texts], np.float64)
     with np.errstate(over="ignore"):
         rounded: NDArray[Any] = values.astype(dtype)
-    too_large = np.isinf(rounded) & np.isfinite(values)
+    too_large = np.isinf(rounded) & np.array(["inf" not in text.lower() for text in texts], np.bool_)
     if too_large.any():
         message = f"{texts[int(np.argmax(too_large))]!r} is too large; accepted: up to {np.finfo(dtype).max}"
         raise ValueError(message)
