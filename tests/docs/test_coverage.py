@@ -11,6 +11,7 @@ from pages import DOCS, PAGES, ROOT
 
 import zcollection as zc
 from zcollection import aio, codecs, config, errors, plugin, testing
+from zcollection.cli import plugin as cli_plugin
 from zcollection.cli.app import build
 from zcollection.plugins import hookspecs
 from zcollection.plugins.hookspecs import Family
@@ -39,7 +40,7 @@ def test_every_public_name_has_an_entry():
     )
 
 
-@pytest.mark.parametrize("module", [aio, codecs, plugin, testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [aio, codecs, cli_plugin, plugin, testing], ids=lambda module: module.__name__)
 def test_every_name_of_a_public_module_is_in_the_reference(module):
     names = set(module.__all__)
     code = set(re.findall(r"`(\w+)(?:\(.*?\))?`", REFERENCE))
@@ -97,7 +98,8 @@ def test_every_command_and_option_is_documented():
 
 def commands_of(group, before=""):
     """Every command, by the words that call it."""
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
         if hasattr(command, "commands"):
             yield from commands_of(command, f"{before}{name} ")
         else:

@@ -251,3 +251,17 @@ class TestVariable:
         assert zc.Variable.of(text, np.array(["a", "bcd"], dtype=object)).to_numpy().tolist() == ["a", "bcd"]
         with pytest.raises(zc.SchemaError, match="'v'"):
             zc.Variable.of(text, np.array(["a", 5], dtype=object))
+
+
+def test_integers_of_pandas_that_may_be_missing_stay_exact_in_parts():
+    pd = pytest.importorskip("pandas")
+    schema = (
+        zc.Schema()
+        .with_dimension("time")
+        .with_variable("n", dtype="int64", dimensions=("time",), fill_value=-1)
+        .build()
+    )
+    numbers = pd.Series(pd.array([2**60 + 1, None, 2**60 + 3], "Int64"))
+    dataset = zc.Dataset(schema, {"n": numbers})
+    assert not dataset.is_lazy
+    assert dataset.isel(time=np.array([1, 2]))["n"].to_numpy().tolist() == [-1, 2**60 + 3]

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 from attrs import asdict
 
-from zcollection.cli.listing import Filter
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, options_of
+from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, open_to_read, options_of
 from zcollection.cli.output import write_json, write_lines
 from zcollection.cli.repairing import FOUND
 

@@ -39,12 +39,18 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _show(error: Exception) -> None:
+    show_traceback(error)
+    typer.echo(f"error: {line_of(error)}", err=True)
+
+
+def show_traceback(error: Exception) -> None:
+    """Show where an error comes from, if that was asked for."""
     if DEBUG.get():
         typer.echo(printable("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False)
-    typer.echo(f"error: {_line(error)}", err=True)
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """Return what went wrong in one line."""
     text = printable(" ".join(str(error).split()))
     if isinstance(error, ZCollectionError | OSError):
         return text

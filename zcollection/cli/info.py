@@ -11,7 +11,7 @@ from zcollection.model.texts import format_bytes
 
 def info(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
     """Show the axis, the partitioning, and how much a collection holds."""
-    facts = _facts(open_to_read(url, storage_option))
+    facts = facts_of(open_to_read(url, storage_option))
     if as_json:
         write_json(facts)
     else:
@@ -20,7 +20,8 @@ def info(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = F
         write_lines([f"{name:<{width}}  {value}".rstrip() for name, value in shown.items()])
 
 
-def _facts(collection: Collection) -> dict[str, Any]:
+def facts_of(collection: Collection) -> dict[str, Any]:
+    """Return what there is to say of a collection, as JSON."""
     form, records = partitioning(collection), collection.records()
     return {
         "url": str(collection.store.url),

@@ -6,15 +6,11 @@ from typing import Annotated
 import typer
 
 from zcollection.cli.describe import axis_limits, limits_in_words
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, open_to_read
 from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.collection.collection import Collection
 from zcollection.transaction.documents import PartitionRecord
 
-Filter = Annotated[
-    str | None,
-    typer.Option("--filter", metavar="EXPR", help="Expression over the keys, such as 'year == 2024 and month < 3'."),
-]
 Long = Annotated[bool, typer.Option("--long", "-l", help="Add rows, bytes and the range of the axis.")]
 
 

@@ -19,6 +19,18 @@ StorageOptions = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Filter = Annotated[
+    str | None,
+    typer.Option("--filter", metavar="EXPR", help="Expression over the keys, such as 'year == 2024 and month < 3'."),
+]
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="EXPR", help="Condition on rows, such as \"time >= '2024-01-03' and flag == 0\"."),
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--variables", metavar="NAME[,NAME…]", help="Variables, by their paths; all by default."),
+]
 
 
 def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
@@ -42,6 +54,11 @@ def open_to_write(url: str, options: Iterable[str] | None) -> Collection:
 def options_of(given: Iterable[str] | None) -> dict[str, Any]:
     """Return the options of a store; raises as `open_to_read`."""
     return dict(map(_option, given or ()))
+
+
+def names_of(given: Iterable[str] | None) -> list[str] | None:
+    """Return names that were given one by one, or with commas between them; None where none was."""
+    return [name.strip() for text in given for name in text.split(",") if name.strip()] if given else None
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -2,6 +2,7 @@
 
 import attrs
 
+from zcollection.cli import verbs
 from zcollection.cli.opening import AsJson
 from zcollection.cli.output import write_json, write_table
 from zcollection.plugins.registry import REGISTRY, Row
@@ -9,7 +10,7 @@ from zcollection.plugins.registry import REGISTRY, Row
 
 def plugins(*, as_json: AsJson = False) -> None:
     """List the plugins: every name, who provides it, and whether it works."""
-    rows = REGISTRY.table()
+    rows = [*REGISTRY.table(), *verbs.rows()]
     if as_json:
         write_json([attrs.asdict(row) for row in rows])
     else:

@@ -6,8 +6,8 @@ import typer
 from attrs import asdict
 
 import zcollection
-from zcollection.cli.listing import Filter
-from zcollection.cli.opening import AsJson, StorageOptions, options_of
+from zcollection.cli import failures
+from zcollection.cli.opening import AsJson, Filter, StorageOptions, options_of
 from zcollection.cli.output import write_json, write_lines
 from zcollection.contracts.store import Mode
 from zcollection.view.view import View
@@ -74,3 +74,8 @@ def _open(url: str, mode: Mode, base: str | None, options: list[str] | None, bas
     return zcollection.open_view(
         url, mode=mode, base=base, storage_options=options_of(options), base_options=options_of(base_options)
     )
+
+
+views = typer.Typer(no_args_is_help=True, help="Look at views over collections, and compute what is not current.")
+for _command in (status, refresh):
+    views.command()(failures.reported(_command))

@@ -571,7 +571,9 @@ class Collection(OpenCollection):
 
     delete = synchronous(delete_async)
 
-    async def drop_partitions_async(self, *, filters: Filter = None, older_than: Age = None) -> tuple[str, ...]:
+    async def drop_partitions_async(
+        self, *, filters: Filter = None, older_than: Age = None, dry_run: bool = False
+    ) -> tuple[str, ...]:
         """Drop the partitions that match both conditions, as one change, and return their paths.
 
         Parameters
@@ -580,13 +582,18 @@ class Collection(OpenCollection):
             As for `query`; ``"True"`` matches all.
         older_than
             A time, or a timedelta before now: drops partitions whose largest axis value lies before it.
+        dry_run
+            True drops nothing.
 
         Raises
         ------
         ExpressionError
             Neither condition is given.
         """
-        return await self._change(lambda handle: drop.drop_partitions(handle, filters=filters, older_than=older_than))
+        do = self._now if dry_run else self._change
+        return await do(
+            lambda handle: drop.drop_partitions(handle, filters=filters, older_than=older_than, dry_run=dry_run)
+        )
 
     drop_partitions = synchronous(drop_partitions_async)
 

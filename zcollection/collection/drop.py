@@ -15,30 +15,36 @@ from zcollection.model.plain import plain
 from zcollection.model.times import has_time_units, in_calendar, units_of
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
 
 Age = str | dt.date | dt.timedelta | np.datetime64 | np.timedelta64 | Any | None
 """A time, of cftime's too, or a length of time before now."""
 
 
-async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age) -> tuple[str, ...]:
+async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age, dry_run: bool) -> tuple[str, ...]:
     """Drop partitions; see `Collection.drop_partitions`."""
-    handle.store.check_writable()
     if filters is None and older_than is None:
         message = "drop_partitions() needs filters or older_than, lest everything go by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(handle, older_than)
+    if dry_run:
+        return tuple(await _chosen(handle, await handle.snapshot(handle.passing(filters)), filters, limit))
+    handle.store.check_writable()
 
     async def attempt() -> tuple[str, ...]:
         async with handle.begin("drop", concern=handle.passing(filters)) as transaction:
-            chosen = await handle.select(transaction.base, filters)
-            if limit is not None:
-                chosen = _older(handle, chosen, limit)
+            chosen = await _chosen(handle, transaction.base, filters, limit)
             for path in chosen:
                 transaction.drop(path)
             await transaction.commit()
             return tuple(chosen)
 
     return await retrying(attempt)
+
+
+async def _chosen(handle: Handle, taken: Snapshot, filters: Filter, limit: Any) -> Mapping[str, PartitionRecord]:
+    chosen = await handle.select(taken, filters)
+    return chosen if limit is None else _older(handle, chosen, limit)
 
 
 def _as_limit(handle: Handle, age: Age) -> Any:

@@ -93,15 +93,15 @@ class Binder:
                 parts = tuple(self._pair(node, *pair) for pair in node.pairs())
                 return parts[0] if len(parts) == 1 else All(parts)
             case Call(function="isnan", arguments=(argument,)):
-                return IsMissing(self._operand(argument))
+                return IsMissing(self.operand(argument))
             case Call(function="isfinite", arguments=(argument,)):
-                return IsFinite(self._operand(argument))
+                return IsFinite(self.operand(argument))
         raise self.parsed.error(
             node, "is not a condition; accepted: comparisons, isnan(), isfinite(), and names of boolean variables"
         )
 
     def _flag(self, node: Name) -> Predicate:
-        operand = self._operand(node)
+        operand = self.operand(node)
         if operand.meaning is Meaning.UNKNOWN:
             return Undecided()
         if operand.meaning is not Meaning.TRUTH:
@@ -109,7 +109,14 @@ class Binder:
             raise self.parsed.error(node, why)
         return Compare("==", operand, _truth(value=True))
 
-    def _operand(self, node: Node) -> Operand:
+    def operand(self, node: Node) -> Operand:
+        """Return the value that a part of the text has in each row.
+
+        Raises
+        ------
+        ExpressionError
+            It has none.
+        """
         match node:
             case Name(name=name):
                 return self.columns[name] if name in self.columns else KeyField(name, self.fields[name])
@@ -145,7 +152,7 @@ class Binder:
 
     def _number(self, node: Node) -> Operand:
         """Return an operand of arithmetic."""
-        operand = self._operand(node)
+        operand = self.operand(node)
         if operand.meaning in {Meaning.NUMBER, Meaning.UNKNOWN}:
             return operand
         what = f"is {self._kind(operand)}, with which nothing is computed; accepted: numbers"
@@ -175,12 +182,12 @@ class Binder:
                 right, "is no list; accepted after in: a list, tuple or set that is written out, or range()"
             )
         if negated:
-            present = Negated(IsMissing(self._operand(left)))
+            present = Negated(IsMissing(self.operand(left)))
             return All((present, *(self._compare(whole, "!=", left, element) for element in right.elements)))
         return Any_((Fixed(passes=False), *(self._compare(whole, "==", left, element) for element in right.elements)))
 
     def _in_range(self, left: Node, right: Call, *, negated: bool) -> Predicate:
-        operand = self._operand(left)
+        operand = self.operand(left)
         if operand.meaning is Meaning.UNKNOWN:
             return Undecided()
         if operand.meaning is not Meaning.NUMBER:
@@ -193,13 +200,13 @@ class Binder:
             raise self.parsed.error(right, f"is no range ({error}); accepted: a step that is not 0") from error
 
     def _whole(self, node: Node) -> int:
-        operand = self._operand(node)
+        operand = self.operand(node)
         if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_whole:
             return int(operand.data[0])
         raise self.parsed.error(node, "is no whole number that is written out; accepted in range(): those alone")
 
     def _compare(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
-        one, other = self._operand(left), self._operand(right)
+        one, other = self.operand(left), self.operand(right)
         if isinstance(one, Constant) and not isinstance(other, Constant):
             return self._compared(whole, exact.MIRRORED[symbol], other, one)
         return self._compared(whole, symbol, one, other)

@@ -72,11 +72,12 @@ class Rows:
         """Return a column; it is looked through for missing values once, however often it is named."""
         if path not in self._read:
             data = np.asarray(self.columns[path])
-            self._read[path] = Values(_as_numbers(data), _missing(data, variable.fill_value))
+            self._read[path] = Values(_as_numbers(data), missing_in(data, variable.fill_value))
         return self._read[path]
 
 
-def _missing(data: NDArray[Any], fill: Any) -> Missing:
+def missing_in(data: NDArray[Any], fill: Any) -> Missing:
+    """Return which values are missing: NaN, NaT and the fill value, None where none is declared."""
     kind = data.dtype.kind
     found: Missing = np.isnan(data) if kind == "f" else np.isnat(data) if kind in "mM" else None
     if fill is not None and fill == fill:  # noqa: PLR0124 - NaN and NaT differ from themselves

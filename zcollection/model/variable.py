@@ -35,7 +35,7 @@ class LazyArray(Protocol):
 
 
 def _is_lazy(data: object) -> bool:
-    in_memory = isinstance(data, _ARRAYS) or type(data).__module__.startswith("pandas.")
+    in_memory = isinstance(data, _ARRAYS) or type(data).__module__.partition(".")[0] == "pandas"
     return not in_memory and isinstance(data, LazyArray)
 
 

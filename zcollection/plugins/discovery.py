@@ -88,7 +88,7 @@ def discover(candidates: Iterable[EntryPoint] | None = None) -> Inventory:
     providers: list[Provider] = []
     unavailable: list[Unavailable] = []
     for entry_point in sorted(set(found), key=lambda entry: (_distribution(entry), entry.name, entry.value)):
-        if not _allowed(entry_point):
+        if not is_allowed(entry_point):
             unavailable.append(_unavailable(entry_point, None))
             continue
         try:
@@ -151,7 +151,8 @@ def _unavailable(entry_point: EntryPoint, error: Exception | None) -> Unavailabl
     )
 
 
-def _allowed(entry_point: EntryPoint) -> bool:
+def is_allowed(entry_point: EntryPoint) -> bool:
+    """Return whether the environment lets a plugin be asked."""
     names = {entry_point.name, _distribution(entry_point)}
     only, blocked = _names("ZCOLLECTION_PLUGINS"), _names("ZCOLLECTION_DISABLE_PLUGINS")
     return "*" not in blocked and not names & blocked and (not only or bool(names & only))

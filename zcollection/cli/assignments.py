@@ -1,0 +1,239 @@
+"""Assignments such as ``ssh = ssh - 0.02``: values computed by the language of conditions, never by Python."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from zcollection.cli.columns import path_of
+from zcollection.cli.texts import values_of
+from zcollection.conditions.binding import Binder
+from zcollection.conditions.operands import Column, Constant, Meaning, Missing, Operand, Rows
+from zcollection.conditions.syntax import Language, Name, Parsed, names_in, parse
+from zcollection.errors import ExpressionError, SchemaError
+from zcollection.model.dataset import Dataset
+from zcollection.model.dtypes import dtype_name
+from zcollection.model.names import split
+from zcollection.model.schema import DatasetSchema, VariableSchema
+
+VALUE: Final = Language(
+    noun="value",
+    functions=frozenset({"abs"}),
+    accepted=(
+        "variables, numbers, texts, True and False, + - * / // % and abs(); the path of a nested variable stands in backticks"
+    ),
+    otherwise="compute it with Collection.update()",
+)
+"""What stands behind the ``=``."""
+
+
+@frozen(kw_only=True, eq=False)
+class Assignment:
+    """A variable, and what its values become.
+
+    Attributes
+    ----------
+    text
+        As it was given.
+    target, declared
+        The variable.
+    operand
+        What is computed; None where the value is a text that stands for one of the variable's.
+    constant
+        That value.
+    read
+        Paths of the variables that it is computed from.
+    """
+
+    text: str
+    target: str
+    declared: VariableSchema
+    operand: Operand | None
+    constant: Any = None
+    read: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, text: str, schema: DatasetSchema) -> "Assignment":
+        """Return what a text assigns.
+
+        Raises
+        ------
+        ExpressionError, SchemaError
+            It is no assignment, names something unknown, or computes what the variable cannot hold.
+        """
+        left, separator, right = text.partition("=")
+        if not separator or not left.strip() or not right.strip() or right.startswith("="):
+            message = f"--set {text!r} is no assignment; accepted: NAME = VALUE, such as 'ssh = ssh - 0.02'"
+            raise ExpressionError(message)
+        target = path_of(left.strip().strip("`"), schema)
+        declared = schema.get_variable(target)
+        words = tuple(sorted({split(path)[1] for path in schema.all_variables()}))
+        parsed = parse(right.strip(), VALUE, words)
+        columns = {node.name: _column(parsed, node, target, schema) for node in names_in(parsed.root)}
+        operand = Binder(parsed, columns, {}).operand(parsed.root)
+        constant = _constant(parsed, operand, target, declared)
+        if constant is None:
+            _check_meaning(parsed, operand, declared, target)
+        return cls(
+            text=text,
+            target=target,
+            declared=declared,
+            operand=operand if constant is None else None,
+            constant=constant,
+            read=tuple(dict.fromkeys(column.path for column in columns.values())),
+        )
+
+    def computed(self, dataset: Dataset) -> NDArray[Any]:
+        """Return the new values of the variable, of its type and shape.
+
+        Raises
+        ------
+        SchemaError
+            One of them is none that the variable can hold.
+        """
+        shape = dataset.get_variable(f"/{self.target}").shape
+        if self.operand is None:
+            return np.full(shape, self.constant, dtype=self.declared.dtype)
+        columns = {path: _aligned(dataset, path, self.declared.dimensions) for path in self.read}
+        with np.errstate(all="ignore"):
+            found = self.operand.values(Rows(columns))
+        values = np.broadcast_to(found.data, shape)
+        missing = None if found.missing is None else np.broadcast_to(found.missing, shape)
+        return self._converted(values, missing)
+
+    def _converted(self, values: NDArray[Any], missing: Missing) -> NDArray[Any]:
+        dtype, fill = self.declared.dtype, self.declared.fill_value
+        if missing is not None and missing.any() and fill is None and dtype.kind not in "fmM":
+            message = (
+                f"{self.text!r} has missing values, and {self.target!r} has no fill value; exclude them with --where"
+            )
+            raise SchemaError(message)
+        whole = np.zeros(values.shape, dtype)
+        present = np.ones(values.shape, np.bool_) if missing is None else ~missing
+        whole[present] = self._cast(values[present])
+        if missing is not None:
+            whole[missing] = (np.nan if dtype.kind == "f" else "NaT") if fill is None else fill
+        return whole
+
+    def _cast(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values in the type of the variable: rounded to its floats, and to nothing else."""
+        dtype = self.declared.dtype
+        if dtype.kind in "mM":
+            return values.astype(np.int64).view(dtype)
+        if dtype.kind in "TUS":
+            return self._cast_texts(values)
+        with np.errstate(all="ignore"):
+            cast: NDArray[Any] = (
+                values.astype(np.float64).astype(dtype) if dtype.kind == "f" else _as_integers(values, dtype)
+            )
+        wrong = np.isinf(cast) & np.array(np.abs(values) < np.inf, np.bool_) if dtype.kind == "f" else cast != values
+        if wrong.any():
+            first = values[wrong].flat[0]
+            message = f"{self.text!r} comes to {first}, which {self.target!r} ({dtype_name(dtype)}) cannot hold"
+            raise SchemaError(message)
+        return cast
+
+    def _cast_texts(self, values: NDArray[Any]) -> NDArray[Any]:
+        cast: NDArray[Any] = values.astype(self.declared.dtype)
+        cut = cast.astype(values.dtype) != values
+        if cut.any():
+            message = f"{self.text!r} comes to {values[cut].flat[0]!r}, which {self.target!r} ({dtype_name(cast.dtype)}) cannot hold"
+            raise SchemaError(message)
+        return cast
+
+
+@frozen
+class Assignments:
+    """Several of them, each computed from the values before all of them; what `Collection.update` calls."""
+
+    parts: tuple[Assignment, ...]
+
+    @classmethod
+    def of(cls, texts: Iterable[str], schema: DatasetSchema) -> "Assignments":
+        """Return what texts assign; raises as `Assignment.of`, and where a variable is assigned twice."""
+        found = cls(tuple(Assignment.of(text, schema) for text in texts))
+        targets = [part.target for part in found.parts]
+        twice = next((name for name in targets if targets.count(name) > 1), None)
+        if twice is not None:
+            message = f"--set assigns {twice!r} twice; accepted: once"
+            raise ExpressionError(message)
+        return found
+
+    @property
+    def variables(self) -> list[str]:
+        """Paths of the variables that are read, and of those that are assigned."""
+        return list(dict.fromkeys(name for part in self.parts for name in (part.target, *part.read)))
+
+    def __call__(self, dataset: Dataset) -> Mapping[str, NDArray[Any]]:
+        """Return the new values for the rows of a partition."""
+        return {part.target: part.computed(dataset) for part in self.parts}
+
+
+def _as_integers(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return numbers as integers, where they are such and in the range; elsewhere something else than them."""
+    if dtype.kind == "b":
+        return np.asarray(values.astype(np.bool_))
+    limits: Any = np.iinfo(dtype)
+    fits = (values >= limits.min) & (values <= limits.max)
+    # 2**63 is a float64, and no int64: it would wrap to a value that differs.
+    return np.asarray(np.where(fits.astype(np.bool_), values, 0).astype(dtype))
+
+
+def _column(parsed: Parsed, node: Name, target: str, schema: DatasetSchema) -> Column:
+    try:
+        path = path_of(node.name, schema)
+    except SchemaError as error:
+        raise parsed.error(node, f"cannot be used: {error}") from error
+    dimensions, own = schema.dimension_paths[path], schema.dimension_paths[target]
+    if not set(dimensions) <= set(own):
+        why = f"has the dimensions {dimensions}; accepted: variables along dimensions of {target!r}, which are {own}"
+        raise parsed.error(node, why)
+    if schema.get_variable(path).dtype.kind == "c":
+        raise parsed.error(node, "is complex; accepted: variables of other types; compute it with Collection.update()")
+    return Column(path, schema.get_variable(path))
+
+
+def _constant(parsed: Parsed, operand: Operand, target: str, declared: VariableSchema) -> Any:
+    """Return the value that a text in quotes stands for; None where the value is something else."""
+    if not isinstance(operand, Constant) or operand.meaning is not Meaning.TEXT:
+        return None
+    found = values_of([str(operand.data[0])], declared, name=f"{parsed.text} of {target!r}")
+    if np.ma.is_masked(found):
+        raise parsed.error(parsed.root, f"is empty; accepted: a value of {dtype_name(declared.dtype)}")
+    from zcollection.model.variable import convert
+
+    return convert(found, declared, name=target)[0]
+
+
+_MEANINGS: Final[Mapping[str, Meaning]] = {
+    **dict.fromkeys("iuf", Meaning.NUMBER),
+    **dict.fromkeys("TUS", Meaning.TEXT),
+    "b": Meaning.TRUTH,
+    "M": Meaning.TIME,
+    "m": Meaning.LENGTH,
+}
+
+
+def _check_meaning(parsed: Parsed, operand: Operand, declared: VariableSchema, target: str) -> None:
+    """Check that a variable holds values of the kind that is computed."""
+    wanted = _MEANINGS.get(declared.dtype.kind)
+    is_flag = {wanted, operand.meaning} == {Meaning.NUMBER, Meaning.TRUTH}
+    other_unit = (
+        isinstance(operand, Column)
+        and operand.meaning in {Meaning.TIME, Meaning.LENGTH}
+        and (operand.variable.dtype != declared.dtype)
+    )
+    if (wanted is not operand.meaning and not is_flag) or other_unit:
+        why = f"is {operand.meaning.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: what it holds"
+        raise parsed.error(parsed.root, why)
+
+
+def _aligned(dataset: Dataset, path: str, wanted: tuple[str, ...]) -> NDArray[Any]:
+    """Return values with the dimensions of the target in its order, and of length 1 along those that they lack."""
+    variable = dataset.get_variable(f"/{path}")
+    own = variable.dimensions
+    moved = np.transpose(variable.to_numpy(), [own.index(name) for name in wanted if name in own])
+    lengths = iter(moved.shape)
+    return moved.reshape([next(lengths) if name in own else 1 for name in wanted])

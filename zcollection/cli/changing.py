@@ -1,0 +1,146 @@
+"""``zcollection update``, ``delete`` and ``drop``: rows changed, and rows and partitions taken away."""
+
+import re
+import sys
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+from attrs import asdict
+
+from zcollection.cli.assignments import Assignments
+from zcollection.cli.finding import Condition
+from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Where, open_to_read, open_to_write
+from zcollection.cli.output import write_json, write_lines
+from zcollection.collection.ages import seconds_of
+from zcollection.collection.drop import Age
+from zcollection.collection.report import ChangeReport
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would change.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+_LENGTH: Final = re.compile(r"\s*\d+(?:\.\d+)?\s*(?:s|min|h|d)\s*")
+
+
+def update(
+    url: URL,
+    *,
+    assignments: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="'NAME = VALUE'",
+            help="New values, such as 'ssh = ssh - 0.02'; repeat it for more: all are computed from the values before.",
+        ),
+    ],
+    where: Where = None,
+    filters: Filter = None,
+    dry_run: DryRun = False,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute variables anew, in all rows or in those that pass a condition, as one change."""
+    collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
+    function = Assignments.of(assignments, collection.schema)
+    if dry_run:
+        change: Any = collection.update  # of its forms, the blocking twin has the first alone
+        planned: ChangeReport = change(function, filters=filters, where=where, dry_run=True)
+        _write_report(planned, "would change", as_json=as_json)
+        return
+    paths = collection.update(
+        function, filters=filters, where=where, variables=function.variables, progress=not as_json
+    )
+    if as_json:
+        write_json({"changed": list(paths)})
+    else:
+        write_lines([*(f"changed  {path}" for path in paths), f"{len(paths):,} partitions changed"])
+
+
+def delete(
+    url: URL,
+    *,
+    where: Condition,
+    filters: Filter = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete the rows that pass a condition, as one change; on a terminal it asks first, elsewhere it needs --yes."""
+    collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
+    if dry_run:
+        _write_report(collection.delete(where, filters=filters, dry_run=True), "would go", as_json=as_json)
+        return
+    if not yes:
+        planned = collection.delete(where, filters=filters, dry_run=True)
+        _ask(f"Delete {planned.total:,} rows of {len(planned.rows):,} partitions?")
+    report = collection.delete(where, filters=filters, progress=not as_json)
+    _write_report(report, "deleted", as_json=as_json)
+
+
+def drop(
+    url: URL,
+    *,
+    filters: Filter = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than",
+            metavar="AGE",
+            help="Partitions that end before a time, such as 2024-01-01, or an age, such as 90d.",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Drop whole partitions, as one change; on a terminal it asks first, elsewhere it needs --yes."""
+    collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
+    age = _age(older_than)
+    if dry_run or not yes:
+        paths = collection.drop_partitions(filters=filters, older_than=age, dry_run=True)
+        if not dry_run:
+            _ask(f"Drop {len(paths):,} partitions?")
+    if not dry_run:
+        paths = collection.drop_partitions(filters=filters, older_than=age)
+    if as_json:
+        write_json({"would_drop" if dry_run else "dropped": list(paths)})
+    else:
+        word = "would drop" if dry_run else "dropped"
+        write_lines([*(f"{word}  {path}" for path in paths), f"{len(paths):,} partitions"])
+
+
+def _age(text: str | None) -> Age:
+    """Return a time as it was given, and an age as a length of time."""
+    if text is None or not _LENGTH.fullmatch(text):
+        return text
+    return np.timedelta64(round(seconds_of(text) * 10**6), "us")
+
+
+def _ask(question: str) -> None:
+    """Ask on the terminal whether to go on.
+
+    Raises
+    ------
+    typer.BadParameter
+        There is no terminal to ask on.
+    typer.Abort
+        The answer is no.
+    """
+    if not sys.stdin.isatty():
+        message = f"{question} There is no terminal to ask on; --yes goes on, --dry-run shows what would be done"
+        raise typer.BadParameter(message, param_hint="--yes")
+    typer.confirm(question, abort=True, err=True)
+
+
+def _write_report(report: ChangeReport, what: str, *, as_json: bool) -> None:
+    if as_json:
+        facts: dict[str, Any] = asdict(report)
+        write_json({**facts, "total": report.total})
+        return
+    lines = [
+        f"{path}: {rows:,} rows{', the partition too' if path in report.dropped else ''}"
+        for path, rows in report.rows.items()
+    ]
+    write_lines([*lines, f"{report.total:,} rows of {len(report.rows):,} partitions {what}"])

@@ -1,0 +1,15 @@
+"""``zcollection schema``: what datasets of a collection may have, in words or as ``create --schema`` takes it."""
+
+import json
+
+from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.output import write_json, write_lines
+
+
+def schema(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
+    """Show the schema; with --json as a file that 'zcollection create --schema' takes."""
+    found = open_to_read(url, storage_option).schema
+    if as_json:
+        write_json(json.loads(found.to_json()))
+    else:
+        write_lines(str(found).splitlines())

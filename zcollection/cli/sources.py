@@ -1,0 +1,216 @@
+"""Files read by their endings: NetCDF, Zarr, CSV and Parquet. Their libraries load when such a file is met."""
+
+import csv
+import gzip
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path, PurePath
+from typing import Any, Final
+
+import numpy as np
+from attrs import field, frozen
+
+from zcollection.cli.texts import inferred, values_of
+from zcollection.errors import MissingDependencyError, ZCollectionError
+from zcollection.model.builder import Schema
+from zcollection.model.pandas_bridge import is_frame
+from zcollection.model.schema import DatasetSchema
+from zcollection.model.times import has_time_units
+
+
+class FileError(ZCollectionError):
+    """A file cannot be read or written."""
+
+
+@frozen(eq=False)
+class Content:
+    """What a file holds.
+
+    Attributes
+    ----------
+    data
+        An `xarray.Dataset` or `xarray.DataTree`, or a `pandas.DataFrame`, in memory.
+    attrs
+        The global attributes.
+    """
+
+    data: Any
+    attrs: Mapping[str, Any] = field(factory=dict)
+
+    def schema(self, *, axis: str) -> Schema:
+        """Return a builder that declares what the file holds."""
+        return (Schema.from_pandas if is_frame(self.data) else Schema.from_xarray)(self.data, axis=axis)
+
+
+def read(path: str, schema: DatasetSchema | None = None) -> Content:
+    """Return what a file holds.
+
+    Parameters
+    ----------
+    path
+        The file; its ending says what it is.
+    schema
+        What texts in it are to be read as; without one their types are inferred.
+
+    Raises
+    ------
+    FileError
+        Its ending is unknown, or it cannot be read.
+    MissingDependencyError
+        A library is not installed.
+    """
+    reader = _READERS.get(ending_of(path))
+    if reader is None:
+        message = f"{path!r} has an ending that says nothing; accepted: {', '.join(_READERS)}"
+        raise FileError(message)
+    try:
+        return reader(path, schema)
+    except (ZCollectionError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # the libraries raise whatever they like
+        message = f"{path!r} cannot be read ({type(error).__name__}: {error})"
+        raise FileError(message) from error
+
+
+def ending_of(path: str) -> str:
+    """Return the ending of a path, in lower case; that of a compressed file is two.
+
+    Examples
+    --------
+    >>> ending_of("a/b.2024.NC"), ending_of("rows.csv.gz")
+    ('.nc', '.csv.gz')
+    """
+    suffixes = [suffix.lower() for suffix in PurePath(path.rstrip("/")).suffixes]
+    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def needed(library: str, purpose: str, *alternatives: str) -> None:
+    """Raise `MissingDependencyError` unless a library, or one of those that do the same, is installed."""
+    if not any(map(find_spec, (library, *alternatives))):
+        others = "".join(f" or {name!r}" for name in alternatives)
+        message = f"{purpose} needs {library!r}{others}, which is not installed: pip install {library}"
+        raise MissingDependencyError(message)
+
+
+def _netcdf(path: str, _: object) -> Content:
+    needed("xarray", "reading NetCDF files")
+    with Path(path).open("rb") as file:
+        is_classic = file.read(3) == b"CDF"
+    import xarray
+
+    if is_classic:
+        needed("scipy", "reading NetCDF files of the classic format", "netCDF4")
+        return _decoded(xarray.open_dataset(path, decode_cf=False))
+    needed("h5netcdf", "reading NetCDF files", "netCDF4")
+    return _decoded(xarray.open_datatree(path, decode_cf=False))
+
+
+def _zarr(path: str, _: object) -> Content:
+    needed("xarray", "reading Zarr stores")
+    import xarray
+
+    return _decoded(xarray.open_datatree(path, engine="zarr", chunks=None, consolidated=False, decode_cf=False))
+
+
+def _decoded(opened: Any) -> Content:
+    """Return what was opened, in memory, so that a damaged file is found out before anything is made of it."""
+    import xarray
+
+    try:
+        if isinstance(opened, xarray.Dataset):
+            whole: Any = _decoded_group(opened)
+        elif not opened.children:
+            whole = _decoded_group(opened.to_dataset())
+        else:
+            nodes = {node.path: _decoded_group(node.to_dataset(inherit=False)) for node in opened.subtree}
+            whole = xarray.DataTree.from_dict(nodes)
+        return Content(whole.load(), dict(whole.attrs))
+    finally:
+        opened.close()
+
+
+def _decoded_group(group: Any) -> Any:
+    """Return variables as xarray means them; but whole numbers that may be missing stay whole numbers."""
+    import xarray
+
+    scaled: Any = {
+        name: item.dtype.kind not in "iu" or has_time_units(item.attrs) or bool(_MADE_FLOATS & item.attrs.keys())
+        for name, item in group.variables.items()
+    }
+    return xarray.decode_cf(group, mask_and_scale=scaled, decode_timedelta=False)
+
+
+def _parquet(path: str, _: object) -> Content:
+    needed("pandas", "reading Parquet files")
+    needed("pyarrow", "reading Parquet files")
+    import pandas as pd
+
+    # Integers with nulls stay integers.
+    return Content(pd.read_parquet(path, dtype_backend="numpy_nullable"))
+
+
+def _csv(path: str, schema: DatasetSchema | None) -> Content:
+    needed("pandas", "reading CSV files")
+    import pandas as pd
+
+    names, rows = _lines(path)
+    texts = zip(*rows, strict=True) if rows else [()] * len(names)
+    columns = {name: _column(name, list(each), schema) for name, each in zip(names, texts, strict=True)}
+    return Content(pd.DataFrame(columns))
+
+
+def _lines(path: str) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a CSV file.
+
+    Raises
+    ------
+    FileError
+        It has no header, or a row has another number of values: it may have been cut.
+    """
+    opener: Any = gzip.open if path.lower().endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True, skipinitialspace=True)
+        names = next(reader, [])
+        rows = []
+        for row in filter(None, reader):
+            if len(row) != len(names):
+                message = f"line {reader.line_num} of {path!r} has {len(row)} values; accepted: {len(names)}, as in its first line"
+                raise FileError(message)
+            rows.append(row)
+    if not names or len(set(names)) < len(names):
+        message = f"{path!r} has the columns {names}; accepted: a first line of names, each once"
+        raise FileError(message)
+    return names, rows
+
+
+def _column(name: str, texts: list[str], schema: DatasetSchema | None) -> Any:
+    variables = {} if schema is None else schema.all_variables()
+    declared = variables.get(name) or variables.get(name.partition("[")[0])
+    what = f"column {name!r}"
+    return _for_pandas(inferred(texts) if declared is None else values_of(texts, declared, name=what))
+
+
+def _for_pandas(values: Any) -> Any:
+    """Return an array as pandas keeps it without a change of type."""
+    import pandas as pd
+
+    if isinstance(values, np.ma.MaskedArray):
+        data, mask = np.asarray(values.data).copy(), np.ma.getmaskarray(values)
+        if data.dtype.kind in "iu":
+            return pd.arrays.IntegerArray(data, mask)
+        if data.dtype.kind == "b":
+            return pd.arrays.BooleanArray(data, mask)
+        data[mask] = np.array("NaT" if data.dtype.kind in "mM" else "nan").astype(data.dtype)
+        return data
+    return values.astype(object) if values.dtype.kind in "TSc" else values
+
+
+_MADE_FLOATS: Final = frozenset({"scale_factor", "add_offset", "_Unsigned"})
+"""Attributes that say that numbers mean others than those that are stored."""
+
+_READERS: Final[Mapping[str, Callable[[str, DatasetSchema | None], Content]]] = {
+    **dict.fromkeys((".nc", ".nc4", ".netcdf", ".h5"), _netcdf),
+    ".zarr": _zarr,
+    **dict.fromkeys((".csv", ".csv.gz"), _csv),
+    **dict.fromkeys((".parquet", ".pq"), _parquet),
+}

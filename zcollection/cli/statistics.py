@@ -1,0 +1,224 @@
+"""``zcollection stats``: what the values of each variable are, computed partition by partition."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from zcollection import portal
+from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Variables, Where, names_of, open_to_read
+from zcollection.cli.output import write_json, write_table
+from zcollection.cli.querying import no_rows
+from zcollection.cli.values import missing_of, plain_values, shown
+from zcollection.collection.collection import Collection
+from zcollection.collection.handle import Handle
+from zcollection.model.dataset import Dataset
+from zcollection.model.texts import format_bytes
+from zcollection.model.times import has_time_units
+from zcollection.model.variable import Variable
+from zcollection.transaction.documents import IMMUTABLE
+
+
+@frozen(kw_only=True)
+class Summary:
+    """Values of one variable.
+
+    Attributes
+    ----------
+    count, missing
+        How many are there, and how many are missing.
+    smallest, largest
+        Of those that are there; None where none is, or where they have no order.
+    total
+        Their sum, of integers and times a whole number of any size; None where they are no numbers.
+    """
+
+    count: int
+    missing: int
+    smallest: Any = None
+    largest: Any = None
+    total: Any = None
+
+    @classmethod
+    def of(cls, variable: Variable) -> "Summary":
+        """Return what the values of a variable are."""
+        lost = missing_of(variable)
+        values = variable.to_numpy()[~lost]
+        if not values.size or values.dtype.kind == "c":
+            return cls(count=values.size, missing=int(lost.sum()))
+        smallest, largest = _limits(values)
+        return cls(
+            count=values.size,
+            missing=int(lost.sum()),
+            smallest=smallest,
+            largest=largest,
+            total=_total(values, smallest),
+        )
+
+    def with_others(self, other: "Summary") -> "Summary":
+        """Return what these values and others are together."""
+        both = [part for part in (self, other) if part.smallest is not None]
+        return Summary(
+            count=self.count + other.count,
+            missing=self.missing + other.missing,
+            smallest=min((part.smallest for part in both), default=None),
+            largest=max((part.largest for part in both), default=None),
+            total=sum(part.total for part in both) if both and all(part.total is not None for part in both) else None,
+        )
+
+    def facts(self, variable: Variable) -> dict[str, Any]:
+        """Return the same as JSON; the variable says what the numbers mean."""
+        return {
+            "count": self.count,
+            "missing": self.missing,
+            "smallest": _in_words(variable, self.smallest),
+            "mean": self._mean(variable),
+            "largest": _in_words(variable, self.largest),
+        }
+
+    def _mean(self, variable: Variable) -> Any:
+        if self.total is None:
+            return None
+        dtype = variable.dtype
+        if dtype.kind in "mM":
+            return _in_words(variable, np.int64(self.total // self.count).view(dtype))
+        mean = self.total / self.count
+        if has_time_units(variable.attrs):
+            return _in_words(variable, dtype.type(self.total // self.count if dtype.kind in "iu" else mean))
+        return mean if np.isfinite(mean) else str(mean)
+
+
+Summaries = Mapping[str, Summary]
+
+
+def _limits(values: NDArray[Any]) -> tuple[Any, Any]:
+    if values.dtype.kind in "TUS":
+        texts = values.tolist()
+        return min(texts), max(texts)
+    return values.min(), values.max()
+
+
+def _total(values: NDArray[Any], smallest: Any) -> Any:
+    """Return the sum of values: of floats in float64; of others exactly, from how far each is from the smallest."""
+    if values.dtype.kind in "TUS":
+        return None
+    if values.dtype.kind == "f":
+        return float(values.sum(dtype=np.float64))
+    if values.dtype.kind == "b":
+        return int(values.sum())
+    if values.dtype.kind == "u":
+        far, low = values.astype(np.uint64) - np.uint64(smallest), int(smallest)
+    else:
+        counts = values.astype(values.dtype if values.dtype.kind in "mM" else np.int64).view(np.int64)
+        low = int(counts.min())
+        far = counts.view(np.uint64) - np.array(low, np.int64).view(np.uint64)  # wraps, and is right
+    high, rest = far >> np.uint64(32), far & np.uint64(2**32 - 1)
+    return low * values.size + (int(high.sum()) << 32) + int(rest.sum())
+
+
+def _in_words(variable: Variable, value: Any) -> Any:
+    """Return one value of a variable as JSON."""
+    if value is None:
+        return None
+    schema = evolve(variable.schema, dimensions=("value",), fill_value=None)
+    array = np.empty(1, variable.dtype)
+    array[0] = value
+    return plain_values(Variable(schema, array))[0]
+
+
+def summaries(dataset: Dataset, names: Iterable[str] | None = None) -> Summaries:
+    """Return what the values of variables of a dataset are, by path."""
+    wanted = dataset.all_variables() if names is None else {name: dataset.get_variable(f"/{name}") for name in names}
+    return {path: Summary.of(variable) for path, variable in wanted.items()}
+
+
+def _together(one: Summaries, other: Summaries) -> Summaries:
+    return {path: summary.with_others(other[path]) for path, summary in one.items()}
+
+
+async def _stored_bytes(handle: Handle, filters: str | None) -> dict[str, int]:
+    """Return the size of all objects of each variable in the partitions that pass a filter, by path."""
+    taken, found = await handle.snapshot(handle.passing(filters)), dict.fromkeys(handle.schema.all_variables(), 0)
+    groups = [
+        handle.group(path, record, taken.place(path)) for path, record in (await handle.select(taken, filters)).items()
+    ]
+    if taken.immutable is not None:
+        groups.append(handle.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE)))
+    for group in groups:
+        async for entry in taken.objects.list(group.prefix, recursive=True):
+            parts = entry.key.removeprefix(group.prefix).split("/")
+            path = next((path for at in range(len(parts)) if (path := "/".join(parts[: at + 1])) in found), None)
+            if path is not None:
+                found[path] += entry.size
+    return found
+
+
+def stats(
+    url: URL,
+    *,
+    where: Where = None,
+    filters: Filter = None,
+    variables: Variables = None,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show of each variable: how many values it has and lacks, smallest, mean and largest, and how small it is stored.
+
+    Bytes and ratio are those of whole partitions, and not shown with --where.
+    """
+    collection = open_to_read(url, storage_option)
+    facts = facts_of(collection, where, filters, names_of(variables), progress=not as_json)
+    if as_json:
+        write_json(facts)
+        return
+    header = ["variable", "count", "missing", "smallest", "mean", "largest"]
+    header += [] if where is not None else ["stored", "ratio"]
+    lines = [[path, *(_cell(name, item[name]) for name in header[1:])] for path, item in facts.items()]
+    write_table(header, lines, numeric=set(header[1:]))
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "stored":
+        return format_bytes(value)
+    if name in {"mean", "ratio"} and isinstance(value, float):
+        return f"{value:.6g}" if name == "mean" else f"{value:.2f}"
+    return shown(value)
+
+
+def facts_of(
+    collection: Collection, where: str | None, filters: str | None, names: list[str] | None, *, progress: bool
+) -> dict[str, dict[str, Any]]:
+    """Return what there is to say of each variable, by path."""
+    empty = no_rows(collection, names)
+    moving = [path for path in empty.all_variables() if collection.schema.spans(path, collection.dimension)]
+    fixed = [path for path in empty.all_variables() if path not in moving]
+    found: dict[str, Summary] = dict(summaries(empty))
+    applied: Any = collection.map  # of its forms, the blocking twin has the first alone
+    mapped = applied(
+        _Moving(tuple(moving)), where=where, filters=filters, variables=moving, reduce=_together, progress=progress
+    )
+    found |= mapped or {}
+    facts = {path: found[path].facts(empty.get_variable(f"/{path}")) for path in (*moving, *fixed)}
+    if where is not None:
+        return facts
+    stored = portal.run(collection._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
+    for path, item in facts.items():
+        variable = empty.get_variable(f"/{path}")
+        size = (item["count"] + item["missing"]) * variable.dtype.itemsize
+        is_text = variable.dtype.kind == "T"  # what its values take depends on each of them
+        item |= {"stored": stored[path], "ratio": size / stored[path] if stored[path] and not is_text else None}
+    return facts
+
+
+@frozen
+class _Moving:
+    """Sums up the variables along the partitioned dimension: all others are the same in each partition."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, dataset: Dataset) -> Summaries:
+        return summaries(dataset, self.names)

@@ -1,0 +1,195 @@
+"""Texts as values: those of CSV files, and those that stand on the command line. A text has no type: the schema says which it is."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection.conditions import exact
+from zcollection.conditions.instants import counted
+from zcollection.errors import MissingDependencyError, SchemaError
+from zcollection.model.declared import VariableSchema
+from zcollection.model.dtypes import STRING, dtype_name
+from zcollection.model.times import has_time_units, units_of
+
+_WHOLE: Final = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan", re.ASCII | re.IGNORECASE)
+_TIME: Final = re.compile(
+    r"[+-]?\d{4,6}-\d\d(-\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d{1,9})?)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?)?)?", re.ASCII
+)
+_WORDS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
+
+
+def values_of(texts: Sequence[str], declared: VariableSchema, *, name: str) -> Any:
+    """Return what texts mean as values of a variable: an array, masked where a text is empty and the variable holds no texts.
+
+    Times are ISO 8601, in UTC unless they state an offset; numbers of a variable with CF time units may stand as such.
+
+    Parameters
+    ----------
+    texts
+        One for each value.
+    declared
+        What the variable holds. Numbers are rounded to its floats, and to nothing else.
+    name
+        What the texts are, for messages.
+
+    Raises
+    ------
+    SchemaError
+        A text means no such value.
+    """
+    kind = declared.dtype.kind
+    if kind in "TUS":
+        return np.array(list(texts), dtype=STRING if kind != "S" else None).astype("S" if kind == "S" else STRING)
+    stripped = [text.strip() for text in texts]
+    missing = np.array([not text for text in stripped], dtype=np.bool_)
+    present = [text for text in stripped if text]
+    try:
+        found = _read(present, declared)
+    except ValueError as error:
+        message = f"{name} cannot be read as {dtype_name(declared.dtype)}: {error}"
+        raise SchemaError(message) from error
+    if not missing.any():
+        return found
+    whole = np.zeros(len(stripped), found.dtype)
+    whole[~missing] = found
+    return np.ma.MaskedArray(whole, missing)
+
+
+def inferred(texts: Sequence[str]) -> Any:
+    """Return values in the first type that all texts have: int64, float64, booleans, times, or else texts.
+
+    What is empty is missing, and masked where it is no text.
+
+    Examples
+    --------
+    >>> inferred(["1", "", "3"]).tolist(), inferred(["2024-01-01"]).dtype.kind, inferred(["1", "x"]).dtype.kind
+    ([1, None, 3], 'M', 'T')
+    """
+    stripped = [text.strip() for text in texts if text.strip()]
+    for dtype, known in _INFERRED.items():
+        if stripped and all(map(known, stripped)):
+            return values_of(texts, VariableSchema("inferred", dtype=dtype, dimensions=("row",)), name="a column")
+    return np.array(list(texts), dtype=STRING)
+
+
+def _read(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
+    """Return what texts mean, none of which is empty."""
+    kind = declared.dtype.kind
+    if kind in "iuf" and has_time_units(declared.attrs) and not all(map(_NUMBER.fullmatch, texts)):
+        return _times_in_units(texts, declared)
+    return _READERS[kind](texts, declared.dtype)
+
+
+def _integers(texts: Sequence[str], _: object) -> NDArray[Any]:
+    values = [int(_checked(text, _WHOLE, "a whole number such as 12")) for text in texts]
+    held = exact.integers(values)
+    return np.array(values, np.uint64) if held.dtype == object and min(values) >= 0 else held
+
+
+def _floats(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
+    values = np.array([float(_checked(text, _NUMBER, "a number such as 0.5")) for text in texts], np.float64)
+    with np.errstate(over="ignore"):
+        rounded: NDArray[Any] = values.astype(dtype)
+    too_large = np.isinf(rounded) & np.array(["inf" not in text.lower() for text in texts], np.bool_)
+    if too_large.any():
+        message = f"{texts[int(np.argmax(too_large))]!r} is too large; accepted: up to {np.finfo(dtype).max}"
+        raise ValueError(message)
+    return rounded
+
+
+def _complex(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.array([complex(text) for text in texts], dtype)
+
+
+def _truths(texts: Sequence[str], _: object) -> NDArray[Any]:
+    wrong = next((text for text in texts if text.lower() not in _WORDS), None)
+    if wrong is not None:
+        message = f"{wrong!r} is none; accepted: true, false, 1 or 0"
+        raise ValueError(message)
+    return np.array([_WORDS[text.lower()] for text in texts], np.bool_)
+
+
+def _times(texts: Sequence[str], _: object = None) -> NDArray[Any]:
+    pd = _pandas()
+    whole = [_checked(text, _TIME, "ISO 8601 such as 2024-01-03T12:30") if text != "NaT" else text for text in texts]
+    times = pd.to_datetime(pd.Series(whole, dtype=object), format="ISO8601", utc=True)
+    return np.asarray(times.dt.tz_localize(None))
+
+
+def _lengths(texts: Sequence[str], _: object) -> NDArray[Any]:
+    pd = _pandas()
+    bare = next((text for text in texts if _NUMBER.fullmatch(text)), None)
+    if bare is not None:
+        message = f"{bare!r} has no unit; accepted: a length of time such as '90 seconds' or '1 days 00:00:30'"
+        raise ValueError(message)
+    return np.asarray(pd.to_timedelta(pd.Series(list(texts), dtype=object)))
+
+
+def _times_in_units(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
+    """Return times, or the numbers that count them where their calendar is not that of datetime64."""
+    units = units_of(declared.attrs, name=declared.name)
+    if units.has_datetime64:
+        return _times(texts)
+    numbers = [counted(text, units) for text in texts]
+    if declared.dtype.kind == "f":
+        return np.array([float(number) for number in numbers])
+    broken = next((text for text, number in zip(texts, numbers, strict=True) if number.denominator != 1), None)
+    if broken is not None:
+        message = f"{broken!r} is no whole number of '{units}'"
+        raise ValueError(message)
+    return exact.integers([int(number) for number in numbers])
+
+
+def _checked(text: str, pattern: re.Pattern[str], accepted: str) -> str:
+    if not pattern.fullmatch(text):
+        message = f"{text!r} is none; accepted: {accepted}"
+        raise ValueError(message)
+    return text
+
+
+def _pandas() -> Any:
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError.of("pandas", extra="xarray", purpose="reading times that are texts") from error
+    return pd
+
+
+_READERS: Final[Mapping[str, Callable[[Sequence[str], np.dtype[Any]], NDArray[Any]]]] = {
+    **dict.fromkeys("iu", _integers),
+    "f": _floats,
+    "c": _complex,
+    "b": _truths,
+    "M": _times,
+    "m": _lengths,
+}
+_INFERRED: Final[Mapping[str, Callable[[str], object]]] = {
+    "int64": _WHOLE.fullmatch,
+    "float64": _NUMBER.fullmatch,
+    "bool": lambda text: text.lower() in {"true", "false"},
+    "datetime64[ns]": _TIME.fullmatch,
+}
+"""How texts are known to be of a type that nothing declares."""
+
+
+def pairs_of(given: Iterable[str] | None, *, option: str, form: str) -> dict[str, str]:
+    """Return what was given as ``KEY=VALUE``.
+
+    Raises
+    ------
+    SchemaError
+        A text has no key or no value, or a key stands twice.
+    """
+    found: dict[str, str] = {}
+    for text in given or ():
+        key, separator, value = (part.strip() for part in text.partition("="))
+        if not key or not separator or key in found:
+            what = "stands twice" if key in found else "is not of that form"
+            message = f"{option} {text!r} {what}; accepted: {form}, each once"
+            raise SchemaError(message)
+        found[key] = value
+    return found
