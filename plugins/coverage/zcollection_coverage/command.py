@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 import attrs
 import numpy as np
 import typer
-from zcollection.cli.plugin import URL, AsJson, Filter, StorageOptions, Where, open_to_read, write_json, write_lines
 
+from zcollection.cli.plugin import URL, AsJson, Filter, StorageOptions, Where, open_to_read, write_json, write_lines
 from zcollection_coverage.coverage import Coverage, coverage, in_words, percent
 from zcollection_coverage.pictures import picture
 
@@ -104,7 +104,7 @@ def _record(item: Any) -> dict[str, Any]:
 def _json(value: Any) -> Any:
     """Return a value as JSON has it: a time as ISO text, a length of time in seconds."""
     if isinstance(value, np.datetime64):
-        return str(value)
+        return in_words(value)
     if isinstance(value, np.timedelta64):
         return float(value / np.timedelta64(1, "s"))
     return value.item() if isinstance(value, np.generic) else value
