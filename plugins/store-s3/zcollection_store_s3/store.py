@@ -6,12 +6,12 @@ from functools import lru_cache
 from typing import Any, Final, Self
 
 from attrs import field, frozen
+from zcollection_store_object.driver import Driver
+from zcollection_store_object.objects import ObjectStore
+from zcollection_store_object.retries import Retries
 
 from zcollection.plugin import LocationError, MissingDependencyError, Mode, StoreError, StoreURL, check_prefixes
-from zcollection_store_s3.driver import Driver
-from zcollection_store_s3.objects import ObjectStore
 from zcollection_store_s3.options import Options
-from zcollection_store_s3.retries import Retries
 
 _BUCKET: Final = re.compile(r"[A-Za-z0-9._:-]+")
 
