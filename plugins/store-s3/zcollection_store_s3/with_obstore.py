@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from obstore.store import S3Store
+from zcollection_store_object.client import of_obstore
 from zcollection_store_object.with_obstore import Obstore, prepare
 
 from zcollection_store_s3.causes import of_answer
@@ -35,7 +36,10 @@ def connect(bucket: str, options: Options) -> Obstore:
     store = S3Store(
         bucket,
         config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # names of its own
-        client_options=_client(endpoint or _endpoint_of_environment(), options),
+        client_options=of_obstore(
+            options.client_options,
+            allow_http=(endpoint or _endpoint_of_environment()).startswith("http://"),
+        ),
         retry_config={"max_retries": 0},
         credential_provider=_provider(options, profile),
     )
@@ -52,15 +56,6 @@ def _provider(options: Options, profile: Profile) -> Callable[[], Any] | None:
     if key is None or options.anon:
         return None
     return lambda: {"access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None}
-
-
-def _client(endpoint: str, options: Options) -> Any:
-    timeouts = {name: options.seconds(name) for name in ("connect_timeout", "timeout")}
-    return {
-        "allow_http": endpoint.startswith("http://"),
-        **options.client_options,
-        **{name: f"{round(seconds * 1000)}ms" for name, seconds in timeouts.items() if seconds is not None},
-    }
 
 
 def _endpoint_of_environment() -> str:
