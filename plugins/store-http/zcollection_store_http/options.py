@@ -5,10 +5,11 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import field, fields, frozen, validators
-from zcollection_store_object import client
+from attrs import field, frozen
+from zcollection_store_object import client, options
+from zcollection_store_object.options import understood
 
-from zcollection.plugin import StoreURL, accepted
+from zcollection.plugin import StoreURL
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS: Final = frozenset({"range", "host", "content-length", "accept-encoding"})
@@ -24,10 +25,6 @@ def _are_headers(_instance: object, _attribute: object, headers: Mapping[Any, An
         is_name = isinstance(name, str) and _HEADER_NAME.fullmatch(name) and name.lower() not in _OURS
         if not (is_name and _is_text(value)):
             raise ValueError
-
-
-def _text() -> Any:
-    return field(default=None, validator=validators.optional(validators.matches_re(client.HEADER)), repr=False)
 
 
 @frozen(kw_only=True)
@@ -47,10 +44,10 @@ class Options:
     """
 
     headers: Mapping[str, str] = field(factory=dict, converter=dict, validator=_are_headers, repr=False, hash=False)
-    username: str | None = _text()
-    password: str | None = _text()
-    client_options: Mapping[str, Any] = field(factory=dict, converter=dict, repr=False, hash=False)
-    max_retries: int = field(default=7, validator=[validators.instance_of(int), validators.ge(0), validators.le(100)])
+    username: str | None = options.text(show=False)
+    password: str | None = options.text(show=False)
+    client_options: Mapping[str, Any] = options.client_options()
+    max_retries: int = options.max_retries()
 
     @classmethod
     def of(cls, url: StoreURL, given: Mapping[str, Any]) -> "Options":
@@ -61,21 +58,12 @@ class Options:
         PluginConfigurationError
             A name or a value is not accepted.
         """
-        known = [item.name for item in fields(cls)]
-        for name, value in given.items():
-            if name not in known:
-                raise client.refused(url, f"no option {name!r}; {accepted(name, known)}")
-            try:
-                cls(**{name: value})
-            except (TypeError, ValueError):
-                raise client.refused(url, f"{name!r} of {type(value).__name__}; {_EXPECTED[name]}") from None
-        options = cls(**given)
-        if (options.username is None) != (options.password is None):
+        found = understood(cls, url, given, expected=_EXPECTED)
+        if (found.username is None) != (found.password is None):
             raise client.refused(url, "one of 'username' and 'password'; give both, or none")
-        if options.username is not None and "authorization" in map(str.lower, options.headers):
+        if found.username is not None and "authorization" in map(str.lower, found.headers):
             raise client.refused(url, "both a password and a header 'Authorization'; give one of them")
-        client.check_client(url, options.client_options)
-        return options
+        return found
 
     @property
     def sent(self) -> dict[str, str]:
@@ -89,8 +77,4 @@ class Options:
 
 _EXPECTED: Final = {
     "headers": f"accepted: a mapping of the names of headers to {client.PLAIN}; not {', '.join(sorted(_OURS))}",
-    "username": f"accepted: {client.PLAIN}",
-    "password": f"accepted: {client.PLAIN}",
-    "client_options": client.EXPECTED,
-    "max_retries": "accepted: a whole number from 0 to 100",
 }

@@ -31,6 +31,9 @@ _ADDRESS: Final = re.compile(r"\S+://\S+")
 _REDIRECTED: Final = "Received redirect without LOCATION"
 """What obstore says of an answer that sends it to another region."""
 
+_EMPTY_PART: Final = "source: StartTooLarge {"
+"""What it says of a part that begins where the object ends, where a server answers with one."""
+
 _LAST_WORDS: Final = 0.05
 """Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
 
@@ -47,11 +50,17 @@ class Obstore:
         Says what an answer means that is an error.
     no_bucket
         What the service calls a bucket that does not exist.
+    taken
+        What it calls a key that is not created since it exists, where the status does not tell.
+    etags_are_of_contents
+        Whether two objects with one etag hold the same bytes; else etags are told apart by their keys.
     """
 
     store: Any
     refusal: Refusal = lambda status, code, _: causes.told(None, status, code)
     no_bucket: str = "NoSuchBucket"
+    taken: str | None = None
+    etags_are_of_contents: bool = True
 
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
@@ -102,7 +111,7 @@ class Obstore:
         last = ""
         stream = obstore.list(self.store, prefix or None, offset=after or None, chunk_size=_PAGE)
         while page := await self._asked(lambda: _next(stream)):
-            entries = [_listed(entry) for entry in page]
+            entries = [self._listed(entry) for entry in page if entry["path"] > after]
             if not recursive:
                 entries = _folded(entries, prefix, after=after, last=last)
                 last = entries[-1].key if entries else last
@@ -111,15 +120,23 @@ class Obstore:
     async def _directly_below(self, prefix: str) -> Sequence[Listed]:
         found: Any = await self._asked(lambda: obstore.list_with_delimiter_async(self.store, prefix or None)) or {}
         prefixes = [Listed(key=f"{path}/") for path in found.get("common_prefixes", ())]
-        return sorted([*prefixes, *map(_listed, found.get("objects", ()))], key=lambda entry: entry.key)
+        return sorted([*prefixes, *map(self._listed, found.get("objects", ()))], key=lambda entry: entry.key)
+
+    def _listed(self, entry: Mapping[str, Any]) -> Listed:
+        key, etag = entry["path"], entry["e_tag"]
+        if etag is not None and not self.etags_are_of_contents:
+            etag = f"{key} {etag}"
+        return Listed(key=key, size=entry["size"], modified=entry["last_modified"].timestamp(), etag=etag)
 
     async def copy(self, source: str, target: str) -> bool:
         """Copy an object."""
         return await self._asked(lambda: _copied(self.store, source, target)) is not None
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects."""
-        await self._asked(lambda: obstore.delete_async(self.store, [*keys]))
+        """Delete objects; where one is not there, and so nobody knows of the others, one by one."""
+        if await self._asked(lambda: _deleted(self.store, keys)) is None and len(keys) > 1:
+            for key in keys:
+                await self.delete([key])
 
     async def _asked(self, request: Callable[[], Awaitable[T]]) -> T | None:
         """Return the answer to a request, or None where the object does not exist.
@@ -144,6 +161,10 @@ class Obstore:
     def _failure(self, error: Exception) -> RequestError:
         text = str(error)
         status, code, region = _STATUS.search(text), _CODE.search(text), _REGION.search(text)
+        if _EMPTY_PART in text:
+            return self._refused(_BEYOND_THE_END)
+        if code is not None and code[1] == self.taken:
+            return self._refused(412, code[1])
         if status is not None:
             return self._refused(int(status[1]), code[1] if code else None, region[1] if region else None)
         if isinstance(error, AlreadyExistsError):
@@ -169,14 +190,14 @@ async def _next(stream: Any) -> Sequence[Mapping[str, Any]]:
     return page
 
 
-async def _copied(store: Any, source: str, target: str) -> bool:
-    await obstore.copy_async(store, source, target)
+async def _deleted(store: Any, keys: Sequence[str]) -> bool:
+    await obstore.delete_async(store, [*keys])
     return True
 
 
-def _listed(entry: Mapping[str, Any]) -> Listed:
-    modified = entry["last_modified"].timestamp()
-    return Listed(key=entry["path"], size=entry["size"], modified=modified, etag=entry["e_tag"])
+async def _copied(store: Any, source: str, target: str) -> bool:
+    await obstore.copy_async(store, source, target)
+    return True
 
 
 def _folded(entries: Sequence[Listed], prefix: str, *, after: str, last: str) -> list[Listed]:
