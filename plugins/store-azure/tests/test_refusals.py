@@ -43,7 +43,10 @@ def test_what_the_server_refuses_is_told_in_words(azurite, use):
         rf"cannot {use} .* in az://container/p: access is denied \(AuthorizationFailure, 403\); check", told
     )
     told = refused(use, "az://missing/p", **azurite.storage_options)
-    assert re.search(r"there is no such container \(ContainerNotFound, 404\); check its name and the account: a container is not created", told)
+    assert re.search(
+        r"there is no such container \(ContainerNotFound, 404\); check its name and the account: a container is not created",
+        told,
+    )
 
 
 def test_of_many_objects_all_are_deleted_though_some_are_not_there(azurite):
