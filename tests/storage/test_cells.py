@@ -4,7 +4,7 @@ import pytest
 import samples
 from changes import state
 from fault_proxy import Fault
-from zcollection_store_s3 import retries
+from zcollection_store_object import retries
 
 import zcollection as zc
 from zcollection.errors import PublicationWarning, ZCollectionError

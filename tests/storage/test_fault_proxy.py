@@ -3,7 +3,7 @@
 import anyio
 import pytest
 from fault_proxy import Fault
-from zcollection_store_s3 import retries
+from zcollection_store_object import retries
 from zcollection_store_s3.store import S3Store
 
 from zcollection.plugin import Read, StoreError, StoreURL

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from anyio.lowlevel import checkpoint
 from attrs import define, field, frozen
-from zcollection_store_s3.driver import RequestError
-from zcollection_store_s3.objects import ObjectStore
-from zcollection_store_s3.retries import Retries
+from zcollection_store_object.driver import RequestError
+from zcollection_store_object.objects import ObjectStore
+from zcollection_store_object.retries import Retries
 
 from zcollection.plugin import Listed
 

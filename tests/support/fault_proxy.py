@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from attrs import define, field
 from http_messages import Message, answer, read_message
 
-from zcollection.testing.servers import Server, _running, free_port
+from zcollection.testing.servers import Server, free_port, running_server
 
 STATUSES = {
     "503": answer(503, "SlowDown"),
@@ -297,7 +297,7 @@ def proxy_process(server, latency, log):
     """Run a proxy in a process of its own, which takes no time from who asks it."""
     port = free_port()
     command = [sys.executable, __file__, str(server.port), str(port), "--latency", str(latency)]
-    with _running(command, {}, port, log) as proxy:
+    with running_server(command, {}, port, log) as proxy:
         yield proxy
 
 

@@ -190,7 +190,7 @@ def icechunk() -> Iterator[None]:
 @contextmanager
 def obstore() -> Iterator[None]:
     """Let every request of obstore to a server be two steps."""
-    from zcollection_store_s3.with_obstore import Obstore
+    from zcollection_store_object.with_obstore import Obstore
 
     with replaced(Obstore, ("get", "put", "create", "copy", "delete"), awaiting):
         yield

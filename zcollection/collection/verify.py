@@ -175,16 +175,16 @@ class _Group:
 
     def checked(self, site: Site, arrays: Arrays) -> Work[_Found]:
         """Return what is wrong with it."""
-        del site, arrays
+        del arrays
         try:
-            return (yield from self._looked_at())
+            return (yield from self._looked_at(has_listing=site.objects.has_listing))
         except CorruptionError as error:  # the store itself cannot tell what is there
             return _Found((Problem(partition=self.path, what=str(error)),), (), 0, {})
 
-    def _looked_at(self) -> Work[_Found]:
+    def _looked_at(self, *, has_listing: bool) -> Work[_Found]:
         group = self.handle.group(self.path, self.record, self.place)
-        sizes = {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
         layouts = self._layouts(group)
+        sizes = yield from self._listed(group) if has_listing else self._asked_for(group, layouts)
         believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
         expected = dict(chain(*(self._expected(group, layout) for layout in believed)))
         documents = self._documents(group, layouts)
@@ -221,6 +221,21 @@ class _Group:
         right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
         lacks = self.path != IMMUTABLE and form.key is not None and not has_statistics
         return _Found(tuple(problems), tuple(notes), len(present), right, lacks_statistics=lacks)
+
+    @staticmethod
+    def _listed(group: GroupRead) -> Work[dict[str, int]]:
+        """Return the sizes of the objects of a group, by key."""
+        return {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
+
+    def _asked_for(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> Work[dict[str, int]]:
+        """Return which chunks there are, and the statistics, where nothing is listed: a byte of each tells, and is its size."""
+        most = max(self.record.stored_bytes, _FACTOR)  # no chunk is empty
+        believed = [layout for layout in layouts if layout.chunk_count <= most]
+        statistics_key = Form.of_group(group, dimension=self.handle.dimension).key
+        keys = [key for layout in believed for key, _ in self._expected(group, layout)]
+        keys += [] if statistics_key is None else [statistics_key]
+        first = yield from fetch([Read(group.prefix + key, length=1) for key in keys])
+        return {key: len(data) for key, data in zip(keys, first, strict=True) if data is not None}
 
     def _layouts(self, group: GroupRead) -> list[ArrayLayout]:
         part = self.handle.part(group.schema, moving=self.path != IMMUTABLE)

@@ -183,7 +183,16 @@ class Store(ABC):
 
 
 class Objects(ABC):
-    """Keys, with "/" between their parts, and bytes: what is read, decoded, encoded and written, wherever it lies."""
+    """Keys, with "/" between their parts, and bytes: what is read, decoded, encoded and written, wherever it lies.
+
+    Attributes
+    ----------
+    has_listing
+        Whether `list` lists what is there. A store that only reads may lack it, such as one of a web server: then versions are
+        asked for one after the other, and partitions are those that the catalog and the log name.
+    """
+
+    has_listing: ClassVar[bool] = True
 
     @property
     def blocking(self) -> Blocking | None:

@@ -17,7 +17,6 @@ class ZarrView(Store):
 
     supports_writes = False
     supports_deletes = False
-    supports_listing = True
 
     def __init__(self, store: "KeyStore") -> None:
         super().__init__(read_only=True)
@@ -34,6 +33,11 @@ class ZarrView(Store):
 
     def __repr__(self) -> str:
         return f"ZarrView({str(self)!r})"
+
+    @property
+    def supports_listing(self) -> bool:
+        """Whether the names below a group can be asked for."""
+        return self._store.has_listing
 
     def with_read_only(self, read_only: bool = False) -> "ZarrView":
         """Return a view; one that can be written to does not exist."""

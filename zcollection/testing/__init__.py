@@ -22,6 +22,7 @@ from zcollection.testing.merge import MergeSuite
 from zcollection.testing.partitioning import PartitioningSuite
 from zcollection.testing.plugin import PluginSuite
 from zcollection.testing.store import KeyStoreSuite
+from zcollection.testing.store_published import PublishedStoreSuite
 from zcollection.testing.transactional import TransactionalStoreSuite
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "MergeSuite",
     "PartitioningSuite",
     "PluginSuite",
+    "PublishedStoreSuite",
     "TransactionalStoreSuite",
 ]

@@ -86,7 +86,7 @@ def running_moto(log: Path) -> Iterator[Server]:
         File for what it says.
     """
     port = free_port()
-    with _running([_script("moto_server"), "--host", _HOST, "--port", str(port)], {}, port, log) as server:
+    with running_server([_script("moto_server"), "--host", _HOST, "--port", str(port)], {}, port, log) as server:
         yield server
 
 
@@ -100,7 +100,7 @@ def running_ministack(log: Path) -> Iterator[Server]:
         File for what it says.
     """
     port = free_port()
-    with _running([_script("ministack")], {"BIND_HOST": _HOST, "GATEWAY_PORT": str(port)}, port, log) as server:
+    with running_server([_script("ministack")], {"BIND_HOST": _HOST, "GATEWAY_PORT": str(port)}, port, log) as server:
         yield server
 
 
@@ -117,8 +117,20 @@ def _script(name: str) -> str:
 
 
 @contextmanager
-def _running(command: Sequence[str], environment: Mapping[str, str], port: int, log: Path) -> Iterator[Server]:
-    """Run a server, wait until it listens, and stop it, and no other, in the end."""
+def running_server(command: Sequence[str], environment: Mapping[str, str], port: int, log: Path) -> Iterator[Server]:
+    """Run a server, wait until it listens, and stop it, and no other, in the end.
+
+    Parameters
+    ----------
+    command
+        What runs it, as a process of its own.
+    environment
+        Variables that it has besides those of this process.
+    port
+        Where it is to listen.
+    log
+        File for what it says.
+    """
     with log.open("wb") as said:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=said, stderr=subprocess.STDOUT)
         try:

@@ -70,8 +70,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
             await store.put({"kept/x": b"kept", "stage/x": b"new"})
             reader = await self._open(url, "r")
             assert (store.read_only, reader.read_only) == (False, True)
-            for use in _writes(reader):
-                with _refusing(ReadOnlyError, use.name):
+            for use in writes_of(reader):
+                with refusing(ReadOnlyError, use.name):
                     await use.call()
             assert await contents(reader) == {"kept/x": b"kept", "stage/x": b"new"}
 
@@ -236,8 +236,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
         async def check(store: KeyStore) -> None:
             await store.put({"stage/x": b"staged", "there/x": b"kept"})
             for key in LEAVING:
-                for use in (*_reads(store, key), *_writes(store, key)):
-                    with _refusing(StoreError, f"{use.name} with the key {key!r}"):
+                for use in (*reads_of(store, key), *writes_of(store, key)):
+                    with refusing(StoreError, f"{use.name} with the key {key!r}"):
                         await use.call()
             assert await contents(store) == {"stage/x": b"staged", "there/x": b"kept"}
 
@@ -309,7 +309,8 @@ async def _listed(store: KeyStore, prefix: str) -> list[str]:
 
 
 @contextmanager
-def _refusing(error: type[StoreError], name: str) -> Iterator[None]:
+def refusing(error: type[StoreError], name: str) -> Iterator[None]:
+    """Fail unless what is called so raises such an error."""
     try:
         yield
     except error:
@@ -318,7 +319,7 @@ def _refusing(error: type[StoreError], name: str) -> Iterator[None]:
     raise AssertionError(message)
 
 
-def _reads(store: KeyStore, key: str) -> Iterator[Use]:
+def reads_of(store: KeyStore, key: str) -> Iterator[Use]:
     """Yield the methods that read, each with a key."""
     blocking = store.blocking
     yield Use("get", lambda: store.get([Read(key)]))
@@ -328,7 +329,7 @@ def _reads(store: KeyStore, key: str) -> Iterator[Use]:
         yield Use("blocking.list", lambda: anyio.to_thread.run_sync(_listed_here, blocking, f"{key}/"))
 
 
-def _writes(store: KeyStore, key: str = "there/x") -> Iterator[Use]:
+def writes_of(store: KeyStore, key: str = "there/x") -> Iterator[Use]:
     """Yield the methods that write, each with a key in each place that takes one."""
     blocking = store.blocking
     yield Use("put", lambda: store.put({key: b"new"}))

@@ -118,8 +118,8 @@ def problem(foreign: Sequence[int]) -> str:
 
 
 async def is_begun(store: KeyStore) -> bool:
-    """Return whether there is any trace of a version."""
-    for prefix in (LOG, _HISTORY):
+    """Return whether there is any trace of a version; where nothing can be listed, none is seen."""
+    for prefix in (LOG, _HISTORY) if store.has_listing else ():
         async for _ in store.list(prefix):
             return True
     return False

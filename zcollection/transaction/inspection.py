@@ -1,5 +1,7 @@
 """What lies around the partitions of a collection with a log, looked at: the catalog, the tree, what writers left."""
 
+from typing import Final
+
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
@@ -13,27 +15,39 @@ from zcollection.transaction.reports import Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
 
+_UNLISTED: Final = (
+    "the store lists nothing: older records of the log, and what may lie beside the partitions, were not looked at"
+)
+
 
 async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
-    """Return the newest version, found by looking at every partition where the catalog or a record is damaged."""
+    """Return the newest version, found by looking at every partition where the catalog or a record is damaged.
+
+    Raises
+    ------
+    CorruptionError
+        That is so, and the store lists nothing.
+    """
     try:
         taken = await snapshot.take(store, configuration)
         dict(taken.partitions)
         await log.is_newest(store, taken.id)
     except CorruptionError:
+        if not store.has_listing:
+            raise
         return await snapshot.take(store, configuration, walk=True)
     return taken
 
 
 async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-    """Return what is wrong, and what is merely strange."""
-    around = [
-        *_catalog_problems(configuration, taken),
-        *await _log_problems(store, configuration, taken),
-        *_unplaced_problems(taken),
-    ]
+    """Return what is wrong, and what is merely strange, as far as it is seen where nothing can be listed."""
+    around = [*_catalog_problems(configuration, taken), *_unplaced_problems(taken)]
+    if store.has_listing:
+        around += await _log_problems(store, configuration, taken)
     wrong = await wrong_documents(store, configuration, taken)
     problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
+    if not store.has_listing:
+        return problems, [_UNLISTED]
     strange, notes = await _strangers(store, configuration, taken)
     return [*problems, *strange], [*notes, *await _leftovers(store, taken)]
 

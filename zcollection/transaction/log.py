@@ -85,7 +85,7 @@ def _around(store: KeyStore, known: RecordId) -> Work[tuple[bool, bool, bool]]:
     """Return whether the record that is known is there, and the record and the mark of the next version."""
     number = known.number
     keys = [record_key(number), record_key(number + 1), mark_key(number + 1)]
-    if store.blocking is None:
+    if _is_listed(store):
         there = yield from _from(number)
         return known.tag in {None, there.get(keys[0], _ABSENT)} and keys[0] in there, keys[1] in there, keys[2] in there
     itself, *after = yield from fetch([Read(key) for key in keys])
@@ -112,7 +112,7 @@ async def after(store: KeyStore, known: RecordId) -> list[Version]:
 def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     """Return the versions that were committed after one, in order.
 
-    Where each request takes a while they are listed, and only those that exist are asked for.
+    Where each request takes a while they are listed, if they can be, and only those that exist are asked for.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
         The log has another record of that version, as where a backup was restored, or has it no more, since it was folded
         into the history: what was read then is not to be built upon.
     """
-    if store.blocking is None:
+    if _is_listed(store):
         return (yield from _listed_following(store, known))
     found: list[Version] = []
     last, size = known, 1
@@ -141,6 +141,10 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
                 return (yield from _marked(found))
             found.append(Version.load(wanted, data))
         last, size = found[-1].id, _BATCH
+
+
+def _is_listed(store: KeyStore) -> bool:
+    return store.blocking is None and store.has_listing
 
 
 def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
@@ -224,7 +228,9 @@ async def _loaded(store: KeyStore, numbers: Iterable[int], keys: Mapping[str, st
 
 
 def checking_there(store: KeyStore) -> Work[None]:
-    """Raise `CorruptionError` where there is no record at all: the newest one is never removed."""
+    """Raise `CorruptionError` where it is seen that there is no record at all: the newest one is never removed."""
+    if not store.has_listing:
+        return
     entries = yield from enumerated(LOG)
     if numbers_of([entry.key for entry in entries], ".json"):
         return

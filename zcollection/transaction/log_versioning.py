@@ -46,9 +46,11 @@ class _Known:
         self.sources: tuple[RecordId | None, tuple[str, ...]] = None, ()
         self.checkpoint: Checkpoint | None = None
 
-    def keep(self, checkpoint: Checkpoint | None) -> None:
-        """Keep a checkpoint that can be told from that of another collection in the same place."""
-        self.checkpoint = None if checkpoint is None or checkpoint.record.tag is None else checkpoint
+    def keep(self, checkpoint: Checkpoint | None, *, listed: bool) -> None:
+        """Keep a checkpoint that can be told from that of another collection in the same place, by what is asked for."""
+        record = None if checkpoint is None else checkpoint.record
+        can_be_told = record is not None and (record.tag if listed else record.transaction) is not None
+        self.checkpoint = checkpoint if can_be_told else None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -71,7 +73,7 @@ class LogVersioning(Versioning):
         """Return the configuration that was committed last."""
         wanted = fetch([Read(CONFIGURATION), Read(log.ANNOUNCED), *self._index])
         data, announced, *index = await perform_one(self.store, wanted)
-        self._known.keep(catalog.understood(index[0]) if index else None)
+        self._known.keep(catalog.understood(index[0]) if index else None, listed=self.store.has_listing)
         if data is None:
             await portal.on_loop()
             data = await first.committed_configuration(self.store)
@@ -156,7 +158,8 @@ class LogVersioning(Versioning):
         """Return the partitions at the newest version."""
         taken = await snapshot.take(self.store, configuration, known=self._known.checkpoint)
         if self.store.blocking is None and taken.indexed and not taken.pending:
-            self._known.keep(taken.to_checkpoint() if taken.changes else taken.checkpoint)
+            known = taken.to_checkpoint() if taken.changes else taken.checkpoint
+            self._known.keep(known, listed=self.store.has_listing)
         return taken
 
     def expected(self, configuration: Configuration) -> Snapshot | None:

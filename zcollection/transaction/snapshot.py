@@ -16,6 +16,8 @@ from zcollection.errors import (
     ConflictError,
     CorruptionError,
     SchemaChangedError,
+    StoreError,
+    ZCollectionError,
 )
 from zcollection.transaction import catalog, log
 from zcollection.transaction.catalog import Checkpoint
@@ -252,8 +254,25 @@ async def _newest(store: KeyStore, configuration: Configuration, known: Checkpoi
     indexed = await perform_one(store, _indexed(store, known)) if configuration.catalog else None
     if indexed is not None:
         return indexed
+    if not store.has_listing:
+        raise _unlisted(store, configuration)
     await perform_one(store, log.checking_there(store))
     return await _walked(store, configuration)
+
+
+def _unlisted(store: KeyStore, configuration: Configuration) -> ZCollectionError:
+    """Return the error that says why the partitions of a collection are not known where nothing can be listed."""
+    if not configuration.catalog:
+        message = (
+            f"the partitions of {store.url} cannot be found: the collection has no catalog, and the store lists nothing; "
+            f"publish one that was created with catalog_enabled=True"
+        )
+        return StoreError(message)
+    message = (
+        f"the catalog of {store.url} is missing, damaged or not that of its log, and the store lists nothing by which the "
+        f"partitions could be found; call repair() where the collection is written, and publish all of it again"
+    )
+    return CorruptionError(message)
 
 
 def _indexed(store: KeyStore, known: Checkpoint | None) -> Work[Snapshot | None]:

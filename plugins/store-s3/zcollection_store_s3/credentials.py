@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
+from zcollection_store_object.client import HEADER
 
 from zcollection.plugin import StoreError
-from zcollection_store_s3.options import HEADER, Options
+from zcollection_store_s3.options import Options
 
 _FILES: Final = {
     "AWS_CONFIG_FILE": ("~/.aws/config", "profile {}"),

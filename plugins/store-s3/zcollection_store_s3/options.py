@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import field, fields, frozen, validators
+from attrs import field, frozen, validators
+from zcollection_store_object import client, options
+from zcollection_store_object.client import refused
+from zcollection_store_object.options import understood
 
-from zcollection.plugin import PluginConfigurationError, StoreURL, accepted
+from zcollection.plugin import StoreURL
 
 DRIVERS: Final = ("obstore", "fsspec")
 
@@ -32,37 +33,7 @@ _ALIASES: Final = {
 }
 """Names of s3fs, obstore and boto, and the option that each of them is."""
 
-CLIENT_OPTIONS: Final = (
-    "allow_http",
-    "allow_invalid_certificates",
-    "connect_timeout",
-    "proxy_url",
-    "timeout",
-    "user_agent",
-)
-"""What either driver understands of its client; what only one of them does is not accepted."""
-
-_ENDPOINT: Final = re.compile(r"https?://[!-~]+")
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
-
-
-HEADER: Final = re.compile(r"[ -~]*")
-"""What a header of a request may hold, and so a credential or the name of a region: one with a line end is a common slip."""
-
-
-def _text(pattern: re.Pattern[str] = HEADER, *, show: Any = True) -> Any:
-    return field(default=None, validator=validators.optional(validators.matches_re(pattern)), repr=show)
-
-
-def _flag(*, default: bool | None) -> Any:
-    return field(default=default, validator=validators.optional(validators.instance_of(bool)))
-
-
-def _without_credentials(url: str | None) -> str:
-    """Return the repr of a URL that may hold credentials."""
-    return repr(url and f"{StoreURL.parse(url)}")
 
 
 @frozen(kw_only=True)
@@ -82,7 +53,7 @@ class Options:
     profile
         Section of the files of shared credentials and configuration to take them from.
     client_options
-        Of the HTTP client, see `CLIENT_OPTIONS`; a proxy's URL may hold a password, so that no repr shows them.
+        Of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`; a proxy's URL may hold a password, so that no repr shows them.
     virtual_hosted_style_request
         Whether the bucket is part of the host's name.
     request_payer
@@ -94,18 +65,18 @@ class Options:
     """
 
     driver: str = field(default="obstore", validator=validators.in_(DRIVERS))
-    region: str | None = _text()
-    endpoint: str | None = _text(_ENDPOINT, show=_without_credentials)
-    anon: bool | None = _flag(default=None)
-    key: str | None = _text(show=False)
-    secret: str | None = _text(show=False)
-    token: str | None = _text(show=False)
-    profile: str | None = _text(_NAME)
-    client_options: Mapping[str, Any] = field(factory=dict, converter=dict, repr=False, hash=False)
-    virtual_hosted_style_request: bool | None = _flag(default=None)
-    request_payer: bool | None = _flag(default=None)
-    max_retries: int = field(default=7, validator=[validators.instance_of(int), validators.ge(0), validators.le(100)])
-    single_writer: bool = _flag(default=False)
+    region: str | None = options.text()
+    endpoint: str | None = options.endpoint()
+    anon: bool | None = options.flag(default=None)
+    key: str | None = options.text(show=False)
+    secret: str | None = options.text(show=False)
+    token: str | None = options.text(show=False)
+    profile: str | None = options.text(_NAME)
+    client_options: Mapping[str, Any] = options.client_options()
+    virtual_hosted_style_request: bool | None = options.flag(default=None)
+    request_payer: bool | None = options.flag(default=None)
+    max_retries: int = options.max_retries()
+    single_writer: bool = options.flag(default=False)
 
     @classmethod
     def of(cls, url: StoreURL, given: Mapping[str, Any]) -> "Options":
@@ -123,16 +94,10 @@ class Options:
         PluginConfigurationError
             A name or a value is not accepted, or one option is given twice.
         """
-        named: dict[str, Any] = {}
-        for name, value in given.items():
-            option = _ALIASES.get(name, name)
-            if option not in _known():
-                choices = sorted([*_known(), *_ALIASES])
-                raise _refused(url, f"no option {name!r}; {accepted(name, choices)}")
-            if option in named:
-                raise _refused(url, f"{option!r} twice, as {name!r} as well; give it once")
-            named[option] = value
-        return _checked(url, named)
+        found = understood(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
+        if (found.key is None) != (found.secret is None):
+            raise refused(url, "one of 'key' and 'secret'; give both, or none")
+        return found
 
     @property
     def has_credentials(self) -> bool:
@@ -142,62 +107,11 @@ class Options:
     def seconds(self, name: str) -> float | None:
         """Return a duration among the client's options."""
         value = self.client_options.get(name)
-        return None if value is None else _seconds(value)
+        return None if value is None else client.seconds(value)
 
 
-def _known() -> Mapping[str, Any]:
-    return MappingProxyType({item.name: item for item in fields(Options)})
-
-
-def _checked(url: StoreURL, named: Mapping[str, Any]) -> Options:
-    """Return the options with these values; a message never shows one of them, for it may be a credential."""
-    for name, value in named.items():
-        try:
-            Options(**{name: value})
-        except (TypeError, ValueError):
-            raise _refused(
-                url, f"{name!r} of {type(value).__name__}; {_EXPECTED.get(name, f'accepted: {_PLAIN}')}"
-            ) from None
-    options = Options(**named)
-    if (options.key is None) != (options.secret is None):
-        raise _refused(url, "one of 'key' and 'secret'; give both, or none")
-    _check_client(url, options)
-    return options
-
-
-_PLAIN: Final = "text of printable ASCII characters, without a line end"
 _EXPECTED: Final = {
     "profile": "accepted: the name of a section, without control characters",
     "driver": f"accepted: {', '.join(map(repr, DRIVERS))}",
-    "endpoint": "accepted: a URL of http:// or https://",
-    "client_options": f"accepted: a mapping with {', '.join(CLIENT_OPTIONS)}",
-    "max_retries": "accepted: a whole number from 0 to 100",
-    **dict.fromkeys(
-        ("anon", "virtual_hosted_style_request", "request_payer", "single_writer"), "accepted: True, False"
-    ),
+    **dict.fromkeys(("virtual_hosted_style_request", "request_payer"), "accepted: True, False"),
 }
-
-
-def _check_client(url: StoreURL, options: Options) -> None:
-    for name, value in options.client_options.items():
-        if name not in CLIENT_OPTIONS:
-            raise _refused(url, f"no client option {name!r}; {accepted(name, CLIENT_OPTIONS)}")
-        if name.endswith("timeout") and _seconds(value) is None:
-            raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: seconds, a timedelta, '30s' or '500ms'")
-        if name.startswith("allow_") and not isinstance(value, bool):
-            raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: True, False")
-        if name in {"proxy_url", "user_agent"} and not (isinstance(value, str) and HEADER.fullmatch(value)):
-            raise _refused(url, f"{name!r} of {type(value).__name__}; accepted: {_PLAIN}")
-
-
-def _seconds(value: object) -> float | None:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    return None if found is None else float(found[1]) * _SECONDS[found[2]]
-
-
-def _refused(url: StoreURL, problem: str) -> PluginConfigurationError:
-    return PluginConfigurationError(f"storage_options of {url} has {problem}")

@@ -22,11 +22,12 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 from botocore.handlers import add_expect_header
+from zcollection_store_object.causes import Cause
+from zcollection_store_object.driver import Answer, RequestError
+from zcollection_store_object.loops import PerLoop
 
 from zcollection.plugin import Listed
-from zcollection_store_s3.causes import NO_CREDENTIALS, Cause
-from zcollection_store_s3.driver import Answer, RequestError
-from zcollection_store_s3.loops import PerLoop
+from zcollection_store_s3.causes import NO_CREDENTIALS, of_answer
 from zcollection_store_s3.options import Options
 
 T = TypeVar("T")
@@ -81,7 +82,7 @@ class Fsspec:
     async def put(self, key: str, data: bytes) -> None:
         """Write an object."""
         if await self._asked("put_object", Key=key, Body=data) is None:
-            raise RequestError.of_status(404, "NoSuchBucket")
+            raise _refused(404, "NoSuchBucket")
 
     async def create(self, key: str, data: bytes) -> Answer:
         """Ask to write an object unless the key exists.
@@ -97,7 +98,7 @@ class Fsspec:
                 return await self._whose(key, mark)
             raise
         if written is None:
-            raise RequestError.of_status(404, "NoSuchBucket")
+            raise _refused(404, "NoSuchBucket")
         return "created"
 
     async def _whose(self, key: str, mark: Mapping[str, str]) -> Answer:
@@ -148,7 +149,7 @@ class Fsspec:
             failure = _told(error)
         except RecursionError:
             # It asks for the region of a bucket that lies elsewhere, and is sent elsewhere with that too.
-            failure = RequestError.of_status(301)
+            failure = _refused(301)
         except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
             failure = _untold(error)
         if failure is not None:
@@ -214,7 +215,11 @@ def _told(error: ClientError) -> RequestError | None:
     code = said.get("Code", "")
     if code in _NOT_THERE:
         return None
-    return RequestError.of_status(status, code if code.isalpha() else None, said.get("Region"))
+    return _refused(status, code if code.isalpha() else None, said.get("Region"))
+
+
+def _refused(status: int, code: str | None = None, region: str | None = None) -> RequestError:
+    return RequestError.of_status(status, of_answer(status, code, region))
 
 
 def _untold(error: Exception) -> RequestError:

@@ -1,187 +1,16 @@
-"""The driver on obstore, which is written in Rust: the default."""
+"""The driver on obstore: the default."""
 
-import atexit
 import os
-import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import cache
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from typing import Any
 
-import obstore
-from attrs import evolve, frozen
-from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
+from zcollection_store_object.client import of_obstore
+from zcollection_store_object.with_obstore import Obstore, prepare
 
-from zcollection.plugin import Listed, ensure_spare_files
-from zcollection_store_s3 import causes
+from zcollection_store_s3.causes import of_answer
 from zcollection_store_s3.credentials import Profile, profile_of
-from zcollection_store_s3.driver import Answer, RequestError
 from zcollection_store_s3.options import Options
-
-T = TypeVar("T")
-
-_MULTIPART: Final = 64 * 2**20
-"""Bytes from which on an object is sent in parts."""
-
-_PAGE: Final = 1000
-_STATUS: Final = re.compile(r"status code: (\d{3})")
-_CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
-_REGION: Final = re.compile(r"<Region>([\w-]{1,64})</Region>")
-_ADDRESS: Final = re.compile(r"\S+://\S+")
-_REDIRECTED: Final = "Received redirect without LOCATION"
-"""What obstore says of an answer that sends it to another region."""
-
-_LAST_WORDS: Final = 0.05
-"""Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
-
-
-@frozen
-class Obstore:
-    """A bucket through any store of obstore: it need not be S3's.
-
-    Attributes
-    ----------
-    store
-        Obstore's; it sends each request once.
-    """
-
-    store: Any
-
-    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
-        """Return bytes of an object."""
-        if length == 0:
-            return None if await _asked(lambda: obstore.head_async(self.store, key)) is None else b""
-        try:
-            found = await _asked(lambda: self._read(key, offset, length, most))
-        except RequestError as failure:
-            if failure.status != _BEYOND_THE_END:
-                raise
-            return b""
-        return found
-
-    async def _read(self, key: str, offset: int, length: int | None, most: int | None) -> bytes:
-        if length is not None:
-            return (await obstore.get_range_async(self.store, key, start=offset, length=length)).to_bytes()
-        answer = await obstore.get_async(self.store, key, options={"range": {"offset": offset}} if offset else None)
-        if most is not None and answer.range[1] - answer.range[0] > most:
-            return await self._read(key, offset, most, None)
-        return (await answer.bytes_async()).to_bytes()
-
-    async def put(self, key: str, data: bytes) -> None:
-        """Write an object; a large one in parts, which appear together."""
-        whole = len(data) <= _MULTIPART
-        written = await _asked(
-            lambda: obstore.put_async(self.store, key, data, use_multipart=not whole, chunk_size=_MULTIPART)
-        )
-        if written is None:
-            raise RequestError.of_status(404, "NoSuchBucket")
-
-    async def create(self, key: str, data: bytes) -> Answer:
-        """Ask to write an object unless the key exists."""
-        try:
-            written = await _asked(lambda: obstore.put_async(self.store, key, data, mode="create"))
-        except RequestError as failure:
-            if failure.status in _REFUSED:
-                return "exists"
-            raise
-        if written is None:
-            raise RequestError.of_status(404, "NoSuchBucket")
-        return "created"
-
-    async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
-        """Yield pages of what lies under a prefix."""
-        if not recursive and not after:
-            yield await self._directly_below(prefix)
-            return
-        last = ""
-        stream = obstore.list(self.store, prefix or None, offset=after or None, chunk_size=_PAGE)
-        while page := await _asked(lambda: _next(stream)):
-            entries = [_listed(entry) for entry in page]
-            if not recursive:
-                entries = _folded(entries, prefix, after=after, last=last)
-                last = entries[-1].key if entries else last
-            yield entries
-
-    async def _directly_below(self, prefix: str) -> Sequence[Listed]:
-        found: Any = await _asked(lambda: obstore.list_with_delimiter_async(self.store, prefix or None)) or {}
-        prefixes = [Listed(key=f"{path}/") for path in found.get("common_prefixes", ())]
-        return sorted([*prefixes, *map(_listed, found.get("objects", ()))], key=lambda entry: entry.key)
-
-    async def copy(self, source: str, target: str) -> bool:
-        """Copy an object."""
-        return await _asked(lambda: _copied(self.store, source, target)) is not None
-
-    async def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects."""
-        await _asked(lambda: obstore.delete_async(self.store, [*keys]))
-
-
-_BEYOND_THE_END: Final = 416
-_REFUSED: Final = frozenset({304, 412})
-
-
-async def _next(stream: Any) -> Sequence[Mapping[str, Any]]:
-    try:
-        page: Sequence[Mapping[str, Any]] = await anext(stream)
-    except StopAsyncIteration:
-        return ()
-    return page
-
-
-async def _copied(store: Any, source: str, target: str) -> bool:
-    await obstore.copy_async(store, source, target)
-    return True
-
-
-def _listed(entry: Mapping[str, Any]) -> Listed:
-    modified = entry["last_modified"].timestamp()
-    return Listed(key=entry["path"], size=entry["size"], modified=modified, etag=entry["e_tag"])
-
-
-def _folded(entries: Sequence[Listed], prefix: str, *, after: str, last: str) -> list[Listed]:
-    """Return what lies directly below a prefix, among entries of all that lies below it."""
-    found: dict[str, Listed] = {}
-    for entry in entries:
-        head, slash, _ = entry.key.removeprefix(prefix).partition("/")
-        key = f"{prefix}{head}/" if slash else entry.key
-        if key > after and key != last:
-            found.setdefault(key, Listed(key=key) if slash else entry)
-    return list(found.values())
-
-
-async def _asked(request: Callable[[], Awaitable[T]]) -> T | None:
-    """Return the answer to a request, or None where the object does not exist.
-
-    The failure is raised outside of the handler: what the library raised quotes the request, and is not to be chained.
-    """
-    try:
-        return await request()
-    except FileNotFoundError as error:
-        failure = _failure(error) if "NoSuchBucket" in str(error) else None
-    except (BaseError, OSError, ValueError) as error:
-        failure = _failure(error)
-    except BaseException as error:
-        # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
-        if type(error).__name__ != "PanicException":
-            raise
-        failure = RequestError(cause=causes.of_names(str(error)))
-    if failure is not None:
-        raise failure
-    return None
-
-
-def _failure(error: Exception) -> RequestError:
-    text = str(error)
-    status, code, region = _STATUS.search(text), _CODE.search(text), _REGION.search(text)
-    if status is not None:
-        return RequestError.of_status(int(status[1]), code[1] if code else None, region[1] if region else None)
-    if isinstance(error, AlreadyExistsError):
-        return RequestError.of_status(412)
-    if _REDIRECTED in text:
-        return RequestError.of_status(301)
-    failure = RequestError.of_names(_ADDRESS.sub("", text))  # a key may be called as a failure is
-    return failure if isinstance(error, BaseError | OSError) else evolve(failure, again=False)
 
 
 def connect(bucket: str, options: Options) -> Obstore:
@@ -194,8 +23,7 @@ def connect(bucket: str, options: Options) -> Obstore:
     options
         What the caller passed; the rest comes from a profile, and then from the environment.
     """
-    ensure_spare_files("obstore")
-    _give_last_words()
+    prepare()
     profile = profile_of(options)
     endpoint = options.endpoint or profile.endpoint
     given = {
@@ -208,11 +36,14 @@ def connect(bucket: str, options: Options) -> Obstore:
     store = S3Store(
         bucket,
         config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # names of its own
-        client_options=_client(endpoint or _endpoint_of_environment(), options),
+        client_options=of_obstore(
+            options.client_options,
+            allow_http=(endpoint or _endpoint_of_environment()).startswith("http://"),
+        ),
         retry_config={"max_retries": 0},
         credential_provider=_provider(options, profile),
     )
-    return Obstore(store)
+    return Obstore(store, of_answer)
 
 
 def _provider(options: Options, profile: Profile) -> Callable[[], Any] | None:
@@ -227,20 +58,6 @@ def _provider(options: Options, profile: Profile) -> Callable[[], Any] | None:
     return lambda: {"access_key_id": key, "secret_access_key": secret, "token": token, "expires_at": None}
 
 
-def _client(endpoint: str, options: Options) -> Any:
-    timeouts = {name: options.seconds(name) for name in ("connect_timeout", "timeout")}
-    return {
-        "allow_http": endpoint.startswith("http://"),
-        **options.client_options,
-        **{name: f"{round(seconds * 1000)}ms" for name, seconds in timeouts.items() if seconds is not None},
-    }
-
-
 def _endpoint_of_environment() -> str:
     names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     return next((os.environ[name] for name in names if os.environ.get(name)), "")
-
-
-@cache
-def _give_last_words() -> None:
-    atexit.register(time.sleep, _LAST_WORDS)

@@ -4,10 +4,10 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from attrs import evolve, field, frozen
-from zcollection_store_s3 import retries
-from zcollection_store_s3.driver import RequestError
-from zcollection_store_s3.objects import ObjectStore
-from zcollection_store_s3.retries import Retries
+from zcollection_store_object import retries
+from zcollection_store_object.driver import RequestError
+from zcollection_store_object.objects import ObjectStore
+from zcollection_store_object.retries import Retries
 
 from zcollection.plugin import Listed, Read, StoreError, StoreURL, get_config
 

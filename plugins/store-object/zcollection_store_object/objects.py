@@ -26,10 +26,10 @@ from zcollection.plugin import (
     unfenced,
     uninterrupted,
 )
-from zcollection_store_s3 import publishing
-from zcollection_store_s3.driver import DELETED_AT_ONCE, Driver, RequestError
-from zcollection_store_s3.loops import PerLoop
-from zcollection_store_s3.retries import Retries
+from zcollection_store_object import publishing
+from zcollection_store_object.driver import DELETED_AT_ONCE, Driver, RequestError
+from zcollection_store_object.loops import PerLoop
+from zcollection_store_object.retries import Retries
 
 T = TypeVar("T")
 R = TypeVar("R")

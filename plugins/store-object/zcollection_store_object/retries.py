@@ -7,7 +7,7 @@ from attrs import frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from zcollection.plugin import Created
-from zcollection_store_s3.driver import Answer, RequestError
+from zcollection_store_object.driver import Answer, RequestError
 
 T = TypeVar("T")
 

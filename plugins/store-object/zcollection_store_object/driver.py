@@ -6,8 +6,8 @@ from typing import Final, Literal, Protocol
 from attrs import frozen
 
 from zcollection.plugin import Listed
-from zcollection_store_s3 import causes
-from zcollection_store_s3.causes import Cause
+from zcollection_store_object import causes
+from zcollection_store_object.causes import Cause
 
 Answer = Literal["created", "exists", "unknown"]
 
@@ -34,9 +34,9 @@ class RequestError(Exception):
     again: bool = False
 
     @classmethod
-    def of_status(cls, status: int, code: str | None = None, region: str | None = None) -> "RequestError":
-        """Return the failure that an answer tells; the parameters are those of `causes.of_answer`."""
-        return cls(cause=causes.of_answer(status, code, region), status=status, again=status in _AGAIN)
+    def of_status(cls, status: int, cause: Cause | None = None) -> "RequestError":
+        """Return the failure that an answer with this status tells, and what it means where that is known."""
+        return cls(cause=cause or causes.told(None, status), status=status, again=status in _AGAIN)
 
     @classmethod
     def of_connection(cls, what: str) -> "RequestError":

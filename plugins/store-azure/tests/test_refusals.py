@@ -1,0 +1,102 @@
+"""What is refused, by the server or before it is asked: the error says what to do, and shows no credential."""
+
+import base64
+import re
+
+import anyio
+import pytest
+from zcollection_store_azure.options import Options
+from zcollection_store_azure.store import AzureStore
+
+from zcollection.plugin import LocationError, PluginConfigurationError, Read, StoreError, StoreURL
+
+SECRET = base64.b64encode(b"swordfish").decode()
+
+
+async def listed(store):
+    return [entry async for entry in store.list("", recursive=True)]
+
+
+USES = {
+    "read": lambda store: store.get([Read("x")]),
+    "write": lambda store: store.put({"x": b"1"}),
+    "create": lambda store: store.create("x", b"1"),
+    "list": listed,
+}
+
+
+def opened(url, **options):
+    return anyio.run(lambda: AzureStore.open(StoreURL.parse(url), mode="rw", **options))
+
+
+def refused(use, url, **options):
+    with pytest.raises(StoreError) as caught:
+        anyio.run(USES[use], opened(url, **options))
+    assert SECRET not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_the_server_refuses_is_told_in_words(azurite, use):
+    told = refused(use, "az://container/p", **(azurite.storage_options | {"key": SECRET}))
+    assert re.search(
+        rf"cannot {use} .* in az://container/p: access is denied \(AuthorizationFailure, 403\); check", told
+    )
+    told = refused(use, "az://missing/p", **azurite.storage_options)
+    assert re.search(
+        r"there is no such container \(ContainerNotFound, 404\); check its name and the account: a container is not created",
+        told,
+    )
+
+
+def test_of_many_objects_all_are_deleted_though_some_are_not_there(azurite):
+    store = opened("az://container/many", **azurite.storage_options)
+    keys = [f"{number:04}" for number in range(300)]  # more than are deleted by one request
+
+    async def main():
+        await store.put(dict.fromkeys(keys[::2], b""))
+        await store.delete(keys)
+        return await listed(store)
+
+    assert anyio.run(main) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"acount": "a"}, "no option 'acount'; accepted: .*account"),
+        ({"account": "My Account"}, "'account' of str; accepted: 3 to 24 lower-case letters and digits"),
+        ({"key": "no base64!"}, "'key' of str; accepted: a key of the account"),
+        ({"key": SECRET, "account_key": SECRET}, "'key' twice"),
+        ({"key": SECRET, "sas_token": "sig=swordfish"}, "'key' and 'sas'; give one way to sign requests"),
+        ({"token": "swordfish", "anon": True}, "'token' and 'anon'"),
+        ({"client_id": "a", "client_secret": SECRET}, "some of 'client_id', 'client_secret', 'tenant_id'; give all"),
+        ({"endpoint": "host"}, "'endpoint' of str; accepted: a URL of http"),
+        ({"anon": 1}, "'anon' of int; accepted: True, False"),
+    ],
+)
+def test_an_option_that_is_none_is_refused_without_its_value(options, words):
+    with pytest.raises(PluginConfigurationError, match=words) as caught:
+        opened("az://container/p", **options)
+    assert SECRET not in str(caught.value)
+    assert "swordfish" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("az://Container/p", "names no container|names no bucket; accepted: 'az://container/prefix'"),
+        ("az://ab/p", "accepted: 'az://container/prefix'"),
+        ("az://container/p?sig=swordfish", "has parameters: sig; pass options in storage_options"),
+        ("az://account:swordfish@container/p", "holds credentials"),
+    ],
+)
+def test_a_url_of_no_container_is_refused(url, words):
+    with pytest.raises(LocationError, match=words) as caught:
+        opened(url)
+    assert "swordfish" not in str(caught.value)
+
+
+def test_no_repr_shows_a_credential():
+    for given in ({"key": SECRET}, {"sas": f"sig={SECRET}"}, {"token": SECRET}):
+        assert SECRET not in repr(Options.of(StoreURL.parse("az://container/p"), given))

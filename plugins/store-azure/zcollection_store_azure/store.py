@@ -1,0 +1,73 @@
+"""The store of ``az://`` URLs."""
+
+import re
+from functools import lru_cache
+from typing import Any, Final, Self
+
+from attrs import field, frozen
+from zcollection_store_object.bucket import BucketOptions, BucketStore, check_bucket, environment_of
+from zcollection_store_object.driver import Driver
+
+from zcollection.plugin import Mode, StoreURL
+from zcollection_store_azure.options import Options
+
+_CONTAINER: Final = re.compile(r"\$root|[a-z0-9](-?[a-z0-9]){2,62}")
+_ACCEPTED: Final = "'az://container/prefix', the container of 3 to 63 lower-case letters, digits and single '-'"
+
+
+@frozen(kw_only=True)
+class AzureStore(BucketStore):
+    """The blobs below a prefix of a container.
+
+    Attributes
+    ----------
+    url
+        ``az://container/prefix``.
+    read_only
+        Whether every write is refused.
+    options
+        What the caller passed; a pickle holds nothing else.
+    """
+
+    options: Options = field(factory=Options)
+
+    @classmethod
+    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
+        """Return the store at a prefix of a container; nothing is asked of the server.
+
+        Parameters
+        ----------
+        url
+            ``az://container/prefix``; the prefix may be empty.
+        mode
+            "r" or "rw".
+        **options
+            See `Options`, or the README.
+
+        Raises
+        ------
+        LocationError
+            The URL has parameters or credentials, or no container.
+        PluginConfigurationError
+            An option is unknown, or its value is not accepted.
+        """
+        check_bucket(url, _CONTAINER, _ACCEPTED)
+        return cls(url=url, read_only=mode == "r", options=Options.of(url, options))
+
+    @property
+    def limits(self) -> BucketOptions:
+        """The options that all services have."""
+        return self.options
+
+    def connect(self) -> Driver:
+        """Return the driver, which all stores of the same container and options share."""
+        return _connected(self.bucket, self.options, environment_of("AZURE_"))
+
+
+@lru_cache(maxsize=8)
+def _connected(container: str, options: Options, environment: frozenset[tuple[str, str]]) -> Driver:
+    """Return a driver with connections of its own: opening them takes as long as several requests."""
+    del environment  # the driver reads it: another environment is another driver
+    from zcollection_store_azure.with_obstore import connect  # loads obstore
+
+    return connect(container, options)

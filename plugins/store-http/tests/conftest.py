@@ -1,0 +1,3 @@
+from zcollection.testing.web import web_server
+
+__all__ = ["web_server"]

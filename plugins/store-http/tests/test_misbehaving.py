@@ -1,0 +1,262 @@
+"""Servers that err, redirect, lie or break off: what they send is right, or an error that says what to do."""
+
+import base64
+import re
+import socket
+import threading
+from datetime import timedelta
+
+import anyio
+import pytest
+from zcollection_store_http.options import Options
+from zcollection_store_http.store import HTTPStore
+from zcollection_store_object import retries
+
+from zcollection import config
+from zcollection.plugin import LocationError, PluginConfigurationError, Read, StoreError, StoreURL, get_config
+
+DATA = bytes(range(256)) * 1000
+SECRET = "swordfish"
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(retries, "_FIRST", 0.0)
+
+
+@pytest.fixture
+def server(web_server):
+    (web_server.folder / "x").write_bytes(DATA)
+    return web_server
+
+
+def read(url, *reads, **options):
+    async def main():
+        store = await HTTPStore.open(StoreURL.parse(url), mode="r", **options)
+        return await store.get(reads or [Read("x")])
+
+    return anyio.run(main)
+
+
+def refused(url, *reads, **options):
+    with pytest.raises(StoreError) as caught:
+        read(url, *reads, **options)
+    assert "://" in str(caught.value)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def first(count, answer):
+    """Answer so many requests so, and leave the others to the server."""
+    answered = []
+
+    def instead(handler):
+        if len(answered) == count:
+            return False
+        answered.append(handler.path)
+        answer(handler)
+        return True
+
+    return instead
+
+
+def always(answer):
+    return first(10**9, answer)
+
+
+def send(status, data=b"", **headers):
+    return lambda handler: handler.send(status, data, **headers)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_what_may_pass_is_asked_again(server, status):
+    server.instead = first(3, send(status))
+    assert read(server.url) == [DATA]
+    assert len(server.requests) == 4
+
+
+def test_nothing_is_asked_for_ever(server):
+    server.instead = always(send(503, SECRET.encode()))
+    told = refused(server.url, max_retries=2)
+    assert re.search(
+        r"cannot read 'x' in http://127\.0\.0\.1:\d+: the server answered \(503\); see to the server", told
+    )
+    assert SECRET not in told
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, r"the server answered \(400\)"),
+        (401, r"access is denied \(401\); pass headers, or username and password"),
+        (403, r"access is denied \(403\); .*for what is not there the server must answer 404"),
+        (405, r"the server answered \(405\)"),
+        (501, r"the server answered \(501\)"),
+    ],
+)
+def test_a_refusal_is_an_error_at_once(server, status, words):
+    server.instead = always(send(status, b"<Code>NoSuchBucket</Code>" + SECRET.encode()))
+    told = refused(server.url)
+    assert re.search(words, told), told
+    assert SECRET not in told
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("asked", [Read("x"), Read("x", offset=3), Read("x", length=3), Read("x", length=0)], ids=str)
+def test_what_is_not_there_is_none(server, status, asked):
+    server.instead = always(send(status, b"<Code>NoSuchBucket</Code>"))
+    assert read(server.url, asked) == [None]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirects_are_followed(server, status):
+    server.instead = lambda handler: handler.path == "/old/x" and (send(status, location="/x")(handler) or True)
+    ranges = [Read("x"), Read("x", offset=7), Read("x", offset=7, length=5), Read("x", length=0)]
+    assert read(f"{server.url}/old", *ranges) == [DATA, DATA[7:], DATA[7:12], b""]
+
+
+def test_redirects_in_a_circle_or_to_nowhere_are_errors(server):
+    server.instead = always(lambda handler: handler.send(302, b"", location=handler.path))
+    assert "the server redirects in a circle; check the URL" in refused(server.url)
+    server.instead = always(send(301))
+    assert "the server redirects to nowhere (301); check the URL" in refused(server.url)
+
+
+RANGES = [Read("x", offset=5), Read("x", offset=5, length=10), Read("x", length=10), Read("x", most=70_000)]
+
+
+def test_without_ranges_parts_are_cut_out_and_no_more_is_read_than_needed(server):
+    server.has_ranges = False
+    assert read(server.url, *RANGES) == [asked.part(DATA) for asked in RANGES]
+    (server.folder / "x").write_bytes(bytes(2**25))
+    sent = []
+
+    def count(handler):
+        write = handler.wfile.write
+        handler.wfile.write = lambda data: [
+            sent.append(write(data[at : at + 2**16])) for at in range(0, len(data), 2**16)
+        ]
+        return False
+
+    server.instead = count
+    assert read(server.url, Read("x", offset=1, length=2)) == [bytes(2)]
+    assert sum(sent) < 2**24
+
+
+def hang_up(handler):
+    handler.close_connection = True
+
+
+LIES = {
+    "fewer bytes than it says": lambda handler: (handler.send(200, DATA[:100], content_length="200"), hang_up(handler)),
+    "fewer bytes of a part": lambda handler: (
+        handler.send(206, DATA[5:10], content_range=f"bytes 5-14/{len(DATA)}"),
+        hang_up(handler),
+    ),
+    "more bytes of a part": lambda handler: (
+        handler.send(206, DATA[5:30], content_range=f"bytes 5-14/{len(DATA)}"),
+        hang_up(handler),
+    ),
+    "another part": send(206, DATA[:10], content_range=f"bytes 0-9/{len(DATA)}"),
+    "a part without saying which": send(206, DATA[:10]),
+    "a part that is none": send(206, DATA[:10], content_range="bytes x"),
+    "no length": lambda handler: (handler.send(200, DATA, content_length=""), hang_up(handler)),
+    "nothing": hang_up,
+    "no HTTP": lambda handler: (handler.wfile.write(b"hello\r\n\r\n"), hang_up(handler)),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_an_answer_that_contradicts_itself_is_never_data(server, lie):
+    part = "part" in lie
+    asked = Read("x", offset=5, length=10) if part else Read("x")
+    server.instead = always(LIES[lie])
+    told = refused(server.url, asked, max_retries=1)
+    assert re.search(r"cannot read 'x' in http://[^ ]+: .+; .+", told)
+    server.instead = first(1, LIES[lie])
+    if len(server.requests) == 2:  # what may pass was asked again
+        assert read(server.url, asked) == [asked.part(DATA)]
+
+
+def test_what_is_sent_says_who_asks_and_that_caches_are_to_look(server):
+    secret = {"username": "reader", "password": SECRET, "headers": {"X-Token": SECRET}}
+    client = {"client_options": {"user_agent": "mine", "timeout": timedelta(seconds=30)}}
+    assert read(server.url, Read("x", offset=2, length=3), **secret, **client) == [DATA[2:5]]
+    (request,) = server.requests
+    sent = request.headers
+    assert sent["authorization"] == "Basic " + base64.b64encode(f"reader:{SECRET}".encode()).decode()
+    assert (sent["x-token"], sent["user-agent"], sent["cache-control"]) == (SECRET, "mine", "no-cache")
+    assert (sent["range"], "accept-encoding" in sent) == ("bytes=2-4", False)
+    assert SECRET not in repr(Options.of(StoreURL.parse(server.url), secret | client))
+
+
+def test_as_many_requests_are_in_flight_as_the_configuration_allows(server):
+    running, most, guard, full = [0], [0], threading.Lock(), threading.Barrier(6)
+
+    def count(_):
+        with guard:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        full.wait(30)  # all of them are there at once, or the test fails here
+        with guard:
+            running[0] -= 1
+        return False
+
+    server.instead = count
+    with config.using(concurrency=6):
+        assert get_config().concurrency == 6
+        assert read(server.url, *[Read("x", length=1)] * 36) == [b"\0"] * 36
+    assert most == [6]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://host/path?token=swordfish", "has parameters: token; pass what the server asks for as headers"),
+        ("https://reader:swordfish@host/path", "username and password in storage_options"),
+        ("https://host/a@b", "written %40"),
+        ("https:///path", "the URL of no directory; accepted: 'https://host/path'"),
+        ("https://ho st/path", "the URL of no directory"),
+        ("https://host:port/path", "the URL of no directory"),
+        ("https://host/path#part", "the URL of no directory"),
+        ("https://host/../path", "'..'"),
+        ("https://host//path", "empty"),
+    ],
+)
+def test_a_url_of_no_directory_is_refused(url, words):
+    with pytest.raises((LocationError, StoreError)) as caught:
+        read(url)
+    assert words in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"header": {}}, "no option 'header'; accepted: .*headers"),
+        ({"headers": {"X": "a\r\nHost: b"}}, "'headers' of dict; accepted: a mapping of the names of headers"),
+        ({"headers": {"Range": "bytes=0-1"}}, "'headers' of dict; .*not .*range"),
+        ({"headers": {1: "a"}}, "'headers' of dict"),
+        ({"headers": 3}, "'headers' of int"),
+        ({"username": "swordfish"}, "one of 'username' and 'password'"),
+        ({"username": "a", "password": "b", "headers": {"authorization": "c"}}, "both a password and a header"),
+        ({"password": "sword\nfish", "username": "a"}, "'password' of str; accepted: text of printable"),
+        ({"max_retries": -1}, "'max_retries' of int; accepted: a whole number from 0 to 100"),
+        ({"client_options": {"timeout": "soon"}}, "'timeout' of str; accepted: seconds"),
+        ({"client_options": {"timeouts": 1}}, "no client option 'timeouts'"),
+        ({"client_options": 1}, "'client_options' of int; accepted: a mapping with"),
+    ],
+)
+def test_an_option_that_is_none_is_refused_without_its_value(options, words):
+    with pytest.raises(PluginConfigurationError, match=words) as caught:
+        read("https://host/path", **options)
+    assert SECRET not in str(caught.value)
+
+
+def test_nobody_listens():
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        told = refused(f"http://127.0.0.1:{unheard.getsockname()[1]}")
+    assert "the connection was refused" in told

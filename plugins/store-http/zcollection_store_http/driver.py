@@ -1,0 +1,113 @@
+"""What is asked of a web server: objects, whole or in part, and nothing else."""
+
+from typing import Any, Final
+
+import obstore
+from attrs import frozen
+from obstore.exceptions import NotSupportedError
+from obstore.store import HTTPStore
+from zcollection_store_object.causes import Cause, told
+from zcollection_store_object.client import of_obstore
+from zcollection_store_object.driver import RequestError
+from zcollection_store_object.with_obstore import Obstore, prepare
+
+from zcollection_store_http.options import Options
+
+_ABSENT: Final = frozenset({404, 410})
+_PIECE: Final = 2**16
+"""Bytes after which it is looked at whether enough of an answer has come."""
+
+_DENIED: Final = Cause(
+    reason="access is denied",
+    advice="pass headers, or username and password, in storage_options; for what is not there the server must answer 404",
+)
+_STATUSES: Final = {
+    301: Cause(reason="the server redirects to nowhere", advice="check the URL"),
+    401: _DENIED,
+    403: _DENIED,
+    407: Cause(reason="the proxy asks for credentials", advice="pass proxy_url in client_options"),
+}
+"""What an answer means; obstore follows redirects, and tells of one without a target as 301."""
+
+_MISLEADING: Final = {
+    "error following redirect": Cause(reason="the server redirects in a circle", advice="check the URL"),
+    "Content-Length Header missing": Cause(
+        reason="the answer does not say how long it is",
+        advice="have the server send Content-Length, as web servers do for files",
+    ),
+    **dict.fromkeys(
+        ("UnexpectedRange", "NoContentRange", "ParseContentRange"),
+        Cause(
+            reason="the answer is not the part that was asked for, or does not say which it is",
+            advice="have the server answer a Range with Content-Range, or with the whole object",
+        ),
+    ),
+}
+"""What obstore says of answers that would be the same again."""
+
+_OTHER_LENGTH: Final = "the answer has another length than it says"
+
+
+@frozen
+class Web(Obstore):
+    """A directory of a web server, which is only read."""
+
+    async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
+        """Return bytes of an object; one that is said to be gone is not there, whatever the answer calls it."""
+        try:
+            return await super().get(key, offset, length, most)
+        except RequestError as failure:
+            if failure.status not in _ABSENT:
+                raise
+        return None
+
+    async def _read(self, key: str, offset: int, length: int | None, most: int | None) -> bytes:
+        limit = most if length is None else length
+        if offset or length is not None:
+            part: Any = {"offset": offset} if limit is None else (offset, offset + limit)
+            try:
+                return await _bytes(await obstore.get_async(self.store, key, options={"range": part}), 0, limit)
+            except NotSupportedError:
+                pass  # the server has sent the whole object: what it may do, of an empty one in particular
+        return await _bytes(await obstore.get_async(self.store, key), offset, limit)
+
+    def _failure(self, error: Exception) -> RequestError:
+        text = str(error)
+        found = (cause for words, cause in _MISLEADING.items() if words in text)
+        cause = next(found, None)
+        return super()._failure(error) if cause is None else RequestError(cause=cause)
+
+
+async def _bytes(answer: Any, offset: int, limit: int | None) -> bytes:
+    """Return so many bytes of an answer, from an offset in it on; no more of it is read than that."""
+    start, stop = answer.range
+    size = stop - start
+    if limit is None or offset + limit >= size:
+        data: bytes = (await answer.bytes_async()).to_bytes()
+        if len(data) != size:
+            raise RequestError.of_connection(_OTHER_LENGTH)
+        return data[offset:]
+    end, pieces, count = offset + limit, [], 0
+    async for piece in answer.stream(min_chunk_size=_PIECE):
+        pieces.append(bytes(piece))
+        count += len(pieces[-1])
+        if count >= end:
+            return b"".join(pieces)[offset:end]
+    raise RequestError.of_connection(_OTHER_LENGTH)
+
+
+def connect(url: str, options: Options) -> Web:
+    """Return the driver of a directory.
+
+    Parameters
+    ----------
+    url
+        Its URL.
+    options
+        What the caller passed.
+    """
+    prepare()
+    client = of_obstore(options.client_options, allow_http=url.startswith("http://"))
+    client["default_headers"] = options.sent
+    store = HTTPStore.from_url(url, client_options=client, retry_config={"max_retries": 0})
+    return Web(store, lambda status, _code, _region: told(_STATUSES.get(status), status))

@@ -1,0 +1,104 @@
+"""The objects below a prefix of a bucket: what a URL says of it, whichever service has it."""
+
+import os
+import re
+from typing import Protocol
+
+from attrs import frozen
+
+from zcollection.plugin import LocationError, StoreError, StoreURL, check_prefixes
+from zcollection_store_object.objects import ObjectStore
+from zcollection_store_object.retries import Retries
+
+
+class BucketOptions(Protocol):
+    """What the options of every service have.
+
+    Attributes
+    ----------
+    max_retries
+        How often a request is sent again that failed for a moment.
+    single_writer
+        The caller's word that nobody else writes.
+    """
+
+    @property
+    def max_retries(self) -> int: ...  # noqa: D102
+    @property
+    def single_writer(self) -> bool: ...  # noqa: D102
+
+
+@frozen(kw_only=True)
+class BucketStore(ObjectStore):
+    """The objects below a prefix of a bucket; a subclass has a field `options`, and connects."""
+
+    @property
+    def limits(self) -> BucketOptions:
+        """The options that all services have."""
+        raise NotImplementedError
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether it is tried that the server honours conditions."""
+        return not self.limits.single_writer
+
+    @property
+    def retries(self) -> Retries:
+        """How often a request is sent again."""
+        return Retries(self.limits.max_retries)
+
+    @property
+    def bucket(self) -> str:
+        """Name of the bucket."""
+        return self.url.location.partition("/")[0]
+
+    @property
+    def place(self) -> str:
+        """Prefix of every key in the bucket, "" or ending with "/"."""
+        path = self.url.location.partition("/")[2].rstrip("/")
+        return f"{path}/" if path else ""
+
+
+def check_bucket(url: StoreURL, pattern: re.Pattern[str], accepted: str) -> None:
+    """Refuse what is not the URL of a prefix of a bucket.
+
+    Parameters
+    ----------
+    url
+        What is to be opened.
+    pattern
+        What the name of a bucket may be.
+    accepted
+        That in words.
+
+    Raises
+    ------
+    LocationError
+        It has parameters or credentials, or no bucket.
+    """
+    if url.query:
+        message = f"{url} has parameters: {', '.join(url.query)}; pass options in storage_options"
+        raise LocationError(message)
+    if "@" in url.location:
+        message = f"{url} holds credentials; pass them in storage_options, or set them in the environment"
+        raise LocationError(message)
+    if not pattern.fullmatch(url.location.partition("/")[0]):
+        message = f"{str(url)!r} names no bucket; accepted: {accepted}"
+        raise LocationError(message)
+    check_prefixes(url, f"{url.location.rstrip('/')}/")
+
+
+def environment_of(prefix: str) -> frozenset[tuple[str, str]]:
+    """Return the variables of the environment whose names begin so: another one of them is another connection.
+
+    Raises
+    ------
+    StoreError
+        One has a character that no request can have.
+    """
+    found = frozenset(item for item in os.environ.items() if item[0].startswith(prefix))
+    for name, value in sorted(found):
+        if not value.isprintable():
+            message = f"{name} in the environment has a control character; accepted: text without a line end"
+            raise StoreError(message)
+    return found
