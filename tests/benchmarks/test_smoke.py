@@ -19,7 +19,7 @@ NEEDED = {
 }
 MISSING = {name for name, libraries in NEEDED.items() if not all(map(importlib.util.find_spec, libraries))}
 PEERS = {"ours", "floor", "floor-1", "zarr", "zarr-async", *NEEDED} - {"duckdb"}
-ASKED = {"ours", "no-statistics", "mask", "duckdb", "parquet"}
+ASKED = {"ours", "no-statistics", "mask", "arrow", "duckdb", "parquet"}
 
 
 def run(*arguments):

@@ -66,6 +66,31 @@ def test_an_answer_is_of_one_version(collection, ask, change, when):
     assert answer in [one if ask in {"query", "rows"} else len(one) for one in possible]
 
 
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("where", [None, WHERE])
+@pytest.mark.parametrize("when", [1, 2, 3, 4])
+def test_a_scan_is_of_one_version_or_ends_with_a_conflict(collection, change, where, when):
+    act, _ = CHANGES[change]
+    before = collection.query(where=where)["time"].to_numpy().tolist()
+    begun, changed = [], []
+
+    def meddle(_):
+        if begun and not changed:
+            begun.append(None)
+            if len(begun) == when + 1:
+                changed.append(None)
+                act(collection)
+
+    scan = meddled(collection, meddle).scan(where=where, variables=["time"], block_size=1)
+    begun.append(None)
+    try:
+        answer = [time for part in scan for time in part["time"].to_numpy().tolist()]
+    except (zc.ConflictError, zc.errors.SchemaChangedError):
+        return
+    after = collection.query(where=where)["time"].to_numpy().tolist()
+    assert answer in ([before, after] if changed else [before])
+
+
 def test_readers_among_writers_find_whole_entries(tmp_path):
     collection = entries.create(f"file://{tmp_path}/collection")
     collection.insert(entries.rows(range(6)))

@@ -32,6 +32,7 @@ from zcollection.collection.reading import OnError
 from zcollection.collection.report import ChangeReport, InsertReport
 from zcollection.collection.rows import Rows
 from zcollection.collection.sampling import PartitionSampling
+from zcollection.collection.scan import BLOCK_SIZE, Scan
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key
@@ -252,6 +253,44 @@ class Collection(OpenCollection):
         )
 
     query = synchronous(query_async, begins_here=True)
+
+    async def scan_async(
+        self,
+        *,
+        filters: Filter = None,
+        where: Where = None,
+        variables: Iterable[str] | None = None,
+        block_size: int = BLOCK_SIZE,
+    ) -> Scan:
+        """Return the rows of `query` to be read a part at a time, in bounded memory; nothing is read yet.
+
+        Parameters
+        ----------
+        filters, where, variables
+            As for `query`.
+        block_size
+            Bytes of the variables of one part. No part is smaller than a chunk of each, and the columns of a condition are
+            read of one whole partition at least.
+
+        Returns
+        -------
+        Scan
+            Datasets to be iterated over: with ``for``, or with ``async for``.
+
+        Raises
+        ------
+        SchemaError
+            A variable is unknown.
+        ExpressionError
+            The condition cannot be understood.
+        """
+
+        async def asked(handle: Handle) -> Scan:
+            return Scan.of(handle, filters=filters, where=where, variables=variables, block_size=block_size)
+
+        return await self._now(asked)
+
+    scan = synchronous(scan_async, begins_here=True)
 
     async def find_async(
         self,

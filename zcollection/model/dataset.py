@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import pandas_bridge, representation, xarray_bridge
+from zcollection.model import arrow_bridge, pandas_bridge, representation, xarray_bridge
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import same_values
 from zcollection.model.given import Given
@@ -19,6 +19,7 @@ from zcollection.model.xarray_source import source_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     import xarray
 
 
@@ -334,6 +335,28 @@ class Dataset(Group):
             A variable has more than two dimensions.
         """
         return pandas_bridge.to_pandas(self.schema, self._variables)
+
+    def to_arrow(self) -> "pa.Table":
+        """Return the variables along the partitioned dimension as a `pyarrow.Table`; the others are left out.
+
+        Columns are named by path. A variable with more dimensions is a column of fixed-size lists. Times are decoded, and what is
+        missing is null. The dataset is also a stream and a schema of Arrow's for whatever takes one.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-arrow is not installed.
+        SchemaError
+            A variable has a type that Arrow does not have, or a time that is another date there.
+        """
+        table: pa.Table = arrow_bridge.load("to_arrow()").table(self)
+        return table
+
+    def __arrow_c_schema__(self) -> object:
+        return arrow_bridge.load("__arrow_c_schema__()").schema_of(self).__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
 
     @classmethod
     def from_xarray(cls, source: object, schema: DatasetSchema) -> "Dataset":

@@ -16,15 +16,16 @@ _TARGETS: Final = {
     "xarray": ("peers.xarray_zarr", "XarrayZarr"),
     "parquet": ("peers.parquet", "Parquet"),
     "duckdb": ("peers.duckdb_parquet", "DuckDB"),
+    "arrow": ("peers.duckdb_arrow", "DuckDBArrow"),
     "mask": ("peers.ours_otherwise", "Mask"),
     WITHOUT_STATISTICS: ("peers.ours_otherwise", "NoStatistics"),
     "deltalake": ("peers.delta", "DeltaLake"),
     "tensorstore": ("peers.tensorstore_zarr", "TensorstoreZarr"),
 }
 NAMES: Final = tuple(_TARGETS)
-ASKING: Final = (OURS, WITHOUT_STATISTICS, "mask", "duckdb", "parquet")
+ASKING: Final = (OURS, WITHOUT_STATISTICS, "mask", "arrow", "duckdb", "parquet")
 """Those that are asked for rows."""
-STORING: Final = tuple(name for name in NAMES if name not in {WITHOUT_STATISTICS, "mask", "duckdb"})
+STORING: Final = tuple(name for name in NAMES if name not in {WITHOUT_STATISTICS, "mask", "arrow", "duckdb"})
 """Those that store and read datasets."""
 
 

@@ -54,11 +54,11 @@ class Ours(Peer):
             return {path: item.to_numpy() for path, item in found.all_variables().items()}
 
     def ask(self, place, layout, question):
-        return self._found(place, **_chosen(question), variables=question.variables)
+        return self._found(place, **chosen(question), variables=question.variables)
 
     def count(self, place, layout, question):
         with zc.config.using(threads=self.threads):
-            return self._open(place, "r").count(**_chosen(question))
+            return self._open(place, "r").count(**chosen(question))
 
     def chunks_read(self, place, layout, question):
         if self.storage is not FILES:
@@ -98,7 +98,7 @@ class Ours(Peer):
 _CLIENTS: dict[int, Any] = {}
 
 
-def _chosen(question):
+def chosen(question):
     """Return what is asked for as a user writes it: a box as such, times as ISO text."""
     where = _text(question.comparisons) if question.box is None else zc.rows.box(**question.box)
     return {"where": where, "filters": _text(question.keys) or None}

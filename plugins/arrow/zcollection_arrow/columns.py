@@ -1,0 +1,284 @@
+"""Which column of Arrow a variable is, and its values as an array of it."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.errors import SettingError
+from zcollection.plugin import DatasetSchema, SchemaError, Variable, VariableSchema, accepted, as_times
+
+LEFT_OUT: Final = b"zcollection.left_out"
+"""Key in the metadata of a schema: variables that are no columns, as JSON."""
+_UNITS: Final = ("s", "ms", "us", "ns")
+_REFORM: Final = np.datetime64("1582-10-15", "s")
+"""From here on the standard calendar of CF, and Arrow, name the same days."""
+
+Missing = NDArray[np.bool_] | None
+
+
+@frozen(kw_only=True)
+class Column:
+    """A variable along the partitioned dimension as a column.
+
+    Attributes
+    ----------
+    path
+        Of the variable, and its name in Arrow.
+    variable
+        It itself.
+    sizes
+        Lengths of its other dimensions, in their order.
+    position
+        The place of the partitioned dimension among its dimensions.
+    time_unit
+        What instants are counted in; None for the unit of the variable, or the next finer one that Arrow has.
+    """
+
+    path: str
+    variable: VariableSchema = field(repr=False)
+    sizes: tuple[int, ...]
+    position: int
+    time_unit: str | None = None
+
+    @cached_property
+    def _first(self) -> NDArray[Any]:
+        """The numbers 0 and 1 as times, where the numbers of the variable are times that Arrow has; else as they are."""
+        numbers = np.arange(2).astype(self.variable.dtype)
+        times = as_times(Variable(self.variable, numbers)) if self.variable.dtype.kind in "iuf" else numbers
+        return times if times.dtype.kind == "M" else numbers
+
+    @property
+    def is_time(self) -> bool:
+        """Whether the values are instants."""
+        return self._first.dtype.kind == "M"
+
+    @cached_property
+    def element(self) -> pa.DataType:
+        """The type of one value.
+
+        Raises
+        ------
+        SchemaError
+            Arrow has no such type.
+        """
+        dtype = self._first.dtype
+        match dtype.kind:
+            case "b":
+                return pa.bool_()
+            case "i" | "u" | "f":
+                return pa.from_numpy_dtype(_widened(dtype))
+            case "M":
+                return pa.timestamp(self.time_unit or _unit_in_arrow(dtype))
+            case "m":
+                return pa.duration(_unit_in_arrow(dtype))
+            case "U" | "T":
+                return pa.large_string()
+            case "S":
+                return pa.large_binary()
+        message = (
+            f"variable {self.path!r} is {dtype}, which Arrow does not have; accepted: booleans, integers, floats, times, texts and "
+            f"bytes; name the others with variables="
+        )
+        raise SchemaError(message)
+
+    @property
+    def type(self) -> pa.DataType:
+        """The type of the column: fixed-size lists for each further dimension."""
+        found = self.element
+        for size in reversed(self.sizes):
+            found = pa.list_(found, size)
+        return found
+
+    @property
+    def field(self) -> pa.Field:
+        """The column in a schema, with the attributes of the variable; those that are no texts are JSON."""
+        said = {"units", "calendar"} if self.is_time else set()  # by the type
+        given = {name: value for name, value in self.variable.attrs.items() if name not in said}
+        attrs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+        return pa.field(self.path, self.type, metadata=attrs or None)
+
+    @property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return int(np.prod(self.sizes, dtype=np.int64)) * self.variable.dtype.itemsize
+
+    def array(self, values: NDArray[Any]) -> pa.Array:
+        """Return values as an array of the column; they are shared where Arrow holds the same bytes.
+
+        Parameters
+        ----------
+        values
+            Of the variable's type, in its shape.
+        """
+        rows = (
+            np.ascontiguousarray(np.moveaxis(values, self.position, 0)) if self.sizes else np.ascontiguousarray(values)
+        )
+        found = self._flat(rows.reshape(-1))
+        for at in reversed(range(len(self.sizes))):
+            count = math.prod(rows.shape[: at + 1])
+            found = pa.FixedSizeListArray.from_buffers(
+                pa.list_(found.type, self.sizes[at]), count, [None], children=[found]
+            )
+        return found
+
+    def _flat(self, values: NDArray[Any]) -> pa.Array:
+        missing = self._missing(values)
+        match values.dtype.kind:
+            case "b":
+                return pa.array(values, mask=missing)
+            case "U" | "T" | "S":
+                return pa.array(values.astype(object), self.element, mask=missing)
+            case "M" | "m":
+                return _fixed(self.element, self._counts(values, missing), missing)
+        if not self.is_time:
+            return _fixed(self.element, values.astype(_widened(values.dtype), copy=False), missing)
+        if values.dtype == np.int64 and np.array_equal(self._first, np.arange(2).view(self._first.dtype)):
+            times = values.view(self._first.dtype)
+        else:
+            times = as_times(Variable(self.variable, values))
+        missing = np.isnat(times) if missing is None else missing | np.isnat(times)
+        self._check_days(times, missing)
+        return _fixed(self.element, self._counts(times, missing), missing)
+
+    def _missing(self, values: NDArray[Any]) -> Missing:
+        """Return which values are missing, as conditions have it: NaN, NaT and the fill value."""
+        fill, kind = self.variable.fill_value, values.dtype.kind
+        found: Missing = np.isnan(values) if kind == "f" else np.isnat(values) if kind in "Mm" else None
+        if fill is not None and fill == fill:  # noqa: PLR0124 - NaN is not itself
+            equal = values == fill
+            found = equal if found is None else found | equal
+        return found
+
+    def _counts(self, times: NDArray[Any], missing: Missing) -> NDArray[np.int64]:
+        """Return times, or lengths of time, as the numbers that Arrow counts.
+
+        Raises
+        ------
+        SchemaError
+            One of them is no such number.
+        """
+        native = times.astype(times.dtype.newbyteorder("="), copy=False)
+        target = np.dtype(f"{native.dtype.kind}8[{self.element.unit}]")
+        if native.dtype == target:
+            return native.view(np.int64)
+        counted = native.astype(target)
+        same = counted.astype(native.dtype) == native
+        wrong = ~same if missing is None else ~same & ~missing
+        if wrong.any():
+            message = f"variable {self.path!r} has the value {native[wrong][0]}, which {target} does not have; leave it out, or give time_unit="
+            raise SchemaError(message)
+        return counted.view(np.int64)
+
+    def _check_days(self, times: NDArray[Any], missing: Missing) -> None:
+        if self.variable.attrs.get("calendar") == "proleptic_gregorian" or np.datetime_data(times.dtype)[0] == "ns":
+            return
+        early = (times < _REFORM) & ~(False if missing is None else missing)
+        if early.any():
+            message = (
+                f"variable {self.path!r} has times before 1582-10-15 in the standard calendar, which names other days than Arrow's "
+                f"there; leave it out: name the others with variables="
+            )
+            raise SchemaError(message)
+
+
+@frozen(kw_only=True)
+class Columns:
+    """The variables of a dataset that are columns.
+
+    Attributes
+    ----------
+    columns
+        They themselves, by path.
+    left_out
+        Paths of the variables that do not span the partitioned dimension.
+    dimension
+        The partitioned dimension.
+    """
+
+    columns: Mapping[str, Column]
+    left_out: tuple[str, ...]
+    dimension: str
+
+    @classmethod
+    def of(cls, schema: DatasetSchema, dimension: str, time_unit: str | None = None) -> "Columns":
+        """Return the columns of a schema.
+
+        Raises
+        ------
+        SettingError
+            There is no such unit.
+        """
+        if time_unit not in {None, *_UNITS}:
+            message = f"time_unit={time_unit!r}; {accepted(time_unit, _UNITS)}"
+            raise SettingError(message)
+        variables = schema.all_variables()
+        columns = {
+            path: Column(
+                path=path,
+                variable=variable,
+                sizes=tuple(item.size or 0 for item in schema.dimensions_of(path) if item.name != dimension),
+                position=variable.dimensions.index(dimension),
+                time_unit=time_unit,
+            )
+            for path, variable in variables.items()
+            if dimension in variable.dimensions
+        }
+        return cls(columns=columns, left_out=tuple(variables.keys() - columns.keys()), dimension=dimension)
+
+    def named(self, names: Iterable[str]) -> "Columns":
+        """Return those of some paths, in the order of the schema.
+
+        Raises
+        ------
+        SchemaError
+            One of them is no column.
+        """
+        wanted = list(names)
+        for name in wanted:
+            if name not in self.columns:
+                message = f"variable {name!r} does not span {self.dimension!r}, and is no column; {accepted(name, self.columns)}"
+                raise SchemaError(message)
+        chosen = {path: column for path, column in self.columns.items() if path in wanted}
+        return Columns(columns=chosen, left_out=self.left_out, dimension=self.dimension)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of Arrow's."""
+        metadata = {LEFT_OUT: json.dumps(sorted(self.left_out)).encode()} if self.left_out else None
+        return pa.schema([column.field for column in self.columns.values()], metadata=metadata)
+
+    @property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return sum(column.width for column in self.columns.values())
+
+    def batch(self, dataset: Mapping[str, Any]) -> pa.RecordBatch:
+        """Return the rows of a dataset."""
+        arrays = [column.array(dataset[path].to_numpy()) for path, column in self.columns.items()]
+        return pa.record_batch(arrays, schema=self.schema)
+
+
+def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type in this machine's order of bytes, and float32 for float16, which few tools have."""
+    return np.dtype("f4") if dtype.kind == "f" and dtype.itemsize == 2 else dtype.newbyteorder("=")
+
+
+def _unit_in_arrow(dtype: np.dtype[Any]) -> str:
+    unit = np.datetime_data(dtype)[0]
+    return unit if unit in _UNITS else "s"
+
+
+def _fixed(kind: pa.DataType, values: NDArray[Any], missing: Missing) -> pa.Array:
+    """Return values of a fixed width, which are shared."""
+    nulls = 0 if missing is None else int(np.count_nonzero(missing))
+    valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if nulls and missing is not None else None
+    return pa.Array.from_buffers(
+        kind, values.size, [valid, pa.py_buffer(np.ascontiguousarray(values))], null_count=nulls
+    )

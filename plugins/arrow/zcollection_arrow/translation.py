@@ -1,0 +1,235 @@
+"""Expressions of pyarrow as conditions of zcollection that no row fails which passes the expression.
+
+What is returned may let more rows pass, for pyarrow applies the expression to what is read: what cannot be translated is left
+out. Missing values are null in Arrow, and pass no comparison there either.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from attrs import frozen
+
+from zcollection_arrow.columns import Column
+from zcollection_arrow.trees import Call, FieldName, Literal, Tree
+
+_LONGEST: Final = 9_000
+"""Characters of a condition; zcollection takes 10,000."""
+_LISTED: Final = 64
+"""Values of a list; of longer ones the smallest and the largest value are compared."""
+_EXACT: Final = 2**53
+"""From here on float64 does not have every integer, and pyarrow compares integers with floats as such."""
+_NEVER, _ALWAYS = "False", "True"
+_SYMBOLS: Final = {
+    "greater": ">",
+    "greater_equal": ">=",
+    "less": "<",
+    "less_equal": "<=",
+    "equal": "==",
+    "not_equal": "!=",
+}
+_MIRRORED: Final = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
+_NEGATED: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
+
+
+def condition(tree: Tree | None, columns: Mapping[str, Column]) -> str | None:
+    """Return the text of a condition which every row passes that passes an expression; None where there is none that helps.
+
+    Parameters
+    ----------
+    tree
+        The expression; None for one that is no tree.
+    columns
+        Those that a condition can name, by path.
+    """
+    text = None if tree is None else _Translation(columns).text(tree, holds=True)
+    return None if text is None or text == _ALWAYS or len(text) > _LONGEST else text
+
+
+@frozen
+class _Translation:
+    """The columns, by which parts of an expression are understood."""
+
+    columns: Mapping[str, Column]
+
+    def text(self, tree: Tree, *, holds: bool) -> str | None:
+        """Return a condition on the rows for which an expression holds, or for which it is false; None for all rows."""
+        if isinstance(tree, Literal):
+            return _truth(tree.value.as_py(), holds=holds)
+        if isinstance(tree, FieldName):
+            column = self._column(tree)
+            return None if column is None or column.variable.dtype.kind != "b" else f"`{column.path}` == {holds}"
+        translate = _FUNCTIONS.get(tree.name)
+        return None if translate is None else translate(self, tree, holds)
+
+    def conjunction(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where all parts hold, or where one of them is false."""
+        return self._all(call.arguments, holds) if holds else self._any(call.arguments, holds)
+
+    def disjunction(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where one of the parts holds, or where all of them are false."""
+        return self._any(call.arguments, holds) if holds else self._all(call.arguments, holds)
+
+    def negation(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where the part is false, or where it holds."""
+        return self.text(call.arguments[0], holds=not holds)
+
+    def choice(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where the part is chosen and holds, or is false; elsewhere it is null."""
+        _, part, other = call.arguments
+        is_null = isinstance(other, Literal) and other.value.as_py() is None
+        return self.text(part, holds=holds) if is_null else None
+
+    def missing(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where a value is null, or is not."""
+        column = self._column(call.arguments[0])
+        return None if column is None else f"{'' if holds else 'not '}isnan(`{column.path}`)"
+
+    def present(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where a value is not null, or is."""
+        return self.missing(call, not holds)
+
+    def nan(self, call: Call, holds: bool) -> str | None:
+        """Return that no value is NaN: they are null."""
+        return _NEVER if holds and self._column(call.arguments[0]) is not None else None
+
+    def membership(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where a value is one of a list."""
+        column = self._column(call.arguments[0])
+        if column is None or not holds:
+            return None
+        values: pa.Array = call.options["value_set"].values
+        texts = _listed(column, values.drop_null())
+        if texts is None:
+            return None
+        if values.null_count:
+            texts.append(f"isnan(`{column.path}`)")
+        return f"({' or '.join(texts)})" if texts else _NEVER
+
+    def comparison(self, call: Call, holds: bool) -> str | None:
+        """Return what holds where a column compares so with a value."""
+        left, right = call.arguments
+        symbol = _SYMBOLS[call.name]
+        if isinstance(left, Literal):
+            left, right, symbol = right, left, _MIRRORED[symbol]
+        column = self._column(left)
+        if column is None or not isinstance(right, Literal):
+            return None
+        return _comparison(column, symbol if holds else _NEGATED[symbol], right.value)
+
+    def _all(self, parts: tuple[Tree, ...], holds: bool) -> str | None:
+        known = [text for part in parts if (text := self.text(part, holds=holds)) not in {None, _ALWAYS}]
+        return f"({' and '.join(map(str, known))})" if known else None
+
+    def _any(self, parts: tuple[Tree, ...], holds: bool) -> str | None:
+        texts = [self.text(part, holds=holds) for part in parts]
+        if any(text in {None, _ALWAYS} for text in texts):
+            return None
+        possible = [str(text) for text in texts if text != _NEVER]
+        return f"({' or '.join(possible)})" if possible else _NEVER
+
+    def _column(self, tree: Tree) -> Column | None:
+        """Return the column that a part of an expression is, where a condition can name it."""
+        column = self.columns.get(tree.name) if isinstance(tree, FieldName) else None
+        return None if column is None or column.sizes or "`" in column.path else column
+
+
+_FUNCTIONS: Final[Mapping[str, Callable[[_Translation, Call, bool], str | None]]] = {
+    "and": _Translation.conjunction,
+    "and_kleene": _Translation.conjunction,
+    "or": _Translation.disjunction,
+    "or_kleene": _Translation.disjunction,
+    "invert": _Translation.negation,
+    "if_else": _Translation.choice,
+    "is_null": _Translation.missing,
+    "is_valid": _Translation.present,
+    "is_nan": _Translation.nan,
+    "is_in": _Translation.membership,
+    **dict.fromkeys(_SYMBOLS, _Translation.comparison),
+}
+
+
+def _listed(column: Column, values: pa.Array) -> list[str] | None:
+    """Return comparisons of which one holds where a column has one of the values; None where that is not known."""
+    if len(values) > _LISTED:
+        limits = pc.min_max(values)
+        bounds = [_comparison(column, ">=", limits["min"]), _comparison(column, "<=", limits["max"])]
+        return None if None in bounds else [f"({bounds[0]} and {bounds[1]})"]
+    texts = [_comparison(column, "==", value) for value in values]
+    return None if None in texts else [str(text) for text in texts]
+
+
+def _truth(value: object, *, holds: bool) -> str | None:
+    if value is None:
+        return _NEVER
+    return (_ALWAYS if value is holds else _NEVER) if isinstance(value, bool) else None
+
+
+def _comparison(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+    """Return what holds wherever a column compares so with a value; None where that is not known."""
+    if not value.is_valid:
+        return _NEVER
+    words = _words_for(column)
+    return None if words is None else words(column, symbol, value)
+
+
+def _words_for(column: Column) -> Callable[[Column, str, pa.Scalar], str | None] | None:
+    kind = column.variable.dtype.kind
+    if column.is_time or kind == "M":
+        return _with_time
+    return {
+        "b": _with_truth,
+        "i": _with_whole,
+        "u": _with_whole,
+        "f": _with_float,
+        "U": _with_text,
+        "T": _with_text,
+    }.get(kind)
+
+
+def _with_time(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+    if not pa.types.is_timestamp(value.type) or value.type.tz is not None:
+        return None
+    text = str(np.datetime_as_string(np.datetime64(value.value, value.type.unit)))
+    # Before, dates are another calendar's; and of a year with more or less than four digits the text is not ISO 8601.
+    is_common = text[4] == "-" and text[:4] >= "1600"
+    return f"`{column.path}` {symbol} '{text}'" if is_common else None
+
+
+def _with_truth(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+    return f"`{column.path}` {symbol} {value.as_py()}" if pa.types.is_boolean(value.type) else None
+
+
+def _with_whole(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+    if pa.types.is_integer(value.type):
+        return f"`{column.path}` {symbol} {value.as_py()}"
+    number = value.as_py() if pa.types.is_floating(value.type) else None
+    if number is None or not abs(number) < _EXACT:
+        return None
+    return f"`{column.path}` {symbol} {float(number)!r}"
+
+
+def _with_float(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+    """Return a comparison with the nearest values of the column's type: pyarrow compares in the wider of both."""
+    if not (pa.types.is_integer(value.type) or pa.types.is_floating(value.type)):
+        return None
+    number, kind, name = value.as_py(), column.variable.dtype.newbyteorder("=").type, f"`{column.path}`"
+    with np.errstate(over="ignore"):
+        nearest = kind(number)
+        below, above = np.nextafter(nearest, kind(-np.inf)), np.nextafter(nearest, kind(np.inf))
+    if not (np.isfinite(below) and np.isfinite(above)):
+        return None
+    if float(nearest) == number and abs(number) < _EXACT:
+        return f"{name} {symbol} {float(nearest)!r}"
+    loosened = {">": f"{name} >= {float(below)!r}", "<": f"{name} <= {float(above)!r}"}
+    loosened["=="] = f"({loosened['>']} and {loosened['<']})"
+    return loosened.get(symbol if symbol == "==" else symbol[0])
+
+
+def _with_text(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+    if not (pa.types.is_string(value.type) or pa.types.is_large_string(value.type)):
+        return None
+    text: Any = value.as_py()
+    return f"`{column.path}` {symbol} '{text}'" if text.isprintable() and "'" not in text and "\\" not in text else None
