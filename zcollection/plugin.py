@@ -48,7 +48,10 @@ from zcollection.contracts.transactional import (
     TransactionalStore,
 )
 from zcollection.contracts.url import StoreURL
+from zcollection.engine.dask_blocks import stored_blocks
 from zcollection.engine.executor import gather
+from zcollection.engine.layout import declared_values
+from zcollection.engine.lazy import LazyRows
 from zcollection.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
@@ -72,6 +75,7 @@ from zcollection.model.dataset import Dataset, Group
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.variable import Variable
+from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
 from zcollection.portal import uninterrupted
@@ -104,12 +108,14 @@ __all__ = [
     "GroupSchema",
     "Key",
     "KeyStore",
+    "LazyRows",
     "Listed",
     "LocationError",
     "MergeStrategy",
     "MissingDependencyError",
     "Mode",
     "Moment",
+    "Node",
     "Objects",
     "Packing",
     "PartitionError",
@@ -144,13 +150,17 @@ __all__ = [
     "check_prefixes",
     "check_within_int64",
     "dates_of",
+    "declared_values",
     "ensure_spare_files",
     "fields_of",
     "gather",
     "get_config",
     "hookimpl",
     "listing",
+    "nodes",
     "register",
+    "stored_blocks",
+    "times_as_objects",
     "unfenced",
     "uninterrupted",
 ]

@@ -157,6 +157,8 @@ def _row_blocks(rows: LazyRows, position: int, wanted: Length) -> tuple[int, ...
     if wanted == "partition":
         return tuple(partitions)
     chunk = _stored_chunk(rows, position)
+    if wanted is None and max(partitions, default=0) <= chunk:
+        return tuple(partitions)
     blocks: list[int] = []
     room = 0
     for length in partitions:

@@ -151,8 +151,12 @@ class LazyRows(Printed):
         return dimensions.index(self.dimension) if self.dimension in dimensions else None
 
     def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> NDArray[Any]:
-        values = portal.run(self.read)
+        values = self.values()
         return values if dtype is None else np.asarray(values, dtype=dtype, copy=copy)
+
+    def values(self, points: Points | None = None) -> NDArray[Any]:
+        """Read what is selected, on this thread where it lies in one group; the parameter is that of `read`."""
+        return self.read_here(points) if len(self.sources.groups) == 1 else portal.run(self.read, points)
 
     def read_here(self, points: Points | None = None) -> NDArray[Any]:
         """Read what is selected, on this thread; the parameter is that of `read`."""
@@ -336,15 +340,16 @@ def _at(positions: Positions, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _without_other_groups(lazy: LazyRows) -> LazyRows:
-    """Return the same, without the groups of which nothing is selected, where that is quick to tell."""
+    """Return the same, without the groups before and behind all that is selected."""
     position = lazy.position
-    rows = None if position is None else lazy.selection[position]
-    if position is None or not isinstance(rows, range) or rows.step != 1 or not rows:
+    rows = range(0) if position is None else lazy.selection[position]
+    if position is None or not len(rows):
         return lazy
-    sources, before = lazy.sources.holding(rows)
+    ends = (rows[0], rows[-1]) if isinstance(rows, range) else (int(rows.min()), int(rows.max()))
+    sources, before = lazy.sources.holding(range(min(ends), max(ends) + 1))
     if sources is lazy.sources:
         return lazy
-    moved = range(rows.start - before, rows.stop - before)
+    moved = rows - before if not isinstance(rows, range) else range(rows.start - before, rows.stop - before, rows.step)
     selection = (*lazy.selection[:position], moved, *lazy.selection[position + 1 :])
     return evolve(lazy, sources=sources, selection=selection)
 

@@ -104,7 +104,8 @@ def decoded(path: str, variable: "Variable") -> tuple[tuple[str, ...], Any, dict
         encoding |= {name: attrs.pop(name) for name in ("units", "calendar") if name in attrs}
         if schema.dtype.kind != "M":
             encoding.setdefault("dtype", schema.dtype)
-            data = _mapped(data, partial(_times, units, schema), np.dtype("datetime64[ns]"))
+            as_times = partial(_times, units, schema)
+            data = _mapped(data, as_times, as_times(np.empty(0, schema.dtype)).dtype)
     elif schema.packing is None and schema.dtype.kind == "f" and schema.fill_value is not None:
         encoding["_FillValue"] = schema.fill_value
         if not np.isnan(schema.fill_value):
