@@ -9,7 +9,9 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+from zcollection.collection.rows import Rows
 from zcollection.collection.split import as_times
+from zcollection.collection.stores import kind_at
 from zcollection.config import Config
 from zcollection.config import get as get_config
 from zcollection.contracts.columns import (
@@ -78,7 +80,7 @@ from zcollection.model.variable import Variable
 from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
-from zcollection.portal import uninterrupted
+from zcollection.portal import synchronous, uninterrupted
 from zcollection.resources import ensure_spare_files
 
 register = REGISTRY.register
@@ -128,6 +130,7 @@ __all__ = [
     "ReadOnlyError",
     "Reclaimed",
     "RowPlan",
+    "Rows",
     "Schema",
     "SchemaError",
     "Store",
@@ -156,10 +159,12 @@ __all__ = [
     "gather",
     "get_config",
     "hookimpl",
+    "kind_at",
     "listing",
     "nodes",
     "register",
     "stored_blocks",
+    "synchronous",
     "times_as_objects",
     "unfenced",
     "uninterrupted",

@@ -85,7 +85,7 @@ def stored_blocks(rows: LazyRows) -> tuple[tuple[int, ...], ...]:
 
 
 def _selected_rows(rows: LazyRows, positions: Positions) -> tuple[int, ...]:
-    if positions == range(rows.sources.rows):
+    if isinstance(positions, range) and positions == range(rows.sources.rows):
         return _row_blocks(rows, rows.position or 0, None)
     numbers = rows.sources.numbers(np.asarray(positions, np.intp))
     counts = np.bincount(numbers, minlength=1)

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-import zcollection as zc
-from zcollection.plugin import PluginConfigurationError, Store, StoreURL, accepted
+from zcollection.plugin import PluginConfigurationError, Store, StoreURL, accepted, kind_at, synchronous
 from zcollection_xarray.decoding import Decoding
 from zcollection_xarray.opening import Request
 
@@ -128,24 +127,16 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Return whether a collection or a view lies there: a look at one object, and no error."""
         try:
-            if isinstance(filename_or_obj, Store | StoreURL):
-                return _holds_one(filename_or_obj)
-            if not isinstance(filename_or_obj, str | os.PathLike):
-                return False
-            url = StoreURL.parse(filename_or_obj)
-            if url.scheme == "file":
-                return (Path(url.location) / CONFIGURATION).is_file()
-            return Path(url.location).suffix.lower() not in _FILES and _holds_one(url)
+            if isinstance(filename_or_obj, str | os.PathLike):
+                url = StoreURL.parse(filename_or_obj)
+                if url.scheme == "file":
+                    return (Path(url.location) / CONFIGURATION).is_file()
+                return Path(url.location).suffix.lower() not in _FILES and _holds_one(url)
+            return isinstance(filename_or_obj, Store | StoreURL) and _holds_one(filename_or_obj)
         except Exception:  # noqa: BLE001 - what cannot be looked at is not ours
             return False
 
 
 def _holds_one(location: Store | StoreURL) -> bool:
     """Return whether there is a configuration, of a collection or of a view."""
-    try:
-        zc.open_collection(location)
-    except zc.CollectionNotFoundError as error:
-        return "there is a view" in str(error)
-    except (zc.CorruptionError, zc.FormatVersionError):
-        pass  # opening it says what is wrong with it
-    return True
+    return synchronous(kind_at)(location) in {"collection", "view"}

@@ -10,8 +10,18 @@ from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
 import zcollection as zc
-from zcollection.collection.rows import Rows
-from zcollection.plugin import Dataset, LazyRows, Node, PluginConfigurationError, Variable, nodes, stored_blocks
+from zcollection.plugin import (
+    Dataset,
+    LazyRows,
+    Node,
+    PluginConfigurationError,
+    Rows,
+    Variable,
+    kind_at,
+    nodes,
+    stored_blocks,
+    synchronous,
+)
 from zcollection_xarray.arrays import AxisArray, StoredArray
 from zcollection_xarray.decoding import Decoding
 from zcollection_xarray.index import PartitionedIndex
@@ -73,15 +83,9 @@ class Request:
         return made
 
     def _opened(self) -> "zc.Collection | zc.View":
-        try:
+        if synchronous(kind_at)(self.location, storage_options=self.storage_options) != "view":
             return zc.open_collection(self.location, storage_options=self.storage_options, at=self.at)
-        except zc.CollectionNotFoundError:
-            try:
-                view = zc.open_view(self.location, storage_options=self.storage_options)
-            except zc.CollectionNotFoundError:
-                view = None
-            if view is None:
-                raise
+        view = zc.open_view(self.location, storage_options=self.storage_options)
         if self.at is not None:
             message = f"at={self.at!r} for the view at {view.store.url}; accepted: None, for a view is read at its newest version"
             raise PluginConfigurationError(message)
