@@ -46,15 +46,22 @@ def numbered(shared):
 
 @pytest.fixture(scope="module")
 def floats(shared):
-    return made_of(shared, np.cumsum(np.linspace(0.1, 1, 120)), dtype="float32")
+    return made_of(shared, np.cumsum(np.linspace(0.1, 1, 120)).astype("float32"), dtype="float32")
 
 
 def opened(collection, **options):
     return xr.open_dataset(str(collection.store.url), engine="zcollection", **options)
 
 
+_QUERIED = {}
+
+
 def ordinary(collection):
-    return collection.query().to_xarray()
+    """What a query gives, asked once of each collection."""
+    url = str(collection.store.url)
+    if url not in _QUERIED:
+        _QUERIED[url] = collection.query().to_xarray()
+    return _QUERIED[url].copy()
 
 
 def outcome(select):
@@ -79,7 +86,7 @@ def moments(low="2023-12-30", high="2024-01-16"):
     return st.integers(start, stop).map(lambda hour: np.datetime64(hour, "h").astype("datetime64[ns]"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(first=st.none() | moments(), last=st.none() | moments())
 def test_a_range_is_that_of_an_ordinary_dataset(collection, first, last):
     found, expected = opened(collection), ordinary(collection)
@@ -91,7 +98,7 @@ def test_a_range_is_that_of_an_ordinary_dataset(collection, first, last):
 LABELS = st.one_of(moments(), st.lists(moments(), max_size=4).map(lambda found: np.array(found, "datetime64[ns]")))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(label=LABELS, method=st.sampled_from([None, "nearest", "pad", "backfill"]), hours=st.none() | st.integers(0, 6))
 def test_labels_are_found_as_in_an_ordinary_dataset(collection, label, method, hours):
     tolerance = None if hours is None or method is None else np.timedelta64(hours, "h")
@@ -102,7 +109,7 @@ def test_labels_are_found_as_in_an_ordinary_dataset(collection, label, method, h
     assert_same_outcome(found, expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     label=st.one_of(st.integers(-3, 245), st.floats(-3, 245, width=32)),
     other=st.integers(-3, 245),
@@ -262,7 +269,7 @@ def test_a_packed_axis_and_one_in_another_calendar_are_looked_up(shared):
     xr.testing.assert_equal(opened(model).sel(time=slice("2000-03-01", "2000-03-10")), expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(index=st.slices(120), first=moments(), last=moments())
 def test_labels_are_found_in_what_was_selected_by_position(collection, index, first, last):
     found, expected = (dataset.isel(time=index) for dataset in (opened(collection), ordinary(collection)))
@@ -273,7 +280,7 @@ def test_labels_are_found_in_what_was_selected_by_position(collection, index, fi
         )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(first=moments(), last=moments(), modulus=st.sampled_from([2, 7, 30]))
 def test_labels_are_found_among_rows_chosen_by_a_condition(collection, first, last, modulus):
     where = f"ssh % {modulus} == 0"
@@ -303,7 +310,6 @@ COMPUTED = {
     "concat others": lambda it, other: xr.concat([it.isel(time=slice(9)), other.isel(time=slice(30, 33))], "time"),
     "merge": lambda it, other: xr.merge([it[["ssh"]], other[["part"]]], join="outer", compat="no_conflicts"),
     "reindex": lambda it, _: it.reindex(time=HOURS[[3, 90, 2]]),
-    "interp": lambda it, _: it.interp(time=HOURS[:9] + np.timedelta64(30, "m")),
     "resample": lambda it, _: it.resample(time="1D").mean(),
     "groupby": lambda it, _: it.groupby("time.dayofyear").sum(),
     "sortby": lambda it, _: it.sortby("time", ascending=False),

@@ -121,7 +121,7 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
         (label,) = labels.values()
         if isinstance(label, str):
             return self._of_period(edges, label, method)
-        wanted = normalize_label(label, dtype=self.coord_dtype)
+        wanted = np.asarray(normalize_label(label, dtype=self.coord_dtype))
         if wanted.dtype.kind not in _LOOKED_UP and wanted.dtype != np.dtype(object):
             return None
         rows = edges.around(wanted.ravel(), exactly=method is None)
@@ -214,10 +214,8 @@ class _Edges:
         if any(pair is None or None in pair for pair in pairs):
             return None
         variable = rows.schema.get_variable(rows.path)
-        stored = np.sort(
-            np.array(pairs, variable.stored_dtype).reshape(-1, 2)
-        )  # of a negative scale the other way round
-        values = axis.stored.convert(declared_values(stored.reshape(-1), variable))
+        stored = declared_values(np.array(pairs, variable.stored_dtype).reshape(-1), variable)
+        values = np.sort(axis.stored.convert(stored).reshape(-1, 2))  # of a negative scale they are the other way round
         limits = PandasIndex(values.reshape(-1), "limits").index
         if limits.hasnans or not limits.is_monotonic_increasing:
             return None
@@ -256,7 +254,10 @@ class _Edges:
         exactly
             Whether only rows of the same value are looked for.
         """
-        wanted = pd.Index(labels.tolist() if labels.dtype.kind == "O" else labels)
+        try:
+            wanted = pd.Index(labels.tolist() if labels.dtype.kind == "O" else labels)
+        except (TypeError, ValueError):
+            return None
         kinds = {wanted.dtype.kind, self.limits.dtype.kind}
         if wanted.hasnans or not isinstance(wanted.dtype, np.dtype) or not (kinds == {"M"} or kinds <= set("iuf")):
             return None
