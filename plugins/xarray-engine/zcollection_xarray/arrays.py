@@ -26,15 +26,17 @@ class StoredArray(BackendArray):
     ----------
     rows
         The variable, and what is selected of it.
-    converted
-        Called, one after the other, with what was read.
-    dtype
-        Of what comes out.
+    steps
+        Functions called, one after the other, with what was read, and the type of what each returns.
     """
 
     rows: LazyRows
-    dtype: np.dtype[Any]
-    converted: tuple[Convert, ...] = ()
+    steps: tuple[tuple[Convert, np.dtype[Any]], ...] = ()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values that come out."""
+        return self.steps[-1][1] if self.steps else self.rows.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -43,7 +45,7 @@ class StoredArray(BackendArray):
 
     def map_blocks(self, function: Convert, dtype: np.dtype[Any]) -> "StoredArray":
         """Return the array whose values a function makes of these, block by block."""
-        return evolve(self, dtype=dtype, converted=(*self.converted, function))
+        return evolve(self, steps=(*self.steps, (function, dtype)))
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         """Return what is selected, read now."""
@@ -60,14 +62,14 @@ class StoredArray(BackendArray):
 
     def convert(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return what becomes of values as they are read."""
-        for function in self.converted:
+        for function, dtype in self.steps:
             values = function(values)
-        if values.dtype != self.dtype:  # only times before the reform of the standard calendar are other than was said
-            message = (
-                f"variable {self.rows.path!r} has times before 1582-10-15 in the calendar 'standard', which {self.dtype} does not "
-                f"have; accepted: use_cftime=True"
-            )
-            raise SchemaError(message)
+            if values.dtype != dtype:  # only times before the reform of the standard calendar are other than was said
+                message = (
+                    f"variable {self.rows.path!r} has times before 1582-10-15 in the calendar 'standard', which {dtype} does "
+                    f"not have; accepted: use_cftime=True"
+                )
+                raise SchemaError(message)
         return values
 
 

@@ -104,7 +104,7 @@ class Request:
     def _prepared(self, path: str, variable: Variable) -> tuple[Variable, dict[str, Any]]:
         data = variable.data
         if isinstance(data, LazyRows):
-            variable = Variable(variable.schema, StoredArray(data, variable.dtype))
+            variable = Variable(variable.schema, StoredArray(data))
         return self.decoding.decoded(path, variable)
 
     def _dataset(self, node: Node, more: Mapping[str, dict[str, Any]]) -> xr.Dataset:
