@@ -96,6 +96,17 @@ def test_an_older_version_is_opened_where_the_store_keeps_it(tmp_path):
     assert newer["ssh"].values.tolist() == list(range(0, 144, 2))
 
 
+def test_blocks_of_two_versions_are_not_taken_for_each_other(tmp_path):
+    by_day = zc.partitioning.Date(("time",), resolution="D")
+    url = f"icechunk://{tmp_path}/repository"
+    collection = zc.create_collection(url, schema=schema(), axis="time", partitioning=by_day)
+    collection.insert({"time": times(), "ssh": np.arange(72.0)})
+    before = xr.open_dataset(url, engine="zcollection", chunks={})
+    collection.update(lambda rows: {"ssh": rows["ssh"].to_numpy() * 2})
+    after = xr.open_dataset(url, engine="zcollection", chunks={})
+    np.testing.assert_array_equal((after - before)["ssh"].compute(), np.arange(72.0))
+
+
 def test_workers_of_a_cluster_read_the_blocks(tmp_path):
     by_day = zc.partitioning.Date(("time",), resolution="D")
     url = f"icechunk://{tmp_path}/repository"

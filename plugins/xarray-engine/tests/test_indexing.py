@@ -111,9 +111,9 @@ def test_vectorised_indices_select_what_numpy_does(collection, data):
 
 def test_vectorised_indices_mix_with_others(collection):
     points = {"time": xr.Variable("p", [44, 0, 7, 7]), "x": xr.Variable("p", [4, 0, 3, 3])}
-    ordinary = xr.Variable(("x", "time", "z"), arrays()["cube"])
+    ordinary = xr.DataArray(arrays()["cube"], dims=("x", "time", "z"), coords={"time": TIMES})
     for more in ({"z": slice(None, None, -1)}, {"z": 1}, {"z": [2, 0]}):
-        found = opened(collection)["cube"].variable.isel({**points, **more})
+        found = opened(collection)["cube"].isel({**points, **more})
         xr.testing.assert_equal(found, ordinary.isel({**points, **more}))
 
 
@@ -207,6 +207,20 @@ def test_blocks_of_dask_may_be_larger(collection):
     xr.testing.assert_equal(found.compute(), opened(collection).compute())
     whole = opened(collection, chunks="auto", drop_variables="name")
     assert whole["cube"].chunks == ((5,), (45,), (3,))
+
+
+def test_blocks_of_what_was_opened_twice_are_not_taken_for_each_other(shared):
+    collection = shared(cube(), rows())
+    before = opened(collection, chunks={})
+    later = rows(slice(20, 30))
+    collection.insert(later | {"cube": later["cube"] * 2})
+    after = opened(collection, chunks={})
+    for name in ("cube", "time"):
+        assert before[name].data.name != after[name].data.name
+    part = slice(20, 30)
+    with pytest.raises(zc.ConflictError, match="'tens=2'"):
+        dask.compute(after["cube"][:, part], before["cube"][:, part])
+    assert type(after["cube"].variable) is xr.Variable
 
 
 def test_blocks_of_chosen_rows_are_those_of_partitions(collection):

@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+import xarray as xr
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 from xarray.backends import BackendArray
@@ -157,6 +159,22 @@ class AxisArray(BackendArray):
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.__init__(state[0])  # type: ignore[misc]  # frozen: there is no other way in
         self._whole.extend(state[1])
+
+
+class StoredVariable(xr.Variable):
+    """A variable whose blocks of dask have names of their own, each time that it is opened.
+
+    xarray names the blocks of what it opens after the URL, and dask takes blocks of one name for the same: of what was opened
+    before and after a change it would compute but one.
+    """
+
+    def chunk(self, *args: Any, **options: Any) -> xr.Variable:  # type: ignore[override]  # a plain one is enough
+        """Return the variable in blocks of dask."""
+        named = dict(options.get("from_array_kwargs") or {})
+        if isinstance(named.get("name"), str):
+            options["from_array_kwargs"] = named | {"name": f"{named['name']}-{uuid.uuid4().hex}"}
+        made = super().chunk(*args, **options)
+        return xr.Variable(made.dims, made.data, made.attrs, made.encoding)
 
 
 def _points(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:

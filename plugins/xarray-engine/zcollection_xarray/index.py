@@ -15,7 +15,7 @@ from xarray.core.indexes import PandasIndex, normalize_label
 from xarray.core.indexing import IndexSelResult
 
 from zcollection.plugin import declared_values
-from zcollection_xarray.arrays import AxisArray
+from zcollection_xarray.arrays import AxisArray, StoredVariable
 
 _LOOKED_UP: Final = "iufM"
 """Kinds of values whose order the limits of partitions tell."""
@@ -81,7 +81,7 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
         known = (variables or {}).get(self._name)
         attrs, encoding = (None, None) if known is None else (known.attrs, known.encoding)
         data = self._axis.values() if self.is_loaded else indexing.LazilyIndexedArray(self._axis)
-        return {self._name: xr.Variable((self.dim,), data, attrs, encoding)}
+        return {self._name: StoredVariable((self.dim,), data, attrs, encoding)}
 
     def isel(self, indexers: Mapping[Any, Any]) -> PandasIndex | None:
         """Return the index of what is selected by position; None where that has no such dimension any more."""

@@ -22,7 +22,7 @@ from zcollection.plugin import (
     stored_blocks,
     synchronous,
 )
-from zcollection_xarray.arrays import AxisArray, StoredArray
+from zcollection_xarray.arrays import AxisArray, StoredArray, StoredVariable
 from zcollection_xarray.decoding import Decoding
 from zcollection_xarray.index import PartitionedIndex
 
@@ -120,7 +120,7 @@ class Request:
                 variable = indexes[name].create_variables()[name]
             else:
                 array = indexing.LazilyIndexedArray(lazy) if isinstance(lazy, StoredArray) else lazy
-                variable = xr.Variable(dimensions, array)
+                variable = StoredVariable(dimensions, array)
             variable.attrs, variable.encoding = {**attrs, **more[name]}, {**encoding, **chunks}
             declared = self.with_coordinates and name in node.coordinates
             (coordinates if is_dimension or name in node.plain or declared else variables)[name] = variable
