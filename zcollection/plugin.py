@@ -9,8 +9,10 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+from zcollection.collection.rows import Rows
 from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.split import as_times
+from zcollection.collection.stores import kind_at
 from zcollection.config import Config
 from zcollection.config import get as get_config
 from zcollection.contracts.columns import (
@@ -49,7 +51,10 @@ from zcollection.contracts.transactional import (
     TransactionalStore,
 )
 from zcollection.contracts.url import StoreURL
+from zcollection.engine.dask_blocks import stored_blocks
 from zcollection.engine.executor import gather
+from zcollection.engine.layout import declared_values
+from zcollection.engine.lazy import LazyRows
 from zcollection.engine.sampling import Sampling
 from zcollection.errors import (
     CollectionExistsError,
@@ -76,9 +81,10 @@ from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Printed, Section, Table, heading
 from zcollection.model.variable import Variable
+from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
-from zcollection.portal import uninterrupted
+from zcollection.portal import synchronous, uninterrupted
 from zcollection.resources import ensure_spare_files
 
 register = REGISTRY.register
@@ -109,12 +115,14 @@ __all__ = [
     "GroupSchema",
     "Key",
     "KeyStore",
+    "LazyRows",
     "Listed",
     "LocationError",
     "MergeStrategy",
     "MissingDependencyError",
     "Mode",
     "Moment",
+    "Node",
     "Objects",
     "Packing",
     "PartitionError",
@@ -129,6 +137,7 @@ __all__ = [
     "ReadOnlyError",
     "Reclaimed",
     "RowPlan",
+    "Rows",
     "Sampling",
     "Schema",
     "SchemaError",
@@ -155,14 +164,20 @@ __all__ = [
     "check_prefixes",
     "check_within_int64",
     "dates_of",
+    "declared_values",
     "ensure_spare_files",
     "fields_of",
     "gather",
     "get_config",
     "heading",
     "hookimpl",
+    "kind_at",
     "listing",
+    "nodes",
     "register",
+    "stored_blocks",
+    "synchronous",
+    "times_as_objects",
     "unfenced",
     "uninterrupted",
 ]

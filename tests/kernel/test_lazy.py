@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
+from zcollection.plugin import kind_at, stored_blocks, synchronous
 
 TIMES = [*range(23), *range(40, 48), 99]
 
@@ -113,3 +114,58 @@ def test_lazy_rows_may_be_inserted_elsewhere(collection, url):
     other = samples.create(f"{url}-other")
     other.insert(collection.query(lazy=True, filters="quotient < 20"))
     samples.assert_rows(other.query(), TIMES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.slices(32), numbers=st.lists(st.tuples(st.integers(0, 31), st.integers(0, 1)), max_size=9))
+def test_single_values_equal_those_of_the_values(shared, rows, numbers):
+    part = shared.query(filters="quotient < 20", lazy=True).isel(row=rows)["swath"].data
+    points = tuple(np.array([at[axis] for at in numbers if at[0] < part.shape[0]], int) for axis in (0, 1))
+    expected = shared.query(filters="quotient < 20").isel(row=rows)["swath"].to_numpy()[points]
+    np.testing.assert_array_equal(part.values(points), expected)
+    np.testing.assert_array_equal(part.read_here(points), expected)
+
+
+def test_single_values_are_read_of_their_chunks_alone(collection):
+    lazy, data = collection.query(lazy=True)["swath"].data, collection.store.data
+    kept = {"sign=plus/quotient=0/swath/c/1/0", "sign=plus/quotient=9/swath/c/0/0"}
+    for key in [key for key in data if "/swath/c/" in key and key not in kept]:
+        del data[key]
+    absent = lazy.shape[0] - 1  # of a partition that lacks the variable
+    values = lazy.values((np.array([[8], [31], [absent]]), np.array([[1], [0], [1]])))
+    assert values.tolist() == [[8.5], [99], [-1]]
+    with pytest.raises(zc.CorruptionError, match="is missing"):
+        lazy.values((np.array([0]), np.array([0])))
+
+
+def test_positions_keep_the_partitions_that_hold_them(collection):
+    lazy = collection.query(lazy=True)["value"].data
+    for index in (slice(3, 12, 2), slice(11, 2, -3), np.array([9, 3])):
+        part = lazy[index]
+        assert [source.group.path for source in part.sources.groups] == [
+            "sign=plus/quotient=0",
+            "sign=plus/quotient=1",
+        ][: len(part.sources.groups)]
+        np.testing.assert_array_equal(part.values(), np.asarray(lazy)[index])
+    assert list(lazy[3:5].sources.limits) == [(0, 9)]
+
+
+def test_chunks_as_they_are_stored_hold_no_rows_of_two_partitions(collection):
+    lazy = collection.query(lazy=True)["swath"].data
+    assert stored_blocks(lazy) == ((7, 3, 7, 3, 3, 7, 1, 1, 2), (2,))
+    assert stored_blocks(lazy[[0, 4, 33, 9]]) == ((3, 1), (2,))
+    assert stored_blocks(lazy[5:5])[0] == (0,)
+
+
+def test_what_lies_somewhere_is_told_from_its_configuration(collection, url, tmp_path):
+    view = zc.create_view(
+        f"{url}-view", base=collection, variables=[zc.VariableSchema("more", dtype="float32", dimensions=("row",))]
+    )
+    kind = synchronous(kind_at)
+    assert (kind(url), kind(collection.store), kind(view.store.url), kind(f"{url}-other")) == (
+        "collection",
+        "collection",
+        "view",
+        None,
+    )
+    assert kind(f"repository://{tmp_path}/nothing") is None

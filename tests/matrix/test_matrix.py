@@ -7,6 +7,7 @@ import oracle
 import pandas as pd
 import pytest
 import workers
+import xarray as xr
 from backends import BACKENDS, Place
 
 import zcollection as zc
@@ -90,7 +91,12 @@ class Both:
         some = collection.query(filters=dict(last), variables=["row"])["row"].to_numpy()
         np.testing.assert_array_equal(some, self.partitions[max(self.partitions)]["row"].to_numpy())
         self.check_rows(collection, wanted)
+        self.check_engine(collection, found.to_xarray())
         assert collection.verify(data=True).problems == ()
+
+    def check_engine(self, collection, expected):
+        opening = xr.open_datatree if self.nested else xr.open_dataset
+        xr.testing.assert_equal(opening(collection.store, engine="zcollection"), expected)
 
     def check_rows(self, collection, wanted):
         path = "nested/swath" if self.nested else "swath"

@@ -265,9 +265,9 @@ class Handle:
         (document,) = yield from fetch([Read(group.document)])
         self.stamp(group.path, record)(document)
 
-    def source(self, taken: Snapshot, path: str, record: PartitionRecord | None) -> Source:
-        """Return where a partition of a snapshot is read later, and how it is known then."""
-        return Source(group=self.group(path, record, taken.place(path)), check=self.stamp(path, record))
+    def source(self, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
+        """Return where a partition is read later, at its own place by default, and how it is known then."""
+        return Source(group=self.group(path, record, place), check=self.stamp(path, record))
 
     def stamp(self, path: str, record: PartitionRecord | None) -> "Stamp":
         """Return the check that a partition is still the one of which a record speaks."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import get_args
+from typing import Any, get_args, overload
 
 import numpy as np
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from zcollection import portal
 from zcollection.collection.asking import Asked, Where
@@ -26,6 +26,8 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 
 
@@ -105,19 +107,61 @@ def check_on_error(on_error: object, *, lazy: bool = False) -> None:
 
 def _lazy(handle: Handle, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema) -> Dataset:
     """Return variables that read what is selected of them when it is asked for."""
-    moving = [handle.source(taken, path, record) for path, record in partitions.items()]
-    fixed = [handle.source(taken, IMMUTABLE, taken.immutable)]
+    moving = LookedUp.sources(handle, taken.places, partitions)
+    fixed = Sources([handle.source(IMMUTABLE, taken.immutable, taken.places.get(IMMUTABLE))])
     parts = [(moving, handle.part(schema, moving=True)), (fixed, handle.part(schema, moving=False))]
     lazily = [lazy_variables(taken.objects, sources, part, handle.dimension) for sources, part in parts]
     return handle.dataset(schema, {path: rows for each in lazily for path, rows in each.items()})
 
 
-def lazy_variables(
-    objects: Objects, sources: Sequence[Source], schema: DatasetSchema, dimension: str
-) -> dict[str, LazyRows]:
+@frozen(eq=False)
+class LookedUp(Sequence[Source]):
+    """Partitions of a snapshot to read from: what is known of each is looked up once it is asked for.
+
+    Of 10,000 partitions most are never read, and to make a record of each takes longer than all else does.
+    """
+
+    handle: Handle
+    places: Mapping[str, Place]
+    partitions: Mapping[str, PartitionRecord] = field(repr=False)
+    paths: Sequence[str] = field(repr=False)
+
+    @classmethod
+    def sources(cls, handle: Handle, places: Mapping[str, Place], partitions: Mapping[str, PartitionRecord]) -> Sources:
+        """Return partitions as sources, in their order."""
+        groups = cls(handle, places, partitions, list(partitions))
+        if isinstance(partitions, Partitions):
+            return Sources(groups, partitions.column("rows"), partitions.column("axis_range"))
+        records = partitions.values()
+        return Sources(groups, [record.rows for record in records], [record.axis_range for record in records])
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, at: int) -> Source: ...
+    @overload
+    def __getitem__(self, at: slice) -> "LookedUp": ...
+    def __getitem__(self, at: int | slice) -> "Source | LookedUp":
+        if isinstance(at, slice):
+            return evolve(self, paths=self.paths[at])
+        path = self.paths[at]
+        return self.handle.source(path, self.partitions[path], self.places.get(path))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        part = len(self.paths) < len(self.partitions)
+        partitions = Partitions({path: self.partitions[path] for path in self.paths}) if part else self.partitions
+        return (self.handle, self.places, partitions, self.paths)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.__init__(*state)  # type: ignore[misc]  # frozen: there is no other way in
+
+
+def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, dimension: str) -> dict[str, LazyRows]:
     """Return every variable of a schema, to be read from these groups when it is asked for."""
-    groups = Sources(tuple(sources))
-    return {path: LazyRows.whole(objects, groups, schema, path, dimension=dimension) for path in schema.all_variables()}
+    return {
+        path: LazyRows.whole(objects, sources, schema, path, dimension=dimension) for path in schema.all_variables()
+    }
 
 
 async def records(handle: Handle, *, filters: Filter) -> Mapping[str, PartitionRecord]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Mode, Store
+from zcollection.contracts.store import KeyStore, Mode, Read, Store
 from zcollection.contracts.transactional import At, TransactionalStore
 from zcollection.contracts.url import StoreURL
 from zcollection.errors import (
@@ -18,9 +18,10 @@ from zcollection.errors import (
     UnknownPluginError,
     accepted,
 )
+from zcollection.model import documents
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
-from zcollection.transaction.documents import Configuration
+from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.log_versioning import LogVersioning
 from zcollection.transaction.native_versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
@@ -113,6 +114,23 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
         message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', for what was committed stays as it is"
         raise ReadOnlyError(message)
     return NativeVersioning(store, await store.current() if at is None else await store.resolve(at))
+
+
+async def kind_at(url_or_store: Location, *, storage_options: Mapping[str, Any] | None = None) -> object:
+    """Return what lies somewhere, "collection" or "view", by a look at its configuration alone; None where nothing does.
+
+    Parameters
+    ----------
+    url_or_store, storage_options
+        As for `open_store`, whose errors this raises.
+    """
+    store = await open_store(url_or_store, mode="r", storage_options=storage_options)
+    await portal.on_loop()
+    if isinstance(store, TransactionalStore):
+        data = await store.load_document(CONFIGURATION, snapshot=await store.current())
+    else:
+        (data,) = await store.get([Read(CONFIGURATION)]) if isinstance(store, KeyStore) else (None,)
+    return None if data is None else documents.kind_of(data, what=f"{CONFIGURATION} of {store.url}")
 
 
 async def load_collection(versioning: Versioning) -> Configuration:

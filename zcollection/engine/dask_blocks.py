@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.engine.layout import ArrayLayout
-from zcollection.engine.lazy import LazyRows, Sources
+from zcollection.engine.lazy import LazyRows, Positions, Sources
 from zcollection.errors import MissingDependencyError, SettingError, accepted
 from zcollection.model.dataset import Dataset
 
@@ -70,6 +70,28 @@ def _check(chunks: Chunks, lazy: Mapping[str, LazyRows]) -> None:
             raise SettingError(message)
 
 
+def stored_blocks(rows: LazyRows) -> tuple[tuple[int, ...], ...]:
+    """Return the lengths, along each dimension, of the stored chunks of what is selected of a variable.
+
+    None of them holds rows of two partitions. Where only some rows are selected, they are those of each partition.
+    """
+    names = rows.schema.get_variable(rows.path).dimensions
+    return tuple(
+        _selected_rows(rows, positions)
+        if position == rows.position
+        else _blocks(_stored_chunk(rows, position), len(positions), None)
+        for position, (_, positions) in enumerate(zip(names, rows.selection, strict=True))
+    )
+
+
+def _selected_rows(rows: LazyRows, positions: Positions) -> tuple[int, ...]:
+    if isinstance(positions, range) and positions == range(rows.sources.rows):
+        return _row_blocks(rows, rows.position or 0, None)
+    numbers = rows.sources.numbers(np.asarray(positions, np.intp))
+    counts = np.bincount(numbers, minlength=1)
+    return tuple(counts[counts > 0].tolist()) or (0,)
+
+
 def _array(rows: LazyRows, chunks: Chunks, table: Any) -> Any:
     """Return one variable."""
     from dask.array import map_blocks
@@ -115,7 +137,7 @@ class _Reading:
 
 
 def _stored_chunk(rows: LazyRows, position: int) -> int:
-    longest = max((source.group.rows for source in rows.sources.groups), default=0)
+    longest = max(rows.sources.lengths, default=0)
     return ArrayLayout.of(rows.schema, rows.path, dimension=rows.dimension, rows=longest).chunks[position]
 
 
@@ -129,12 +151,14 @@ def _blocks(chunk: int, length: int, wanted: Length) -> tuple[int, ...]:
 
 def _row_blocks(rows: LazyRows, position: int, wanted: Length) -> tuple[int, ...]:
     """Return the lengths of blocks of which none holds parts of two partitions, unless it holds all of both."""
-    partitions = [source.group.rows for source in rows.sources.groups]
+    partitions = rows.sources.lengths
     if wanted == -1:
         return (sum(partitions),)
     if wanted == "partition":
         return tuple(partitions)
     chunk = _stored_chunk(rows, position)
+    if wanted is None and max(partitions, default=0) <= chunk:
+        return tuple(partitions)
     blocks: list[int] = []
     room = 0
     for length in partitions:

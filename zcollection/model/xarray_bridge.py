@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import frozen
 
 from zcollection.errors import MissingDependencyError
 from zcollection.model.calendars import STANDARD
@@ -21,13 +23,52 @@ if TYPE_CHECKING:
 _XARRAY_UNITS = frozenset({"s", "ms", "us", "ns"})
 
 
+@frozen(eq=False)
+class Node:
+    """A group as xarray has it.
+
+    Attributes
+    ----------
+    variables
+        Dimensions, values, attributes and encoding by name, as `xarray.Variable` takes them.
+    coordinates
+        Names of those that are coordinates, besides those that are named as their dimension.
+    plain
+        Names of coordinates without an index: those of a nested group may differ from those of its parent, to which an index
+        would be aligned.
+    attrs
+        Attributes of the group.
+    """
+
+    variables: Mapping[str, tuple[tuple[str, ...], Any, dict[str, Any], dict[str, Any]]]
+    coordinates: frozenset[str]
+    plain: frozenset[str]
+    attrs: Mapping[str, Any]
+
+
+def nodes(schema: DatasetSchema, variables: "Mapping[str, Variable]", attrs: Mapping[str, Any]) -> dict[str, Node]:
+    """Return the groups of a dataset as xarray has them, by path.
+
+    Numbers with CF time units become datetime64, floats that are missing become NaN; integers keep their fill value,
+    which goes into the encoding. Values with a method ``map_blocks(function, dtype=…)`` are converted by that: a lazy array
+    stays one.
+    """
+
+    def node(path: str, group: GroupSchema) -> Node:
+        held = {name: variables[join(path, name)] for name in group.variables if join(path, name) in variables}
+        made = {name: decoded(join(path, name), variable) for name, variable in held.items()}
+        above = {name for part in ancestors(path)[:-1] for name in schema.get_group(part).dimensions}
+        declared = frozenset(name for name, variable in held.items() if variable.schema.coordinate)
+        plain = frozenset(above & made.keys())
+        return Node(made, declared - plain, plain, _exportable(group.attrs if path else attrs))
+
+    return {path: node(path, group) for path, group in schema.all_groups().items()}
+
+
 def to_xarray(
     schema: DatasetSchema, variables: "Mapping[str, Variable]", attrs: Mapping[str, Any]
 ) -> "xarray.Dataset | xarray.DataTree":
-    """Return variables as an xarray Dataset, or as a DataTree where the schema has groups.
-
-    Numbers with CF time units become datetime64, floats that are missing become NaN; integers keep their fill value,
-    which goes into the encoding.
+    """Return variables as an xarray Dataset, or as a DataTree where the schema has groups; see `nodes`.
 
     Raises
     ------
@@ -39,20 +80,17 @@ def to_xarray(
     except ImportError as error:
         raise MissingDependencyError.of("xarray", extra="xarray", purpose="to_xarray()") from error
 
-    def dataset(path: str, group: GroupSchema) -> xarray.Dataset:
-        held = {name: variables[join(path, name)] for name in group.variables if join(path, name) in variables}
-        made = {name: xarray.Variable(*decoded(join(path, name), variable)) for name, variable in held.items()}
-        above = {name for part in ancestors(path)[:-1] for name in schema.get_group(part).dimensions}
-        # A coordinate of a nested group may differ from that of its parent, to which an index would be aligned.
-        plain = {name: made.pop(name) for name in above & made.keys()}
-        named = {name: made.pop(name) for name in held if held[name].schema.coordinate and name in made}
-        coordinates = xarray.Coordinates({**plain, **named}, indexes={})
-        return xarray.Dataset(made, coordinates, _exportable(group.attrs if path else attrs))
+    def dataset(node: Node) -> xarray.Dataset:
+        made = {name: xarray.Variable(*parts) for name, parts in node.variables.items()}
+        # In this order: those of nested groups come first.
+        names = [*(name for name in made if name in node.plain), *(name for name in made if name in node.coordinates)]
+        coordinates = xarray.Coordinates({name: made.pop(name) for name in names}, indexes={})
+        return xarray.Dataset(made, coordinates, node.attrs)
 
-    groups = schema.all_groups()
+    groups = nodes(schema, variables, attrs)
     if len(groups) == 1:
-        return dataset(ROOT, schema)
-    return xarray.DataTree.from_dict({f"/{path}": dataset(path, group) for path, group in groups.items()})
+        return dataset(groups[ROOT])
+    return xarray.DataTree.from_dict({f"/{path}": dataset(node) for path, node in groups.items()})
 
 
 def decoded(path: str, variable: "Variable") -> tuple[tuple[str, ...], Any, dict[str, Any], dict[str, Any]]:
@@ -66,15 +104,16 @@ def decoded(path: str, variable: "Variable") -> tuple[tuple[str, ...], Any, dict
         encoding |= {name: attrs.pop(name) for name in ("units", "calendar") if name in attrs}
         if schema.dtype.kind != "M":
             encoding.setdefault("dtype", schema.dtype)
-            data = _mapped(data, lambda part: _times(units, part, schema), np.dtype("datetime64[ns]"))
+            as_times = partial(_times, units, schema)
+            data = _mapped(data, as_times, as_times(np.empty(0, schema.dtype)).dtype)
     elif schema.packing is None and schema.dtype.kind == "f" and schema.fill_value is not None:
         encoding["_FillValue"] = schema.fill_value
         if not np.isnan(schema.fill_value):
-            data = _mapped(data, lambda part: _masked(part, schema.fill_value), schema.dtype)
+            data = _mapped(data, partial(_masked, schema.fill_value), schema.dtype)
     elif schema.dtype.kind in "iu" and schema.fill_value is not None:
         encoding["_FillValue"] = schema.fill_value
     elif schema.dtype.kind == "T":
-        data = _mapped(data, lambda part: part.astype(object), np.dtype(object))
+        data = _mapped(data, _as_objects, np.dtype(object))
     return schema.dimensions, data, _exportable(_typed_flags(schema, attrs)), encoding
 
 
@@ -102,16 +141,20 @@ def _mapped(data: Any, function: Any, dtype: np.dtype[Any]) -> Any:
     return function(np.asarray(data))
 
 
-def _times(units: TimeUnits, numbers: Any, schema: VariableSchema) -> Any:
+def _as_objects(texts: Any) -> Any:
+    return texts.astype(object)
+
+
+def _times(units: TimeUnits, schema: VariableSchema, numbers: Any) -> Any:
     """Return what xarray makes of numbers that count time."""
     if units.has_datetime64:
         times = units.decode(numbers, fill_value=schema.fill_value)
         if names_days(times, units.calendar):
             return times if np.datetime_data(times.dtype)[0] in _XARRAY_UNITS else times.astype("datetime64[s]")
-    return _objects(numbers, schema)
+    return times_as_objects(schema, numbers)
 
 
-def _objects(numbers: Any, schema: VariableSchema) -> Any:
+def times_as_objects(schema: VariableSchema, numbers: Any) -> Any:
     """Return times as the objects of cftime that xarray makes for calendars without datetime64; NaN where one is missing.
 
     xarray itself reads a missing number as the reference date.
@@ -130,7 +173,7 @@ def _objects(numbers: Any, schema: VariableSchema) -> Any:
     return times
 
 
-def _masked(values: Any, fill_value: Any) -> Any:
+def _masked(fill_value: Any, values: Any) -> Any:
     return np.where(values == fill_value, values.dtype.type(np.nan), values)
 
 

@@ -72,6 +72,22 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         }
         return Section(f"{heading(self)} {len(self):,} partitions", [Table.of("", self.items(), columns)])
 
+    def column(self, name: str) -> Sequence[Any]:
+        """Return one attribute of all partitions, in order, without a record of each.
+
+        Raises
+        ------
+        CorruptionError
+            It is not known of each of them.
+        """
+        if not self._paths:
+            return []
+        column = list(self._columns[name])
+        if len(column) != len(self._paths):
+            message = f"there are {len(self._paths)} partitions, and {len(column)} values of their {name}; call repair_catalog()"
+            raise CorruptionError(message)
+        return column
+
     def where(self, select: Selection | None, narrow: Narrowing | None = None) -> dict[str, PartitionRecord]:
         """Return the partitions whose key is selected, of those that may be wanted, in order."""
         if not self._paths:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from zcollection import config
 from zcollection.collection.asking import Asked, BesideView, Chosen, Where
 from zcollection.collection.filters import Filter
-from zcollection.collection.query import at_rows, lazy_variables
+from zcollection.collection.query import LookedUp, at_rows, lazy_variables
 from zcollection.collection.reading import TRIES, Generation, Pieces, generation, pause
 from zcollection.collection.rows import Rows
 from zcollection.collection.window import Windows
@@ -18,7 +18,7 @@ from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
-from zcollection.engine.lazy import Source
+from zcollection.engine.lazy import Source, Sources
 from zcollection.engine.read import GroupRead, read_groups
 from zcollection.engine.select import NOTHING, Found, Side, Wanted
 from zcollection.engine.work import Work, perform
@@ -209,9 +209,10 @@ class _MergedRead:
     def lazily(self, taken: _Taken) -> Dataset:
         """Return the same of a version of each side."""
         base, dimension = self.pair.base, self.pair.base.dimension
-        moving = [base.source(taken.base, path, record) for path, record in taken.partitions.items()]
-        fixed = [base.source(taken.base, IMMUTABLE, taken.base.immutable)]
-        own = [self._source(taken, path) for path in taken.partitions]
+        places = taken.base.places
+        moving = LookedUp.sources(base, places, taken.partitions)
+        fixed = Sources([base.source(IMMUTABLE, taken.base.immutable, places.get(IMMUTABLE))])
+        own = Sources([self._source(taken, path) for path in taken.partitions])
         lazily = {
             **lazy_variables(taken.base.objects, moving, self._base.schema, dimension),
             **lazy_variables(taken.base.objects, fixed, self._fixed_schema, dimension),
