@@ -1,11 +1,11 @@
 """What is there along the axis and what is missing, against pandas."""
 
 import datetime as dt
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-import zcollection_coverage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zcollection_coverage import Coverage, coverage
@@ -194,8 +194,14 @@ def test_hostile_names_do_nothing_in_html(tmp_path):
     assert "Gaps" in html
 
 
-def test_the_package_says_what_it_has():
-    assert set(zcollection_coverage.__all__) <= set(dir(zcollection_coverage))
+def test_a_collection_is_asked_itself(tmp_path, monkeypatch):
+    collection = _collection(tmp_path / "c")
+    collection.insert(_rows(_START + np.array([0, 1, 2, 9]).astype("timedelta64[s]")))
+    found = collection.coverage(every="1 s", gap="2 s", filters="month == 1", where="station == 0")
+    assert [item.length for item in found.gaps] == [np.timedelta64(7, "s")]
+    monkeypatch.setitem(sys.modules, "zcollection_coverage", None)
+    with pytest.raises(zc.MissingDependencyError, match=r"pip install 'zcollection\[coverage\]'"):
+        collection.coverage()
 
 
 def test_partitions_that_are_absent_are_named(tmp_path):

@@ -1,7 +1,7 @@
 """The collection, as users hold it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from zcollection.collection import (
     copy,
@@ -40,12 +40,16 @@ from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
+from zcollection.model import bridges
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import VariableSchema
 from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
+
+if TYPE_CHECKING:
+    from zcollection_coverage import Coverage
 
 R = TypeVar("R")
 
@@ -369,6 +373,23 @@ class Collection(OpenCollection):
         return await self._now(lambda handle: sampling.sampling(handle, filters=filters, progress=progress))
 
     sampling = synchronous(sampling_async)
+
+    def coverage(
+        self, *, every: Any = None, gap: Any = None, filters: Filter = None, where: Where = None
+    ) -> "Coverage":
+        """Return what is there along the axis, and what is missing: gaps, intervals, and the share of the rows expected.
+
+        The parameters are those of `zcollection_coverage.coverage`, which it calls.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-coverage is not installed.
+        """
+        found: Coverage = bridges.bridge("coverage", "coverage()").coverage(
+            self, every=every, gap=gap, filters=filters, where=where
+        )
+        return found
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""

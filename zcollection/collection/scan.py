@@ -28,7 +28,7 @@ from zcollection.errors import (
     SettingError,
     StoreError,
 )
-from zcollection.model import arrow_bridge
+from zcollection.model import bridges
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.documents import IMMUTABLE
@@ -126,10 +126,10 @@ class Scan:
             yield part
 
     def __arrow_c_schema__(self) -> object:
-        return arrow_bridge.load("__arrow_c_schema__()").schema_of(self).__arrow_c_schema__()
+        return bridges.arrow("__arrow_c_schema__()").schema_of(self).__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return arrow_bridge.load("__arrow_c_stream__()").reader(self).__arrow_c_stream__(requested_schema)
+        return bridges.arrow("__arrow_c_stream__()").reader(self).__arrow_c_stream__(requested_schema)
 
 
 Piece = Mapping[str, Found]

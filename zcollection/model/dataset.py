@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import arrow_bridge, pandas_bridge, representation, xarray_bridge
+from zcollection.model import bridges, pandas_bridge, representation, xarray_bridge
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import same_values
 from zcollection.model.given import Given
@@ -349,11 +349,11 @@ class Dataset(Group):
         SchemaError
             A variable has a type that Arrow does not have, or a time that is another date there.
         """
-        table: pa.Table = arrow_bridge.load("to_arrow()").table(self)
+        table: pa.Table = bridges.arrow("to_arrow()").table(self)
         return table
 
     def __arrow_c_schema__(self) -> object:
-        return arrow_bridge.load("__arrow_c_schema__()").schema_of(self).__arrow_c_schema__()
+        return bridges.arrow("__arrow_c_schema__()").schema_of(self).__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
