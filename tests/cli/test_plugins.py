@@ -1,23 +1,24 @@
-"""``zcollection plugins`` lists what the registry knows."""
+"""``zcollection plugins`` lists what the registry knows, and the verbs that distributions add."""
 
 import json
 
 import attrs
 
+from zcollection.cli import verbs
 from zcollection.plugins.registry import REGISTRY
 
 
 def test_json_is_the_table_of_the_registry(command):
     done = command("plugins", "--json")
     assert done.code == 0
-    assert json.loads(done.out) == [attrs.asdict(row) for row in REGISTRY.table()]
+    assert json.loads(done.out) == [attrs.asdict(row) for row in [*REGISTRY.table(), *verbs.rows()]]
     assert done.err == ""
 
 
 def test_every_plugin_has_a_line_with_all_columns(command):
     header, *lines = command("plugins").out.splitlines()
     assert header.split() == ["family", "name", "distribution", "version", "status", "summary"]
-    for line, row in zip(lines, REGISTRY.table(), strict=True):
+    for line, row in zip(lines, [*REGISTRY.table(), *verbs.rows()], strict=True):
         assert line.split()[:3] == [row.family, row.name, row.distribution]
         assert f" {row.version} " in line
         assert f" {row.status} " in f"{line} "
@@ -29,3 +30,4 @@ def test_a_plugin_is_listed_with_who_provides_it(command):
     assert found["upsert"]["family"] == "merge"
     assert found["upsert"]["distribution"] == "zcollection-merge-upsert"
     assert found["upsert"]["status"] == "ok"
+    assert (found["coverage"]["family"], found["coverage"]["distribution"]) == ("command", "zcollection-coverage")
