@@ -21,9 +21,16 @@ SCHEMA = (
     .with_variable("ssh", dtype="float32", dimensions=("time", "x"), fill_value=np.nan, attrs={"units": "m"})
     .with_variable("power", dtype="int16", dimensions=("time",), fill_value=0, group="/data/ku")
 )
-NEVER_MADE = {"Computation", "Configurable", "KeyStore", "MergeStrategy", "Objects", "Partitioning", "Store"} | {
-    *("StoreFork", "StoreSession", "TransactionalStore", "Blocking", "Family")
-}
+NEVER_MADE = {
+    "Printed",
+    "Computation",
+    "Configurable",
+    "KeyStore",
+    "MergeStrategy",
+    "Objects",
+    "Partitioning",
+    "Store",
+} | {*("StoreFork", "StoreSession", "TransactionalStore", "Blocking", "Family")}
 """What plugins derive from, or is no class of values."""
 
 
@@ -59,7 +66,14 @@ def examples(tmp_path_factory):
         "Variable": whole["ssh"],
         "lazy dataset": lazy,
         "lazy variable": lazy["ssh"],
-        "lazy values": lazy["ssh"].data,
+        "LazyRows": lazy["ssh"].data,
+        "Node": plugin.nodes(whole.schema, whole.all_variables(), whole.attrs)[""],
+        "Rows": collection.find("time < '2024-01-03T05'"),
+        "PartitionSampling": collection.sampling()[0],
+        "Sampling": collection.sampling()[0].sampling,
+        "Section": plugin.Section("rows"),
+        "Table": plugin.Table.pairs("facts", {"rows": 3}),
+        "Coverage": collection.coverage(),
         "Collection": collection,
         "View": view,
         "InsertReport": report,

@@ -1,7 +1,7 @@
 """The collection, as users hold it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 from zcollection.collection import (
     copy,
@@ -47,9 +47,6 @@ from zcollection.model.schema import VariableSchema
 from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
-
-if TYPE_CHECKING:
-    from zcollection_coverage import Coverage
 
 R = TypeVar("R")
 
@@ -374,22 +371,18 @@ class Collection(OpenCollection):
 
     sampling = synchronous(sampling_async)
 
-    def coverage(
-        self, *, every: Any = None, gap: Any = None, filters: Filter = None, where: Where = None
-    ) -> "Coverage":
+    def coverage(self, *, every: Any = None, gap: Any = None, filters: Filter = None, where: Where = None) -> Any:
         """Return what is there along the axis, and what is missing: gaps, intervals, and the share of the rows expected.
 
-        The parameters are those of `zcollection_coverage.coverage`, which it calls.
+        Calls ``zcollection_coverage.coverage``, whose parameters these are, and returns its ``Coverage``.
 
         Raises
         ------
         MissingDependencyError
             zcollection-coverage is not installed.
         """
-        found: Coverage = bridges.bridge("coverage", "coverage()").coverage(
-            self, every=every, gap=gap, filters=filters, where=where
-        )
-        return found
+        measured = bridges.bridge("coverage", "coverage()").coverage
+        return measured(self, every=every, gap=gap, filters=filters, where=where)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""

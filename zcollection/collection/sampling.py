@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from zcollection import config
 from zcollection.collection.asking import Asked, Chosen
@@ -39,7 +39,7 @@ class PartitionSampling:
     path: str
     key: Key
     sampling: Sampling
-    stamp: str
+    stamp: str = field(repr=False)
     was_read: bool
 
 

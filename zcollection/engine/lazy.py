@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise, product
+from itertools import accumulate, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import GroupRead, Scalar, allocated, check_size, decode_array
 from zcollection.engine.work import Work, fetch, perform, perform_here
+from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.sections import Printed, Section, heading
 
@@ -65,8 +66,19 @@ class Sources:
 
     @cached_property
     def stops(self) -> NDArray[np.intp]:
-        """The row after the last one of each."""
-        return np.cumsum(np.asarray(self.lengths, np.intp))
+        """The row after the last one of each.
+
+        Raises
+        ------
+        CorruptionError
+            There are more rows than can be: what says so is damaged.
+        """
+        stops = list(accumulate(self.lengths))
+        try:
+            return np.array(stops, np.intp)
+        except OverflowError as error:
+            message = f"the partitions are said to have {stops[-1]} rows, more than any memory holds; call verify()"
+            raise CorruptionError(message) from error
 
     @property
     def rows(self) -> int:

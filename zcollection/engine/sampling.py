@@ -38,8 +38,8 @@ class Sampling:
     """
 
     step: int | float | None
-    starts: NDArray[Any] = field(eq=False)
-    rows: NDArray[np.int64] = field(eq=False)
+    starts: NDArray[Any] = field(eq=False, repr=False)
+    rows: NDArray[np.int64] = field(eq=False, repr=False)
     missing: int = 0
 
     @classmethod

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from zcollection.errors import MissingDependencyError
 from zcollection.model.calendars import STANDARD
@@ -40,10 +40,10 @@ class Node:
         Attributes of the group.
     """
 
-    variables: Mapping[str, tuple[tuple[str, ...], Any, dict[str, Any], dict[str, Any]]]
+    variables: Mapping[str, tuple[tuple[str, ...], Any, dict[str, Any], dict[str, Any]]] = field(repr=False)
     coordinates: frozenset[str]
     plain: frozenset[str]
-    attrs: Mapping[str, Any]
+    attrs: Mapping[str, Any] = field(repr=False)
 
 
 def nodes(schema: DatasetSchema, variables: "Mapping[str, Variable]", attrs: Mapping[str, Any]) -> dict[str, Node]:
