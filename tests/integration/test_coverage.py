@@ -175,7 +175,7 @@ def test_an_axis_of_numbers_has_gaps_too(tmp_path):
         coverage(collection, every="1 s")
 
 
-@pytest.mark.parametrize("every", ["", "fast", "0 s", "1 ms", np.timedelta64("NaT"), 3, dt.timedelta(seconds=-1)])
+@pytest.mark.parametrize("every", ["", "fast", "0 s", "1 ms", np.timedelta64("NaT", "s"), 3, dt.timedelta(seconds=-1)])
 def test_what_is_no_step_of_the_axis_is_refused(tmp_path, every):
     collection = _collection(tmp_path / "c")
     collection.insert(_rows(_START + np.arange(3).astype("timedelta64[s]")))

@@ -58,7 +58,7 @@ def test_values_partitioning_takes_its_types_from_the_dataset(tmp_path):
 
 
 def test_rows_that_are_refused_leave_an_empty_collection(tmp_path, track):
-    broken = track.assign_coords(time=("time", np.where(np.arange(96) == 3, np.datetime64("NaT"), track.time)))
+    broken = track.assign_coords(time=("time", np.where(np.arange(96) == 3, np.datetime64("NaT", "ns"), track.time)))
     with pytest.raises(zc.PartitionError, match="'time'"):
         zc.ingest(broken, tmp_path / "c", axis="time", partitioning="date:M")
     assert zc.open_collection(tmp_path / "c").count() == 0

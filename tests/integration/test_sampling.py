@@ -22,7 +22,7 @@ def _times(*seconds) -> np.ndarray:
 def test_the_runs_of_a_sampling_are_the_values_and_its_step_is_the_most_frequent(steps):
     seconds = np.cumsum([step or 0 for step in steps])
     times = _START + seconds.astype("timedelta64[s]")
-    times[[at for at, step in enumerate(steps) if step is None]] = np.datetime64("NaT")
+    times[[at for at, step in enumerate(steps) if step is None]] = np.datetime64("NaT", "s")
     found = Sampling.of(times, _TIME)
     present = times[~np.isnat(times)].view(np.int64)
     np.testing.assert_array_equal(found.values, present)

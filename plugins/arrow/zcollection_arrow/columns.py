@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Final
 
@@ -168,8 +169,7 @@ class Column:
         target = np.dtype(f"{native.dtype.kind}8[{self.element.unit}]")
         if native.dtype == target:
             return native.view(np.int64)
-        counted = native.astype(target)
-        same = counted.astype(native.dtype) == native
+        counted, same = _converted(native, target)
         wrong = ~same if missing is None else ~same & ~missing
         if wrong.any():
             message = f"variable {self.path!r} has the value {native[wrong][0]}, which {target} does not have; leave it out, or give time_unit="
@@ -282,3 +282,15 @@ def _fixed(kind: pa.DataType, values: NDArray[Any], missing: Missing) -> pa.Arra
     return pa.Array.from_buffers(
         kind, values.size, [valid, pa.py_buffer(np.ascontiguousarray(values))], null_count=nulls
     )
+
+
+def _converted(times: NDArray[Any], target: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return times in another unit, and which of them are the same there."""
+    try:
+        counted = times.astype(target)
+    except OverflowError:  # what newer releases of NumPy raise; of which value it is not said
+        counted = np.full(times.shape, "NaT", target)
+        for at, time in enumerate(times):
+            with suppress(OverflowError):
+                counted[at] = time
+    return counted, counted.astype(times.dtype) == times

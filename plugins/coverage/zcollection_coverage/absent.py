@@ -35,9 +35,10 @@ def absent(partitioning: Partitioning, keys: Sequence[Key], periods: Periods | N
 def _periods(keys: Sequence[Key], periods: Periods) -> Iterator[Key]:
     unit = f"datetime64[{periods.unit}]"
     first, last = (periods.value(edge).astype(unit) for edge in (periods.begins.min(), periods.begins.max()))
-    _check((last - first).astype(np.int64) + 1)
+    count = int((last - first).astype(np.int64)) + 1
+    _check(count)
     names = list(keys[0])
-    for begin in np.arange(first, last + 1):
+    for begin in first + np.arange(count).astype(f"timedelta64[{periods.unit}]"):
         yield Key({name: _component(begin, name) for name in names})
 
 

@@ -46,7 +46,7 @@ class Periods:
         dtype = scale.dtype
         return cls(
             begins=begins.astype(dtype).view(np.int64),
-            ends=(begins + 1).astype(dtype).view(np.int64),
+            ends=(begins + np.ones(len(keys), f"timedelta64[{unit}]")).astype(dtype).view(np.int64),
             unit=unit,
             dtype=dtype,
         )
@@ -63,5 +63,5 @@ def _instants(columns: dict[str, NDArray[np.int64]]) -> NDArray[Any]:
     for name, unit in UNITS.items():
         if name in columns and name != "year":
             first = 1 if name in {"month", "day"} else 0
-            found = found.astype(f"datetime64[{unit}]") + (columns[name] - first)
+            found = found.astype(f"datetime64[{unit}]") + (columns[name] - first).astype(f"timedelta64[{unit}]")
     return found

@@ -148,7 +148,7 @@ def test_numbers_are_found_as_in_an_ordinary_dataset(request, label, other, meth
         xr.Variable("a", HOURS[[40, 41]]),
         np.arange(120) % 3 == 0,
         "nothing",
-        np.datetime64("NaT"),
+        np.datetime64("NaT", "ns"),
         7,
     ],
     ids=repr,
