@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 
-from zcollection import config
 from zcollection.collection.asking import Asked, Chosen
 from zcollection.collection.filters import Filter
 from zcollection.collection.find import ConsistentLook
@@ -50,46 +49,46 @@ async def sampling(handle: Handle, *, filters: Filter, progress: ProgressOption)
         what = "no variable" if axis is None else f"of the type {handle.schema.get_variable(axis).dtype}"
         message = f"the axis {handle.configuration.axis!r} is {what}; accepted: numbers or times"
         raise SchemaError(message)
-    chosen, found = await _Look(asked=Asked.of(handle, filters, None), axis=axis).of_partitions(progress, "sampling")
-    return [
-        PartitionSampling(path=path, key=Key(record.key), sampling=item[0], stamp=record.stamp, was_read=item[1])
-        for path, record in chosen.partitions.items()
-        for item in [found[path]]
-    ]
+    _, found = await _Look(asked=Asked.of(handle, filters, None), axis=axis).of_partitions(progress, "sampling")
+    return list(found.values())
 
 
 @define(eq=False, kw_only=True)
-class _Look(ConsistentLook[tuple[Sampling, bool]]):
+class _Look(ConsistentLook[PartitionSampling]):
     """Looks at the statistics of partitions, and at the axis where they say nothing of it."""
 
     axis: str
 
     async def looked(
         self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
-    ) -> Sequence[tuple[Sampling, bool]]:
-        """Return how the axis of some partitions is sampled, and whether it was read for that."""
-        taken, handle = chosen.taken, chosen.asked.handle
-        works = (
-            self._of(handle, handle.group(path, chosen.partitions[path], taken.place(path)), chosen.partitions[path])
-            for path in paths
-        )
-        return await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+    ) -> Sequence[PartitionSampling]:
+        """Return how the axis of some partitions is sampled."""
+        taken = chosen.taken
+        works = (self._of(chosen, path, chosen.partitions[path]) for path in paths)
+        # One thread: what is read is small, and most of the time is Python's.
+        return await perform(taken.objects, works, threads=1, progress=advance)
 
-    def _of(self, handle: Handle, group: GroupRead, record: PartitionRecord) -> Work[tuple[Sampling, bool]]:
+    def _of(self, chosen: Chosen, path: str, record: PartitionRecord) -> Work[PartitionSampling]:
+        handle = chosen.asked.handle
+        group = handle.group(path, record, chosen.taken.place(path))
         known = yield from _known(group, handle.dimension)
-        if known is not None:
-            return known, False
-        variable = handle.schema.get_variable(self.axis)
+        found = known if known is not None else (yield from self._read(handle, group, record))
+        return PartitionSampling(
+            path=path, key=Key(record.key), sampling=found, stamp=record.stamp, was_read=known is None
+        )
+
+    def _read(self, handle: Handle, group: GroupRead, record: PartitionRecord) -> Work[Sampling]:
+        """Return what the axis itself says."""
         columns = yield from reading([group], handle.schema.select([self.axis]), dimension=handle.dimension)
         yield from handle.checking(group, record)
-        found = Sampling.of(columns[self.axis], variable, most=None)
+        found = Sampling.of(columns[self.axis], handle.schema.get_variable(self.axis), most=None)
         if found is None:
             message = (
                 f"partition {group.path!r} has values of {self.axis!r} that have no difference, such as infinities; accepted: "
                 f"finite numbers and times"
             )
             raise SchemaError(message)
-        return found, True
+        return found
 
 
 def _known(group: GroupRead, dimension: str) -> Work[Sampling | None]:
