@@ -70,7 +70,7 @@ class Verbs(TyperGroup):
             return _failing(cmd_name, error, markup)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the verb that the arguments begin with; who misspells one is told the nearest."""
+        """Return the verb that the arguments begin with; for one that is misspelt the error names the nearest."""
         if args[0] not in OURS:
             self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[assignment]  # for their names
         return super().resolve_command(ctx, args)

@@ -42,7 +42,7 @@ async def create(
     versioning.store.check_writable()
     catalog = _decide_catalog(versioning, catalog_enabled)
     declared = as_schema(schema, axis=axis)
-    partitioning = _for_schema(partitioning, declared, axis)
+    partitioning = partitioning_for(partitioning, declared, axis)
     configuration = _configure(declared, axis, partitioning, catalog=catalog)
     return Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
 
@@ -57,7 +57,7 @@ def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
     return versioning.has_catalog if wanted is None else wanted
 
 
-def _for_schema(given: Partitioning | str, schema: DatasetSchema, axis: str) -> Partitioning:
+def partitioning_for(given: Partitioning | str, schema: DatasetSchema, axis: str) -> Partitioning:
     """Return the partitioning as it is for the declared types of its variables."""
     partitioning = from_text(given, axis=axis) if isinstance(given, str) else given
     if not isinstance(partitioning, Partitioning):

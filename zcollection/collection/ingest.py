@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection.collection.collection import Collection
+from zcollection.collection.create import partitioning_for
 from zcollection.collection.merging import Merge
 from zcollection.collection.stores import Location
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.errors import CollectionExistsError, SchemaError
 from zcollection.model.conventions import Conventions
-from zcollection.plugins.brief import from_text
 from zcollection.progress import ProgressOption
 
 
@@ -70,9 +70,8 @@ async def ingest(
 
 def _check_same(collection: Collection, axis: str, given: Partitioning | str) -> None:
     """Check that a collection that is there is the one that would have been created."""
-    partitioning = from_text(given, axis=axis) if isinstance(given, str) else given
-    types = {name: collection.schema.get_variable(name).dtype for name in partitioning.variables}
-    if (collection.axis, collection.partitioning) != (axis, partitioning.for_types(types)):
+    partitioning = partitioning_for(given, collection.schema, axis)
+    if (collection.axis, collection.partitioning) != (axis, partitioning):
         message = (
             f"the collection at {collection.store.url} has the axis {collection.axis!r} and the partitioning "
             f"{collection.partitioning!r}; given were {axis!r} and {partitioning!r}: give those that it has, or another place"

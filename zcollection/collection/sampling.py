@@ -9,11 +9,10 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.find import ConsistentLook
 from zcollection.collection.handle import Handle
 from zcollection.contracts.partitioning import Key
-from zcollection.contracts.store import Read
 from zcollection.engine.read import GroupRead, reading
 from zcollection.engine.sampling import Sampling
-from zcollection.engine.statistics import Form, Statistics
-from zcollection.engine.work import Work, fetch, perform
+from zcollection.engine.statistics import reading_statistics
+from zcollection.engine.work import Work, perform
 from zcollection.errors import SchemaError
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
@@ -93,11 +92,7 @@ class _Look(ConsistentLook[PartitionSampling]):
 
 def _known(group: GroupRead, dimension: str) -> Work[Sampling | None]:
     """Return what the statistics of a partition say; None where there are none, or they do not say it."""
-    key = Form.of_group(group, dimension=dimension).key
-    if key is None:
-        return None
-    (data,) = yield from fetch([Read(group.prefix + key)])
-    found = Statistics.load(data, group, dimension=dimension, only=())
+    found = yield from reading_statistics(group, dimension=dimension, only=())
     if found is None or found.sampling is None or found.sampling == "unknown":
         return None
     return Sampling.from_json(found.sampling, rows=group.rows)

@@ -386,13 +386,15 @@ def _loaded_zones(body: bytes, at: int, stored: np.dtype[Any], dtype: np.dtype[A
     return Zones(lower, upper, missing, empty, known)
 
 
-def reading_statistics(group: GroupRead, *, dimension: str) -> Work[Statistics | None]:
-    """Return the statistics of a group; None where there are none that can be believed."""
+def reading_statistics(
+    group: GroupRead, *, dimension: str, only: Collection[str] | None = None
+) -> Work[Statistics | None]:
+    """Return the statistics of a group, as `Statistics.load`; None where there are none that can be believed."""
     key = Form.of_group(group, dimension=dimension).key
     if key is None:
         return None
     (data,) = yield from fetch([Read(group.prefix + key)])
-    return Statistics.load(data, group, dimension=dimension)
+    return Statistics.load(data, group, dimension=dimension, only=only)
 
 
 @define(eq=False)
@@ -416,7 +418,7 @@ class Gathering:
         init=False, default=Factory(lambda self: [0] * len(self.form.chunks), takes_self=True)
     )
     _zones: dict[str, Zones] = field(factory=dict, init=False)
-    _sampling: "Sampled" = field(default="unknown", init=False)
+    _sampling: Sampled = field(default="unknown", init=False)
 
     def chunk(self, key: str, data: bytes | Pieces) -> None:
         """Take the checksum of an object, if it is a chunk."""
@@ -452,10 +454,12 @@ class Gathering:
     def kept(self, path: str) -> None:
         """Take the bounds of a variable whose rows are those of the base; of what nobody knows they say nothing."""
         variable = self.form.zoned.get(path)
-        if path == self.form.axis and self._base_zones(path, self.form.zoned.get(path)) is not None:
-            self._sampling = "unknown" if self.base is None else self.base[1].sampling
-        if variable is not None:
-            self._zones[path] = self._base_zones(path, variable) or nothing_known(variable, self.form.count)
+        if variable is None:
+            return
+        known = self._base_zones(path, variable)
+        self._zones[path] = known or nothing_known(variable, self.form.count)
+        if path == self.form.axis and known is not None and self.base is not None:
+            self._sampling = self.base[1].sampling
 
     def kept_rows(self, path: str, runs: Iterable[range]) -> None:
         """Take the bounds of runs of rows that are those of the base."""
@@ -472,7 +476,7 @@ class Gathering:
         whole = self._zones.get(path) or _without_rows(variable, self.form.count)
         self._zones[path] = _united(whole, part, first)
 
-    def _base_zones(self, path: str, variable: VariableSchema | None) -> Zones | None:
+    def _base_zones(self, path: str, variable: VariableSchema) -> Zones | None:
         if self.base is None:
             return None
         group, before = self.base

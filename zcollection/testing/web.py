@@ -1,4 +1,4 @@
-"""A web server on this machine for the tests of stores that read over HTTP: it counts, and misbehaves as it is told.
+"""A web server on this machine for the tests of stores that read over HTTP: it counts requests, and misbehaves on demand.
 
 A ``conftest.py`` that imports `web_server` has it as a fixture.
 """

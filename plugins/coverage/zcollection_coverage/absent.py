@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from zcollection.plugin import Key, Partitioning
-from zcollection_coverage.periods import UNITS, Periods
+from zcollection_coverage.periods import Periods
 
 MOST: Final = 100_000
 """Partitions that are looked through at most."""
@@ -27,30 +27,21 @@ def absent(partitioning: Partitioning, keys: Sequence[Key], periods: Periods | N
     """
     if not keys:
         return ()
-    candidates = _periods(keys, periods) if periods is not None else _numbers(partitioning, keys)
+    candidates = _periods(partitioning, periods) if periods is not None else _numbers(partitioning, keys)
     there = set(keys)
     return tuple(key for key in candidates if key not in there)
 
 
-def _periods(keys: Sequence[Key], periods: Periods) -> Iterator[Key]:
+def _periods(partitioning: Partitioning, periods: Periods) -> Iterator[Key]:
     unit = f"datetime64[{periods.unit}]"
     first, last = (periods.value(edge).astype(unit) for edge in (periods.begins.min(), periods.begins.max()))
     count = int((last - first).astype(np.int64)) + 1
     _check(count)
-    names = list(keys[0])
-    for begin in first + np.arange(count).astype(f"timedelta64[{periods.unit}]"):
-        yield Key({name: _component(begin, name) for name in names})
-
-
-def _component(instant: np.datetime64, name: str) -> int:
-    """Return a component of a date, such as its month."""
-    unit = UNITS[name]
-    if name == "year":
-        return int(instant.astype("datetime64[Y]").astype(np.int64)) + 1970
-    larger = {"month": "Y", "day": "M", "hour": "D", "minute": "h", "second": "m"}[name]
-    begin = instant.astype(f"datetime64[{larger}]").astype(f"datetime64[{unit}]")
-    counted = (instant.astype(f"datetime64[{unit}]") - begin).astype(np.int64)
-    return int(counted) + (1 if name in {"month", "day"} else 0)
+    begins = (first + np.arange(count).astype(f"timedelta64[{periods.unit}]")).astype("datetime64[s]")
+    (name,) = partitioning.variables
+    columns = {field: values.tolist() for field, values in partitioning.keys({name: begins}).items()}
+    for values in zip(*columns.values(), strict=True):
+        yield Key(dict(zip(columns, values, strict=True)))
 
 
 def _numbers(partitioning: Partitioning, keys: Sequence[Key]) -> Iterator[Key]:

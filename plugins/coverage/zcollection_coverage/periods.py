@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zcollection.plugin import Key, Partitioning
 from zcollection_coverage.scale import Scale
 
-UNITS: Final = {"year": "Y", "month": "M", "day": "D", "hour": "h", "minute": "m", "second": "s"}
+_UNITS: Final = {"year": "Y", "month": "M", "day": "D", "hour": "h", "minute": "m", "second": "s"}
 """The fields of keys by date, and the unit of the period that each ends."""
 
 
@@ -37,10 +37,10 @@ class Periods:
     def of(cls, partitioning: Partitioning, axis: str, keys: Sequence[Key], scale: Scale) -> "Periods | None":
         """Return the periods of partitions; None where they are none by date, or not in the calendar of datetime64."""
         fields = tuple(item.name for item in partitioning.fields)
-        is_by_date = partitioning.time_variables == (axis,) and fields == tuple(UNITS)[: len(fields)]
+        is_by_date = partitioning.time_variables == (axis,) and fields == tuple(_UNITS)[: len(fields)]
         if not is_by_date or scale.dtype.kind != "M" or not keys:
             return None
-        unit = UNITS[fields[-1]]
+        unit = _UNITS[fields[-1]]
         columns = {name: np.array([key[name] for key in keys], np.int64) for name in fields}
         begins = _instants(columns).astype(f"datetime64[{unit}]")
         dtype = scale.dtype
@@ -60,7 +60,7 @@ class Periods:
 def _instants(columns: dict[str, NDArray[np.int64]]) -> NDArray[Any]:
     """Return the instants that components of dates name."""
     found = (columns["year"] - 1970).astype("datetime64[Y]")
-    for name, unit in UNITS.items():
+    for name, unit in _UNITS.items():
         if name in columns and name != "year":
             first = 1 if name in {"month", "day"} else 0
             found = found.astype(f"datetime64[{unit}]") + (columns[name] - first).astype(f"timedelta64[{unit}]")

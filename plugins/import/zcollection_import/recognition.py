@@ -1,4 +1,4 @@
-"""What lies at a place, told from its marks."""
+"""What lies at a place, recognised by its marks."""
 
 import json
 from collections.abc import Mapping

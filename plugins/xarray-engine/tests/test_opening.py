@@ -99,7 +99,7 @@ def collection(request, made):
 
 
 def assert_same(found, expected):
-    """Assert that all but the kind of the indexes is the same, and how the chunks lie, which is told besides."""
+    """Assert that all but the kind of the indexes is the same, and the chunks, which is compared separately."""
     assert set(found.xindexes) == set(expected.xindexes)
     for name, index in expected.indexes.items():
         assert found.indexes[name].equals(index)
