@@ -1,14 +1,15 @@
 """The store of ``az://`` URLs."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
-from zcollection_store_object.bucket import BucketOptions, BucketStore, check_bucket, environment_of
+from zcollection_store_object.bucket import BucketStore, environment_of
 from zcollection_store_object.driver import Driver
 
-from zcollection.plugin import Mode, StoreURL
+from zcollection.plugin import StoreURL
 from zcollection_store_azure.options import Options
 
 _CONTAINER: Final = re.compile(r"\$root|[a-z0-9](-?[a-z0-9]){2,62}")
@@ -29,35 +30,15 @@ class AzureStore(BucketStore):
         What the caller passed; a pickle holds nothing else.
     """
 
+    names: ClassVar[re.Pattern[str]] = _CONTAINER
+    accepted: ClassVar[str] = _ACCEPTED
+
     options: Options = field(factory=Options)
 
     @classmethod
-    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
-        """Return the store at a prefix of a container; nothing is asked of the server.
-
-        Parameters
-        ----------
-        url
-            ``az://container/prefix``; the prefix may be empty.
-        mode
-            "r" or "rw".
-        **options
-            See `Options`, or the README.
-
-        Raises
-        ------
-        LocationError
-            The URL has parameters or credentials, or no container.
-        PluginConfigurationError
-            An option is unknown, or its value is not accepted.
-        """
-        check_bucket(url, _CONTAINER, _ACCEPTED)
-        return cls(url=url, read_only=mode == "r", options=Options.of(url, options))
-
-    @property
-    def limits(self) -> BucketOptions:
-        """The options that all services have."""
-        return self.options
+    def understood(cls, url: StoreURL, given: Mapping[str, Any]) -> Options:
+        """Return the options that a caller passed; see `Options`, or the README."""
+        return Options.of(url, given)
 
     def connect(self) -> Driver:
         """Return the driver, which all stores of the same container and options share."""

@@ -2,11 +2,13 @@
 
 import os
 import re
-from typing import Protocol
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, Self
 
 from attrs import frozen
 
-from zcollection.plugin import LocationError, StoreError, StoreURL, check_prefixes
+from zcollection.plugin import LocationError, Mode, StoreError, StoreURL, check_prefixes
 from zcollection_store_object.objects import ObjectStore
 from zcollection_store_object.retries import Retries
 
@@ -30,22 +32,64 @@ class BucketOptions(Protocol):
 
 @frozen(kw_only=True)
 class BucketStore(ObjectStore):
-    """The objects below a prefix of a bucket; a subclass has a field `options`, and connects."""
+    """The objects below a prefix of a bucket; a subclass says how buckets are named, what its options are, and connects.
 
-    @property
-    def limits(self) -> BucketOptions:
-        """The options that all services have."""
-        raise NotImplementedError
+    Attributes
+    ----------
+    url
+        ``scheme://bucket/prefix``.
+    read_only
+        Whether every write is refused.
+    options
+        What the caller passed; a pickle holds nothing else.
+    names
+        What the name of a bucket may be.
+    accepted
+        That in words, for messages.
+    """
+
+    names: ClassVar[re.Pattern[str]]
+    accepted: ClassVar[str]
+
+    options: BucketOptions
+
+    @classmethod
+    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
+        """Return the store at a prefix of a bucket; nothing is asked of the server.
+
+        Parameters
+        ----------
+        url
+            ``scheme://bucket/prefix``; the prefix may be empty.
+        mode
+            "r" or "rw".
+        **options
+            Those of the service; see the README of its plugin.
+
+        Raises
+        ------
+        LocationError
+            The URL has parameters or credentials, or no bucket.
+        PluginConfigurationError
+            An option is unknown, or its value is not accepted.
+        """
+        check_bucket(url, cls.names, cls.accepted)
+        return cls(url=url, read_only=mode == "r", options=cls.understood(url, options))
+
+    @classmethod
+    @abstractmethod
+    def understood(cls, url: StoreURL, given: Mapping[str, Any]) -> BucketOptions:
+        """Return the options that a caller passed; raises as `open`."""
 
     @property
     def is_probed(self) -> bool:
         """Whether it is tried that the server honours conditions."""
-        return not self.limits.single_writer
+        return not self.options.single_writer
 
     @property
     def retries(self) -> Retries:
         """How often a request is sent again."""
-        return Retries(self.limits.max_retries)
+        return Retries(self.options.max_retries)
 
     @property
     def bucket(self) -> str:

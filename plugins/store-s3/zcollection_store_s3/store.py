@@ -1,14 +1,15 @@
 """The store of ``s3://`` URLs."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
-from zcollection_store_object.bucket import BucketOptions, BucketStore, check_bucket, environment_of
+from zcollection_store_object.bucket import BucketStore, environment_of
 from zcollection_store_object.driver import Driver
 
-from zcollection.plugin import MissingDependencyError, Mode, StoreURL
+from zcollection.plugin import MissingDependencyError, StoreURL
 from zcollection_store_s3.options import Options
 
 _BUCKET: Final = re.compile(r"[A-Za-z0-9._:-]+")
@@ -29,35 +30,15 @@ class S3Store(BucketStore):
         What the caller passed; a pickle holds nothing else.
     """
 
+    names: ClassVar[re.Pattern[str]] = _BUCKET
+    accepted: ClassVar[str] = _ACCEPTED
+
     options: Options = field(factory=Options)
 
     @classmethod
-    async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
-        """Return the store at a prefix of a bucket; nothing is asked of the server.
-
-        Parameters
-        ----------
-        url
-            ``s3://bucket/prefix``; the prefix may be empty.
-        mode
-            "r" or "rw".
-        **options
-            See `Options`, or the README.
-
-        Raises
-        ------
-        LocationError
-            The URL has parameters or credentials, or no bucket.
-        PluginConfigurationError
-            An option is unknown, or its value is not accepted.
-        """
-        check_bucket(url, _BUCKET, _ACCEPTED)
-        return cls(url=url, read_only=mode == "r", options=Options.of(url, options))
-
-    @property
-    def limits(self) -> BucketOptions:
-        """The options that all services have."""
-        return self.options
+    def understood(cls, url: StoreURL, given: Mapping[str, Any]) -> Options:
+        """Return the options that a caller passed; see `Options`, or the README."""
+        return Options.of(url, given)
 
     def connect(self) -> Driver:
         """Return the driver that was chosen, which all stores of the same bucket and options share."""
