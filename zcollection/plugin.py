@@ -38,6 +38,7 @@ from zcollection.contracts.store import (
     Objects,
     Pieces,
     Read,
+    Replacement,
     Store,
     unfenced,
 )
@@ -134,6 +135,7 @@ __all__ = [
     "Printed",
     "Provides",
     "Read",
+    "Replacement",
     "ReadOnlyError",
     "Reclaimed",
     "RowPlan",

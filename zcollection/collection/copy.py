@@ -15,6 +15,7 @@ from zcollection.transaction.change import Stage, StagedPartition
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place
 from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Beginning, Versioning
 
 
@@ -32,7 +33,7 @@ async def copy(
     executor = chosen(client, target.store)
     await source.snapshot()  # what has another schema by now is found out before anything is written
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
-    configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog)
+    configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog, retention=None)
     beginning = await target.making(configuration, "copy", overwrite=overwrite)
     await retrying(lambda: _copy_partitions(source, beginning, executor, filters, progress))
     return Handle(target, await target.load())
@@ -56,15 +57,18 @@ async def _copy_partitions(
         for path in partitions:
             transaction.reads(path)
         await transaction.expect(partitions)
-        jobs = (
-            Job(_Copy(taken.objects, path, taken.place(path), record).staging) for path, record in partitions.items()
-        )
+        jobs = (copying(taken, path, record) for path, record in partitions.items())
         found = await staged(executor, transaction, jobs, total=len(partitions), progress=progress)
         transaction.add_all(found)
         if await source.is_outdated(taken):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)
         await transaction.commit()
+
+
+def copying(taken: Snapshot, path: str, record: PartitionRecord) -> Job[Arrays, StagedPartition]:
+    """Return the job that stages a partition as it lies in a snapshot."""
+    return Job(_Copy(taken.objects, path, taken.place(path), record).staging)
 
 
 @frozen

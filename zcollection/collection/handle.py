@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from zcollection.collection.filters import Filter, compile_filter, narrowing
 from zcollection.contracts.partitioning import KeyValue, Partitioning
 from zcollection.contracts.store import Read, Store
+from zcollection.contracts.transactional import Moment
 from zcollection.engine.executor import in_thread
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, reading
@@ -96,6 +97,11 @@ class Handle:
         concerns.
         """
         return self.versioning.begin(self.configuration, operation, source=source, concern=concern)
+
+    async def at(self, moment: Moment) -> "Handle":
+        """Return the collection as it was at a version, to read; see `Versioning.at`."""
+        versioning = await self.versioning.at(moment)
+        return Handle(versioning, await versioning.load())
 
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether what was read as a snapshot says may be of another version."""

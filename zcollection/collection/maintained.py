@@ -4,10 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+from zcollection.collection import older
 from zcollection.collection import verify as _verify
-from zcollection.collection.ages import Duration, seconds_of
+from zcollection.collection.ages import Duration, Keep, kept_by, seconds_of
 from zcollection.collection.handle import Handle
+from zcollection.collection.older import Difference
 from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.contracts.transactional import Moment
 from zcollection.contracts.url import StoreURL
 from zcollection.engine.executors import ClientOption
 from zcollection.model.sections import Printed, Section, Table, heading
@@ -37,6 +40,10 @@ class Maintained(Printed, ABC):
         return await carried_out(self._now, operation)
 
     @abstractmethod
+    async def _reload(self) -> None:
+        """Take over the configuration as it is stored by now."""
+
+    @abstractmethod
     def _check_writable(self) -> None:
         """Raise `ReadOnlyError` unless it was opened for writing."""
 
@@ -63,6 +70,127 @@ class Maintained(Printed, ABC):
         return await self._now(lambda handle: handle.versioning.changes(handle.configuration, since))
 
     changes = synchronous(changes_async)
+
+    async def retain_async(self, keep: Keep) -> None:
+        """Say how long older versions stay readable, from now on.
+
+        What a change replaces or drops is kept then, until `vacuum` removes what no version needs which is to be kept.
+
+        Parameters
+        ----------
+        keep
+            A number of versions before the newest; a duration such as "30d", or a timedelta, for which a version stays
+            after it was replaced; or None, which keeps none but those that have a tag.
+
+        Raises
+        ------
+        SettingError
+            It is none of these, or the store keeps versions by its own means, such as Icechunk.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        versions, seconds = kept_by(keep)
+        await self._change(
+            lambda handle: handle.versioning.retain(handle.configuration, versions=versions, seconds=seconds)
+        )
+        await self._reload()
+
+    retain = synchronous(retain_async)
+
+    async def tag_async(self, name: str, version: Label | None = None) -> None:
+        """Give a version a name, by which it can be opened and stays readable, whatever `retain` says.
+
+        Parameters
+        ----------
+        name
+            A letter, and letters, digits and ". _ + -" after it.
+        version
+            The version, by its number or the id of its snapshot; the newest by default.
+
+        Raises
+        ------
+        SettingError
+            The name is taken, or none, or there is no such version.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        await self._change(lambda handle: handle.versioning.tag(handle.configuration, name, version))
+        await self._reload()
+
+    tag = synchronous(tag_async)
+
+    async def untag_async(self, name: str) -> None:
+        """Take a name away from a version, which then stays for as long as `retain` says.
+
+        Raises
+        ------
+        SettingError
+            There is no such name.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        await self._change(lambda handle: handle.versioning.untag(handle.configuration, name))
+        await self._reload()
+
+    untag = synchronous(untag_async)
+
+    async def tags_async(self) -> dict[str, Label]:
+        """Return the versions that have a name, by name."""
+        return await self._now(lambda handle: handle.versioning.tags())
+
+    tags = synchronous(tags_async)
+
+    async def rollback_async(
+        self, to: Moment, *, client: ClientOption = None, progress: ProgressOption = None
+    ) -> tuple[str, ...]:
+        """Put back what there was at an older version, as one change, and return the paths of the partitions concerned.
+
+        Partitions that are still the same are not touched; the schema becomes that of then, and sources that were inserted
+        since can be inserted again. The versions in between stay in the history, and can be rolled back to.
+
+        Parameters
+        ----------
+        to
+            The version, by its number or the id of its snapshot; a tag; or a time, such as "2026-11-20T06:00".
+        client, progress
+            As for `query`.
+
+        Raises
+        ------
+        SettingError, StoreError
+            There is no such version, or it is not kept.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        paths = await self._change(lambda handle: older.rollback(handle, to, client=client, progress=progress))
+        await self._reload()
+        return paths
+
+    rollback = synchronous(rollback_async)
+
+    async def diff_async(
+        self, before: Moment, after: Moment | None = None, *, progress: ProgressOption = None
+    ) -> Difference:
+        """Return what differs between two versions: the rows added, removed and changed in each partition.
+
+        Rows are told apart by their axis value; where several have the same, by their order among these. Only partitions
+        that were written or dropped between the two are read.
+
+        Parameters
+        ----------
+        before, after
+            The versions, as for `rollback`; the newest by default.
+        progress
+            As for `query`.
+
+        Raises
+        ------
+        SettingError, StoreError
+            There is no such version, or it is not kept.
+        """
+        return await self._now(lambda handle: older.diff(handle, before, after, progress=progress))
+
+    diff = synchronous(diff_async)
 
     async def sources_async(self) -> tuple[str, ...]:
         """Return the sources that have been inserted, in order, since the collection was created.
@@ -117,9 +245,9 @@ class Maintained(Printed, ABC):
     repair = synchronous(repair_async)
 
     async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
-        """Remove what nobody needs any more: stages of writers that died, and old records of the log.
+        """Remove what nobody needs any more: stages of writers that died, old records of the log, versions not to be kept.
 
-        The history of versions is kept. A writer that was only slow, and whose stage is removed, runs its operation again;
+        The history of versions is kept, as a list; which of them can be read, `retain` and `tag` say. A writer that was only slow, and whose stage is removed, runs its operation again;
         a reader that has been reading for longer than `older_than` may have to query again.
 
         Parameters

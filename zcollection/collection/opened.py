@@ -95,6 +95,9 @@ class OpenCollection(Maintained):
                 if self._handle == before:
                     raise
 
+    async def _reload(self) -> None:
+        self._handle = await self._handle.reloaded()
+
     def _check_writable(self) -> None:
         if self.read_only:
             message = f"the collection at {self.store.url} is open for reading; open it with mode='rw' to write"

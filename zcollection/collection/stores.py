@@ -82,7 +82,9 @@ def versioning_of(store: Store) -> Versioning:
 
 
 async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
-    """Return the same for a collection that is opened: held at one snapshot, where the store has such, to read.
+    """Return the same for a collection that is opened, at an older version where one is asked for.
+
+    A store that commits by itself is held at one snapshot, to read.
 
     Parameters
     ----------
@@ -91,29 +93,25 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
     mode
         "r" or "rw".
     at
-        Which snapshot; None for the newest.
+        Which version; None for the newest.
 
     Raises
     ------
-    StoreError
-        There is no such snapshot.
-    SettingError
-        The store keeps none.
+    StoreError, SettingError
+        There is no such version, or it is not kept.
     ReadOnlyError
-        An older snapshot was asked for, to write to.
+        An older version was asked for, to write to.
     """
-    if not isinstance(store, TransactionalStore):
-        if at is None:
-            return versioning_of(store)
-        message = f"{store.url} keeps no older versions, and at={at!r} asks for one; accepted: None"
-        raise SettingError(message)
-    await portal.on_loop()
-    if mode == "rw":
-        if at is None:
-            return versioning_of(store)
+    versioning = versioning_of(store)
+    if at is not None and mode == "rw":
         message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', for what was committed stays as it is"
         raise ReadOnlyError(message)
-    return NativeVersioning(store, await store.current() if at is None else await store.resolve(at))
+    if at is None and (mode == "rw" or not isinstance(store, TransactionalStore)):
+        return versioning
+    await portal.on_loop()
+    if at is None and isinstance(store, TransactionalStore):
+        return NativeVersioning(store, await store.current())
+    return versioning if at is None else await versioning.at(at)
 
 
 async def kind_at(url_or_store: Location, *, storage_options: Mapping[str, Any] | None = None) -> object:

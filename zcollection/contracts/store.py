@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
 
 from attrs import Factory, field, frozen
 
@@ -13,6 +13,10 @@ from zcollection.model.documents import LARGEST_DOCUMENT
 
 if TYPE_CHECKING:
     import zarr.abc.store
+
+_DOCUMENT: Final = "zarr.json"
+_COPIED: Final = 256
+"""Objects that are copied between two looks at the fence."""
 
 Mode = Literal["r", "rw"]
 Created = Literal["created", "exists", "unknown"]
@@ -97,6 +101,25 @@ class Listed:
     def is_prefix(self) -> bool:
         """Whether this is a common prefix rather than an object."""
         return self.key.endswith("/")
+
+
+@frozen(kw_only=True)
+class Replacement:
+    """A group that is replaced or taken away, and kept elsewhere, for readers of older versions.
+
+    Attributes
+    ----------
+    target
+        Prefix, ending with "/", where it lies.
+    kept
+        Prefix, ending with "/", where it is to lie.
+    staged
+        Prefix, ending with "/", of the complete group that is to take its place; None where nothing is.
+    """
+
+    target: str
+    kept: str
+    staged: str | None = None
 
 
 @frozen(eq=False)
@@ -329,6 +352,46 @@ class KeyStore(Store, Objects):
 
         Doing it again completes it.
         """
+
+    async def replace_all(self, replacements: Iterable[Replacement], fence: Fence = unfenced) -> None:
+        """Publish groups, or take them away, and keep what they replace.
+
+        Doing it again, after it was done or was interrupted, completes it. By default what is replaced is copied before,
+        object by object, its document last; a store that can rename has a cheaper way.
+
+        Parameters
+        ----------
+        replacements
+            What is to be replaced by what.
+        fence
+            As for `publish`.
+
+        Raises
+        ------
+        StoreError
+            Some cannot be replaced.
+        """
+        for item in replacements:
+            await self._keep(item, fence)
+            if item.staged is None:
+                await fence()
+                await self.delete([item.target])
+            else:
+                await self.publish(item.staged, item.target, fence)
+
+    async def _keep(self, item: Replacement, fence: Fence) -> None:
+        """Copy what is to be replaced, unless that is done."""
+        document = f"{item.kept}{_DOCUMENT}"
+        (done,) = await self.get([Read(document)])
+        names = [entry.key.removeprefix(item.target) async for entry in self.list(item.target, recursive=True)]
+        if done is not None or _DOCUMENT not in names:
+            return  # what lies at the target may be what has replaced it
+        others = [name for name in names if name != _DOCUMENT]
+        for batch in (others[start : start + _COPIED] for start in range(0, len(others), _COPIED)):
+            await fence()
+            await self.copy([(item.target + name, item.kept + name) for name in batch])
+        await fence()
+        await self.copy([(item.target + _DOCUMENT, document)])
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a lock among the writers of this collection, where the store says that it has one."""

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _ROOT: Final = "zarr.json"
 
-Moment = str | dt.datetime
-"""A moment in the history of a store: the id of a snapshot, a tag, or a time, in UTC where it says nothing else."""
+Moment = int | str | dt.datetime
+"""A moment in the history of a store: a version, as its number or the id of its snapshot, a tag, or a time, in UTC where it
+says nothing else."""
 
 At = Moment | None
 """A moment, or None for the newest."""
@@ -143,6 +144,33 @@ class TransactionalStore(Store):
         StoreError
             There is none.
         """
+
+    async def tags(self) -> dict[str, str]:
+        """Return the snapshots that have a name, by name; none where the store has no names."""
+        return {}
+
+    async def tag(self, name: str, snapshot: str) -> None:
+        """Give a snapshot a name, by which it stays.
+
+        Raises
+        ------
+        StoreError
+            The name is taken, or the store has none.
+        """
+        del name, snapshot
+        message = f"{self.url} gives its snapshots no names; use their ids, which history() says"
+        raise StoreError(message)
+
+    async def untag(self, name: str) -> None:
+        """Take a name away.
+
+        Raises
+        ------
+        StoreError
+            There is no such name.
+        """
+        message = f"{self.url} has no tag {name!r}"
+        raise StoreError(message)
 
     @abstractmethod
     async def snapshot(self, snapshot: str) -> "zarr.abc.store.Store":

@@ -87,7 +87,12 @@ def array_document() -> dict[str, bytes]:
 
 async def save(store: KeyStore, checkpoint: Checkpoint) -> None:
     """Write the catalog."""
-    await store.put({_CHUNK: _encode(_dump(checkpoint))})
+    await store.put({_CHUNK: dump(checkpoint)})
+
+
+def dump(checkpoint: Checkpoint) -> bytes:
+    """Return a checkpoint as `understood` reads it."""
+    return _encode(_dump(checkpoint))
 
 
 async def load(store: KeyStore) -> Checkpoint | None:

@@ -11,12 +11,13 @@ from zcollection.contracts.store import Listed, Objects, Read
 from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
 from zcollection.engine.statistics import STATISTICS, given_to, owner_of
-from zcollection.engine.work import Work, enumerated, fetch
+from zcollection.engine.work import Share, Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, Put, staged
 from zcollection.errors import CorruptionError
 from zcollection.model.documents import LARGEST_DOCUMENT, parse_json
 from zcollection.transaction.documents import Configuration, PartitionRecord
 from zcollection.transaction.places import Place
+from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 
 _MOST_OBJECTS: Final = 256
@@ -116,6 +117,10 @@ class Stage(Site):
             (entry for entry in entries if entry.key != place.document),
             key=lambda entry: (not entry.key.endswith(f"/{GROUP_DOCUMENT}"), entry.key),
         )
+        if source == self.objects and put is staged:
+            shared = [entry.key for entry in others if not entry.key.endswith(f"/{STATISTICS}")]
+            others = [entry for entry in others if entry.key.endswith(f"/{STATISTICS}")]
+            yield Share([(key, prefix + key.removeprefix(place.prefix)) for key in shared])
         for batch in _batches(others):
             contents = yield from fetch([Read(key) for key in batch], source)
             keys = [prefix + key.removeprefix(place.prefix) for key in batch]
@@ -207,6 +212,8 @@ class Transaction(ABC):
         Configuration of this collection with a variable added or dropped.
     source
         Name of what is inserted, for it to be inserted once.
+    restored
+        The version that the change puts back.
     """
 
     configuration: Configuration
@@ -216,6 +223,7 @@ class Transaction(ABC):
     replacement: Configuration | None = None
     growth: Configuration | None = None
     source: str | None = None
+    restored: Label | None = None
     _written: dict[str, PartitionRecord] = field(factory=dict, init=False)
     _dropped: set[str] = field(factory=set, init=False)
     _read: set[str] = field(factory=set, init=False)

@@ -14,6 +14,7 @@ from zcollection.model.names import validate_partition_segment
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.sections import Printed, Section, heading
 from zcollection.plugins.stored import StoredForm
+from zcollection.transaction.retention import Retention
 
 CONFIGURATION: Final = "_zcollection.json"
 IMMUTABLE: Final = "_immutable"
@@ -68,9 +69,11 @@ class Configuration:
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
         In a store that commits by itself it counts the collections that had this place before.
     changed
-        The version at which a variable was last added or dropped; 0 while none was.
+        The version at which a variable was last added or dropped, or the retention was changed; 0 while none was.
     view
         What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
+    retention
+        Which older versions stay readable; None where only the newest does.
     """
 
     axis: str
@@ -82,10 +85,16 @@ class Configuration:
     version: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     changed: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     view: ViewDefinition | None = None
+    retention: Retention | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what a change replaces is kept, for older versions to be read."""
+        return self.retention is not None and self.retention.keeps
 
     def is_grown_from(self, older: "Configuration") -> bool:
-        """Return whether this is the same collection with variables added or dropped since."""
-        same = evolve(older, layouts=self.layouts, changed=self.changed) == self
+        """Return whether this is the same collection with variables added or dropped, or another retention, since."""
+        same = evolve(older, layouts=self.layouts, changed=self.changed, retention=self.retention) == self
         return same and self.changed > older.changed and self.layouts[: len(older.layouts)] == older.layouts
 
     @property
@@ -110,9 +119,16 @@ class Configuration:
         schema = self.schema
         return schema.select(path for path in schema.all_variables() if not schema.spans(path, self.dimension))
 
+    def grown_at(self, number: int) -> "Configuration":
+        """Return it as the version writes it that changes the schema or the retention."""
+        retention = None if self.retention is None else self.retention.written_by(number)
+        return evolve(self, changed=number, retention=retention)
+
     def dump(self) -> bytes:
-        """Return the document, of the first format version that has all that the schemas say."""
+        """Return the document, of the first format version that has all that it says."""
         version = max(layout.format_version for layout in self.layouts)
+        if self.retention is not None:
+            version = documents.WITH_RETENTION
         return documents.dump(self, kind=self.kind, format_version=version)
 
     @classmethod
@@ -131,7 +147,7 @@ class Configuration:
 def _loaded(data: bytes, what: str) -> Configuration:
     # The same document is the same object, with all that was derived from its schemas when it was opened before.
     configuration = documents.load(
-        data, Configuration, kind=("collection", "view"), what=what, newest=documents.WITH_STATISTICS
+        data, Configuration, kind=("collection", "view"), what=what, newest=documents.NEWEST_CONFIGURATION
     )
     if configuration.kind != documents.kind_of(data, what=what):
         message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
@@ -232,7 +248,8 @@ class PartitionRecord(Printed):
         return Section(heading(self, f"{key}: {self.rows:,} rows, {self.stored_bytes:,} bytes"))
 
 
-documents.omit_defaults(Configuration, "view", "changed")
+documents.omit_defaults(Configuration, "view", "changed", "retention")
+documents.omit_defaults(Retention, "versions", "seconds", "tags")
 documents.omit_defaults(PartitionRecord, "origin")
 
 

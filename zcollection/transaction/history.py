@@ -1,22 +1,32 @@
 """All versions that there were: those whose records the log holds, and older ones that were folded into files of many."""
 
+import math
+import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from zcollection.contracts.store import KeyStore
-from zcollection.errors import CorruptionError
+from zcollection.contracts.store import KeyStore, Read
+from zcollection.engine.work import Work, enumerated, fetch, perform_one
+from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model import documents
+from zcollection.transaction import log
 from zcollection.transaction.documents import TRANSACTIONS, Configuration
 from zcollection.transaction.log import LOG, contents, mark_key, numbers_of, record_key
 from zcollection.transaction.partitions import Partitions
-from zcollection.transaction.version import Version
+from zcollection.transaction.version import RecordId, Version
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
 _TRIES: Final = 3
+_JOINED: Final = 16
+_HIGHEST: Final = 3
+"""So many files of so many versions each become one, so many times: a file has at most some thousand versions."""
+
+_NO_VERSION: Final = 10**18 - 1
 _MOST_LOST: Final = 1_000_000
 
 
@@ -125,6 +135,81 @@ async def is_begun(store: KeyStore) -> bool:
     return False
 
 
+async def after(store: KeyStore, known: RecordId) -> list[Version]:
+    """Return the versions that were committed after one, in order; see `following`."""
+    return await perform_one(store, following(store, known))
+
+
+def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
+    """Return the versions that were committed after one, in order, wherever their records are by now.
+
+    Raises
+    ------
+    ConflictError
+        Neither the log nor the history has that version, or another one of this number: what was read then is not to be
+        built upon.
+    """
+    try:
+        return (yield from log.following(store, known))
+    except ConflictError:
+        if not store.has_listing or known.transaction is None:
+            raise
+        for _ in range(_TRIES):
+            folded = yield from _folded(store, known.number)
+            if not folded or folded[0].transaction != known.transaction:
+                break
+            (same,) = yield from fetch([Read(record_key(folded[-1].number))])
+            if same is not None and not folded[-1].id.is_of(same):
+                break  # the log was restored from a copy that is older than the history
+            logged = yield from log.starting(store, folded[-1].number + 1)
+            if logged:  # else they were folded meanwhile, for the newest is always in the log
+                return [*folded[1:], *logged]
+        raise
+
+
+def _folded(store: KeyStore, first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
+    """Return the versions of the history from one to another one, in order, as far as there is none missing."""
+    entries = yield from enumerated(_HISTORY)
+    spans = {entry.key: _span(entry.key) for entry in entries}
+    wanted = [key for key, span in spans.items() if span and span[1] >= first and span[0] <= last]
+    found: dict[int, Version] = {}
+    for key, data in zip(wanted, (yield from fetch([Read(key) for key in wanted])), strict=True):
+        items = () if data is None else _file_of(key, data, whole=False, numbers=range(first, last + 1))
+        for item in items or ():
+            if found.setdefault(item.number, evolve(item, published=True)).transaction != item.transaction:
+                return []  # files of several logs
+    return [found[number] for number in takewhile(found.__contains__, range(first, last + 1))]
+
+
+async def between(store: KeyStore, first: int, last: int) -> list[Version]:
+    """Return the versions from one to another one, in order.
+
+    Raises
+    ------
+    CorruptionError
+        The record of one is lost.
+    """
+    return await perform_one(store, _between(store, first, last))
+
+
+def _between(store: KeyStore, first: int, last: int) -> Work[list[Version]]:
+    wanted = range(first, last + 1)
+    for _ in range(_TRIES):
+        records = yield from fetch([Read(record_key(number)) for number in wanted])
+        logged = {
+            number: Version.load(number, data)
+            for number, data in zip(wanted, records, strict=True)
+            if data is not None
+        }
+        older = (yield from _folded(store, first, last)) if len(logged) < len(wanted) else []
+        found = {version.number: version for version in older} | logged
+        if len(found) == len(wanted):
+            return [found[number] for number in wanted]
+    lost = next(number for number in wanted if number not in found)
+    message = f"the record of version {lost} of {store.url} is lost; call repair()"
+    raise CorruptionError(message)
+
+
 async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
     """Move the oldest versions from the log to the history; done again it changes nothing."""
     if not versions:
@@ -134,6 +219,31 @@ async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
     # A record without its mark would look unpublished, a mark without its record is nothing.
     await store.delete(record_key(version.number) for version in versions)
     await store.delete(mark_key(version.number) for version in versions)
+    await _join_files(store)
+
+
+async def _join_files(store: KeyStore) -> None:
+    """Make one file of the last ones where they are many and as small as each other."""
+    spans = {entry.key: _span(entry.key) async for entry in store.list(_HISTORY)}
+    last = sorted((span, key) for key, span in spans.items() if span)[-_JOINED:]
+    levels = {_level(first, end) for (first, end), _ in last}
+    if len(last) < _JOINED or len(levels) > 1 or levels == {_HIGHEST}:
+        return
+    keys = [key for _, key in last]
+    parts = [_file_of(key, data or b"", whole=False) for key, data in zip(keys, await _bytes(store, keys), strict=True)]
+    joined = {item.number: item for part in parts for item in part or ()}
+    if None not in parts and list(joined) == list(range(last[0][0][0], last[-1][0][1] + 1)):
+        await store.put(_file(list(joined.values())))
+        await store.delete(keys)
+
+
+async def _bytes(store: KeyStore, keys: Sequence[str]) -> list[bytes | None]:
+    return await store.get([Read(key) for key in keys])
+
+
+def _level(first: int, last: int) -> int:
+    """Return how often the versions of a file may have been joined with others, by how many they are."""
+    return min(int(math.log(max(last - first + 1, 1), _JOINED) + 1e-9), _HIGHEST)
 
 
 async def wrong(store: KeyStore, *, at_least: int) -> tuple[list[int], list[int]]:
@@ -203,19 +313,40 @@ def _file(versions: Sequence[Version]) -> dict[str, bytes]:
     return {key: documents.dump(_History(versions=records), kind="history")}
 
 
-def _file_of(key: str, data: bytes, *, whole: bool) -> tuple[Version, ...] | None:
-    """Return the versions in a file of the history; None where it is damaged."""
+def _file_of(
+    key: str, data: bytes, *, whole: bool, numbers: Container[int] | None = None
+) -> tuple[Version, ...] | None:
+    """Return the versions in a file of the history, or those of certain numbers; None where it is damaged."""
     what = f"the history {key}"
     with suppress(CorruptionError):
         body = documents.load(data, _History, kind="history", what=what)
-        versions = tuple(documents.structure(value, Version, what=what) for value in body.versions.values())
-        first, _, last = key.removeprefix(_HISTORY).removesuffix(".json").partition("-")
-        numbers = [version.number for version in versions]
-        is_told = [f"{number:020d}" for number in (*numbers[:1], *numbers[-1:])] == [first, last]
+        names = [f"{int(name):020d}" for name in body.versions if name.isascii() and name.isdigit()]
+        is_told = len(names) == len(body.versions) and [*names[:1], *names[-1:]] == _names(key)
+        versions = tuple(
+            documents.structure(value, Version, what=what)
+            for name, value in body.versions.items()
+            if is_told and (numbers is None or int(name) in numbers)
+        )
+        is_right = all(str(version.number) in body.versions for version in versions)
         for version in versions if whole else ():
             dict(version.partitions)
-        return versions if is_told else None
+        return versions if is_told and is_right else None
     return None
+
+
+def _names(key: str) -> list[str]:
+    """Return the first and the last version that the name of a file of the history says."""
+    first, _, last = key.removeprefix(_HISTORY).removesuffix(".json").partition("-")
+    return [first, last]
+
+
+def _span(key: str) -> tuple[int, int] | None:
+    """Return the same as numbers; None for a foreign name."""
+    names = _names(key)
+    if not all(re.fullmatch(r"[0-9]{20}", name) for name in names):
+        return None
+    first, last = map(int, names)
+    return first, last
 
 
 def _version_of(number: int, record: bytes, *, whole: bool) -> Version | CorruptionError:

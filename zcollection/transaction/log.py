@@ -104,11 +104,6 @@ def _checking_not_lost(store: KeyStore, number: int) -> Work[None]:
         raise CorruptionError(message)
 
 
-async def after(store: KeyStore, known: RecordId) -> list[Version]:
-    """Return the versions that were committed after one, in order; see `following`."""
-    return await perform_one(store, following(store, known))
-
-
 def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     """Return the versions that were committed after one, in order.
 
@@ -141,6 +136,18 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
                 return (yield from _marked(found))
             found.append(Version.load(wanted, data))
         last, size = found[-1].id, _BATCH
+
+
+def starting(store: KeyStore, number: int) -> Work[list[Version]]:
+    """Return the versions from one on whose records are in the log, in order; none where that one's is not."""
+    del store  # it performs the work
+    found: list[Version] = []
+    while True:
+        batch = range(number + len(found), number + len(found) + _BATCH)
+        for wanted, data in zip(batch, (yield from fetch([Read(record_key(wanted)) for wanted in batch])), strict=True):
+            if data is None:
+                return (yield from _marked(found))
+            found.append(Version.load(wanted, data))
 
 
 def _is_listed(store: KeyStore) -> bool:

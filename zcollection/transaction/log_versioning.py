@@ -1,6 +1,6 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -8,9 +8,17 @@ from attrs import evolve, field, frozen
 
 from zcollection import portal
 from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT
-from zcollection.errors import CollectionNotFoundError, ConflictError, CorruptionError, FormatVersionError, SettingError
+from zcollection.errors import (
+    CollectionNotFoundError,
+    ConflictError,
+    CorruptionError,
+    FormatVersionError,
+    SettingError,
+    accepted,
+)
 from zcollection.transaction import (
     catalog,
     first,
@@ -27,14 +35,17 @@ from zcollection.transaction import (
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
 from zcollection.transaction.partitions import Concern
+from zcollection.transaction.retention import Retention
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.version import RecordId
+from zcollection.transaction.version import RecordId, Version
 from zcollection.transaction.versioning import Beginning, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
+
+    from zcollection.transaction.past import PastVersioning
 
 R = TypeVar("R")
 
@@ -222,26 +233,95 @@ class LogVersioning(Versioning):
         """Return the sources of the records; those that were read once are not read again."""
         known, names = self._known.sources
         try:
-            versions = await (history.every(self.store) if known is None else log.after(self.store, known))
-        except ConflictError:  # folded into the history meanwhile, or restored from a copy
-            versions, names = await history.every(self.store), ()
-        for version in versions:
-            known = version.id
-            names = () if version.configuration is not None else names
-            names = names if version.source is None else (*names, version.source)
-        self._known.sources = known, names
+            newer = await (history.every(self.store) if known is None else history.after(self.store, known))
+        except ConflictError:  # restored from a copy meanwhile
+            known, newer = None, []
+        if known is None or any(version.restored is not None for version in newer):
+            newer, names = await history.every(self.store), ()
+        names = _sources(newer, names)
+        self._known.sources = newer[-1].id if newer else known, names
         return names
 
-    async def changes(self, configuration: Configuration, since: Label) -> Changes:  # noqa: ARG002 - a contract
-        """Return what the records after a version name."""
-        newest = (await log.listed(self.store))[0].number
+    async def sources_at(self, number: int) -> tuple[str, ...]:
+        """Return the sources that had been inserted at a version."""
+        return _sources([version for version in await history.every(self.store) if version.number <= number], ())
+
+    async def at(self, moment: Moment) -> "PastVersioning":
+        """Return the collection as it was at a version that is kept."""
+        from zcollection.transaction import past  # which is made of this
+
+        return await past.resolved(self, moment)
+
+    async def tags(self) -> dict[str, Label]:
+        """Return the versions that the configuration gives names."""
+        retention = (await self.load()).retention
+        return {} if retention is None else dict(sorted(retention.tagged.items()))
+
+    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
+        """Give a version a name, in the configuration."""
+        retention = configuration.retention or Retention()
+        if name in retention.tags:
+            message = f"tag {name!r} of {self.store.url} is taken, by version {retention.tags[name]}; accepted: another name"
+            raise SettingError(message)
+        number = None if version is None else await self._numbered(version)
+        try:
+            tagged = evolve(retention, tags={**retention.tags, name: number})
+        except (ValueError, TypeError) as error:
+            message = f"tag {name!r}; accepted: a letter, and up to 99 letters, digits and . _ + - after it"
+            raise SettingError(message) from error
+        await self._reconfigure(configuration, "tag", tagged, is_of_newest=number is not None)
+
+    async def _numbered(self, version: Label) -> int:
+        """Return the number of a version that can be read."""
+        found = await self.at(version)
+        return found.number
+
+    async def untag(self, configuration: Configuration, name: str) -> None:
+        """Take a name out of the configuration."""
+        retention = configuration.retention or Retention()
+        if name not in retention.tags:
+            message = f"{self.store.url} has no tag {name!r}; {accepted(name, retention.tags)}"
+            raise SettingError(message)
+        tags = {known: number for known, number in retention.tags.items() if known != name}
+        await self._reconfigure(configuration, "untag", evolve(retention, tags=tags))
+
+    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
+        """Write it into the configuration."""
+        before = configuration.retention or Retention()
+        after = evolve(before, versions=versions, seconds=seconds)
+        if not before.keeps:
+            after = evolve(after, since=None)  # nothing was kept until now
+        await self._reconfigure(configuration, "retain", after)
+
+    async def _reconfigure(
+        self, configuration: Configuration, operation: str, retention: Retention, *, is_of_newest: bool = False
+    ) -> None:
+        """Write another retention, as one change; where it speaks of the newest version, nobody may change anything else."""
+
+        async def attempt() -> None:
+            async with self.begin(configuration, operation) as change:
+                change.growth = evolve(configuration, retention=retention)
+                if is_of_newest:
+                    change.watch(lambda _: True)
+                await change.commit()
+
+        await retrying(attempt)
+
+    async def changes(
+        self,
+        configuration: Configuration,  # noqa: ARG002 - a contract
+        since: Label,
+        *,
+        until: int | None = None,
+    ) -> Changes:
+        """Return what the records after a version name, up to another one, the newest by default."""
+        newest = (await log.listed(self.store))[0].number if until is None else until
         if not isinstance(since, int) or not 0 <= since <= newest:
             message = f"since={since!r}; accepted: a version of {self.store.url}, 0 to {newest}"
             raise SettingError(message)
         there: dict[str, bool] = {}
-        versions = await history.every(self.store)
         # Of a copy, the first version has partitions.
-        for version in versions[since + 1 :] if since else versions:
+        for version in await history.between(self.store, since + 1 if since else 0, newest):
             there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
             newest = version.number
         return Changes(
@@ -278,3 +358,15 @@ class LogVersioning(Versioning):
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the store, in which the newest version lies."""
         return self.store.zarr
+
+
+def _sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sources after versions, given those before: what a version puts back are also the sources of then."""
+    known: dict[int, tuple[str, ...]] = {}
+    for version in versions:
+        if version.restored is not None:
+            names = known.get(version.restored, ())
+        names = () if version.configuration is not None else names
+        names = names if version.source is None else (*names, version.source)
+        known[version.number] = names
+    return names

@@ -65,7 +65,7 @@ async def _has_catalog(store: KeyStore) -> bool:
     if checkpoint is None:
         return False
     try:
-        await log.after(store, checkpoint.record)
+        await history.after(store, checkpoint.record)
     except ConflictError:
         return False
     return True

@@ -117,7 +117,7 @@ class NativeTransaction(Transaction):
     async def commit(self) -> None:
         """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
         changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.beside)
-        if not any(changes):
+        if not any(changes) and self.restored is None:
             return
         await self._objects.put(self.beside)
         await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
@@ -193,6 +193,7 @@ class NativeTransaction(Transaction):
             "rows": self._rows,
             "writer": f"{socket.gethostname()}:{os.getpid()}",
             **({} if self.source is None else {"source": self.source}),
+            **({} if self.restored is None else {"restored": self.restored}),
         }
 
     async def _is_committed(self, failure: StoreError | None = None) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from attrs import evolve, field, frozen
 
 from zcollection.contracts.store import Read
-from zcollection.contracts.transactional import Commit, StoreSession, TransactionalStore
+from zcollection.contracts.transactional import Commit, Moment, StoreSession, TransactionalStore
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import (
     CollectionNotFoundError,
@@ -19,11 +19,13 @@ from zcollection.errors import (
     ReadOnlyError,
     SettingError,
     StoreError,
+    accepted,
 )
 from zcollection.model.documents import parse_json
 from zcollection.transaction import snapshot
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.native_listing import Listing
+from zcollection.transaction.moments import time_of
 from zcollection.transaction.native_transaction import ATTRIBUTE, NativeTransaction
 from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
@@ -58,18 +60,18 @@ class NativeVersioning(Versioning):
     ----------
     store
         Which.
-    at
+    held_at
         Id of the snapshot at which a reader is held; None for the newest at any time.
     """
 
     has_catalog: ClassVar[bool] = False
 
     store: TransactionalStore
-    at: str | None = None
+    held_at: str | None = None
     _last: _Last = field(factory=_Last, eq=False, repr=False, init=False)
 
     async def _now(self) -> str:
-        now = self.at or await self.store.current()
+        now = self.held_at or await self.store.current()
         if now is None:
             raise self.not_found()
         return now
@@ -183,8 +185,8 @@ class NativeVersioning(Versioning):
 
     def _check_free(self) -> None:
         self.store.check_writable()
-        if self.at is not None:
-            message = f"{self.store.url} is held at snapshot {self.at}; open it without at=, with mode='rw', to write"
+        if self.held_at is not None:
+            message = f"{self.store.url} is held at snapshot {self.held_at}; open it without at=, with mode='rw', to write"
             raise ReadOnlyError(message)
 
     async def place_statistics(
@@ -207,21 +209,25 @@ class NativeVersioning(Versioning):
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of the commits, and those of commits that a vacuum has let go."""
         now = await self._now()
+        if now != self._last.sources[0]:
+            self._last.sources = now, await self._sources(now)
+        return self._last.sources[1]
+
+    async def _sources(self, now: str) -> tuple[str, ...]:
         known, names = self._last.sources
-        if now == known:
-            return names
         newer: list[str] = []
         for commit in await self.store.history(now):
             said = commit.metadata.get(ATTRIBUTE, {})
             if commit.snapshot == known or said.get("operation") == "create":
                 names = names if commit.snapshot == known else ()
                 break
+            if "restored" in said:
+                names = await self._sources(str(said["restored"]))
+                break
             newer += [str(said["source"])] if "source" in said else []
         else:
             names = await self._kept_sources(now)
-        found = tuple(dict.fromkeys([*names, *reversed(newer)]))
-        self._last.sources = now, found
-        return found
+        return tuple(dict.fromkeys([*names, *reversed(newer)]))
 
     async def _kept_sources(self, now: str) -> tuple[str, ...]:
         """Return the sources of commits that are gone."""
@@ -230,6 +236,57 @@ class NativeVersioning(Versioning):
             return ()
         names = parse_json(document, what=f"{_SOURCES} of {self.store.url}").get("sources", [])
         return tuple(map(str, names))
+
+    async def at(self, moment: Moment) -> Self:
+        """Return the snapshot at a moment."""
+        return evolve(self, held_at=await self._resolved(moment))
+
+    async def _resolved(self, moment: Moment) -> str:
+        """Return the id of the snapshot at a moment; what names none may be a time."""
+        try:
+            return await self.store.resolve(moment)
+        except StoreError:
+            time = time_of(moment) if isinstance(moment, str) else None
+            if time is None:
+                raise
+        return await self.store.resolve(time)
+
+    async def tags(self) -> dict[str, Label]:
+        """Return the tags of the store."""
+        return dict(await self.store.tags())
+
+    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:  # noqa: ARG002 - a contract
+        """Let the store give a snapshot a name."""
+        self._check_free()
+        known = await self.store.tags()
+        if name in known:
+            message = f"tag {name!r} of {self.store.url} is taken, by snapshot {known[name]}; accepted: another name"
+            raise SettingError(message)
+        await self.store.tag(name, await (self._now() if version is None else self._resolved(version)))
+
+    async def untag(self, configuration: Configuration, name: str) -> None:  # noqa: ARG002 - a contract
+        """Let the store take a name away."""
+        self._check_free()
+        known = await self.store.tags()
+        if name not in known:
+            message = f"{self.store.url} has no tag {name!r}; {accepted(name, known)}"
+            raise SettingError(message)
+        await self.store.untag(name)
+
+    async def retain(
+        self, configuration: Configuration, *, versions: int | None, seconds: float | None  # noqa: ARG002 - a contract
+    ) -> None:
+        """Refuse: the store keeps all snapshots until a vacuum.
+
+        Raises
+        ------
+        SettingError
+            Always.
+        """
+        message = (
+            f"{self.store.url} keeps every snapshot until vacuum(older_than=...) lets old ones go; accepted: no retention of ours"
+        )
+        raise SettingError(message)
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
@@ -287,7 +344,7 @@ class NativeVersioning(Versioning):
 
     async def refreshed(self) -> Self:
         """Return the same, held at the newest snapshot where it was held at an older one."""
-        return self if self.at is None else evolve(self, at=await self.store.current())
+        return self if self.held_at is None else evolve(self, held_at=await self.store.current())
 
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the snapshot as a Zarr store."""

@@ -5,7 +5,7 @@ from functools import partial
 
 from attrs import field, frozen
 
-from zcollection.contracts.store import Fence, KeyStore, unfenced
+from zcollection.contracts.store import Fence, KeyStore, Replacement, unfenced
 from zcollection.engine.layout import group_document
 from zcollection.engine.write import parent_documents
 from zcollection.errors import StoreError
@@ -93,9 +93,15 @@ async def _put_in_place(
     there = {*version.in_place, *superseded}
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
     staged = {path: version.place(path).prefix for path in paths if path not in there}
-    failures = await _publish_all(store, staged, fence)
+    replacements = {
+        path: Replacement(target=f"{path}/", kept=kept, staged=staged.get(path))
+        for path, kept in version.kept.items()
+        if path in staged or (path in version.dropped and path not in superseded)
+    }
+    failures = await _replace_all(store, replacements, fence)
+    failures |= await _publish_all(store, {path: staged[path] for path in staged.keys() - replacements.keys()}, fence)
     for path in (*version.dropped, *version.cleared):
-        if path not in superseded:
+        if path not in superseded and path not in replacements:
             trash = f"{version.stage}dropped/{path}/"
             failures |= await _failure(store, path, partial(store.unpublish, f"{path}/", trash, fence))
     await fence()
@@ -121,6 +127,25 @@ async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence)
     failures: dict[str, StoreError] = {}
     for path, prefix in staged.items():
         failures |= await _failure(store, path, partial(store.publish, prefix, f"{path}/", fence))
+    return failures
+
+
+async def _replace_all(
+    store: KeyStore, replacements: Mapping[str, Replacement], fence: Fence
+) -> dict[str, StoreError]:
+    """Replace groups by path, keep what was there, and return why some cannot be."""
+    if not replacements:
+        return {}
+    try:
+        await store.replace_all(replacements.values(), fence)
+    except StoreError:
+        if not store.has_lock:
+            raise
+    else:
+        return {}
+    failures: dict[str, StoreError] = {}
+    for path, item in replacements.items():
+        failures |= await _failure(store, path, partial(store.replace_all, [item], fence))
     return failures
 
 

@@ -117,6 +117,8 @@ class VacuumReport(Printed):
     ----------
     stages
         Stages of writers that died.
+    groups
+        Replaced or dropped partitions of versions that are no longer kept.
     bytes
         Size of the objects removed; those that share their bytes with a partition free none.
     versions
@@ -124,5 +126,6 @@ class VacuumReport(Printed):
     """
 
     stages: int
+    groups: int = 0
     bytes: int
     versions: int

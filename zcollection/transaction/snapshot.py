@@ -19,7 +19,7 @@ from zcollection.errors import (
     StoreError,
     ZCollectionError,
 )
-from zcollection.transaction import catalog, log
+from zcollection.transaction import catalog, history, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
 from zcollection.transaction.partitions import Narrowing, Partitions, Selection
@@ -193,7 +193,7 @@ async def take(
     CorruptionError
         The configuration that lies in its place is not the one that the log says.
     """
-    taken = await (_walked(store, configuration, also) if walk else _newest(store, configuration, known=known))
+    taken = await (_walked(store, configuration, also) if walk else newest(store, configuration, known=known))
     if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
         await _check_configuration_in_place(store, taken)
     if taken.configuration != configuration.version:
@@ -243,14 +243,15 @@ def reading_at_once(
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
     """Return the configuration that was committed last, whichever lies in its place."""
-    for change in (await _newest(store, configuration)).changes:
+    for change in (await newest(store, configuration)).changes:
         document = change.new_configuration
         if document is not None:
             configuration = Configuration.load(document.encode(), what=f"the configuration of version {change.number}")
     return configuration
 
 
-async def _newest(store: KeyStore, configuration: Configuration, known: Checkpoint | None = None) -> Snapshot:
+async def newest(store: KeyStore, configuration: Configuration, known: Checkpoint | None = None) -> Snapshot:
+    """Return the newest version, whatever the configuration says of it but whether there is a catalog."""
     indexed = await perform_one(store, _indexed(store, known)) if configuration.catalog else None
     if indexed is not None:
         return indexed
@@ -279,12 +280,12 @@ def _indexed(store: KeyStore, known: Checkpoint | None) -> Work[Snapshot | None]
     """Return what is known, or else the catalog, and the log say; None where there is no catalog to be believed."""
     if known is not None:
         with suppress(ConflictError):
-            changes = yield from log.following(store, known.record)
+            changes = yield from history.following(store, known.record)
             return (yield from _placed(Snapshot(store, known, changes)))
     checkpoint = yield from catalog.loading()
     while checkpoint is not None:
         try:
-            changes = yield from log.following(store, checkpoint.record)
+            changes = yield from history.following(store, checkpoint.record)
             return (yield from _placed(Snapshot(store, checkpoint, changes)))
         except ConflictError:
             # The records that it needs were folded: there is a newer one, or a slow writer has put it in place of that. Or

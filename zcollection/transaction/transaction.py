@@ -21,7 +21,7 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.portal import uninterrupted
-from zcollection.transaction import catalog, in_place, log, publication, snapshot
+from zcollection.transaction import catalog, checkpoints, folding, history, in_place, log, publication, snapshot
 from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
 from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.in_place import InPlace, OccupiedError
@@ -152,7 +152,8 @@ class LogTransaction(Transaction):
 
     async def commit(self) -> None:
         """Append the record to the log, publish, and let the catalog follow."""
-        if not (self._written or self._dropped or self.removed or self.replacement or self.growth):
+        changes = (self._written, self._dropped, self.removed, self.replacement, self.growth)
+        if not any(changes) and self.restored is None:
             return
         await self.store.flush(stage_of(self.id))
         async with self.store.lock():
@@ -163,7 +164,7 @@ class LogTransaction(Transaction):
 
     async def _caught_up(self) -> Version:
         """Return the version that the change is to become, after all that was committed before lies in its place."""
-        newer = await log.after(self.store, self.base.id)
+        newer = await history.after(self.store, self.base.id)
         unplaced = await publication.settle(self.store, [*self.base.changes, *newer])
         self._check(newer)
         for path in sorted(self._read - self._dropped):
@@ -171,7 +172,19 @@ class LogTransaction(Transaction):
         await self.store.check_targets(f"{path}/" for path in self._targets)
         if self.replacement is not None or self.growth is not None:
             await log.announce(self.store)
-        return self._version(self.base.version + len(newer) + 1, unplaced.versions)
+        return self._version(self.base.version + len(newer) + 1, unplaced.versions, self._replaced(newer, unplaced))
+
+    def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
+        """Return what is to be kept of what the change replaces, as the record says it."""
+        if not self.configuration.keeps or self.replacement is not None:
+            return {}
+        now = evolve(self.base, changes=[*self.base.changes, *newer])
+        by_stamp: dict[str, list[str]] = {}
+        for path in (*self._written, *self._dropped):
+            record = None if path in unplaced.failures else now.record(path)
+            if record is not None:
+                by_stamp.setdefault(record.stamp, []).append(path)
+        return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
 
     @property
     def _targets(self) -> list[str]:
@@ -208,6 +221,7 @@ class LogTransaction(Transaction):
             if lease is not None:
                 await lease.fence()
             await self._checkpoint(version)
+            await self._fold(version)
         except ZCollectionError as error:
             message = (
                 f"version {version.number} of {self.store.url} is committed, and putting it in place failed: {error}; "
@@ -215,9 +229,11 @@ class LogTransaction(Transaction):
             )
             warnings.warn(message, PublicationWarning, stacklevel=2)
 
-    def _version(self, number: int, pending: tuple[int, ...]) -> Version:
-        replacement = None if self.replacement is None else evolve(self.replacement, version=number).dump().decode()
-        growth = None if self.growth is None else evolve(self.growth, changed=number).dump().decode()
+    def _version(
+        self, number: int, pending: tuple[int, ...], replaced: dict[str, tuple[str, ...]] | None = None
+    ) -> Version:
+        replacement = None if self.replacement is None else self._replacement(self.replacement, number)
+        growth = None if self.growth is None else self.growth.grown_at(number).dump().decode()
         records = dict(self._written)
         immutable = records.pop(IMMUTABLE, None)
         return Version(
@@ -235,8 +251,15 @@ class LogTransaction(Transaction):
             in_place=tuple(self._in_place),
             cleared=tuple(self._cleared),
             pending=pending,
+            replaced=replaced or {},
+            restored=self.restored,
             number=number,
         )
+
+    @staticmethod
+    def _replacement(configuration: Configuration, number: int) -> str:
+        retention = None if configuration.retention is None else configuration.retention.written_by(number)
+        return evolve(configuration, version=number, retention=retention).dump().decode()
 
     async def _checkpoint(self, version: Version) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
@@ -247,7 +270,7 @@ class LogTransaction(Transaction):
         if checkpoint is not None:
             with suppress(CorruptionError, ConflictError):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
-                now = Snapshot(self.store, checkpoint, await log.after(self.store, checkpoint.record)).published()
+                now = Snapshot(self.store, checkpoint, await history.after(self.store, checkpoint.record)).published()
                 if now is not None and _is_due(now, []):
                     await catalog.save(self.store, now.to_checkpoint())
                 return
@@ -256,6 +279,23 @@ class LogTransaction(Transaction):
         found = await snapshot.take(self.store, current, walk=True)
         if not (await publication.settle(self.store, found.changes)).versions:
             await catalog.save(self.store, found.to_checkpoint())
+
+    async def _fold(self, version: Version) -> None:
+        """Keep the log short: now and then, what the catalog holds is moved to the history."""
+        if version.number % folding.FOLDED and not self._is_far:
+            return
+        configuration, held = self.replacement or self.configuration, version.number
+        if configuration.catalog:
+            checkpoint = await catalog.load(self.store)
+            held = 0 if checkpoint is None else checkpoint.version
+            if checkpoint is not None and configuration.keeps:
+                await checkpoints.keep(self.store, checkpoint)
+        await folding.fold(self.store, held)
+
+    @property
+    def _is_far(self) -> bool:
+        """Whether the catalog that the change is made from is as old as it may be."""
+        return self.base.version - self.base.checkpoint.version >= _FARTHEST - 1
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
@@ -273,7 +313,7 @@ class LogTransaction(Transaction):
         ConflictError
             Another writer has.
         """
-        self._check(await log.after(self.store, self.base.id))
+        self._check(await history.after(self.store, self.base.id))
 
     def _check(self, newer: Sequence[Version]) -> None:
         for version in newer:
@@ -281,7 +321,10 @@ class LogTransaction(Transaction):
                 message = f"another collection was created at {self.store.url}; nothing was written, open it again"
                 raise CollectionNotFoundError(message)
             if version.schema is not None:
-                message = f"a variable of {self.store.url} was added or dropped by version {version.number}; nothing was written"
+                message = (
+                    f"a variable of {self.store.url} was added or dropped, or its retention changed, by version "
+                    f"{version.number}; nothing was written"
+                )
                 raise SchemaChangedError(message)
             if self.id in version.removed:
                 message = (

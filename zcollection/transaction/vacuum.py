@@ -1,14 +1,19 @@
-"""What nobody needs any more, removed: stages of writers that died, and old records of the log."""
+"""What nobody needs any more, removed: stages of writers that died, versions that are not to be kept, old records of the log."""
 
+import datetime as dt
 import re
-from itertools import takewhile
+from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from zcollection.contracts.store import KeyStore
-from zcollection.transaction import history, in_place, log
-from zcollection.transaction.documents import TRANSACTIONS, Configuration
+from zcollection.transaction import checkpoints, folding, history, in_place
+from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
-from zcollection.transaction.transaction import begin, write_checkpoint
+from zcollection.transaction.retention import needed
+from zcollection.transaction.transaction import LogTransaction, begin, write_checkpoint
+from zcollection.transaction.version import KEPT, Version, kept_at
 
 _STAGE: Final = f"{TRANSACTIONS}/stage/"
 _CLOCK: Final = f"{TRANSACTIONS}/clock"
@@ -26,9 +31,70 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
         for path in await in_place.announced(store, stages):
             if transaction.base.record(path) is None:
                 transaction.clear(path)
+        current = await _with_retention(store, configuration, transaction)
         await transaction.commit()
-    folded = await _fold(store, configuration, limit)
-    return VacuumReport(stages=len(stages), bytes=sum(stages.values()), versions=folded)
+    groups, size = await _forget(store, current)
+    folded = await _fold(store, current, limit)
+    return VacuumReport(
+        stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded
+    )
+
+
+async def _with_retention(
+    store: KeyStore, configuration: Configuration, transaction: LogTransaction
+) -> Configuration:
+    """Let the change say which versions can be read from now on, and return the configuration that it leaves.
+
+    It is part of the change: nobody gives a tag meanwhile to a version that is forgotten.
+    """
+    retention, newest = configuration.retention, transaction.base.version
+    if retention is None or retention.since is None:
+        return configuration
+    versions = await history.between(store, min(retention.since + 1, newest), newest)
+    replaced = [dt.datetime.fromisoformat(version.time).timestamp() for version in versions]
+    shorter = retention.after_vacuum(replaced, newest, dt.datetime.now(dt.UTC).timestamp())
+    if shorter == retention:
+        return configuration
+    transaction.growth = evolve(configuration, retention=shorter)
+    return transaction.growth.grown_at(newest + 1)  # unless another writer has made the commit start again
+
+
+async def _forget(store: KeyStore, configuration: Configuration) -> tuple[int, int]:
+    """Remove the groups that no version needs which can be read, and return how many, and their size."""
+    stamps = [entry.key.removeprefix(KEPT).rstrip("/") async for entry in store.list(KEPT) if entry.is_prefix]
+    if not stamps:
+        return 0, 0
+    wanted = _needed(await history.every(store), configuration)
+    groups: dict[str, int] = {}
+    for stamp in stamps:
+        async for entry in store.list(f"{KEPT}{stamp}/", recursive=True):
+            group = _group(entry.key, configuration.depth)
+            if group not in wanted:
+                groups[group] = groups.get(group, 0) + entry.size
+    await store.delete(groups)
+    if configuration.retention is not None and configuration.retention.since is not None:
+        oldest = [configuration.retention.since, *configuration.retention.tagged.values()]
+        await checkpoints.forget(store, min(oldest))
+    return len(groups), sum(groups.values())
+
+
+def _group(key: str, depth: int) -> str:
+    """Return the prefix of the group that an object belongs to which is kept."""
+    stamp, *rest = key.removeprefix(KEPT).split("/")
+    return kept_at(stamp, "/".join(rest[: 1 if rest[0] == IMMUTABLE else depth]))
+
+
+def _needed(versions: Sequence[Version], configuration: Configuration) -> set[str]:
+    """Return where those groups are kept that some version needs which can be read."""
+    lives: dict[str, list[tuple[int, int]]] = {}
+    alive: dict[str, tuple[str, int]] = {}
+    for version in versions:
+        for path in version.touched & alive.keys():
+            stamp, first = alive.pop(path)
+            lives.setdefault(kept_at(stamp, path), []).append((first, version.number - 1))
+        written = [*version.partitions, *([] if version.immutable is None else [IMMUTABLE])]
+        alive |= {path: (version.transaction, version.number) for path in written}
+    return set() if configuration.retention is None else needed(lives, configuration.retention)
 
 
 async def _now(store: KeyStore) -> float:
@@ -51,12 +117,6 @@ async def _stages(store: KeyStore) -> dict[str, tuple[float, int]]:
 
 
 async def _fold(store: KeyStore, configuration: Configuration, limit: float) -> int:
-    """Fold the records that are old enough, up to the one that the catalog holds, and return how many."""
+    """Move the records that are old enough, up to the one that the catalog holds, to the history, and return how many."""
     async with store.lock():
-        newest = await write_checkpoint(store, configuration)
-        times = sorted((await log.times(store)).items())
-        # From the oldest on, up to the first that is too young: between two records there is never one missing.
-        old = {number for number, _ in takewhile(lambda item: item[0] < newest and item[1] <= limit, times)}
-        versions = [version for version in await history.every(store) if version.number in old]
-        await history.fold(store, versions)
-        return len(versions)
+        return await folding.fold(store, await write_checkpoint(store, configuration), until=limit)

@@ -18,6 +18,9 @@ _KIND: Final = "version"
 _WITH_PENDING: Final = 2
 """Format version of a record with pending versions."""
 
+_WITH_KEPT: Final = 3
+"""Format version of a record of which something is kept, or that puts back an older version."""
+
 _TRANSACTION: Final = b'"transaction": "%s"'
 _IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
 IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
@@ -100,6 +103,11 @@ class Version:
     pending
         Older versions that could not be put in their place when this one was committed. Where there are none, all older
         ones have been.
+    replaced
+        Paths of the partitions that it replaces or takes away, and that are kept for readers of older versions, by the
+        transaction that wrote them.
+    restored
+        The version that it puts back; None for any other change.
     number
         Which version it is; 0 before it is committed.
     published
@@ -124,6 +132,8 @@ class Version:
     in_place: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     cleared: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_path))
     pending: tuple[int, ...] = field(default=(), validator=validators.deep_iterable(IS_VERSION))
+    replaced: dict[str, tuple[str, ...]] = field(factory=dict, validator=_ARE_ATTEMPTS)
+    restored: int | None = field(default=None, validator=validators.optional(IS_VERSION))
     number: int = 0
     published: bool = False
     tag: str | None = None
@@ -143,17 +153,18 @@ class Version:
             It cannot be understood, or is that of another version.
         """
         what = f"the record of version {number}"
-        version = documents.load(data, cls, kind=_KIND, what=what, newest=_WITH_PENDING)
+        version = documents.load(data, cls, kind=_KIND, what=what, newest=_WITH_KEPT)
         if version.number != number:
             message = f"{what} is that of version {version.number}; call repair()"
             raise CorruptionError(message)
         return version
 
     def dump(self) -> bytes:
-        """Return the record; one that has pending versions is not for readers that know of none."""
-        return documents.dump(
-            self, kind=_KIND, format_version=_WITH_PENDING if self.pending else documents.FORMAT_VERSION
-        )
+        """Return the record, of the first format version that has all that it says."""
+        version = _WITH_PENDING if self.pending else documents.FORMAT_VERSION
+        if self.replaced or self.restored is not None:
+            version = _WITH_KEPT
+        return documents.dump(self, kind=_KIND, format_version=version)
 
     @property
     def id(self) -> RecordId:
@@ -188,13 +199,27 @@ class Version:
         return frozenset(self.in_place)
 
     @cached_property
+    def kept(self) -> dict[str, str]:
+        """Where each group that it replaces or takes away is kept, as a prefix, by path."""
+        return {path: kept_at(stamp, path) for stamp, paths in self.replaced.items() for path in paths}
+
+    @cached_property
     def touched(self) -> frozenset[str]:
         """Paths of all that it changed."""
         immutable = [] if self.immutable is None else [IMMUTABLE]
         return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
 
 
-documents.omit_defaults(Version, "schema", "source", "attempts", "in_place", "cleared", "pending", "tag")
+documents.omit_defaults(
+    Version, "schema", "source", "attempts", "in_place", "cleared", "pending", "replaced", "restored", "tag"
+)
+KEPT: Final = f"{TRANSACTIONS}/kept/"
+"""Prefix of all groups that are kept for readers of older versions."""
+
+
+def kept_at(stamp: str, path: str) -> str:
+    """Return the prefix at which a group is kept, given the transaction that wrote it."""
+    return f"{KEPT}{stamp}/{path}/"
 
 
 def stage_of(transaction: str, attempt: str = "") -> str:

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from zcollection.contracts.store import Store
+from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import Work
 from zcollection.errors import CollectionExistsError, CollectionNotFoundError, SchemaChangedError, ZCollectionError
 from zcollection.transaction.change import Transaction
@@ -150,6 +151,49 @@ class Versioning(ABC):
         """Return the names of what was inserted, in the order of the versions, since the collection was created."""
 
     @abstractmethod
+    async def at(self, moment: Moment) -> "Versioning":
+        """Return the collection as it was at a version, to read.
+
+        Parameters
+        ----------
+        moment
+            The version, by its number or the id of its snapshot, a tag, or a time: the newest version at that time.
+
+        Raises
+        ------
+        SettingError, StoreError
+            There is no such version, or it is not kept.
+        """
+
+    @abstractmethod
+    async def tags(self) -> dict[str, Label]:
+        """Return the versions that have a name, by name."""
+
+    @abstractmethod
+    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
+        """Give a version a name, by which it stays readable; the newest by default.
+
+        Raises
+        ------
+        SettingError
+            The name is taken, or none; or there is no such version.
+        """
+
+    @abstractmethod
+    async def untag(self, configuration: Configuration, name: str) -> None:
+        """Take a name away.
+
+        Raises
+        ------
+        SettingError
+            There is no such name.
+        """
+
+    @abstractmethod
+    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
+        """Say which older versions stay readable from now on; see `Retention`."""
+
+    @abstractmethod
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions that changed after a version; 0 is the one before the first.
 
@@ -196,7 +240,7 @@ class Versioning(ABC):
         """Make the catalog anew, where there is one, and return the number of partitions."""
 
     @abstractmethod
-    async def refreshed(self) -> Self:
+    async def refreshed(self) -> "Versioning":
         """Return the versions up to now, for a reader that is held at one of them."""
 
     @abstractmethod
@@ -224,7 +268,7 @@ class Versioning(ABC):
         """Return the error that says what has become of the collection that was opened."""
         if not new.is_grown_from(old):
             return self.replaced()
-        return SchemaChangedError(f"a variable of {self.store.url} was added or dropped; open the collection again")
+        return SchemaChangedError(f"a variable of {self.store.url} was added or dropped, or its retention changed; open the collection again")
 
 
 def exists(store: Store) -> CollectionExistsError:

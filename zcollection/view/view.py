@@ -400,6 +400,9 @@ class View(Maintained):
                 if self._pair == before:
                     raise
 
+    async def _reload(self) -> None:
+        self._pair = Pair(self._pair.base, await self._pair.own.reloaded())
+
     def _check_writable(self) -> None:
         if self.read_only:
             message = f"the view at {self.store.url} is open for reading; open it with mode='rw' to write"

@@ -7,12 +7,12 @@ from typing import ClassVar, Final
 
 from attrs import Factory, field, frozen
 
-from zcollection.plugin import Created, Listed, Pieces, Read, StoreError, StoreURL
+from zcollection.plugin import Created, Listed, Pieces, Read, Replacement, StoreError, StoreURL
 from zcollection_store_file import files
 from zcollection_store_file.durable import make_directory, sync_tree, sync_way
 from zcollection_store_file.failures import telling
 from zcollection_store_file.paths import LOCK, Places
-from zcollection_store_file.publishing import Publication, take_away
+from zcollection_store_file.publishing import Publication, put_aside, take_away
 from zcollection_store_file.staging import Staging
 from zcollection_store_file.trees import Tree
 
@@ -132,12 +132,31 @@ class Files:
     def publish_all(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Publish one after the other."""
         self.check_writable()
-        places = self._places()
         for staged, target in pairs:
-            source, destination = self._directory(places, staged), self._directory(places, target)
-            with telling(self.url, "publish", target):
-                if self._is_there_to_publish(source, staged, destination, target):
-                    Publication(tree=self._tree, staged=source, target=destination, fsync=self.fsync).finish()
+            self._publish(staged, target, kept=None)
+
+    def _publish(self, staged: str, target: str, *, kept: str | None) -> None:
+        """Publish one, and move what it replaces to where it is kept, if anywhere."""
+        places = self._places()
+        source, destination = self._directory(places, staged), self._directory(places, target)
+        keeping = None if kept is None else self._directory(places, kept)
+        with telling(self.url, "publish", target):
+            if self._is_there_to_publish(source, staged, destination, target):
+                Publication(
+                    tree=self._tree, staged=source, target=destination, kept=keeping, fsync=self.fsync
+                ).finish()
+
+    def replace_all(self, replacements: Iterable[Replacement]) -> None:
+        """Publish, or take away, one after the other, and move what was there to where it is kept."""
+        self.check_writable()
+        places = self._places()
+        for item in replacements:
+            if item.staged is not None:
+                self._publish(item.staged, item.target, kept=item.kept)
+                continue
+            source, destination = self._directory(places, item.target), self._directory(places, item.kept)
+            with telling(self.url, "take away", item.target):
+                put_aside(source, destination, fsync=self.fsync)
 
     def _is_there_to_publish(self, source: str, staged: str, destination: str, target: str) -> bool:
         if os.path.isfile(f"{source}/{_DOCUMENT}"):

@@ -37,6 +37,8 @@ class Publication:
         The store's.
     staged, target
         Paths of the directories.
+    kept
+        Path at which what is replaced is to lie afterwards; None where it is removed.
     fsync
         Whether each step is on the disk before the next one.
     """
@@ -44,6 +46,7 @@ class Publication:
     tree: Tree
     staged: str
     target: str
+    kept: str | None = None
     fsync: bool
 
     def finish(self) -> None:
@@ -78,8 +81,7 @@ class Publication:
             self._replace_in_two_steps()
 
     def _replace_in_two_steps(self) -> None:
-        replaced = temporary_beside(self.staged)
-        os.rename(self.target, replaced)
+        replaced = self._put_aside(self.target)
         try:
             os.rename(self.staged, self.target)
         except FileNotFoundError:
@@ -88,7 +90,7 @@ class Publication:
             os.rename(replaced, self.target)
             raise
         self._sync()
-        self.tree.remove(replaced)
+        self._forget(replaced)
 
     def _is_swapped(self) -> bool:
         """Return whether the stage holds what was replaced."""
@@ -96,18 +98,37 @@ class Publication:
         return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
 
     def _retire(self) -> None:
-        """Remove what was replaced, which frees its inode number, only after the marker that names it.
+        """Put aside what was replaced; removing it, which frees its inode number, comes after the marker that names it.
 
         Each step is on the disk before the next: without the marker, what was replaced would pass for what is new.
         """
         self._sync()
-        replaced = temporary_beside(self.staged)
+        replaced = self.staged
         with suppress(FileNotFoundError):  # whoever found it swapped as well may have been faster
-            os.rename(self.staged, replaced)
+            replaced = self._put_aside(self.staged)
         if self.fsync:
             sync(os.path.dirname(self.staged))
         self._forget_marker()
-        self.tree.remove(replaced)
+        self._forget(replaced)
+
+    def _put_aside(self, replaced: str) -> str:
+        """Move what is replaced to where it is kept, or is going to be removed, and return where that is."""
+        if self.kept is not None:
+            try:
+                _rename_into_parent(replaced, self.kept, fsync=self.fsync)
+            except OSError as error:
+                if error.errno not in _OCCUPIED:
+                    raise
+            else:
+                return self.kept
+        hidden = temporary_beside(self.staged)
+        os.rename(replaced, hidden)
+        return hidden
+
+    def _forget(self, replaced: str) -> None:
+        """Remove what was replaced, unless it is kept."""
+        if replaced != self.kept:
+            self.tree.remove(replaced)
 
     @property
     def _marker(self) -> str:
@@ -172,6 +193,20 @@ def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
         tree.remove(hidden)
     if fsync:
         sync(os.path.dirname(target))
+
+
+def put_aside(target: str, kept: str, *, fsync: bool) -> None:
+    """Move a directory to where it is kept; what is missing, or is kept already, has been moved."""
+    try:
+        _rename_into_parent(target, kept, fsync=fsync)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno not in _OCCUPIED:
+            raise
+    if fsync:
+        sync(os.path.dirname(target))
+        sync(os.path.dirname(kept))
 
 
 def _rename_into_parent(source: str, target: str, *, fsync: bool) -> None:

@@ -17,6 +17,7 @@ from zcollection.plugin import (
     Mode,
     PluginConfigurationError,
     Read,
+    Replacement,
     StoreURL,
     unfenced,
 )
@@ -135,6 +136,14 @@ class FileStore(KeyStore):
     async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:  # noqa: ARG002
         """Do so for one directory after the other."""
         await to_thread.run_sync(self.blocking.publish_all, pairs)
+
+    async def replace_all(
+        self,
+        replacements: Iterable[Replacement],
+        fence: Fence = unfenced,  # noqa: ARG002 - it has a lock
+    ) -> None:
+        """Do so, and rename what was replaced to where it is kept."""
+        await to_thread.run_sync(self.blocking.replace_all, replacements)
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:  # noqa: ARG002
         """Rename the directory into the trash; the directories on the way to it stay."""

@@ -167,6 +167,27 @@ class IcechunkStore(TransactionalStore):
                 return await repository.lookup_tag_async(at)
         return await self._checked(repository, at)
 
+    async def tags(self) -> dict[str, str]:
+        """Return the snapshots that have a tag, by its name."""
+        repository = await self._existing()
+        with telling(self.url, "list the tags of"):
+            names = sorted(await repository.list_tags_async())
+            return {name: await repository.lookup_tag_async(name) for name in names}
+
+    async def tag(self, name: str, snapshot: str) -> None:
+        """Give a snapshot a tag; Icechunk never gives the same name twice, not even after the tag was deleted."""
+        self.check_writable()
+        repository = await self._existing()
+        with telling(self.url, f"give the tag {name!r} in", by_name=True):
+            await repository.create_tag_async(name, snapshot)
+
+    async def untag(self, name: str) -> None:
+        """Delete a tag."""
+        self.check_writable()
+        repository = await self._existing()
+        with telling(self.url, f"delete the tag {name!r} of", by_name=True):
+            await repository.delete_tag_async(name)
+
     async def snapshot(self, snapshot: str) -> Hierarchy:
         """Return the Zarr hierarchy of a snapshot."""
         repository = await self._existing()
