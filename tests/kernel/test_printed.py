@@ -150,7 +150,7 @@ def test_reports_show_what_they_hold():
     ]
     assert (
         repr(VacuumReport(stages=1, bytes=9, versions=0))
-        == "<zcollection.VacuumReport stages: 1, bytes: 9, versions: 0>"
+        == "<zcollection.VacuumReport stages: 1, groups: 0, bytes: 9, versions: 0>"
     )
 
 

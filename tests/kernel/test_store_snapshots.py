@@ -117,11 +117,12 @@ class TestReaders:
         with pytest.raises(StoreError, match="never"):
             zc.open_collection(url, at="never")
 
-    def test_of_what_a_store_without_snapshots_held_are_refused(self):
+    def test_of_what_a_store_without_snapshots_does_not_keep_are_refused(self):
         target = f"dict://{uuid.uuid4().hex}"
         samples.create(target, [1])
-        with pytest.raises(SettingError, match="keeps no older versions"):
-            zc.open_collection(target, at="1")
+        samples.assert_rows(zc.open_collection(target, at="1").query(), [1])
+        with pytest.raises(SettingError, match="version 0 .* is not kept; accepted: 1, the newest.*retain"):
+            zc.open_collection(target, at="0")
 
 
 class TestCreating:

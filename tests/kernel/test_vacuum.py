@@ -81,7 +81,7 @@ def test_records_are_folded_and_the_history_is_kept(collection):
     before = collection.history()
     TIMES["now"] = 100_000.0
     collection.insert(samples.rows([20]), merge="append")
-    assert collection.vacuum().versions == 21
+    assert collection.vacuum().versions == 5  # those before the sixteenth were folded by a commit
     assert collection.history()[:21] == before
     assert [entry.version for entry in collection.history()] == list(range(22))
     assert len(collection.changes(since=15).written) == 2

@@ -25,10 +25,11 @@ def kept_by(keep: Keep) -> tuple[int | None, float | None]:
     SettingError
         It is none of both.
     """
-    is_number = isinstance(keep, int) and not isinstance(keep, bool)
-    if keep is None or (is_number and keep > 0):
+    if keep is None:
+        return None, None
+    if isinstance(keep, int) and not isinstance(keep, bool) and keep > 0:
         return keep, None
-    seconds = 0.0 if is_number or isinstance(keep, bool) else seconds_of(keep, name="keep")
+    seconds = 0.0 if isinstance(keep, int) else seconds_of(keep, name="keep")
     if not seconds:
         message = f"keep={keep!r}; accepted: a number of versions from 1 on, a duration such as '30d', or None"
         raise SettingError(message)
@@ -58,6 +59,8 @@ def seconds_of(duration: Duration, *, name: str = "older_than") -> float:
     else:
         seconds = float(np.timedelta64(duration) / np.timedelta64(1, "us")) / 1e6
     if not 0 <= seconds < float("inf"):
-        message = f"{name}={duration!r}; accepted: a duration such as '24h', '30min' or '7d', or a timedelta, not negative"
+        message = (
+            f"{name}={duration!r}; accepted: a duration such as '24h', '30min' or '7d', or a timedelta, not negative"
+        )
         raise SettingError(message)
     return seconds

@@ -66,7 +66,7 @@ async def _copy_partitions(
         await transaction.commit()
 
 
-def copying(taken: Snapshot, path: str, record: PartitionRecord) -> Job[Arrays, StagedPartition]:
+def copying(taken: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
     """Return the job that stages a partition as it lies in a snapshot."""
     return Job(_Copy(taken.objects, path, taken.place(path), record).staging)
 

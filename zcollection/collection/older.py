@@ -16,9 +16,7 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError, MissingDependencyError, OutdatedError, StoreError
-from zcollection.model.dataset import Dataset
-from zcollection.model.schema import DatasetSchema
-from zcollection.model.sections import Columns, Printed, Section, Table, heading, named
+from zcollection.model.sections import Columns, Printed, Section, Table, heading
 from zcollection.model.texts import listed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Transaction
@@ -46,7 +44,7 @@ async def rollback(handle: Handle, to: Moment, *, client: ClientOption, progress
             transaction.add_all(await staged(executor, transaction, jobs, total=len(back), progress=progress))
             for path in gone:
                 transaction.drop(path)
-            _put_back_configuration(transaction, handle.configuration, then.configuration)
+            _put_back_configuration(transaction, handle.configuration, then.configuration, is_all=not (back or gone))
             transaction.restored = taken.label
             await transaction.commit()
             return tuple(path for path in (*back, *gone) if path != IMMUTABLE)
@@ -60,11 +58,14 @@ def _groups(taken: Snapshot) -> dict[str, PartitionRecord]:
     return {**taken.partitions, **fixed}
 
 
-def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration) -> None:
+def _put_back_configuration(
+    transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool
+) -> None:
+    """Let the change write the configuration of then where it is another one, or all that there is to write."""
     # Partitions name the schema that they were written with by its position: none is ever taken out.
     layouts = now.layouts if then.schema == now.schema else (*now.layouts, then.schema)
     before = evolve(now, layouts=layouts, partitioning=then.partitioning, depth=then.depth)
-    if before != now:
+    if is_all or before != now:
         transaction.growth = before
 
 
@@ -189,7 +190,9 @@ async def diff(handle: Handle, before: Moment, after: Moment | None, *, progress
                     variables_dropped=tuple(sorted(old - new)),
                 )
         await pause(number)
-    message = f"other writers kept changing {handle.store.url} while two versions of it were compared; compare them again"
+    message = (
+        f"other writers kept changing {handle.store.url} while two versions of it were compared; compare them again"
+    )
     raise ConflictError(message)
 
 
@@ -285,5 +288,7 @@ def _differ(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
     """Return for each row whether a value is another; not-a-number is the same as itself."""
     if old.shape != new.shape:
         return np.ones(len(old), bool)
-    other = np.asarray(old != new) & ~(np.asarray(old != old) & np.asarray(new != new))  # noqa: PLR0124
-    return other.reshape(len(old), -1).any(axis=1) if other.ndim > 1 else other
+    unequal, no_number = np.not_equal(old, new), np.not_equal(old, old) & np.not_equal(new, new)
+    other = np.asarray(unequal & ~no_number, bool).reshape(len(old), -1)
+    found: NDArray[np.bool_] = np.logical_or.reduce(other, axis=1)
+    return found

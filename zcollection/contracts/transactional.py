@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import field, frozen
 
 from zcollection.contracts.store import Store
-from zcollection.errors import CorruptionError
+from zcollection.errors import CorruptionError, StoreError
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -149,7 +149,7 @@ class TransactionalStore(Store):
         """Return the snapshots that have a name, by name; none where the store has no names."""
         return {}
 
-    async def tag(self, name: str, snapshot: str) -> None:
+    async def add_tag(self, name: str, snapshot: str) -> None:
         """Give a snapshot a name, by which it stays.
 
         Raises
@@ -161,7 +161,7 @@ class TransactionalStore(Store):
         message = f"{self.url} gives its snapshots no names; use their ids, which history() says"
         raise StoreError(message)
 
-    async def untag(self, name: str) -> None:
+    async def remove_tag(self, name: str) -> None:
         """Take a name away.
 
         Raises

@@ -1,18 +1,23 @@
 """Checks of stores: what is staged is published whole, once, and whatever interrupts it."""
 
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from zcollection.contracts.store import KeyStore
+from zcollection.contracts.store import KeyStore, Replacement
 from zcollection.testing.store_base import StoreSuite, contents, keys_under, read
 
 OLD = {"x": b"old", "removed": b"old", "ku/y": b"old"}
 NEW = {"x": b"new", "ku/y": b"new", "c/z": b"new", "zarr.json": b"{}"}
 BESIDE = {"p=1.5": b"beside", "p=10/x": b"beside", "zarr.json": b"{}"}
 
-STAGE, TARGET, TRASH = "_stage/1/p=1/", "p=1/", "_stage/1/dropped/p=1/"
+STAGE, TARGET, TRASH, KEPT = "_stage/1/p=1/", "p=1/", "_stage/1/dropped/p=1/", "_kept/1/p=1/"
+WHOLE = {**OLD, "zarr.json": b"{}"}
+REPLACED = Replacement(target=TARGET, kept=KEPT, staged=STAGE)
+TAKEN_AWAY = Replacement(target=TARGET, kept=KEPT)
 
 _STEPS = 25
 """At how many points of its way through the event loop a publication is interrupted."""
@@ -130,11 +135,50 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
+    def test_what_is_replaced_is_kept(self, tmp_path: Path) -> None:
+        """All of it, where it is to be kept; doing it again, wherever it was interrupted, changes nothing."""
+
+        async def check(store: KeyStore) -> None:
+            for steps in (None, *range(0, _STEPS, 4)):
+                await store.put({**BESIDE, **_at(TARGET, WHOLE), **_at(STAGE, NEW)})
+                if steps is not None:
+                    await _in_part(lambda: store.replace_all([REPLACED]), steps)
+                for _ in range(2):
+                    await store.replace_all([REPLACED])
+                    assert await contents(store, TARGET) == _at(TARGET, NEW), f"interrupted after {steps} steps"
+                    assert await contents(store, KEPT) == _at(KEPT, WHOLE), f"interrupted after {steps} steps"
+                await store.delete([STAGE, TARGET, "_kept/"])
+                assert await contents(store) == BESIDE
+
+        self._with_store(check, tmp_path)
+
+    def test_what_is_taken_away_is_kept(self, tmp_path: Path) -> None:
+        """All of it; doing it again changes nothing, and nothing is kept where nothing was."""
+
+        async def check(store: KeyStore) -> None:
+            await store.replace_all([TAKEN_AWAY])
+            assert await contents(store) == {}
+            for steps in (None, *range(0, _STEPS, 4)):
+                await store.put({**BESIDE, **_at(TARGET, WHOLE)})
+                if steps is not None:
+                    await _in_part(lambda: store.replace_all([TAKEN_AWAY]), steps)
+                for _ in range(2):
+                    await store.replace_all([TAKEN_AWAY])
+                    assert await contents(store) == {**BESIDE, **_at(KEPT, WHOLE)}, f"interrupted after {steps} steps"
+                await store.delete(["_kept/"])
+
+        self._with_store(check, tmp_path)
+
 
 async def _publish_in_part(store: KeyStore, steps: int) -> None:
     """Publish, and cancel it after some steps of the event loop."""
+    await _in_part(lambda: store.publish(STAGE, TARGET), steps)
+
+
+async def _in_part(step: Callable[[], Coroutine[Any, Any, None]], steps: int) -> None:
+    """Do something, and cancel it after some steps of the event loop."""
     async with anyio.create_task_group() as group:
-        group.start_soon(store.publish, STAGE, TARGET)
+        group.start_soon(step)
         for _ in range(steps):
             await checkpoint()
         group.cancel_scope.cancel()

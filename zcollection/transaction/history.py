@@ -155,7 +155,7 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
         if not store.has_listing or known.transaction is None:
             raise
         for _ in range(_TRIES):
-            folded = yield from _folded(store, known.number)
+            folded = yield from _folded(known.number)
             if not folded or folded[0].transaction != known.transaction:
                 break
             (same,) = yield from fetch([Read(record_key(folded[-1].number))])
@@ -167,7 +167,7 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
         raise
 
 
-def _folded(store: KeyStore, first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
+def _folded(first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
     """Return the versions of the history from one to another one, in order, as far as there is none missing."""
     entries = yield from enumerated(_HISTORY)
     spans = {entry.key: _span(entry.key) for entry in entries}
@@ -197,11 +197,9 @@ def _between(store: KeyStore, first: int, last: int) -> Work[list[Version]]:
     for _ in range(_TRIES):
         records = yield from fetch([Read(record_key(number)) for number in wanted])
         logged = {
-            number: Version.load(number, data)
-            for number, data in zip(wanted, records, strict=True)
-            if data is not None
+            number: Version.load(number, data) for number, data in zip(wanted, records, strict=True) if data is not None
         }
-        older = (yield from _folded(store, first, last)) if len(logged) < len(wanted) else []
+        older = (yield from _folded(first, last)) if len(logged) < len(wanted) else []
         found = {version.number: version for version in older} | logged
         if len(found) == len(wanted):
             return [found[number] for number in wanted]

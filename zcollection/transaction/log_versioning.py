@@ -33,10 +33,10 @@ from zcollection.transaction import (
     vacuum,
 )
 from zcollection.transaction.catalog import Checkpoint
-from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration
+from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.partitions import Concern
-from zcollection.transaction.retention import Retention
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.retention import Retention
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import RecordId, Version
@@ -261,7 +261,9 @@ class LogVersioning(Versioning):
         """Give a version a name, in the configuration."""
         retention = configuration.retention or Retention()
         if name in retention.tags:
-            message = f"tag {name!r} of {self.store.url} is taken, by version {retention.tags[name]}; accepted: another name"
+            message = (
+                f"tag {name!r} of {self.store.url} is taken, by version {retention.tags[name]}; accepted: another name"
+            )
             raise SettingError(message)
         number = None if version is None else await self._numbered(version)
         try:
@@ -323,6 +325,7 @@ class LogVersioning(Versioning):
         # Of a copy, the first version has partitions.
         for version in await history.between(self.store, since + 1 if since else 0, newest):
             there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
+            there.pop(IMMUTABLE, None)
             newest = version.number
         return Changes(
             version=newest,

@@ -24,8 +24,8 @@ from zcollection.errors import (
 from zcollection.model.documents import parse_json
 from zcollection.transaction import snapshot
 from zcollection.transaction.documents import CONFIGURATION, Configuration
-from zcollection.transaction.native_listing import Listing
 from zcollection.transaction.moments import time_of
+from zcollection.transaction.native_listing import Listing
 from zcollection.transaction.native_transaction import ATTRIBUTE, NativeTransaction
 from zcollection.transaction.partitions import Concern
 from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
@@ -186,7 +186,9 @@ class NativeVersioning(Versioning):
     def _check_free(self) -> None:
         self.store.check_writable()
         if self.held_at is not None:
-            message = f"{self.store.url} is held at snapshot {self.held_at}; open it without at=, with mode='rw', to write"
+            message = (
+                f"{self.store.url} is held at snapshot {self.held_at}; open it without at=, with mode='rw', to write"
+            )
             raise ReadOnlyError(message)
 
     async def place_statistics(
@@ -262,7 +264,7 @@ class NativeVersioning(Versioning):
         if name in known:
             message = f"tag {name!r} of {self.store.url} is taken, by snapshot {known[name]}; accepted: another name"
             raise SettingError(message)
-        await self.store.tag(name, await (self._now() if version is None else self._resolved(version)))
+        await self.store.add_tag(name, await (self._now() if version is None else self._resolved(version)))
 
     async def untag(self, configuration: Configuration, name: str) -> None:  # noqa: ARG002 - a contract
         """Let the store take a name away."""
@@ -271,10 +273,14 @@ class NativeVersioning(Versioning):
         if name not in known:
             message = f"{self.store.url} has no tag {name!r}; {accepted(name, known)}"
             raise SettingError(message)
-        await self.store.untag(name)
+        await self.store.remove_tag(name)
 
     async def retain(
-        self, configuration: Configuration, *, versions: int | None, seconds: float | None  # noqa: ARG002 - a contract
+        self,
+        configuration: Configuration,  # noqa: ARG002 - a contract
+        *,
+        versions: int | None,  # noqa: ARG002
+        seconds: float | None,  # noqa: ARG002
     ) -> None:
         """Refuse: the store keeps all snapshots until a vacuum.
 
@@ -283,9 +289,7 @@ class NativeVersioning(Versioning):
         SettingError
             Always.
         """
-        message = (
-            f"{self.store.url} keeps every snapshot until vacuum(older_than=...) lets old ones go; accepted: no retention of ours"
-        )
+        message = f"{self.store.url} keeps every snapshot until vacuum(older_than=...) lets old ones go; accepted: no retention of ours"
         raise SettingError(message)
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:

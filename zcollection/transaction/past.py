@@ -4,6 +4,8 @@ What a version holds follows from the records up to it. Each of its groups lies 
 replaced it, and afterwards where it is kept: below the id of the transaction that wrote it.
 """
 
+# ruff: noqa: ARG002 - what writes is refused, whatever it is given
+
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -12,7 +14,7 @@ from attrs import evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.contracts.transactional import Moment
-from zcollection.errors import ConflictError, CorruptionError, OutdatedError, ReadOnlyError, SettingError
+from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
 from zcollection.transaction import checkpoints, history, snapshot
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.change import Transaction
@@ -28,6 +30,7 @@ from zcollection.transaction.versioning import Beginning, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
+
 
 async def resolved(present: LogVersioning, at: Moment) -> "PastVersioning":
     """Return a collection as it was at a moment.
@@ -79,9 +82,7 @@ def _check_kept(
     if number == newest or (retention is not None and retention.has(number)):
         return
     advice = "" if retention is not None else "; call retain() for versions to be kept from now on"
-    message = (
-        f"version {number} of {store.url} is not kept; accepted: {_readable(configuration, newest)}{advice}"
-    )
+    message = f"version {number} of {store.url} is not kept; accepted: {_readable(configuration, newest)}{advice}"
     raise error(message)
 
 
@@ -132,7 +133,7 @@ class PastVersioning(Versioning):
             self._known.checkpoint = await checkpoints.at(self.store, self.number)
         return self._known.checkpoint
 
-    async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:  # noqa: ARG002 - a contract
+    async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:
         """Return the partitions of that version, each where it lies now.
 
         Raises
@@ -155,16 +156,17 @@ class PastVersioning(Versioning):
         same = {path: place for path, place in now.places.items() if path not in moved and then.record(path)}
         return settled | same | await self._found(then, being_moved, settled)
 
-    async def _found(
-        self, then: Snapshot, staged: Mapping[Place, str], kept: Mapping[str, Place]
-    ) -> dict[str, Place]:
+    async def _found(self, then: Snapshot, staged: Mapping[Place, str], kept: Mapping[str, Place]) -> dict[str, Place]:
         """Return where groups lie that a version is just replacing: where they are kept, in their place, or in its stage."""
-        found = {}
+        found: dict[str, Place] = {}
         for stage, path in staged.items():
             candidates = [kept[path], Place.of(path), stage]
             documents = await self.store.get([Read(place.document) for place in candidates])
-            there = [place for place, data in zip(candidates, documents, strict=True) if _is_of(data, then.record(path))]
-            found |= {path: place for place in there[:1]}
+            there = [
+                place for place, data in zip(candidates, documents, strict=True) if _is_of(data, then.record(path))
+            ]
+            if there:
+                found[path] = there[0]
         return found
 
     async def is_outdated(self, taken: Snapshot) -> bool:
@@ -179,15 +181,15 @@ class PastVersioning(Versioning):
         """Return the tags of the collection as it is."""
         return await self.present.tags()
 
-    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:  # noqa: ARG002
+    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
         """Refuse."""
         self._refuse()
 
-    async def untag(self, configuration: Configuration, name: str) -> None:  # noqa: ARG002
+    async def untag(self, configuration: Configuration, name: str) -> None:
         """Refuse."""
         self._refuse()
 
-    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:  # noqa: ARG002
+    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
         """Refuse."""
         self._refuse()
 
@@ -204,7 +206,9 @@ class PastVersioning(Versioning):
         return await self.present.changes(configuration, since, until=self.number)
 
     async def examine(
-        self, configuration: Configuration, taken: Snapshot  # noqa: ARG002 - a contract
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
     ) -> tuple[list[Problem], list[str]]:
         """Return nothing: what lies around partitions is that of the newest version."""
         return [], []
@@ -221,51 +225,55 @@ class PastVersioning(Versioning):
         SettingError
             Always.
         """
-        message = (
-            f"version {self.number} of {self.store.url} is no Zarr hierarchy of its own; use query(), or copy() it to another place"
-        )
+        message = f"version {self.number} of {self.store.url} is no Zarr hierarchy of its own; use query(), or copy() it to another place"
         raise SettingError(message)
 
     def _refuse(self) -> NoReturn:
         message = f"{self.store.url} was opened at version {self.number}; open it without at=, with mode='rw', to write"
         raise ReadOnlyError(message)
 
-    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:  # noqa: ARG002
+    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         """Refuse."""
         self._refuse()
 
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:  # noqa: ARG002
+    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
         """Refuse."""
         self._refuse()
 
     def begin(
         self,
-        configuration: Configuration,  # noqa: ARG002
-        operation: str,  # noqa: ARG002
+        configuration: Configuration,
+        operation: str,
         *,
-        source: str | None = None,  # noqa: ARG002
-        concern: Concern = None,  # noqa: ARG002
+        source: str | None = None,
+        concern: Concern = None,
     ) -> AbstractAsyncContextManager[Transaction]:
         """Refuse."""
         self._refuse()
 
     async def place_statistics(
-        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]  # noqa: ARG002
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+        objects: Mapping[str, tuple[str, bytes]],
     ) -> None:
         """Refuse."""
         self._refuse()
 
-    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:  # noqa: ARG002
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
         """Refuse."""
         self._refuse()
 
     async def mend(
-        self, configuration: Configuration, taken: Snapshot, documents: Mapping[str, bytes]  # noqa: ARG002
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+        documents: Mapping[str, bytes],
     ) -> list[str]:
         """Refuse."""
         self._refuse()
 
-    async def rebuild_catalog(self, configuration: Configuration) -> int:  # noqa: ARG002
+    async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Refuse."""
         self._refuse()
 

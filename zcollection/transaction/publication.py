@@ -130,9 +130,7 @@ async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence)
     return failures
 
 
-async def _replace_all(
-    store: KeyStore, replacements: Mapping[str, Replacement], fence: Fence
-) -> dict[str, StoreError]:
+async def _replace_all(store: KeyStore, replacements: Mapping[str, Replacement], fence: Fence) -> dict[str, StoreError]:
     """Replace groups by path, keep what was there, and return why some cannot be."""
     if not replacements:
         return {}

@@ -10,7 +10,7 @@ _NAME: Final = r"[A-Za-z][A-Za-z0-9._+-]{0,99}"
 """Names of tags: neither numbers nor times, which say a version otherwise."""
 
 
-def _is_version(_instance: object, attribute: object, number: object) -> None:
+def _is_version(_instance: object, _attribute: object, number: int | None) -> None:
     if number is not None and not (type(number) is int and 0 <= number < _LAST):
         message = f"{number!r} is no version; accepted: a whole number"
         raise TypeError(message)
@@ -57,7 +57,7 @@ class Retention:
 
     def written_by(self, number: int) -> Self:
         """Return it as a version writes it."""
-        tags = {name: number if tagged is None else tagged for name, tagged in self.tags.items()}
+        tags: dict[str, int | None] = {name: number if at is None else at for name, at in self.tags.items()}
         return evolve(self, since=number if self.since is None else self.since, tags=tags)
 
     def after_vacuum(self, replaced: Sequence[float], newest: int, now: float) -> Self:

@@ -78,7 +78,8 @@ class Snapshot:
         """What the variables that do not span the axis say of themselves; None while none has been written."""
         found = self.checkpoint.immutable
         for change in self.changes:
-            found = change.immutable or (None if change.configuration is not None else found)
+            is_gone = change.configuration is not None or IMMUTABLE in change.dropped
+            found = change.immutable or (None if is_gone else found)
         return found
 
     @property

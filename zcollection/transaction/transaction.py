@@ -252,7 +252,7 @@ class LogTransaction(Transaction):
             cleared=tuple(self._cleared),
             pending=pending,
             replaced=replaced or {},
-            restored=self.restored,
+            restored=None if self.restored is None else int(self.restored),
             number=number,
         )
 
@@ -282,7 +282,7 @@ class LogTransaction(Transaction):
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: now and then, what the catalog holds is moved to the history."""
-        if version.number % folding.FOLDED and not self._is_far:
+        if version.pending or (version.number % folding.FOLDED and not self._is_far):
             return
         configuration, held = self.replacement or self.configuration, version.number
         if configuration.catalog:

@@ -35,14 +35,10 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
         await transaction.commit()
     groups, size = await _forget(store, current)
     folded = await _fold(store, current, limit)
-    return VacuumReport(
-        stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded
-    )
+    return VacuumReport(stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded)
 
 
-async def _with_retention(
-    store: KeyStore, configuration: Configuration, transaction: LogTransaction
-) -> Configuration:
+async def _with_retention(store: KeyStore, configuration: Configuration, transaction: LogTransaction) -> Configuration:
     """Let the change say which versions can be read from now on, and return the configuration that it leaves.
 
     It is part of the change: nobody gives a tag meanwhile to a version that is forgotten.
@@ -93,7 +89,7 @@ def _needed(versions: Sequence[Version], configuration: Configuration) -> set[st
             stamp, first = alive.pop(path)
             lives.setdefault(kept_at(stamp, path), []).append((first, version.number - 1))
         written = [*version.partitions, *([] if version.immutable is None else [IMMUTABLE])]
-        alive |= {path: (version.transaction, version.number) for path in written}
+        alive |= dict.fromkeys(written, (version.transaction, version.number))
     return set() if configuration.retention is None else needed(lives, configuration.retention)
 
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from zcollection.contracts.store import Store
 from zcollection.contracts.transactional import Moment
@@ -268,7 +268,9 @@ class Versioning(ABC):
         """Return the error that says what has become of the collection that was opened."""
         if not new.is_grown_from(old):
             return self.replaced()
-        return SchemaChangedError(f"a variable of {self.store.url} was added or dropped, or its retention changed; open the collection again")
+        return SchemaChangedError(
+            f"a variable of {self.store.url} was added or dropped, or its retention changed; open the collection again"
+        )
 
 
 def exists(store: Store) -> CollectionExistsError:

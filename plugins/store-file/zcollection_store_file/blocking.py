@@ -142,9 +142,7 @@ class Files:
         keeping = None if kept is None else self._directory(places, kept)
         with telling(self.url, "publish", target):
             if self._is_there_to_publish(source, staged, destination, target):
-                Publication(
-                    tree=self._tree, staged=source, target=destination, kept=keeping, fsync=self.fsync
-                ).finish()
+                Publication(tree=self._tree, staged=source, target=destination, kept=keeping, fsync=self.fsync).finish()
 
     def replace_all(self, replacements: Iterable[Replacement]) -> None:
         """Publish, or take away, one after the other, and move what was there to where it is kept."""

@@ -174,14 +174,14 @@ class IcechunkStore(TransactionalStore):
             names = sorted(await repository.list_tags_async())
             return {name: await repository.lookup_tag_async(name) for name in names}
 
-    async def tag(self, name: str, snapshot: str) -> None:
+    async def add_tag(self, name: str, snapshot: str) -> None:
         """Give a snapshot a tag; Icechunk never gives the same name twice, not even after the tag was deleted."""
         self.check_writable()
         repository = await self._existing()
         with telling(self.url, f"give the tag {name!r} in", by_name=True):
             await repository.create_tag_async(name, snapshot)
 
-    async def untag(self, name: str) -> None:
+    async def remove_tag(self, name: str) -> None:
         """Delete a tag."""
         self.check_writable()
         repository = await self._existing()

@@ -17,6 +17,7 @@ from zcollection.plugin import (
     KeyStore,
     Listed,
     Read,
+    Replacement,
     StoreError,
     StoreURL,
     check_keys,
@@ -180,6 +181,10 @@ class ObjectStore(KeyStore):
     async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:
         """Do so for many groups at once."""
         await _each(lambda pair: self.publish(*pair, fence), list(pairs))
+
+    async def replace_all(self, replacements: Iterable[Replacement], fence: Fence = unfenced) -> None:
+        """Do so for many groups at once; what is kept is copied inside the bucket."""
+        await _each(lambda item: KeyStore.replace_all(self, [item], fence), list(replacements))
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         """Delete what lies at the target: there are no renames."""
