@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zcollection.collection.ages import Keep
 from zcollection.collection.collection import Collection
 from zcollection.collection.ingest import ingest
 from zcollection.collection.stores import Location
@@ -31,6 +32,7 @@ async def create_collection(
     axis: str,
     partitioning: Partitioning | str,
     catalog_enabled: bool | None = None,
+    keep: Keep = None,
     overwrite: bool = False,
     storage_options: Mapping[str, Any] | None = None,
 ) -> Collection:
@@ -53,8 +55,11 @@ async def create_collection(
         ``"date:D"``; see `zcollection.partitioning.from_text`.
     catalog_enabled
         Whether to index the partitions; None lets the store decide.
+    keep
+        For how long older versions stay readable: a number of versions, a duration such as "30d", or None for not at all;
+        `Collection.retain` changes it.
     overwrite
-        Replace the collection that is there, as a whole, its partitions included.
+        Replace the collection that is there, as a whole, its partitions and its older versions included.
     storage_options
         Options of the store; those that it does not know are refused.
 
@@ -78,6 +83,7 @@ async def create_collection(
         axis=axis,
         partitioning=partitioning,
         catalog_enabled=catalog_enabled,
+        keep=keep,
         overwrite=overwrite,
         storage_options=storage_options,
     )
@@ -95,7 +101,7 @@ async def open_collection(
     mode
         "r" to read, "rw" to read and write.
     at
-        Open an older version to read, where the store keeps them: a snapshot's id, a tag, or a time.
+        Open an older version to read: its number, or the id of its snapshot; a tag; or a time, such as "2026-11-20T06:00".
 
     Raises
     ------

@@ -56,7 +56,7 @@ def main() -> None:
             shutil.copytree(start, whole)
             before = judging.state(start)
             made = calls(nursery, whole, name, fsync=options.fsync, log=work / "calls")
-            after = judging.state(whole)
+            after, versions = judging.state(whole), judging.kept(start, whole)
             for fault in options.faults:
                 for call, number in made[:: options.every]:
                     shutil.copytree(start, place)
@@ -65,7 +65,13 @@ def main() -> None:
                     try:
                         repaired_first = bool(sum(points.values()) % 2)
                         wrong = judging.check(
-                            place, before, after, code=code, fault=fault, repaired_first=repaired_first
+                            place,
+                            before,
+                            after,
+                            code=code,
+                            fault=fault,
+                            repaired_first=repaired_first,
+                            versions=versions,
                         )
                     except zc.errors.ZCollectionError as error:
                         wrong = repr(error)

@@ -159,6 +159,7 @@ def main() -> None:
             operations.PREPARATIONS.get(name, lambda _: None)(start)
             prepared, whole = anyio.run(judging.objects, start), filled(bench, anyio.run(judging.objects, start))
             before, steps, after = judging.state(start), bench.run(whole, name, NEVER), judging.state(whole)
+            versions = judging.kept(start, whole)
             partitions = [judging.plain_partitions(store) for store in (start, whole)]
             for number in range(0, steps, options.every):
                 store = filled(bench, prepared)
@@ -167,7 +168,7 @@ def main() -> None:
                     seen["after" if judging.state(store) == after else "before"] += before != after
                     repaired_first = bool(points.total() % 2)
                     wrong = judging.torn(store, *partitions) or judging.check(
-                        store, before, after, code=1, fault="kill", repaired_first=repaired_first
+                        store, before, after, code=1, fault="kill", repaired_first=repaired_first, versions=versions
                     )
                 except zc.errors.ZCollectionError as error:
                     wrong = repr(error)

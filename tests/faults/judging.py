@@ -1,6 +1,8 @@
 """What must hold of a collection whose writer was interrupted, wherever it lies."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -21,10 +23,28 @@ State = tuple[tuple[str, ...], dict[str, list[float]]]
 
 def state(place: Place) -> State:
     """Return all that a reader sees."""
-    collection = zc.open_collection(place)
+    return _seen(zc.open_collection(place))
+
+
+def _seen(collection: zc.Collection) -> State:
     dataset = collection.query()
     arrays = {} if dataset is None else dataset.all_variables()
     return collection.partitions(), {path: item.to_numpy().tolist() for path, item in arrays.items()}
+
+
+def older(place: Place) -> dict[int, State]:
+    """Return what a reader sees of each version that is kept, besides the newest."""
+    found = {}
+    for entry in zc.open_collection(place).history()[:-1]:
+        with suppress(zc.errors.SettingError):
+            found[entry.version] = _seen(zc.open_collection(place, at=entry.version))
+    return found
+
+
+def kept(before: Place, after: Place) -> dict[int, State]:
+    """Return the older versions that an operation lets stay."""
+    versions = older(before)
+    return {version: versions[version] for version in versions.keys() & older(after).keys()}
 
 
 def plain(place: Place) -> State:
@@ -66,14 +86,35 @@ async def objects(store: KeyStore) -> dict[str, bytes]:
     return {key: data for key, data in zip(keys, found, strict=True) if data is not None}
 
 
-def check(place: Place, before: State, after: State, *, code: int, fault: str, repaired_first: bool) -> str | None:
+def check(
+    place: Place,
+    before: State,
+    after: State,
+    *,
+    code: int,
+    fault: str,
+    repaired_first: bool,
+    versions: Mapping[int, State],
+) -> str | None:
     """Return what is wrong after a fault, or None."""
     found = state(place)
     if found not in (before, after):
         return "neither all nor nothing"
     if fault != "kill" and (code == 0) != (found == after) and before != after:
         return f"exit code {code}, and the change is {'there' if found == after else 'not there'}"
-    return (repaired_first and repair(place)) or write(place, found) or repair(place)
+    steps = [*([repair] if repaired_first else []), lambda place: write(place, found), repair]
+    wrong = lost(place, versions)
+    for step in steps:
+        wrong = wrong or step(place) or lost(place, versions)
+    return wrong
+
+
+def lost(place: Place, versions: Mapping[int, State]) -> str | None:
+    """Return which of some older versions is not what it was, or None."""
+    for version, was in versions.items():
+        if _seen(zc.open_collection(place, at=version)) != was:
+            return f"version {version} is not what it was"
+    return None
 
 
 def repair(place: Place) -> str | None:

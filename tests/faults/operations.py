@@ -61,6 +61,20 @@ def _copy(collection: zc.Collection) -> None:
     source.copy(collection.store, overwrite=True)
 
 
+def _keep(place: str | Path | KeyStore) -> None:
+    """Let older versions be kept, and make some."""
+    collection = zc.open_collection(place, mode="rw")
+    collection.retain(3)
+    collection.insert(ledger.rows([1, 2, 5]))
+    collection.tag("tagged")
+    collection.drop_partitions(filters="day == 3")
+    collection.insert(ledger.rows([2, 30]), merge="upsert")
+
+
+def _forget(collection: zc.Collection) -> None:
+    collection.vacuum(older_than="0s")
+
+
 OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "insert": lambda collection: collection.insert(
         {name: values[3:] for name, values in days_later(ledger.rows(range(3))).items()}
@@ -75,8 +89,20 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "copy": _copy,
     "vacuum": lambda collection: collection.vacuum(older_than="0s"),
     "repair": lambda collection: collection.repair(),
+    "replace, kept": lambda collection: collection.insert(ledger.rows([2, 5, 21])),
+    "delete, kept": lambda collection: collection.delete("entry in (1, 2, 5, 8)"),
+    "drop, kept": lambda collection: collection.drop_partitions(filters="day == 2"),
+    "drop variable, kept": lambda collection: collection.drop_variable("value"),
+    "rollback": lambda collection: collection.rollback("tagged"),
+    "forget": _forget,
+    "retain": lambda collection: collection.retain("3d"),
+    "untag": lambda collection: collection.untag("tagged"),
 }
-PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {"repair": _lose_documents}
+_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "drop variable, kept", "rollback", "forget", "untag")
+PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {
+    "repair": _lose_documents,
+    **dict.fromkeys(_WITH_OLDER, _keep),
+}
 """What happens to the collection before an operation, where there is anything to do."""
 
 

@@ -1,21 +1,24 @@
 """Older versions: read as they were, whatever is changed afterwards, put back, compared, and let go by a vacuum."""
 
-import datetime as dt
 import itertools
-import pickle
 import tempfile
 import uuid
 import warnings
-from pathlib import Path
 
 import anyio
 import bucket
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 import zcollection as zc
 from zcollection.plugin import StoreURL, VariableSchema
@@ -119,7 +122,9 @@ class Versions(RuleBasedStateMachine):
     @rule(days=DAYS)
     def update(self, days):
         if "value" in self.collection.schema.all_variables():
-            self.collection.update(lambda data: {"value": data["value"].to_numpy() + 0.25}, filters=f"day in {tuple(days)}")
+            self.collection.update(
+                lambda data: {"value": data["value"].to_numpy() + 0.25}, filters=f"day in {tuple(days)}"
+            )
             self._note()
 
     @rule(hour=st.integers(0, 95))
@@ -186,8 +191,7 @@ class Versions(RuleBasedStateMachine):
     def _opens(self, version):
         try:
             zc.open_collection(self.url, at=version)
-        except zc.errors.SettingError as error:
-            assert "is not kept" in str(error)
+        except zc.errors.SettingError:
             return False
         return True
 
@@ -209,4 +213,6 @@ def test_every_version_that_is_kept_reads_as_it_was_and_can_be_put_back(kind, ex
     machine = type("Machine", (Versions,), {"kind": kind, "has_retention": kind != "icechunk"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run_state_machine_as_test(machine, settings=settings(deadline=None, max_examples=examples, stateful_step_count=12))
+        run_state_machine_as_test(
+            machine, settings=settings(deadline=None, max_examples=examples, stateful_step_count=12)
+        )

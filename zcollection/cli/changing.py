@@ -73,7 +73,7 @@ def delete(
         return
     if not yes:
         planned = collection.delete(where, filters=filters, dry_run=True)
-        _ask(f"Delete {planned.total:,} rows of {len(planned.rows):,} partitions?")
+        ask(f"Delete {planned.total:,} rows of {len(planned.rows):,} partitions?")
     report = collection.delete(where, filters=filters, progress=not as_json)
     _write_report(report, "deleted", as_json=as_json)
 
@@ -101,7 +101,7 @@ def drop(
     if dry_run or not yes:
         paths = collection.drop_partitions(filters=filters, older_than=age, dry_run=True)
         if not dry_run:
-            _ask(f"Drop {len(paths):,} partitions?")
+            ask(f"Drop {len(paths):,} partitions?")
     if not dry_run:
         paths = collection.drop_partitions(filters=filters, older_than=age)
     if as_json:
@@ -118,7 +118,7 @@ def _age(text: str | None) -> Age:
     return np.timedelta64(round(seconds_of(text) * 10**6), "us")
 
 
-def _ask(question: str) -> None:
+def ask(question: str) -> None:
     """Ask on the terminal whether to go on.
 
     Raises

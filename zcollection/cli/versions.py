@@ -1,13 +1,16 @@
-"""``zcollection history`` and ``changes``: what was done to a collection, and what has changed since."""
+"""``zcollection history``, ``changes``, ``diff``, ``rollback``, ``tag`` and ``retain``: the versions of a collection."""
 
 from typing import Annotated
 
 import typer
 from attrs import asdict
 
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.changing import Yes, ask
+from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, open_to_write
 from zcollection.cli.output import write_json, write_lines, write_table
+from zcollection.transaction.reports import Label
 
+_DIFFERENCE = ("partition", "added", "removed", "changed", "variables")
 _COLUMNS = ("version", "time", "operation", "partitions", "rows", "source")
 
 
@@ -45,10 +48,111 @@ def changes(
     as_json: AsJson = False,
 ) -> None:
     """List the partitions that were written or dropped after a version, and say what to ask for the next time."""
-    label = int(since) if since.isascii() and since.isdigit() else since
-    found = open_to_read(url, storage_option).changes(since=label)
+    found = open_to_read(url, storage_option).changes(since=label_of(since))
     if as_json:
         write_json(asdict(found))
     else:
         lines = [f"written  {path}" for path in found.written] + [f"dropped  {path}" for path in found.dropped]
         write_lines([*lines, f"version {found.version}"])
+
+
+def diff(
+    url: URL,
+    before: Annotated[str, typer.Argument(metavar="BEFORE", help="A version, a tag, or a time.")],
+    after: Annotated[str | None, typer.Argument(metavar="[AFTER]", help="Another; the newest by default.")] = None,
+    *,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how two versions differ: the rows added, removed and changed in each partition."""
+    found = open_to_read(url, storage_option).diff(before, after, progress=not as_json)
+    lines = [
+        {
+            "partition": item.path,
+            "added": len(item.added),
+            "removed": len(item.removed),
+            "changed": len(item.changed),
+            "variables": list(item.variables),
+        }
+        for item in found
+    ]
+    if as_json:
+        facts = {name: getattr(found, name) for name in ("before", "after", "variables_added", "variables_dropped")}
+        write_json({**facts, "partitions": lines})
+        return
+    cells = [[", ".join(cell) if isinstance(cell, list) else str(cell) for cell in line.values()] for line in lines]
+    write_table(_DIFFERENCE, cells, numeric={"added", "removed", "changed"})
+    added = [f"variable added  {name}" for name in found.variables_added]
+    write_lines([*added, *(f"variable dropped  {name}" for name in found.variables_dropped)])
+
+
+def rollback(
+    url: URL,
+    to: Annotated[
+        str, typer.Argument(metavar="VERSION", help="A version, a tag, or a time: what was then is put back.")
+    ],
+    *,
+    yes: Yes = False,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put back what there was at an older version, as one change; on a terminal it asks first, elsewhere it needs --yes."""
+    collection = open_to_write(url, storage_option)
+    if not yes:
+        ask(f"Put back version {to} of {url}?")
+    paths = collection.rollback(to, progress=not as_json)
+    if as_json:
+        write_json({"changed": list(paths)})
+    else:
+        write_lines([*(f"put back  {path}" for path in paths), f"{len(paths):,} partitions changed"])
+
+
+def tag(
+    url: URL,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="The name to give; all are listed by default.")
+    ] = None,
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="The newest by default.")] = None,
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Take the name away.")] = False,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the names of versions, give one, by which a version stays readable, or take it away."""
+    if name is None:
+        found = open_to_read(url, storage_option).tags()
+        if as_json:
+            write_json(found)
+        else:
+            write_table(
+                ("tag", "version"), [[known, str(label)] for known, label in found.items()], numeric={"version"}
+            )
+        return
+    collection = open_to_write(url, storage_option)
+    if delete:
+        collection.untag(name)
+    else:
+        collection.tag(name, None if version is None else label_of(version))
+    if as_json:
+        write_json(collection.tags())
+    else:
+        write_lines([f"tag {name} taken away" if delete else f"tag {name} is version {collection.tags()[name]}"])
+
+
+def retain(
+    url: URL,
+    keep: Annotated[
+        str, typer.Argument(metavar="KEEP", help="A number of versions, a duration such as 30d, or 'none'.")
+    ],
+    *,
+    storage_option: StorageOptions = None,
+) -> None:
+    """Say for how long older versions stay readable, from now on; vacuum removes the others."""
+    label = label_of(keep)
+    open_to_write(url, storage_option).retain(None if label == "none" else label)
+    write_lines([f"older versions are kept: {keep}"])
+
+
+def label_of(text: str) -> Label:
+    """Return a version as it was given: a number as such."""
+    return int(text) if text.isascii() and text.isdigit() else text

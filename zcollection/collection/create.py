@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 
+from zcollection.collection.ages import Keep, kept_by
 from zcollection.collection.handle import Handle
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.engine.write import validate_codecs
@@ -16,6 +17,7 @@ from zcollection.model.times import DEFAULT_UNITS, units_of
 from zcollection.plugins import stored
 from zcollection.plugins.brief import from_text
 from zcollection.transaction.documents import Configuration
+from zcollection.transaction.retention import Retention
 from zcollection.transaction.versioning import Versioning
 
 
@@ -26,6 +28,7 @@ async def create(
     axis: str,
     partitioning: Partitioning | str,
     catalog_enabled: bool | None,
+    keep: Keep,
     overwrite: bool,
 ) -> Handle:
     """Create a collection.
@@ -44,7 +47,17 @@ async def create(
     declared = as_schema(schema, axis=axis)
     partitioning = partitioning_for(partitioning, declared, axis)
     configuration = _configure(declared, axis, partitioning, catalog=catalog)
+    configuration = evolve(configuration, retention=_retention(versioning, keep))
     return Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
+
+
+def _retention(versioning: Versioning, keep: Keep) -> Retention | None:
+    if keep is None:
+        return None
+    if not versioning.has_catalog:
+        raise versioning.keeps_itself()
+    versions, seconds = kept_by(keep)
+    return Retention(versions=versions, seconds=seconds)
 
 
 def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:

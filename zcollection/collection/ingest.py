@@ -58,6 +58,7 @@ async def ingest(
             axis=axis,
             partitioning=partitioning,
             catalog_enabled=None,
+            keep=None,
             overwrite=False,
             storage_options=storage_options,
         )

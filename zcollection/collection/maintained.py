@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from zcollection.collection import older
 from zcollection.collection import verify as _verify
 from zcollection.collection.ages import Duration, Keep, kept_by, seconds_of
+from zcollection.collection.following import Following
 from zcollection.collection.handle import Handle
 from zcollection.collection.older import Difference
 from zcollection.collection.verify import RepairReport, VerifyReport
@@ -16,7 +18,7 @@ from zcollection.engine.executors import ClientOption
 from zcollection.model.sections import Printed, Section, Table, heading
 from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
-from zcollection.transaction.reports import Changes, History, Label, VacuumReport
+from zcollection.transaction.reports import Changes, Committed, History, Label, VacuumReport
 
 R = TypeVar("R")
 
@@ -25,6 +27,11 @@ def section_of(item: object, url: StoreURL, facts: Mapping[str, object], *, read
     """Return the section of what was opened at a URL."""
     mode = "read-only" if read_only else "read and write"
     return Section(heading(item, f"{url} ({mode})"), [Table.pairs("", facts)])
+
+
+async def _newer(known: Label | None, handle: Handle) -> list[Committed]:
+    versioning = await handle.versioning.refreshed()  # of a reader that is held at a snapshot
+    return await versioning.newer(handle.configuration, known)
 
 
 class Maintained(Printed, ABC):
@@ -191,6 +198,27 @@ class Maintained(Printed, ABC):
         return await self._now(lambda handle: older.diff(handle, before, after, progress=progress))
 
     diff = synchronous(diff_async)
+
+    def follow(self, *, since: Label | None = None, every: Duration = "10s") -> Following:
+        """Return the versions as they are committed, each with the partitions that it changed: for ``for``, and ``async for``.
+
+        Parameters
+        ----------
+        since
+            The version after which to begin, such as the last one that was dealt with; 0 for all, None for those to come.
+        every
+            Time between two looks where nothing is new. On a file system, and on object storage, a look reads two objects.
+
+        Raises
+        ------
+        SettingError
+            The time is none; or, in the iteration, there is no such version.
+        """
+
+        async def newer(known: Label | None) -> list[Committed]:
+            return await self._now(partial(_newer, known))
+
+        return Following(newer, since, seconds_of(every, name="every"))
 
     async def sources_async(self) -> tuple[str, ...]:
         """Return the sources that have been inserted, in order, since the collection was created.

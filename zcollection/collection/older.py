@@ -58,9 +58,7 @@ def _groups(taken: Snapshot) -> dict[str, PartitionRecord]:
     return {**taken.partitions, **fixed}
 
 
-def _put_back_configuration(
-    transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool
-) -> None:
+def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool) -> None:
     """Let the change write the configuration of then where it is another one, or all that there is to write."""
     # Partitions name the schema that they were written with by its position: none is ever taken out.
     layouts = now.layouts if then.schema == now.schema else (*now.layouts, then.schema)

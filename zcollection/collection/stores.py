@@ -106,13 +106,13 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
     if at is not None and mode == "rw":
         message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', for what was committed stays as it is"
         raise ReadOnlyError(message)
-    if at is None and not isinstance(store, TransactionalStore):
-        return versioning
-    await portal.on_loop()
     if at is not None:
+        await portal.on_loop()
         return await versioning.at(at)
-    is_held = mode == "r" and isinstance(store, TransactionalStore)
-    return NativeVersioning(store, await store.current()) if is_held else versioning
+    if isinstance(store, TransactionalStore):
+        await portal.on_loop()
+        return NativeVersioning(store, await store.current()) if mode == "r" else versioning
+    return versioning
 
 
 async def kind_at(url_or_store: Location, *, storage_options: Mapping[str, Any] | None = None) -> object:

@@ -35,7 +35,7 @@ from zcollection.transaction import (
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.partitions import Concern
-from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retention import Retention
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -333,6 +333,22 @@ class LogVersioning(Versioning):
             dropped=tuple(sorted(path for path, is_there in there.items() if not is_there)),
         )
 
+    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:  # noqa: ARG002 - a contract
+        """Return what the records after a version say; where none is new, this asks for two objects."""
+        if since is None:
+            newest = (await log.listed(self.store))[0].number
+            return list(map(_committed, await history.between(self.store, newest, newest)))
+        known = int(since) if isinstance(since, int) or since.isdigit() else -1
+        if known >= 0:
+            itself, following = await self.store.get([Read(log.record_key(known)), Read(log.record_key(known + 1))])
+            if itself is not None and following is None:
+                return []
+        newest = (await log.listed(self.store))[0].number
+        if not 0 <= known <= newest:
+            message = f"since={since!r}; accepted: a version of {self.store.url}, 0 to {newest}"
+            raise SettingError(message)
+        return list(map(_committed, await history.between(self.store, known + 1, newest)))
+
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
         """Remove the stages of writers that died, and fold old records."""
         return await retrying(lambda: vacuum.vacuum(self.store, configuration, older_than))
@@ -361,6 +377,17 @@ class LogVersioning(Versioning):
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the store, in which the newest version lies."""
         return self.store.zarr
+
+
+def _committed(version: Version) -> Committed:
+    return Committed(
+        version=version.number,
+        time=version.time,
+        operation=version.operation,
+        source=version.source,
+        written=tuple(version.partitions),
+        dropped=tuple(path for path in version.dropped if path != IMMUTABLE),
+    )
 
 
 def _sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from attrs import evolve, field, frozen
@@ -28,7 +29,7 @@ from zcollection.transaction.moments import time_of
 from zcollection.transaction.native_listing import Listing
 from zcollection.transaction.native_transaction import ATTRIBUTE, NativeTransaction
 from zcollection.transaction.partitions import Concern
-from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Beginning, Versioning, exists
@@ -289,8 +290,7 @@ class NativeVersioning(Versioning):
         SettingError
             Always.
         """
-        message = f"{self.store.url} keeps every snapshot until vacuum(older_than=...) lets old ones go; accepted: no retention of ours"
-        raise SettingError(message)
+        raise self.keeps_itself()
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
@@ -302,6 +302,26 @@ class NativeVersioning(Versioning):
             written=tuple(sorted(path for path, stamp in stamps.items() if before.get(path) != stamp)),
             dropped=tuple(sorted(before.keys() - stamps.keys())),
         )
+
+    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:
+        """Return the commits after a snapshot, each with the partitions whose stamps it changed."""
+        now = await self._now()
+        if now == since:
+            return []
+        async with unless_removed(self.store, now):
+            commits = await self.store.history(now)
+        newer = list(takewhile(lambda commit: commit.snapshot != since, commits[:1] if since is None else commits))
+        if since not in {None, 0} and len(newer) == len(commits):
+            message = f"since={since!r}; accepted: the version of an entry of history(), or 0"
+            raise SettingError(message)
+        before = commits[len(newer) :][:1]
+        known = await self._stamps(before[0].snapshot, configuration) if before else {}
+        found = []
+        for commit in reversed(newer):
+            stamps = await self._stamps(commit.snapshot, configuration)
+            found.append(_committed(commit, known, stamps))
+            known = stamps
+        return found
 
     async def _stamps(self, since: str, configuration: Configuration) -> dict[str, str]:
         try:
@@ -353,6 +373,18 @@ class NativeVersioning(Versioning):
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the snapshot as a Zarr store."""
         return await SnapshotObjects(self.store, await self._now()).zarr()
+
+
+def _committed(commit: Commit, before: Mapping[str, str], stamps: Mapping[str, str]) -> Committed:
+    entry = _entry(commit)
+    return Committed(
+        version=entry.version,
+        time=entry.time,
+        operation=entry.operation,
+        source=entry.source,
+        written=tuple(path for path, stamp in stamps.items() if before.get(path) != stamp),
+        dropped=tuple(path for path in before if path not in stamps),
+    )
 
 
 def _entry(commit: Commit) -> HistoryEntry:

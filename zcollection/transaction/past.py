@@ -23,7 +23,7 @@ from zcollection.transaction.log_versioning import LogVersioning
 from zcollection.transaction.moments import time_of
 from zcollection.transaction.partitions import Concern
 from zcollection.transaction.places import Place
-from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, kept_at
 from zcollection.transaction.versioning import Beginning, Versioning
@@ -204,6 +204,11 @@ class PastVersioning(Versioning):
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions that changed between another version and that one."""
         return await self.present.changes(configuration, since, until=self.number)
+
+    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:
+        """Return the versions after one, up to that one."""
+        found = await self.present.newer(configuration, self.number if since is None else since)
+        return [version for version in found if _number(version.version) <= self.number]
 
     async def examine(
         self,

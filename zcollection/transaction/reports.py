@@ -79,6 +79,32 @@ class Changes(Printed):
 
 
 @frozen(kw_only=True, repr=False)
+class Committed(Printed):
+    """One version, with the partitions that it changed.
+
+    Attributes
+    ----------
+    version
+        Its number, or the id of its snapshot: what to follow from the next time.
+    time
+        When it was committed, by the writer's clock: ISO 8601, UTC.
+    operation
+        What was done, as in the history.
+    source
+        Name of what was inserted, where the caller gave one.
+    written, dropped
+        Paths of the partitions written, and of those taken away.
+    """
+
+    version: Label
+    time: str
+    operation: str
+    source: str | None
+    written: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+@frozen(kw_only=True, repr=False)
 class Problem(Printed):
     """Something that is not as it should be.
 

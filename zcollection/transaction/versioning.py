@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from zcollection.contracts.store import Store
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import Work
-from zcollection.errors import CollectionExistsError, CollectionNotFoundError, SchemaChangedError, ZCollectionError
+from zcollection.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    SchemaChangedError,
+    SettingError,
+    ZCollectionError,
+)
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import Configuration
 from zcollection.transaction.partitions import Concern
-from zcollection.transaction.reports import Changes, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -204,6 +210,16 @@ class Versioning(ABC):
         """
 
     @abstractmethod
+    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:
+        """Return the versions that were committed after one, oldest first; the newest alone where none is given.
+
+        Raises
+        ------
+        SettingError
+            There is no such version.
+        """
+
+    @abstractmethod
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
         """Remove what nobody needs, if it is older than so many seconds."""
 
@@ -256,6 +272,11 @@ class Versioning(ABC):
                 f"there is no collection at {url}, but {instead}; make one of it with 'zcollection import {url} NEW'"
             )
         return CollectionNotFoundError(message)
+
+    def keeps_itself(self) -> SettingError:
+        """Return the error that says that the store keeps older versions by its own means."""
+        message = f"{self.store.url} keeps every snapshot until vacuum(older_than=...) lets old ones go; accepted: no keep of ours"
+        return SettingError(message)
 
     def replaced(self) -> CollectionNotFoundError:
         """Return the error that says that another collection has taken the place of the one that was opened."""
