@@ -287,6 +287,6 @@ def _differ(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
     if old.shape != new.shape:
         return np.ones(len(old), bool)
     unequal, no_number = np.not_equal(old, new), np.not_equal(old, old) & np.not_equal(new, new)
-    other = np.asarray(unequal & ~no_number, bool).reshape(len(old), -1)
-    found: NDArray[np.bool_] = np.logical_or.reduce(other, axis=1)
+    other = np.asarray(unequal & ~no_number, bool)
+    found: NDArray[np.bool_] = np.logical_or.reduce(other, axis=tuple(range(1, other.ndim)))
     return found
