@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from attrs import evolve
@@ -60,11 +60,12 @@ async def _forget(store: KeyStore, configuration: Configuration) -> tuple[int, i
     stamps = [entry.key.removeprefix(KEPT).rstrip("/") async for entry in store.list(KEPT) if entry.is_prefix]
     if not stamps:
         return 0, 0
-    wanted = _needed(await history.every(store), configuration)
+    lives = _lives(await history.every(store))
+    wanted = set() if configuration.retention is None else needed(lives, configuration.retention)
     groups: dict[str, int] = {}
     for stamp in stamps:
         async for entry in store.list(f"{KEPT}{stamp}/", recursive=True):
-            group = _group(entry.key, configuration.depth)
+            group = _group(entry.key, lives)
             if group not in wanted:
                 groups[group] = groups.get(group, 0) + entry.size
     await store.delete(groups)
@@ -74,14 +75,15 @@ async def _forget(store: KeyStore, configuration: Configuration) -> tuple[int, i
     return len(groups), sum(groups.values())
 
 
-def _group(key: str, depth: int) -> str:
-    """Return the prefix of the group that an object belongs to which is kept."""
-    stamp, *rest = key.removeprefix(KEPT).split("/")
-    return kept_at(stamp, "/".join(rest[: 1 if rest[0] == IMMUTABLE else depth]))
+def _group(key: str, known: Collection[str]) -> str:
+    """Return the prefix of the group that an object belongs to; its own key where no version knows of it."""
+    stamp, *names = key.removeprefix(KEPT).split("/")
+    prefixes = (kept_at(stamp, "/".join(names[:depth])) for depth in range(1, len(names)))
+    return next((prefix for prefix in prefixes if prefix in known), key)
 
 
-def _needed(versions: Sequence[Version], configuration: Configuration) -> set[str]:
-    """Return where those groups are kept that some version needs which can be read."""
+def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
+    """Return the first and the last version that had each group, by the prefix at which it is kept."""
     lives: dict[str, list[tuple[int, int]]] = {}
     alive: dict[str, tuple[str, int]] = {}
     for version in versions:
@@ -90,7 +92,7 @@ def _needed(versions: Sequence[Version], configuration: Configuration) -> set[st
             lives.setdefault(kept_at(stamp, path), []).append((first, version.number - 1))
         written = [*version.partitions, *([] if version.immutable is None else [IMMUTABLE])]
         alive |= dict.fromkeys(written, (version.transaction, version.number))
-    return set() if configuration.retention is None else needed(lives, configuration.retention)
+    return lives
 
 
 async def _now(store: KeyStore) -> float:
