@@ -41,6 +41,10 @@ class Case:
         With which strategy.
     later_schema
         The current schema from the last insert on: other chunks and codecs, and one more variable.
+    changes
+        What is done afterwards, one after the other.
+    older
+        The variables of a query of older versions that are kept, by path, by version or tag.
     expected
         The variables of a query of all, by path.
     """
@@ -53,6 +57,8 @@ class Case:
     merge: str | None = None
     options: dict = field(factory=dict)
     later_schema: Callable[[], zc.DatasetSchema] | None = None
+    changes: tuple[Callable[[zc.Collection], object], ...] = ()
+    older: dict = field(factory=dict)
 
     def write(self, url):
         """Write the collection, and return it."""
@@ -63,6 +69,8 @@ class Case:
         )
         for rows in self.inserts:
             collection.insert(rows, merge=self.merge, missing="fill")
+        for change in self.changes:
+            change(collection)
         return collection
 
     def _write_evolved(self, url):
@@ -355,6 +363,27 @@ def with_statistics():
     )
 
 
+def with_older_versions():
+    """Older versions that are kept: a partition that was replaced, one that was dropped, a variable that came later, a tag."""
+    first = {"time": np.arange(6) * (DAY // 2), "ssh": np.arange(6) / 4}
+    again = {"time": first["time"][:2], "ssh": np.array([-1.0, -2.0])}
+    replaced = {"time": first["time"], "ssh": np.concatenate([again["ssh"], first["ssh"][2:]])}
+    flag = zc.VariableSchema("flag", dtype=np.dtype("int8"), dimensions=("time",), fill_value=-1)
+    return Case(
+        schema=lambda: one_dimensional(time="int64", ssh="float32"),
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="D"),
+        inserts=(first, again),
+        changes=(
+            lambda collection: collection.tag("replaced"),
+            lambda collection: collection.add_variable(flag),
+            lambda collection: collection.drop_partitions(filters="day == 3"),
+        ),
+        options={"keep": 9},
+        older={1: first, "replaced": replaced, 4: replaced | {"flag": np.full(6, -1)}},
+        expected={name: values[:4] for name, values in replaced.items()} | {"flag": np.full(4, -1)},
+    )
+
+
 DAYS = np.array([-40 * DAY, -DAY, 0, DAY + 5, 31 * DAY, 400 * DAY])
 """Before and after 1970, in five months."""
 
@@ -373,4 +402,5 @@ CASES = {
     "evolved": evolved(),
     "meaning": with_meaning(),
     "statistics": with_statistics(),
+    "older-versions": with_older_versions(),
 }

@@ -40,6 +40,12 @@ def test_it_holds_what_was_written(archive, url):
     assert_holds(zc.open_collection(url).query(), CASES[archive.stem].expected)
 
 
+def test_its_older_versions_hold_what_was_written(archive, url):
+    for version, expected in CASES[archive.stem].older.items():
+        assert_holds(zc.open_collection(url, at=version).query(), expected)
+        assert not list(zc.open_collection(url).diff(version, version))
+
+
 def test_nothing_is_wrong_with_it(url):
     report = zc.open_collection(url).verify(data=True)
     assert report.is_clean, report.problems
