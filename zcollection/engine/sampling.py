@@ -89,7 +89,9 @@ class Sampling:
     def from_json(cls, found: Mapping[str, Any], *, rows: int) -> Self | None:
         """Return what `to_json` wrote of so many rows; None where it is something else."""
         try:
-            starts, counts = np.array(found["starts"]), np.array(found["rows"], np.int64)
+            # Of no values nothing tells the type; integers make floats of no others.
+            starts = np.array(found["starts"]) if found["starts"] else np.empty(0, np.int64)
+            counts = np.array(found["rows"], np.int64)
             step, missing = found["step"], int(found["missing"])
             if starts.dtype.kind not in "if" or starts.shape != counts.shape or counts.sum() + missing != rows:
                 return None

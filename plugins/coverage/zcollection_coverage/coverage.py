@@ -71,9 +71,12 @@ class Coverage(Printed):
         columns = zip(
             scale.values(found.starts), scale.values(found.stops), scale.lengths(found.lengths), missing, strict=True
         )
-        return Records(
-            Gap(start=start, stop=stop, length=length, missing=count, calendar=self._calendar)
-            for start, stop, length, count in columns
+        return Records.of(
+            Gap,
+            (
+                Gap(start=start, stop=stop, length=length, missing=count, calendar=self._calendar)
+                for start, stop, length, count in columns
+            ),
         )
 
     @property
@@ -81,8 +84,9 @@ class Coverage(Printed):
         """Where rows follow each other without a gap, in the order of the axis."""
         found, scale = self._covered.intervals, self._scale
         columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
-        return Records(
-            Interval(start=start, stop=stop, rows=rows, calendar=self._calendar) for start, stop, rows in columns
+        return Records.of(
+            Interval,
+            (Interval(start=start, stop=stop, rows=rows, calendar=self._calendar) for start, stop, rows in columns),
         )
 
     @property
@@ -120,8 +124,6 @@ class Coverage(Printed):
         import pandas as pd
 
         frame = self.partitions.to_pandas()
-        if frame.empty:
-            return frame
         keys = pd.DataFrame([dict(item.key) for item in self.partitions])
         return pd.concat([frame["path"], keys, frame.drop(columns=["path", "key"])], axis=1)
 
@@ -254,7 +256,7 @@ def coverage(
         every_from=source,
         gap=axis.scale.length(limit if step is not None or gap is not None else None),
         total=PartCoverage(path="", key=Key(), backward=sum(backward), **total[0], **_late(late), **common),
-        partitions=Records(named),
+        partitions=Records.of(PartCoverage, named),
         absent=absent(collection.partitioning, keys, periods),
         read=sum(item.was_read for item in samplings),
         calendar=calendar,

@@ -114,7 +114,8 @@ class _Late:
         """
         came, edges = times.astype(f"datetime64[{unit}]").view(np.int64), np.stack([runs.starts, runs.ends])
         about = edges * float(factor)
-        fits = ((np.abs(came - about) < _LARGEST) & (np.abs(about) < 2 * _LARGEST)).all(axis=0)
+        starts, ends = (np.abs(came - about) < _LARGEST) & (np.abs(about) < 2 * _LARGEST)
+        fits = starts & ends
         runs = _chosen(runs, fits)
         return cls(
             smallest=(came[fits] - edges[:, fits] * factor).min(axis=0),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import attrs
 import numpy as np
@@ -18,7 +18,7 @@ _TIMES: Final = ("first", "last", "start", "stop")
 """Attributes that are values of the axis."""
 
 _OF_ALL: Final = ("key", "calendar")
-"""Attributes that are no column of a table."""
+"""Attributes that are not shown of each record."""
 
 
 class Record(Printed):
@@ -48,9 +48,10 @@ class Record(Printed):
         return Section(heading(self), [Table.pairs("", {name.replace("_", " "): text for name, text in said.items()})])
 
 
-def names_of(kind: type[Any]) -> tuple[str, ...]:
-    """Return the names of the columns of records."""
-    return tuple(item.name for item in attrs.fields(kind) if item.name not in _OF_ALL)
+def names_of(kind: type[Record]) -> tuple[str, ...]:
+    """Return the names of what is shown of records."""
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
+    return tuple(item.name for item in fields if item.name not in _OF_ALL)
 
 
 @frozen(kw_only=True, repr=False)
@@ -148,10 +149,23 @@ class Interval(Record):
     calendar: str | None = None
 
 
-class Records(Printed, tuple[Any, ...]):
-    """Gaps, intervals or partitions, in order: a tuple that prints as a table, and becomes one of pandas."""
+class Records(Printed, tuple[Any, ...]):  # noqa: SLOT001 - they know their class, also where there are none
+    """Gaps, intervals or partitions, in order: a tuple that prints as a table, and becomes one of pandas.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    kind
+        The class of the records.
+    """
+
+    kind: type[Record]
+
+    @classmethod
+    def of(cls, kind: type[Record], records: Iterable[Record]) -> Self:
+        """Return records of one class."""
+        found = cls(records)
+        found.kind = kind
+        return found
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return the records as a `pandas.DataFrame`, with a column for each attribute.
@@ -160,22 +174,19 @@ class Records(Printed, tuple[Any, ...]):
         """
         import pandas as pd
 
-        return pd.DataFrame({name: self._column(name) for name in self._names})
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return names_of(type(self[0])) if self else ()
+        names = [item.name for item in attrs.fields(cast("type[attrs.AttrsInstance]", self.kind))]
+        return pd.DataFrame({name: self._column(name) for name in names if name != "calendar"})
 
     def _column(self, name: str) -> Iterable[Any]:
         values = [getattr(record, name) for record in self]
         if name.startswith("lateness") and name != "lateness_rows":
             return [np.timedelta64("NaT", "ms") if value is None else value for value in values]
-        if name in _TIMES and self[0].calendar is not None:
+        if name in _TIMES and self and self[0].calendar is not None:
             return _dates(values, self[0].calendar)
         return values
 
     def _section(self) -> Section:
-        columns = {name.replace("_", " "): partial(_said, name) for name in self._names}
+        columns = {name.replace("_", " "): partial(_said, name) for name in names_of(self.kind)}
         return Section(f"{len(self):,} of them", [Table.of("", self, columns)])
 
 
