@@ -240,7 +240,7 @@ def test_rows_are_late_by_when_they_came_less_their_time(tmp_path, monkeypatch):
     assert [
         pd.Timedelta(length) for length in (found.lateness.median, found.lateness.ninety, found.lateness.largest)
     ] == [pd.Timedelta(late.iloc[at], "h") for at in (11, 21, 23)]
-    assert "lateness:  median 8 h, 90 % 14 h 30 min, largest 16 h 30 min" in repr(found)
+    assert "lateness:     median 8 h 30 min, 90 % 14 h 30 min, largest 16 h 30 min" in repr(found)
     frame = found.to_pandas()
     assert frame["lateness_90"].tolist() == [pd.Timedelta("14.5h")]
     assert "14 h 30 min" in found.partitions._repr_html_()

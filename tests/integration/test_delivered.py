@@ -15,7 +15,9 @@ _TIMES = st.one_of(st.none(), st.integers(0, 3))
 
 
 def _array(times):
-    return np.array([np.datetime64("NaT") if time is None else np.datetime64(time, "ms") for time in times], "M8[ms]")
+    return np.array(
+        [np.datetime64("NaT", "ms") if time is None else np.datetime64(time, "ms") for time in times], "M8[ms]"
+    )
 
 
 @given(times=st.lists(_TIMES, max_size=30), data=st.data())

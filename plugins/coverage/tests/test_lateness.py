@@ -54,7 +54,9 @@ def test_lateness_of_runs_is_that_of_the_rows(parts, unit):
     for series, delivered in parts:
         numbers = np.concatenate([np.empty(0, np.int64), *(start + step * np.arange(n) for start, step, n in series)])
         values = epoch + numbers.astype(f"timedelta64[{unit}]")
-        each = [_CAME + np.timedelta64(ms, "ms") if ms is not None else np.datetime64("NaT") for ms, _ in delivered]
+        each = [
+            _CAME + np.timedelta64(ms, "ms") if ms is not None else np.datetime64("NaT", "ms") for ms, _ in delivered
+        ]
         came = np.resize(np.repeat(np.array(each, "datetime64[ms]"), [n for _, n in delivered]), len(values))
         samplings.append(_sampled(values, came, variable))
         expected.append(came - values)
