@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 MOST: Final = 2048
@@ -30,8 +30,8 @@ class Deliveries:
         The number of rows of each run: int64, at least 1.
     """
 
-    times: NDArray[np.datetime64]
-    rows: NDArray[np.int64]
+    times: NDArray[np.datetime64] = field(repr=lambda times: f"<{len(times):,} runs>")
+    rows: NDArray[np.int64] = field(repr=False)
 
     @classmethod
     def at(cls, time: int | None, rows: int) -> Self:
