@@ -55,7 +55,9 @@ def examples(tmp_path_factory):
     memory = zc.create_collection(
         "memory://printed", schema=schema, axis="time", partitioning=collection.partitioning, overwrite=True
     )
-    by_month = zc.create_collection("memory://by-month", schema=schema, axis="time", partitioning="date:M", overwrite=True)
+    by_month = zc.create_collection(
+        "memory://by-month", schema=schema, axis="time", partitioning="date:M", overwrite=True
+    )
     by_month.insert(rows)
     return {
         "Schema": SCHEMA,
