@@ -53,6 +53,7 @@ from zcollection.contracts.transactional import (
 )
 from zcollection.contracts.url import StoreURL
 from zcollection.engine.dask_blocks import stored_blocks
+from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.executor import gather
 from zcollection.engine.layout import declared_values
 from zcollection.engine.lazy import LazyRows
@@ -76,11 +77,14 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.model.builder import Schema
-from zcollection.model.calendars import CalendarTimes, dates_of
+from zcollection.model.calendars import CalendarTimes, dates_of, days_of
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.times import calendar_of
+from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
 from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
@@ -107,6 +111,7 @@ __all__ = [
     "Created",
     "Dataset",
     "DatasetSchema",
+    "Deliveries",
     "Dimension",
     "Family",
     "Fence",
@@ -161,11 +166,13 @@ __all__ = [
     "as_int64",
     "as_times",
     "as_variables",
+    "calendar_of",
     "check_integers",
     "check_keys",
     "check_prefixes",
     "check_within_int64",
     "dates_of",
+    "days_of",
     "declared_values",
     "ensure_spare_files",
     "fields_of",
@@ -174,12 +181,15 @@ __all__ = [
     "heading",
     "hookimpl",
     "kind_at",
+    "length_of",
     "listing",
+    "nanoseconds_of",
     "nodes",
     "register",
     "stored_blocks",
     "synchronous",
     "times_as_objects",
+    "times_in_words",
     "unfenced",
     "uninterrupted",
 ]

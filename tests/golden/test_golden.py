@@ -97,3 +97,16 @@ def test_its_rows_are_asked_for_with_statistics_and_without(archive, url):
     assert bool(lacking) == (archive.parent.name < "2026.12.2")
     collection.add_statistics()
     assert collection.verify(data=True).notes == ()
+
+
+def test_when_rows_came_is_unknown_of_what_did_not_keep_it_and_known_of_what_is_inserted_now(archive, url):
+    collection = zc.open_collection(url, mode="rw")
+    if archive.parent.name > "2026.12.3" or not collection.schema.get_variable(collection.axis).has_order:
+        return
+    before = collection.sampling()
+    assert all(np.isnat(item.deliveries.each).all() for item in before)
+    last = CASES[archive.stem].inserts[-1]
+    collection.insert({path: values.copy() for path, values in last.items()}, merge="upsert", missing="fill")
+    now = {item.path: item.deliveries.each for item in collection.sampling()}
+    rows = sum(item.sampling.values.size for item in before)
+    assert 0 < sum((~np.isnat(each)).sum() for each in now.values()) <= rows

@@ -3,11 +3,13 @@
 import datetime as dt
 import sys
 
+import cftime
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kept import lost
 from zcollection_coverage import Coverage, coverage
 
 import zcollection as zc
@@ -222,3 +224,129 @@ def test_partitions_that_are_absent_are_named(tmp_path):
     grouped = zc.create_collection(tmp_path / "g", schema=schema, axis="row", partitioning="grouped_sequence:pass:10")
     grouped.insert({"row": np.arange(3), "cycle": np.zeros(3, "int64"), "pass": np.array([3, 14, 45])})
     assert [key["pass"] for key in coverage(grouped).absent] == [20, 30]
+
+
+def test_rows_are_late_by_when_they_came_less_their_time(tmp_path, monkeypatch):
+    came = iter(["2024-01-01T12:00", "2024-01-02T00:30"])
+    moments = (int(np.datetime64(moment, "ns").view(np.int64)) for moment in came)
+    collection = _collection(tmp_path / "c")
+    monkeypatch.setattr("zcollection.transaction.change.time_ns", lambda: next(moments))
+    hours = np.datetime64("2024-01-01", "s") + np.arange(24) * np.timedelta64(3600, "s")
+    collection.insert(_rows(hours[:10]))
+    collection.insert(_rows(hours[8:]), merge="upsert")
+    found = coverage(collection)
+    late = pd.Series(np.concatenate([np.arange(12, 4, -1), np.arange(16.5, 1, -1)])).sort_values()
+    assert found.lateness.rows == 24
+    assert [
+        pd.Timedelta(length) for length in (found.lateness.median, found.lateness.ninety, found.lateness.largest)
+    ] == [pd.Timedelta(late.iloc[at], "h") for at in (11, 21, 23)]
+    assert "lateness:     median 8 h 30 min, 90 % 14 h 30 min, largest 16 h 30 min" in repr(found)
+    frame = found.to_pandas()
+    assert frame["lateness_90"].tolist() == [pd.Timedelta("14.5h")]
+    assert "14 h 30 min" in found.partitions._repr_html_()
+    assert "<zcollection.Lateness> 24 rows: median" in repr(found.lateness)
+
+
+def test_lateness_that_nobody_knows_is_said_to_be_unknown(tmp_path):
+    collection = _collection(tmp_path / "c")
+    collection.insert(_rows(_START + np.arange(0, 3600, 60).astype("timedelta64[s]")))
+    lost(collection)
+    assert "lateness:      unknown, for nothing is kept of when rows were brought" in repr(coverage(collection))
+    assert coverage(collection).to_pandas()["lateness_median"].isna().all()
+    collection.insert(_rows(_START + np.arange(3600, 3720, 60).astype("timedelta64[s]")), merge="concat")
+    found = coverage(collection)
+    assert found.lateness.rows == 2
+    assert "(of 2 of 62 rows)" in repr(found)
+    numbers = _collection(tmp_path / "n", partitioning="values:station", dtype="float64")
+    numbers.insert(_rows(np.array([0.0, 0.5])))
+    assert not coverage(numbers).has_lateness
+    assert "lateness" not in repr(coverage(numbers))
+
+
+_CALENDARS = ["360_day", "noleap", "all_leap", "julian", "365_day"]
+
+
+@pytest.mark.parametrize("calendar", _CALENDARS)
+@pytest.mark.parametrize("resolution", ["Y", "M", "D", "h"])
+def test_a_calendar_without_datetime64_has_the_dates_and_periods_of_cftime(calendar, resolution):
+    units = "hours since 1999-12-28 06:00:00"
+    attrs = {"units": units, "calendar": calendar}
+    collection = _collection("memory://calendar", partitioning=f"date:{resolution}", dtype="int64", attrs=attrs)
+    hours = np.arange(24 * 70)
+    hours = np.delete(hours, [*range(24 * 3, 24 * 39), 24 * 50, *range(24 * 60, 24 * 61 + 5)])
+    if resolution == "h":
+        hours = hours[(hours > 24 * 59 + 20) & (hours < 24 * 61 + 9)]
+    collection.insert(_rows(hours))
+    dates = cftime.num2date(hours, units, calendar)
+    found = coverage(collection, every="1 h")
+    assert found.calendar == {"365_day": "noleap"}.get(calendar, calendar)
+    assert found.total.said("first") == dates[0].isoformat()
+    assert f"{dates[0].isoformat()} to {dates[-1].isoformat()}" in repr(found)
+    wide = np.flatnonzero(np.diff(hours) > 1)
+    frame = found.gaps.to_pandas()
+    assert frame["start"].tolist() == dates[wide].tolist()
+    assert frame["stop"].tolist() == dates[wide + 1].tolist()
+    assert frame["length"].tolist() == [dates[at + 1] - dates[at] for at in wide]
+    assert found.intervals.to_pandas()["stop"].tolist() == [*dates[wide], dates[-1]]
+    assert dates[wide[0]].isoformat() in found.gaps._repr_html_()
+    _assert_periods(found, dates, resolution)
+
+
+def _assert_periods(found, dates, resolution):
+    """Compare periods with those of each hour from the first to the last one."""
+    fields = ["year", "month", "day", "hour"][: "YMDh".index(resolution) + 1]
+
+    def key(date):
+        return tuple(getattr(date, name) for name in fields)
+
+    count = int((dates[-1] - dates[0]) / dt.timedelta(hours=1)) + 1
+    every = [dates[0] + number * dt.timedelta(hours=1) for number in range(count)]
+    expected = pd.Series(list(map(key, every))).value_counts(sort=False)
+    there = set(map(key, dates))
+    assert [tuple(item.values()) for item in found.absent] == sorted(set(expected.index) - there)
+    assert [part.expected for part in found.partitions] == [
+        expected[tuple(part.key.values())] for part in found.partitions
+    ]
+    first = {key(date): date for date in reversed(dates)}
+    assert found.to_pandas()["first"].tolist() == [first[tuple(part.key.values())] for part in found.partitions]
+
+
+def test_cycles_and_passes_are_a_matrix(tmp_path):
+    schema = zc.Schema().with_dimension("row")
+    for name in ("row", "cycle", "pass"):
+        schema = schema.with_variable(name, dtype="int64", dimensions=("row",))
+    rng = np.random.default_rng(2)
+    cycles, passes = rng.integers(3, 9, 60), rng.integers(-2, 12, 60)
+    collection = zc.create_collection(tmp_path / "p", schema=schema, axis="row", partitioning="sequence:cycle,pass")
+    collection.insert({"row": np.arange(60), "cycle": cycles, "pass": passes})
+    collection.drop_partitions(filters="cycle == 5")
+    frame = pd.DataFrame({"cycle": cycles, "pass": passes})[cycles != 5]
+    expected = pd.crosstab(frame["cycle"], frame["pass"]).reindex(range(3, 9), fill_value=0)
+    found = coverage(collection).matrix
+    pd.testing.assert_frame_equal(found.to_pandas(), expected, check_dtype=False, check_names=True)
+    assert (found.row_name, found.column_name) == ("cycle", "pass")
+    np.testing.assert_array_equal(found.rows, expected.to_numpy())
+    missing = {(found.row_values[row], found.column_values[column]) for row, column in np.argwhere(found.absent)}
+    assert missing == {tuple(key.values()) for key in coverage(collection).absent}
+    assert not found.rows[found.absent].any()
+    assert repr(found).startswith(f"<zcollection.Matrix> 6 cycle × {len(found.column_values)} pass")
+    grouped = zc.create_collection(
+        tmp_path / "g", schema=schema, axis="row", partitioning="grouped_sequence:cycle,pass:10"
+    )
+    grouped.insert({"row": np.arange(60), "cycle": cycles, "pass": passes})
+    groups = pd.crosstab(cycles, passes // 10 * 10)
+    np.testing.assert_array_equal(coverage(grouped).matrix.rows, groups.to_numpy())
+    assert coverage(grouped).matrix.column_values == tuple(groups.columns)
+
+
+def test_there_is_a_matrix_of_two_fields_and_of_no_other_number_of_them(tmp_path):
+    months = _collection(tmp_path / "m", partitioning="date:M")
+    assert coverage(months).matrix is None  # nothing is there
+    days = np.arange("2024-01-01", "2025-03-01", dtype="datetime64[D]").astype("datetime64[s]")
+    months.insert(_rows(days[(days < np.datetime64("2024-03-01")) | (days >= np.datetime64("2025-01-01"))]))
+    frame = coverage(months).matrix.to_pandas()
+    assert (frame.loc[2024, 2], frame.loc[2024, 3], frame.loc[2025, 1]) == (29, 0, 31)
+    assert coverage(months).matrix.absent.sum() == 10
+    daily = _collection(tmp_path / "d")
+    daily.insert(_rows(days[:3]))
+    assert coverage(daily).matrix is None

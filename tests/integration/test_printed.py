@@ -55,6 +55,10 @@ def examples(tmp_path_factory):
     memory = zc.create_collection(
         "memory://printed", schema=schema, axis="time", partitioning=collection.partitioning, overwrite=True
     )
+    by_month = zc.create_collection(
+        "memory://by-month", schema=schema, axis="time", partitioning="date:M", overwrite=True
+    )
+    by_month.insert(rows)
     return {
         "Schema": SCHEMA,
         "DatasetSchema": schema,
@@ -71,9 +75,15 @@ def examples(tmp_path_factory):
         "Rows": collection.find("time < '2024-01-03T05'"),
         "PartitionSampling": collection.sampling()[0],
         "Sampling": collection.sampling()[0].sampling,
+        "Deliveries": collection.sampling()[0].deliveries,
         "Section": plugin.Section("rows"),
         "Table": plugin.Table.pairs("facts", {"rows": 3}),
         "Coverage": collection.coverage(),
+        "all partitions": collection.coverage().total,
+        "Lateness": collection.coverage().lateness,
+        "gaps": collection.coverage().gaps,
+        "interval": collection.coverage().intervals[0],
+        "Matrix": by_month.coverage().matrix,
         "Collection": collection,
         "View": view,
         "InsertReport": report,

@@ -1,10 +1,8 @@
 """``zcollection update``, ``delete`` and ``drop``: rows changed, and rows and partitions taken away."""
 
-import re
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-import numpy as np
 import typer
 from attrs import asdict
 
@@ -12,14 +10,12 @@ from zcollection.cli.assignments import Assignments
 from zcollection.cli.finding import Condition
 from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Where, open_to_read, open_to_write
 from zcollection.cli.output import write_json, write_lines
-from zcollection.collection.ages import seconds_of
 from zcollection.collection.drop import Age
 from zcollection.collection.report import ChangeReport
+from zcollection.model.lengths import length_in
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would change.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-_LENGTH: Final = re.compile(r"\s*\d+(?:\.\d+)?\s*(?:s|min|h|d)\s*")
 
 
 def update(
@@ -113,9 +109,8 @@ def drop(
 
 def _age(text: str | None) -> Age:
     """Return a time as it was given, and an age as a length of time."""
-    if text is None or not _LENGTH.fullmatch(text):
-        return text
-    return np.timedelta64(round(seconds_of(text) * 10**6), "us")
+    length = None if text is None else length_in(text)
+    return text if length is None else length
 
 
 def ask(question: str) -> None:

@@ -1,16 +1,15 @@
-"""Lengths of time as users give them."""
+"""Ages as users give them."""
 
-import datetime as dt
-import re
 from typing import Final
 
 import numpy as np
 
 from zcollection.errors import SettingError
+from zcollection.model.lengths import Length, length_of, nanoseconds_of
 
-Duration = str | dt.timedelta | np.timedelta64
+Duration = Length
 
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
+_NONE: Final = np.timedelta64(0, "s")
 
 
 Keep = int | Duration | None
@@ -51,16 +50,13 @@ def seconds_of(duration: Duration, *, name: str = "older_than") -> float:
     SettingError
         It is none, or negative.
     """
-    if isinstance(duration, str):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)\s*", duration)
-        seconds = float(match[1]) * _SECONDS[match[2]] if match else -1.0
-    elif not isinstance(duration, dt.timedelta | np.timedelta64):
-        seconds = -1.0
-    else:
-        seconds = float(np.timedelta64(duration) / np.timedelta64(1, "us")) / 1e6
-    if not 0 <= seconds < float("inf"):
+    try:
+        length = length_of(duration, name=name)
+    except SettingError:
+        length = None
+    if length is None or length < _NONE:
         message = (
             f"{name}={duration!r}; accepted: a duration such as '24h', '30min' or '7d', or a timedelta, not negative"
         )
         raise SettingError(message)
-    return seconds
+    return nanoseconds_of(length) / 1e9

@@ -348,26 +348,32 @@ class Collection(OpenCollection):
     count = synchronous(count_async)
 
     async def sampling_async(
-        self, *, filters: Filter = None, progress: ProgressOption = None
+        self, *, filters: Filter = None, where: Where = None, progress: ProgressOption = None
     ) -> list[PartitionSampling]:
-        """Return how the axis is sampled in each partition: runs of rows with one step, in the order of the keys.
+        """Return how the axis is sampled in each partition: runs of rows with one step, and when they were brought.
 
-        No value is read where the statistics of a partition say it; `add_statistics` completes those that an older release
-        wrote.
+        Partitions come in the order of their keys. No value is read where the statistics of a partition say it; `add_statistics`
+        completes those that an older release wrote, but for when rows were brought, which no value tells.
 
         Parameters
         ----------
         filters, progress
             As for `query`.
+        where
+            Which rows, as for `query`; by default all. With it the axis is read, and partitions without such rows are left out.
 
         Raises
         ------
         SchemaError
             The axis is no variable, or neither numbers nor times.
+        ExpressionError
+            `where` cannot be understood.
         CorruptionError
             A chunk is missing or damaged.
         """
-        return await self._now(lambda handle: sampling.sampling(handle, filters=filters, progress=progress))
+        return await self._now(
+            lambda handle: sampling.sampling(handle, filters=filters, where=where, progress=progress)
+        )
 
     sampling = synchronous(sampling_async)
 

@@ -11,8 +11,9 @@ from zcollection.collection.handle import Handle
 from zcollection.collection.neighbours import AxisOrder
 from zcollection.errors import ExpressionError, SchemaError
 from zcollection.model.calendars import CalendarTimes
+from zcollection.model.lengths import length_of
 from zcollection.model.plain import plain
-from zcollection.model.times import has_time_units, in_calendar, units_of
+from zcollection.model.times import calendar_of, in_calendar
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -50,15 +51,13 @@ async def _chosen(handle: Handle, taken: Snapshot, filters: Filter, limit: Any) 
 def _as_limit(handle: Handle, age: Age) -> Any:
     """Return the time that an age means, as axis values are compared with it: itself, or so long before now."""
     variable = None if handle.axis_variable is None else handle.schema.variables[handle.axis_variable]
-    if variable is None or not (variable.dtype.kind == "M" or has_time_units(variable.attrs)):
+    calendar = None if variable is None else calendar_of(variable)
+    if calendar is None:
         message = f"older_than compares times, and the axis {handle.configuration.axis!r} is none; use filters"
         raise SchemaError(message)
-    calendar = "proleptic_gregorian"
-    if has_time_units(variable.attrs):
-        calendar = units_of(variable.attrs, name=variable.name).calendar
     if isinstance(age, dt.timedelta | np.timedelta64):
         now = np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
-        return _before(now, np.timedelta64(age), calendar)
+        return _before(now, length_of(age, name="older_than"), calendar)
     return _as_time(age, calendar)
 
 

@@ -258,6 +258,7 @@ class _PartitionInsert:
     def _write(self, merged: Merged) -> tuple[GroupWrite, PartitionRecord]:
         handle = self.handle
         group, record = partition_write(handle, self.part.key, merged.dataset, rows=merged.report.rows)
+        group = evolve(group, brings_rows=merged.are_inserted)
         if merged.source is None:
             return group, record
         base = handle.group(self.part.path, self.record)

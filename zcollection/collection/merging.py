@@ -89,12 +89,15 @@ class Merged:
         The axis values of the partition, as the dataset declares them; None where the dataset has them all.
     report
         What became of the rows.
+    are_inserted
+        Whether the rows of the dataset are those that were inserted; else they were computed from these and existing ones.
     """
 
     dataset: Dataset
     source: NDArray[np.int64] | None = field(default=None, eq=False)
     axis: NDArray[Any] | None = field(default=None, eq=False)
     report: PartitionReport
+    are_inserted: bool = True
 
 
 def merging(
@@ -191,7 +194,7 @@ def _computed(
     _check_result(handle, part, inserted, result)
     count = result.sizes.get(handle.dimension, 0)
     report = PartitionReport.rewritten(part.path, created=rows == 0, existing=rows, rows=count)
-    return Merged(dataset=result, report=report)
+    return Merged(dataset=result, report=report, are_inserted=existing.sizes.get(handle.dimension, 0) == 0)
 
 
 def _with_all(

@@ -156,8 +156,14 @@ def _made(
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}
     sampling = sampled(columns.get(form.axis or ""), form)
-    data = Statistics(owner=owner_of(path, record.stamp), zones=zones, checksums=sums, sampling=sampling).dump(form)
-    return path, (group.prefix + form.key, data)
+    made = Statistics(
+        owner=owner_of(path, record.stamp),
+        zones=zones,
+        checksums=sums,
+        sampling=sampling,
+        deliveries=None if known is None else known.deliveries,
+    )
+    return path, (group.prefix + form.key, made.dump(form))
 
 
 def _checksums(group: GroupRead, form: Form, known: Statistics | None) -> Work[NDArray[np.uint32]]:

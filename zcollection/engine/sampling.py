@@ -89,7 +89,9 @@ class Sampling:
     def from_json(cls, found: Mapping[str, Any], *, rows: int) -> Self | None:
         """Return what `to_json` wrote of so many rows; None where it is something else."""
         try:
-            starts, counts = np.array(found["starts"]), np.array(found["rows"], np.int64)
+            # Of no values nothing tells the type; integers make floats of no others.
+            starts = np.array(found["starts"]) if found["starts"] else np.empty(0, np.int64)
+            counts = np.array(found["rows"], np.int64)
             step, missing = found["step"], int(found["missing"])
             if starts.dtype.kind not in "if" or starts.shape != counts.shape or counts.sum() + missing != rows:
                 return None
@@ -98,14 +100,20 @@ class Sampling:
         return cls(step=step, starts=starts, rows=counts, missing=missing)
 
 
+def are_present(values: NDArray[Any], variable: VariableSchema) -> NDArray[np.bool_]:
+    """Return which values are not missing."""
+    present: NDArray[np.bool_] = values == values  # noqa: PLR0124 - NaN and NaT differ from themselves
+    if variable.fill_value is not None:
+        present &= values != variable.fill_value
+    return present
+
+
 def _present(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any] | None:
     """Return the values that are not missing, as int64 or float64; None where they are no finite numbers between which lies one."""
     kind = values.dtype.kind
     if kind not in "iufmM" or values.dtype == np.uint64:
         return None
-    present = values == values  # noqa: PLR0124 - NaN and NaT differ from themselves
-    if variable.fill_value is not None:
-        present &= values != variable.fill_value
+    present = are_present(values, variable)
     chosen = values if present.all() else values[present]
     numbers = (
         chosen.view(np.int64) if kind in "mM" else chosen.astype(np.float64 if kind == "f" else np.int64, copy=False)

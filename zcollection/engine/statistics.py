@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.store import Pieces, Read
+from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.layout import ArrayLayout, Identity
 from zcollection.engine.read import GroupRead
 from zcollection.engine.sampling import Sampling
@@ -230,17 +231,20 @@ class Statistics:
         uint32, of each chunk in the order of the form; 0 where none is known.
     sampling
         How the axis is sampled.
+    deliveries
+        When its rows were brought, as JSON; None where nobody knows.
     """
 
     owner: str
     zones: Mapping[str, Zones]
     checksums: NDArray[np.uint32] = field(eq=False)
     sampling: Sampled = "unknown"
+    deliveries: Mapping[str, Any] | None = None
 
     def is_complete(self, names: Iterable[str], form: Form, absent: Collection[str]) -> bool:
         """Return whether bounds are known of all zones of some variables, and the checksum of every chunk that ends with it.
 
-        Absent variables have no chunks. How the axis is sampled is known too.
+        Absent variables have no chunks. How the axis is sampled is known too. When rows were brought no values tell.
         """
         if form.axis is not None and form.axis not in absent and self.sampling == "unknown":
             return False
@@ -262,9 +266,15 @@ class Statistics:
             text = _described(
                 {path: _stored_dtype(zones.lower.dtype) for path, zones in self.zones.items()}, form.count
             )
-        if self.sampling != "unknown":
-            text = text[:-1] + b',"axis":' + json.dumps(self.sampling, separators=(",", ":")).encode() + b"}"
+        if self._more:
+            text = text[:-1] + b"," + json.dumps(self._more, separators=(",", ":")).encode()[1:]
         return _sealed(self.owner.encode(), text, arrays)
+
+    @property
+    def _more(self) -> dict[str, Any]:
+        """What the description says besides bounds."""
+        axis = {} if self.sampling == "unknown" else {"axis": self.sampling}
+        return axis if self.deliveries is None else {**axis, "deliveries": self.deliveries}
 
     @classmethod
     def load(
@@ -299,7 +309,13 @@ class Statistics:
             return None
         if at != len(body):
             return None
-        return cls(owner=owner, zones=zones, checksums=checksums, sampling=description.get("axis", "unknown"))
+        return cls(
+            owner=owner,
+            zones=zones,
+            checksums=checksums,
+            sampling=description.get("axis", "unknown"),
+            deliveries=description.get("deliveries"),
+        )
 
 
 def _described(zones: Mapping[str, np.dtype[Any]], count: int) -> bytes:
@@ -409,10 +425,13 @@ class Gathering:
         The group that it takes the place of and its statistics, where there are such.
     dimension
         The partitioned dimension.
+    deliveries
+        When its rows were brought.
     """
 
     form: Form
     dimension: str
+    deliveries: Deliveries
     base: tuple[GroupRead, Statistics] | None = None
     _checksums: list[int] = field(
         init=False, default=Factory(lambda self: [0] * len(self.form.chunks), takes_self=True)
@@ -488,7 +507,13 @@ class Gathering:
         """Return the object."""
         zones = {path: self._zones[path] for path in self.form.zoned if path in self._zones}
         checksums = np.array(self._checksums, np.uint32)
-        return Statistics(owner=owner, zones=zones, checksums=checksums, sampling=self._sampling).dump(self.form)
+        return Statistics(
+            owner=owner,
+            zones=zones,
+            checksums=checksums,
+            sampling=self._sampling,
+            deliveries=self.deliveries.to_json(),
+        ).dump(self.form)
 
 
 def sampled(values: NDArray[Any] | None, form: Form) -> Sampled:

@@ -8,11 +8,12 @@ from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.contracts.store import Listed, Pieces
+from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, group_document, subgroup_documents
 from zcollection.engine.read import GroupRead
 from zcollection.engine.rewrite import rewriting
-from zcollection.engine.statistics import Form, Gathering, reading_statistics
+from zcollection.engine.statistics import Form, Gathering, Statistics, reading_statistics
 from zcollection.engine.work import Remove, Share, Stage, Work, enumerated
 from zcollection.errors import CorruptionError, SchemaError
 from zcollection.model.dataset import Dataset
@@ -55,6 +56,11 @@ class GroupWrite:
         the dataset. None: they are those of the dataset.
     axis_values
         The axis of all rows, where they do not all come from the dataset and it is known.
+    brings_rows
+        Whether rows of the dataset come with this change; else they are values of rows that are there, or nobody knows which
+        of them came.
+    time
+        When the change began, in milliseconds since 1970; None where nobody knows.
     """
 
     schema: DatasetSchema
@@ -68,6 +74,8 @@ class GroupWrite:
     kept: frozenset[str] = frozenset()
     source: NDArray[np.int64] | None = field(default=None, eq=False)
     axis_values: NDArray[Any] | None = field(default=None, eq=False)
+    brings_rows: bool = False
+    time: int | None = None
 
 
 Put = Callable[[Mapping[str, bytes | Pieces]], Work[None]]
@@ -142,8 +150,22 @@ def _gathering(group: GroupWrite) -> Work[Gathering]:
     return Gathering(
         form=Form.of(group.schema, group.axis, dimension=group.dimension, rows=group.rows),
         dimension=group.dimension,
+        deliveries=_deliveries(group, known),
         base=None if base is None or known is None else (base, known),
     )
+
+
+def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
+    """Return when the rows of a group were brought, given the statistics of the group that it takes the place of."""
+    if group.base is None:
+        return Deliveries.at(group.time if group.brings_rows else None, group.rows)
+    before = Deliveries.from_json(None if known is None else known.deliveries, rows=group.base.rows)
+    if group.source is None:
+        return before
+    if group.brings_rows:
+        return before.merged(group.source, group.time)
+    staying = group.source >= 0  # the others are rows that are there, with new values
+    return before.chosen(np.where(staying, group.source, np.arange(len(group.source))))
 
 
 def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[str, bytes]:

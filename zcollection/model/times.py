@@ -6,7 +6,7 @@ Source: CF conventions 1.11, section 4.4, "Time coordinate". NumPy's calendar is
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from attrs import field, frozen
@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from zcollection.errors import SchemaError
 from zcollection.model import calendars
 
+if TYPE_CHECKING:
+    from zcollection.model.declared import VariableSchema
+
 DEFAULT_UNITS = "nanoseconds since 1970-01-01"
 """The units recorded for an integer time that declares none."""
 
 CALENDAR_UNITS = "microseconds since 1970-01-01"
 """What counts times that are given as objects of cftime, whose resolution it is."""
 
-_LENGTH_IN_NANOSECONDS = {
+LENGTH_IN_NANOSECONDS = {
     "D": 86_400_000_000_000,
     "h": 3_600_000_000_000,
     "m": 60_000_000_000,
@@ -30,7 +33,7 @@ _LENGTH_IN_NANOSECONDS = {
     "us": 1_000,
     "ns": 1,
 }
-_FINER = tuple(_LENGTH_IN_NANOSECONDS)
+_FINER = tuple(LENGTH_IN_NANOSECONDS)
 _NAMES = {
     "D": ("days", "day", "d"),
     "h": ("hours", "hour", "hr", "hrs", "h"),
@@ -95,8 +98,8 @@ class TimeUnits:
         if fill_value is not None:
             missing = missing | (numbers == fill_value)
         unit = self._unit_of_floats if numbers.dtype.kind == "f" else self._unit_holding_epoch()
-        epoch = self.epoch // _LENGTH_IN_NANOSECONDS[unit]
-        factor = _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[unit]
+        epoch = self.epoch // LENGTH_IN_NANOSECONDS[unit]
+        factor = LENGTH_IN_NANOSECONDS[self.unit] // LENGTH_IN_NANOSECONDS[unit]
         present = np.where(missing, 0, numbers)
         _check_range(present, factor, epoch)
         if numbers.dtype.kind == "f":
@@ -133,11 +136,11 @@ class TimeUnits:
         own_unit = np.datetime_data(times.dtype)[0]
         finest = max(own_unit, self._unit_holding_epoch(), key=_FINER.index)
         present = np.where(missing, np.zeros((), dtype=times.dtype), times)
-        scale = _LENGTH_IN_NANOSECONDS[own_unit] // _LENGTH_IN_NANOSECONDS[finest]
-        epoch = self.epoch // _LENGTH_IN_NANOSECONDS[finest]
+        scale = LENGTH_IN_NANOSECONDS[own_unit] // LENGTH_IN_NANOSECONDS[finest]
+        epoch = self.epoch // LENGTH_IN_NANOSECONDS[finest]
         counts = present.astype(f"{times.dtype.str[1:3]}[{own_unit}]").view(np.int64)
         _check_range(counts, scale, -epoch)
-        steps, step = counts * scale - epoch, _LENGTH_IN_NANOSECONDS[self.unit] // _LENGTH_IN_NANOSECONDS[finest]
+        steps, step = counts * scale - epoch, LENGTH_IN_NANOSECONDS[self.unit] // LENGTH_IN_NANOSECONDS[finest]
         if np.dtype(dtype).kind == "f":
             return self._floats((steps / step).astype(dtype), times, fill_value, name)
         numbers, remainder = np.divmod(steps, step)
@@ -178,7 +181,7 @@ class TimeUnits:
     def _within_range(self, times: NDArray[Any]) -> NDArray[Any]:
         """Return times in a coarser unit, where the distance to the epoch is too large for their own, and it is exact."""
         unit = np.datetime_data(times.dtype)[0]
-        if abs(self.epoch) // _LENGTH_IN_NANOSECONDS.get(unit, 1) < 2**62:
+        if abs(self.epoch) // LENGTH_IN_NANOSECONDS.get(unit, 1) < 2**62:
             return times
         coarser = times.astype(f"{times.dtype.str[1:3]}[us]")
         return coarser if np.array_equal(coarser, times, equal_nan=True) else times
@@ -186,7 +189,7 @@ class TimeUnits:
     def _unit_holding_epoch(self) -> str:
         """Return the coarsest unit, no coarser than the step, in which the epoch is a whole number."""
         units = _FINER[_FINER.index(self.unit) :]
-        return next(unit for unit in units if self.epoch % _LENGTH_IN_NANOSECONDS[unit] == 0)
+        return next(unit for unit in units if self.epoch % LENGTH_IN_NANOSECONDS[unit] == 0)
 
     def __str__(self) -> str:
         return f"{_NAMES[self.unit][0]} since {self.reference}"
@@ -276,7 +279,7 @@ def _parse_epoch(date: str, clock: str, calendar: str, *, units: str, name: str)
         raise SchemaError(message)
     days = int(calendars.days_of(sign * year, month, day, calendar))
     of_day = (clock_parts[0] * 60 + clock_parts[1]) * 60 + clock_parts[2]
-    return (days * 86_400 + of_day) * _LENGTH_IN_NANOSECONDS["s"] + int(fraction.ljust(9, "0"))
+    return (days * 86_400 + of_day) * LENGTH_IN_NANOSECONDS["s"] + int(fraction.ljust(9, "0"))
 
 
 def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[str]:
@@ -341,15 +344,27 @@ def has_time_units(attrs: Mapping[str, Any]) -> bool:
     return isinstance(units, str) and " since " in units
 
 
+def calendar_of(variable: "VariableSchema") -> str | None:
+    """Return the one name of the calendar of a variable's times; None where its values are none."""
+    if has_time_units(variable.attrs):
+        return units_of(variable.attrs, name=variable.name).calendar
+    return "proleptic_gregorian" if variable.dtype.kind == "M" else None
+
+
 def units_of(attrs: Mapping[str, Any], *, name: str) -> TimeUnits:
     """Return the time units that a variable's attributes state, or the default ones."""
     return parse_units(attrs.get("units", DEFAULT_UNITS), attrs.get("calendar", "standard"), name=name)
 
 
+def unit_named(name: str) -> str | None:
+    """Return NumPy's code of a unit of time, such as "min"; None where it is none."""
+    return _UNIT_OF.get(name.strip().lower())
+
+
 def duration_unit(attrs: Mapping[str, Any]) -> str | None:
     """Return NumPy's code of the unit of a length of time, None where the ``units`` are none of those."""
     units = attrs.get("units")
-    return _UNIT_OF.get(units.strip().lower()) if isinstance(units, str) else None
+    return unit_named(units) if isinstance(units, str) else None
 
 
 def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> NDArray[np.timedelta64]:
@@ -366,7 +381,7 @@ def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> 
         raise SchemaError(message)
     if numbers.dtype.kind != "f":
         return numbers.astype(np.int64).view(f"timedelta64[{unit}]")
-    factor = _LENGTH_IN_NANOSECONDS[unit]
+    factor = LENGTH_IN_NANOSECONDS[unit]
     missing = np.isnan(numbers)
     present = np.where(missing, 0, numbers)
     _check_range(present, factor, 0)

@@ -3,6 +3,7 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import time_ns
 from typing import Final
 
 from attrs import define, evolve, field, frozen
@@ -67,10 +68,13 @@ class Stage(Site):
         What to write to, and to read the partitions from that the change is made from.
     transaction
         Id of the transaction, which is the stamp of every partition.
+    time
+        When it began, in milliseconds since 1970: what is kept of rows that it brings.
     """
 
     objects: Objects
     transaction: str
+    time: int
 
     @abstractmethod
     def prefix(self, path: str) -> str:
@@ -161,6 +165,7 @@ class Stage(Site):
             group,
             attributes=lambda size: {**group.attributes(size), **complete(size).to_attribute()},
             owner=owner_of(path, self.transaction),
+            time=self.time,
         )
         return stamped, complete
 
@@ -206,6 +211,8 @@ class Transaction(ABC):
         What it does, such as "insert".
     id
         Stamp of every partition that it writes.
+    time
+        When it began, by this process's clock, in milliseconds since 1970.
     replacement
         Configuration of a new collection that takes the place of this one.
     growth
@@ -220,6 +227,7 @@ class Transaction(ABC):
     base: Snapshot
     operation: str
     id: str = field(factory=new_id)
+    time: int = field(factory=lambda: time_ns() // 10**6)
     replacement: Configuration | None = None
     growth: Configuration | None = None
     source: str | None = None

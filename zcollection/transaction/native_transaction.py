@@ -108,7 +108,9 @@ class NativeTransaction(Transaction):
     @property
     def stage(self) -> NativeStage:
         """The session."""
-        return NativeStage(objects=self._objects, transaction=self.id, is_clean=self.replacement is None)
+        return NativeStage(
+            objects=self._objects, transaction=self.id, time=self.time, is_clean=self.replacement is None
+        )
 
     @property
     def _objects(self) -> SessionObjects:

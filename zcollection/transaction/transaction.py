@@ -118,7 +118,7 @@ class LogTransaction(Transaction):
     @property
     def stage(self) -> LogStage:
         """The folder of this transaction."""
-        return LogStage(objects=self.store, transaction=self.id, new=self._new)
+        return LogStage(objects=self.store, transaction=self.id, time=self.time, new=self._new)
 
     async def expect(self, paths: Iterable[str]) -> None:
         """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Final
 
-import numpy as np
-
 from zcollection.plugin import Key, Partitioning
 from zcollection_coverage.periods import Periods
 
@@ -27,21 +25,14 @@ def absent(partitioning: Partitioning, keys: Sequence[Key], periods: Periods | N
     """
     if not keys:
         return ()
-    candidates = _periods(partitioning, periods) if periods is not None else _numbers(partitioning, keys)
+    candidates = _periods(periods) if periods is not None else _numbers(partitioning, keys)
     there = set(keys)
     return tuple(key for key in candidates if key not in there)
 
 
-def _periods(partitioning: Partitioning, periods: Periods) -> Iterator[Key]:
-    unit = f"datetime64[{periods.unit}]"
-    first, last = (periods.value(edge).astype(unit) for edge in (periods.begins.min(), periods.begins.max()))
-    count = int((last - first).astype(np.int64)) + 1
-    _check(count)
-    begins = (first + np.arange(count).astype(f"timedelta64[{periods.unit}]")).astype("datetime64[s]")
-    (name,) = partitioning.variables
-    columns = {field: values.tolist() for field, values in partitioning.keys({name: begins}).items()}
-    for values in zip(*columns.values(), strict=True):
-        yield Key(dict(zip(columns, values, strict=True)))
+def _periods(periods: Periods) -> Iterator[Key]:
+    _check(int(periods.numbers.max() - periods.numbers.min()) + 1)
+    return periods.between()
 
 
 def _numbers(partitioning: Partitioning, keys: Sequence[Key]) -> Iterator[Key]:

@@ -1,136 +1,25 @@
 """What is there along the axis of a collection, and what is missing."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection import Collection
-from zcollection.plugin import (
-    Columns,
-    Key,
-    PartitionSampling,
-    Printed,
-    Sampling,
-    Section,
-    Table,
-    heading,
-)
+from zcollection.plugin import Columns, Key, PartitionSampling, Printed, Section, Table, calendar_of, heading
 from zcollection_coverage.absent import absent
+from zcollection_coverage.lateness import Lateness, lateness
+from zcollection_coverage.matrix import Matrix
 from zcollection_coverage.periods import Periods
+from zcollection_coverage.records import Gap, Interval, PartCoverage, Records
 from zcollection_coverage.runs import Covered, Gaps, Runs
-from zcollection_coverage.scale import Axis, Scale, Step, declared_step, length_of
+from zcollection_coverage.scale import Axis, Scale, Step, declared_step
+from zcollection_coverage.words import in_words, percent
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@frozen(kw_only=True, repr=False)
-class PartCoverage(Printed):
-    """What one partition holds, or all of them together.
-
-    Attributes
-    ----------
-    path, key
-        The partition; empty for all of them.
-    first, last
-        The smallest and the largest value of the axis; None where there is none.
-    rows
-        Rows, those without a value counted.
-    without_value
-        Rows of which the axis has no value.
-    expected
-        Rows that there would be at the expected step: of a partition by date in its period, as far as that lies between the
-        first and the last row of all; of others between its own first and last row. None where no step is known.
-    share
-        The values that are there, each counted once, as a part of those expected: 0 to 1.
-    gaps, gap_length, largest_gap
-        How many gaps there are, their lengths together, and the length of the largest one. A gap that reaches into a partition by
-        date counts with the part that lies in its period.
-    duplicates
-        Rows whose value another row has that comes before.
-    backward
-        Rows whose value is smaller than that of the row before, in the order in which the partition holds them.
-    """
-
-    path: str
-    key: Key
-    first: Any
-    last: Any
-    rows: int
-    without_value: int
-    expected: int | None
-    share: float | None
-    gaps: int
-    gap_length: Any
-    largest_gap: Any
-    duplicates: int
-    backward: int
-
-
-@frozen(kw_only=True)
-class Gap:
-    """Where rows are missing.
-
-    Attributes
-    ----------
-    start, stop
-        The last value before it, and the first one after it.
-    length
-        How far the one is from the other.
-    missing
-        Rows that would lie between them at the expected step; None where none is known.
-    """
-
-    start: Any
-    stop: Any
-    length: Any
-    missing: int | None
-
-
-@frozen(kw_only=True)
-class Interval:
-    """Where rows follow each other without a gap.
-
-    Attributes
-    ----------
-    start, stop
-        The first and the last value.
-    rows
-        How many rows there are, duplicates counted.
-    """
-
-    start: Any
-    stop: Any
-    rows: int
-
-
-class Records(Printed, tuple[Any, ...]):
-    """Gaps, intervals or partitions, in order: a tuple that prints as a table, and becomes one of pandas."""
-
-    __slots__ = ()
-
-    def to_pandas(self) -> "pd.DataFrame":
-        """Return the records as a `pandas.DataFrame`, with a column for each attribute."""
-        import pandas as pd
-
-        return pd.DataFrame({name: [getattr(record, name) for record in self] for name in self._names})
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(item.name for item in attrs.fields(type(self[0]))) if self else ()
-
-    def _section(self) -> Section:
-        columns = {name.replace("_", " "): partial(_said, name) for name in self._names if name != "key"}
-        return Section(f"{len(self):,} of them", [Table.of("", self, columns)])
-
-
-def _said(name: str, record: object) -> str:
-    return in_words(getattr(record, name))
 
 
 @frozen(kw_only=True, repr=False)
@@ -156,6 +45,9 @@ class Coverage(Printed):
         cycle and pass those that occur in other cycles.
     read
         The number of partitions of which the axis was read, for no statistics say how it is sampled.
+    calendar
+        The calendar of the axis, as CF names it; None where its values are no times. Times are datetime64 or, in a calendar that
+        it does not have, timedelta64 since 1970-01-01 of it: texts, JSON and tables of pandas say their dates.
     """
 
     axis: str
@@ -166,6 +58,7 @@ class Coverage(Printed):
     partitions: Records
     absent: tuple[Key, ...]
     read: int
+    calendar: str | None
     _scale: Scale = field(repr=False)
     _covered: Covered = field(repr=False)
     _step: int | float | None = field(repr=False)
@@ -178,8 +71,12 @@ class Coverage(Printed):
         columns = zip(
             scale.values(found.starts), scale.values(found.stops), scale.lengths(found.lengths), missing, strict=True
         )
-        return Records(
-            Gap(start=start, stop=stop, length=length, missing=count) for start, stop, length, count in columns
+        return Records.of(
+            Gap,
+            (
+                Gap(start=start, stop=stop, length=length, missing=count, calendar=self._calendar)
+                for start, stop, length, count in columns
+            ),
         )
 
     @property
@@ -187,7 +84,36 @@ class Coverage(Printed):
         """Where rows follow each other without a gap, in the order of the axis."""
         found, scale = self._covered.intervals, self._scale
         columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
-        return Records(Interval(start=start, stop=stop, rows=rows) for start, stop, rows in columns)
+        return Records.of(
+            Interval,
+            (Interval(start=start, stop=stop, rows=rows, calendar=self._calendar) for start, stop, rows in columns),
+        )
+
+    @property
+    def lateness(self) -> Lateness:
+        """How late the rows of all partitions were: the time of the change that brought each, less the value of its axis."""
+        total = self.total
+        return Lateness(
+            rows=total.lateness_rows,
+            median=total.lateness_median,
+            ninety=total.lateness_90,
+            largest=total.lateness_largest,
+        )
+
+    @property
+    def has_lateness(self) -> bool:
+        """Whether rows may be late: the axis is a time, in the calendar of clocks."""
+        return self._scale.dtype.kind == "M"
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """The rows of partitions by the two fields of their keys, such as cycle and pass; None where they have not two."""
+        return Matrix.of([(item.key, item.rows) for item in self.partitions], self.absent)
+
+    @property
+    def _calendar(self) -> str | None:
+        """The calendar of times that are no datetime64."""
+        return self.calendar if self._scale.dtype.kind == "m" else None
 
     def difference(self, given: Step, *, name: str = "step") -> Any:
         """Return a difference as those of this coverage are; raises as `coverage`."""
@@ -198,8 +124,6 @@ class Coverage(Printed):
         import pandas as pd
 
         frame = self.partitions.to_pandas()
-        if frame.empty:
-            return frame
         keys = pd.DataFrame([dict(item.key) for item in self.partitions])
         return pd.concat([frame["path"], keys, frame.drop(columns=["path", "key"])], axis=1)
 
@@ -207,7 +131,8 @@ class Coverage(Printed):
         total, gaps = self.total, self.gaps
         facts = {
             "axis": self.axis,
-            "from": None if total.first is None else f"{in_words(total.first)} to {in_words(total.last)}",
+            "from": None if total.first is None else f"{total.said('first')} to {total.said('last')}",
+            "calendar": self._calendar,
             "a row every": None if self.every is None else f"{in_words(self.every)} ({self.every_from})",
             "rows": f"{total.rows:,}" + ("" if total.expected is None else f" of {total.expected:,} expected"),
             "share": None if total.share is None else percent(total.share),
@@ -216,6 +141,7 @@ class Coverage(Printed):
             "duplicates": total.duplicates or None,
             "rows out of order": total.backward or None,
             "rows without value": total.without_value or None,
+            "lateness": self._lateness_in_words,
             "axis read of": f"{self.read:,} partitions, of which no statistics say how it is sampled"
             if self.read
             else None,
@@ -227,12 +153,23 @@ class Coverage(Printed):
             parts += [Table.of("Partitions that lack most", lacking, _PART)] if lacking else []
         return Section(f"{heading(self)} {len(self.partitions):,} partitions", [Table.pairs("", facts), *parts])
 
+    @property
+    def _lateness_in_words(self) -> str | None:
+        """What is said of lateness; None where it is none, for the axis is no time, or none of the clock's."""
+        known, total = self.lateness, self.total
+        if not self.has_lateness or total.first is None:
+            return None
+        if not known.rows:
+            return "unknown, for nothing is kept of when rows were brought"
+        rows = total.rows - total.without_value
+        return f"{known}" + ("" if known.rows == rows else f" (of {known.rows:,} of {rows:,} rows)")
+
 
 _SHOWN: Final = 10
 
 _GAP: Final[Columns[Gap]] = {
-    "from": lambda item: in_words(item.start),
-    "to": lambda item: in_words(item.stop),
+    "from": lambda item: item.said("start"),
+    "to": lambda item: item.said("stop"),
     "length": lambda item: in_words(item.length),
     "rows missing": lambda item: item.missing,
 }
@@ -244,37 +181,6 @@ _PART: Final[Columns[PartCoverage]] = {
     "gaps": lambda item: item.gaps or None,
     "largest gap": lambda item: in_words(item.largest_gap) if item.gaps else None,
 }
-
-
-def in_words(value: Any) -> str:
-    """Return a value as people write it: a length of time in the largest units that are exact."""
-    if value is None:
-        return ""
-    if isinstance(value, np.datetime64):
-        text = f"{value}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    if isinstance(value, np.timedelta64):
-        return _duration(value)
-    return f"{value:g}" if isinstance(value, float) else f"{value}"
-
-
-def _duration(length: np.timedelta64) -> str:
-    unit = np.datetime_data(length.dtype)[0]
-    if unit in {"Y", "M"}:
-        return f"{length}"
-    parts, rest = [], length
-    for name, word in (("D", "d"), ("h", "h"), ("m", "min"), ("s", "s"), ("ms", "ms"), ("us", "us"), ("ns", "ns")):
-        count, rest = divmod(rest, length_of(1, name))
-        if count:
-            parts.append(f"{int(count)} {word}")
-        if not rest:
-            break
-    return " ".join(parts) or "0 s"
-
-
-def percent(share: float) -> str:
-    """Return a share in percent, one that is not whole never as 100 %."""
-    return f"{int(share * 10000) / 100:g} %"
 
 
 def coverage(
@@ -321,13 +227,14 @@ def coverage(
     >>> found.total.share, [in_words(item.length) for item in found.gaps]
     (0.9583333333333334, ['4 h'])
     """
-    samplings = _samplings(collection, filters, where)
+    samplings = collection.sampling(filters=filters, where=where)
     variable = collection.schema.get_variable(collection.axis)
     axis = Axis.of(samplings, variable)
     step, source = _step(axis, every, declared_step(variable, collection.schema.attrs))
     limit = _limit(axis, step, gap)
     keys = [item.key for item in samplings]
-    periods = Periods.of(collection.partitioning, collection.axis, keys, axis.scale)
+    calendar = calendar_of(variable)
+    periods = Periods.of(collection.partitioning, collection.axis, keys, axis.scale, calendar)
     whole = Covered.of(axis.runs.of_one(), limit)
     measures = _Measures(axis=axis, step=step, limit=limit)
     total = measures.parts(
@@ -337,42 +244,40 @@ def coverage(
         Covered.of(axis.runs, limit), [(_rows(item), item.sampling.missing) for item in samplings], periods
     )
     backward = axis.runs.backward(len(samplings)).tolist()
+    late, late_parts = lateness(samplings, variable)
+    common: dict[str, Any] = {"calendar": calendar if axis.scale.dtype.kind == "m" else None}
     named = [
-        PartCoverage(path=item.path, key=item.key, backward=count, **part)
-        for item, count, part in zip(samplings, backward, parts, strict=True)
+        PartCoverage(path=item.path, key=item.key, backward=count, **part, **_late(of_part), **common)
+        for item, count, part, of_part in zip(samplings, backward, parts, late_parts, strict=True)
     ]
     return Coverage(
         axis=collection.axis,
         every=axis.scale.length(step),
         every_from=source,
         gap=axis.scale.length(limit if step is not None or gap is not None else None),
-        total=PartCoverage(path="", key=Key(), backward=sum(backward), **total[0]),
-        partitions=Records(named),
+        total=PartCoverage(path="", key=Key(), backward=sum(backward), **total[0], **_late(late), **common),
+        partitions=Records.of(PartCoverage, named),
         absent=absent(collection.partitioning, keys, periods),
         read=sum(item.was_read for item in samplings),
+        calendar=calendar,
         scale=axis.scale,
         covered=whole,
         step=step,
     )
 
 
+def _late(known: Lateness) -> dict[str, Any]:
+    """Return lateness as a part of a record."""
+    return {
+        "lateness_rows": known.rows,
+        "lateness_median": known.median,
+        "lateness_90": known.ninety,
+        "lateness_largest": known.largest,
+    }
+
+
 def _rows(item: PartitionSampling) -> int:
     return int(item.sampling.rows.sum()) + item.sampling.missing
-
-
-def _samplings(collection: Collection, filters: Any, where: Any) -> list[PartitionSampling]:
-    """Return how the axis of each partition is sampled: of the rows that are asked for."""
-    if where is None:
-        return collection.sampling(filters=filters)
-    variable = collection.schema.get_variable(collection.axis)
-    axes: Mapping[str, NDArray[Any]] = collection.map(
-        lambda dataset: dataset[collection.axis].to_numpy(), filters=filters, where=where, variables=[collection.axis]
-    )
-    return [
-        PartitionSampling(path=path, key=collection.partitioning.decode(path), sampling=found, stamp="", was_read=True)
-        for path, values in axes.items()
-        if len(values) and (found := Sampling.of(values, variable, most=None)) is not None
-    ]
 
 
 def _step(axis: Axis, every: Step | None, declared: tuple[str, str] | None) -> tuple[int | float | None, str]:

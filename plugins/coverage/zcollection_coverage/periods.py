@@ -1,17 +1,22 @@
 """The periods of partitions by date, as the axis counts time: what a partition should hold, and not only what it does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.plugin import Key, Partitioning
+from zcollection.plugin import Key, Partitioning, dates_of, days_of
 from zcollection_coverage.scale import Scale
 
-_UNITS: Final = {"year": "Y", "month": "M", "day": "D", "hour": "h", "minute": "m", "second": "s"}
-"""The fields of keys by date, and the unit of the period that each ends."""
+_FIELDS: Final = ("year", "month", "day", "hour", "minute", "second")
+"""The fields of keys by date; the last one of a key says what its period is one of."""
+
+_PARTS: Final = {"hour": 24, "minute": 60, "second": 60}
+"""How many of each make one of what comes before."""
+
+Numbers = NDArray[np.int64]
 
 
 @frozen(eq=False, kw_only=True)
@@ -22,46 +27,74 @@ class Periods:
     ----------
     begins, ends
         The first instant of each, and that after its last; in the numbers of the axis.
-    unit
-        What each of them is one of, as NumPy names it: "D" for days.
-    dtype
-        The type of the instants.
+    numbers
+        Each of them counted, so that one follows the other.
+    calendar
+        The calendar of their dates.
+    fields
+        The fields of their keys.
     """
 
-    begins: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    unit: str
-    dtype: np.dtype[Any]
+    begins: Numbers
+    ends: Numbers
+    numbers: Numbers
+    calendar: str
+    fields: tuple[str, ...]
 
     @classmethod
-    def of(cls, partitioning: Partitioning, axis: str, keys: Sequence[Key], scale: Scale) -> "Periods | None":
-        """Return the periods of partitions; None where they are none by date, or not in the calendar of datetime64."""
+    def of(
+        cls, partitioning: Partitioning, axis: str, keys: Sequence[Key], scale: Scale, calendar: str | None
+    ) -> "Periods | None":
+        """Return the periods of partitions; None where they are none by date."""
         fields = tuple(item.name for item in partitioning.fields)
-        is_by_date = partitioning.time_variables == (axis,) and fields == tuple(_UNITS)[: len(fields)]
-        if not is_by_date or scale.dtype.kind != "M" or not keys:
+        is_by_date = partitioning.time_variables == (axis,) and fields == _FIELDS[: len(fields)]
+        if not is_by_date or calendar is None or not keys:
             return None
-        unit = _UNITS[fields[-1]]
-        columns = {name: np.array([key[name] for key in keys], np.int64) for name in fields}
-        begins = _instants(columns).astype(f"datetime64[{unit}]")
-        dtype = scale.dtype
-        return cls(
-            begins=begins.astype(dtype).view(np.int64),
-            ends=(begins + np.ones(len(keys), f"timedelta64[{unit}]")).astype(dtype).view(np.int64),
-            unit=unit,
-            dtype=dtype,
-        )
+        named = "proleptic_gregorian" if scale.dtype.kind == "M" else calendar  # as datetime64 names days
+        numbers = _counted({name: np.array([key[name] for key in keys], np.int64) for name in fields}, named)
+        begins, ends = (_begins(each, fields, named, scale) for each in (numbers, numbers + 1))
+        return cls(begins=begins, ends=ends, numbers=numbers, calendar=named, fields=fields)
 
-    def value(self, number: int) -> np.datetime64:
-        """Return an instant."""
-        found: np.datetime64 = np.asarray([number], np.int64).view(self.dtype)[0]
-        return found
+    def between(self) -> Iterator[Key]:
+        """Yield the keys of all periods from the first to the last one."""
+        numbers = np.arange(self.numbers.min(), self.numbers.max() + 1)
+        columns = [column.tolist() for column in _components(numbers, self.fields, self.calendar)]
+        return (Key(dict(zip(self.fields, values, strict=True))) for values in zip(*columns, strict=True))
 
 
-def _instants(columns: dict[str, NDArray[np.int64]]) -> NDArray[Any]:
-    """Return the instants that components of dates name."""
-    found = (columns["year"] - 1970).astype("datetime64[Y]")
-    for name, unit in _UNITS.items():
-        if name in columns and name != "year":
-            first = 1 if name in {"month", "day"} else 0
-            found = found.astype(f"datetime64[{unit}]") + (columns[name] - first).astype(f"timedelta64[{unit}]")
-    return found
+def _counted(columns: dict[str, Numbers], calendar: str) -> Numbers:
+    """Return the number of each period, given the components of its date."""
+    year = columns["year"]
+    if "month" not in columns:
+        return year
+    if "day" not in columns:
+        return year * 12 + columns["month"] - 1
+    numbers: Numbers = days_of(year, columns["month"], columns["day"], calendar)
+    for name, parts in _PARTS.items():
+        if name in columns:
+            numbers = numbers * parts + columns[name]
+    return numbers
+
+
+def _components(numbers: Numbers, fields: tuple[str, ...], calendar: str) -> list[Numbers]:
+    """Return the components of the dates of periods: the inverse of `_counted`."""
+    if len(fields) == 1:
+        return [numbers]
+    if len(fields) == 2:
+        return [numbers // 12, numbers % 12 + 1]
+    of_day: list[Numbers] = []
+    for name in reversed(fields[3:]):
+        numbers, part = np.divmod(numbers, _PARTS[name])
+        of_day.insert(0, part)
+    return [*dates_of(numbers, calendar), *of_day]
+
+
+def _begins(numbers: Numbers, fields: tuple[str, ...], calendar: str, scale: Scale) -> Numbers:
+    """Return the first instant of periods, in the numbers of the axis."""
+    components: list[Any] = _components(numbers, fields, calendar)
+    year, month, day, *of_day = [*components, 1, 1][: max(len(fields), 3)]
+    seconds = days_of(year, month, day, calendar)
+    for parts, part in zip(_PARTS.values(), [*of_day, 0, 0, 0], strict=False):
+        seconds = seconds * parts + part
+    instants: Numbers = seconds.view("timedelta64[s]").astype(f"timedelta64[{scale.unit}]").view(np.int64)
+    return instants

@@ -5,7 +5,9 @@ from itertools import groupby
 from typing import Final
 
 from zcollection.plugin import Key
-from zcollection_coverage.coverage import Coverage, PartCoverage, percent
+from zcollection_coverage.coverage import Coverage
+from zcollection_coverage.records import PartCoverage
+from zcollection_coverage.words import percent
 
 _SHADES: Final = "·░▒▓█"
 """From nothing to all."""

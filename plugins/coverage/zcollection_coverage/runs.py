@@ -60,7 +60,7 @@ class Runs:
         )
         counted = within.astype(np.int64)
         counted[1:] += between
-        return _sums(counted, self.owners, owners)
+        return sums(counted, self.owners, owners)
 
     def most_frequent_step(self) -> Any:
         """Return the most frequent difference between a row and the next of the same owner that is greater than zero.
@@ -181,7 +181,7 @@ class Covered:
         runs = self.runs
         repeated = np.where(runs.steps == 0, runs.rows - 1, 0)
         repeated[1:] += (runs.starts[1:] == runs.ends[:-1]) & runs.follows
-        return _sums(repeated, runs.owners, owners)
+        return sums(repeated, runs.owners, owners)
 
     @property
     def gaps(self) -> Gaps:
@@ -218,6 +218,7 @@ def _overlapping(runs: Runs) -> NDArray[np.bool_]:
     return np.isin(cluster, np.unique(cluster[mixed]))
 
 
-def _sums(values: NDArray[np.int64], owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    sums: NDArray[np.int64] = np.bincount(owners, weights=values, minlength=count).astype(np.int64)
-    return sums
+def sums(values: NDArray[np.int64], owners: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return the sum of the values of each owner."""
+    found: NDArray[np.int64] = np.bincount(owners, weights=values, minlength=count).astype(np.int64)
+    return found

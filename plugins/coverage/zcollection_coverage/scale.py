@@ -1,7 +1,6 @@
 """The numbers in which the axis is compared: whole counts of a unit of time where it is a time, else its own."""
 
 import datetime as dt
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
@@ -9,7 +8,15 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.plugin import PartitionSampling, SettingError, Variable, VariableSchema, as_times
+from zcollection.plugin import (
+    PartitionSampling,
+    SettingError,
+    Variable,
+    VariableSchema,
+    as_times,
+    length_of,
+    nanoseconds_of,
+)
 from zcollection_coverage.runs import Runs
 
 Step = int | float | str | np.timedelta64 | dt.timedelta
@@ -20,10 +27,6 @@ INTERVAL: Final = "sampling_interval"
 
 RESOLUTION: Final = "time_coverage_resolution"
 """The same as an attribute of the collection, in the convention ACDD: an ISO 8601 duration, such as ``"PT10M"``."""
-
-_UNITS: Final = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "min": "m", "h": "h", "d": "D", "D": "D", "W": "W"}
-_WORDS: Final = re.compile(r"(\d+)\s*([A-Za-z]+)")
-_ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 
 
 @frozen(kw_only=True)
@@ -79,15 +82,15 @@ class Scale:
                 message = f"{name} is {given!r}; accepted: a number greater than 0, for the axis is no time"
                 raise SettingError(message)
             return given
-        length = _length(given, name=name)
-        number = length.astype(f"timedelta64[{self.unit}]")
-        if number != length or number.astype(np.int64) <= 0:
+        length = length_of(given, name=name)
+        number, rest = divmod(nanoseconds_of(length), nanoseconds_of(np.ones(1, f"timedelta64[{self.unit}]")[0]))
+        if rest or not 0 < number < 2**63:
             message = (
                 f"{name} is {given!r}, which is {length}; accepted: a length of time greater than 0 that is a whole number of the "
                 f"unit of the axis, {self.unit!r}"
             )
             raise SettingError(message)
-        return int(number.astype(np.int64))
+        return number
 
 
 def declared_step(axis: VariableSchema, attributes: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -97,31 +100,6 @@ def declared_step(axis: VariableSchema, attributes: Mapping[str, Any]) -> tuple[
     if RESOLUTION in attributes:
         return f"{attributes[RESOLUTION]}", f"attribute {RESOLUTION!r} of the collection"
     return None
-
-
-def length_of(count: int, unit: str) -> Any:
-    """Return so many of a unit, as `numpy.timedelta64`."""
-    return np.array([count]).astype(f"timedelta64[{unit}]")[0]
-
-
-def _length(given: Step, *, name: str) -> Any:
-    if isinstance(given, np.timedelta64) and not np.isnat(given):
-        return given
-    if isinstance(given, dt.timedelta):
-        return np.timedelta64(given)
-    if isinstance(given, str):
-        found = _WORDS.fullmatch(given.strip())
-        if found is not None and found[2] in _UNITS:
-            return length_of(int(found[1]), _UNITS[found[2]])
-        iso = _ISO.fullmatch(given.strip())
-        if iso is not None and any(iso.groups()):
-            parts = zip(iso.groups(), ("W", "D", "h", "m", "s"), strict=True)
-            return sum((length_of(int(count), unit) for count, unit in parts if count), length_of(0, "s"))
-    message = (
-        f"{name} is {given!r}; accepted: a length of time, as numpy.timedelta64 or datetime.timedelta, or in words such as '1 s', "
-        f"'10 min', '2 h' or 'PT10M'"
-    )
-    raise SettingError(message)
 
 
 @frozen(eq=False, kw_only=True)
@@ -142,20 +120,10 @@ class Axis:
     @classmethod
     def of(cls, samplings: Sequence[PartitionSampling], variable: VariableSchema) -> Self:
         """Return the axes of partitions."""
-        found = [item.sampling for item in samplings]
-        starts = (
-            np.concatenate([np.empty(0, np.int64), *(item.starts for item in found)])
-            if found
-            else np.empty(0, np.int64)
-        )
-        counts = [len(item.starts) for item in found]
-        steps = np.repeat(np.array([item.step or 0 for item in found], starts.dtype), counts)
-        rows = np.concatenate([np.empty(0, np.int64), *(item.rows for item in found)])
-        owners = np.repeat(np.arange(len(found), dtype=np.int64), counts)
-        return cls._of_numbers(Runs(starts=starts, steps=steps, rows=rows, owners=owners), variable)
+        return cls.of_numbers(declared_runs(samplings), variable)
 
     @classmethod
-    def _of_numbers(cls, runs: Runs, variable: VariableSchema) -> Self:
+    def of_numbers(cls, runs: Runs, variable: VariableSchema) -> Self:
         """Return runs of the numbers that the axis declares as runs of times, where it is one."""
         ends = _decoded(runs.ends, variable)
         if ends.dtype.kind not in "mM":
@@ -167,9 +135,22 @@ class Axis:
         between = np.maximum(runs.rows - 1, 1)
         uneven = (last - first) % between != 0
         if uneven.any():  # steps of floating-point numbers that are no whole number of the unit
-            return cls._of_numbers(runs.apart(uneven), variable)
+            return cls.of_numbers(runs.apart(uneven), variable)
         steps = (last - first) // between
         return cls(scale=Scale(dtype=dtype), runs=Runs(starts=first, steps=steps, rows=runs.rows, owners=runs.owners))
+
+
+def declared_runs(samplings: Sequence[PartitionSampling]) -> Runs:
+    """Return the axes of partitions as runs of the numbers that it declares, in the order of the rows."""
+    found = [item.sampling for item in samplings]
+    starts = (
+        np.concatenate([np.empty(0, np.int64), *(item.starts for item in found)]) if found else np.empty(0, np.int64)
+    )
+    counts = [len(item.starts) for item in found]
+    steps = np.repeat(np.array([item.step or 0 for item in found], starts.dtype), counts)
+    rows = np.concatenate([np.empty(0, np.int64), *(item.rows for item in found)])
+    owners = np.repeat(np.arange(len(found), dtype=np.int64), counts)
+    return Runs(starts=starts, steps=steps, rows=rows, owners=owners)
 
 
 def _decoded(numbers: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:

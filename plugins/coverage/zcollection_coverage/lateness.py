@@ -1,0 +1,208 @@
+"""How late rows were: when the change began that brought each, less the value of its axis, told from runs of rows.
+
+The rows of one run that came together are late by an arithmetic progression. So a year of one row a second is measured
+without a value for each of its rows.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import Deliveries, PartitionSampling, Printed, Section, VariableSchema, heading, nanoseconds_of
+from zcollection_coverage.runs import Runs, sums
+from zcollection_coverage.scale import Axis, declared_runs
+from zcollection_coverage.words import roughly
+
+Numbers = NDArray[np.int64]
+
+_NONE: Final = np.empty(0, np.int64)
+
+_DENSE: Final = 8
+"""Rows that a run has on average where progressions are searched; with fewer of them it is quicker to sort all rows."""
+
+_LARGEST: Final = 2**62
+"""What a lateness is shorter than, in its unit: beyond, differences would not fit. In nanoseconds these are 146 years."""
+
+
+@frozen(kw_only=True, repr=False)
+class Lateness(Printed):
+    """How late rows were: the time of the change that brought each, less the value of its axis.
+
+    Attributes
+    ----------
+    rows
+        The rows of which it is known; the others are not counted.
+    median, ninety, largest
+        As `numpy.timedelta64`: the smallest lateness that at least half of these rows do not exceed, that at least 90 % do not
+        exceed, and the largest one. Negative for times that lay ahead. None where nothing is known.
+    """
+
+    rows: int = 0
+    median: Any = None
+    ninety: Any = None
+    largest: Any = None
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "unknown"
+        words = (roughly(length) for length in (self.median, self.ninety, self.largest))
+        return "median {}, 90 % {}, largest {}".format(*words)
+
+    def _section(self) -> Section:
+        return Section(f"{heading(self)} {self.rows:,} rows: {self}")
+
+
+def lateness(samplings: Sequence[PartitionSampling], variable: VariableSchema) -> tuple[Lateness, list[Lateness]]:
+    """Return the lateness of all rows, and that of the rows of each partition; of an axis that datetime64 does not have none is known."""
+    late = _Late.of(samplings, variable)
+    return late.together().measured(1)[0], late.measured(len(samplings))
+
+
+@frozen(eq=False, kw_only=True)
+class _Late:
+    """Lateness as arithmetic progressions.
+
+    Attributes
+    ----------
+    smallest, steps, rows
+        The smallest number of each progression, the difference between its numbers, and how many these are.
+    owners
+        Whose it is.
+    unit
+        The unit in which the numbers count.
+    """
+
+    smallest: Numbers
+    steps: Numbers
+    rows: Numbers
+    owners: Numbers
+    unit: str
+
+    @classmethod
+    def of(cls, samplings: Sequence[PartitionSampling], variable: VariableSchema) -> Self:
+        """Return the lateness of the rows of partitions, whose number is the owner, as far as it is known."""
+        deliveries = [item.deliveries for item in samplings]
+        times = np.concatenate([np.empty(0, "datetime64[ms]"), *(item.times for item in deliveries)])
+        partitions = np.repeat(np.arange(len(deliveries)), [len(item.rows) for item in deliveries])
+        axis = Axis.of_numbers(_by_delivery(declared_runs(samplings), deliveries), variable)
+        if axis.scale.dtype.kind != "M" or axis.scale.unit in {"Y", "M"}:
+            return cls(smallest=_NONE, steps=_NONE, rows=_NONE, owners=_NONE, unit="s")
+        is_known: NDArray[np.bool_] = ~np.isnat(times)
+        known = _chosen(axis.runs, is_known[axis.runs.owners])
+        unit, _ = np.datetime_data(np.result_type(axis.scale.dtype, times))
+        return cls._of_times(known, _factor(axis.scale.unit, unit), times[known.owners], partitions, unit)
+
+    @classmethod
+    def _of_times(
+        cls, runs: Runs, factor: int, times: NDArray[np.datetime64], partitions: NDArray[np.intp], unit: str
+    ) -> Self:
+        """Return the lateness of times that were brought at others, both known.
+
+        Parameters
+        ----------
+        runs
+            The times, each run of which came at once; their owners are those of `partitions`.
+        factor
+            What makes their numbers such of the unit.
+        times
+            When each run came.
+        partitions, unit
+            Of the result.
+        """
+        came, edges = times.astype(f"datetime64[{unit}]").view(np.int64), np.stack([runs.starts, runs.ends])
+        about = edges * float(factor)
+        starts, ends = (np.abs(came - about) < _LARGEST) & (np.abs(about) < 2 * _LARGEST)
+        fits = starts & ends
+        runs = _chosen(runs, fits)
+        return cls(
+            smallest=(came[fits] - edges[:, fits] * factor).min(axis=0),
+            steps=np.abs(runs.steps) * factor,
+            rows=runs.rows,
+            owners=partitions[runs.owners],
+            unit=unit,
+        )
+
+    def together(self) -> "_Late":
+        """Return all of it as that of one owner."""
+        return evolve(self, owners=np.zeros_like(self.owners))
+
+    def measured(self, owners: int) -> list[Lateness]:
+        """Return the measures of each owner."""
+        counts = sums(self.rows, self.owners, owners)
+        ranks = np.stack([(counts + 1) // 2, (9 * counts + 9) // 10, counts]) - 1
+        is_dense = counts > _DENSE * np.bincount(self.owners, minlength=owners)
+        found = np.where(is_dense, self._of(is_dense).searched(ranks), self._of(~is_dense).ordered(ranks))
+        lengths = found.view(f"timedelta64[{self.unit}]")
+        return [
+            Lateness(rows=count, median=median, ninety=ninety, largest=largest) if count else Lateness()
+            for count, median, ninety, largest in zip(counts.tolist(), *lengths, strict=True)
+        ]
+
+    def _of(self, wanted: NDArray[np.bool_]) -> "_Late":
+        """Return that of some owners."""
+        chosen = wanted[self.owners]
+        return evolve(
+            self,
+            smallest=self.smallest[chosen],
+            steps=self.steps[chosen],
+            rows=self.rows[chosen],
+            owners=self.owners[chosen],
+        )
+
+    def searched(self, ranks: Numbers) -> Numbers:
+        """Return the numbers that have some ranks among those of each owner, by halving what they lie between."""
+        low = np.full(ranks.shape[1], _LARGEST)
+        high = -low
+        np.minimum.at(low, self.owners, self.smallest)
+        np.maximum.at(high, self.owners, self.smallest + (self.rows - 1) * self.steps)
+        low, high = (np.tile(np.where(low > high, 0, edge), (len(ranks), 1)) for edge in (low, high))
+        while (low < high).any():
+            middle = low + (high - low) // 2
+            reached = np.stack([self._up_to(limits) for limits in middle]) > ranks
+            low, high = np.where(reached | (low == high), low, middle + 1), np.where(reached, middle, high)
+        return low
+
+    def _up_to(self, limits: Numbers) -> Numbers:
+        """Return how many numbers of each owner are not larger than its limit."""
+        above = limits[self.owners] - self.smallest
+        many = np.clip(above // np.maximum(self.steps, 1) + 1, 0, self.rows)
+        return sums(np.where(self.steps == 0, np.where(above >= 0, self.rows, 0), many), self.owners, len(limits))
+
+    def ordered(self, ranks: Numbers) -> Numbers:
+        """Return the same, from all numbers in order."""
+        number = np.arange(self.rows.sum()) - np.repeat(np.cumsum(self.rows) - self.rows, self.rows)
+        values = np.repeat(self.smallest, self.rows) + number * np.repeat(self.steps, self.rows)
+        owners = np.repeat(self.owners, self.rows)
+        counts = np.bincount(owners, minlength=ranks.shape[1])
+        values = np.append(values[np.lexsort((values, owners))], 0)  # for owners without any
+        return values[np.where(counts > 0, np.cumsum(counts) - counts + ranks, len(values) - 1)]
+
+
+def _by_delivery(runs: Runs, deliveries: Sequence[Deliveries]) -> Runs:
+    """Return runs, in the order of the rows, as runs of which each came at once, and whose owner is the number of that delivery."""
+    rows = np.concatenate([_NONE, *(item.rows for item in deliveries)])
+    of_runs, of_deliveries = np.cumsum(runs.rows), np.cumsum(rows)
+    ends = np.union1d(of_runs, of_deliveries)
+    begins = np.concatenate([[0], ends])[:-1]
+    run = np.searchsorted(of_runs, begins, side="right")
+    return Runs(
+        starts=runs.starts[run] + (begins - (of_runs - runs.rows)[run]) * runs.steps[run],
+        steps=runs.steps[run],
+        rows=ends - begins,
+        owners=np.searchsorted(of_deliveries, begins, side="right"),
+    )
+
+
+def _chosen(runs: Runs, chosen: NDArray[np.bool_]) -> Runs:
+    return Runs(
+        starts=runs.starts[chosen], steps=runs.steps[chosen], rows=runs.rows[chosen], owners=runs.owners[chosen]
+    )
+
+
+def _factor(unit: str, finer: str) -> int:
+    """Return how many of a finer unit one of another is."""
+    whole, part = (nanoseconds_of(np.ones(1, f"timedelta64[{name}]")[0]) for name in (unit, finer))
+    return whole // part

@@ -1,0 +1,85 @@
+"""Partitions of two key fields as a matrix, such as of cycles and passes: how many rows each has, and which are missing."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from zcollection.plugin import Columns, Key, Printed, Section, Table, heading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@frozen(kw_only=True, repr=False, eq=False)
+class Matrix(Printed):
+    """Rows by the two fields of the keys of partitions, such as cycle and pass.
+
+    Attributes
+    ----------
+    row_name, row_values
+        The first field, and its values in order: also those between the first and the last one that no partition has.
+    column_name, column_values
+        The second field, and those of its values that any partition has.
+    rows
+        The number of rows of each partition: int64, shape (row_values, column_values); 0 where there is no partition.
+    absent
+        Where a partition is missing between the first and the last one, as `Coverage.absent` lists them; bool, of the same shape.
+    """
+
+    row_name: str
+    row_values: tuple[Any, ...]
+    column_name: str
+    column_values: tuple[Any, ...]
+    rows: NDArray[np.int64] = field(repr=False)
+    absent: NDArray[np.bool_] = field(repr=False)
+
+    @classmethod
+    def of(cls, counts: Sequence[tuple[Key, int]], absent: Sequence[Key]) -> Self | None:
+        """Return the matrix of partitions and their rows, and of those that are missing; None unless their keys have two fields."""
+        keys = [*(key for key, _ in counts), *absent]
+        if not keys or len(keys[0]) != 2:
+            return None
+        names = tuple(keys[0])
+        values = [tuple(sorted({key[name] for key in keys})) for name in names]
+        places = [{value: place for place, value in enumerate(of_field)} for of_field in values]
+        rows = np.zeros([len(of_field) for of_field in values], np.int64)
+        for key, count in counts:
+            rows[_place(key, places)] += count
+        missing = np.zeros(rows.shape, np.bool_)
+        for key in absent:
+            missing[_place(key, places)] = True
+        return cls(
+            row_name=names[0],
+            row_values=values[0],
+            column_name=names[1],
+            column_values=values[1],
+            rows=rows,
+            absent=missing,
+        )
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the rows as a `pandas.DataFrame`, the first field as its index and the second one as its columns."""
+        import pandas as pd
+
+        index = pd.Index(self.row_values, name=self.row_name)
+        return pd.DataFrame(self.rows, index=index, columns=pd.Index(self.column_values, name=self.column_name))
+
+    def _section(self) -> Section:
+        title = f"{len(self.row_values):,} {self.row_name} × {len(self.column_values):,} {self.column_name}"
+        columns: Columns[int] = {
+            self.row_name: lambda at: f"{self.row_values[at]}",
+            "rows": lambda at: int(self.rows[at].sum()),
+            f"{self.column_name} there": lambda at: int((self.rows[at] > 0).sum()),
+            f"{self.column_name} absent": lambda at: ", ".join(
+                f"{self.column_values[place]}" for place in np.flatnonzero(self.absent[at])
+            ),
+        }
+        return Section(f"{heading(self)} {title}", [Table.of("", range(len(self.row_values)), columns)])
+
+
+def _place(key: Key, places: Sequence[dict[Any, int]]) -> tuple[int, int]:
+    first, second = (place[value] for place, value in zip(places, key.values(), strict=True))
+    return first, second
