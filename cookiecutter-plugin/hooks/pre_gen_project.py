@@ -15,7 +15,7 @@ TEXTS = {
 TAKEN = {
     "partitioning": {"date", "sequence", "grouped_sequence", "values"},
     "merge": {"replace", "concat", "time_series", "upsert"},
-    "store": {"az", "azure", "file", "http", "https", "icechunk", "memory", "object", "s3"},
+    "store": {"az", "azure", "file", "gcs", "gs", "http", "https", "icechunk", "memory", "object", "s3"},
     "view": {"expression", "along_track"},
 }
 """Names of zcollection's own plugins: two providers of one name conflict."""
