@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,8 @@ KEPT: Final = frozenset({"abfs", "adl", "az", "gcs", "gs", "s3", "s3a"})
 """Protocols of object storage: its servers give an object another tag whenever its bytes are others."""
 
 _TAGS: Final = ("ETag", "etag", "generation")
+_SERVER: Final = ("endpoint_url", "account_name", "account_host")
+"""Attributes of file systems that say which server they ask."""
 
 
 class Kept:
@@ -25,7 +29,17 @@ class Kept:
     """
 
     def __init__(self, folder: str | None) -> None:
-        self._folder = Once(lambda: _made(folder))
+        self._given = folder
+        self._folder = Once(self._made)
+
+    def _made(self) -> Path:
+        if self._given is None:
+            folder = tempfile.mkdtemp(prefix="zcollection-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            return Path(folder)
+        path = Path(self._given).expanduser()
+        path.mkdir(parents=True, exist_ok=True)
+        return path
 
     def read(self, place: Place) -> bytes:
         """Return the bytes of an object as the server has them now, from the folder where that has them.
@@ -37,7 +51,7 @@ class Kept:
         """
         info = place.info
         tag = _tag(info)
-        file = self._folder.get() / _name(place.path, tag)
+        file = self._folder.get() / _name(place, tag)
         found = _contents(file)
         if found is not None and len(found) == info["size"]:
             return found
@@ -47,27 +61,17 @@ class Kept:
         return data
 
 
-def _made(folder: str | None) -> Path:
-    if folder is None:
-        _FOLDERS.append(tempfile.TemporaryDirectory(prefix="zcollection-"))
-        return Path(_FOLDERS[-1].name)
-    path = Path(folder).expanduser()
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-_FOLDERS: Final[list["tempfile.TemporaryDirectory[str]"]] = []
-"""Folders of this process, which end with it."""
-
-
 def _tag(info: Mapping[str, Any]) -> str | None:
     """Return what a server says of the bytes of an object; None where that is not enough to know them again."""
     found = next((str(info[name]) for name in _TAGS if info.get(name)), "")
     return None if not found or found.startswith("W/") else f"{found} {info['size']}"
 
 
-def _name(path: str, tag: str | None) -> str:
-    return hashlib.sha256(f"{tag}\0{path}".encode(errors="surrogatepass")).hexdigest()
+def _name(place: Place, tag: str | None) -> str:
+    """Return what a file is called: by the server, the object and its tag."""
+    server = [str(getattr(place.system, name, "")) for name in _SERVER]
+    text = "\0".join([type(place.system).__name__, *server, place.path, str(tag)])
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _contents(file: Path) -> bytes | None:
