@@ -15,7 +15,10 @@ TEXTS = {
 TAKEN = {
     "partitioning": {"date", "sequence", "grouped_sequence", "values"},
     "merge": {"replace", "concat", "time_series", "upsert"},
-    "store": {"az", "azure", "file", "http", "https", "icechunk", "memory", "object", "s3"},
+    "store": {
+        *("az", "azure", "blockcache", "file", "filecache", "fsspec", "gcs", "github", "gs", "http", "https", "icechunk"),
+        *("memory", "object", "s3", "simplecache", "tar", "zip"),
+    },
     "view": {"expression", "along_track"},
 }
 """Names of zcollection's own plugins: two providers of one name conflict."""

@@ -42,6 +42,33 @@ def test_a_url_is_taken_apart(text, scheme, location, query):
 
 
 @pytest.mark.parametrize(
+    ("text", "scheme", "location", "query"),
+    [
+        ("zip::/data/x.zip", "zip", "::/data/x.zip", {}),
+        ("ZIP::x.zip", "zip", "::x.zip", {}),
+        ("zip::/data/what?.zip", "zip", "::/data/what?.zip", {}),
+        ("zip://folder::x.zip", "zip", "folder::x.zip", {}),
+        ("zip::", "zip", "::", {}),
+        ("simplecache::s3://bucket/x?a=b", "simplecache", "::s3://bucket/x", {"a": "b"}),
+        ("zip::simplecache::s3://bucket/x.zip", "zip", "::simplecache::s3://bucket/x.zip", {}),
+        ("fsspec+github::x", "fsspec+github", "::x", {}),
+    ],
+)
+def test_a_chain_is_its_first_link_and_the_others(text, scheme, location, query):
+    url = StoreURL.parse(text)
+    assert (url.scheme, url.location, url.query) == (scheme, location, query)
+    assert StoreURL.parse(str(url)) == url
+    assert str(url).lower() == text.lower()
+
+
+def test_a_directory_that_is_called_as_a_chain_begins_is_a_path_with_a_dot(tmp_path):
+    assert StoreURL.parse("./zip::x") == StoreURL("file", f"{tmp_path}/zip::x")
+    assert StoreURL.parse(Path("zip::x")) == StoreURL("file", f"{tmp_path}/zip::x")
+    with pytest.raises(zc.PluginError, match=r"no::x cannot be opened: .*a directory that .* is written './no::x'"):
+        zc.open_collection("no::x")
+
+
+@pytest.mark.parametrize(
     ("text", "path"),
     [
         ("/data/x", "/data/x"),
@@ -134,7 +161,16 @@ def test_the_home_directory_of_nobody_is_refused():
         StoreURL.parse("~no-such-user/x")
 
 
-@pytest.mark.parametrize("text", ["s3://key:secret@host/b", "s3://key:sec@ret@host/b?token=secret", "s3://secret@host"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://key:secret@host/b",
+        "s3://key:sec@ret@host/b?token=secret",
+        "s3://secret@host",
+        "zip::s3://k:sec::ret@host/x",
+        "zip://a::s3://k:secret@host/x",
+    ],
+)
 def test_no_credential_is_shown(text):
     shown = f"{StoreURL.parse(text)} {StoreURL.parse(text)!r}"
     assert "sec" not in shown

@@ -8,7 +8,7 @@ from typing import Any
 from zcollection import portal
 from zcollection.contracts.store import KeyStore, Mode, Read, Store
 from zcollection.contracts.transactional import At, TransactionalStore
-from zcollection.contracts.url import StoreURL
+from zcollection.contracts.url import LINK, StoreURL
 from zcollection.errors import (
     CollectionNotFoundError,
     PluginConfigurationError,
@@ -155,7 +155,8 @@ def _store_class(url: StoreURL) -> type[Store]:
     try:
         cls: type[Store] = REGISTRY.get(Family.STORE, scheme)
     except UnknownPluginError as error:
-        message = f"{url} cannot be opened: {error}"
+        named = f"; a directory that is called so is written './{url}'" if url.location.startswith(LINK) else ""
+        message = f"{url} cannot be opened: {error}{named}"
         raise UnknownPluginError(message) from None
     return cls
 

@@ -12,9 +12,18 @@ from zcollection.errors import LocationError, printable
 FILE: Final = "file"
 """Scheme of local paths."""
 
+LINK: Final = "::"
+"""What stands between the links of a chain."""
+
 _HOSTS: Final = frozenset({"", "localhost"})
 _SHORT: Final = re.compile(r"^file:(?=/(?!/))", re.IGNORECASE)
 """How RFC 8089 also begins the URL of a local path: without a host."""
+
+_CHAIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::.*)", re.DOTALL)
+"""How a chain begins, as fsspec has them: a link without a path of its own, such as ``zip::``, and the next ones."""
+
+_CREDENTIALS: Final = re.compile(r"://[^/]*@")
+"""What stands before a host, in whichever link."""
 
 _MISTAKEN: Final = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]*:[/\\]|\\\\", re.IGNORECASE)
 """How a URL that lost a slash begins, and a path of Windows: no name of a directory that anybody would want."""
@@ -30,7 +39,8 @@ class StoreURL:
         What decides the store.
     location
         What follows ``scheme://``, without query; may hold credentials, which no text of it shows. Of ``file://`` it is
-        the absolute path, decoded.
+        the absolute path, decoded. Of a chain such as ``zip::s3://bucket/x.zip`` or ``zip://folder::x.zip`` it has the other
+        links, each after ``::``.
     query
         Parameters behind ``?``, which hold no credential: `str` shows them, messages do not.
 
@@ -42,6 +52,8 @@ class StoreURL:
     '/data/pass 1'
     >>> str(StoreURL.parse("s3://key:secret@host/bucket"))
     's3://***@host/bucket'
+    >>> StoreURL.parse("zip::s3://bucket/x.zip").location
+    '::s3://bucket/x.zip'
     """
 
     scheme: str
@@ -56,7 +68,7 @@ class StoreURL:
         ----------
         url
             ``scheme://location``. In ``file:///path`` and ``file://localhost/path``, ``%20`` is a space; in a path it is
-            itself.
+            itself. A text that begins with ``name::`` is a chain; a directory that is called so is written ``./name::``.
 
         Raises
         ------
@@ -67,6 +79,9 @@ class StoreURL:
             return url
         if not isinstance(url, str):
             return cls.of_path(os.fspath(url))
+        chain = _CHAIN.fullmatch(url)
+        if chain is not None:
+            return cls._of_chain(chain[1], chain[2])
         scheme, separator, rest = _SHORT.sub(f"{FILE}://", url).partition("://")
         if url and (not separator or "/" in scheme):
             return cls.of_path(url)
@@ -108,6 +123,12 @@ class StoreURL:
         return cls(FILE, os.path.abspath(expanded))  # noqa: PTH100 - of text alone; links stay links
 
     @classmethod
+    def _of_chain(cls, scheme: str, links: str) -> Self:
+        """Return the URL of a chain; a path of the last link, which is no URL, has no parameters."""
+        location, _, query = links.partition("?") if "://" in links else (links, "", "")
+        return cls(scheme.lower(), location, dict(parse_qsl(query, keep_blank_values=True)))
+
+    @classmethod
     def _of_file(cls, location: str) -> Self:
         host, slash, path = location.partition("/")
         if host.lower() not in _HOSTS or not slash:
@@ -126,7 +147,8 @@ class StoreURL:
     def _text(self) -> str:
         if self.scheme == FILE:
             return f"{FILE}://{quote(os.fsencode(self.location))}"
-        return _without_credentials(f"{self.scheme}://{self.location}")
+        separator = "" if self.location.startswith(LINK) else "://"
+        return _without_credentials(f"{self.scheme}{separator}{self.location}")
 
     def __format__(self, spec: str) -> str:
         """Return it as messages show it."""
@@ -136,10 +158,19 @@ class StoreURL:
         return f"StoreURL({self._text!r})"
 
 
+def is_chain(text: str) -> bool:
+    """Return whether a text begins as a chain of places does, such as ``zip::x.zip``.
+
+    Examples
+    --------
+    >>> is_chain("zip::/data/x.zip"), is_chain("s3://bucket/a::b"), is_chain("./zip::x")
+    (True, False, False)
+    """
+    return _CHAIN.fullmatch(text) is not None
+
+
 def _without_credentials(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}***@{host.rpartition('@')[2]}{slash}{path}" if "@" in host else text
+    return _CREDENTIALS.sub("://***@", text)
 
 
 def _is_encodable(path: str) -> bool:

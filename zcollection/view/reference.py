@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import evolve
 
-from zcollection.contracts.url import FILE, StoreURL
+from zcollection.contracts.url import FILE, LINK, StoreURL, is_chain
 from zcollection.errors import LocationError
 
 _COMPLETE: Final = re.compile(r"/|~|file:|[^/]*:/", re.IGNORECASE)
@@ -34,7 +34,7 @@ def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
     >>> stored("../pass 1")
     '../pass 1'
     """
-    if isinstance(reference, StoreURL) or _COMPLETE.match(os.fspath(reference)):
+    if isinstance(reference, StoreURL) or _is_complete(os.fspath(reference)):
         text = _complete(StoreURL.parse(reference))
     else:
         text = os.fspath(reference)
@@ -47,6 +47,10 @@ def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
         )
         raise LocationError(message) from None
     return text
+
+
+def _is_complete(reference: str) -> bool:
+    return _COMPLETE.match(reference) is not None or is_chain(reference)
 
 
 def _complete(url: StoreURL) -> str:
@@ -70,10 +74,20 @@ def resolve(reference: str, url: StoreURL) -> StoreURL:
     StoreURL('file:///data/base')
     >>> resolve("memory://base", StoreURL.parse("file:///data/view"))
     StoreURL('memory://base')
+    >>> resolve("../base", StoreURL.parse("zip://data/view::/x.zip"))
+    StoreURL('zip://data/base::/x.zip')
     """
+    if is_chain(reference):
+        return StoreURL.parse(reference)
     scheme, separator, rest = reference.partition("://")
     if not separator and not reference.startswith("/"):
-        return evolve(url, location=posixpath.normpath(posixpath.join(url.location, reference)), query={})
+        return _beside(url, reference)
     if separator and scheme.lower() != FILE:
         return StoreURL.parse(reference)
     return StoreURL.of_path(rest if separator else reference)
+
+
+def _beside(url: StoreURL, reference: str) -> StoreURL:
+    """Return what a relative reference names: in a chain it stays in the first link, as in an archive."""
+    place, link, others = url.location.partition(LINK) if url.scheme != FILE else (url.location, "", "")
+    return evolve(url, location=f"{posixpath.normpath(posixpath.join(place, reference))}{link}{others}", query={})

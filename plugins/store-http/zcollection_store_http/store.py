@@ -1,23 +1,21 @@
 """The store of ``http://`` and ``https://`` URLs."""
 
 import re
-from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Self
 
 from attrs import field, frozen
 from zcollection_store_object.driver import Driver
-from zcollection_store_object.objects import ObjectStore
-from zcollection_store_object.retries import Retries
+from zcollection_store_object.published import PublishedStore
 
-from zcollection.plugin import Listed, LocationError, Mode, ReadOnlyError, StoreError, StoreURL, check_prefixes
+from zcollection.plugin import LocationError, Mode, StoreURL, check_prefixes
 from zcollection_store_http.options import Options
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
 
 @frozen(kw_only=True)
-class HTTPStore(ObjectStore):
+class HTTPStore(PublishedStore):
     """The files below a directory of a web server, which are only read: it need not list them.
 
     Attributes
@@ -31,6 +29,7 @@ class HTTPStore(ObjectStore):
     """
 
     has_listing: ClassVar[bool] = False
+    by: ClassVar[str] = "over HTTP"
 
     options: Options = field(factory=Options)
 
@@ -57,43 +56,16 @@ class HTTPStore(ObjectStore):
             An option is unknown, or its value is not accepted.
         """
         _check(url)
-        store = cls(url=url, read_only=True, options=Options.of(url, options))
-        if mode != "r":
-            store.check_writable()
-        return store
+        return cls(url=url, read_only=True, options=Options.of(url, options)).in_mode(mode)
 
     @property
     def place(self) -> str:
         """Prefix of every key: the driver is one of the directory."""
         return ""
 
-    @property
-    def retries(self) -> Retries:
-        """How often a request is sent again."""
-        return Retries(self.options.max_retries)
-
-    def check_writable(self) -> None:
-        """Refuse: a web server is not written to."""
-        message = (
-            f"{self.url} is read over HTTP, by which nothing is written; accepted: mode='r'; write where its files lie"
-        )
-        raise ReadOnlyError(message)
-
     def connect(self) -> Driver:
         """Return the driver, which all stores of the same directory and options share."""
         return _connected(f"{self.url.scheme}://{self.url.location.rstrip('/')}", self.options)
-
-    def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """Refuse, as an iterator that fails: a web server lists nothing that could be relied on."""
-        del after, recursive
-        return self._unlisted(prefix)
-
-    async def _unlisted(self, prefix: str) -> AsyncIterator[Listed]:
-        if prefix:
-            check_prefixes(self.url, prefix)
-        message = f"what lies below {prefix!r} in {self.url} cannot be listed over HTTP; do it where its files lie"
-        raise StoreError(message)
-        yield  # an iterator, as any listing is
 
 
 @lru_cache(maxsize=8)

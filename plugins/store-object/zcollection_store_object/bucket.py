@@ -132,7 +132,7 @@ def check_bucket(url: StoreURL, pattern: re.Pattern[str], accepted: str) -> None
     check_prefixes(url, f"{url.location.rstrip('/')}/")
 
 
-def environment_of(prefix: str) -> frozenset[tuple[str, str]]:
+def environment_of(*prefixes: str) -> frozenset[tuple[str, str]]:
     """Return the variables of the environment whose names begin so: another one of them is another connection.
 
     Raises
@@ -140,7 +140,7 @@ def environment_of(prefix: str) -> frozenset[tuple[str, str]]:
     StoreError
         One has a character that no request can have.
     """
-    found = frozenset(item for item in os.environ.items() if item[0].startswith(prefix))
+    found = frozenset(item for item in os.environ.items() if item[0].startswith(prefixes))
     for name, value in sorted(found):
         if not value.isprintable():
             message = f"{name} in the environment has a control character; accepted: text without a line end"

@@ -1,6 +1,8 @@
 """What goes wrong with object storage: how servers and libraries call it, and each in words, with the next step."""
 
+import errno
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from attrs import evolve, frozen
@@ -110,3 +112,23 @@ def of_names(names: str) -> Cause:
     """Return why a request was not answered, from the text of a library's error, or the names of it and its causes."""
     found = (cause for pattern, cause in _UNANSWERED if re.search(pattern, names))
     return next(found, Cause(reason="no answer, or not all of it"))
+
+
+def names_of(error: BaseException) -> str:
+    """Return the names of an error and of those that it came from, and what the system calls them; nothing that they say.
+
+    Examples
+    --------
+    >>> import errno
+    >>> names_of(ConnectionResetError(errno.ECONNRESET, "a text"))
+    'ConnectionResetError ECONNRESET'
+    """
+    return " ".join(name for name in _names(error) if name)
+
+
+def _names(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        yield type(error).__name__
+        if isinstance(error, OSError) and error.errno is not None:
+            yield errno.errorcode.get(error.errno, "")
+        error = error.__cause__ or error.__context__

@@ -2,7 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -31,3 +33,35 @@ class PerLoop(Generic[T]):
                 self._made = {other: kept for other, kept in self._made.items() if not other.is_closed()}
                 found = self._made[loop] = self._make()
             return found
+
+
+class LoopClient(Generic[T]):
+    """A client of one event loop, opened when first asked for, and closed with its loop, or when nobody uses it any more.
+
+    Parameters
+    ----------
+    open_client
+        Returns a generator that opens a client, yields it, and closes it when it is closed itself.
+    """
+
+    def __init__(self, open_client: Callable[[], AsyncGenerator[T, None]]) -> None:
+        self._open_client = open_client
+        self._opening = asyncio.Lock()
+        self._opened: list[T] = []
+
+    async def get(self) -> T:
+        """Return the client."""
+        async with self._opening:
+            if not self._opened:
+                # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
+                clients = self._open_client()
+                self._opened.append(await anext(clients))
+                # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
+                weakref.finalize(self, _close_soon, asyncio.get_running_loop(), clients).atexit = False
+        return self._opened[0]
+
+
+def _close_soon(loop: asyncio.AbstractEventLoop, clients: AsyncGenerator[T, None]) -> None:
+    if not loop.is_closed():  # one that has ended has closed them
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: loop.create_task(clients.aclose()))

@@ -15,6 +15,7 @@ from zcollection.plugin import Listed, ensure_spare_files
 from zcollection_store_object import causes
 from zcollection_store_object.causes import Cause
 from zcollection_store_object.driver import Answer, RequestError
+from zcollection_store_object.listing import folded
 
 T = TypeVar("T")
 Refusal = Callable[[int, str | None, str | None], Cause]
@@ -113,7 +114,7 @@ class Obstore:
         while page := await self._asked(lambda: _next(stream)):
             entries = [self._listed(entry) for entry in page if entry["path"] > after]
             if not recursive:
-                entries = _folded(entries, prefix, after=after, last=last)
+                entries = folded(entries, prefix, after=after, last=last)
                 last = entries[-1].key if entries else last
             yield entries
 
@@ -198,17 +199,6 @@ async def _deleted(store: Any, keys: Sequence[str]) -> bool:
 async def _copied(store: Any, source: str, target: str) -> bool:
     await obstore.copy_async(store, source, target)
     return True
-
-
-def _folded(entries: Sequence[Listed], prefix: str, *, after: str, last: str) -> list[Listed]:
-    """Return what lies directly below a prefix, among entries of all that lies below it."""
-    found: dict[str, Listed] = {}
-    for entry in entries:
-        head, slash, _ = entry.key.removeprefix(prefix).partition("/")
-        key = f"{prefix}{head}/" if slash else entry.key
-        if key > after and key != last:
-            found.setdefault(key, Listed(key=key) if slash else entry)
-    return list(found.values())
 
 
 def prepare() -> None:

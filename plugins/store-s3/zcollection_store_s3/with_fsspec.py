@@ -1,12 +1,8 @@
 """The driver on s3fs, of the fsspec family: for whoever needs what botocore knows, such as roles and single sign-on."""
 
-import asyncio
-import errno
 import logging
 import uuid
-import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final, TypeVar
 
@@ -22,9 +18,9 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 from botocore.handlers import add_expect_header
-from zcollection_store_object.causes import Cause
+from zcollection_store_object.causes import Cause, names_of
 from zcollection_store_object.driver import Answer, RequestError
-from zcollection_store_object.loops import PerLoop
+from zcollection_store_object.loops import LoopClient, PerLoop
 
 from zcollection.plugin import Listed
 from zcollection_store_s3.causes import NO_CREDENTIALS, of_answer
@@ -55,10 +51,10 @@ class Fsspec:
 
     bucket: str
     file_system: Callable[[], Any] = field(repr=False)
-    _sessions: PerLoop["_Session"] = field(
+    _clients: PerLoop[LoopClient[Any]] = field(
         init=False,
         repr=False,
-        default=Factory(lambda self: PerLoop(lambda: _Session(self.file_system())), takes_self=True),
+        default=Factory(lambda self: PerLoop(lambda: LoopClient(lambda: _opened(self.file_system()))), takes_self=True),
     )
 
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
@@ -142,7 +138,7 @@ class Fsspec:
         The failure is raised outside of the handler: what the library raised holds the request, and is not to be chained.
         """
         try:
-            client = await self._sessions.get().client()
+            client = await self._clients.get().get()
             answer = await getattr(client, method)(Bucket=self.bucket, **arguments)
             return answer if read is None else await read(answer)
         except ClientError as error:
@@ -157,26 +153,7 @@ class Fsspec:
         return None
 
 
-class _Session:
-    """The client of one event loop, closed with it, or when nobody uses it any more."""
-
-    def __init__(self, file_system: Any) -> None:
-        self._opening = asyncio.Lock()
-        self._file_system = file_system
-        self._client: Any = None
-
-    async def client(self) -> Any:
-        async with self._opening:
-            if self._client is None:
-                # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
-                clients = _until_closed(self._file_system)
-                self._client = await anext(clients)
-                # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
-                weakref.finalize(self, _close_soon, asyncio.get_running_loop(), clients).atexit = False
-        return self._client
-
-
-async def _until_closed(file_system: Any) -> AsyncGenerator[Any, None]:
+async def _opened(file_system: Any) -> AsyncGenerator[Any, None]:
     client = await file_system.set_session()
     # It lets the server say that it goes on, which costs a round trip, and waits without a limit for one that says nothing.
     client.meta.events.unregister("before-call.s3", add_expect_header)
@@ -184,12 +161,6 @@ async def _until_closed(file_system: Any) -> AsyncGenerator[Any, None]:
         yield client
     finally:
         await client.close()
-
-
-def _close_soon(loop: asyncio.AbstractEventLoop, clients: AsyncGenerator[Any, None]) -> None:
-    if not loop.is_closed():  # one that has ended has closed them
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: loop.create_task(clients.aclose()))
 
 
 async def _body(answer: Mapping[str, Any], *, most: int | None) -> bytes:
@@ -231,16 +202,7 @@ def _untold(error: Exception) -> RequestError:
         error, HTTPClientError | ConnectionError | OSError
     ):
         return RequestError(cause=Cause(reason=f"{type(error).__name__} of botocore", advice="check the options"))
-    return RequestError.of_names(" ".join(_names(error)))
-
-
-def _names(error: BaseException | None) -> Iterator[str]:
-    """Yield the names of an error and of those that it came from, and what the system calls them."""
-    while error is not None:
-        yield type(error).__name__
-        if isinstance(error, OSError) and error.errno is not None:
-            yield errno.errorcode.get(error.errno, "")
-        error = error.__cause__ or error.__context__
+    return RequestError.of_names(names_of(error))
 
 
 def connect(bucket: str, options: Options) -> Fsspec:

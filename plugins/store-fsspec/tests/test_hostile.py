@@ -1,0 +1,241 @@
+"""Chains and archives that are not what they seem: an error that says what to do, and never data."""
+
+import io
+import re
+import tarfile
+import traceback
+import zipfile
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from zcollection_store_fsspec.archive import ArchiveStore
+from zcollection_store_fsspec.kept import KEPT
+
+import zcollection as zc
+from zcollection.plugin import (
+    LocationError,
+    MissingDependencyError,
+    PluginConfigurationError,
+    Read,
+    StoreError,
+    StoreURL,
+)
+
+SECRET = "swordfish"
+OBJECTS = {"_zcollection.json": b"{}", "a/zarr.json": b'{"a": 1}', "a/c/0": bytes(range(256)) * 40}
+
+
+def read(url, *keys, **options):
+    async def main():
+        store = await ArchiveStore.open(StoreURL.parse(url), mode="r", **options)
+        return await store.get([Read(key) for key in keys or OBJECTS])
+
+    return anyio.run(main)
+
+
+@pytest.mark.parametrize("scheme", ["zip", "tar"])
+def test_an_archive_that_is_missing_is_told(scheme, tmp_path):
+    for path in (tmp_path / "missing", tmp_path / "missing" / "x", tmp_path):
+        with pytest.raises(
+            StoreError, match=f"cannot read .* in {scheme}::/.*: there is no such archive; check its path"
+        ):
+            zc.open_collection(f"{scheme}::{path}")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"PK\3\4" + bytes(100), bytes(5000), b"\x1f\x8b" + bytes(600)], ids=repr)
+@pytest.mark.parametrize("scheme", ["zip", "tar"])
+def test_a_file_that_is_no_archive_is_told(scheme, data, tmp_path):
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    if scheme == "tar" and not any(data):  # what ends an archive, and an archive of nothing
+        with pytest.raises(zc.ZCollectionError, match=r"there is no collection|is no tar archive"):
+            zc.open_collection(f"tar::{path}")
+        return
+    with pytest.raises(StoreError, match=rf"the file is no {scheme} archive, or a damaged one; check|is compressed"):
+        zc.open_collection(f"{scheme}::{path}")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_archive_is_told(mode, tmp_path):
+    with tarfile.open(tmp_path / "x.tar", mode) as archive:
+        archive.addfile(tarfile.TarInfo("a"), io.BytesIO())
+    with pytest.raises(StoreError, match=r"is compressed, .*; make it again without compression, or as a zip archive"):
+        zc.open_collection(f"tar::{tmp_path}/x.tar")
+
+
+def test_an_archive_without_a_collection_is_told(tmp_path, archives):
+    archives.zipped(tmp_path / "x.zip", {"altimetry/readme": b"1"})
+    for url in (f"zip::{tmp_path}/x.zip", f"zip://altimetry::{tmp_path}/x.zip", f"zip://nothing::{tmp_path}/x.zip"):
+        with pytest.raises(zc.CollectionNotFoundError, match=rf"there is no collection at {re.escape(url)}"):
+            zc.open_collection(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "words"),
+    [
+        ("zip::nosuch://x/y.zip", LocationError, r"has the link 'nosuch', which fsspec does not know; accepted: "),
+        ("simplecache::nosuch://x", LocationError, r"has the link 'nosuch'"),
+        ("fsspec+nosuch://x", LocationError, r"has the link 'nosuch'"),
+        ("nosuch::s3://x", zc.PluginError, r"nosuch::s3://x cannot be opened: .*written './nosuch::s3://x'"),
+        ("fsspec://x", LocationError, r"names no protocol; accepted: 'fsspec\+protocol://path'"),
+        ("zip:///data/x.zip", LocationError, r"names no archive; accepted: 'zip::/path/x.zip', 'zip://folder::"),
+        ("zip::", LocationError, r"names no archive"),
+        ("zip://../a::/x.zip", StoreError, r"'\.\.'"),
+        ("zip://a?b=c::/x.zip", LocationError, r"has parameters: b; pass them in storage_options"),
+        ("zip::https://h/x.zip?token=swordfish", LocationError, r"has parameters: token; pass them in storage_options"),
+        ("blockcache::s3://bucket/x", LocationError, r"keeps, by 'blockcache', what it has read: .* old chunks would"),
+        ("fsspec+dir::simplecache::s3://b/x", LocationError, r"keeps, by 'simplecache', what it has read"),
+        ("simplecache::ftp://h/x", LocationError, r"keeps, by 'simplecache', what no server says to be the same"),
+        (
+            "filecache::https://h/x",
+            LocationError,
+            r"keeps, by 'filecache', .*; accepted: 'filecache::protocol://bucket",
+        ),
+        ("simplecache::zip::s3://b/x.zip", LocationError, r"or 'zip::simplecache::…', a copy of a whole archive"),
+        ("simplecache://a::s3://b", LocationError, r"keeps, by 'simplecache'"),
+        (
+            "fsspec+zip::/x.zip",
+            LocationError,
+            r"reads an archive, by 'zip'; accepted: 'zip::…' and 'tar::…', as the first",
+        ),
+        ("fsspec+https://h/x", LocationError, r"reads a web server, by 'https'; accepted: the URL alone"),
+        ("tar::blockcache::s3://b/x.tar", LocationError, r"reads a tar archive by 'blockcache', which does not tell"),
+        ("tar::zip://x.tar::/y.zip", LocationError, r"reads a tar archive by 'zip', which does not tell"),
+    ],
+)
+def test_a_chain_that_is_not_read_is_refused(url, error, words):
+    with pytest.raises(error, match=words) as caught:
+        zc.open_collection(url)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_link_whose_package_is_missing_names_it(monkeypatch):
+    import fsspec
+
+    def missing(protocol):
+        raise ImportError(SECRET)
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    with pytest.raises(MissingDependencyError, match=r"the link 'zip' of .* needs a package that is not installed"):
+        read("zip::s3://bucket/x.zip")
+
+
+def test_every_protocol_that_is_kept_is_one_of_fsspec():
+    from fsspec.registry import known_implementations
+
+    assert set(known_implementations) >= KEPT
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"s4": {}}, r"no option 's4'; accepted: .*s3.*: the links, each with its options in a mapping"),
+        ({"key": SECRET}, r"no option 'key'"),
+        ({"s3": SECRET}, r"'s3' of str; accepted: a mapping"),
+        ({"max_retries": -1}, r"'max_retries' that is none; accepted: a whole number from 0 to 100"),
+        ({"simplecache": {"expiry_time": 3}}, r"'expiry_time' for 'simplecache'; accepted: 'cache_storage'"),
+        (
+            {"simplecache": {"cache_storage": 3}},
+            r"'cache_storage' for 'simplecache'; accepted: .* the path of a folder",
+        ),
+    ],
+)
+def test_an_option_that_is_none_is_refused_without_its_value(options, words):
+    with pytest.raises(PluginConfigurationError, match=words) as caught:
+        zc.open_collection("simplecache::s3://bucket/x", storage_options=options)
+    assert SECRET not in str(caught.value)
+
+
+def test_no_message_and_no_repr_shows_a_credential(moto_server):
+    given = {"s3": {"key": "nobody", "secret": SECRET, "endpoint_url": "http://127.0.0.1:9", "config_kwargs": {}}}
+    given["s3"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
+
+    async def opened():
+        return await ArchiveStore.open(StoreURL.parse("zip::s3://bucket/x.zip"), mode="r", max_retries=0, **given)
+
+    store = anyio.run(opened)
+    assert SECRET not in f"{store!r} {store}"
+    with pytest.raises(StoreError) as caught:
+        anyio.run(store.get, [Read("x")])
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_names_that_lead_out_of_an_archive_are_nobodys(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("../x", "/etc/x", "a/../../x", "a/./b", "./c", "d/"):
+            archive.writestr(name, name)
+
+    async def main():
+        store = await ArchiveStore.open(StoreURL.parse(f"zip::{tmp_path}/x.zip"), mode="r")
+        return [entry.key async for entry in store.list("", recursive=True)]
+
+    assert anyio.run(main) == ["a/b", "c"]
+
+
+def test_of_a_name_that_is_there_twice_the_last_holds(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a", b"old")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a", b"new")
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for data in (b"old", b"new"):
+            member = tarfile.TarInfo("a")
+            member.size = 3
+            archive.addfile(member, io.BytesIO(data))
+    for scheme in ("zip", "tar"):
+        assert read(f"{scheme}::{tmp_path}/x.{scheme}", "a") == [b"new"]
+
+
+def test_a_symbolic_link_in_a_zip_archive_is_no_file(tmp_path):
+    link = zipfile.ZipInfo("a")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(link, "b")
+    with pytest.raises(StoreError, match=r"the archive has symbolic links instead of files; make it again"):
+        read(f"zip::{tmp_path}/x.zip", "a")
+
+
+def test_an_encrypted_zip_archive_is_told(tmp_path, archives):
+    path = tmp_path / "x.zip"
+    archives.zipped(path, OBJECTS)
+    data = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = -1
+        while (at := data.find(signature, at + 1)) >= 0:
+            data[at + place] |= 1  # as an archive says that has a password
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match=r"the archive is encrypted; make it again without a password"):
+        read(f"zip::{path}")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255), kind=st.sampled_from([0, 8]))
+def test_one_byte_that_is_another_in_a_zip_archive_is_never_data(place, change, kind, tmp_path, archives):
+    path = tmp_path / "x.zip"
+    archives.zipped(path, OBJECTS, compression=kind)
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= change
+    path.write_bytes(data)
+    for key, whole in OBJECTS.items():
+        try:
+            (found,) = read(f"zip::{path}", key)
+        except StoreError:
+            continue
+        assert found in {whole, None}  # its name may be the one with another byte
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(length=st.floats(0, 1, exclude_max=True), scheme=st.sampled_from(["zip", "tar"]))
+def test_an_archive_that_was_cut_is_never_data(length, scheme, tmp_path, archives):
+    path = tmp_path / f"x.{scheme}"
+    {"zip": archives.zipped, "tar": archives.tarred}[scheme](path, OBJECTS)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(length * len(whole))])
+    for key, data in OBJECTS.items():
+        try:
+            (found,) = read(f"{scheme}::{path}", key)
+        except StoreError:
+            continue
+        assert found in {data, None}

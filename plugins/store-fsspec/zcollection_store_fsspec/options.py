@@ -1,0 +1,49 @@
+"""The options of the stores: those of each link of a chain, by its protocol."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from attrs import field, frozen
+from zcollection_store_object import options
+from zcollection_store_object.client import refused
+
+from zcollection.plugin import StoreURL, accepted
+from zcollection_store_fsspec.chain import Link
+
+
+@frozen(kw_only=True)
+class Options:
+    """What the caller passed in ``storage_options``.
+
+    Attributes
+    ----------
+    links
+        Options of each link, by its protocol, as fsspec takes them; they may hold credentials, and no repr shows them.
+    max_retries
+        How often a request is sent again that failed for a moment.
+    """
+
+    links: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False, hash=False)
+    max_retries: int = options.max_retries()
+
+    @classmethod
+    def of(cls, url: StoreURL, links: tuple[Link, ...], given: Mapping[str, Any]) -> Self:
+        """Return the options that a caller passed; a message never shows the value of one, for it may be a credential.
+
+        Raises
+        ------
+        PluginConfigurationError
+            There is no such link, or a value is not accepted.
+        """
+        known = [link.protocol for link in links]
+        for name, value in given.items():
+            if name != "max_retries" and name not in known:
+                wanted = accepted(name, sorted({*known, "max_retries"}))
+                raise refused(url, f"no option {name!r}; {wanted}: the links, each with its options in a mapping")
+            if name != "max_retries" and not isinstance(value, Mapping):
+                raise refused(url, f"{name!r} of {type(value).__name__}; accepted: a mapping, as fsspec takes it")
+        try:
+            retries = cls(**{name: value for name, value in given.items() if name == "max_retries"}).max_retries
+        except (TypeError, ValueError):
+            raise refused(url, "'max_retries' that is none; accepted: a whole number from 0 to 100") from None
+        return cls(links={name: dict(given[name]) for name in known if name in given}, max_retries=retries)

@@ -1,0 +1,101 @@
+"""Credentials of Google's: those that were passed, or what its own tools find, renewed on a thread when they expire."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import google.auth
+import requests
+from anyio import to_thread
+from attrs import define, field
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, MalformedError, TransportError
+from google.auth.transport.requests import Request
+from google.oauth2 import service_account
+from google.oauth2.credentials import Credentials as Token
+from zcollection_store_object.driver import RequestError
+
+from zcollection_store_gs import causes
+from zcollection_store_gs.options import Options
+
+_SCOPES: Final = ("https://www.googleapis.com/auth/devstorage.read_write",)
+_TOKEN: Final[Any] = Token  # its methods have no types
+_KEY: Final[Any] = service_account.Credentials
+
+
+@define
+class Credentials:
+    """Credentials that are looked for when a request first needs them.
+
+    Attributes
+    ----------
+    find
+        Returns those of google-auth; may ask servers.
+    """
+
+    find: Callable[[], Any] = field(repr=False)
+    _found: list[Any] = field(factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+
+    async def headers(self) -> dict[str, str]:
+        """Return the headers by which a request is authorised.
+
+        Raises
+        ------
+        RequestError
+            There are no credentials, or no token is issued for them.
+        """
+        if not self._found or not self._found[0].valid:
+            await to_thread.run_sync(self._renew)
+        headers: dict[str, str] = {}
+        self._found[0].apply(headers)
+        return headers
+
+    def _renew(self) -> None:
+        """Obtain a token. The failure is raised outside of the handler: the library's may hold what a server said."""
+        try:
+            with self._lock, requests.Session() as session:
+                self._found = self._found or [self.find()]
+                if not self._found[0].valid:
+                    self._found[0].refresh(Request(session))
+        except (MalformedError, OSError, ValueError):
+            failure = RequestError(cause=causes.UNREADABLE)
+        except TransportError:
+            failure = RequestError.of_connection("Google's server of tokens does not answer")
+        except DefaultCredentialsError:
+            failure = RequestError(cause=causes.NO_CREDENTIALS)
+        except GoogleAuthError as error:
+            failure = RequestError(cause=causes.NOT_ISSUED, again=bool(getattr(error, "retryable", False)))
+        else:
+            return
+        raise failure
+
+
+def credentials_of(options: Options, *, is_emulator: bool) -> Credentials:
+    """Return the credentials that a caller passed, or those of the environment.
+
+    Parameters
+    ----------
+    options
+        What the caller passed.
+    is_emulator
+        Whether the environment names a server of tests: it is asked without credentials, as Google's own clients do.
+    """
+    if options.service_account is not None:
+        path = Path(options.service_account).expanduser()
+        return Credentials(lambda: _of_key(path.read_text(encoding="utf-8")))
+    if options.service_account_key is not None:
+        text = options.service_account_key
+        return Credentials(lambda: _of_key(text))
+    if options.token is not None:
+        token = options.token
+        return Credentials(lambda: _TOKEN(token=token))
+    if options.anon or is_emulator:
+        return Credentials(AnonymousCredentials)
+    return Credentials(lambda: google.auth.default(scopes=_SCOPES)[0])
+
+
+def _of_key(text: str) -> Any:
+    return _KEY.from_service_account_info(json.loads(text), scopes=_SCOPES)

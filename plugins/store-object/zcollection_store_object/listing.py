@@ -1,0 +1,33 @@
+"""Listings of what lies directly below a prefix, made of listings of all that lies below it."""
+
+from collections.abc import Sequence
+
+from zcollection.plugin import Listed
+
+
+def folded(entries: Sequence[Listed], prefix: str, *, after: str, last: str = "") -> list[Listed]:
+    """Return what lies directly below a prefix: objects and common prefixes.
+
+    Parameters
+    ----------
+    entries
+        Of what lies below it, in order: all of them, or a page.
+    prefix
+        "" or ending with "/".
+    after
+        Only keys greater than this one are returned.
+    last
+        The last key that was returned of the pages before.
+
+    Examples
+    --------
+    >>> [entry.key for entry in folded([Listed(key="a/b"), Listed(key="a/c/d"), Listed(key="a/c/e")], "a/", after="")]
+    ['a/b', 'a/c/']
+    """
+    found: dict[str, Listed] = {}
+    for entry in entries:
+        head, slash, _ = entry.key.removeprefix(prefix).partition("/")
+        key = f"{prefix}{head}/" if slash else entry.key
+        if key > after and key != last:
+            found.setdefault(key, Listed(key=key) if slash else entry)
+    return list(found.values())
