@@ -382,7 +382,7 @@ class _Course:
         pieces: list[dict[str, Found]] = []
         for path, rows in found.items():
             for cut in [rows] if rows.count <= fitting else _cut(rows, self.scan.rows_cut(rows.count)):
-                if cut.count > room:
+                if cut.count > room or (pieces and path in pieces[-1]):
                     pieces.append({})
                     room = fitting
                 if cut.count:

@@ -133,12 +133,10 @@ class Asked:
         wanted = set(columns)
         keys = {name: column for name, column in self.keys.items() if column in wanted}
         scanning = partial(self.scanning, [name for name in self.variables if name in wanted], keys)
-        pushed = self._pushed(tree)
-        if pushed is None or not (self.where is None or isinstance(self.where, str | rows.Condition)):
+        if not (self.where is None or isinstance(self.where, str | rows.Condition)):
             return scanning(self.where)
-        own = rows.expression(self.where) if isinstance(self.where, str) else self.where
         try:
-            return scanning(pushed if own is None else own & pushed)
+            return scanning(self._where(tree))
         except ExpressionError:  # pyarrow applies the expression in any case
             return scanning(self.where)
 
@@ -151,18 +149,28 @@ class Asked:
 
     def passing_keys(self, expression: pc.Expression | None) -> Iterable[Key]:
         """Return the keys of the partitions whose rows may pass an expression."""
-        found, condition = self.collection.keys(filters=self.filters), None
-        if expression is not None:
-            condition = self._on_keys(tree_of(expression))
-        if condition is None:
+        found = self.collection.keys(filters=self.filters)
+        keyed = None if expression is None else self._on_keys(tree_of(expression))
+        if keyed is None:
             return found
-        bound = condition.bound(self.collection.schema, self.collection.dimension, tuple(self.keys))
+        bound = self._bound(keyed)
         return [key for key in found if bound.mask({name: key[name] for name in bound.fields}, 1)[0]]
 
-    def _pushed(self, tree: Tree | None) -> rows.Condition | None:
-        """Return a condition that every row passes which passes a filter; None where there is none that helps."""
-        found = [part for part in (self._on_variables(tree), self._on_keys(tree)) if part is not None]
+    def _where(self, tree: Tree | None) -> rows.Condition | None:
+        """Return the condition on the rows, with what helps of a filter."""
+        own = rows.expression(self.where) if isinstance(self.where, str) else self.where
+        pushed, keyed = self._on_variables(tree), self._on_keys(tree)
+        found = [part for part in (own, pushed) if part is not None]
+        if keyed is not None and self._variables_in(found).isdisjoint(self._bound(keyed).fields):
+            found.append(keyed)  # else a name would mean two things in one condition
         return reduce(operator.and_, found) if found else None
+
+    def _variables_in(self, conditions: Iterable[rows.Condition]) -> set[str]:
+        return {name for each in conditions for name in self._bound(each).variables}
+
+    def _bound(self, asked: rows.Condition) -> Any:
+        fields = tuple(item.name for item in self.collection.partitioning.fields)
+        return asked.bound(self.collection.schema, self.collection.dimension, fields)
 
     def _on_variables(self, tree: Tree | None) -> rows.Condition | None:
         known = set(self.variables)
@@ -240,10 +248,10 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
             yield CollectionFragment(type(self)(evolve(self._asked, filters=dict(key))), key, self._asked.keys)
 
     def count_rows(self, filter: pc.Expression | None = None, **options: Any) -> int:  # noqa: A002
-        """Return how many rows there are, or pass `filter`; without one nothing more is read than that takes."""
+        """Return how many rows there are, or pass `filter`; no column is read that this does not take."""
         if self._asked.also(filter) is None:
             return self._asked.collection.count(self._asked.where, filters=self._asked.filters)
-        return int(super().count_rows(filter=filter, **options))
+        return int(self.scanner([], filter, **options).to_table().num_rows)
 
     def filter(self, expression: pc.Expression) -> "CollectionDataset":
         """Return the dataset of the rows that pass an expression as well."""
