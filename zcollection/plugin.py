@@ -86,6 +86,7 @@ from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
 from zcollection.portal import synchronous, uninterrupted
 from zcollection.resources import ensure_spare_files
+from zcollection.view.either import open_either
 
 register = REGISTRY.register
 
@@ -174,6 +175,7 @@ __all__ = [
     "kind_at",
     "listing",
     "nodes",
+    "open_either",
     "register",
     "stored_blocks",
     "synchronous",
