@@ -59,7 +59,7 @@ class KeyVariables:
 
     def arrays(self, keys: Iterable[Mapping[str, KeyValue]], counts: Iterable[int]) -> dict[str, NDArray[Any]]:
         """Return the values in rows of partitions, one after the other, of which the keys and numbers of rows are given."""
-        each, rows = list(keys), list(counts)
+        each, rows = list(keys), np.array([*counts], np.intp)
         return {
             name: np.repeat(np.array([key[field] for key in each], self.schema.variables[name].dtype), rows)
             for field, name in self.names.items()
