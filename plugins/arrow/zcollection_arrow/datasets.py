@@ -13,7 +13,7 @@ from pyarrow import fs
 
 from zcollection import Collection, ExpressionError, Key, View, rows
 from zcollection.errors import SettingError
-from zcollection.plugin import DatasetSchema
+from zcollection.plugin import DatasetSchema, KeyStore
 from zcollection_arrow.bridge import Scan, batches
 from zcollection_arrow.columns import Column, Columns
 from zcollection_arrow.translation import condition
@@ -22,6 +22,8 @@ from zcollection_arrow.trees import Tree, names_in, tree_of
 Stale = Literal["fill", "error", "compute"]
 
 _BATCH_ROWS: Final = 2**17
+_NEAR, _FAR = 4 * 2**20, 32 * 2**20
+"""Bytes that are read at a time: so few that whoever asks computes while more is read, and so many that requests overlap."""
 
 
 def dataset(
@@ -142,7 +144,15 @@ class Asked:
 
     def scanning(self, variables: Iterable[str], keys: Any, where: Any) -> Scan:
         """Return the scan of some variables, and fields of keys, of the rows that pass a condition."""
-        options = {"filters": self.filters, "where": where, "variables": variables, "keys": keys}
+        store = self.collection.store
+        is_near = isinstance(store, KeyStore) and store.blocking is not None
+        options = {
+            "filters": self.filters,
+            "where": where,
+            "variables": variables,
+            "keys": keys,
+            "block_size": _NEAR if is_near else _FAR,
+        }
         if isinstance(self.collection, View):
             return self.collection.scan(**options, stale=self.stale)
         return self.collection.scan(**options)
