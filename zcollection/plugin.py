@@ -91,6 +91,7 @@ from zcollection.plugins.hookspecs import Family, Provides, hookimpl
 from zcollection.plugins.registry import REGISTRY
 from zcollection.portal import synchronous, uninterrupted
 from zcollection.resources import ensure_spare_files
+from zcollection.view.either import open_either
 
 register = REGISTRY.register
 
@@ -185,6 +186,7 @@ __all__ = [
     "listing",
     "nanoseconds_of",
     "nodes",
+    "open_either",
     "register",
     "stored_blocks",
     "synchronous",

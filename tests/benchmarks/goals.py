@@ -7,7 +7,7 @@ from typing import Any, Final
 from attrs import asdict, frozen
 from memory import Peak
 from operations import CHUNKS_READ, CHUNKS_WITH_ROWS
-from peers import OURS, WITHOUT_STATISTICS
+from peers import ARROW, OURS, WITHOUT_STATISTICS
 from timing import Timed
 
 
@@ -77,6 +77,9 @@ _WITH_STATISTICS: Final = (
 """How many times longer the inserts of W2 and W1 may take than without statistics."""
 _TIMES_FEWER_BYTES: Final = (("W7e", "box", WITHOUT_STATISTICS, 4),)
 
+_THROUGH_ARROW: Final = 1.5
+"""How many times longer DuckDB may take for the means of two variables through Arrow than on Parquet."""
+
 _MEMORY: Final = 1.25
 
 
@@ -87,6 +90,7 @@ def reached(results: dict[str, list[Timed]], peaks: Sequence[Peak]) -> list[Goal
         *_between_variants(results),
         *_of_packing(results),
         *_of_statistics(results),
+        *_of_arrow(results),
         *_of_memory(peaks),
     ]
 
@@ -161,6 +165,15 @@ def _of_statistics(results: dict[str, list[Timed]]) -> Iterator[Goal]:
         )
         yield Goal(f"{work}, bytes", f"at least {factor}", fewer, of_minima, fewer >= factor)
         yield _requests_more(ours, other)
+
+
+def _of_arrow(results: dict[str, list[Timed]]) -> Iterator[Goal]:
+    found = {timed.peer: timed for timed in results.get("W7f", ()) if timed.usable}
+    if {ARROW, "duckdb"} <= found.keys():
+        longer = found[ARROW].median / found["duckdb"].median
+        of_minima = found[ARROW].minimum / found["duckdb"].minimum
+        work = "W7f means of two variables, DuckDB through Arrow ÷ on Parquet"
+        yield Goal(work, f"at most {_THROUGH_ARROW}", longer, of_minima, longer <= _THROUGH_ARROW)
 
 
 def _requests_more(ours: Timed, other: Timed) -> Goal:

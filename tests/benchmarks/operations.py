@@ -238,6 +238,23 @@ class Ask(Operation):
         return len(self.question.variables) * sum(bool(chunk.any()) for chunk in chunks)
 
 
+@frozen
+class Means(Ask):
+    """The mean of each of some variables, over all rows."""
+
+    def run(self, peer, place, number):
+        return peer.means(place, self.layout, self.question.variables)
+
+    def check(self, peer, place, number, result):
+        wanted = {name: self.dataset.arrays[name].mean(dtype="float64") for name in self.question.variables}
+        if result.keys() != wanted.keys() or not all(np.isclose(result[name], wanted[name]) for name in wanted):
+            message = f"the means {result} were returned instead of {wanted}"
+            raise WrongResultError(message)
+
+    def count(self, peer, place):
+        return {}
+
+
 CHUNKS_READ: Final = "chunks read"
 CHUNKS_WITH_ROWS: Final = "chunks with such rows"
 

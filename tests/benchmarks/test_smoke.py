@@ -100,6 +100,7 @@ def test_every_peer_that_is_asked_for_rows_returns_the_same(tmp_path):
     for workload in ("W7c", "W7d"):
         assert inserted[workload, "ours"] == inserted[workload, "no-statistics"] + 2  # partitions
     assert all(item["received"][0] > 0 for item in results if item["workload"] == "W7e")
+    assert {item["peer"] for item in results if item["workload"] == "W7f"} == {"ours", "arrow", "duckdb"} - MISSING
 
 
 @pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="distributed is not installed")

@@ -9,7 +9,7 @@ import questions
 import values
 from attrs import evolve, frozen
 from layouts import TIME, Codecs, Layout, Variable
-from operations import Ask, Count, Dataset, Insert, Merge, NewPeriod, Operation, PlainQuery, Query, Update
+from operations import Ask, Count, Dataset, Insert, Means, Merge, NewPeriod, Operation, PlainQuery, Query, Update
 
 import zcollection as zc
 
@@ -298,9 +298,15 @@ def _w7e(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
     return (Variant("W7e", (Ask(_track(scale, codecs), _BOX, "box"),)),)
 
 
+def _w7f(scale: str, codecs: Codecs) -> tuple[Variant, ...]:
+    two = questions.Question(comparisons=(), variables=("latitude", "swh"))
+    return (Variant("W7f", (Means(_track(scale, codecs), two, "means of two variables"),)),)
+
+
 _LATENCIES: Final = {"W6": 0.02, "W7e": 0.02}
 _PEERS: Final = {
     "W7a": peers.ASKING,
+    "W7f": (peers.OURS, peers.ARROW, "duckdb"),
     **dict.fromkeys(("W7b", "W7c", "W7d", "W7e"), (peers.OURS, peers.WITHOUT_STATISTICS)),
 }
 _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
@@ -317,10 +323,11 @@ _MAKERS: Final[dict[str, Callable[[str, Codecs], tuple[Variant, ...]]]] = {
     "W7c": _w7c,
     "W7d": _w7d,
     "W7e": _w7e,
+    "W7f": _w7f,
 }
 NAMES: Final = tuple(_MAKERS)
-TOGETHER: Final = {"W7": ("W7a", "W7b", "W7c", "W7d", "W7e")}
-"""Workloads that are parts of one: questions, many partitions, the inserts of W2 and of W1, and object storage."""
+TOGETHER: Final = {"W7": ("W7a", "W7b", "W7c", "W7d", "W7e", "W7f")}
+"""Workloads that are parts of one: questions, many partitions, the inserts of W2 and of W1, object storage, and SQL on all rows."""
 
 
 def make(name: str, scale: str, codecs: Codecs) -> Workload:

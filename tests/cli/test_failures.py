@@ -46,7 +46,7 @@ def test_whatever_is_raised_has_a_code_and_a_line(command, monkeypatch, raised, 
     def fail(*_):
         raise raised
 
-    monkeypatch.setattr(info_module, "open_to_read", fail)
+    monkeypatch.setattr(info_module, "open_source", fail)
     assert command("info", "file:///data") == (code, "", said)
 
 
@@ -78,11 +78,12 @@ def test_storage_options_reach_the_store(command, url, name):
 def test_values_of_storage_options_are_json_where_they_read_as_such(command, monkeypatch):
     given = {}
 
-    def take(_, *, mode, storage_options):
+    async def take(_, *, mode, storage_options, **of_a_base):
+        assert of_a_base == {"base": None, "base_options": {}}
         given.update(storage_options, mode=mode)
-        raise KeyboardInterrupt
+        raise OSError
 
-    monkeypatch.setattr("zcollection.open_collection", take)
+    monkeypatch.setattr("zcollection.cli.opening.open_either", take)
     texts = ["anon=false", "tries=3", "account=00017", 'code="17"', "key=a=b", "empty="]
     command("info", "file:///data", *(part for text in texts for part in ("--storage-option", text)))
     assert given == {

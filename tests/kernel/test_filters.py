@@ -112,6 +112,34 @@ def test_a_text_is_no_number(text):
         chosen(text, ["platform"], [Key(platform="S3")])
 
 
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("month", "'month' (column 1) is 1, neither true nor false; write a comparison, such as month == 1"),
+        ("not month", "'month' (column 5) is 1"),
+        ("year == 2023 and month", "'month' (column 18) is 1"),
+        ("month == 13 or year", "'year' (column 16) is 202"),
+        ("(month or year) == 2023", "'month' (column 2) is 1"),
+        ("3", "'3' (column 1) is neither true nor false; accepted: comparisons, such as month == 3"),
+        ("year == 2023 and 'a'", "\"'a'\" (column 18) is neither"),
+        ("month + 1", "'month + 1' (column 1) is neither"),
+        ("-month", "'-month' (column 1) is neither"),
+        ("(1, 2)", "'(1, 2)' (column 1) is neither"),
+        ("not range(3)", "'range(3)' (column 5) is neither"),
+    ],
+)
+def test_a_number_a_text_or_a_list_by_itself_chooses_nothing(text, part):
+    with pytest.raises(zc.ExpressionError) as found:
+        chosen(text)
+    assert part in str(found.value)
+    assert repr(text) in str(found.value)
+
+
+def test_a_text_that_stands_alone_is_no_condition_either():
+    with pytest.raises(zc.ExpressionError, match=r"write a comparison, such as platform == 'S3'"):
+        chosen("platform", ["platform"], [Key(platform="S3")])
+
+
 def test_fields_may_be_keywords_of_python():
     keys = [Key({"cycle": cycle, "pass": number}) for cycle in (1, 2) for number in (1, 2, 3)]
     found = chosen("pass in (1, 3) and cycle == 2", ["cycle", "pass"], keys)

@@ -49,6 +49,21 @@ def test_any_rows_in_parts_of_any_size_are_those_of_the_rows_that_were_found(sha
     assert times_of(parts) == [time for time in TIMES if low <= time <= high]
 
 
+@pytest.fixture(scope="module")
+def long():
+    """Partitions of up to 40 rows, in chunks of seven."""
+    return samples.create("dict://scan-long", [*range(40), *range(60, 77), 83], divisor=40, overwrite=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(block_size=st.integers(1, 60 * 8), above=st.integers(-1, 80))
+def test_no_row_is_lost_where_the_last_rows_of_a_partition_would_fit_beside_its_others(long, block_size, above):
+    parts = list(long.scan(variables=["time"], where=f"time > {above}", block_size=block_size))
+    assert times_of(parts) == [time for time in [*range(40), *range(60, 77), 83] if time > above]
+    largest = max(block_size // 8, 7)  # a chunk is read at once
+    assert all(part.sizes["row"] <= largest for part in parts)
+
+
 def test_a_part_holds_whole_partitions_that_fit(collection):
     row = sum(variable.nbytes for variable in collection.query(filters="quotient == 2").all_variables().values()) - 16
     parts = list(collection.scan(filters="quotient in (3, 4, 5, 6)", block_size=20 * row))

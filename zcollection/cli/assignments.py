@@ -154,12 +154,16 @@ class Assignments:
     def of(cls, texts: Iterable[str], schema: DatasetSchema) -> "Assignments":
         """Return what texts assign; raises as `Assignment.of`, and where a variable is assigned twice."""
         found = cls(tuple(Assignment.of(text, schema) for text in texts))
-        targets = [part.target for part in found.parts]
-        twice = next((name for name in targets if targets.count(name) > 1), None)
+        twice = next((name for name in found.targets if found.targets.count(name) > 1), None)
         if twice is not None:
             message = f"--set assigns {twice!r} twice; accepted: once"
             raise ExpressionError(message)
         return found
+
+    @property
+    def targets(self) -> list[str]:
+        """Paths of the variables that are assigned."""
+        return [part.target for part in self.parts]
 
     @property
     def variables(self) -> list[str]:

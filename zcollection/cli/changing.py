@@ -8,11 +8,24 @@ from attrs import asdict
 
 from zcollection.cli.assignments import Assignments
 from zcollection.cli.finding import Condition
-from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Where, open_to_read, open_to_write
+from zcollection.cli.opening import (
+    URL,
+    AsJson,
+    Base,
+    BaseOptions,
+    Filter,
+    StorageOptions,
+    Where,
+    open_source,
+    open_to_read,
+    open_to_write,
+)
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.drop import Age
 from zcollection.collection.report import ChangeReport
+from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.lengths import length_in
+from zcollection.view.view import View
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would change.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -32,24 +45,50 @@ def update(
     where: Where = None,
     filters: Filter = None,
     dry_run: DryRun = False,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute variables anew, in all rows or in those that pass a condition, as one change."""
-    collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
-    function = Assignments.of(assignments, collection.schema)
+    source = open_source(url, storage_option, base, base_option, mode="r" if dry_run else "rw")
+    function = Assignments.of(assignments, source.schema)
+    if isinstance(source, View):
+        _check_own(source, function, dry_run=dry_run)
     if dry_run:
-        change: Any = collection.update  # of its forms, the blocking twin has the first alone
+        change: Any = source.update  # of its forms, the blocking twin has the first alone
         planned: ChangeReport = change(function, filters=filters, where=where, dry_run=True)
         _write_report(planned, "would change", as_json=as_json)
         return
-    paths = collection.update(
-        function, filters=filters, where=where, variables=function.variables, progress=not as_json
-    )
+    paths = source.update(function, filters=filters, where=where, variables=function.variables, progress=not as_json)
     if as_json:
         write_json({"changed": list(paths)})
     else:
         write_lines([*(f"changed  {path}" for path in paths), f"{len(paths):,} partitions changed"])
+
+
+def _check_own(view: View, function: Assignments, *, dry_run: bool) -> None:
+    """Check that what is assigned lies in a view, which never writes to its base.
+
+    Raises
+    ------
+    SchemaError
+        A variable is the base's.
+    SettingError
+        What would change is asked for.
+    """
+    for path in function.targets:
+        if path not in view.variables:
+            message = (
+                f"variable {path!r} is that of the base of the view at {view.store.url}; {accepted(path, view.variables)}, or update the "
+                f"collection at {view.base.store.url}"
+            )
+            raise SchemaError(message)
+    if dry_run:
+        message = (
+            f"--dry-run for the view at {view.store.url}; accepted: without it; find says which rows pass a condition"
+        )
+        raise SettingError(message)
 
 
 def delete(

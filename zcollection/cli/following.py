@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from attrs import asdict
 
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_lines
 from zcollection.cli.versions import label_of
 from zcollection.portal import run
@@ -46,14 +46,16 @@ def follow(
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End where nothing is new, instead of waiting.")] = False,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show versions as they are committed, with the partitions that each changed, or hand them to a command.
 
     With --json each is one line of JSON.
     """
-    collection = open_to_read(url, storage_option)
+    collection = open_source(url, storage_option, base, base_option)
     begin = _first(state, since)
     if state is not None and begin is None:
         begin = collection.history()[-1].version

@@ -2,16 +2,28 @@
 
 from typing import Any
 
+from attrs import asdict
+
+from zcollection import portal
 from zcollection.cli.describe import axis_limits, limits_in_words, partitioning
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.collection import Collection
 from zcollection.model.texts import format_bytes
+from zcollection.view.view import View
 
 
-def info(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
-    """Show the axis, the partitioning, and how much a collection holds."""
-    facts = facts_of(open_to_read(url, storage_option))
+def info(
+    url: URL,
+    *,
+    base: Base = None,
+    storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the axis, the partitioning, and how much a collection holds; of a view also its base and what is current."""
+    source = open_source(url, storage_option, base, base_option)
+    facts = facts_of(source) if isinstance(source, Collection) else facts_of_view(source)
     if as_json:
         write_json(facts)
     else:
@@ -37,11 +49,35 @@ def facts_of(collection: Collection) -> dict[str, Any]:
     }
 
 
+def facts_of_view(view: View) -> dict[str, Any]:
+    """Return what there is to say of a view, as JSON: what it holds itself, and the rows of its base."""
+    taken, status = portal.run(view._now, lambda handle: handle.snapshot()), view.status()  # noqa: SLF001 - its own package
+    return {
+        **facts_of(view.base),
+        "url": str(view.store.url),
+        "base": str(view.base.store.url),
+        "computed_by": [form.name for form in view.computations],
+        "variables": len(view.variables),
+        "stored_bytes": sum(record.stored_bytes for record in taken.partitions.values()),
+        "status": {kind: len(paths) for kind, paths in asdict(status).items()},
+    }
+
+
 def _in_words(facts: dict[str, Any]) -> dict[str, str]:
     form, size = facts["partitioning"], facts["stored_bytes"]
     settings = ", ".join(f"{name}={value!r}" for name, value in form["configuration"].items())
+    of_view = (
+        {
+            "base": facts["base"],
+            "computed by": ", ".join(facts["computed_by"]) or "update()",
+            "status": ", ".join(f"{count:,} {kind}" for kind, count in facts["status"].items()),
+        }
+        if "base" in facts
+        else {}
+    )
     return {
         "url": facts["url"],
+        **of_view,
         "axis": facts["axis"],
         "dimension": facts["dimension"],
         "partitioning": f"{form['name']}({settings})",

@@ -6,8 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-import zcollection
 from zcollection.collection.collection import Collection
+from zcollection.contracts.store import Mode
+from zcollection.errors import CollectionNotFoundError
+from zcollection.portal import synchronous
+from zcollection.view.either import open_either
+from zcollection.view.view import View
 
 URL = Annotated[str, typer.Argument(metavar="URL", help="URL of the collection, or a local path.")]
 StorageOptions = Annotated[
@@ -19,6 +23,16 @@ StorageOptions = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Base = Annotated[
+    str | None,
+    typer.Option("--base", metavar="URL", help="Of a view: where its base lies, if not where it refers to."),
+]
+BaseOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--base-option", metavar="KEY=VALUE", help="Of a view: option of its base's store; repeat it for more."
+    ),
+]
 Filter = Annotated[
     str | None,
     typer.Option("--filter", metavar="EXPR", help="Expression over the keys, such as 'year == 2024 and month < 3'."),
@@ -41,14 +55,48 @@ def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
     typer.BadParameter
         A storage option is not of the form ``KEY=VALUE``.
     ZCollectionError
-        It cannot be opened.
+        It cannot be opened, or a view is there.
     """
-    return zcollection.open_collection(url, mode="r", storage_options=options_of(options))
+    return _collection(url, "r", options)
 
 
 def open_to_write(url: str, options: Iterable[str] | None) -> Collection:
     """Return the collection at a URL, open for reading and writing; raises as `open_to_read`."""
-    return zcollection.open_collection(url, mode="rw", storage_options=options_of(options))
+    return _collection(url, "rw", options)
+
+
+def open_source(
+    url: str,
+    options: Iterable[str] | None,
+    base: str | None = None,
+    base_options: Iterable[str] | None = None,
+    *,
+    mode: Mode = "r",
+) -> Collection | View:
+    """Return the collection or the view at a URL, whichever is there; of a view the base is opened too.
+
+    Raises
+    ------
+    typer.BadParameter
+        An option is not of the form ``KEY=VALUE``.
+    ZCollectionError
+        It cannot be opened.
+    """
+    opened: Collection | View = synchronous(open_either)(
+        url, mode=mode, base=base, storage_options=options_of(options), base_options=options_of(base_options)
+    )
+    return opened
+
+
+def _collection(url: str, mode: Mode, options: Iterable[str] | None) -> Collection:
+    found = open_source(url, options, mode=mode)
+    if isinstance(found, Collection):
+        return found
+    message = (
+        f"there is a view at {found.store.url}, and this is done with collections alone; its base is the collection at "
+        f"{found.base.store.url}: give that URL"
+    )
+    raise CollectionNotFoundError(message)
 
 
 def options_of(given: Iterable[str] | None) -> dict[str, Any]:

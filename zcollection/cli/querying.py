@@ -4,15 +4,32 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
 import typer
+from attrs import evolve, frozen
 
-from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Variables, Where, names_of, open_to_read
+from zcollection.cli.opening import (
+    URL,
+    AsJson,
+    Base,
+    BaseOptions,
+    Filter,
+    StorageOptions,
+    Variables,
+    Where,
+    names_of,
+    open_source,
+)
 from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.cli.targets import check_target, holds_rows_alone, write
 from zcollection.cli.values import columns_of, shown
 from zcollection.collection.collection import Collection
+from zcollection.collection.keyed import Keys
 from zcollection.collection.rows import Rows
+from zcollection.collection.scan import Scan
 from zcollection.errors import SettingError
 from zcollection.model.dataset import Dataset
+from zcollection.view.view import View
+
+Source = Collection | View
 
 _SHOWN: Final = 20
 """Rows that are shown where nobody says how many."""
@@ -27,6 +44,15 @@ Output = Annotated[
     ),
 ]
 
+KeyFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keys",
+        metavar="all|FIELD[=COLUMN][,…]",
+        help="Fields of the partitions' keys as columns too: all of them, or some, under another name with '='.",
+    ),
+]
+
 
 def query(
     url: URL,
@@ -34,6 +60,7 @@ def query(
     where: Where = None,
     filters: Filter = None,
     variables: Variables = None,
+    keys: KeyFields = None,
     output: Output = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that is there.")] = False,
     limit: Annotated[
@@ -42,31 +69,30 @@ def query(
             "--limit", "-n", metavar="ROWS", help=f"First rows alone; {_SHOWN} by default where no file is written."
         ),
     ] = None,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Read the rows that pass a condition, into a file or onto the terminal."""
     _check_limit(limit)
     if output is not None:
         check_target(output, overwrite=overwrite)
-    collection, names = open_to_read(url, storage_option), names_of(variables)
+    source = open_source(url, storage_option, base, base_option)
+    reading = Reading(source, filters, names_of(variables), keys_of(keys))
     if output is None:
-        rows = collection.find(where, filters=filters) if where is not None else None
-        total = len(rows) if rows is not None else collection.count(filters=filters)
-        shown_rows = _first(collection, _SHOWN if limit is None else limit, rows, filters, names)
-        _write(collection, shown_rows, total=total, as_json=as_json)
+        rows = source.find(where, filters=filters) if where is not None else None
+        total = len(rows) if rows is not None else source.count(filters=filters)
+        shown_rows = reading.first(_SHOWN if limit is None else limit, rows)
+        _write(source, shown_rows, total=total, as_json=as_json)
         return
-    if limit is None:
-        found = collection.query(where=where, filters=filters, variables=names, progress=not as_json)
-        dataset = no_rows(collection, names) if found is None else found
-    else:
-        dataset = _first_passing(collection, limit, where, filters, names)
+    dataset = reading.every(where, progress=not as_json) if limit is None else reading.first_passing(limit, where)
     write(dataset, output, overwrite=overwrite)
-    count = _length(dataset, collection.dimension)
+    count = _length(dataset, source.dimension)
     if as_json:
         write_json({"rows": count, "file": output})
     else:
-        write_lines([f"{count:,} rows written to {output}{_left_out(dataset, collection.dimension, output)}"])
+        write_lines([f"{count:,} rows written to {output}{_left_out(dataset, source.dimension, output)}"])
 
 
 def head(
@@ -76,14 +102,17 @@ def head(
     where: Where = None,
     filters: Filter = None,
     variables: Variables = None,
+    keys: KeyFields = None,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the first rows, in the order of the partitions' keys; no more is read than that takes."""
     _check_limit(limit)
-    collection = open_to_read(url, storage_option)
-    found = _first_passing(collection, limit, where, filters, names_of(variables))
-    _write(collection, found, total=None, as_json=as_json)
+    source = open_source(url, storage_option, base, base_option)
+    found = Reading(source, filters, names_of(variables), keys_of(keys)).first_passing(limit, where)
+    _write(source, found, total=None, as_json=as_json)
 
 
 def _check_limit(limit: int | None) -> None:
@@ -92,46 +121,73 @@ def _check_limit(limit: int | None) -> None:
         raise SettingError(message)
 
 
-def _first_passing(
-    collection: Collection, count: int, where: str | None, filters: str | None, names: Iterable[str] | None
-) -> Dataset:
-    """Return the first rows that pass, looked for in one partition, then in two more, in four, and so on."""
-    if where is None:
-        return _first(collection, count, None, filters, names)
-    paths, found, at, step = list(collection.records(filters=filters).values()), None, 0, 1
-    while at < len(paths) and (found is None or len(found) < count):
-        keys = [record.key for record in paths[at : at + step]]
-        rows = collection.find(where, filters=_any_of(keys))
-        found = rows if found is None else found | rows
-        at, step = at + step, step * 2
-    if found is None or not found:
-        collection.find(
-            where, filters=_any_of([])
-        )  # says what is wrong with the condition, where there is no partition
-        return no_rows(collection, names)
-    return _first(collection, count, found, None, names)
+def keys_of(given: Iterable[str] | None) -> Keys:
+    """Return the fields of keys that become columns, by the names of their columns."""
+    names = names_of(given)
+    if names is None or names == ["all"]:
+        return names is not None
+    return {field.strip(): (column or field).strip() for field, _, column in (name.partition("=") for name in names)}
 
 
-def _first(
-    collection: Collection, count: int, rows: Rows | None, filters: str | None, names: Iterable[str] | None
-) -> Dataset:
-    """Return the first rows, or the first of those that were found; of the chunks, those are read that hold them."""
-    keys, so_far = [], 0
-    parts = rows.partitions if rows is not None else None
-    for path, record in collection.records(filters=filters).items():
-        if so_far >= count:
-            break
-        part = None if rows is None else rows.part(path)
-        if parts is None or part is not None:
-            keys.append(record.key)
-            so_far += record.rows if part is None else part.count
-    if not keys:
-        return no_rows(collection, names)
-    lazily = collection.query(filters=_any_of(keys), where=rows, variables=names, lazy=True)
-    if lazily is None:  # others have dropped them meanwhile
-        return no_rows(collection, names)
-    dimension = collection.dimension
-    return lazily.isel({dimension: slice(0, count)}) if dimension in lazily.sizes else lazily
+@frozen
+class Reading:
+    """Rows of a collection or a view that are asked for.
+
+    Attributes
+    ----------
+    source
+        The collection, or the view.
+    filters, names, keys
+        Which partitions, which variables, and which fields of keys.
+    """
+
+    source: Source
+    filters: Any
+    names: list[str] | None
+    keys: Keys = False
+
+    def every(self, where: Any, *, progress: bool) -> Dataset:
+        """Return all rows that pass a condition."""
+        if self.keys:
+            return self._together([*self._scan(where)])
+        found = self.source.query(where=where, filters=self.filters, variables=self.names, progress=progress)
+        return self.nothing() if found is None else found
+
+    def first_passing(self, count: int, where: str | None) -> Dataset:
+        """Return the first rows that pass, looked for in one partition, then in two more, in four, and so on."""
+        if where is None:
+            return self.first(count, None)
+        keys, found, at, step = self.source.keys(filters=self.filters), None, 0, 1
+        while at < len(keys) and (found is None or len(found) < count):
+            rows = self.source.find(where, filters=_any_of(keys[at : at + step]))
+            found = rows if found is None else found | rows
+            at, step = at + step, step * 2
+        if found is None:  # says what is wrong with the condition, where there is no partition
+            found = self.source.find(where, filters=_any_of([]))
+        return evolve(self, filters=None).first(count, found)
+
+    def first(self, count: int, rows: Rows | None) -> Dataset:
+        """Return the first rows, or the first of those that were found; of the chunks, those are read that hold them."""
+        scan, dimension = self._scan(rows), self.source.dimension
+        parts: list[Dataset] = []
+        for part in evolve(scan, block_size=max(count * scan.bytes_of_a_row, 1)):
+            parts.append(part)
+            if dimension not in part.sizes or sum(each.sizes[dimension] for each in parts) >= count:
+                break
+        found = self._together(parts)
+        return found.isel({dimension: slice(0, count)}) if dimension in found.sizes else found
+
+    def nothing(self) -> Dataset:
+        """Return a dataset of no rows."""
+        empty, scan = no_rows(self.source, self.names), self._scan(None)
+        arrays = {path: variable.to_numpy() for path, variable in empty.all_variables().items()}
+        return Dataset(scan.schema, {**arrays, **scan.keys.arrays([], [])})
+
+    def _scan(self, where: Any) -> Scan:
+        return self.source.scan(filters=self.filters, where=where, variables=self.names, keys=self.keys)
+
+    def _together(self, parts: list[Dataset]) -> Dataset:
+        return Dataset.concat(parts, self.source.dimension) if len(parts) > 1 else parts[0] if parts else self.nothing()
 
 
 def _any_of(keys: Iterable[Mapping[str, Any]]) -> Any:
@@ -139,9 +195,9 @@ def _any_of(keys: Iterable[Mapping[str, Any]]) -> Any:
     return lambda key: tuple(key.values()) in wanted
 
 
-def no_rows(collection: Collection, names: Iterable[str] | None) -> Dataset:
+def no_rows(source: Source, names: Iterable[str] | None) -> Dataset:
     """Return a dataset of no rows; a condition that nothing passes has one even where no partition is."""
-    found = collection.query(where="False", variables=names)
+    found = source.query(where="False", variables=names)
     assert found is not None  # noqa: S101 - see above
     return found
 
@@ -156,9 +212,9 @@ def _left_out(dataset: Dataset, dimension: str, output: str) -> str:
     return f"; without {', '.join(names)}, which has no rows" if names and holds_rows_alone(output) else ""
 
 
-def _write(collection: Collection, dataset: Dataset, *, total: int | None, as_json: bool) -> None:
-    columns = columns_of(dataset, collection.dimension)
-    count = _length(dataset, collection.dimension)
+def _write(source: Source, dataset: Dataset, *, total: int | None, as_json: bool) -> None:
+    columns = columns_of(dataset, source.dimension)
+    count = _length(dataset, source.dimension)
     if as_json:
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         write_json(({} if total is None else {"rows": total}) | {"data": rows})

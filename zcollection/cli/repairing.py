@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from attrs import asdict
 
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, open_to_write
+from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_json, write_lines
 from zcollection.model.texts import format_bytes
 from zcollection.transaction.reports import Problem
@@ -19,11 +19,13 @@ def verify(
     url: URL,
     *,
     data: Annotated[bool, typer.Option("--data", help="Also read every chunk.")] = False,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for what is wrong with a collection; exits with 1 if something is."""
-    report = open_to_read(url, storage_option).verify(data=data)
+    report = open_source(url, storage_option, base, base_option).verify(data=data)
     counts = {"version": report.version, "partitions": report.partitions, "chunks": report.chunks}
     if as_json:
         write_json({**counts, "problems": _facts(report.problems), "notes": list(report.notes)})
@@ -37,9 +39,16 @@ def verify(
         raise typer.Exit(FOUND)
 
 
-def repair(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
+def repair(
+    url: URL,
+    *,
+    base: Base = None,
+    storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
+    as_json: AsJson = False,
+) -> None:
     """Mend what can be mended without losing data; exits with 1 if something remains."""
-    report = open_to_write(url, storage_option).repair()
+    report = open_source(url, storage_option, base, base_option, mode="rw").repair()
     if as_json:
         write_json({"done": list(report.done), "remaining": _facts(report.remaining)})
     else:
@@ -53,11 +62,13 @@ def vacuum(
     url: URL,
     *,
     older_than: Annotated[str, typer.Option("--older-than", help="Age, such as 24h, 30min or 7d.")] = "24h",
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove what writers that died have left, and fold old records of the log into the history."""
-    report = open_to_write(url, storage_option).vacuum(older_than=older_than)
+    report = open_source(url, storage_option, base, base_option, mode="rw").vacuum(older_than=older_than)
     if as_json:
         write_json(asdict(report))
     else:

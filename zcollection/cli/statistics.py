@@ -1,6 +1,7 @@
 """``zcollection stats``: what the values of each variable are, computed partition by partition."""
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,20 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
-from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Variables, Where, names_of, open_to_read
+from zcollection.cli.opening import (
+    URL,
+    AsJson,
+    Base,
+    BaseOptions,
+    Filter,
+    StorageOptions,
+    Variables,
+    Where,
+    names_of,
+    open_source,
+)
 from zcollection.cli.output import write_json, write_table
-from zcollection.cli.querying import no_rows
+from zcollection.cli.querying import Source, no_rows
 from zcollection.cli.values import missing_of, plain_values, shown
 from zcollection.collection.collection import Collection
 from zcollection.collection.handle import Handle
@@ -19,6 +31,7 @@ from zcollection.model.texts import format_bytes
 from zcollection.model.times import has_time_units
 from zcollection.model.variable import Variable
 from zcollection.transaction.documents import IMMUTABLE
+from zcollection.view.view import View
 
 
 @frozen(kw_only=True)
@@ -161,15 +174,17 @@ def stats(
     where: Where = None,
     filters: Filter = None,
     variables: Variables = None,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show of each variable: how many values it has and lacks, smallest, mean and largest, and how small it is stored.
 
     Bytes and ratio are those of whole partitions, and not shown with --where.
     """
-    collection = open_to_read(url, storage_option)
-    facts = facts_of(collection, where, filters, names_of(variables), progress=not as_json)
+    source = open_source(url, storage_option, base, base_option)
+    facts = facts_of(source, where, filters, names_of(variables), progress=not as_json)
     if as_json:
         write_json(facts)
         return
@@ -190,28 +205,46 @@ def _cell(name: str, value: Any) -> str:
 
 
 def facts_of(
-    collection: Collection, where: str | None, filters: str | None, names: list[str] | None, *, progress: bool
+    source: Source, where: str | None, filters: str | None, names: list[str] | None, *, progress: bool
 ) -> dict[str, dict[str, Any]]:
     """Return what there is to say of each variable, by path."""
-    empty = no_rows(collection, names)
-    moving = [path for path in empty.all_variables() if collection.schema.spans(path, collection.dimension)]
+    empty = no_rows(source, names)
+    moving = [path for path in empty.all_variables() if source.schema.spans(path, source.dimension)]
     fixed = [path for path in empty.all_variables() if path not in moving]
     found: dict[str, Summary] = dict(summaries(empty))
-    applied: Any = collection.map  # of its forms, the blocking twin has the first alone
-    mapped = applied(
-        _Moving(tuple(moving)), where=where, filters=filters, variables=moving, reduce=_together, progress=progress
-    )
-    found |= mapped or {}
+    found |= _of_moving(source, _Moving(tuple(moving)), where, filters, progress=progress) or {}
     facts = {path: found[path].facts(empty.get_variable(f"/{path}")) for path in (*moving, *fixed)}
     if where is not None:
         return facts
-    stored = portal.run(collection._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
+    stored = _stored(source, filters)
     for path, item in facts.items():
         variable = empty.get_variable(f"/{path}")
         size = (item["count"] + item["missing"]) * variable.dtype.itemsize
         is_text = variable.dtype.kind == "T"  # what its values take depends on each of them
         item |= {"stored": stored[path], "ratio": size / stored[path] if stored[path] and not is_text else None}
     return facts
+
+
+def _of_moving(
+    source: Source, summing: "_Moving", where: str | None, filters: str | None, *, progress: bool
+) -> Summaries | None:
+    """Return what the values along the partitioned dimension are; None where there are no rows."""
+    if isinstance(source, View):
+        parts = source.scan(where=where, filters=filters, variables=summing.names)
+        return reduce(_together, map(summing, parts)) if summing.names and source.count(filters=filters) else None
+    applied: Any = source.map  # of its forms, the blocking twin has the first alone
+    mapped: Summaries | None = applied(
+        summing, where=where, filters=filters, variables=summing.names, reduce=_together, progress=progress
+    )
+    return mapped
+
+
+def _stored(source: Source, filters: str | None) -> dict[str, int]:
+    """Return the size of all objects of each variable; those of a view lie in its own store."""
+    if isinstance(source, Collection):
+        return portal.run(source._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
+    own = portal.run(source._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
+    return _stored(source.base, filters) | own
 
 
 @frozen

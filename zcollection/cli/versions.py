@@ -6,7 +6,7 @@ import typer
 from attrs import asdict
 
 from zcollection.cli.changing import Yes, ask
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read, open_to_write
+from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.transaction.reports import Label
 
@@ -20,11 +20,13 @@ def history(
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, metavar="VERSIONS", help="The newest alone, so many of them.")
     ] = None,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """List the versions, oldest first: when each was made, by what, and how much it changed."""
-    entries = open_to_read(url, storage_option).history()
+    entries = open_source(url, storage_option, base, base_option).history()
     shown = entries if limit is None else entries[-limit:]
     if as_json:
         write_json([asdict(entry) for entry in shown])
@@ -44,11 +46,13 @@ def changes(
             "--since", metavar="VERSION", help="A version of the history, such as that of the last time; 0 for all."
         ),
     ],
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """List the partitions that were written or dropped after a version, and say what to ask for the next time."""
-    found = open_to_read(url, storage_option).changes(since=label_of(since))
+    found = open_source(url, storage_option, base, base_option).changes(since=label_of(since))
     if as_json:
         write_json(asdict(found))
     else:
@@ -61,11 +65,13 @@ def diff(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="A version, a tag, or a time.")],
     after: Annotated[str | None, typer.Argument(metavar="[AFTER]", help="Another; the newest by default.")] = None,
     *,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how two versions differ: the rows added, removed and changed in each partition."""
-    found = open_to_read(url, storage_option).diff(before, after, progress=not as_json)
+    found = open_source(url, storage_option, base, base_option).diff(before, after, progress=not as_json)
     lines = [
         {
             "partition": item.path,
@@ -93,11 +99,13 @@ def rollback(
     ],
     *,
     yes: Yes = False,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Put back what there was at an older version, as one change; on a terminal it asks first, elsewhere it needs --yes."""
-    collection = open_to_write(url, storage_option)
+    collection = open_source(url, storage_option, base, base_option, mode="rw")
     if not yes:
         ask(f"Put back version {to} of {url}?")
     paths = collection.rollback(to, progress=not as_json)
@@ -115,12 +123,14 @@ def tag(
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="The newest by default.")] = None,
     *,
     delete: Annotated[bool, typer.Option("--delete", help="Take the name away.")] = False,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """List the names of versions, give one, by which a version stays readable, or take it away."""
     if name is None:
-        found = open_to_read(url, storage_option).tags()
+        found = open_source(url, storage_option, base, base_option).tags()
         if as_json:
             write_json(found)
         else:
@@ -128,7 +138,7 @@ def tag(
                 ("tag", "version"), [[known, str(label)] for known, label in found.items()], numeric={"version"}
             )
         return
-    collection = open_to_write(url, storage_option)
+    collection = open_source(url, storage_option, base, base_option, mode="rw")
     if delete:
         collection.untag(name)
     else:
@@ -145,11 +155,13 @@ def retain(
         str, typer.Argument(metavar="KEEP", help="A number of versions, a duration such as 30d, or 'none'.")
     ],
     *,
+    base: Base = None,
     storage_option: StorageOptions = None,
+    base_option: BaseOptions = None,
 ) -> None:
     """Say for how long older versions stay readable, from now on; vacuum removes the others."""
     label = label_of(keep)
-    open_to_write(url, storage_option).retain(None if label == "none" else label)
+    open_source(url, storage_option, base, base_option, mode="rw").retain(None if label == "none" else label)
     write_lines([f"older versions are kept: {keep}"])
 
 

@@ -7,19 +7,12 @@ from attrs import asdict
 
 import zcollection
 from zcollection.cli import failures
-from zcollection.cli.opening import AsJson, Filter, StorageOptions, options_of
+from zcollection.cli.opening import AsJson, Base, BaseOptions, Filter, StorageOptions, options_of
 from zcollection.cli.output import write_json, write_lines
 from zcollection.contracts.store import Mode
 from zcollection.view.view import View
 
 URL = Annotated[str, typer.Argument(metavar="URL", help="URL of the view, or a local path.")]
-Base = Annotated[
-    str | None, typer.Option("--base", metavar="URL", help="Where its base lies, if not where it refers to.")
-]
-BaseOptions = Annotated[
-    list[str] | None,
-    typer.Option("--base-option", metavar="KEY=VALUE", help="Option of the base's store; repeat it for more."),
-]
 NOT_CURRENT = 1
 _KINDS = ("stale", "missing", "orphaned")
 

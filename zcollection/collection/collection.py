@@ -25,6 +25,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.growth import VariableFunction
 from zcollection.collection.handle import Handle
 from zcollection.collection.insert import Immutable
+from zcollection.collection.keyed import Keys
 from zcollection.collection.merging import Merge
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.opened import OpenCollection
@@ -32,7 +33,7 @@ from zcollection.collection.reading import OnError
 from zcollection.collection.report import ChangeReport, InsertReport
 from zcollection.collection.rows import Rows
 from zcollection.collection.sampling import PartitionSampling
-from zcollection.collection.scan import BLOCK_SIZE, Scan
+from zcollection.collection.scan import BLOCK_SIZE, Scan, ScannedCollection
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.partitioning import Key
@@ -261,6 +262,7 @@ class Collection(OpenCollection):
         filters: Filter = None,
         where: Where = None,
         variables: Iterable[str] | None = None,
+        keys: Keys = False,
         block_size: int = BLOCK_SIZE,
     ) -> Scan:
         """Return the rows of `query` to be read a part at a time, in bounded memory; nothing is read yet.
@@ -269,6 +271,10 @@ class Collection(OpenCollection):
         ----------
         filters, where, variables
             As for `query`.
+        keys
+            Fields of the partition keys that become variables, each of one value in all rows of a partition: True for all
+            of them, a list for some, a mapping such as ``{"cycle": "cycle_number"}`` for variables of other names. They
+            are int64, string or bool.
         block_size
             Bytes of the variables of one part. No part is smaller than a chunk of each, and the columns of a condition are
             read of one whole partition at least.
@@ -281,13 +287,16 @@ class Collection(OpenCollection):
         Raises
         ------
         SchemaError
-            A variable is unknown.
+            A variable is unknown, or one that is read has the name of a field.
         ExpressionError
             The condition cannot be understood.
+        SettingError
+            There is no such field.
         """
 
         async def asked(handle: Handle) -> Scan:
-            return Scan.of(handle, filters=filters, where=where, variables=variables, block_size=block_size)
+            scanned = ScannedCollection.of(handle, filters=filters, where=where, variables=variables)
+            return Scan.of(scanned, block_size=block_size, keys=keys)
 
         return await self._now(asked)
 

@@ -1,11 +1,12 @@
 """Rows read a part at a time, in bounded memory."""
 
 import math
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextvars import Context, copy_context
 from functools import cached_property
 from itertools import islice
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from zcollection import portal
 from zcollection.collection.asking import Asked, Chosen, Where
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.keyed import Keys, KeyVariables
 from zcollection.collection.reading import TRIES, Generation, generation, pause
 from zcollection.collection.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
@@ -37,9 +39,123 @@ BLOCK_SIZE: Final = 32 * 2**20
 """Bytes of one part by default."""
 
 
+Piece = Mapping[str, Found]
+"""Rows that are read together: some of each of these partitions."""
+
+
+@frozen(kw_only=True, eq=False)
+class Scanned(ABC):
+    """What is scanned: a collection, or a view over one.
+
+    Attributes
+    ----------
+    asked
+        Which partitions, and which of their rows.
+    schema
+        The variables that are read.
+    """
+
+    asked: Asked
+    schema: DatasetSchema
+
+    @property
+    def handle(self) -> Handle:
+        """The collection that has the partitions."""
+        return self.asked.handle
+
+    @property
+    @abstractmethod
+    def every(self) -> DatasetSchema:
+        """All variables that a condition may read."""
+
+    @abstractmethod
+    async def newest(self) -> Chosen:
+        """Return what is asked of the newest version."""
+
+    @abstractmethod
+    async def is_outdated(self, chosen: Chosen) -> bool:
+        """Return whether what was read of a version may be of another one."""
+
+    @abstractmethod
+    def generation(self, chosen: Chosen, path: str) -> Generation:
+        """Return which generation of a partition a version has."""
+
+    @abstractmethod
+    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:
+        """Return the variables along the partitioned dimension, of rows one partition after the other."""
+
+    @abstractmethod
+    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:
+        """Return the variables that are stored once for all partitions."""
+
+    @abstractmethod
+    async def reloaded(self) -> "Self | None":
+        """Return the same of what there is now that a variable was added or dropped; None where none was."""
+
+    def begun(self) -> Self:
+        """Return what one iteration reads from, which may hold what it needs again."""
+        return self
+
+
+@frozen(kw_only=True, eq=False)
+class ScannedCollection(Scanned):
+    """A collection that is scanned."""
+
+    @classmethod
+    def of(
+        cls, handle: Handle, *, filters: Filter, where: Where, variables: Iterable[str] | None
+    ) -> "ScannedCollection":
+        """Return what `Collection.scan` asks for."""
+        return cls(asked=Asked.of(handle, filters, where), schema=handle.names(variables))
+
+    @property
+    def every(self) -> DatasetSchema:  # noqa: D102
+        return self.handle.schema
+
+    async def newest(self) -> Chosen:  # noqa: D102
+        return await self.asked.chosen(await self.handle.snapshot(self.handle.passing(self.asked.filters)))
+
+    async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
+        return await self.handle.is_outdated(chosen.taken)
+
+    def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
+        return generation(chosen.taken, path)
+
+    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        (arrays,) = await read_piece(chosen, piece, [Side(schema=self.handle.part(self.schema, moving=True))])
+        return arrays
+
+    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        return await self.handle.read_immutable(chosen.taken, self.schema)
+
+    async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
+        handle = await self.handle.reloaded()
+        if handle == self.handle:
+            return None
+        names = self.schema.all_variables()
+        return self.of(handle, filters=self.asked.filters, where=self.asked.where, variables=names)
+
+
+async def read_piece(chosen: Chosen, piece: Piece, sides: Sequence[Side]) -> list[Mapping[str, NDArray[Any]]]:
+    """Return the variables of each side, of rows one partition after the other."""
+    targets, dimension = [chosen.target(path) for path in piece], chosen.asked.handle.dimension
+    objects, executor = chosen.taken.objects, LocalExecutor()
+    if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
+        wanted = Wanted(dimension=dimension, sides=tuple(sides))
+        return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
+    read: list[Mapping[str, NDArray[Any]]] = []
+    for at, side in enumerate(sides):
+        groups, store = [target.groups[at] for target in targets], side.objects or objects
+        is_wanted = bool(side.schema.all_variables())
+        read.append(
+            await read_groups(store, groups, side.schema, dimension=dimension, executor=executor) if is_wanted else {}
+        )
+    return read
+
+
 @frozen(kw_only=True, eq=False)
 class Scan:
-    """Rows of a collection, in the order of `query`, read a part at a time: an iterable of Datasets, and an asynchronous one.
+    """Rows in the order of `query`, read a part at a time: an iterable of Datasets, and an asynchronous one.
 
     Each part holds the rows of as many partitions as fit in `block_size` bytes, or some rows of a larger one. Each iteration
     starts anew, at the newest version. All of its parts are of one version: where another writer changes what was handed
@@ -49,79 +165,82 @@ class Scan:
 
     Attributes
     ----------
-    handle
-        The collection.
-    asked
-        Which partitions, and which of their rows.
-    schema
-        The variables.
+    scanned
+        The collection or the view, and what is asked of it.
     block_size
         Bytes of one part.
+    keys
+        The fields of the partition keys that are read as variables.
     """
 
-    handle: Handle = field(repr=False)
-    asked: Asked = field(repr=False)
-    schema: DatasetSchema = field(repr=False)
+    scanned: Scanned = field(repr=False)
     block_size: int = BLOCK_SIZE
+    keys: KeyVariables = field(repr=False)
 
     @classmethod
-    def of(
-        cls, handle: Handle, *, filters: Filter, where: Where, variables: Iterable[str] | None, block_size: int
-    ) -> "Scan":
-        """Return what `Collection.scan` asks for."""
+    def of(cls, scanned: Scanned, *, block_size: int, keys: Keys) -> "Scan":
+        """Return what `scan` asks of a collection, or of a view.
+
+        Raises
+        ------
+        SettingError
+            `block_size` is no number of bytes, or `keys` names a field that there is not.
+        SchemaError
+            A variable has the name of a field.
+        """
         if not _is_count(block_size):
             message = f"block_size={block_size!r}; accepted: a number of bytes, 1 or more"
             raise SettingError(message)
-        asked = Asked.of(handle, filters, where)
-        return cls(handle=handle, asked=asked, schema=handle.names(variables), block_size=block_size)
+        beside = KeyVariables.of(scanned.handle, keys, scanned.schema)
+        return cls(scanned=scanned, block_size=block_size, keys=beside)
+
+    @cached_property
+    def schema(self) -> DatasetSchema:
+        """The variables; those of the keys come last."""
+        return self.keys.added_to(self.scanned.schema)
 
     @property
     def dimension(self) -> str:
         """The partitioned dimension."""
-        return self.handle.dimension
+        return self.scanned.handle.dimension
+
+    @cached_property
+    def bytes_of_a_row(self) -> int:
+        """Bytes of the variables of one row."""
+        return _bytes_of_a_row(self._moving, self._moving.all_variables(), self.dimension)
 
     @cached_property
     def bytes_looked_at(self) -> int:
         """Bytes of a row that finding the rows takes, or reading them where all are asked for."""
-        if self.asked.where is None:
-            return self._width
-        if isinstance(self.asked.where, Rows):
+        asked = self.scanned.asked
+        if asked.where is None:
+            return self.bytes_of_a_row
+        if isinstance(asked.where, Rows):
             return 0
-        return _bytes_of_a_row(self.handle.schema, self.asked.bound.variables, self.dimension)
+        return _bytes_of_a_row(self.scanned.every, asked.bound.variables, self.dimension)
 
     @cached_property
     def rows_fitting(self) -> int:
         """Rows that one part may have."""
-        return max(self.block_size // max(self._width, 1), 1)
+        return max(self.block_size // max(self.bytes_of_a_row, 1), 1)
 
     def rows_cut(self, rows: int) -> int:
         """Return how many of its rows a partition that does not fit is read in: whole chunks, one at least."""
-        moving = self.handle.part(self.schema, moving=True)
+        moving = self.scanned.handle.part(self.scanned.schema, moving=True)
         layouts = ArrayLayout.several(moving, moving.all_variables(), dimension=self.dimension, rows=rows)
         chunk = max((item.chunks[item.variable.dimensions.index(self.dimension)] for item in layouts), default=1)
         return max(self.rows_fitting // chunk, 1) * chunk
 
     @cached_property
-    def _width(self) -> int:
-        moving = self.handle.part(self.schema, moving=True)
-        return _bytes_of_a_row(moving, moving.all_variables(), self.dimension)
-
-    async def renewed(self) -> "Scan":
-        """Return the same scan of the collection as it is now that a variable was added or dropped."""
-        return Scan.of(
-            await self.handle.reloaded(),
-            filters=self.asked.filters,
-            where=self.asked.where,
-            variables=self.schema.all_variables(),
-            block_size=self.block_size,
-        )
+    def _moving(self) -> DatasetSchema:
+        return self.scanned.handle.part(self.schema, moving=True)
 
     def __iter__(self) -> Iterator[Dataset]:
         # The settings are those of here, whichever thread asks for the next part.
-        return _parts(_Course(self), copy_context())
+        return _parts(_Course(self, self.scanned.begun()), copy_context())
 
     async def __aiter__(self) -> AsyncIterator[Dataset]:
-        course = _Course(self)
+        course = _Course(self, self.scanned.begun())
         while (part := await course.advance()) is not None:
             yield part
 
@@ -132,10 +251,6 @@ class Scan:
         return bridges.arrow("__arrow_c_stream__()").reader(self).__arrow_c_stream__(requested_schema)
 
 
-Piece = Mapping[str, Found]
-"""Rows that are read together: some of each of these partitions."""
-
-
 @define(eq=False)
 class _Course:
     """One iteration: how far it is.
@@ -144,6 +259,8 @@ class _Course:
     ----------
     scan
         What is read.
+    scanned
+        Where.
     chosen
         The partitions of the version that it goes on with.
     done
@@ -157,6 +274,7 @@ class _Course:
     """
 
     scan: Scan
+    scanned: Scanned
     chosen: Chosen | None = None
     done: dict[str, str | None] = field(factory=dict)
     looked: dict[str, Generation] = field(factory=dict)
@@ -184,25 +302,27 @@ class _Course:
                     raise
             else:
                 is_over = not self.looked
-                if is_over or not await self.scan.handle.is_outdated(chosen.taken) or await self._is_current():
+                if is_over or not await self.scanned.is_outdated(chosen) or await self._is_current():
                     self.handed_over = True
                     return part
             await pause(number)
-        message = (
-            f"other writers kept changing the partitions of {self.scan.handle.store.url} that were read; scan again"
-        )
+        message = f"other writers kept changing the partitions of {self._place} that were read; scan again"
         raise ConflictError(message)
+
+    @property
+    def _place(self) -> str:
+        return str(self.scanned.handle.store.url)
 
     async def _newest(self) -> Chosen:
         while True:
-            handle, asked = self.scan.handle, self.scan.asked
             try:
-                chosen = await asked.chosen(await handle.snapshot(handle.passing(asked.filters)))
+                chosen = await self.scanned.newest()
                 return evolve(chosen, partitions=dict(chosen.partitions))
             except SchemaChangedError:
-                self.scan = await self.scan.renewed()
-                if self.scan.handle == handle:
+                newer = await self.scanned.reloaded()
+                if newer is None:
                     raise
+                self.scanned = newer.begun()
 
     async def _is_current(self) -> bool:
         """Go on with the newest version, and return whether what was just read is of it; if not, it is to be read again.
@@ -213,7 +333,7 @@ class _Course:
             What was handed over is of another version.
         """
         newest = self.chosen = await self._newest()
-        there = {path: generation(newest.taken, path) for path in newest.partitions}
+        there = {path: self.scanned.generation(newest, path) for path in newest.partitions}
         stamps = {path: there[path][0] for path in islice(there, len(self.done))}
         is_fixed = self.fixed is None or self.fixed[0] == generation(newest.taken, IMMUTABLE)[0]
         looked = dict(islice(there.items(), len(self.done), len(self.done) + len(self.looked)))
@@ -227,8 +347,7 @@ class _Course:
         return is_same
 
     def _refuse(self) -> NoReturn:
-        url = self.scan.handle.store.url
-        message = f"another writer changed what this scan of {url} has handed over already; scan again"
+        message = f"another writer changed what this scan of {self._place} has handed over already; scan again"
         raise ConflictError(message)
 
     async def _part(self, chosen: Chosen) -> Dataset | None:
@@ -240,7 +359,7 @@ class _Course:
             paths = self._following(chosen)
             if not paths:
                 return None
-            self.looked |= {path: generation(chosen.taken, path) for path in paths}
+            self.looked |= {path: self.scanned.generation(chosen, path) for path in paths}
             targets = [chosen.target(path) for path in paths]
             found = await chosen.finder.found(chosen.taken.objects, targets, executor=LocalExecutor())
             self.pieces = self._pieces(dict(zip(paths, found, strict=True)))
@@ -263,7 +382,7 @@ class _Course:
         pieces: list[dict[str, Found]] = []
         for path, rows in found.items():
             for cut in [rows] if rows.count <= fitting else _cut(rows, self.scan.rows_cut(rows.count)):
-                if cut.count > room:
+                if cut.count > room or (pieces and path in pieces[-1]):
                     pieces.append({})
                     room = fitting
                 if cut.count:
@@ -272,21 +391,13 @@ class _Course:
         return [*pieces]
 
     async def _read(self, chosen: Chosen, piece: Piece) -> Dataset:
-        handle, schema, taken = self.scan.handle, self.scan.schema, chosen.taken
-        moving, records = handle.part(schema, moving=True), chosen.partitions
-        if all(rows.count == records[path].rows for path, rows in piece.items()):
-            groups = [handle.group(path, records[path], taken.place(path)) for path in piece]
-            arrays = await read_groups(
-                taken.objects, groups, moving, dimension=handle.dimension, executor=LocalExecutor()
-            )
-        else:
-            wanted = Wanted(dimension=handle.dimension, sides=(Side(schema=moving),))
-            targets = [chosen.target(path) for path in piece]
-            (arrays,) = await wanted.read(taken.objects, targets, [*piece.values()], executor=LocalExecutor())
+        scan, scanned, records = self.scan, self.scanned, chosen.partitions
+        arrays = await scanned.read(chosen, piece)
+        keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
         if self.fixed is None:
-            self.fixed = generation(taken, IMMUTABLE)[0], await handle.read_immutable(taken, schema)
+            self.fixed = generation(chosen.taken, IMMUTABLE)[0], await scanned.read_immutable(chosen)
         copies = {path: values.copy() for path, values in self.fixed[1].items()}
-        return handle.dataset(schema, {**arrays, **copies})
+        return scanned.handle.dataset(scan.schema, {**arrays, **keys, **copies})
 
 
 def _parts(course: _Course, context: Context) -> Iterator[Dataset]:

@@ -108,6 +108,8 @@ class Term:
         """
         try:
             return bool(self.value(key))
+        except ExpressionError:  # says already which part of the text is meant
+            raise
         except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
             message = f"filter {self.text!r} does not apply to {Key(key)!r}: {error}"
             raise ExpressionError(message) from error
@@ -124,7 +126,7 @@ def terms_of(text: str, fields: tuple[str, ...]) -> tuple[Term, ...]:
     """
     parsed = parse(text, FILTER, fields)
     compiler = _Compiler(parsed, fields)
-    return tuple(Term(text, _fields_in(part), compiler.value(part)) for part in parsed.conjuncts())
+    return tuple(Term(text, _fields_in(part), compiler.truth(part)) for part in parsed.conjuncts())
 
 
 def _fields_in(part: Node) -> tuple[str, ...]:
@@ -137,6 +139,22 @@ class _Compiler:
     def __init__(self, parsed: Parsed, fields: tuple[str, ...]) -> None:
         self._parsed = parsed
         self._fields = fields
+
+    def truth(self, node: Node) -> _Value:
+        """Return the function that says whether a node holds: a number by itself says nothing of a key.
+
+        Raises
+        ------
+        ExpressionError
+            The node is neither true nor false, whatever the key.
+        """
+        match node:
+            case Constant(value=bool()) | Comparison() | Not() | Logic():
+                return self.value(node)
+            case Name():
+                return self._flag(node)
+        why = "is neither true nor false; accepted: comparisons, such as month == 3, True, False, and names of boolean fields"
+        raise self._parsed.error(node, why)
 
     def value(self, node: Node) -> _Value:  # noqa: PLR0911 - one for each kind of node
         """Return the function that a node means."""
@@ -159,7 +177,7 @@ class _Compiler:
                 numbers = [self._number(argument) for argument in arguments]
                 return lambda key: range(*(number(key) for number in numbers))
             case Not(operand=operand):
-                decided = self.value(operand)
+                decided = self.truth(operand)
                 return lambda key: not decided(key)
             case Logic():
                 return self._logic(node)
@@ -173,8 +191,20 @@ class _Compiler:
             raise ExpressionError(message)
         return lambda key: key[name]
 
+    def _flag(self, node: Name) -> _Value:
+        value_of = self._field(node)
+
+        def flag(key: Mapping[str, Any]) -> bool:
+            value = value_of(key)
+            if isinstance(value, bool):
+                return value
+            why = f"is {value!r}, neither true nor false; write a comparison, such as {node.name} == {value!r}"
+            raise self._parsed.error(node, why)
+
+        return flag
+
     def _logic(self, node: Logic) -> _Value:
-        *others, last = [self.value(operand) for operand in node.operands]
+        *others, last = [self.truth(operand) for operand in node.operands]
         ends = operator.not_ if node.symbol == "and" else bool
 
         def decided(key: Mapping[str, Any]) -> Any:

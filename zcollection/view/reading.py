@@ -57,10 +57,7 @@ async def query(
 ) -> Dataset | None:
     """Read rows; see `View.query`."""
     schema = pair.schema if variables is None else pair.schema.select(variables)
-    _check_stale(pair, stale, lazy=lazy or chunks is not None)
-    asked = Asked.of(pair.base, filters, where, pair.own.schema)
-    if stale == "compute" and asked.where is not None:
-        _check_not_computed(asked)
+    asked = asking(pair, filters, where, stale, lazy=lazy or chunks is not None)
     read = _MergedRead.of(pair, schema, stale)
     if not lazy and chunks is None:
         return await read.rows(asked, progress)
@@ -74,6 +71,25 @@ async def query(
     found = read.lazily(evolve(taken, chosen=evolve(taken.chosen, partitions=partitions)))
     whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
     return at_rows(pair.base, whole, partitions, rows)
+
+
+def asking(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Asked:
+    """Return what is asked of a view.
+
+    Raises
+    ------
+    SettingError
+        `stale` is none of its values, or cannot be met with what is asked.
+    SchemaError
+        There is no computation to compute with.
+    ExpressionError
+        The condition cannot be understood.
+    """
+    _check_stale(pair, stale, lazy=lazy)
+    asked = Asked.of(pair.base, filters, where, pair.own.schema)
+    if stale == "compute" and asked.where is not None:
+        _check_not_computed(asked)
+    return asked
 
 
 async def find(pair: Pair, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
@@ -224,12 +240,12 @@ class _MergedRead:
         # In this order: what is refreshed meanwhile is not taken for stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
-        staleness = Staleness(self.pair, base)
-        chosen = await asked.chosen(base, BesideBase(self.pair, own, staleness))
+        beside = BesideBase(self.pair, own, Staleness(self.pair, base))
+        chosen = await asked.chosen(base, beside)
         partitions = dict(chosen.partitions)
-        current = frozenset(path for path in partitions if staleness.is_current(path, own.record(path)))
-        if self.stale == "error" and len(current) < len(partitions) and self._own.schema.all_variables():
-            raise _stale_error(self.pair, [path for path in partitions if path not in current])
+        current = frozenset(filter(beside.is_current, partitions))
+        if self.stale == "error" and self._own.schema.all_variables():
+            check_current(self.pair, beside, partitions)
         return _Taken(base=base, own=own, chosen=evolve(chosen, partitions=partitions), current=current)
 
     async def _is_outdated(self, taken: _Taken) -> bool:
@@ -335,25 +351,32 @@ class _MergedRead:
 
     async def _computed(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
         """Return what is computed of partitions, by path."""
-        if not paths:
-            return {}
-        chain, base = self.pair.chain, self.pair.base
-        given = base.schema.select(chain.inputs)
-        fixed = await base.read_immutable(taken.base, given)
-        windows = Windows(handle=base, taken=taken.base, halo=chain.halo)
-
-        def computing(path: str) -> Work[Dataset]:
-            window = yield from windows.reading(path, taken.partitions[path], given, fixed)
-            return window.trimmed(chain.compute(window, base.dimension), base.dimension)
-
-        works = (computing(path) for path in paths)
-        made = await perform(taken.base.objects, works, threads=config.get().threads, progress=advance)
-        return dict(zip(paths, made, strict=True))
+        return await computed(self.pair, taken.base, {path: taken.partitions[path] for path in paths}, advance)
 
     def _dataset(self, taken: _Taken) -> Dataset:
         fixed = {} if self._fixed is None else self._fixed[1]
         arrays = {**self._base.joined(taken.partitions), **self._own.joined(taken.partitions), **fixed}
         return self.pair.base.dataset(self.schema, arrays)
+
+
+async def computed(
+    pair: Pair, taken: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
+) -> dict[str, Dataset]:
+    """Return the variables of a view as they are computed from partitions of its base, by path; nothing is written."""
+    if not partitions:
+        return {}
+    chain, base = pair.chain, pair.base
+    given = base.schema.select(chain.inputs)
+    fixed = await base.read_immutable(taken, given)
+    windows = Windows(handle=base, taken=taken, halo=chain.halo)
+
+    def computing(path: str) -> Work[Dataset]:
+        window = yield from windows.reading(path, partitions[path], given, fixed)
+        return window.trimmed(chain.compute(window, base.dimension), base.dimension)
+
+    works = (computing(path) for path in partitions)
+    made = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+    return dict(zip(partitions, made, strict=True))
 
 
 @frozen
@@ -371,14 +394,15 @@ class BesideBase(BesideView):
 
     def group(self, path: str, record: PartitionRecord) -> GroupRead:
         """Return where to read what the view holds of a partition."""
-        return _own_group(self.pair, self.own, path, is_current=self._is_current(path), rows=record.rows)
+        return _own_group(self.pair, self.own, path, is_current=self.is_current(path), rows=record.rows)
 
     def stamp(self, path: str) -> str:
         """Return the generation of what the view holds of a partition; none where that is not current."""
         record = self.own.record(path)
-        return record.stamp if record is not None and self._is_current(path) else ""
+        return record.stamp if record is not None and self.is_current(path) else ""
 
-    def _is_current(self, path: str) -> bool:
+    def is_current(self, path: str) -> bool:
+        """Return whether the view holds what was computed from a partition as it is."""
         return self.staleness.is_current(path, self.own.record(path))
 
 
@@ -410,10 +434,14 @@ def _is_same(taken: _Taken, newer: _Taken) -> bool:
     )
 
 
-def _stale_error(pair: Pair, paths: list[str]) -> StaleError:
+def check_current(pair: Pair, beside: BesideBase, partitions: Iterable[str]) -> None:
+    """Raise `StaleError` where the view does not hold what was computed from partitions as they are."""
+    paths = [path for path in partitions if not beside.is_current(path)]
+    if not paths:
+        return
     advice = "refresh()" if pair.definition.computations else "update(function)"
     message = (
         f"{len(paths)} partitions of the view {pair.own.store.url} are not computed from its base as it is, {paths[0]!r} among "
         f"them; call {advice}, or query with stale='fill'"
     )
-    return StaleError(message)
+    raise StaleError(message)

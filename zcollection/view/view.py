@@ -11,9 +11,11 @@ from zcollection.collection.collection import Collection
 from zcollection.collection.conform import check_conventions
 from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
+from zcollection.collection.keyed import Keys
 from zcollection.collection.maintained import Maintained, section_of
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.rows import Rows
+from zcollection.collection.scan import BLOCK_SIZE, Scan
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.contracts.computation import Computation
@@ -37,6 +39,7 @@ from zcollection.view.pair import Pair
 from zcollection.view.reading import Stale
 from zcollection.view.reference import resolve
 from zcollection.view.refresh import RefreshReport
+from zcollection.view.scan import ScannedView
 from zcollection.view.staleness import ViewStatus
 
 R = TypeVar("R")
@@ -217,6 +220,50 @@ class View(Maintained):
         )
 
     query = synchronous(query_async)
+
+    async def scan_async(
+        self,
+        *,
+        filters: Filter = None,
+        where: Where = None,
+        variables: Iterable[str] | None = None,
+        keys: Keys = False,
+        block_size: int = BLOCK_SIZE,
+        stale: Stale = "fill",
+    ) -> Scan:
+        """Return the rows of `query` to be read a part at a time, in bounded memory; nothing is read yet.
+
+        Parameters
+        ----------
+        filters, where, variables, stale
+            As for `query`. With ``stale="compute"`` whole partitions that are not current are computed at a time.
+        keys, block_size
+            As for `Collection.scan`.
+
+        Returns
+        -------
+        Scan
+            Datasets to be iterated over: with ``for``, or with ``async for``.
+
+        Raises
+        ------
+        SchemaError
+            A variable is unknown, one that is read has the name of a field, or there is no computation to compute with.
+        ExpressionError
+            The condition cannot be understood.
+        SettingError
+            A parameter has a value that it cannot have.
+        StaleError
+            While it is iterated over: a partition is not current, and `stale` is "error".
+        """
+
+        async def asked(pair: Pair) -> Scan:
+            scanned = ScannedView.of(pair, filters=filters, where=where, variables=variables, stale=stale)
+            return Scan.of(scanned, block_size=block_size, keys=keys)
+
+        return await self._both(asked)
+
+    scan = synchronous(scan_async)
 
     async def find_async(self, where: Where, *, filters: Filter = None, progress: ProgressOption = None) -> Rows:
         """Return which rows of which partitions pass a condition on variables of the base, of the view, or of both.

@@ -1,7 +1,7 @@
 """Datasets and scans as tables, streams and schemas of Arrow."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -15,12 +15,14 @@ _LEAST_ROWS: Final = 2**10
 
 
 class Scan(Protocol):
-    """What `Collection.scan` returns."""
+    """What `Collection.scan` and `View.scan` return."""
 
     @property
     def schema(self) -> DatasetSchema: ...  # noqa: D102
     @property
     def dimension(self) -> str: ...  # noqa: D102
+    @property
+    def keys(self) -> Any: ...  # noqa: D102
     def __iter__(self) -> Iterator[Dataset]: ...
 
 
@@ -66,7 +68,7 @@ def reader(scan: Scan) -> pa.RecordBatchReader:
     Parameters
     ----------
     scan
-        What `Collection.scan` returned.
+        What `Collection.scan` or `View.scan` returned.
 
     Raises
     ------

@@ -248,6 +248,10 @@ class Columns:
         chosen = {path: column for path, column in self.columns.items() if path in wanted}
         return Columns(columns=chosen, left_out=self.left_out, dimension=self.dimension)
 
+    def beside(self, others: Mapping[str, Column]) -> "Columns":
+        """Return these columns, and others after them."""
+        return Columns(columns={**self.columns, **others}, left_out=self.left_out, dimension=self.dimension)
+
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of Arrow's."""

@@ -1,34 +1,42 @@
 """Collections as datasets of pyarrow, of which DuckDB, Polars, DataFusion and pandas read what a question needs."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any, Final, NoReturn
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial, reduce
+from typing import Any, Final, Literal, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from pyarrow import fs
 
-from zcollection import Collection, ExpressionError, Key, rows
-from zcollection.plugin import Dataset
-from zcollection_arrow.bridge import batches
-from zcollection_arrow.columns import Columns
+from zcollection import Collection, ExpressionError, Key, View, rows
+from zcollection.errors import SettingError
+from zcollection.plugin import DatasetSchema, KeyStore
+from zcollection_arrow.bridge import Scan, batches
+from zcollection_arrow.columns import Column, Columns
 from zcollection_arrow.translation import condition
-from zcollection_arrow.trees import names_in, tree_of
+from zcollection_arrow.trees import Tree, names_in, tree_of
+
+Stale = Literal["fill", "error", "compute"]
 
 _BATCH_ROWS: Final = 2**17
+_NEAR, _FAR = 4 * 2**20, 32 * 2**20
+"""Bytes that are read at a time: so few that whoever asks computes while more is read, and so many that requests overlap."""
 
 
 def dataset(
-    collection: Collection,
+    collection: Collection | View,
     *,
     filters: Any = None,
     where: Any = None,
     variables: Iterable[str] | None = None,
+    keys: bool | Iterable[str] | Mapping[str, str] = False,
     time_unit: str | None = None,
+    stale: Stale = "fill",
 ) -> "CollectionDataset":
-    """Return a collection as a `pyarrow.dataset.Dataset`.
+    """Return a collection, or a view, as a `pyarrow.dataset.Dataset`.
 
     Its columns are the variables that span the partitioned dimension. Of a question only the columns that it names are read, and
     its filters are pushed down to the statistics and the partitions of the collection.
@@ -41,21 +49,36 @@ def dataset(
         Which partitions and rows there are, as for `Collection.query`.
     variables
         Paths of the columns; None for all.
+    keys
+        Fields of the partition keys that are columns too, behind the others: True for all of them, a list for some, a
+        mapping such as ``{"cycle": "key_cycle"}`` for columns of other names. They are int64, large_string or bool, and are
+        not read: a filter on them leaves out whole partitions.
     time_unit
         What all instants are counted in: "s", "ms", "us" or "ns". A time that is no whole number of it is an error when it is
         read. None for the unit of each variable.
+    stale
+        What becomes of a view's variables in partitions that are not current, as for `View.query`; a collection has none.
 
     Raises
     ------
     SchemaError
-        A variable is unknown, does not span the partitioned dimension, or has a type that Arrow does not have.
+        A variable is unknown, does not span the partitioned dimension, has a type that Arrow does not have, or the name of
+        a field that is a column too.
     ExpressionError
         The condition cannot be understood.
+    SettingError
+        There is no such field, or `stale` cannot be met.
     """
-    asked = Asked(collection=collection, filters=filters, where=where, time_unit=time_unit)
-    collection.scan(filters=filters, where=where)  # what cannot be understood is refused here
-    names = asked.every.columns if variables is None else [name.strip("/") for name in variables]
-    return CollectionDataset(evolve(asked, variables=tuple(names)))
+    if isinstance(collection, Collection) and stale != "fill":
+        message = f"stale={stale!r} for the collection {collection.store.url}, which has no such partitions; accepted: 'fill', or a view"
+        raise SettingError(message)
+    every = Columns.of(collection.schema, collection.dimension, time_unit)
+    names = every.columns if variables is None else [name.strip("/") for name in variables]
+    asked = Asked(
+        collection=collection, filters=filters, where=where, variables=tuple(names), time_unit=time_unit, stale=stale
+    )
+    # What cannot be understood is refused here.
+    return CollectionDataset(evolve(asked, keys=dict(asked.scanning(names, keys, where).keys.names)))
 
 
 @frozen(kw_only=True, eq=False)
@@ -64,23 +87,36 @@ class Asked:
 
     Attributes
     ----------
-    collection, filters, where, variables, time_unit
+    collection, filters, where, time_unit, stale
         As for `dataset`.
+    variables
+        The columns that are variables.
+    keys
+        The columns that are fields of keys, by field.
     kept
         An expression that all of its rows pass; None for any.
     """
 
-    collection: Collection
+    collection: Collection | View
     filters: Any = None
     where: Any = None
     variables: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(factory=dict)
     time_unit: str | None = None
+    stale: Stale = "fill"
     kept: pc.Expression | None = None
 
-    @property
-    def every(self) -> Columns:
-        """The columns that the collection has."""
-        return Columns.of(self.collection.schema, self.collection.dimension, self.time_unit)
+    @cached_property
+    def columns(self) -> Columns:
+        """All columns."""
+        schema, dimension = self.collection.schema, self.collection.dimension
+        variables = Columns.of(schema, dimension, self.time_unit).named(self.variables)
+        return variables.beside(self._key_columns)
+
+    @cached_property
+    def _key_columns(self) -> Mapping[str, Column]:
+        """Those that are fields of keys, by name."""
+        return Columns.of(self.scanning((), self.keys, None).schema, self.collection.dimension).columns
 
     def also(self, expression: pc.Expression | None) -> pc.Expression | None:
         """Return an expression that holds where this one and what is kept hold."""
@@ -88,17 +124,87 @@ class Asked:
             return self.kept if expression is None else expression
         return self.kept & expression
 
-    def scan(self, variables: tuple[str, ...], where: str | None) -> Iterable[Dataset]:
-        """Return rows to be read; `where` may leave out some that are not asked for."""
-        plain = partial(self.collection.scan, filters=self.filters, variables=variables)
-        if where is None or not (self.where is None or isinstance(self.where, str | rows.Condition)):
-            return plain(where=self.where)
-        own = rows.expression(self.where) if isinstance(self.where, str) else self.where
-        pushed = rows.expression(where)
+    def cheapest(self) -> str:
+        """Return the column of which the least is read: one that no more is read for than for a number of rows."""
+        return min(
+            self.columns.columns.values(), key=lambda item: (item.path not in self._key_columns, item.width)
+        ).path
+
+    def scan(self, columns: Iterable[str], tree: Tree | None) -> Scan:
+        """Return rows to be read, with some columns; those that a filter leaves out may be missing."""
+        wanted = set(columns)
+        keys = {name: column for name, column in self.keys.items() if column in wanted}
+        scanning = partial(self.scanning, [name for name in self.variables if name in wanted], keys)
+        if not (self.where is None or isinstance(self.where, str | rows.Condition)):
+            return scanning(self.where)
         try:
-            return plain(where=pushed if own is None else own & pushed)
+            return scanning(self._where(tree))
         except ExpressionError:  # pyarrow applies the expression in any case
-            return plain(where=self.where)
+            return scanning(self.where)
+
+    def scanning(self, variables: Iterable[str], keys: Any, where: Any) -> Scan:
+        """Return the scan of some variables, and fields of keys, of the rows that pass a condition."""
+        store = self.collection.store
+        is_near = isinstance(store, KeyStore) and store.blocking is not None
+        options = {
+            "filters": self.filters,
+            "where": where,
+            "variables": variables,
+            "keys": keys,
+            "block_size": _NEAR if is_near else _FAR,
+        }
+        if isinstance(self.collection, View):
+            return self.collection.scan(**options, stale=self.stale)
+        return self.collection.scan(**options)
+
+    def passing_keys(self, expression: pc.Expression | None) -> Iterable[Key]:
+        """Return the keys of the partitions whose rows may pass an expression."""
+        found = self.collection.keys(filters=self.filters)
+        keyed = None if expression is None else self._on_keys(tree_of(expression))
+        if keyed is None:
+            return found
+        bound = self._bound(keyed)
+        return [key for key in found if bound.mask({name: key[name] for name in bound.fields}, 1)[0]]
+
+    def _where(self, tree: Tree | None) -> rows.Condition | None:
+        """Return the condition on the rows, with what helps of a filter."""
+        own = rows.expression(self.where) if isinstance(self.where, str) else self.where
+        pushed, keyed = self._on_variables(tree), self._on_keys(tree)
+        found = [part for part in (own, pushed) if part is not None]
+        if keyed is not None and self._variables_in(found).isdisjoint(self._bound(keyed).fields):
+            found.append(keyed)  # else a name would mean two things in one condition
+        return reduce(operator.and_, found) if found else None
+
+    def _variables_in(self, conditions: Iterable[rows.Condition]) -> set[str]:
+        return {name for each in conditions for name in self._bound(each).variables}
+
+    def _bound(self, asked: rows.Condition) -> Any:
+        fields = tuple(item.name for item in self.collection.partitioning.fields)
+        return asked.bound(self.collection.schema, self.collection.dimension, fields)
+
+    def _on_variables(self, tree: Tree | None) -> rows.Condition | None:
+        known = set(self.variables)
+        if isinstance(self.collection, View) and self.stale == "compute":
+            known -= set(self.collection.variables)  # nobody can ask by what is not computed yet
+        text = condition(tree, {name: column for name, column in self.columns.columns.items() if name in known})
+        return None if text is None else rows.expression(text)
+
+    def _on_keys(self, tree: Tree | None) -> rows.Condition | None:
+        columns = {name: evolve(self._key_columns[name], path=key) for key, name in self.keys.items()}
+        text = condition(tree, columns)
+        return None if text is None else OfKeys(rows.expression(text))
+
+
+@frozen
+class OfKeys(rows.Condition):
+    """A condition in which every name is a field of the partition keys, also where a variable has the same."""
+
+    condition: rows.Condition
+
+    def bound(self, schema: DatasetSchema, dimension: str, fields: Sequence[str] = ()) -> Any:
+        """Return the condition bound to the fields."""
+        del schema
+        return self.condition.bound(DatasetSchema(), dimension, fields)
 
 
 class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarrow publishes no types
@@ -114,7 +220,7 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
     # must not crash. It finds a file that cannot be opened.
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self._columns = asked.every.named(asked.variables)
+        self._columns = asked.columns
         files, form = fs.PyFileSystem(_NoFiles()), pads.IpcFileFormat()
         super().__init__([form.make_fragment("collection", files)], self._columns.schema, form, files)
 
@@ -141,22 +247,21 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
         named = list(self._columns.columns) if columns is None else columns
         wanted = self._columns.named(self._needed(named, expression))
         tree = None if expression is None else tree_of(expression)
-        parts = asked.scan(tuple(wanted.columns), condition(tree, self._columns.columns))
+        parts = asked.scan(wanted.columns, tree)
         reader = pa.RecordBatchReader.from_batches(wanted.schema, batches(iter(parts), wanted, batch_size))
         kept = {name: options[name] for name in ("use_threads", "memory_pool") if name in options}
         return pads.Scanner.from_batches(reader, columns=named, filter=expression, batch_size=batch_size, **kept)
 
     def get_fragments(self, filter: pc.Expression | None = None) -> Iterator["CollectionFragment"]:  # noqa: A002
-        """Yield the partitions; each leaves out what does not pass `filter` when it is scanned with it."""
-        del filter
-        for key in self._asked.collection.keys(filters=self._asked.filters):
-            yield CollectionFragment(type(self)(evolve(self._asked, filters=dict(key))), key)
+        """Yield the partitions that may have rows which pass `filter`; each applies it when it is scanned with it."""
+        for key in self._asked.passing_keys(self._asked.also(filter)):
+            yield CollectionFragment(type(self)(evolve(self._asked, filters=dict(key))), key, self._asked.keys)
 
     def count_rows(self, filter: pc.Expression | None = None, **options: Any) -> int:  # noqa: A002
-        """Return how many rows there are, or pass `filter`; without one nothing more is read than that takes."""
+        """Return how many rows there are, or pass `filter`; no column is read that this does not take."""
         if self._asked.also(filter) is None:
             return self._asked.collection.count(self._asked.where, filters=self._asked.filters)
-        return int(super().count_rows(filter=filter, **options))
+        return int(self.scanner([], filter, **options).to_table().num_rows)
 
     def filter(self, expression: pc.Expression) -> "CollectionDataset":
         """Return the dataset of the rows that pass an expression as well."""
@@ -194,7 +299,7 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
                 return set(every)
             needed |= names_in(tree)
         known = {name for name in needed if name in every}
-        return known or {min(every.values(), key=lambda column: column.width).path}
+        return known or {self._asked.cheapest()}
 
 
 class CollectionFragment:
@@ -206,9 +311,10 @@ class CollectionFragment:
         Of the partition.
     """
 
-    def __init__(self, rows: CollectionDataset, key: Key) -> None:
+    def __init__(self, rows: CollectionDataset, key: Key, columns: Mapping[str, str]) -> None:
         self.key = key
         self._rows = rows
+        self._columns = columns
 
     @property
     def physical_schema(self) -> pa.Schema:
@@ -218,8 +324,9 @@ class CollectionFragment:
 
     @property
     def partition_expression(self) -> pc.Expression:
-        """True: what the key says is no column of its own."""
-        return pc.scalar(True)
+        """What holds of all rows: the values of the key that are columns, and True where none is."""
+        held = [pc.field(column) == self.key[name] for name, column in self._columns.items()]
+        return reduce(operator.and_, held) if held else pc.scalar(True)
 
     def scanner(
         self,

@@ -68,6 +68,8 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
             There is neither a collection nor a view.
         PluginConfigurationError
             An option has a value that cannot be met, or the group is unknown.
+        SettingError
+            `at` names no version that there is to open.
         """
         groups = self.open_groups_as_dict(
             filename_or_obj,

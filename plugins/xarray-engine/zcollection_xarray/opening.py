@@ -14,11 +14,10 @@ from zcollection.plugin import (
     Dataset,
     LazyRows,
     Node,
-    PluginConfigurationError,
     Rows,
     Variable,
-    kind_at,
     nodes,
+    open_either,
     stored_blocks,
     synchronous,
 )
@@ -69,6 +68,8 @@ class Request:
             There is neither a collection nor a view.
         PluginConfigurationError
             A variable that is to be left out is unknown, or an option cannot be met.
+        SettingError
+            `at` names no version that there is to open.
         """
         opened = self._opened()
         found = self._queried(opened)
@@ -83,13 +84,7 @@ class Request:
         return made
 
     def _opened(self) -> "zc.Collection | zc.View":
-        if synchronous(kind_at)(self.location, storage_options=self.storage_options) != "view":
-            return zc.open_collection(self.location, storage_options=self.storage_options, at=self.at)
-        view = zc.open_view(self.location, storage_options=self.storage_options)
-        if self.at is not None:
-            message = f"at={self.at!r} for the view at {view.store.url}; accepted: None, for a view is read at its newest version"
-            raise PluginConfigurationError(message)
-        return view
+        return synchronous(open_either)(self.location, storage_options=self.storage_options, at=self.at)
 
     def _queried(self, opened: "zc.Collection | zc.View") -> Dataset:
         known = opened.schema.all_variables()

@@ -7,6 +7,7 @@ from peers.base import Peer
 
 OURS: Final = "ours"
 WITHOUT_STATISTICS: Final = "no-statistics"
+ARROW: Final = "arrow"
 _TARGETS: Final = {
     OURS: ("peers.ours", "Ours"),
     "floor": ("peers.floor", "Floor"),

@@ -2,6 +2,7 @@
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -83,6 +84,10 @@ class Peer(ABC):
 
     def count(self, place: Path, layout: Layout, question: Question) -> int:
         """Return how many rows are asked for."""
+        raise UnsupportedError
+
+    def means(self, place: Path, layout: Layout, variables: Sequence[str]) -> dict[str, float]:
+        """Return the mean of each of some variables over all rows, without all of them in memory."""
         raise UnsupportedError
 
     def chunks_read(self, place: Path, layout: Layout, question: Question) -> int | None:  # noqa: B027 - most have none

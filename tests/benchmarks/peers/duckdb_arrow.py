@@ -7,6 +7,7 @@ import duckdb
 import zcollection_arrow
 
 import zcollection as zc
+from peers.duckdb_parquet import averages
 from peers.ours import Ours, chosen
 
 
@@ -27,6 +28,13 @@ class DuckDBArrow(Ours):
 
     def count(self, place, layout, question):
         return self._asked(place, question, "SELECT count(*) FROM rows").fetchone()[0]
+
+    def means(self, place, layout, variables):
+        with zc.config.using(threads=self.threads):
+            rows = zcollection_arrow.dataset(self._open(place, "r"))
+            assert rows is not None  # what the SQL names
+            found = self._connection.execute(f"SELECT {averages(variables)} FROM rows").fetchone()
+        return dict(zip(variables, found, strict=True))
 
     def chunks_read(self, place, layout, question):
         return None

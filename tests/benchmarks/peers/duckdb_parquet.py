@@ -25,14 +25,26 @@ class DuckDB(Parquet):
     def count(self, place, layout, question):
         return self._connection.execute(f"SELECT count(*) {_rows(place, layout, question)}").fetchone()[0]
 
+    def means(self, place, layout, variables):
+        found = self._connection.execute(f"SELECT {averages(variables)} FROM {_files(place)}").fetchone()
+        return dict(zip(variables, found, strict=True))
+
+
+def averages(variables):
+    """Return what SQL selects for the means of some variables."""
+    return ", ".join(f"avg({_quoted(name)})" for name in variables)
+
+
+def _files(place):
+    return f"read_parquet('{place}/**/*.parquet', hive_partitioning = true)"
+
 
 def _rows(place, layout, question):
     conditions = [
         f"{_quoted(item.name)} {item.operator} {_literal(layout, item)}"
         for item in (*question.comparisons, *question.keys)
     ]
-    files = f"read_parquet('{place}/**/*.parquet', hive_partitioning = true)"
-    return f"FROM {files} WHERE {' AND '.join(conditions)}"
+    return f"FROM {_files(place)} WHERE {' AND '.join(conditions)}"
 
 
 def _literal(layout, comparison):

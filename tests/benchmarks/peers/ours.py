@@ -60,6 +60,14 @@ class Ours(Peer):
         with zc.config.using(threads=self.threads):
             return self._open(place, "r").count(**chosen(question))
 
+    def means(self, place, layout, variables):
+        sums, rows = dict.fromkeys(variables, 0.0), 0
+        with zc.config.using(threads=self.threads):
+            for part in self._open(place, "r").scan(variables=variables):
+                rows += part.sizes[TIME]
+                sums |= {name: sums[name] + part[name].to_numpy().sum(dtype="float64") for name in variables}
+        return {name: total / rows for name, total in sums.items()}
+
     def chunks_read(self, place, layout, question):
         if self.storage is not FILES:
             return None

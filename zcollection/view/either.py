@@ -1,0 +1,57 @@
+"""What lies at a place, be it a collection or a view."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from zcollection.collection import stores
+from zcollection.collection.collection import Collection
+from zcollection.collection.stores import Location
+from zcollection.contracts.store import Mode
+from zcollection.contracts.transactional import At
+from zcollection.errors import CollectionNotFoundError, SettingError
+from zcollection.view.view import View
+
+
+async def open_either(
+    url_or_store: Location,
+    *,
+    mode: Mode = "r",
+    at: At = None,
+    base: Location | Collection | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    base_options: Mapping[str, Any] | None = None,
+) -> Collection | View:
+    """Open the collection or the view that lies somewhere, whichever it is.
+
+    Parameters
+    ----------
+    url_or_store, mode, storage_options
+        As for `zcollection.open_collection`.
+    at
+        Which version of a collection, where its store keeps older ones; a view is read at its newest.
+    base, base_options
+        Of a view, as for `zcollection.open_view`; a collection has none.
+
+    Raises
+    ------
+    CollectionNotFoundError
+        There is neither, or the view's base is not where it refers to.
+    SettingError
+        `at` is given for a view, or `base` or `base_options` for a collection.
+    """
+    store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
+    if at is not None and await stores.kind_at(store) == "view":
+        message = f"at={at!r} for the view at {store.url}; accepted: None, for a view is read at its newest version"
+        raise SettingError(message)
+    try:
+        found = await Collection._open(store, mode=mode, at=at, storage_options=None)  # noqa: SLF001 - its own package
+    except CollectionNotFoundError:
+        if await stores.kind_at(store) != "view":
+            raise
+        return await View.open_async(store, mode=mode, base=base, base_options=base_options)
+    if base is not None or base_options:
+        message = (
+            f"a base, or options of one, for the collection at {store.url}, which has none; accepted: for views alone"
+        )
+        raise SettingError(message)
+    return found

@@ -1,0 +1,131 @@
+"""Rows of a view, read a part at a time: those of its base, with the variables of the view beside them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from attrs import evolve, field, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.asking import Chosen, Where
+from zcollection.collection.filters import Filter
+from zcollection.collection.reading import Generation, generation
+from zcollection.collection.scan import Piece, Scanned, read_piece
+from zcollection.engine.select import Side
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.view.pair import Pair
+from zcollection.view.reading import BesideBase, Stale, asking, check_current, computed
+from zcollection.view.staleness import Staleness
+
+
+@frozen(kw_only=True, eq=False)
+class ScannedView(Scanned):
+    """A view that is scanned.
+
+    Attributes
+    ----------
+    pair
+        The view.
+    stale
+        What becomes of partitions that are not current; see `View.query`.
+    """
+
+    pair: Pair
+    stale: Stale
+    _held: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
+    """What was computed of the last partitions: one that is large is read in several pieces."""
+
+    @classmethod
+    def of(
+        cls, pair: Pair, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
+    ) -> "ScannedView":
+        """Return what `View.scan` asks for."""
+        schema = pair.schema if variables is None else pair.schema.select(variables)
+        return cls(asked=asking(pair, filters, where, stale), schema=schema, pair=pair, stale=stale)
+
+    @property
+    def every(self) -> DatasetSchema:  # noqa: D102
+        return self.pair.schema
+
+    @property
+    def _own(self) -> DatasetSchema:
+        """The variables of the view that are read."""
+        mine = self.pair.own.schema
+        return mine.select(self.schema.all_variables().keys() & mine.all_variables().keys())
+
+    @property
+    def _rest(self) -> DatasetSchema:
+        """The variables of the base that are read."""
+        return self.pair.base.schema.select(self.schema.all_variables().keys() - self._own.all_variables().keys())
+
+    async def newest(self) -> Chosen:  # noqa: D102
+        # In this order: what is refreshed meanwhile is not taken for stale.
+        own = await self.pair.own.snapshot()
+        base = await self.pair.base.snapshot()
+        beside = BesideBase(self.pair, own, Staleness(self.pair, base))
+        chosen = await self.asked.chosen(base, beside)
+        if self.stale == "error" and self._own.all_variables():
+            check_current(self.pair, beside, chosen.partitions)
+        return chosen
+
+    async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
+        return await self.handle.is_outdated(chosen.taken) or await self.pair.own.is_outdated(_beside(chosen).own)
+
+    def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
+        beside, (stamp, place) = _beside(chosen), generation(chosen.taken, path)
+        if beside.is_current(path):
+            mine, own_place = generation(beside.own, path)
+            return f"{stamp} {mine}", f"{place} {own_place}"
+        # What is computed depends on neighbours too: on the version as a whole.
+        return (f"{stamp} {chosen.taken.label}" if self.stale == "compute" else f"{stamp} "), place
+
+    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        sides = [
+            Side(schema=self.handle.part(self._rest, moving=True)),
+            Side(schema=self._own, objects=_beside(chosen).objects),
+        ]
+        theirs, mine = await read_piece(chosen, piece, sides)
+        await self._compute(chosen, piece, mine)
+        return {**theirs, **mine}
+
+    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        return await self.handle.read_immutable(chosen.taken, self._rest)
+
+    async def reloaded(self) -> "ScannedView | None":  # noqa: D102
+        pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())
+        if pair == self.pair:
+            return None
+        asked, names = self.asked, self.schema.all_variables()
+        return self.of(pair, filters=asked.filters, where=asked.where, variables=names, stale=self.stale)
+
+    def begun(self) -> Self:  # noqa: D102
+        return evolve(self)
+
+    async def _compute(self, chosen: Chosen, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
+        """Put what is computed in the place of what was read as fill."""
+        beside = _beside(chosen)
+        if self.stale != "compute" or not mine:
+            return
+        wanted = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
+        missing = {path: chosen.partitions[path] for path, held in wanted.items() if held not in self._held}
+        made = await computed(self.pair, chosen.taken, missing)
+        held = {each: self._held[each] if each in self._held else made[path] for path, each in wanted.items()}
+        self._held.clear()
+        self._held.update(held)
+        start = 0
+        for path, rows in piece.items():
+            if path in wanted:
+                self._put(held[wanted[path]].isel({self.handle.dimension: rows.positions}), mine, start, rows.count)
+            start += rows.count
+
+    def _put(self, made: Dataset, mine: Mapping[str, NDArray[Any]], start: int, count: int) -> None:
+        for path, values in mine.items():
+            variable = made.get_variable(f"/{path}")
+            at = variable.dimensions.index(self.handle.dimension)
+            values[(*(slice(None),) * at, slice(start, start + count))] = variable.to_numpy()
+
+
+def _beside(chosen: Chosen) -> BesideBase:
+    beside = chosen.beside
+    assert isinstance(beside, BesideBase)  # noqa: S101 - `newest` made it
+    return beside
