@@ -20,7 +20,6 @@ import zcollection as zc
 
 UNITS = {"MB": 10**6, "GB": 10**9}
 ROW = 8 + 4 + 8 + 8
-PER_PARTITION = 40 * 10**6 // ROW
 QUESTIONS = {
     "cycle is a variable": {},
     "cycle is a key": {"variables": ["ssh"], "keys": ["cycle"]},
@@ -36,7 +35,7 @@ def size(text: str) -> int:
     return int(number) * UNITS[unit]
 
 
-def write(place: Path, cycles: int) -> None:
+def write(place: Path, cycles: int, rows: int) -> None:
     """Write one partition for each cycle, whose sea surface heights have its number as their mean."""
     schema = zc.Schema().with_dimension("time", chunks=65_536)
     types = {"time": "datetime64[us]", "cycle": "int32", "latitude": "float64", "ssh": "float64"}
@@ -44,14 +43,14 @@ def write(place: Path, cycles: int) -> None:
         schema = schema.with_variable(name, dtype=dtype, dimensions=("time",))
     by_cycle = zc.partitioning.Sequence(("cycle",))
     made = zc.create_collection(place, schema=schema.build(), axis="time", partitioning=by_cycle)
-    number = np.arange(PER_PARTITION)
-    swell = np.sin(number * (2 * np.pi / PER_PARTITION))
+    number = np.arange(rows)
+    swell = np.sin(number * (2 * np.pi / rows))
     for cycle in range(cycles):
-        times = np.datetime64("2024-01-01", "us") + (number + cycle * PER_PARTITION)
+        times = np.datetime64("2024-01-01", "us") + (number + cycle * rows)
         made.insert(
             {
                 "time": times,
-                "cycle": np.full(PER_PARTITION, cycle, "int32"),
+                "cycle": np.full(rows, cycle, "int32"),
                 "latitude": 66 * swell,
                 "ssh": cycle + swell,
             }
@@ -86,6 +85,7 @@ def asked(place: Path, name: str, threads: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bytes", type=size, default=size("4GB"), help="size of the arrays (default: 4GB)")
+    parser.add_argument("--partition", type=size, default=size("40MB"), help="size of a partition (default: 40MB)")
     parser.add_argument("--threads", type=int, default=2, help="of zcollection and of DuckDB (default: 2)")
     parser.add_argument("--place", type=Path, help="directory to work in (default: that of temporary files)")
     parser.add_argument("--ask", choices=QUESTIONS, help="ask one question of the collection at --place")
@@ -94,13 +94,14 @@ def main() -> None:
         print(json.dumps(ask(options.place, options.ask, options.threads)))
         return
     place = Path(tempfile.mkdtemp(prefix="zcollection-sql-", dir=options.place))
-    cycles = max(options.bytes // (PER_PARTITION * ROW), 1)
+    rows = options.partition // ROW
+    cycles = max(options.bytes // (rows * ROW), 1)
     try:
-        write(place / "collection", cycles)
-        rows = [asked(place / "collection", name, options.threads) for name in QUESTIONS]
+        write(place / "collection", cycles, rows)
+        found = [asked(place / "collection", name, options.threads) for name in QUESTIONS]
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    print(json.dumps({"bytes": cycles * PER_PARTITION * ROW, "questions": rows}, indent=1))
+    print(json.dumps({"bytes": cycles * rows * ROW, "questions": found}, indent=1))
 
 
 if __name__ == "__main__":

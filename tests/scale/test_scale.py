@@ -34,6 +34,14 @@ def test_memory_is_bounded_by_partitions_and_not_by_the_collection(tmp_path):
     assert max(item["peak resident, MB"] for item in found["operations"]) < 110
 
 
+def test_questions_in_sql_are_answered_right_and_say_what_memory_they_took(tmp_path):
+    pytest.importorskip("duckdb")
+    pytest.importorskip("zcollection_arrow")
+    found = figures(HERE / "sql.py", "--bytes", "12MB", "--partition", "4MB", "--place", tmp_path)
+    assert [item["cycles"] for item in found["questions"]] == [3, 3]
+    assert all(0 < item["peak resident, MB"] < 450 for item in found["questions"])
+
+
 @pytest.mark.parametrize("store", ["file", "icechunk"])
 def test_an_operation_whose_worker_is_killed_completes_or_fails_whole(store):
     found = figures(HERE / "kills.py", "--kills", 2, "--store", store)
