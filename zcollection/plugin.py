@@ -74,9 +74,11 @@ from zcollection.errors import (
     ZCollectionError,
     accepted,
 )
+from zcollection.model.bridges import bridge
 from zcollection.model.builder import Schema
-from zcollection.model.calendars import CalendarTimes, dates_of
+from zcollection.model.calendars import CalendarTimes, calendar_name, dates_of, days_of
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Printed, Section, Table, heading
@@ -159,11 +161,14 @@ __all__ = [
     "as_int64",
     "as_times",
     "as_variables",
+    "bridge",
+    "calendar_name",
     "check_integers",
     "check_keys",
     "check_prefixes",
     "check_within_int64",
     "dates_of",
+    "days_of",
     "declared_values",
     "ensure_spare_files",
     "fields_of",
@@ -171,6 +176,8 @@ __all__ = [
     "get_config",
     "heading",
     "hookimpl",
+    "is_latitude",
+    "is_longitude",
     "kind_at",
     "listing",
     "nodes",

@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from zcollection.cli.plugin import URL, AsJson, Filter, StorageOptions, Where, open_to_read, write_json, write_lines
+from zcollection.plugin import bridge
 from zcollection_coverage.coverage import Coverage, coverage, in_words, percent
 from zcollection_coverage.pictures import picture
 
@@ -43,6 +44,12 @@ def command(
     max_gap: Annotated[
         str | None, typer.Option("--max-gap", metavar="LENGTH", help="Exit with 1 if a gap is larger, such as '2 h'.")
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw it too, such as coverage.png or coverage.svg (zcollection[plot])."
+        ),
+    ] = None,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,6 +57,9 @@ def command(
     collection = open_to_read(url, storage_option)
     found = coverage(collection, every=_step(every), gap=_step(gap), filters=filters, where=where)
     failures = _failures(found, fail_under, max_gap)
+    if plot is not None:
+        with bridge("plot", "--plot").saved(plot) as figure:
+            found.plot(ax=figure)
     if as_json:
         write_json({**_facts(found), "failures": failures})
     else:

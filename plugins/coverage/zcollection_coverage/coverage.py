@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -18,15 +19,20 @@ from zcollection.plugin import (
     Sampling,
     Section,
     Table,
+    VariableSchema,
+    bridge,
+    calendar_name,
     heading,
 )
 from zcollection_coverage.absent import absent
+from zcollection_coverage.days import days
 from zcollection_coverage.periods import Periods
 from zcollection_coverage.runs import Covered, Gaps, Runs
 from zcollection_coverage.scale import Axis, Scale, Step, declared_step, length_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @frozen(kw_only=True, repr=False)
@@ -156,6 +162,9 @@ class Coverage(Printed):
         cycle and pass those that occur in other cycles.
     read
         The number of partitions of which the axis was read, for no statistics say how it is sampled.
+    calendar
+        Name of the calendar that the times are in, as CF has it; None where the axis is no time. In calendars that datetime64 does
+        not have, times are the timedelta64 since 1970-01-01 of the calendar.
     """
 
     axis: str
@@ -166,8 +175,10 @@ class Coverage(Printed):
     partitions: Records
     absent: tuple[Key, ...]
     read: int
+    calendar: str | None
     _scale: Scale = field(repr=False)
     _covered: Covered = field(repr=False)
+    _covered_parts: Covered = field(repr=False)
     _step: int | float | None = field(repr=False)
 
     @property
@@ -185,9 +196,42 @@ class Coverage(Printed):
     @property
     def intervals(self) -> Records:
         """Where rows follow each other without a gap, in the order of the axis."""
-        found, scale = self._covered.intervals, self._scale
-        columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
-        return Records(Interval(start=start, stop=stop, rows=rows) for start, stop, rows in columns)
+        return Records(_intervals(self._covered, self._scale))
+
+    @property
+    def partition_intervals(self) -> Mapping[str, Records]:
+        """The same of each partition by itself, by its path."""
+        found, owners = _intervals(self._covered_parts, self._scale), self._covered_parts.intervals.owners
+        edges = np.searchsorted(owners, np.arange(len(self.partitions) + 1))
+        return {
+            part.path: Records(found[first:last])
+            for part, (first, last) in zip(self.partitions, pairwise(edges.tolist()), strict=True)
+        }
+
+    @property
+    def days(self) -> Records:
+        """What is there on each day from the first row to the last, however the collection is partitioned.
+
+        Raises
+        ------
+        SettingError
+            The axis is no time, or rows are expected further apart than a day.
+        """
+        return Records(days(self._covered.runs, self._scale, self._step))
+
+    def plot(self, kind: str | None = None, *, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Draw what is there, and return the axes of Matplotlib.
+
+        Calls ``zcollection_plot.availability``, whose parameters these are: a calendar of days, a timeline of gaps, or a matrix such
+        as of cycle and pass.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-plot is not installed.
+        """
+        drawn: Axes = bridge("plot", "plot()").availability(self, kind, ax=ax, **options)
+        return drawn
 
     def difference(self, given: Step, *, name: str = "step") -> Any:
         """Return a difference as those of this coverage are; raises as `coverage`."""
@@ -226,6 +270,12 @@ class Coverage(Printed):
             lacking = [item for item in poorest if item.share is not None and item.share < 1]
             parts += [Table.of("Partitions that lack most", lacking, _PART)] if lacking else []
         return Section(f"{heading(self)} {len(self.partitions):,} partitions", [Table.pairs("", facts), *parts])
+
+
+def _intervals(covered: Covered, scale: Scale) -> list[Interval]:
+    found = covered.intervals
+    columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
+    return [Interval(start=start, stop=stop, rows=rows) for start, stop, rows in columns]
 
 
 _SHOWN: Final = 10
@@ -333,9 +383,8 @@ def coverage(
     total = measures.parts(
         whole, [(sum(map(_rows, samplings)), sum(item.sampling.missing for item in samplings))], None
     )
-    parts = measures.parts(
-        Covered.of(axis.runs, limit), [(_rows(item), item.sampling.missing) for item in samplings], periods
-    )
+    of_parts = Covered.of(axis.runs, limit)
+    parts = measures.parts(of_parts, [(_rows(item), item.sampling.missing) for item in samplings], periods)
     backward = axis.runs.backward(len(samplings)).tolist()
     named = [
         PartCoverage(path=item.path, key=item.key, backward=count, **part)
@@ -350,10 +399,21 @@ def coverage(
         partitions=Records(named),
         absent=absent(collection.partitioning, keys, periods),
         read=sum(item.was_read for item in samplings),
+        calendar=_calendar(axis.scale, variable),
         scale=axis.scale,
         covered=whole,
+        covered_parts=of_parts,
         step=step,
     )
+
+
+def _calendar(scale: Scale, variable: VariableSchema) -> str | None:
+    """Return the calendar of the values that coverage returns: datetime64 has one of its own."""
+    if not scale.is_time:
+        return None
+    if scale.dtype.kind == "M":
+        return "proleptic_gregorian"
+    return calendar_name(variable.attrs.get("calendar", "standard"), name=variable.name)
 
 
 def _rows(item: PartitionSampling) -> int:
