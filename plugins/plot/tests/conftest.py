@@ -25,9 +25,7 @@ def series(request):
         for name in columns:
             schema = schema.with_variable(name, dtype="int64", dimensions=("time",))
         url = f"memory://{request.node.name}-{made}"
-        collection = zc.create_collection(
-            url, schema=schema, axis="time", partitioning=partitioning, overwrite=True
-        )
+        collection = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning, overwrite=True)
         collection.insert({"time": np.asarray(times), **columns}, merge=None)
         return collection
 

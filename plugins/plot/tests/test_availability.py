@@ -188,10 +188,18 @@ def passes():
 def test_a_matrix_has_the_rows_of_each_pass_and_what_is_missing(series, ax):
     numbers, keys, counts = passes()
     collection = series(
-        np.arange(len(numbers)), dtype="int64", partitioning="sequence:cycle,pass", cycle=numbers[:, 0], **{"pass": numbers[:, 1]}
+        np.arange(len(numbers)),
+        dtype="int64",
+        partitioning="sequence:cycle,pass",
+        cycle=numbers[:, 0],
+        **{"pass": numbers[:, 1]},
     )
     availability(collection.coverage(), ax=ax)
-    frame = pd.DataFrame(keys, columns=["cycle", "pass"]).assign(rows=counts).pivot(index="cycle", columns="pass", values="rows")
+    frame = (
+        pd.DataFrame(keys, columns=["cycle", "pass"])
+        .assign(rows=counts)
+        .pivot(index="cycle", columns="pass", values="rows")
+    )
     wanted = frame.reindex(range(3, 8))
     np.testing.assert_array_equal(dense(ax.images[0]), wanted.to_numpy())
     missing = np.zeros((5, 4), bool)
@@ -207,7 +215,9 @@ def test_a_matrix_has_the_rows_of_each_pass_and_what_is_missing(series, ax):
 def test_a_matrix_of_shares_is_that_of_the_partitions(series, ax):
     numbers, keys, _ = passes()
     times = np.arange(len(numbers)) * 2 + np.arange(len(numbers)) // 5
-    collection = series(times, dtype="int64", partitioning="sequence:cycle,pass", cycle=numbers[:, 0], **{"pass": numbers[:, 1]})
+    collection = series(
+        times, dtype="int64", partitioning="sequence:cycle,pass", cycle=numbers[:, 0], **{"pass": numbers[:, 1]}
+    )
     found = collection.coverage()
     found.plot("matrix", values="share", ax=ax)
     shares = {(part.key["cycle"], part.key["pass"]): part.share for part in found.partitions}
@@ -236,7 +246,9 @@ def test_the_picture_suits_the_partitioning(series, ax, partitioning, columns, d
 
 def test_a_kind_that_does_not_suit_is_refused(series, ax):
     found = series(START + np.arange(48) * np.timedelta64(1, "h"), partitioning="date:M").coverage()
-    with pytest.raises(SettingError, match=r"kind='pie'; accepted: 'calendar', 'matrix', 'timeline'|kind='pie'; accepted"):
+    with pytest.raises(
+        SettingError, match=r"kind='pie'; accepted: 'calendar', 'matrix', 'timeline'|kind='pie'; accepted"
+    ):
         found.plot("pie", ax=ax)
     found.plot("matrix", ax=ax)  # year by month
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("year", "month")

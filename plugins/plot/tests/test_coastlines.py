@@ -109,9 +109,9 @@ def test_axes_of_cartopy_have_the_points_in_their_projection(tmp_path):
     points = ax.collections[-1]
     transform = points.get_offset_transform() - ax.transData
     found = transform.transform(np.asarray(points.get_offsets()))
-    wanted = projection.transform_points(
-        ccrs.PlateCarree(), dataset["lon"].to_numpy(), dataset["lat"].to_numpy()
-    )[:, :2]
+    wanted = projection.transform_points(ccrs.PlateCarree(), dataset["lon"].to_numpy(), dataset["lat"].to_numpy())[
+        :, :2
+    ]
     np.testing.assert_allclose(found, wanted, atol=1)
     assert len(coasts(ax)) == 1
     figure.savefig("/dev/null", format="png")

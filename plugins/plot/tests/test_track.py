@@ -22,7 +22,11 @@ def schema(**more):
         .with_variable("lat", dtype="float64", dimensions=("time",), attrs={"units": "degrees_north"})
         .with_variable("lon", dtype="float64", dimensions=("time",), attrs={"units": "degrees_east"})
         .with_variable(
-            "ssh", dtype="float32", dimensions=("time",), fill_value=np.nan, attrs={"units": "m", "long_name": "sea level"}
+            "ssh",
+            dtype="float32",
+            dimensions=("time",),
+            fill_value=np.nan,
+            attrs={"units": "m", "long_name": "sea level"},
         )
         .with_variable("flag", dtype="int8", dimensions=("time",), fill_value=-1)
         .with_variable("name", dtype="S4", dimensions=("time",))
@@ -99,7 +103,10 @@ def test_of_many_rows_some_are_drawn_and_the_title_says_so(collection, ax, point
     places = zip(rows["lon"].round(6), rows["lat"], rows["flag"], strict=True)
     where = {(longitude, latitude): flag for longitude, latitude, flag in places}
     assert 0 < len(values) <= points
-    assert all(where[lon, lat] == value != -1 for lon, lat, value in zip((longitude % 360).round(6), latitude, values, strict=True))
+    assert all(
+        where[lon, lat] == value != -1
+        for lon, lat, value in zip((longitude % 360).round(6), latitude, values, strict=True)
+    )
     count, _, total = ax.get_title(loc="right").replace(" rows", "").partition(" of ")
     assert total == "12,000"
     assert len(values) <= int(count.replace(",", "")) <= points
@@ -280,7 +287,10 @@ def test_colours_may_leave_out_extremes_or_be_chosen(ax):
         ({"variable": "shh"}, "variable 'shh' is unknown; .*did you mean 'ssh'"),
         ({"variable": "name"}, "accepted: a variable of numbers or times"),
         ({}, "accepted: latitude=… with one of"),
-        ({"variable": "wave", "latitude": "lat"}, r"variable 'wave' has the dimensions \(time, across\).*'lat' has \(time\)"),
+        (
+            {"variable": "wave", "latitude": "lat"},
+            r"variable 'wave' has the dimensions \(time, across\).*'lat' has \(time\)",
+        ),
         ({"variable": "ssh", "points": 0}, "points=0; accepted: a number of points"),
     ],
 )
