@@ -10,7 +10,6 @@ the track of ``zcollection demo``. Of each cycle there are the first three days 
 """
 
 import numpy as np
-
 import zcollection as zc
 from zcollection.cli.demo.source import read_map
 from zcollection.cli.demo.track import build_track

@@ -3,16 +3,15 @@ A buoy with gaps and re-deliveries
 ==================================
 
 A buoy reports the temperature of the sea every half hour, when it can. Later its memory is read out, and what was lost on the radio is
-delivered again, with corrected values beside. The series is a real one: the sample data of Bokeh, from a mooring on the coast of New
-England; what is lost here was not lost then.
+delivered again, with corrected values beside. The series is a real one: the sample data of Bokeh, from a mooring in the Gulf of
+Maine; what is lost here was not lost then.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from bokeh_sampledata import package_csv
-
 import zcollection as zc
+from bokeh_sampledata import package_csv
 
 series = package_csv("sea_surface_temperature.csv.gz")
 series.columns = ["time", "temperature"]
@@ -95,4 +94,5 @@ ax.plot(rows["time"], rows["temperature"], linewidth=0.6)
 for gap in buoy.coverage().gaps:
     ax.axvspan(gap.start, gap.stop, color="#d55e00", alpha=0.4, linewidth=0)
 ax.set_ylabel("temperature [°C]")
-print(buoy.history()[-1])
+last = buoy.history()[-1]
+print(last.operation, last.source, "version", last.version)

@@ -9,7 +9,6 @@ zcollection partitions by the dates of the calendar, and says what is missing in
 import cftime
 import matplotlib.pyplot as plt
 import numpy as np
-
 import zcollection as zc
 
 latitude, longitude = np.arange(-86.25, 90, 7.5), np.arange(3.75, 360, 7.5)

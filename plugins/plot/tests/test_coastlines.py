@@ -8,7 +8,6 @@ import pytest
 import shapefile
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from zcollection_plot import track
 
 import zcollection as zc
 from zcollection.plugin import SettingError
@@ -63,7 +62,7 @@ def test_coastlines_are_drawn_where_the_map_shows_them(ax, tmp_path, place):
     rows().plot("ssh", ax=ax)
     (drawn,) = coasts(ax)
     found = [np.asarray(line).tolist() for line in drawn.get_segments()]
-    turned = (np.array(COAST) + [360, 0]).tolist()
+    turned = (np.array(COAST) + np.array([360, 0])).tolist()
     assert sorted(found) == sorted([COAST, turned, [[100, 80], [110, 85]]])
 
 

@@ -29,7 +29,7 @@ def test_few_blocks_are_read_and_no_more_rows_drawn_than_may_be(blocks, limit):
     assert found.total == total
     assert 1 <= len(found.positions) <= limit
     assert (np.diff(found.positions) > 0).all()
-    assert 0 <= found.positions[0]
+    assert found.positions[0] >= 0
     assert found.positions[-1] < total
     if total > limit * WIDEST:
         number = np.searchsorted(np.cumsum(blocks), found.positions, side="right")

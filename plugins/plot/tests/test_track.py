@@ -13,8 +13,8 @@ from zcollection.plugin import SettingError
 ROWS = 12_000
 
 
-def schema(**more):
-    made = (
+def schema():
+    return (
         zc.Schema()
         .with_dimension("time", chunks=256)
         .with_dimension("across", size=3)
@@ -34,7 +34,6 @@ def schema(**more):
         .with_variable("wide_lat", dtype="float64", dimensions=("time", "across"), attrs={"units": "degrees_north"})
         .with_variable("wide_lon", dtype="float64", dimensions=("time", "across"), attrs={"units": "degrees_east"})
     )
-    return made
 
 
 def orbit(rows=ROWS, *, from_0=True):

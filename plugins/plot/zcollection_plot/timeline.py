@@ -1,6 +1,7 @@
 """The timeline: bars where rows follow each other, and marks where some are missing."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -68,7 +69,8 @@ def timeline(found: Coverage, *, by: str | None = None, ax: Target = None) -> Ax
         What is covered.
     by
         What a line is: "year", "partition", "all" (one line), or the name of a field of the keys, such as "cycle". By default a year
-        where rows are more than a year apart, else a partition where there are at most 40, else all. A year's line is cut at its
+        where rows are more than a year apart; else a partition where partitions overlap along the axis, such as stations, and are at
+        most 40; else all. A year's line is cut at its
         ends, and a gap over the end of a year is drawn in both.
     ax
         Axes to draw on. None makes a figure of pyplot; a `matplotlib.figure.Figure` gets axes, and the size that suits them.
@@ -118,7 +120,13 @@ def _default(found: Coverage) -> str:
         first, last = days_since_1970([found.total.first, found.total.last])
         if last - first > 366:
             return "year"
-    return "partition" if len(found.partitions) <= _MOST_LINES else "all"
+    return "partition" if _do_overlap(found) and len(found.partitions) <= _MOST_LINES else "all"
+
+
+def _do_overlap(found: Coverage) -> bool:
+    """Return whether a partition begins before one that begins earlier has ended."""
+    spans = sorted((part.first, part.last) for part in found.partitions if part.first is not None)
+    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 
 def _lines(found: Coverage, by: str) -> list[Line]:
