@@ -113,4 +113,5 @@ def test_axes_of_cartopy_have_the_points_in_their_projection(tmp_path):
     ]
     np.testing.assert_allclose(found, wanted, atol=1)
     assert len(coasts(ax)) == 1
+    assert any(type(each).__name__ == "Gridliner" for each in ax.artists)
     figure.savefig("/dev/null", format="png")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zcollection import Collection, View
 from zcollection.plugin import Dataset, Rows, SettingError, Variable
-from zcollection_plot.axes import THERE, Target, axes_on, colour_bar
+from zcollection_plot.axes import QUIET, THERE, Target, axes_on, colour_bar
 from zcollection_plot.coastlines import draw_coastlines
 from zcollection_plot.dates import show_dates
 from zcollection_plot.ground import Extent, cut_at, extent_of, show, turned
@@ -130,6 +130,8 @@ def track(
         _scatter(ax, drawn, read.variables[names.variable], robust=robust, style={**where_to, **style})
     if crs is None:
         show(ax, drawn.extent)
+    else:
+        ax.gridlines(color=QUIET, linewidth=0.6)  # type: ignore[attr-defined]  # axes of cartopy
     _tell(ax, read, drawn)
     return ax
 
