@@ -58,12 +58,13 @@ def days(runs: Runs, scale: Scale, step: int | float | None) -> list[DayCoverage
     if not len(runs.rows):
         return []
     first, last = int(runs.starts[0]), int(runs.ends[-1])
-    numbers = np.arange(first // a_day, last // a_day + 1)
-    if len(numbers) > MOST:
+    begin, end = first // a_day, last // a_day + 1
+    if end - begin > MOST:
         message = (
-            f"{len(numbers):,} days lie between the first and the last row; accepted: up to {MOST:,}, chosen by filters"
+            f"{end - begin:,} days lie between the first and the last row; accepted: up to {MOST:,}, chosen by filters"
         )
         raise SettingError(message)
+    numbers = np.arange(begin, end)
     edges = np.append(numbers, numbers[-1] + 1) * a_day
     there = np.diff(_distinct_before(runs, edges))
     length = step or a_day
