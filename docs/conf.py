@@ -12,8 +12,33 @@ author = "the zcollection authors"
 copyright = f"2026, {author}"  # noqa: A001 - the name that Sphinx reads
 release = version = version_of("zcollection")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-exclude_patterns = ["_build"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "gallery"]  # what is shown of the gallery are the pages that its examples become
+html_static_path = ["_static"]
+html_css_files = ["pictures.css"]
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": (),  # what an example shows it prints
+    "remove_config_comments": True,
+    "image_srcset": ["2x"],
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "min_reported_time": 1_000_000,
+}
 html_theme = "pydata_sphinx_theme"
 html_title = "zcollection"
 html_theme_options = {

@@ -76,9 +76,11 @@ from zcollection.errors import (
     ZCollectionError,
     accepted,
 )
+from zcollection.model.bridges import bridge
 from zcollection.model.builder import Schema
-from zcollection.model.calendars import CalendarTimes, dates_of, days_of
+from zcollection.model.calendars import CalendarTimes, calendar_name, dates_of, days_of
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
@@ -167,6 +169,8 @@ __all__ = [
     "as_int64",
     "as_times",
     "as_variables",
+    "bridge",
+    "calendar_name",
     "calendar_of",
     "check_integers",
     "check_keys",
@@ -181,6 +185,8 @@ __all__ = [
     "get_config",
     "heading",
     "hookimpl",
+    "is_latitude",
+    "is_longitude",
     "kind_at",
     "length_of",
     "listing",

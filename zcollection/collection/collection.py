@@ -399,6 +399,28 @@ class Collection(OpenCollection):
         measured = bridges.bridge("coverage", "coverage()").coverage
         return measured(self, every=every, gap=gap, filters=filters, where=where)
 
+    def plot(
+        self,
+        variable: str | None = None,
+        *,
+        filters: Filter = None,
+        where: Where = None,
+        ax: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Draw where rows are on a map, coloured by a variable, and return the axes of Matplotlib.
+
+        Calls ``zcollection_plot.track``, whose parameters these are. Of a large collection some rows are read and drawn. What there
+        is along the axis is drawn by the ``plot`` of `coverage`.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-plot is not installed.
+        """
+        drawn = bridges.bridge("plot", "plot()").track
+        return drawn(self, variable, filters=filters, where=where, ax=ax, **options)
+
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""
         return tuple(await self._now(lambda handle: query.records(handle, filters=filters)))

@@ -352,6 +352,18 @@ class Dataset(Group):
         table: pa.Table = bridges.arrow("to_arrow()").table(self)
         return table
 
+    def plot(self, variable: str | None = None, *, ax: Any = None, **options: Any) -> Any:
+        """Draw where rows are on a map, coloured by a variable, and return the axes of Matplotlib.
+
+        Calls ``zcollection_plot.track``, whose parameters these are.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-plot is not installed.
+        """
+        return bridges.bridge("plot", "plot()").track(self, variable, ax=ax, **options)
+
     def __arrow_c_schema__(self) -> object:
         return bridges.arrow("__arrow_c_schema__()").schema_of(self).__arrow_c_schema__()
 

@@ -24,7 +24,7 @@ from zcollection.contracts.store import Mode, Store
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
-from zcollection.model import representation
+from zcollection.model import bridges, representation
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -294,6 +294,19 @@ class View(Maintained):
         )
 
     count = synchronous(count_async)
+
+    def plot(
+        self,
+        variable: str | None = None,
+        *,
+        filters: Filter = None,
+        where: Where = None,
+        ax: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Draw where rows are on a map, coloured by a variable of the base or of the view; see `Collection.plot`."""
+        drawn = bridges.bridge("plot", "plot()").track
+        return drawn(self, variable, filters=filters, where=where, ax=ax, **options)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, which are the base's, in the order of their keys."""

@@ -1,8 +1,9 @@
 """What is there along the axis of a collection of zcollection, and what is missing."""
 
 from zcollection_coverage.coverage import Coverage, coverage
+from zcollection_coverage.days import DayCoverage
 from zcollection_coverage.lateness import Lateness
 from zcollection_coverage.matrix import Matrix
 from zcollection_coverage.records import Gap, Interval, PartCoverage, Records
 
-__all__ = ["Coverage", "Gap", "Interval", "Lateness", "Matrix", "PartCoverage", "Records", "coverage"]
+__all__ = ["Coverage", "DayCoverage", "Gap", "Interval", "Lateness", "Matrix", "PartCoverage", "Records", "coverage"]

@@ -6,7 +6,7 @@ import numpy as np
 import typer
 
 from zcollection.cli.plugin import URL, AsJson, Filter, StorageOptions, Where, open_to_read, write_json, write_lines
-from zcollection.plugin import SettingError, length_of
+from zcollection.plugin import SettingError, bridge, length_of
 from zcollection_coverage.coverage import Coverage, coverage
 from zcollection_coverage.pictures import picture
 from zcollection_coverage.records import Record, names_of
@@ -53,6 +53,12 @@ def command(
             help="Exit with 1 if a row was brought later than so long after its time, such as '6 h', or of none it is known.",
         ),
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw it too, such as coverage.png or coverage.svg (zcollection[plot])."
+        ),
+    ] = None,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,6 +66,9 @@ def command(
     collection = open_to_read(url, storage_option)
     found = coverage(collection, every=_step(every), gap=_step(gap), filters=filters, where=where)
     failures = [*_incomplete(found, fail_under), *_large(found, max_gap), *_late(found, max_lateness)]
+    if plot is not None:
+        with bridge("plot", "--plot").saved(plot) as figure:
+            found.plot(ax=figure)
     if as_json:
         write_json({**_facts(found), "failures": failures})
     else:

@@ -1,6 +1,7 @@
 """What is there along the axis of a collection, and what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -8,8 +9,9 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection import Collection
-from zcollection.plugin import Columns, Key, PartitionSampling, Printed, Section, Table, calendar_of, heading
+from zcollection.plugin import Columns, Key, PartitionSampling, Printed, Section, Table, bridge, calendar_of, heading
 from zcollection_coverage.absent import absent
+from zcollection_coverage.days import DayCoverage, days
 from zcollection_coverage.lateness import Lateness, lateness
 from zcollection_coverage.matrix import Matrix
 from zcollection_coverage.periods import Periods
@@ -20,6 +22,7 @@ from zcollection_coverage.words import in_words, percent
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @frozen(kw_only=True, repr=False)
@@ -61,6 +64,7 @@ class Coverage(Printed):
     calendar: str | None
     _scale: Scale = field(repr=False)
     _covered: Covered = field(repr=False)
+    _covered_parts: Covered = field(repr=False)
     _step: int | float | None = field(repr=False)
 
     @property
@@ -82,12 +86,28 @@ class Coverage(Printed):
     @property
     def intervals(self) -> Records:
         """Where rows follow each other without a gap, in the order of the axis."""
-        found, scale = self._covered.intervals, self._scale
-        columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
-        return Records.of(
-            Interval,
-            (Interval(start=start, stop=stop, rows=rows, calendar=self._calendar) for start, stop, rows in columns),
-        )
+        return Records.of(Interval, self._intervals(self._covered))
+
+    @property
+    def partition_intervals(self) -> Mapping[str, Records]:
+        """The same of each partition by itself, by its path."""
+        found, owners = self._intervals(self._covered_parts), self._covered_parts.intervals.owners
+        edges = np.searchsorted(owners, np.arange(len(self.partitions) + 1))
+        return {
+            part.path: Records.of(Interval, found[first:last])
+            for part, (first, last) in zip(self.partitions, pairwise(edges.tolist()), strict=True)
+        }
+
+    @property
+    def days(self) -> Records:
+        """What is there on each day from the first row to the last, however the collection is partitioned.
+
+        Raises
+        ------
+        SettingError
+            The axis is no time, or rows are expected further apart than a day.
+        """
+        return Records.of(DayCoverage, days(self._covered.runs, self._scale, self._step, self._calendar))
 
     @property
     def lateness(self) -> Lateness:
@@ -114,6 +134,25 @@ class Coverage(Printed):
     def _calendar(self) -> str | None:
         """The calendar of times that are no datetime64."""
         return self.calendar if self._scale.dtype.kind == "m" else None
+
+    def _intervals(self, covered: Covered) -> list[Interval]:
+        found, scale = covered.intervals, self._scale
+        columns = zip(scale.values(found.starts), scale.values(found.stops), found.rows.tolist(), strict=True)
+        return [Interval(start=start, stop=stop, rows=rows, calendar=self._calendar) for start, stop, rows in columns]
+
+    def plot(self, kind: str | None = None, *, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Draw what is there, and return the axes of Matplotlib.
+
+        Calls ``zcollection_plot.availability``, whose parameters these are: a calendar of days, a timeline of gaps, or a matrix such
+        as of cycle and pass.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-plot is not installed.
+        """
+        drawn: Axes = bridge("plot", "plot()").availability(self, kind, ax=ax, **options)
+        return drawn
 
     def difference(self, given: Step, *, name: str = "step") -> Any:
         """Return a difference as those of this coverage are; raises as `coverage`."""
@@ -240,9 +279,8 @@ def coverage(
     total = measures.parts(
         whole, [(sum(map(_rows, samplings)), sum(item.sampling.missing for item in samplings))], None
     )
-    parts = measures.parts(
-        Covered.of(axis.runs, limit), [(_rows(item), item.sampling.missing) for item in samplings], periods
-    )
+    of_parts = Covered.of(axis.runs, limit)
+    parts = measures.parts(of_parts, [(_rows(item), item.sampling.missing) for item in samplings], periods)
     backward = axis.runs.backward(len(samplings)).tolist()
     late, late_parts = lateness(samplings, variable)
     common: dict[str, Any] = {"calendar": calendar if axis.scale.dtype.kind == "m" else None}
@@ -262,6 +300,7 @@ def coverage(
         calendar=calendar,
         scale=axis.scale,
         covered=whole,
+        covered_parts=of_parts,
         step=step,
     )
 

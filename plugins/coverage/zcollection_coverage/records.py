@@ -14,7 +14,7 @@ from zcollection_coverage.words import in_words
 if TYPE_CHECKING:
     import pandas as pd
 
-_TIMES: Final = ("first", "last", "start", "stop")
+_TIMES: Final = ("first", "last", "start", "stop", "day")
 """Attributes that are values of the axis."""
 
 _OF_ALL: Final = ("key", "calendar")

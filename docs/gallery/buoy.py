@@ -1,0 +1,98 @@
+"""
+A buoy with gaps and re-deliveries
+==================================
+
+A buoy reports the temperature of the sea every half hour, when it can. Later its memory is read out, and what was lost on the radio is
+delivered again, with corrected values beside. The series is a real one: the sample data of Bokeh, from a mooring in the Gulf of
+Maine; what is lost here was not lost then.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import zcollection as zc
+from bokeh_sampledata import package_csv
+
+series = package_csv("sea_surface_temperature.csv.gz")
+series.columns = ["time", "temperature"]
+series["time"] = pd.to_datetime(series["time"]).dt.tz_localize(None)
+print(series)
+
+# %%
+# A partition for each month; rows of one time replace each other.
+
+schema = (
+    zc.Schema()
+    .with_dimension("time", chunks=2048)
+    .with_variable(
+        "time",
+        dtype="datetime64[s]",
+        dimensions=("time",),
+        attrs={"sampling_interval": "30 min"},
+    )
+    .with_variable(
+        "temperature",
+        dtype="float64",
+        dimensions=("time",),
+        fill_value=np.nan,
+        attrs={"units": "°C"},
+    )
+)
+buoy = zc.create_collection(
+    "memory://buoy", schema=schema, axis="time", partitioning="date:M"
+)
+
+# %%
+# What the radio brings: some hours are lost, twice it is silent for days. It is inserted a month at a time.
+
+random = np.random.default_rng(2016)
+lost = random.random(len(series)) < 0.002
+lost = np.convolve(lost, np.ones(9, bool), mode="same") | series["time"].between(
+    "2016-06-03", "2016-06-14 09:00"
+)
+lost |= series["time"].between("2016-11-20 15:00", "2016-12-02")
+received = series[~lost].copy()
+received["temperature"] += 0.3  # the sensor reads too high
+for _, month in received.groupby(received["time"].dt.to_period("M")):
+    buoy.insert(month.set_index("time"), merge="upsert")
+before = buoy.coverage()
+print(before)
+
+# %%
+# In a calendar each day is coloured by what is there of it.
+
+before.plot()
+
+# %%
+# In a timeline there are the gaps themselves, a line for each year.
+
+before.plot("timeline")
+
+# %%
+# The memory of the buoy is read out in July and, corrected, delivered again. ``upsert`` takes the new value where a time is there
+# already, and adds the rows that are not: a delivery may come as often as it likes.
+
+memory = series[series["time"] < "2016-07-15"].set_index("time")
+print(buoy.insert(memory, merge="upsert", source="memory-2016-07"))
+print(buoy.insert(memory, merge="upsert", source="memory-2016-07"))
+
+# %%
+# Both side by side: each picture takes the axes to draw on.
+
+figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+before.plot(ax=axes[0])
+buoy.coverage().plot(ax=axes[1])
+axes[0].set_title("by radio", loc="left")
+axes[1].set_title("with the memory until July", loc="left")
+
+# %%
+# And the temperature. The history knows each delivery, and any version of it can be opened again.
+
+rows = buoy.query()
+figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
+ax.plot(rows["time"], rows["temperature"], linewidth=0.6)
+for gap in buoy.coverage().gaps:
+    ax.axvspan(gap.start, gap.stop, color="#d55e00", alpha=0.4, linewidth=0)
+ax.set_ylabel("temperature [°C]")
+last = buoy.history()[-1]
+print(last.operation, last.source, "version", last.version)
