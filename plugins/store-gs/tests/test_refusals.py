@@ -1,18 +1,21 @@
 """What is refused, by the server or before it is asked: the error says what to do, and shows no credential."""
 
+import gc
 import json
 import re
 import threading
 import traceback
+import weakref
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import anyio
+import anyio.lowlevel
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from zcollection_store_gs.options import Options
-from zcollection_store_gs.store import GoogleStore
+from zcollection_store_gs.store import GoogleStore, _connected
 from zcollection_store_object import retries
 
 from zcollection.plugin import LocationError, PluginConfigurationError, Read, StoreError, StoreURL
@@ -210,6 +213,22 @@ def test_a_connection_that_is_dropped_is_told():
         assert "the server dropped the connection; see to" in refused(
             "read", opened(anon=True, endpoint=url, max_retries=1)
         )
+
+
+def test_the_connections_of_a_store_that_nobody_uses_are_closed_while_its_loop_runs():
+    async def main(url):
+        store = await GoogleStore.open(StoreURL.parse("gs://bucket/p"), mode="r", anon=True, endpoint=url)
+        await store.get([Read("x")])
+        session = weakref.ref(await store._driver._clients.get().get())
+        del store
+        _connected.cache_clear()
+        with anyio.fail_after(20):
+            while session() is not None:
+                gc.collect()
+                await anyio.lowlevel.checkpoint()
+
+    with answering((200, b"data")) as server:
+        anyio.run(main, server.url)
 
 
 def key(token_uri):

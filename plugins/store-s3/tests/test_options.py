@@ -224,7 +224,7 @@ def test_the_connections_of_a_store_that_nobody_uses_are_closed_while_its_loop_r
     async def main():
         store = await S3Store.open(URL, mode="rw", endpoint=recorder.endpoint, driver="fsspec", key="k", secret="s")
         await store.put({"x": b"1"})
-        client = weakref.ref(await store._driver._sessions.get().client())
+        client = weakref.ref(await store._driver._clients.get().get())
         del store
         _connected.cache_clear()
         with anyio.fail_after(20):
