@@ -123,6 +123,7 @@ def examples(tmp_path_factory):
         "Field": plugin.Field("year", width=4),
         "RowPlan": plugin.RowPlan(np.arange(100_000)),
         "Read": plugin.Read("ssh/c/0/0"),
+        "Replacement": plugin.Replacement(target="year=2024/", kept="kept/1/year=2024/", staged="stage/1/year=2024/"),
         "Packing": zc.Packing("int16", scale_factor=1e-4, fill_value=-32768),
         "CalendarTimes": plugin.CalendarTimes(np.arange(1000).view("m8[s]"), "noleap"),
         "Pieces": plugin.Pieces((b"content" * 1000, b"sum")),

@@ -10,7 +10,7 @@ import anyio
 from anyio.lowlevel import checkpoint, current_token
 from attrs import evolve, field, frozen
 
-from zcollection.plugin import KeyStore, Listed, StoreError, StoreURL
+from zcollection.plugin import KeyStore, Listed, StoreError, StoreURL, unfenced
 
 DATA: dict[str, dict[str, tuple[bytes, str]]] = {}
 LOCKS: dict[str, threading.Lock] = {}
@@ -356,6 +356,25 @@ class PublishesWhatIsLeft(Tiny):
             self.remove(target)
             self.remove(staged)
             self.data.update(moved)
+
+
+class KeepsWhatItPublishes(Tiny):
+    async def replace_all(self, replacements, fence=unfenced):
+        for item in replacements:
+            await super().replace_all([item], fence)
+            if item.staged is not None:
+                self.data.update(
+                    {item.kept + key.removeprefix(item.target): self.data[key] for key in self.below(item.target)}
+                )
+
+
+class ForgetsWhatItTakesAway(Tiny):
+    async def replace_all(self, replacements, fence=unfenced):
+        for item in replacements:
+            if item.staged is None:
+                await self.unpublish(item.target, item.kept)
+            else:
+                await super().replace_all([item], fence)
 
 
 class MovesKeyByKey(Tiny):

@@ -12,9 +12,11 @@ from broken_stores import (
     CreatesInPlaceOfWhatExists,
     DeletesWhatStartsAlike,
     ForgetsItsModeWhenPickled,
+    ForgetsWhatItTakesAway,
     HasOneEtagForAll,
     IncludesTheEndOfARange,
     KeepsItsLockAfterAnError,
+    KeepsWhatItPublishes,
     LeavesWhatIsNested,
     LetsTasksOfAThreadIn,
     ListsTheKeyThatItGoesOnAfter,
@@ -74,6 +76,8 @@ STAGED_AGAIN = "test_what_is_staged_again_is_published_again"
 REMOVED_IN_PART = "test_a_stage_without_its_document_replaces_no_group"
 INTERRUPTED = "test_an_interrupted_publication_is_completed_by_another"
 TAKEN_AWAY = "test_nothing_is_left_of_what_is_taken_away"
+REPLACED_IS_KEPT = "test_what_is_replaced_is_kept"
+TAKEN_IS_KEPT = "test_what_is_taken_away_is_kept"
 TAKEN_AGAIN = "test_taking_away_again_changes_nothing"
 PICKLE = "test_a_pickled_store_is_the_same_store"
 REOPENED = "test_a_pickled_store_reopens_in_another_process"
@@ -160,6 +164,8 @@ FOUND_BY_SEVERAL_CHECKS = [
     (PublishesWhatIsLeft, REMOVED_IN_PART),
     (MovesKeyByKey, INTERRUPTED),
     (LeavesWhatIsNested, TAKEN_AWAY),
+    (KeepsWhatItPublishes, REPLACED_IS_KEPT),
+    (ForgetsWhatItTakesAway, TAKEN_IS_KEPT),
     (NeedsSomethingToTakeAway, TAKEN_AGAIN),
     (ClaimsToCrossProcesses, REOPENED),
     (ClaimsToCrossProcesses, PROCESSES),

@@ -135,8 +135,9 @@ def _lines(found: Coverage, by: str) -> list[Line]:
     if by not in known:
         message = f"by={by!r}; {accepted(by, known)}"
         raise SettingError(message)
-    if by == "year" and calendar_of(found) is not None:
-        return _years(*_edges(found, found.intervals), calendar_of(found))
+    calendar = calendar_of(found)
+    if by == "year" and calendar is not None:
+        return _years(*_edges(found, found.intervals), calendar)
     if by == "all":
         return [Line("", *_on_axis(found, *_edges(found, found.intervals)))]
     return _groups(found, by)
