@@ -13,6 +13,8 @@ from zcollection.collection.rows import Rows
 from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.split import as_times
 from zcollection.collection.stores import kind_at
+from zcollection.collection.zones import PartitionZones
+from zcollection.conditions.zones import Zones
 from zcollection.config import Config
 from zcollection.config import get as get_config
 from zcollection.contracts.columns import (
@@ -77,9 +79,12 @@ from zcollection.errors import (
 from zcollection.model.builder import Schema
 from zcollection.model.calendars import CalendarTimes, dates_of
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.markup import stylesheet, tag, to_html
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.sections_html import elements_of
+from zcollection.model.texts import format_bytes, listed, shortened
 from zcollection.model.variable import Variable
 from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
 from zcollection.plugins.hookspecs import Family, Provides, hookimpl
@@ -90,7 +95,6 @@ from zcollection.resources import ensure_spare_files
 register = REGISTRY.register
 
 __all__ = [
-    "INT64",
     "At",
     "Blocking",
     "CalendarTimes",
@@ -113,6 +117,7 @@ __all__ = [
     "FormatVersionError",
     "Group",
     "GroupSchema",
+    "INT64",
     "Key",
     "KeyStore",
     "LazyRows",
@@ -127,6 +132,7 @@ __all__ = [
     "Packing",
     "PartitionError",
     "PartitionSampling",
+    "PartitionZones",
     "Partitioning",
     "Pieces",
     "PluginConfigurationError",
@@ -153,6 +159,7 @@ __all__ = [
     "Variable",
     "VariableSchema",
     "ZCollectionError",
+    "Zones",
     "accepted",
     "apply_plan",
     "as_dimension",
@@ -165,19 +172,26 @@ __all__ = [
     "check_within_int64",
     "dates_of",
     "declared_values",
+    "elements_of",
     "ensure_spare_files",
     "fields_of",
+    "format_bytes",
     "gather",
     "get_config",
     "heading",
     "hookimpl",
     "kind_at",
+    "listed",
     "listing",
     "nodes",
     "register",
+    "shortened",
     "stored_blocks",
+    "stylesheet",
     "synchronous",
+    "tag",
     "times_as_objects",
+    "to_html",
     "unfenced",
     "uninterrupted",
 ]

@@ -7,18 +7,15 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection import portal
 from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, Variables, Where, names_of, open_to_read
 from zcollection.cli.output import write_json, write_table
 from zcollection.cli.querying import no_rows
 from zcollection.cli.values import missing_of, plain_values, shown
 from zcollection.collection.collection import Collection
-from zcollection.collection.handle import Handle
 from zcollection.model.dataset import Dataset
 from zcollection.model.texts import format_bytes
 from zcollection.model.times import has_time_units
 from zcollection.model.variable import Variable
-from zcollection.transaction.documents import IMMUTABLE
 
 
 @frozen(kw_only=True)
@@ -138,23 +135,6 @@ def _together(one: Summaries, other: Summaries) -> Summaries:
     return {path: summary.with_others(other[path]) for path, summary in one.items()}
 
 
-async def _stored_bytes(handle: Handle, filters: str | None) -> dict[str, int]:
-    """Return the size of all objects of each variable in the partitions that pass a filter, by path."""
-    taken, found = await handle.snapshot(handle.passing(filters)), dict.fromkeys(handle.schema.all_variables(), 0)
-    groups = [
-        handle.group(path, record, taken.place(path)) for path, record in (await handle.select(taken, filters)).items()
-    ]
-    if taken.immutable is not None:
-        groups.append(handle.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE)))
-    for group in groups:
-        async for entry in taken.objects.list(group.prefix, recursive=True):
-            parts = entry.key.removeprefix(group.prefix).split("/")
-            path = next((path for at in range(len(parts)) if (path := "/".join(parts[: at + 1])) in found), None)
-            if path is not None:
-                found[path] += entry.size
-    return found
-
-
 def stats(
     url: URL,
     *,
@@ -205,7 +185,7 @@ def facts_of(
     facts = {path: found[path].facts(empty.get_variable(f"/{path}")) for path in (*moving, *fixed)}
     if where is not None:
         return facts
-    stored = portal.run(collection._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
+    stored = collection.stored_bytes(filters=filters)
     for path, item in facts.items():
         variable = empty.get_variable(f"/{path}")
         size = (item["count"] + item["missing"]) * variable.dtype.itemsize

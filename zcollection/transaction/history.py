@@ -1,21 +1,25 @@
 """All versions that there were: those whose records the log holds, and older ones that were folded into files of many."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from zcollection.contracts.store import KeyStore
+from zcollection.contracts.store import KeyStore, Read
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
 from zcollection.transaction.documents import TRANSACTIONS, Configuration
 from zcollection.transaction.log import LOG, contents, mark_key, numbers_of, record_key
 from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.reports import Total
 from zcollection.transaction.version import Version
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
+LOST: Final = "lost"
+"""What the record of a version that was lost says was done."""
+
 _TRIES: Final = 3
 _MOST_LOST: Final = 1_000_000
 
@@ -109,6 +113,35 @@ async def every(store: KeyStore) -> list[Version]:
     raise CorruptionError(message)
 
 
+async def newest(store: KeyStore, count: int) -> list[Version]:
+    """Return the newest versions, so many of them, in order; no other record is read where the log holds them."""
+    entries = [entry.key async for entry in store.list(LOG)]
+    numbers = numbers_of(entries, ".json")[-count:]
+    is_whole = bool(numbers) and numbers == list(range(numbers[0], numbers[-1] + 1))
+    if not is_whole or (len(numbers) < count and numbers[0] > 0):
+        return (await every(store))[-count:]  # older ones were folded, or one is lost, which is told there
+    records = await store.get([Read(record_key(number)) for number in numbers])
+    if None in records:  # folded meanwhile
+        return (await every(store))[-count:]
+    return [Version.load(number, record or b"") for number, record in zip(numbers, records, strict=True)]
+
+
+def totals(versions: Iterable[Version]) -> Iterator[Total]:
+    """Yield how much there was after each of all versions."""
+    held: dict[str, tuple[int, int]] = {}
+    rows = size = 0
+    for version in versions:
+        # What took the place of lost records names all partitions that there were.
+        gone = [*held] if version.operation == LOST and version.partitions else [*version.partitions, *version.dropped]
+        for path in gone:
+            before = held.pop(path, (0, 0))
+            rows, size = rows - before[0], size - before[1]
+        for path, record in version.partitions.items():
+            held[path] = record.rows, record.stored_bytes
+            rows, size = rows + record.rows, size + record.stored_bytes
+        yield Total(len(held), rows, size)
+
+
 def problem(foreign: Sequence[int]) -> str:
     """Return what is wrong where the history has versions that are not those of the log."""
     return (
@@ -178,7 +211,7 @@ async def mend(store: KeyStore, numbers: Sequence[int], partitions: Partitions, 
         version = Version(
             transaction=uuid.uuid4().hex,
             base=max(number - 1, 0),
-            operation="lost",
+            operation=LOST,
             written=(partitions if number == numbers[-1] else Partitions()).to_json(),
             configuration=_stated(configuration, number, configuration.version),
             schema=_stated(configuration, number, configuration.changed),

@@ -183,6 +183,12 @@ class Coverage(Printed):
         )
 
     @property
+    def gap_edges(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The last value before each gap, and the first one after it: two arrays in the order of the axis."""
+        found = self._covered.gaps
+        return self._scale.values(found.starts), self._scale.values(found.stops)
+
+    @property
     def intervals(self) -> Records:
         """Where rows follow each other without a gap, in the order of the axis."""
         found, scale = self._covered.intervals, self._scale
@@ -226,6 +232,11 @@ class Coverage(Printed):
             lacking = [item for item in poorest if item.share is not None and item.share < 1]
             parts += [Table.of("Partitions that lack most", lacking, _PART)] if lacking else []
         return Section(f"{heading(self)} {len(self.partitions):,} partitions", [Table.pairs("", facts), *parts])
+
+    def _repr_html_(self) -> str:
+        from zcollection_coverage import figures  # for notebooks only
+
+        return figures.page(self)
 
 
 _SHOWN: Final = 10

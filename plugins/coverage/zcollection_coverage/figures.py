@@ -1,0 +1,120 @@
+"""What is there and what is missing, as pictures: a heat map of the partitions, and a timeline of the gaps."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from xml.etree.ElementTree import Element  # noqa: S405 - nothing is parsed here
+
+import numpy as np
+
+from zcollection.plugin import Key, Section, elements_of, tag, to_html
+from zcollection_coverage.coverage import Coverage, PartCoverage, in_words, percent
+from zcollection_coverage.drawing import WIDTH, Line, Tile, heat_map, strip, style
+from zcollection_coverage.grid import Grid
+
+SHADES: Final = {
+    "zc-l0": "absent",
+    "zc-l1": "less than half",
+    "zc-l2": "half and more",
+    "zc-l3": "90 % and more",
+    "zc-l4": "all",
+}
+"""What the colours of the heat map mean."""
+
+
+def page(found: Coverage) -> str:
+    """Return what a notebook shows of a coverage."""
+    facts, *tables = found._section().parts  # noqa: SLF001 - its own package
+    title = found._section().title  # noqa: SLF001
+    shown = [*elements_of([facts]), *pictures(found, is_titled=False), *elements_of(tables)]
+    return to_html(tag("div", style(), tag("strong", title), shown, class_="zc"))
+
+
+def pictures(found: Coverage, *, is_titled: bool = True) -> list[Element]:
+    """Return the pictures of a coverage, those for which there is something to be seen.
+
+    Parameters
+    ----------
+    found
+        The coverage.
+    is_titled
+        As for `heat_map`.
+    """
+    drawn = [shares(found, is_titled=is_titled), timeline(found)]
+    return [element for element in drawn if element is not None]
+
+
+def shares(found: Coverage, *, is_titled: bool = True) -> Element | None:
+    """Return the share that is there of each partition as a heat map; None for fewer than two partitions."""
+    parts = {part.key: part for part in found.partitions}
+    if len(parts) < 2:
+        return None
+    grid = Grid.of([*parts, *found.absent])
+    tiles = {place: _tile([(key, parts.get(key)) for key in keys]) for place, keys in grid.cells.items()}
+    complete = sum(part.share is None or part.share >= 1 for part in parts.values())
+    description = (
+        f"{len(parts):,} partitions are there, {complete:,} of them complete; {len(found.absent):,} are absent between the first "
+        f"and the last. The tables name those that lack most."
+    )
+    seen = {tile.shade for tile in tiles.values()}
+    entries = {shade: text for shade, text in SHADES.items() if shade in seen}
+    return heat_map("What is there of each partition", description, grid, tiles, entries, is_titled=is_titled)
+
+
+def _tile(members: Sequence[tuple[Key, PartCoverage | None]]) -> Tile:
+    there = [part for _, part in members if part is not None]
+    name = " to ".join(dict.fromkeys(_named(key) for key, _ in (members[0], members[-1])))
+    if not there:
+        return Tile("zc-l0", f"{name}: absent")
+    share = _mean_share(there) * len(there) / len(members)
+    rows = sum(part.rows for part in there)
+    return Tile(shade(share), f"{name}: {rows:,} rows, {percent(share)}")
+
+
+def _mean_share(parts: Sequence[PartCoverage]) -> float:
+    expected = sum(part.expected or 0 for part in parts)
+    if not expected:
+        return 1.0
+    return sum((1.0 if part.share is None else part.share) * (part.expected or 0) for part in parts) / expected
+
+
+def shade(share: float) -> str:
+    """Return the class of a share; that of all only where nothing is missing.
+
+    Examples
+    --------
+    >>> shade(0.2), shade(0.5), shade(0.999), shade(1.0)
+    ('zc-l1', 'zc-l2', 'zc-l3', 'zc-l4')
+    """
+    return "zc-l4" if share >= 1 else "zc-l3" if share >= 0.9 else "zc-l2" if share >= 0.5 else "zc-l1"
+
+
+def _named(key: Key) -> str:
+    return ", ".join(f"{name} {value}" for name, value in key.items())
+
+
+def timeline(found: Coverage) -> Element | None:
+    """Return the axis with its gaps; None where there are none."""
+    gaps, total = found.gap_edges, found.total
+    if total.first is None or not len(gaps[0]):
+        return None
+    line = Line(first=total.first, last=total.last, left=1, right=WIDTH - 1)
+    description = (
+        f"{total.gaps:,} gaps between {in_words(total.first)} and {in_words(total.last)}, the largest of "
+        f"{in_words(total.largest_gap)}, all together {in_words(total.gap_length)}."
+    )
+    entries = {"zc-l4": "rows follow each other", "zc-bad": "a gap"}
+    return strip("Gaps along the axis", description, line, merged(line.at(gaps[0]), line.at(gaps[1])), entries)
+
+
+def merged(lefts: Any, rights: Any, apart: float = 0.5) -> list[tuple[float, float]]:
+    """Return spans in order, those together that are too near each other to be told apart.
+
+    Examples
+    --------
+    >>> merged(np.array([0.0, 1.2, 9.0]), np.array([1.0, 2.0, 9.5]))
+    [(0.0, 2.0), (9.0, 9.5)]
+    """
+    reach = np.maximum.accumulate(rights)
+    begins = np.concatenate([[0], np.flatnonzero(lefts[1:] > np.maximum(reach[:-1], lefts[:-1] + 1) + apart) + 1])
+    ends = np.concatenate([begins[1:], [len(lefts)]]) - 1
+    return list(zip(lefts[begins].tolist(), reach[ends].tolist(), strict=True))
