@@ -95,6 +95,7 @@ from zcollection.resources import ensure_spare_files
 register = REGISTRY.register
 
 __all__ = [
+    "INT64",
     "At",
     "Blocking",
     "CalendarTimes",
@@ -117,7 +118,6 @@ __all__ = [
     "FormatVersionError",
     "Group",
     "GroupSchema",
-    "INT64",
     "Key",
     "KeyStore",
     "LazyRows",

@@ -1,11 +1,12 @@
 """HTML and SVG as trees of elements: no text becomes markup, whatever it holds, for markup is never put together from texts."""
 
 from collections.abc import Iterable
-from xml.etree.ElementTree import Element, tostring  # noqa: S405 - nothing is parsed here
+from typing import TypeAlias
+from xml.etree.ElementTree import Element, tostring
 
 from zcollection.model.texts import shortened
 
-Child = "Element | str | int | float | None | Iterable[Child]"
+Child: TypeAlias = "Element | str | int | float | None | Iterable[Child]"
 """What may stand in an element: others, texts and numbers, nothing, or several of these."""
 
 _LONGEST = 2000
@@ -13,7 +14,7 @@ _RAW = frozenset({"script", "style"})
 """Elements whose text a browser does not read as text."""
 
 
-def tag(name: str, *children: Child, **attributes: str | float | None) -> Element:
+def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Element:
     """Return an element of HTML or SVG.
 
     Parameters

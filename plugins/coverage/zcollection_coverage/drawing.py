@@ -6,10 +6,11 @@ the style sheet, by class, so that one picture is right on every page.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from xml.etree.ElementTree import Element  # noqa: S405 - nothing is parsed here
+from xml.etree.ElementTree import Element
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from zcollection.plugin import shortened, stylesheet, tag
 from zcollection_coverage.grid import Grid, Place
@@ -41,7 +42,7 @@ _STYLE: Final = f"""
 .zc figure{{margin:.8em 0 1.2em;padding:0;max-width:{WIDTH}px}}
 .zc figcaption{{font-weight:600;margin-bottom:.3em}}
 .zc .zc-scroll{{overflow-x:auto;max-width:100%}}
-.zc svg{{display:block;width:100%;min-width:30em;height:auto;font-size:12px;fill:var(--zc-soft)}}
+.zc svg{{display:block;width:100%;min-width:34rem;height:auto;font-size:12px;fill:var(--zc-soft)}}
 .zc svg text{{fill:var(--zc-soft);font-family:system-ui,sans-serif}}
 .zc .zc-legend{{display:flex;flex-wrap:wrap;gap:.2em 1.1em;color:var(--zc-soft);font-size:.88em;margin-top:.4em}}
 .zc .zc-legend span span{{display:inline-block;width:.9em;height:.9em;margin-right:.4em;vertical-align:-.1em;
@@ -87,7 +88,9 @@ def figure(
     legend
         What colours mean.
     """
-    drawn = tag("svg", tag("title", title), tag("desc", description), shapes, viewBox=f"0 0 {WIDTH} {height:g}", role="img")
+    drawn = tag(
+        "svg", tag("title", title), tag("desc", description), shapes, viewBox=f"0 0 {WIDTH} {height:g}", role="img"
+    )
     scroll = tag("div", drawn, class_="zc-scroll", tabindex="0", role="group", aria_label=f"Picture: {title}")
     return tag("figure", tag("figcaption", title), scroll, legend)
 
@@ -158,7 +161,14 @@ def _row_labels(grid: Grid, height: float) -> list[Element]:
     every = 1 if height >= 12 else 2
     head = tag("text", shortened(grid.row_names, _WIDEST_LABEL), x=_LABELS - 8, y=13, text_anchor="end", font_size=11)
     return [head] + [
-        tag("text", shortened(label, _WIDEST_LABEL), x=_LABELS - 8, y=_TOP + (at + 0.78) * height, text_anchor="end", font_size=11)
+        tag(
+            "text",
+            shortened(label, _WIDEST_LABEL),
+            x=_LABELS - 8,
+            y=_TOP + (at + 0.78) * height,
+            text_anchor="end",
+            font_size=11,
+        )
         for at, label in enumerate(grid.rows)
         if at % every == 0
     ]
@@ -171,7 +181,14 @@ def _column_labels(grid: Grid, width: float) -> list[Element]:
     apart = max(1, int(np.ceil((min(longest, _WIDEST_LABEL) * 7 + 8) / width)))
     # The name stands above the first columns where it has room before the first number.
     return [
-        tag("text", shortened(label, _WIDEST_LABEL), x=_LABELS + (at + 0.5) * width, y=13, text_anchor="middle", font_size=11)
+        tag(
+            "text",
+            shortened(label, _WIDEST_LABEL),
+            x=_LABELS + (at + 0.5) * width,
+            y=13,
+            text_anchor="middle",
+            font_size=11,
+        )
         for at, label in enumerate(grid.columns)
         if at % apart == 0
     ]
@@ -268,19 +285,31 @@ def ticks(first: Any, last: Any) -> list[tuple[Any, str]]:
     >>> [label for _, label in ticks(0.0, 1.0)]
     ['0', '0.2', '0.4', '0.6', '0.8', '1']
     """
+    if isinstance(first, np.timedelta64):  # since 1970 in a calendar that datetime64 does not have
+        days = _round_numbers(*(float(value / np.timedelta64(1, "D")) for value in (first, last)))
+        return [(np.timedelta64(round(value * 86_400), "s"), f"{label} d") for value, label in days]
     if not isinstance(first, np.datetime64):
-        return _round_numbers(float(_number(first)), float(_number(last)))
+        return _round_numbers(float(first), float(last))
     if first == last:
-        return [(first, f"{first.astype('datetime64[s]')}")]
+        return [_said(first)]
     for unit, count in _STEPS:
         begin, end = first.astype(f"datetime64[{unit}]"), last.astype(f"datetime64[{unit}]")
         if int((end - begin).astype(np.int64)) // count >= _TICKS:
             continue
         numbers = range(int(begin.astype(np.int64)), int(end.astype(np.int64)) + 1)
         chosen = [_instant(number, unit) for number in numbers if _is_round(number, unit, count)]
-        found = [(value, str(value)) for value in chosen if first <= value <= last]
-        return found or [(first, f"{first.astype('datetime64[s]')}")]
+        found = [(value, str(value).replace("T", " ")) for value in chosen if first <= value <= last]
+        if unit in "hms":  # the day is told once
+            found = [
+                (value, label if at == 0 or label.endswith(" 00:00") else label[11:])
+                for at, (value, label) in enumerate(found)
+            ]
+        return found or [_said(first)]
     return [(first, str(first.astype("datetime64[Y]"))), (last, str(last.astype("datetime64[Y]")))]
+
+
+def _said(value: np.datetime64) -> tuple[Any, str]:
+    return value, str(value.astype("datetime64[s]")).replace("T", " ")
 
 
 def _instant(number: int, unit: str) -> np.datetime64:
@@ -308,16 +337,26 @@ def _round_numbers(first: float, last: float) -> list[tuple[Any, str]]:
     return [(float(value), f"{value:.10g}") for value in numbers]
 
 
-def strip(
-    title: str,
-    description: str,
-    line: Line,
-    spans: Sequence[tuple[float, float]],
-    entries: Mapping[str, str],
-) -> Element:
-    """Return an axis of which parts stand out: those from and to some places, each at least as wide as can be seen."""
-    bars = [
-        tag("rect", class_="zc-bad", x=left, y=6, width=max(right - left, 1.0), height=22) for left, right in spans
+def strip(title: str, description: str, line: Line, shares: NDArray[np.float64], entries: Mapping[str, str]) -> Element:
+    """Return an axis in columns, of each of which a share stands out: so much of its height, and enough to be seen.
+
+    Parameters
+    ----------
+    title, description, entries
+        As for `heat_map`.
+    line
+        The axis.
+    shares
+        0 to 1, of columns of the same width, shape (columns,).
+    """
+    height, width = 40.0, (line.right - line.left) / len(shares)
+    tops = np.where(shares > 0, np.maximum(shares * height, 3.0), 0.0)
+    columns = [
+        f"M{line.left + at * width:.2f} 6h{width:.2f}v{tops[at]:.1f}h-{width:.2f}z" for at in np.flatnonzero(tops)
     ]
-    whole = tag("rect", class_="zc-l4", x=line.left, y=6, width=line.right - line.left, height=22)
-    return figure(title, description, height=54, shapes=[whole, *bars, *line.ticks(30)], legend=legend(entries))
+    shapes = [
+        tag("rect", class_="zc-l4", x=line.left, y=6, width=line.right - line.left, height=height),
+        *(tag("path", class_="zc-bad", d="".join(columns[at : at + 60])) for at in range(0, len(columns), 60)),
+        *line.ticks(6 + height + 2),
+    ]
+    return figure(title, description, height=height + 32, shapes=shapes, legend=legend(entries))

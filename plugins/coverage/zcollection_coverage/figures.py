@@ -1,12 +1,13 @@
 """What is there and what is missing, as pictures: a heat map of the partitions, and a timeline of the gaps."""
 
 from collections.abc import Sequence
-from typing import Any, Final
-from xml.etree.ElementTree import Element  # noqa: S405 - nothing is parsed here
+from typing import Final
+from xml.etree.ElementTree import Element
 
 import numpy as np
+from numpy.typing import NDArray
 
-from zcollection.plugin import Key, Section, elements_of, tag, to_html
+from zcollection.plugin import Key, elements_of, tag, to_html
 from zcollection_coverage.coverage import Coverage, PartCoverage, in_words, percent
 from zcollection_coverage.drawing import WIDTH, Line, Tile, heat_map, strip, style
 from zcollection_coverage.grid import Grid
@@ -19,6 +20,9 @@ SHADES: Final = {
     "zc-l4": "all",
 }
 """What the colours of the heat map mean."""
+
+_COLUMNS: Final = 320
+"""Of the timeline."""
 
 
 def page(found: Coverage) -> str:
@@ -93,28 +97,32 @@ def _named(key: Key) -> str:
 
 
 def timeline(found: Coverage) -> Element | None:
-    """Return the axis with its gaps; None where there are none."""
-    gaps, total = found.gap_edges, found.total
-    if total.first is None or not len(gaps[0]):
+    """Return the axis with the share of it that lies in gaps; None where there are none."""
+    total, (starts, stops) = found.total, found.gap_edges
+    if not len(starts):
         return None
-    line = Line(first=total.first, last=total.last, left=1, right=WIDTH - 1)
+    line = Line(first=total.first, last=total.last, left=1.0, right=WIDTH - 1.0)
+    lost = shares_between(line.at(starts) - line.left, line.at(stops) - line.left, length=line.right - line.left)
     description = (
         f"{total.gaps:,} gaps between {in_words(total.first)} and {in_words(total.last)}, the largest of "
         f"{in_words(total.largest_gap)}, all together {in_words(total.gap_length)}."
     )
-    entries = {"zc-l4": "rows follow each other", "zc-bad": "a gap"}
-    return strip("Gaps along the axis", description, line, merged(line.at(gaps[0]), line.at(gaps[1])), entries)
+    entries = {"zc-l4": "rows follow each other", "zc-bad": "share of the time in gaps"}
+    return strip("Gaps along the axis", description, line, lost, entries)
 
 
-def merged(lefts: Any, rights: Any, apart: float = 0.5) -> list[tuple[float, float]]:
-    """Return spans in order, those together that are too near each other to be told apart.
+def shares_between(starts: NDArray[np.float64], stops: NDArray[np.float64], *, length: float) -> NDArray[np.float64]:
+    """Return the share of each of some columns that lies between starts and stops, which ascend and do not overlap.
 
     Examples
     --------
-    >>> merged(np.array([0.0, 1.2, 9.0]), np.array([1.0, 2.0, 9.5]))
-    [(0.0, 2.0), (9.0, 9.5)]
+    >>> shares_between(np.array([0.0, 300.0]), np.array([1.0, 303.0]), length=320.0).nonzero()[0].tolist()
+    [0, 300, 301, 302]
     """
-    reach = np.maximum.accumulate(rights)
-    begins = np.concatenate([[0], np.flatnonzero(lefts[1:] > np.maximum(reach[:-1], lefts[:-1] + 1) + apart) + 1])
-    ends = np.concatenate([begins[1:], [len(lefts)]]) - 1
-    return list(zip(lefts[begins].tolist(), reach[ends].tolist(), strict=True))
+    lengths = np.cumsum(stops - starts)
+    # How much of the axis lies in gaps before a place: it grows within them, and stays between them.
+    places = np.column_stack([starts, stops]).ravel()
+    before = np.column_stack([lengths - (stops - starts), lengths]).ravel()
+    edges = np.linspace(0, length, _COLUMNS + 1)
+    shares: NDArray[np.float64] = np.diff(np.interp(edges, places, before, left=0.0)) * _COLUMNS / length
+    return np.where(shares < 1e-9, 0.0, np.minimum(shares, 1.0))

@@ -105,15 +105,16 @@ def _between(values: set[int | str]) -> Sequence[int | str]:
 
 
 def _wrapped(ordered: Sequence[Key], names: Sequence[str]) -> Grid:
-    """Return keys of one field, line after line."""
+    """Return keys of one field: few one below the other, many line after line."""
+    width = 1 if len(ordered) <= _WRAPPED else _WRAPPED
     bins = _Bins.of([_part(key, names) for key in ordered], MOST_CELLS)
     cells: dict[Place, list[Key]] = {}
     for key in ordered:
-        cells.setdefault(divmod(bins.number[_part(key, names)], _WRAPPED), []).append(key)
+        cells.setdefault(divmod(bins.number[_part(key, names)], width), []).append(key)
     labels = bins.labels(lambda part: _label(names, part))
     return Grid(
-        rows=labels[::_WRAPPED],
-        columns=("",) * min(_WRAPPED, len(labels)),
+        rows=labels[::width],
+        columns=("",) * min(width, len(labels)),
         cells=cells,
         row_names="".join(names),
         column_name="",
