@@ -6,10 +6,15 @@ from xml.etree.ElementTree import Element, tostring
 
 from zcollection.model.texts import shortened
 
-Child: TypeAlias = "Element | str | int | float | None | Iterable[Child]"
+Child: TypeAlias = "Element | str | int | float | Iterable[Child] | None"
 """What may stand in an element: others, texts and numbers, nothing, or several of these."""
 
 _LONGEST = 2000
+"""Characters of a text at most."""
+
+_MOST_ESCAPED = 10
+"""Characters that one becomes, at most, where it controls something."""
+
 _RAW = frozenset({"script", "style"})
 """Elements whose text a browser does not read as text."""
 
@@ -37,7 +42,7 @@ def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Ele
     >>> to_html(tag("p", "a < b", tag("b", 3), class_="note", data_x=1.5))
     '<p class="note" data-x="1.5">a &lt; b<b>3</b></p>'
     """
-    given = {_attribute(key): _text(value) for key, value in attributes.items() if value is not None}
+    given = {_attribute(key): _said(value, None) for key, value in attributes.items() if value is not None}
     if name in _RAW or any(key.startswith("on") for key in given):
         message = f"<{name}> with {sorted(given)}; accepted: elements and attributes that run nothing"
         raise ValueError(message)
@@ -65,7 +70,7 @@ def _fill(element: Element, children: Iterable[Child]) -> None:
         if isinstance(child, Element):
             element.append(child)
         elif isinstance(child, str | int | float):
-            _append(element, _text(child))
+            _append(element, _said(child, _LONGEST))
         else:
             _fill(element, child)
 
@@ -81,7 +86,9 @@ def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
 
-def _text(value: str | float) -> str:
+def _said(value: str | float, longest: int | None) -> str:
+    """Return a text or a number in characters that control nothing; what an attribute says, such as a path, is never cut."""
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
-    return shortened(value, _LONGEST)
+    text = f"{value}"
+    return shortened(text, _MOST_ESCAPED * len(text) if longest is None else longest)

@@ -34,7 +34,8 @@ def _table(table: Table) -> Iterator[Element]:
     rows = [_row("td", row, sides) for row in zip(*table.columns.values(), strict=True)]
     if not rows:
         return
-    yield tag("table", _row("th", table.columns, sides) if table.has_header else None, rows)
+    whole = tag("table", _row("th", table.columns, sides) if table.has_header else None, rows)
+    yield tag("div", whole, style="overflow-x:auto")  # where it is wider than the page
     yield from (tag("div", line) for line in more(table.rest))
 
 

@@ -35,10 +35,9 @@ DARK: Final = (
 )
 _STYLE: Final = f"""
 .zc{{{LIGHT};color:var(--zc-ink);color-scheme:light;font-family:system-ui,sans-serif;line-height:1.45}}
-@media (prefers-color-scheme:dark){{
+@media screen and (prefers-color-scheme:dark){{
 :root:not([data-theme=light]) body:not([data-jp-theme-light=true],.vscode-light) .zc{{{DARK};color-scheme:dark}}}}
-:root[data-theme=dark] .zc,body[data-jp-theme-light=false] .zc,body.vscode-dark .zc{{{DARK};color-scheme:dark}}
-:root[data-theme=light] .zc,body[data-jp-theme-light=true] .zc{{{LIGHT};color-scheme:light}}
+@media screen{{:root[data-theme=dark] .zc,body[data-jp-theme-light=false] .zc,body.vscode-dark .zc{{{DARK};color-scheme:dark}}}}
 .zc figure{{margin:.8em 0 1.2em;padding:0;max-width:{WIDTH}px}}
 .zc figcaption{{font-weight:600;margin-bottom:.3em}}
 .zc .zc-scroll{{overflow-x:auto;max-width:100%}}
@@ -59,8 +58,7 @@ border:1px solid var(--zc-line)}}
 .zc .zc-thin{{stroke-width:1;stroke-opacity:.75}}
 .zc .zc-dot{{fill:var(--zc-accent)}}
 .zc .zc-under{{fill:var(--zc-accent);fill-opacity:.15}}
-@media print{{.zc,:root[data-theme] .zc{{{LIGHT};color-scheme:light}}
-.zc *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{{.zc *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 .zc .zc-scroll{{overflow:visible}}.zc svg{{min-width:0}}.zc figure,.zc tr{{break-inside:avoid}}}}
 """
 
@@ -215,12 +213,7 @@ def _joined_cells(tiles: Mapping[Place, Tile], width: float, height: float) -> l
     for (row, column), tile in tiles.items():
         corner = f"M{_LABELS + column * width + 0.5:.5g} {_TOP + row * height + 0.5:.5g}"
         paths.setdefault(tile.shade, []).append(f"{corner}h{across}v{down}h-{across}z")
-    # An attribute holds as many characters as a text does.
-    return [
-        tag("path", class_=shade, d="".join(parts[at : at + 60]))
-        for shade, parts in paths.items()
-        for at in range(0, len(parts), 60)
-    ]
+    return [tag("path", class_=shade, d="".join(parts)) for shade, parts in paths.items()]
 
 
 @frozen(kw_only=True)
@@ -356,7 +349,7 @@ def strip(title: str, description: str, line: Line, shares: NDArray[np.float64],
     ]
     shapes = [
         tag("rect", class_="zc-l4", x=line.left, y=6, width=line.right - line.left, height=height),
-        *(tag("path", class_="zc-bad", d="".join(columns[at : at + 60])) for at in range(0, len(columns), 60)),
+        tag("path", class_="zc-bad", d="".join(columns)),
         *line.ticks(6 + height + 2),
     ]
     return figure(title, description, height=height + 32, shapes=shapes, legend=legend(entries))

@@ -27,6 +27,7 @@ def shown(item: Any) -> str:
         It is none of these.
     """
     section = item._section()  # noqa: SLF001 - what is printed of it
+    parts: Sequence[Element | None]
     if isinstance(item, View):
         parts = [*_facts(section), _held(item), *_details(item), *_last(item)]
     elif isinstance(item, Collection):

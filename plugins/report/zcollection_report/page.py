@@ -14,8 +14,7 @@ _LONGEST: Final = 160
 
 _STYLE: Final = """
 html{background:#fff}
-@media (prefers-color-scheme:dark){html{background:#12181f}}
-@media print{html{background:#fff}}
+@media screen and (prefers-color-scheme:dark){html{background:#12181f}}
 body{margin:0}
 .zc-page{background:var(--zc-paper);max-width:70rem;margin:0 auto;padding:1.5rem clamp(1rem,4vw,3rem) 3rem;
 overflow-wrap:break-word}

@@ -206,8 +206,8 @@ def _drawn(lines: Sequence[NDArray[np.float64]]) -> Iterator[Element]:
             dots.append(points[0])
         else:
             paths.append(f"M{points[0]}L{' '.join(points[1:])}")
-    for at in range(0, len(paths), 20):
-        yield tag("path", class_="zc-curve zc-thin", d="".join(paths[at : at + 20]))
+    if paths:
+        yield tag("path", class_="zc-curve zc-thin", d="".join(paths))
     for point in dict.fromkeys(dots):
         x, _, y = point.partition(" ")
         yield tag("circle", class_="zc-dot", cx=x, cy=y, r=2.2)
