@@ -21,7 +21,7 @@ WIDTH: Final = 640
 _LABELS: Final = 104
 """Of the names of rows."""
 
-_WIDEST_LABEL: Final = 16
+_WIDEST_LABEL: Final = 13
 _CELL: Final = 15
 _TICKS: Final = 7
 
@@ -55,7 +55,7 @@ border:1px solid var(--zc-line)}}
 .zc .zc-bad{{fill:var(--zc-bad);background:var(--zc-bad)}}
 .zc .zc-frame{{fill:none;stroke:var(--zc-line)}}
 .zc .zc-curve{{fill:none;stroke:var(--zc-accent);stroke-width:2;stroke-linejoin:round}}
-.zc .zc-thin{{stroke-width:1;stroke-opacity:.75}}
+.zc .zc-thin{{stroke-width:.7;stroke-opacity:.6}}
 .zc .zc-dot{{fill:var(--zc-accent)}}
 .zc .zc-under{{fill:var(--zc-accent);fill-opacity:.15}}
 @media print{{.zc *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
@@ -246,6 +246,7 @@ class Line:
             x = float(self.at(value))
             near_left, near_right = x < self.left + 20, x > self.right - 30
             anchor = "start" if near_left else "end" if near_right else "middle"
+            x = min(x, WIDTH - 4.0)
             shapes += [
                 tag("path", class_="zc-frame", d=f"M{x:.1f} {y}v5"),
                 tag("text", label, x=x, y=y + 17, text_anchor=anchor, font_size=11),

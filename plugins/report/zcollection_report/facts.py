@@ -7,7 +7,7 @@ from attrs import field, frozen
 from zcollection_coverage import Coverage, coverage
 
 from zcollection import Collection, View
-from zcollection.plugin import Key, ZCollectionError
+from zcollection.plugin import Key, SettingError, ZCollectionError
 
 T = TypeVar("T")
 
@@ -28,11 +28,13 @@ class Asked(Generic[T]):
     why: str = ""
 
     @classmethod
-    def of(cls, ask: Callable[[], T]) -> "Asked[T]":
-        """Return what a function returns; an error of ours becomes the reason."""
+    def of(cls, ask: Callable[[], T], *, raises: tuple[type[Exception], ...] = ()) -> "Asked[T]":
+        """Return what a function returns; an error of ours becomes the reason, unless it is one that is to be raised."""
         try:
             return cls(ask())
         except (ZCollectionError, OverflowError) as error:
+            if isinstance(error, raises):
+                raise
             return cls(None, f"{error}")
 
 
@@ -76,11 +78,12 @@ class Facts:
         keys = [Key(record.key) for record in records.values()]
         status = Asked.of(item.status) if isinstance(item, View) else None
         chosen, measured = spread(keys, sample), spread(_measurable(records, status), sample)
+        is_asked_for = any(value is not None for value in options.values())
         return cls(
             item=item,
             rows=rows,
             records=records,
-            coverage=Asked.of(lambda: coverage(rows, **options)),
+            coverage=Asked.of(lambda: coverage(rows, **options), raises=(SettingError,) if is_asked_for else ()),
             history=Asked.of(item.history),
             status=status,
             health=Asked.of(lambda: item.verify(filters=among(chosen, of=keys))),

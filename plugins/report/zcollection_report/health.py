@@ -8,7 +8,7 @@ import numpy as np
 
 from zcollection.plugin import format_bytes, tag
 from zcollection_report.facts import Facts
-from zcollection_report.page import Chapter, check, table
+from zcollection_report.page import Chapter, check, counted, table
 
 SMALL: Final = 1_000_000
 """Bytes below which a partition is small: on object storage, reading it is mostly waiting."""
@@ -46,9 +46,7 @@ def _verified(found: Facts) -> Iterator[Element]:
     if report.is_clean:
         yield check("fine", f"no problem was found. {looked}")
     else:
-        yield check(
-            "wrong", f"{len(report.problems):,} problems were found; repair() mends what can be mended. {looked}"
-        )
+        yield check("wrong", f"{counted(len(report.problems), 'problem')}; repair() mends what can be mended. {looked}")
     for note in report.notes[:_SHOWN]:
         yield check("note", f"{note}.")
     if len(report.notes) > _SHOWN:
@@ -98,4 +96,4 @@ def _versions(found: Facts) -> Iterator[Element]:
     if len(history) > MANY:
         yield check("note", f"there are {len(history):,} versions; vacuum() puts the records of old ones together.")
     else:
-        yield check("fine", f"the history is short: {len(history):,} versions.")
+        yield check("fine", f"the history is short: {counted(len(history), 'version')}.")

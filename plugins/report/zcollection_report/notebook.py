@@ -12,6 +12,7 @@ from zcollection_coverage.grid import MOST_CELLS, Grid
 from zcollection import Collection, View
 from zcollection.plugin import Key, Section, Table, ZCollectionError, elements_of, format_bytes, tag, to_html
 from zcollection_report.growth import curves, when
+from zcollection_report.page import counted
 from zcollection_report.report import states
 
 _LAST: Final = 3
@@ -29,7 +30,7 @@ def shown(item: Any) -> str:
     section = item._section()  # noqa: SLF001 - what is printed of it
     parts: Sequence[Element | None]
     if isinstance(item, View):
-        parts = [*_facts(section), _held(item), *_details(item), *_last(item)]
+        parts = [*_facts(section), *_held(item), *_details(item), *_last(item)]
     elif isinstance(item, Collection):
         parts = [*_facts(section), *_partitions(item), *_details(item), *_last(item)]
     elif isinstance(item, tuple):
@@ -46,7 +47,7 @@ def _facts(section: Section) -> list[Element]:
 
 def _details(item: Any) -> list[Element]:
     """Return the schema, closed: it may be long."""
-    return [tag("details", tag("summary", "Schema"), elements_of(item._details()))]  # noqa: SLF001 - what is printed of it
+    return [tag("details", tag("summary", "Schema"), elements_of(item._details()), style="margin-left:1em")]  # noqa: SLF001 - what is printed of it
 
 
 def _partitions(item: Collection) -> list[Element]:
@@ -56,7 +57,7 @@ def _partitions(item: Collection) -> list[Element]:
         return [tag("div", "no partitions")]
     rows = sum(record.rows for record in records.values())
     size = format_bytes(sum(record.stored_bytes for record in records.values()))
-    said = tag("div", f"{len(records):,} partitions, {rows:,} rows, {size}")
+    said = tag("div", f"{counted(len(records), 'partition')}, {counted(rows, 'row')}, {size}")
     return [said] if len(records) < 2 else [said, _rows(records)]
 
 

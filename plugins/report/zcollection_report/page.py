@@ -49,7 +49,8 @@ border-bottom:1px solid var(--zc-line)}
 .zc-page footer{color:var(--zc-soft);font-size:.85rem;margin-top:2.5rem;border-top:1px solid var(--zc-line);padding-top:.8rem}
 .zc-page :focus-visible{outline:2px solid var(--zc-accent);outline-offset:2px}
 @media print{@page{margin:16mm 14mm}.zc-page{max-width:none;padding:0;font-size:10.5pt}.zc-page nav{display:none}
-.zc-page h2,.zc-page h3,.zc-page caption{break-after:avoid}.zc-page .zc-table{overflow:visible}
+.zc-page h2,.zc-page h3,.zc-page caption{break-after:avoid}.zc-page .zc-table{overflow:visible;break-inside:avoid}
+.zc-page .zc-pair{grid-template-columns:1fr 1fr}.zc-page ul.zc-checks li{break-inside:avoid}
 .zc-page details::details-content{content-visibility:visible;block-size:auto}.zc-page thead{display:table-header-group}}
 """
 
@@ -149,6 +150,17 @@ def check(kind: str, text: str) -> Element:
     """Return one line of what was looked at: "fine", "wrong", or "note"."""
     word = {"fine": "Fine: ", "wrong": "Wrong: ", "note": "Note: "}[kind]
     return tag("li", tag("strong", word), text, class_=f"zc-{kind}")
+
+
+def counted(number: int, what: str) -> str:
+    """Return how many there are of something, in words.
+
+    Examples
+    --------
+    >>> counted(1, "gap"), counted(2000, "gap")
+    ('1 gap', '2,000 gaps')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def main_of(

@@ -31,7 +31,7 @@ from zcollection.plugin import (
 from zcollection_report.facts import Facts
 from zcollection_report.growth import growth, when
 from zcollection_report.health import health
-from zcollection_report.page import Chapter, cards, document, facts, folded, fragment, main_of, table
+from zcollection_report.page import Chapter, cards, counted, document, facts, folded, fragment, main_of, table
 from zcollection_report.places import places
 from zcollection_report.sizes import dtype_name, sizes
 
@@ -113,7 +113,7 @@ def report(
     Raises
     ------
     SettingError
-        `sample` is no number from 1 on.
+        `sample` is no number from 1 on, or `every` or `gap` is no difference of the axis.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def _figures(found: Facts) -> dict[str, str | None]:
         "of the expected rows": None if total is None or total.share is None else percent(total.share),
         "gaps": None if total is None else f"{total.gaps:,}",
         "last change": when(history[-1].time)[:10] if history else None,
-        "things wrong": None if problems is None else f"{len(problems.problems):,}",
+        "problems found": None if problems is None else f"{len(problems.problems):,}",
     }
 
 
@@ -208,7 +208,7 @@ def _what(found: Facts) -> Chapter:
             facts(pairs),
             table("Variables", header, rows),
             sized,
-            folded(f"{len(schema.attrs):,} attributes", attributes),
+            folded(counted(len(schema.attrs), "attribute"), attributes),
         ],
     )
 
@@ -289,15 +289,12 @@ def _sentence(coverage: Coverage) -> Element:
     total = coverage.total
     if total.first is None:
         return tag("p", "There are no rows.")
-    there = f"{total.rows:,} rows from {_short(total.first)} to {_short(total.last)}"
+    there = f"{counted(total.rows, 'row')} from {_short(total.first)} to {_short(total.last)}"
     step = "" if coverage.every is None else f", one every {in_words(coverage.every)} ({coverage.every_from})"
     share = "" if total.share is None else f": {percent(total.share)} of the {total.expected:,} expected"
-    absent = f" {len(coverage.absent):,} partitions are absent." if coverage.absent else ""
-    gaps = (
-        f" There are {total.gaps:,} gaps, the largest of {in_words(total.largest_gap)}."
-        if total.gaps
-        else " There is no gap."
-    )
+    absent = f" {counted(len(coverage.absent), 'partition')} absent." if coverage.absent else ""
+    largest = "" if not total.gaps else f", the largest of {in_words(total.largest_gap)}"
+    gaps = f" {counted(total.gaps, 'gap')}{largest}." if total.gaps else " No gap."
     return tag("p", f"{there}{step}{share}.{gaps}{absent}")
 
 
