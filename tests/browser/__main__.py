@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("--shots", type=Path, help="folder for a picture of each page")
     parser.add_argument("--only", default="**/*.html", help="which pages, as a pattern")
     options = parser.parse_args()
-    pages = sorted(options.site.resolve().glob(options.only))
+    found = sorted(options.site.resolve().glob(options.only))
+    pages = [page for page in found if "_static" not in page.parts]  # what the theme keeps there are no pages
     browser = Browser()
     try:
         wrong = [page for page in pages if report(browser, page, options)]

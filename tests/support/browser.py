@@ -29,6 +29,8 @@ _ARGUMENTS = (
     "--hide-scrollbars",
 )
 
+_BAD = ("SEVERE", "WARNING")
+
 _TOO_WIDE = """
 const page = document.documentElement.clientWidth, found = [];
 if (document.documentElement.scrollWidth > page) found.push(`the page scrolls to ${document.documentElement.scrollWidth}`);
@@ -139,7 +141,8 @@ class Browser:
             if shots is not None:
                 self.shoot(shots(width, scheme), width=width, scheme=scheme)
         asked = [other for other in self._requests() if other != url and not other.startswith(("data:", "chrome:"))]
-        return Seen([entry["message"] for entry in self.driver.get_log("browser")], asked, wide, pale)
+        console = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in _BAD]
+        return Seen(console, asked, wide, pale)
 
     def shoot(self, path, *, width, scheme):
         height = self.driver.execute_script("return document.documentElement.scrollHeight")

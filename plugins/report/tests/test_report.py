@@ -306,10 +306,11 @@ def test_hostile_texts_do_nothing(hostile):
     assert r"\x1b[31m\x07\x9b\r \u202e\u2028\ufffe\U000e0001" in texts
 
 
-def test_ten_thousand_partitions_make_a_small_file():
+def test_many_partitions_make_a_small_file():
     only = zc.Schema().with_dimension("time").with_variable("time", dtype="datetime64[s]", dimensions=("time",))
     many = zc.create_collection(f"memory://{uuid.uuid4().hex}", schema=only, axis="time", partitioning="date:D")
-    days = np.datetime64("1990-01-01", "s") + np.arange(10_000) * np.timedelta64(1, "D")
-    many.insert({"time": days[np.arange(10_000) % 11 > 0]})
-    assert len(many.report().html) < 2_000_000
+    days = np.datetime64("1990-01-01", "s") + np.arange(2000) * np.timedelta64(1, "D")
+    many.insert({"time": days[np.arange(2000) % 11 > 0]})
+    # Of 10,000 as many cells are drawn: see tests/benchmarks/reporting.py.
+    assert len(many.report().html) < 300_000
     assert len(many._repr_html_()) < 40_000

@@ -7,12 +7,6 @@ import pytest
 
 import zcollection as zc
 
-typer = pytest.importorskip("typer")
-
-from typer.testing import CliRunner
-
-from zcollection.cli.app import build
-
 
 @pytest.fixture
 def url(tmp_path):
@@ -24,14 +18,10 @@ def url(tmp_path):
     return f"{tmp_path}/c"
 
 
-def run(*arguments):
-    return CliRunner().invoke(build(), list(map(str, arguments)))
-
-
-def test_it_writes_a_file_and_says_so(url, tmp_path):
-    done = run("report", url, "-o", tmp_path / "r.html", "--title", "[red]Hours[/red]", "--json")
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
+def test_it_writes_a_file_and_says_so(command, url, tmp_path):
+    done = command("report", url, "-o", tmp_path / "r.html", "--title", "[red]Hours[/red]", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
     assert told == {
         "file": f"{tmp_path}/r.html",
         "bytes": (tmp_path / "r.html").stat().st_size,
@@ -40,9 +30,11 @@ def test_it_writes_a_file_and_says_so(url, tmp_path):
     assert "<h1>[red]Hours[/red]</h1>" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-def test_it_writes_a_view_too(url, tmp_path):
-    done = run("report", tmp_path / "v", "-o", tmp_path / "r.html", "--sample", "all", "--every", "2 h", "--gap", "3 h")
-    assert done.exit_code == 0, done.output
+def test_it_writes_a_view_too(command, url, tmp_path):
+    done = command(
+        "report", tmp_path / "v", "-o", tmp_path / "r.html", "--sample", "all", "--every", "2 h", "--gap", "3 h"
+    )
+    assert done.code == 0, done.err
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "What the view holds" in text
     assert "one every 2 h (as asked for)" in text
@@ -58,18 +50,18 @@ def test_it_writes_a_view_too(url, tmp_path):
         (("-o", "{there}"), "accepted: another name, or --overwrite"),
     ],
 )
-def test_what_it_does_not_accept_it_says(url, tmp_path, options, message):
+def test_what_it_does_not_accept_it_says(command, url, tmp_path, options, message):
     (tmp_path / "there.html").write_text("mine")
     given = [option.format(there=tmp_path / "there.html") for option in options]
-    done = run("report", url, *([] if "-o" in options else ["-o", tmp_path / "r.html"]), *given)
-    assert done.exit_code == 1
-    assert message in done.output
+    done = command("report", url, *([] if "-o" in options else ["-o", tmp_path / "r.html"]), *given)
+    assert done.code == 1
+    assert message in done.err
     assert (tmp_path / "there.html").read_text() == "mine"
     assert not (tmp_path / "r.html").exists()
 
 
-def test_it_opens_a_browser_where_that_is_asked_for(url, tmp_path, monkeypatch):
+def test_it_opens_a_browser_where_that_is_asked_for(command, url, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    assert run("report", url, "-o", tmp_path / "r.html", "--open", "yes").exit_code == 0
+    assert command("report", url, "-o", tmp_path / "r.html", "--open", "yes").code == 0
     assert opened == [(tmp_path / "r.html").as_uri()]
