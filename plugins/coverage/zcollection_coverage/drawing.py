@@ -38,7 +38,7 @@ _STYLE: Final = f"""
 @media screen and (prefers-color-scheme:dark){{
 :root:not([data-theme=light]) body:not([data-jp-theme-light=true],.vscode-light) .zc{{{DARK};color-scheme:dark}}}}
 @media screen{{:root[data-theme=dark] .zc,body[data-jp-theme-light=false] .zc,body.vscode-dark .zc{{{DARK};color-scheme:dark}}}}
-.zc figure{{margin:.8em 0 1.2em;padding:0;max-width:{WIDTH}px}}
+.zc figure{{display:block!important;margin:.8em 0 1.2em;padding:0;max-width:{WIDTH}px}}
 .zc figcaption{{font-weight:600;margin-bottom:.3em}}
 .zc .zc-scroll{{overflow-x:auto;max-width:100%}}
 .zc svg{{display:block;width:100%;min-width:34rem;height:auto;font-size:12px;fill:var(--zc-soft)}}
@@ -90,7 +90,8 @@ def figure(
         "svg", tag("title", title), tag("desc", description), shapes, viewBox=f"0 0 {WIDTH} {height:g}", role="img"
     )
     scroll = tag("div", drawn, class_="zc-scroll", tabindex="0", role="group", aria_label=f"Picture: {title}")
-    return tag("figure", tag("figcaption", title), scroll, legend)
+    # Where a page takes away style sheets and pictures, as of notebooks that nobody trusts, their texts alone are of no use.
+    return tag("figure", tag("figcaption", title), scroll, legend, style="display:none")
 
 
 def legend(entries: Mapping[str, str]) -> Element:
