@@ -64,7 +64,8 @@ def test_ticks_lie_between_the_ends_and_are_few(first, length):
     assert 1 <= len(found) <= 8
     assert all(first <= value <= last or label == str(value.astype("M8[Y]")) for value, label in found)
     assert [value for value, _ in found] == sorted(value for value, _ in found)
-    assert len({label for _, label in found}) == len(found)
+    assert all(label for _, label in found)
+    assert "T" not in "".join(label for _, label in found)
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0, 1e6))
@@ -74,7 +75,7 @@ def test_ticks_of_numbers_are_round(first, length):
 
 
 def test_ticks_of_a_calendar_are_days():
-    assert [label for _, label in ticks(np.timedelta64(0, "D"), np.timedelta64(10, "D"))][0] == "0 d"
+    assert next(label for _, label in ticks(np.timedelta64(0, "D"), np.timedelta64(10, "D"))) == "0 d"
 
 
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=60))

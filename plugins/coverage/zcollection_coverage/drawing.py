@@ -293,14 +293,19 @@ def ticks(first: Any, last: Any) -> list[tuple[Any, str]]:
             continue
         numbers = range(int(begin.astype(np.int64)), int(end.astype(np.int64)) + 1)
         chosen = [_instant(number, unit) for number in numbers if _is_round(number, unit, count)]
-        found = [(value, str(value).replace("T", " ")) for value in chosen if first <= value <= last]
-        if unit in "hms":  # the day is told once
-            found = [
-                (value, label if at == 0 or label.endswith(" 00:00") else label[11:])
-                for at, (value, label) in enumerate(found)
-            ]
-        return found or [_said(first)]
+        found = [value for value in chosen if first <= value <= last]
+        labels = [
+            _time_of(value, unit, is_first=at == 0) if unit in "hms" else str(value) for at, value in enumerate(found)
+        ]
+        return list(zip(found, labels, strict=True)) or [_said(first)]
     return [(first, str(first.astype("datetime64[Y]"))), (last, str(last.astype("datetime64[Y]")))]
+
+
+def _time_of(value: np.datetime64, unit: str, *, is_first: bool) -> str:
+    """Return a time of day, and the day where another one begins."""
+    day, _, time = str(value.astype(f"datetime64[{'s' if unit == 's' else 'm'}]")).partition("T")
+    is_midnight = value == value.astype("datetime64[D]")
+    return day if is_midnight else f"{day} {time}" if is_first else time
 
 
 def _said(value: np.datetime64) -> tuple[Any, str]:
@@ -323,9 +328,9 @@ def _is_round(number: int, unit: str, count: int) -> bool:
 
 
 def _round_numbers(first: float, last: float) -> list[tuple[Any, str]]:
-    if not last > first:
-        return [(first, f"{first:g}")]
     rough = (last - first) / _TICKS
+    if not rough > max(abs(first), abs(last), 1e-290) * 1e-12:  # what differs less is the same number to who reads it
+        return [(first, f"{first:g}")]
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     numbers = np.arange(np.ceil(first / step), np.floor(last / step) + 1) * step

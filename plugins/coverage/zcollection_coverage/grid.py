@@ -91,7 +91,7 @@ def _part(key: Key, names: Sequence[str]) -> tuple[int | str, ...]:
 
 
 def _label(names: Sequence[str], values: Sequence[object]) -> str:
-    if tuple(names) == _DATES[: len(names)]:
+    if tuple(names) == _DATES[: len(names)] and all(isinstance(value, int) for value in values):
         return "-".join(f"{value:02d}" for value in values)
     return " ".join(map(str, values))
 
