@@ -48,6 +48,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_context = {"default_mode": "auto"}  # else each first visitor finds an error in the console
 html_show_sourcelink = False
 html_extra_path = ["schemas"]
 

@@ -13,6 +13,8 @@ from zcollection.collection.rows import Rows
 from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.split import as_times
 from zcollection.collection.stores import kind_at
+from zcollection.collection.zones import PartitionZones
+from zcollection.conditions.zones import Zones
 from zcollection.config import Config
 from zcollection.config import get as get_config
 from zcollection.contracts.columns import (
@@ -82,9 +84,12 @@ from zcollection.model.calendars import CalendarTimes, calendar_name, dates_of, 
 from zcollection.model.dataset import Dataset, Group
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.lengths import length_of, nanoseconds_of
+from zcollection.model.markup import stylesheet, tag, to_html
 from zcollection.model.packing import Packing
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.sections_html import elements_of
+from zcollection.model.texts import format_bytes, listed, shortened
 from zcollection.model.times import calendar_of
 from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
@@ -136,6 +141,7 @@ __all__ = [
     "Packing",
     "PartitionError",
     "PartitionSampling",
+    "PartitionZones",
     "Partitioning",
     "Pieces",
     "PluginConfigurationError",
@@ -163,6 +169,7 @@ __all__ = [
     "Variable",
     "VariableSchema",
     "ZCollectionError",
+    "Zones",
     "accepted",
     "apply_plan",
     "as_dimension",
@@ -179,8 +186,10 @@ __all__ = [
     "dates_of",
     "days_of",
     "declared_values",
+    "elements_of",
     "ensure_spare_files",
     "fields_of",
+    "format_bytes",
     "gather",
     "get_config",
     "heading",
@@ -189,15 +198,20 @@ __all__ = [
     "is_longitude",
     "kind_at",
     "length_of",
+    "listed",
     "listing",
     "nanoseconds_of",
     "nodes",
     "open_either",
     "register",
+    "shortened",
     "stored_blocks",
+    "stylesheet",
     "synchronous",
+    "tag",
     "times_as_objects",
     "times_in_words",
+    "to_html",
     "unfenced",
     "uninterrupted",
 ]

@@ -76,6 +76,9 @@ def examples(tmp_path_factory):
         "PartitionSampling": collection.sampling()[0],
         "Sampling": collection.sampling()[0].sampling,
         "Deliveries": collection.sampling()[0].deliveries,
+        "PartitionZones": collection.zones()[0],
+        "Zones": collection.zones()[0].zones["time"],
+        "Report": collection.report(),
         "Section": plugin.Section("rows"),
         "Table": plugin.Table.pairs("facts", {"rows": 3}),
         "Coverage": collection.coverage(),
@@ -154,7 +157,9 @@ def test_what_is_printed_is_short_and_no_long_call_of_a_constructor(examples):
 
 
 def test_what_a_notebook_shows_is_valid_and_bounded(examples):
-    shown = {name: item._repr_html_() for name, item in examples.items() if hasattr(item, "_repr_html_")}
+    # A report is a page of its own, and is tested as one.
+    printed = {name: item for name, item in examples.items() if hasattr(item, "_repr_html_") and name != "Report"}
+    shown = {name: item._repr_html_() for name, item in printed.items()}
     assert {"Schema", "DatasetSchema", "VariableSchema", "Variable", "Dataset", "Collection", "View"} <= shown.keys()
     assert {"InsertReport", "PartitionReport", "plan", "history", "verified", "repaired", "vacuumed"} <= shown.keys()
     for name, markup in shown.items():

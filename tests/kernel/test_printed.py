@@ -1,6 +1,8 @@
 """What is printed of collections, views and reports: what people want to know, bounded, and without asking the store."""
 
 import pickle
+import sys
+import types
 
 import fakes
 import numpy as np
@@ -19,6 +21,12 @@ FLAG = zc.VariableSchema("quality", dtype="int8", dimensions=("row",), fill_valu
 def entry(number, **more):
     given = {"operation": "insert", "partitions": 2, "rows": 1234, "source": None, "writer": "host:1", **more}
     return HistoryEntry(version=number, time="2024-01-01T00:00:00.000+00:00", **given)
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch):
+    """These are the kernel's own: what zcollection-report shows is tested with it."""
+    monkeypatch.setitem(sys.modules, "zcollection_report", None)
 
 
 def test_a_collection_shows_its_place_and_its_parts(url):
@@ -45,6 +53,22 @@ def test_in_a_notebook_a_view_shows_its_own_variables(url):
     texts = texts_of(view._repr_html_())
     assert {f"{url}", "update()", "quality", "int8", "-1"} <= set(texts)
     assert "swath" not in texts
+
+
+@pytest.mark.parametrize("fails", [ValueError, zc.CorruptionError, RecursionError])
+def test_where_pictures_fail_the_text_is_shown(url, monkeypatch, fails):
+    def shown(_):
+        raise fails("no pictures today")
+
+    monkeypatch.setitem(sys.modules, "zcollection_report", types.ModuleType("zcollection_report"))
+    notebook = types.ModuleType("zcollection_report.notebook")
+    monkeypatch.setitem(sys.modules, "zcollection_report.notebook", notebook)
+    notebook.shown = shown
+    collection = samples.create(url)
+    assert "axis:" in texts_of(collection._repr_html_())
+    assert "create" in texts_of(collection.history()._repr_html_())
+    notebook.shown = "<b>{}</b>".format
+    assert collection._repr_html_().startswith("<b>")
 
 
 def test_printing_asks_the_store_for_nothing(url, monkeypatch):
@@ -196,3 +220,8 @@ def test_a_lazy_array_shows_what_it_is(url):
 def test_a_plan_of_rows_shows_how_many_there_are():
     plan = zc.plugin.RowPlan(np.arange(5000), replaced=3)
     assert repr(plan) == "RowPlan(source=<5,000 rows>, replaced=3)"
+
+
+def test_a_report_is_asked_for_where_it_is_not_installed(url):
+    with pytest.raises(zc.MissingDependencyError, match=r"pip install 'zcollection\[report\]'"):
+        samples.create(url).report()

@@ -8,7 +8,6 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection import portal
 from zcollection.cli.opening import (
     URL,
     AsJson,
@@ -25,12 +24,10 @@ from zcollection.cli.output import write_json, write_table
 from zcollection.cli.querying import Source, no_rows
 from zcollection.cli.values import missing_of, plain_values, shown
 from zcollection.collection.collection import Collection
-from zcollection.collection.handle import Handle
 from zcollection.model.dataset import Dataset
 from zcollection.model.texts import format_bytes
 from zcollection.model.times import has_time_units
 from zcollection.model.variable import Variable
-from zcollection.transaction.documents import IMMUTABLE
 from zcollection.view.view import View
 
 
@@ -151,23 +148,6 @@ def _together(one: Summaries, other: Summaries) -> Summaries:
     return {path: summary.with_others(other[path]) for path, summary in one.items()}
 
 
-async def _stored_bytes(handle: Handle, filters: str | None) -> dict[str, int]:
-    """Return the size of all objects of each variable in the partitions that pass a filter, by path."""
-    taken, found = await handle.snapshot(handle.passing(filters)), dict.fromkeys(handle.schema.all_variables(), 0)
-    groups = [
-        handle.group(path, record, taken.place(path)) for path, record in (await handle.select(taken, filters)).items()
-    ]
-    if taken.immutable is not None:
-        groups.append(handle.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE)))
-    for group in groups:
-        async for entry in taken.objects.list(group.prefix, recursive=True):
-            parts = entry.key.removeprefix(group.prefix).split("/")
-            path = next((path for at in range(len(parts)) if (path := "/".join(parts[: at + 1])) in found), None)
-            if path is not None:
-                found[path] += entry.size
-    return found
-
-
 def stats(
     url: URL,
     *,
@@ -241,10 +221,8 @@ def _of_moving(
 
 def _stored(source: Source, filters: str | None) -> dict[str, int]:
     """Return the size of all objects of each variable; those of a view lie in its own store."""
-    if isinstance(source, Collection):
-        return portal.run(source._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
-    own = portal.run(source._now, lambda handle: _stored_bytes(handle, filters))  # noqa: SLF001 - its own package
-    return _stored(source.base, filters) | own
+    of_base = {} if isinstance(source, Collection) else source.base.stored_bytes(filters=filters)
+    return of_base | source.stored_bytes(filters=filters)
 
 
 @frozen

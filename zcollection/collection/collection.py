@@ -16,6 +16,7 @@ from zcollection.collection import (
     statistics,
     stores,
     update,
+    zones,
 )
 from zcollection.collection.asking import Where
 from zcollection.collection.conform import check_conventions
@@ -36,6 +37,7 @@ from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.scan import BLOCK_SIZE, Scan, ScannedCollection
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
+from zcollection.collection.zones import PartitionZones
 from zcollection.contracts.partitioning import Key
 from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
@@ -385,6 +387,32 @@ class Collection(OpenCollection):
         )
 
     sampling = synchronous(sampling_async)
+
+    async def zones_async(
+        self, *, variables: Iterable[str] | None = None, filters: Filter = None, progress: ProgressOption = None
+    ) -> list[PartitionZones]:
+        """Return the bounds of variables in zones of 256 rows, of each partition in the order of the keys; no value is read.
+
+        They are what the statistics keep: of the axis, of latitudes and longitudes, and of variables declared with
+        ``statistics=True``. A partition without statistics has none.
+
+        Parameters
+        ----------
+        variables
+            Paths of the variables; None for all of which there are bounds.
+        filters, progress
+            As for `query`.
+
+        Raises
+        ------
+        SchemaError
+            A variable is unknown.
+        """
+        return await self._now(
+            lambda handle: zones.zones(handle, variables=variables, filters=filters, progress=progress)
+        )
+
+    zones = synchronous(zones_async)
 
     def coverage(self, *, every: Any = None, gap: Any = None, filters: Filter = None, where: Where = None) -> Any:
         """Return what is there along the axis, and what is missing: gaps, intervals, and the share of the rows expected.

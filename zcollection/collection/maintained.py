@@ -1,13 +1,15 @@
 """What keeps a store in order: its history, what is wrong with it, and what nobody needs; alike for collections and views."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from zcollection.collection import older
+from zcollection.collection import older, sizes
 from zcollection.collection import verify as _verify
 from zcollection.collection.ages import Duration, Keep, kept_by, seconds_of
+from zcollection.collection.filters import Filter
 from zcollection.collection.following import Following
 from zcollection.collection.handle import Handle
 from zcollection.collection.older import Difference
@@ -15,6 +17,8 @@ from zcollection.collection.verify import RepairReport, VerifyReport
 from zcollection.contracts.transactional import Moment
 from zcollection.contracts.url import StoreURL
 from zcollection.engine.executors import ClientOption
+from zcollection.errors import SettingError
+from zcollection.model import bridges
 from zcollection.model.sections import Printed, Section, Table, heading
 from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
@@ -54,9 +58,23 @@ class Maintained(Printed, ABC):
     def _check_writable(self) -> None:
         """Raise `ReadOnlyError` unless it was opened for writing."""
 
-    async def history_async(self) -> History:
-        """Return the versions of this collection that the log holds, oldest first."""
-        return History(await self._now(lambda handle: handle.versioning.history()))
+    async def history_async(self, *, last: int | None = None) -> History:
+        """Return the versions of this collection that the log holds, oldest first.
+
+        Parameters
+        ----------
+        last
+            How many of the newest alone: of the older ones nothing is read, and no totals are known. None for all.
+
+        Raises
+        ------
+        SettingError
+            `last` is no number from 1 on.
+        """
+        if last is not None and not (type(last) is int and last > 0):
+            message = f"last={last!r}; accepted: a whole number from 1 on, or None for all versions"
+            raise SettingError(message)
+        return History(await self._now(lambda handle: handle.versioning.history(last)))
 
     history = synchronous(history_async)
 
@@ -229,8 +247,30 @@ class Maintained(Printed, ABC):
 
     sources = synchronous(sources_async)
 
+    async def stored_bytes_async(self, *, filters: Filter = None) -> dict[str, int]:
+        """Return how many bytes the objects of each variable take, by its path; the objects are listed, and none is read.
+
+        Parameters
+        ----------
+        filters
+            As for `query`. Variables that do not span the axis are counted in any case.
+
+        Raises
+        ------
+        StoreError
+            The store lists nothing.
+        """
+        return await self._now(lambda handle: sizes.stored_bytes(handle, filters=filters))
+
+    stored_bytes = synchronous(stored_bytes_async)
+
     async def verify_async(
-        self, *, data: bool = False, client: ClientOption = None, progress: ProgressOption = None
+        self,
+        *,
+        data: bool = False,
+        filters: Filter = None,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
     ) -> VerifyReport:
         """Look for what is wrong, and change nothing.
 
@@ -240,6 +280,8 @@ class Maintained(Printed, ABC):
         ----------
         data
             Also read every chunk: one that is cut or damaged is found where its codecs can tell.
+        filters
+            The partitions that are looked at, as for `query`; what lies around them is looked at in any case.
         client, progress
             As for `query`.
 
@@ -253,7 +295,9 @@ class Maintained(Printed, ABC):
         ConflictError
             Other writers kept changing the collection.
         """
-        return await self._now(lambda handle: _verify.verify(handle, data=data, client=client, progress=progress))
+        return await self._now(
+            lambda handle: _verify.verify(handle, data=data, filters=filters, client=client, progress=progress)
+        )
 
     verify = synchronous(verify_async)
 
@@ -308,3 +352,28 @@ class Maintained(Printed, ABC):
         return await self._change(lambda handle: handle.versioning.rebuild_catalog(handle.configuration))
 
     repair_catalog = synchronous(repair_catalog_async)
+
+    def report(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
+        """Return what there is to say of it as one HTML file: what it is, coverage, growth, health, sizes, a map.
+
+        Calls ``zcollection_report.report``, whose parameters these are, and returns its ``Report``.
+
+        Parameters
+        ----------
+        path
+            Where to save it; None saves nothing.
+        **options
+            Of ``zcollection_report.report``.
+
+        Raises
+        ------
+        MissingDependencyError
+            zcollection-report is not installed.
+        """
+        made = bridges.bridge("report", "report()").report(self, **options)
+        if path is not None:
+            made.save(path)
+        return made
+
+    def _repr_html_(self) -> str:
+        return bridges.notebook(self) or super()._repr_html_()

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from zcollection import config
 from zcollection.collection import statistics
+from zcollection.collection.filters import Filter
 from zcollection.collection.handle import Handle
 from zcollection.collection.statistics import ChunkCheck
 from zcollection.contracts.store import Read
@@ -81,7 +82,14 @@ class RepairReport(Printed):
     remaining: tuple[Problem, ...]
 
 
-async def verify(handle: Handle, *, data: bool, progress: ProgressOption, client: ClientOption = None) -> VerifyReport:
+async def verify(
+    handle: Handle,
+    *,
+    data: bool,
+    progress: ProgressOption,
+    filters: Filter = None,
+    client: ClientOption = None,
+) -> VerifyReport:
     """Look for what is wrong; see `Collection.verify`."""
     executor = chosen(client, handle.store)
     for _ in range(_TRIES):
@@ -89,7 +97,7 @@ async def verify(handle: Handle, *, data: bool, progress: ProgressOption, client
             taken = await handle.versioning.inspected(handle.configuration)
         except CorruptionError as error:
             return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
-        report, _ = await _verified(handle, taken, executor, data=data, progress=progress)
+        report, _ = await _verified(handle, taken, executor, data=data, filters=filters, progress=progress)
         # What another writer replaced meanwhile is not damaged.
         if report.is_clean or not await _is_outdated(handle, taken):
             return report
@@ -121,10 +129,17 @@ async def _mended(handle: Handle) -> list[str]:
 
 
 async def _verified(
-    handle: Handle, taken: Snapshot, executor: Executor, *, data: bool, progress: ProgressOption
+    handle: Handle,
+    taken: Snapshot,
+    executor: Executor,
+    *,
+    data: bool,
+    progress: ProgressOption,
+    filters: Filter = None,
 ) -> tuple[VerifyReport, dict[str, bytes]]:
     """Return what is wrong, and by their keys the documents that should be others."""
-    records: dict[str, PartitionRecord] = dict(taken.partitions)
+    partitions = await handle.select(taken, filters)
+    records: dict[str, PartitionRecord] = dict(partitions)
     if taken.immutable is not None:
         records[IMMUTABLE] = taken.immutable
     jobs = (Job(_Group(handle, path, record, taken.place(path), data).checked) for path, record in records.items())
@@ -146,7 +161,7 @@ async def _verified(
         ]
     report = VerifyReport(
         version=taken.label,
-        partitions=len(taken.partitions),
+        partitions=len(partitions),
         chunks=sum(item.chunks for item in found),
         problems=tuple(chain(problems, *(item.problems for item in found))),
         notes=tuple(chain(notes, *(item.notes for item in found))),

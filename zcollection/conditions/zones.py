@@ -18,7 +18,7 @@ ALWAYS: Final = 2
 Verdicts = NDArray[np.int8]
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Zones:
     """Bounds of one variable in each of a number of zones.
 
@@ -40,6 +40,9 @@ class Zones:
     missing: NDArray[np.bool_]
     empty: NDArray[np.bool_]
     known: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        return f"Zones(<{len(self.known):,} zones of {self.lower.dtype}>)"
 
     @classmethod
     def unknown(cls) -> Self:

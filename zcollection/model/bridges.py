@@ -23,3 +23,12 @@ def bridge(name: str, purpose: str) -> Any:
         return import_module(f"zcollection_{name}")
     except ImportError as error:
         raise MissingDependencyError.of(f"zcollection-{name}", extra=name, purpose=purpose) from error
+
+
+def notebook(item: object) -> str | None:
+    """Return what ``zcollection-report`` shows of an object in a notebook; None where it is not installed, or fails."""
+    try:
+        shown: str = import_module("zcollection_report.notebook").shown(item)
+    except Exception:  # noqa: BLE001 - a repr never raises: the text is shown instead
+        return None
+    return shown

@@ -1,39 +1,44 @@
 """Sections as HTML, for notebooks: parts that open and close, every text escaped, no scripts, colours those of the page."""
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Iterable, Iterator, Sequence
+from xml.etree.ElementTree import Element
 
+from zcollection.model.markup import tag, to_html
 from zcollection.model.sections import Part, Section, Table, are_numbers
 from zcollection.model.texts import more
 
 
 def as_html(section: Section) -> str:
     """Return a section as HTML."""
-    return f"<div><strong>{escape(section.title)}</strong>{_blocks(section.parts)}</div>"
+    return to_html(tag("div", tag("strong", section.title), elements_of(section.parts)))
 
 
-def _blocks(parts: Sequence[Part]) -> str:
-    return "".join(map(_block, parts))
+def elements_of(parts: Sequence[Part]) -> list[Element]:
+    """Return parts of a section as elements of HTML."""
+    return [element for part in parts for element in _block(part)]
 
 
-def _block(part: Part) -> str:
+def _block(part: Part) -> Iterator[Element]:
     if isinstance(part, str):
-        return f"<div>{escape(part)}</div>"
-    body = _blocks(part.parts) if isinstance(part, Section) else _table(part)
+        yield tag("div", part)
+        return
+    body = elements_of(part.parts) if isinstance(part, Section) else list(_table(part))
     if not part.title or not body:
-        return body
-    return f"<details open style='margin-left:1em'><summary>{escape(part.title)}</summary>{body}</details>"
+        yield from body
+    else:
+        yield tag("details", tag("summary", part.title), body, open="", style="margin-left:1em")
 
 
-def _table(table: Table) -> str:
+def _table(table: Table) -> Iterator[Element]:
     sides = ["right" if are_numbers(texts) else "left" for texts in table.columns.values()]
     rows = [_row("td", row, sides) for row in zip(*table.columns.values(), strict=True)]
-    header = [_row("th", table.columns, sides)] if table.has_header else []
-    rest = "".join(f"<div>{line}</div>" for line in more(table.rest))
-    return f"<table>{''.join([*header, *rows])}</table>{rest}" if rows else ""
+    if not rows:
+        return
+    whole = tag("table", _row("th", table.columns, sides) if table.has_header else None, rows)
+    yield tag("div", whole, style="overflow-x:auto")  # where it is wider than the page
+    yield from (tag("div", line) for line in more(table.rest))
 
 
-def _row(tag: str, texts: Iterable[str], sides: Iterable[str]) -> str:
-    cells = zip(sides, map(escape, texts), strict=True)
-    row = "".join(f"<{tag} style='padding:0 1em 0 0;text-align:{side}'>{text}</{tag}>" for side, text in cells)
-    return f"<tr>{row}</tr>"
+def _row(name: str, texts: Iterable[str], sides: Iterable[str]) -> Element:
+    cells = zip(sides, texts, strict=True)
+    return tag("tr", [tag(name, text, style=f"padding:0 1em 0 0;text-align:{side}") for side, text in cells])

@@ -3,7 +3,7 @@
 import math
 import re
 import uuid
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any, Final
@@ -18,9 +18,13 @@ from zcollection.transaction import log
 from zcollection.transaction.documents import TRANSACTIONS, Configuration
 from zcollection.transaction.log import LOG, contents, mark_key, numbers_of, record_key
 from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.reports import Total
 from zcollection.transaction.version import RecordId, Version
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
+LOST: Final = "lost"
+"""What the record of a version that was lost says was done."""
+
 _TRIES: Final = 3
 _JOINED: Final = 16
 _HIGHEST: Final = 3
@@ -117,6 +121,31 @@ async def every(store: KeyStore) -> list[Version]:
     else:
         message = f"{problem(foreign)} of {store.url}; call repair()"
     raise CorruptionError(message)
+
+
+async def newest(store: KeyStore, count: int) -> list[Version]:
+    """Return the newest versions, so many of them, in order."""
+    entries = [entry.key async for entry in store.list(LOG)]
+    numbers = numbers_of(entries, ".json")
+    if not numbers:
+        return (await every(store))[-count:]  # which tells what is lost
+    return await between(store, max(numbers[-1] - count + 1, 0), numbers[-1])
+
+
+def totals(versions: Iterable[Version]) -> Iterator[Total]:
+    """Yield how much there was after each of all versions."""
+    held: dict[str, tuple[int, int]] = {}
+    rows = size = 0
+    for version in versions:
+        # What took the place of lost records names all partitions that there were.
+        gone = [*held] if version.operation == LOST and version.partitions else [*version.partitions, *version.dropped]
+        for path in gone:
+            before = held.pop(path, (0, 0))
+            rows, size = rows - before[0], size - before[1]
+        for path, record in version.partitions.items():
+            held[path] = record.rows, record.stored_bytes
+            rows, size = rows + record.rows, size + record.stored_bytes
+        yield Total(len(held), rows, size)
 
 
 def problem(foreign: Sequence[int]) -> str:
@@ -286,7 +315,7 @@ async def mend(store: KeyStore, numbers: Sequence[int], partitions: Partitions, 
         version = Version(
             transaction=uuid.uuid4().hex,
             base=max(number - 1, 0),
-            operation="lost",
+            operation=LOST,
             written=(partitions if number == numbers[-1] else Partitions()).to_json(),
             configuration=_stated(configuration, number, configuration.version),
             schema=_stated(configuration, number, configuration.changed),

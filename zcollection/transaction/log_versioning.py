@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import starmap
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from attrs import evolve, field, frozen
@@ -35,7 +36,7 @@ from zcollection.transaction import (
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.partitions import Concern
-from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, Total, VacuumReport
 from zcollection.transaction.retention import Retention
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
@@ -214,20 +215,12 @@ class LogVersioning(Versioning):
             same = [path for path in objects if path not in now.places and now.is_same(taken, path)]
             await self.store.put(dict(objects[path] for path in same))
 
-    async def history(self) -> tuple[HistoryEntry, ...]:
+    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
         """Return the versions that the log and its history hold, oldest first."""
-        return tuple(
-            HistoryEntry(
-                version=version.number,
-                time=version.time,
-                operation=version.operation,
-                partitions=len(version.partitions) + len(version.dropped),
-                rows=sum(record.rows for record in version.partitions.values()),
-                source=version.source,
-                writer=version.writer,
-            )
-            for version in await history.every(self.store)
-        )
+        if last is not None:
+            return tuple(_entry(version, None) for version in await history.newest(self.store, last))
+        versions = await history.every(self.store)
+        return tuple(starmap(_entry, zip(versions, history.totals(versions), strict=True)))
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of the records; those that were read once are not read again."""
@@ -377,6 +370,19 @@ class LogVersioning(Versioning):
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the store, in which the newest version lies."""
         return self.store.zarr
+
+
+def _entry(version: Version, total: Total | None) -> HistoryEntry:
+    return HistoryEntry(
+        version=version.number,
+        time=version.time,
+        operation=version.operation,
+        partitions=len(version.partitions) + len(version.dropped),
+        rows=sum(record.rows for record in version.partitions.values()),
+        source=version.source,
+        writer=version.writer,
+        total=total,
+    )
 
 
 def _committed(version: Version) -> Committed:

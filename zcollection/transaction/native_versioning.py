@@ -203,11 +203,11 @@ class NativeVersioning(Versioning):
             transaction.beside = dict(objects[path] for path in same)
             await transaction.commit()
 
-    async def history(self) -> tuple[HistoryEntry, ...]:
+    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
         """Return the commits that led to the snapshot, oldest first."""
         now = await self._now()
         async with unless_removed(self.store, now):
-            return tuple(_entry(commit) for commit in reversed(await self.store.history(now)))
+            return tuple(_entry(commit) for commit in reversed((await self.store.history(now))[:last]))
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of the commits, and those of commits that a vacuum has let go."""

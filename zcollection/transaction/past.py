@@ -193,9 +193,10 @@ class PastVersioning(Versioning):
         """Refuse."""
         self._refuse()
 
-    async def history(self) -> tuple[HistoryEntry, ...]:
-        """Return the versions up to that one, oldest first."""
-        return tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
+    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
+        """Return the versions up to that one, or so many of the last of them, oldest first."""
+        found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
+        return found if last is None else found[-last:]
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources that had been inserted by then."""

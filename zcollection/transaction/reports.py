@@ -4,11 +4,29 @@ from typing import Final
 
 from attrs import frozen
 
+from zcollection.model import bridges
 from zcollection.model.sections import MOST_ROWS, Columns, Printed, Section, Table, heading, named
 from zcollection.model.texts import more
 
 Label = int | str
 """What a version is called: its number, or the id of a snapshot where the store makes them by itself."""
+
+
+@frozen
+class Total:
+    """How much a collection held at one version.
+
+    Attributes
+    ----------
+    partitions, rows
+        How many.
+    bytes
+        Size of the chunks and documents of its partitions.
+    """
+
+    partitions: int
+    rows: int
+    bytes: int
 
 
 @frozen(kw_only=True, repr=False)
@@ -32,6 +50,9 @@ class HistoryEntry(Printed):
         Name of what was inserted, where the caller gave one.
     writer
         Host and process of the writer.
+    total
+        What the collection held after it; None where that is not known: of a store that commits by itself, or where the newest
+        versions alone were asked for.
     """
 
     version: Label
@@ -41,6 +62,7 @@ class HistoryEntry(Printed):
     rows: int
     source: str | None
     writer: str
+    total: Total | None = None
 
 
 class History(Printed, tuple[HistoryEntry, ...]):
@@ -51,6 +73,9 @@ class History(Printed, tuple[HistoryEntry, ...]):
     def _section(self) -> Section:
         table = Table.of("", self[-MOST_ROWS:], _ENTRY)
         return Section(f"{heading(self)} {len(self):,} versions", [*more(len(self) - MOST_ROWS, "older"), table])
+
+    def _repr_html_(self) -> str:
+        return bridges.notebook(self) or super()._repr_html_()
 
 
 _ENTRY: Final[Columns[HistoryEntry]] = {

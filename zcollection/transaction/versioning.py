@@ -149,8 +149,8 @@ class Versioning(ABC):
         """
 
     @abstractmethod
-    async def history(self) -> tuple[HistoryEntry, ...]:
-        """Return the versions, oldest first."""
+    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
+        """Return the versions, or so many of the newest, oldest first."""
 
     @abstractmethod
     async def sources(self) -> tuple[str, ...]:

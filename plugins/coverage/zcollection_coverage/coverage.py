@@ -84,6 +84,12 @@ class Coverage(Printed):
         )
 
     @property
+    def gap_edges(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The last value before each gap, and the first one after it: two arrays in the order of the axis."""
+        found = self._covered.gaps
+        return self._scale.values(found.starts), self._scale.values(found.stops)
+
+    @property
     def intervals(self) -> Records:
         """Where rows follow each other without a gap, in the order of the axis."""
         return Records.of(Interval, self._intervals(self._covered))
@@ -202,6 +208,11 @@ class Coverage(Printed):
             return "unknown, for nothing is kept of when rows were brought"
         rows = total.rows - total.without_value
         return f"{known}" + ("" if known.rows == rows else f" (of {known.rows:,} of {rows:,} rows)")
+
+    def _repr_html_(self) -> str:
+        from zcollection_coverage import figures  # for notebooks only
+
+        return figures.page(self)
 
 
 _SHOWN: Final = 10
