@@ -56,7 +56,7 @@ def _lateness(coverage: Coverage | None) -> dict[str, str | None]:
     """Return how late rows arrive, where the coverage knows it."""
     if coverage is None or not coverage.has_lateness or coverage.total.first is None:
         return {}
-    return {"lateness": f"{coverage.lateness}" if coverage.lateness.rows else "unknown"}
+    return {"lateness": f"{coverage.lateness}"}
 
 
 def when(text: str) -> str:
