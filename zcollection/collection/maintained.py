@@ -29,7 +29,7 @@ class Maintained(Printed, ABC):
 
     @abstractmethod
     async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
-        """Do something with the store, again where another writer has added or dropped a variable meanwhile."""
+        """Do something with the store, again where another writer has changed the schema or the partitioning meanwhile."""
 
     async def _change(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
         """Do something that changes the store, to its end or not at all, whoever waits for it."""

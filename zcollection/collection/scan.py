@@ -107,7 +107,7 @@ class Scan:
         return _bytes_of_a_row(moving, moving.all_variables(), self.dimension)
 
     async def renewed(self) -> "Scan":
-        """Return the same scan of the collection as it is now that a variable was added or dropped."""
+        """Return the same scan of the collection as it is now that its schema or its partitioning was changed."""
         return Scan.of(
             await self.handle.reloaded(),
             filters=self.asked.filters,

@@ -234,7 +234,7 @@ class NativeVersioning(Versioning):
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
         now = await self.snapshot(configuration)
-        before = {} if since == 0 else await self._stamps(str(since), configuration)
+        before = {} if since == 0 else await self._stamps(str(since))
         stamps = {path: record.stamp for path, record in now.partitions.items()}
         return Changes(
             version=now.label,
@@ -242,10 +242,11 @@ class NativeVersioning(Versioning):
             dropped=tuple(sorted(before.keys() - stamps.keys())),
         )
 
-    async def _stamps(self, since: str, configuration: Configuration) -> dict[str, str]:
+    async def _stamps(self, since: str) -> dict[str, str]:
         try:
-            objects = SnapshotObjects(self.store, await self.store.resolve(since))
-            taken = await Listing(objects, configuration).snapshot()
+            before = await self.store.resolve(since)
+            older = await self._configuration(before)  # which may have been partitioned in another way
+            taken = await Listing(SnapshotObjects(self.store, before), older).snapshot()
         except (OutdatedError, StoreError) as error:
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
             raise SettingError(message) from error

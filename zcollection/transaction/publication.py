@@ -7,8 +7,9 @@ from attrs import field, frozen
 
 from zcollection.contracts.store import Fence, KeyStore, unfenced
 from zcollection.engine.layout import group_document
-from zcollection.engine.write import parent_documents
+from zcollection.engine.write import GROUP_DOCUMENT, abandoned_documents, parent_documents
 from zcollection.errors import StoreError
+from zcollection.model.names import ancestors
 from zcollection.portal import uninterrupted
 from zcollection.transaction import catalog, in_place, leases, log
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
@@ -60,7 +61,8 @@ async def publish(
     lease
         That of the writer, where it holds no lock.
     superseded
-        Paths that newer versions have written or dropped: what this one left of them is nobody's any more.
+        Paths that newer versions have written or dropped, that of the configuration among them: what this one left of them
+        is nobody's any more.
 
     Raises
     ------
@@ -94,19 +96,37 @@ async def _put_in_place(
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
     staged = {path: version.place(path).prefix for path in paths if path not in there}
     failures = await _publish_all(store, staged, fence)
+    # What lay below the place of a new partition went when that was put there.
+    covered = staged.keys() - failures.keys()
     for path in (*version.dropped, *version.cleared):
-        if path not in superseded:
-            trash = f"{version.stage}dropped/{path}/"
-            failures |= await _failure(store, path, partial(store.unpublish, f"{path}/", trash, fence))
+        if path not in superseded and covered.isdisjoint(ancestors(path)[:-1]):
+            failures |= await _failure(store, path, partial(_take_away, store, version, path, fence))
     await fence()
     await store.delete(stage_of(transaction) for transaction in version.removed)
+    if CONFIGURATION in superseded:
+        return failures
     if version.configuration is not None:
         await _replace(store, version, version.configuration.encode(), fence)
     if version.schema is not None:
         await fence()
+        await store.delete(abandoned_documents(version.dropped, {*version.partitions, *superseded}))
         await store.put({CONFIGURATION: version.schema.encode()})
         await store.delete([log.ANNOUNCED])
     return failures
+
+
+async def _take_away(store: KeyStore, version: Version, path: str, fence: Fence) -> None:
+    """Take a partition away, but none that lies below its place since the partitioning was changed."""
+    trash = f"{version.stage}dropped/{path}/"
+    if path not in version.above:
+        await store.unpublish(f"{path}/", trash, fence)
+        return
+    below = [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]
+    for key in below:
+        if key.rstrip("/") not in version.above and key.rstrip("/") not in version.partitions:
+            await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)
+    await fence()
+    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
 
 
 async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence) -> dict[str, StoreError]:
@@ -171,8 +191,9 @@ async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:
     """
     unplaced = Unplaced()
     for version in await log.unpublished(store, changes):
-        newer = [change.touched for change in changes if change.number > version.number]
-        superseded = frozenset[str]().union(*newer)
+        newer = [change for change in changes if change.number > version.number]
+        superseded = frozenset[str]().union(*(change.touched for change in newer))
+        superseded |= {CONFIGURATION} if any(change.new_configuration for change in newer) else frozenset()
         if not store.has_lock:
             await leases.settle(store, version.number, partial(publish, store, version, superseded=superseded))
             continue

@@ -5,8 +5,9 @@ from itertools import takewhile
 from typing import Final
 
 from zcollection.contracts.store import KeyStore
+from zcollection.model.names import join
 from zcollection.transaction import history, in_place, log
-from zcollection.transaction.documents import TRANSACTIONS, Configuration
+from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.transaction import begin, write_checkpoint
 
@@ -23,12 +24,21 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
         for version in transaction.base.pending:
             stages.pop(version.transaction, None)  # what it staged is read there
         transaction.removed = tuple(sorted(stages))
-        for path in await in_place.announced(store, stages):
-            if transaction.base.record(path) is None:
-                transaction.clear(path)
+        for announced in await in_place.announced(store, stages):
+            for path in _left_at(announced, configuration):
+                if transaction.base.record(path) is None:
+                    transaction.clear(path)
         await transaction.commit()
     folded = await _fold(store, configuration, limit)
     return VacuumReport(stages=len(stages), bytes=sum(stages.values()), versions=folded)
+
+
+def _left_at(path: str, configuration: Configuration) -> list[str]:
+    """Return what a dead writer may have left at a path; where partitions lie below it by now, the groups of variables alone."""
+    if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
+        return [path]
+    variables = {name for layout in configuration.layouts for name in layout.all_variables()}
+    return sorted({join(path, name.partition("/")[0]) for name in variables})
 
 
 async def _now(store: KeyStore) -> float:

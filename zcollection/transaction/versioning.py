@@ -224,7 +224,8 @@ class Versioning(ABC):
         """Return the error that says what has become of the collection that was opened."""
         if not new.is_grown_from(old):
             return self.replaced()
-        return SchemaChangedError(f"a variable of {self.store.url} was added or dropped; open the collection again")
+        message = f"the variables or the partitioning of {self.store.url} were changed; open the collection again"
+        return SchemaChangedError(message)
 
 
 def exists(store: Store) -> CollectionExistsError:
