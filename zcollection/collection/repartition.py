@@ -1,10 +1,10 @@
 """A collection partitioned in another way, in place, as one change: the rows of old partitions gathered into new ones."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from attrs import evolve, field, frozen
@@ -21,13 +21,14 @@ from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
-from zcollection.engine.read import GroupRead, Outputs
+from zcollection.engine.read import GroupRead, Outputs, reading
 from zcollection.engine.select import Found, Runs, Side, filling
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema
+from zcollection.model.variable import Indexer
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import PartitionRecord
@@ -35,6 +36,13 @@ from zcollection.transaction.overlay import BASE, OverlaidStage
 from zcollection.transaction.places import Place
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
+
+_ROWS: Final = 2**16
+_MOST: Final = 32
+"""Rows, and old partitions, that are split together; one partition at least."""
+
+_Old: TypeAlias = tuple[str, PartitionRecord, Place]
+"""An old partition: its path, what it says of itself, and where it lies."""
 
 
 async def repartition(
@@ -189,13 +197,14 @@ class _Repartition:
     async def _plan(self, base: Snapshot, site: Site, prefix: str) -> list[NewPartition]:
         """Return the partitions that are to be made, in the order of their keys; keys of old ones begin with a prefix."""
         splitting = _Splitting(self.target)
-        records = [(path, record, base.place(path).below(prefix)) for path, record in base.partitions.items()]
-        rows = sum(record.rows for _, record, _ in records) // max(len(records), 1)
-        with tracking(self.progress, len(records), "plan") as advance:
+        old = [(path, record, base.place(path).below(prefix)) for path, record in base.partitions.items()]
+        rows = sum(record.rows for _, record, _ in old) // max(len(old), 1)
+        batches = _together(old)
+        with tracking(self.progress, len(batches), "plan") as advance:
             found = await self.executor.run(
                 site,
-                (Job(partial(splitting.parts, *item)) for item in records),
-                total=len(records),
+                (Job(partial(splitting.parts, batch)) for batch in batches),
+                total=len(batches),
                 label="plan",
                 threads=worthwhile_threads(splitting.schema, self.target.dimension, rows),
                 progress=advance,
@@ -227,7 +236,7 @@ class _Repartition:
 
 @frozen
 class _Splitting:
-    """What is done to every old partition: its rows are told apart by the new partitioning.
+    """What is done to the old partitions, a few at once: their rows are told apart by the new partitioning.
 
     Attributes
     ----------
@@ -244,47 +253,87 @@ class _Splitting:
         names = {*map(normalise_path, self.target.partitioning.variables), *([] if axis is None else [axis])}
         return self.target.schema.select(names)
 
-    def parts(
-        self, path: str, record: PartitionRecord, place: Place, site: Site, arrays: Arrays
-    ) -> Work[list[tuple[Key, str, Part]]]:
-        """Return the parts of one partition, each with the key and the path of the new one that it belongs to."""
+    def parts(self, old: Sequence[_Old], site: Site, arrays: Arrays) -> Work[list[tuple[Key, str, Part]]]:
+        """Return the parts of partitions, each with the key and the path of the new one that it belongs to."""
         del site, arrays
-        columns = yield from self.target.reading(path, record, self.schema, place=place)
+        columns = yield from self._columns(old)
+        edges = np.cumsum([0, *(record.rows for _, record, _ in old)])
         axis = None if self.target.axis_variable is None else columns.get_variable(self.target.axis_variable).to_numpy()
-        return [
-            (
-                item.key,
-                item.path,
-                Part(
+        found = []
+        for item in self._split(columns, old, edges):
+            for number, rows in _cut(item.rows, edges):
+                path, record, place = old[number]
+                values = None if axis is None else axis[edges[number] : edges[number + 1]][rows]
+                part = Part(
                     path=path,
                     record=record,
                     place=place,
-                    count=item.count,
-                    rows=_told(item),
-                    span=(0, 0) if axis is None else _span(axis[item.rows]),
-                ),
-            )
-            for item in self._split(columns, path)
-        ]
+                    count=rows.stop - rows.start if isinstance(rows, slice) else rows.size,
+                    rows=_told(rows),
+                    span=(0, 0) if values is None else _span(values),
+                )
+                found.append((item.key, item.path, part))
+        return found
 
     def positions(self, part: Part, path: str) -> Work[NDArray[np.intp]]:
         """Return which rows of an old partition belong to a new one, where they do not follow each other."""
-        columns = yield from self.target.reading(part.path, part.record, self.schema, place=part.place)
-        found = [item.rows for item in self._split(columns, part.path) if item.path == path]
+        old = [(part.path, part.record, part.place)]
+        columns = yield from self._columns(old)
+        found = [item.rows for item in self._split(columns, old, np.array([0, part.record.rows])) if item.path == path]
         return np.asarray(found[0], dtype=np.intp)
 
-    def _split(self, columns: Dataset, path: str) -> list[PartitionRows]:
+    def _columns(self, old: Sequence[_Old]) -> Work[Dataset]:
+        groups = [self.target.group(*item) for item in old]
+        return self.target.dataset(
+            self.schema, (yield from reading(groups, self.schema, dimension=self.target.dimension))
+        )
+
+    def _split(self, columns: Dataset, old: Sequence[_Old], edges: NDArray[np.intp]) -> list[PartitionRows]:
         try:
             return split(columns, self.target.partitioning, dimension=self.target.dimension)
         except PartitionError as error:
-            message = f"partition {path!r} has a row that the new partitioning refuses: {error}; nothing was written"
+            if len(old) > 1:  # which of them is to be told
+                for number, item in enumerate(old):
+                    rows = {self.target.dimension: slice(edges[number], edges[number + 1])}
+                    self._split(columns.isel(rows), [item], edges)
+            message = (
+                f"partition {old[0][0]!r} has a row that the new partitioning refuses: {error}; nothing was written"
+            )
             raise PartitionError(message) from error
 
 
-def _told(item: PartitionRows) -> tuple[int, int] | str:
-    if isinstance(item.rows, slice):
-        return item.rows.start, item.rows.stop
-    return hashlib.sha256(item.rows.astype("<i8").tobytes()).hexdigest()
+def _together(old: Iterable[_Old]) -> list[list[_Old]]:
+    """Return old partitions in groups: what is done to each alone would cost more than what is done to its rows."""
+    found: list[list[_Old]] = []
+    rows = _ROWS
+    for item in old:
+        rows += item[1].rows
+        if rows > _ROWS or len(found[-1]) == _MOST:
+            found.append([])
+            rows = item[1].rows
+        found[-1].append(item)
+    return found
+
+
+def _cut(rows: Indexer, edges: NDArray[np.intp]) -> Iterator[tuple[int, slice | NDArray[np.intp]]]:
+    """Yield the rows of each old partition among some, given where each of them begins, and its number."""
+    if isinstance(rows, slice):
+        first, last = np.searchsorted(edges, [rows.start, rows.stop - 1], side="right") - 1
+        for number in range(first, last + 1):
+            start = int(edges[number])
+            yield number, slice(max(rows.start - start, 0), min(rows.stop, int(edges[number + 1])) - start)
+        return
+    for number, (first, last) in enumerate(pairwise(np.searchsorted(rows, edges))):
+        here = rows[first:last] - edges[number]
+        if here.size:
+            follow = here[-1] - here[0] == here.size - 1
+            yield number, slice(int(here[0]), int(here[-1]) + 1) if follow else here
+
+
+def _told(rows: slice | NDArray[np.intp]) -> tuple[int, int] | str:
+    if isinstance(rows, slice):
+        return rows.start, rows.stop
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
 def _span(axis: NDArray[Any]) -> tuple[Any, Any] | None:
