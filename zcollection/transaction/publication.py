@@ -121,12 +121,11 @@ async def _take_away(store: KeyStore, version: Version, path: str, fence: Fence)
     if path not in version.above:
         await store.unpublish(f"{path}/", trash, fence)
         return
-    below = [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]
-    for key in below:
+    await fence()
+    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})  # first: what is left of it is no partition
+    for key in [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]:
         if key.rstrip("/") not in version.above and key.rstrip("/") not in version.partitions:
             await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)
-    await fence()
-    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
 
 
 async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence) -> dict[str, StoreError]:
