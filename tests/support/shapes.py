@@ -12,6 +12,9 @@ HOUR = 3600
 EARLIEST = 946_684_800
 """2000-01-01, in seconds."""
 
+SEVEN_DAYS = [np.concatenate([day * 24 * HOUR + np.arange(0, 24, 3) * HOUR for day in (29, 30, 31, 32, 59, 60, 61)])]
+"""Times of one delivery: eight in each of seven days of three months."""
+
 SCHEMA = (
     zc.Schema()
     .with_dimension("row", chunks=16)
@@ -19,7 +22,7 @@ SCHEMA = (
     .with_variable("time", dtype="datetime64[s]", dimensions=("row",))
     .with_variable("number", dtype="int64", dimensions=("row",), fill_value=-1)
     .with_variable("cycle", dtype="int32", dimensions=("row",))
-    .with_variable("platform", dtype="string", dimensions=("row",), fill_value="")
+    .with_variable("platform", dtype="U3", dimensions=("row",), fill_value="")
     .with_variable(
         "packed", dtype="float32", dimensions=("row",), packing=zc.Packing("int32", scale_factor=1e-3, fill_value=-1)
     )
@@ -86,6 +89,11 @@ def values(dataset, order=slice(None)):
 def in_order(dataset):
     """Return all values of a dataset with its rows in the order of the time, else as they are."""
     return values(dataset, np.argsort(dataset["time"].to_numpy(), kind="stable"))
+
+
+def by_number(dataset):
+    """Return all values of a dataset with its rows in the order of their numbers, whatever order they are in."""
+    return values(dataset, np.argsort(dataset["number"].to_numpy()))
 
 
 def assert_same(found, expected):

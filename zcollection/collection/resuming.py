@@ -12,7 +12,7 @@ from zcollection.collection.handle import Handle
 from zcollection.collection.verify import GroupCheck
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.contracts.store import Read
-from zcollection.engine.work import Remove, Work, fetch
+from zcollection.engine.work import Remove, Work, enumerated, fetch
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import PartitionRecord
@@ -60,5 +60,5 @@ def taken_over(
                 return copied
     except CorruptionError:
         pass  # it is made anew
-    yield Remove([stage.prefix(path)])
+    yield Remove([entry.key for entry in (yield from enumerated(stage.prefix(path)))])
     return None
