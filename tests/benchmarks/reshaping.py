@@ -5,8 +5,8 @@ inserts it into a new collection, and then removes the old one. The memory is th
 """
 
 import argparse
+import gc
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -16,10 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+import probe
 import values
 from layouts import Layout
 from places import working_directory
-from workloads import SCALES, SEED, small_days
+from workloads import SCALES, SEED, small_days, track_days
 
 import zcollection as zc
 
@@ -33,16 +34,16 @@ def main() -> None:
     parser.add_argument("--scale", choices=SCALES, default="full")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--place", type=Path, help="directory to work in (default: /dev/shm if it has room)")
-    parser.add_argument("--measure", choices=["nothing", "repartition"], help=argparse.SUPPRESS)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(_grown(options.place, is_repartitioned=options.measure == "repartition"))
+        print(_more(options.place))
         return
     layout = small_days(options.scale, None)
     arrays = values.arrays(layout, seed=SEED)
     with working_directory(options.place, one_round=4 * layout.nbytes) as place:
         rounds = [_round(layout, arrays, place / str(number)) for number in range(options.rounds + 1)][1:]
-        memory = _memory(layout, arrays, place / "memory")
+        memory = _memory(options.scale, place)
     figures: dict[str, Any] = {step: round(median(each[step] for each in rounds), 3) for step in _STEPS}
     by_hand = figures["query all"] + figures["insert all by month"]
     ratios = {
@@ -88,26 +89,35 @@ def _round(layout: Layout, arrays: dict[str, Any], place: Path) -> dict[str, flo
     return found
 
 
-def _memory(layout: Layout, arrays: dict[str, Any], place: Path) -> dict[str, Any]:
-    """Return how much more memory a repartition takes than a process that has read one partition, and the size of a new one."""
-    _create(place, layout, "date:D").insert(arrays)
-    command = [sys.executable, __file__, "--place", str(place), "--measure"]
-    without, peak = (
-        int(subprocess.run([*command, what], capture_output=True, text=True, check=True).stdout)
-        for what in ("nothing", "repartition")
-    )
-    rows = max(zc.open_collection(place).records().values(), key=lambda record: record.rows).rows
-    largest = rows * sum(variable.dtype.itemsize for variable in layout.schema.all_variables().values())
-    return {"bytes of a new partition": largest, "bytes more at most": peak - without}
+def _memory(scale: str, place: Path) -> dict[str, Any]:
+    """Return how much more memory a repartition takes than one of two days did before it, and the size of a new partition."""
+    found = {}
+    for name, layout in {"W2": small_days(scale, None), "W7": track_days("small", None)}.items():
+        arrays = values.arrays(layout, seed=SEED)
+        _create(place / name, layout, "date:D").insert(arrays)
+        few = {path: array[: layout.partitions[1].stop] for path, array in arrays.items()}
+        _create(place / f"{name} first", layout, "date:D").insert(few)
+        command = [sys.executable, __file__, "--measure", "--place", str(place / name)]
+        more = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        rows = max(record.rows for record in zc.open_collection(place / name).records().values())
+        size = rows * sum(variable.dtype.itemsize for variable in layout.schema.all_variables().values())
+        found[f"{name}, memory"] = {
+            "bytes of a new partition": size,
+            "bytes more": more,
+            "ratio": round(more / size, 2),
+        }
+    return found
 
 
-def _grown(place: Path, *, is_repartitioned: bool) -> int:
-    collection = zc.open_collection(place, mode="rw")
-    collection.query(filters=f"year == {collection.keys()[0]['year']} and month == 1 and day == 1")
+def _more(place: Path) -> int:
+    """Return by how many bytes a repartition made this process grow at most, after a first one has loaded everything."""
     with zc.config.using(threads=1):
-        if is_repartitioned:
-            collection.repartition(_MONTHS)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        zc.open_collection(f"{place} first", mode="rw").repartition(_MONTHS)
+        gc.collect()
+        probe.forget_peak()
+        before = probe.resident()
+        zc.open_collection(place, mode="rw").repartition(_MONTHS)
+    return probe.peak() - before
 
 
 if __name__ == "__main__":
