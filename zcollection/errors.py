@@ -13,7 +13,7 @@
     │   └── ReadOnlyError
     ├── ConflictError                       another writer was first, and the operation could not be re-run
     │   └── OutdatedError                   a partition, or a snapshot, is no longer what was looked up
-    ├── SchemaChangedError                  another writer added or dropped a variable; handled by looking again
+    ├── SchemaChangedError                  another writer changed the schema or the partitioning; handled by looking again
     ├── StaleError                          a view holds nothing that was computed from its base as it is
     ├── CommitStateUnknownError             the answer to a commit was lost
     ├── CorruptionError                     stored bytes that are not what was written
@@ -79,7 +79,7 @@ class ConflictError(ZCollectionError):
 
 
 class SchemaChangedError(ZCollectionError):
-    """Another writer added or dropped a variable of the collection: what was begun is to be done again, as it is now."""
+    """Another writer changed the schema or the partitioning of the collection: what was begun is to be done again, as it is now."""
 
 
 class StaleError(ZCollectionError):

@@ -22,26 +22,28 @@ def main(task: dict) -> dict:
     peer, place = peers.make(task["peer"], threads=task["threads"]), Path(task["place"])
     peer.query(place, layout, partition=layout.partitions[0])
     gc.collect()
-    _forget_peak()
-    baseline = _resident()
+    forget_peak()
+    baseline = resident()
     found = peer.query(place, layout)
-    peak = _peak()
+    most = peak()
     check(found, values.arrays(layout, seed=SEED), sort=not peer.keeps_order)
     nbytes = sum(array.nbytes for array in found.values())
-    return {"nbytes": nbytes, "baseline": baseline, "peak": peak, "checked": True}
+    return {"nbytes": nbytes, "baseline": baseline, "peak": most, "checked": True}
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Let the system count the peak from here on; `ru_maxrss` would even inherit that of the parent process."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _resident() -> int:
-    return _status("VmRSS") if _STATUS.exists() else _peak()
+def resident() -> int:
+    """Return the bytes that the process holds."""
+    return _status("VmRSS") if _STATUS.exists() else peak()
 
 
-def _peak() -> int:
+def peak() -> int:
+    """Return the most bytes that it has held."""
     if _STATUS.exists():
         return _status("VmHWM")
     unit = 1 if sys.platform == "darwin" else 1024

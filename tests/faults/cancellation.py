@@ -289,6 +289,8 @@ VERBS: dict[str, Verb] = {
         other=_drop_a_day,
     ),
     "drop a variable": on_collection(lambda col: col.drop_variable_async("value"), other=_drop_a_day),
+    "repartition": on_collection(lambda col: col.repartition_async("date:M")),
+    "rewrite": on_collection(lambda col: col.rewrite_async(codecs="cloud-balanced")),
     "vacuum": on_collection(lambda col: col.vacuum_async(older_than="0s")),
     "repair": on_collection(lambda col: col.repair_async(), operations._lose_documents),
     "overwrite": Verb(_overwrite, _enter, _without_stage, zc.open_collection),

@@ -16,7 +16,9 @@ import zcollection as zc
 from zcollection.plugin import KeyStore, Read
 
 Place = Path | KeyStore
-_PARTITION = re.compile(r"year=\d+/month=\d+/day=\d+/zarr\.json")
+_GROUP = re.compile(r"year=\d+/month=\d+(/day=\d+)?/zarr\.json")
+_OURS = "zcollection"
+"""The attribute that makes a partition of a group."""
 Partitions = dict[str, dict[str, list[float]]]
 State = tuple[tuple[str, ...], dict[str, list[float]]]
 
@@ -57,9 +59,13 @@ def plain(place: Place) -> State:
 def plain_partitions(place: Place) -> Partitions:
     """Return what plain zarr reads of each partition that it finds."""
     store, keys = _files(place) if isinstance(place, Path) else _copied(place)
-    paths = sorted(key.removesuffix("/zarr.json") for key in keys if _PARTITION.fullmatch(key))
+    paths = sorted(key.removesuffix("/zarr.json") for key in keys if _GROUP.fullmatch(key))
     groups = {path: zarr.open_group(store, path=path, mode="r") for path in paths}
-    return {path: {name: array[:].tolist() for name, array in group.arrays()} for path, group in groups.items()}
+    return {
+        path: {name: array[:].tolist() for name, array in group.arrays()}
+        for path, group in groups.items()
+        if _OURS in group.attrs
+    }
 
 
 def torn(place: Place, *states: Partitions) -> str | None:
@@ -71,7 +77,7 @@ def torn(place: Place, *states: Partitions) -> str | None:
 
 
 def _files(place: Path) -> tuple[LocalStore, list[str]]:
-    return LocalStore(place), [str(found.relative_to(place)) for found in place.glob("year=*/month=*/day=*/zarr.json")]
+    return LocalStore(place), [str(found.relative_to(place)) for found in place.glob("year=*/**/zarr.json")]
 
 
 def _copied(place: KeyStore) -> tuple[MemoryStore, list[str]]:
@@ -135,7 +141,8 @@ def write(place: Place, seen: State) -> str | None:
     later = operations.days_later(operations.days_later(ledger.rows([50])))
     zc.open_collection(place, mode="rw").insert(later)
     partitions, values = state(place)
-    if partitions[: len(seen[0])] != seen[0] or len(partitions) != len(seen[0]) + 2:
+    new = 2 if "/day=" in seen[0][0] else 1
+    if partitions[: len(seen[0])] != seen[0] or len(partitions) != len(seen[0]) + new:
         return "the next writer changed other partitions"
     rows = {name: seen[1].get(name, []) for name in values}
     if any(column[: len(rows[name])] != rows[name] for name, column in values.items()):

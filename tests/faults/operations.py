@@ -50,6 +50,10 @@ def _lose_documents(place: str | Path | KeyStore) -> None:
     anyio.run(_store(place).delete, ["_catalog/c/0", "year=1970/month=01/zarr.json"])
 
 
+def _make_months(place: str | Path | KeyStore) -> None:
+    zc.open_collection(place, mode="rw").repartition("date:M")
+
+
 _SOURCE = "memory://source"
 
 
@@ -85,6 +89,9 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "update rows": _update_rows,
     "delete": lambda collection: collection.delete("entry in (1, 4, 7, 10, 2)"),
     "drop": lambda collection: collection.drop_partitions(filters="day > 3"),
+    "repartition": lambda collection: collection.repartition("date:M"),
+    "split": lambda collection: collection.repartition("date:D"),
+    "rewrite": lambda collection: collection.rewrite(codecs={"value": "cloud-balanced"}, chunks={"time": 32}),
     "overwrite": _overwrite,
     "copy": _copy,
     "vacuum": lambda collection: collection.vacuum(older_than="0s"),
@@ -101,6 +108,7 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
 _WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "drop variable, kept", "rollback", "forget", "untag")
 PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {
     "repair": _lose_documents,
+    "split": _make_months,
     **dict.fromkeys(_WITH_OLDER, _keep),
 }
 """What happens to the collection before an operation, where there is anything to do."""

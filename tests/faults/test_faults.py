@@ -45,6 +45,7 @@ def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
         (["--every", 53], 15),
         (["--every", 53, "--no-catalog"], 15),
         (["--operations", "update rows", "delete", "--every", 7], 25),
+        (["--operations", "repartition", "split", "rewrite", "--every", 19], 20),
         (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
     ],
 )

@@ -75,6 +75,28 @@ def test_it_can_be_written_to(archive, url):
     assert collection.drop_partitions(filters="True") == before
 
 
+def test_it_can_be_partitioned_and_encoded_anew(archive, url):
+    collection = zc.open_collection(url, mode="rw")
+    case = CASES[archive.stem]
+    collection.rewrite(codecs="cloud-cold", chunks=3, shards={collection.dimension: None})
+    assert_holds(collection.query(), case.expected)
+    assert collection.verify(data=True).is_clean
+    axis = collection.axis
+    times = collection.schema.variables.get(axis)
+    if times is None or times.dtype.kind == "f":
+        return  # nothing that has a date
+    other = "date:Y" if collection.partitions()[0].count("/") else "date:D"
+    assert collection.repartition(other).rows == collection.count()
+    order = np.argsort(case.expected[axis], kind="stable")
+    found = zc.open_collection(url).query()
+    for path, values in case.expected.items():
+        variable = found.get_variable(path)
+        if collection.dimension in variable.dimensions:
+            values = np.take(values, order, axis=variable.dimensions.index(collection.dimension))  # noqa: PLW2901
+        np.testing.assert_array_equal(variable.to_numpy(), values.astype(variable.dtype), err_msg=path)
+    assert collection.verify(data=True).is_clean
+
+
 def test_this_release_has_written_every_case():
     assert {archive.stem for archive in ARCHIVES if archive.parent.name == zc.__version__} == set(CASES)
 

@@ -91,6 +91,7 @@ def examples(tmp_path_factory):
         "View": view,
         "InsertReport": report,
         "plan": plan,
+        "ReshapeReport": collection.rewrite(),
         "PartitionReport": report.partitions[0],
         "ViewStatus": status,
         "RefreshReport": refreshed,

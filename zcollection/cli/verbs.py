@@ -30,6 +30,8 @@ OURS: Final[Mapping[str, str]] = {
     "update": "changing:update",
     "delete": "changing:delete",
     "drop": "changing:drop",
+    "repartition": "reshaping:repartition",
+    "rewrite": "reshaping:rewrite",
     "info": "info:info",
     "schema": "schemas:schema",
     "ls": "listing:ls",

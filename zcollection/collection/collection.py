@@ -12,6 +12,8 @@ from zcollection.collection import (
     insert,
     mapping,
     query,
+    repartition,
+    rewrite,
     sampling,
     statistics,
     stores,
@@ -31,14 +33,15 @@ from zcollection.collection.merging import Merge
 from zcollection.collection.neighbours import Depth, as_halo
 from zcollection.collection.opened import OpenCollection
 from zcollection.collection.reading import OnError
-from zcollection.collection.report import ChangeReport, InsertReport
+from zcollection.collection.report import ChangeReport, InsertReport, ReshapeReport
+from zcollection.collection.rewrite import Codecs, Lengths
 from zcollection.collection.rows import Rows
 from zcollection.collection.sampling import PartitionSampling
 from zcollection.collection.scan import BLOCK_SIZE, Scan, ScannedCollection
 from zcollection.collection.stores import Location
 from zcollection.collection.update import UpdateFunction
 from zcollection.collection.zones import PartitionZones
-from zcollection.contracts.partitioning import Key
+from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
@@ -836,6 +839,122 @@ class Collection(OpenCollection):
         self._handle = await self._handle.reloaded()
 
     drop_variable = synchronous(drop_variable_async)
+
+    async def repartition_async(
+        self,
+        partitioning: Partitioning | str,
+        *,
+        dry_run: bool = False,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> ReshapeReport:
+        """Partition the collection in another way, as one change: daily partitions become monthly, in place.
+
+        The rows of a new partition are in the order of the axis; rows of one axis value stay in the order in which `query`
+        returned them. Readers see the old partitions or the new ones. Memory holds one partition of each for every thread.
+        A call that died or was interrupted is called again: what it had finished is not made again, on stores without
+        snapshots of their own. Where another writer changes partitions meanwhile, only those made from them are made again.
+
+        Parameters
+        ----------
+        partitioning
+            As for `create_collection`. If it is the one that there is, nothing is done.
+        dry_run
+            True writes nothing, and reads only the variables that the partitioning needs.
+        client
+            As for `insert`.
+        progress
+            As for `query`: first for the partitions that are looked at, then for those that are written.
+
+        Returns
+        -------
+        ReshapeReport
+            How many partitions and bytes there were, and are or would be.
+
+        Raises
+        ------
+        SchemaError
+            The partitioning does not fit the collection; nothing was written.
+        PartitionError
+            It refuses a row; nothing was written.
+        ConflictError
+            Other writers kept changing the collection.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        do = self._now if dry_run else self._change
+        report = await do(
+            lambda handle: repartition.repartition(
+                handle, partitioning, dry_run=dry_run, client=client, progress=progress
+            )
+        )
+        if not dry_run:
+            self._handle = await self._handle.reloaded()
+        return report
+
+    repartition = synchronous(repartition_async)
+
+    async def rewrite_async(
+        self,
+        *,
+        codecs: Codecs = None,
+        chunks: Lengths = None,
+        shards: Lengths = None,
+        dry_run: bool = False,
+        client: ClientOption = None,
+        progress: ProgressOption = None,
+    ) -> ReshapeReport:
+        """Write the partitions with other codecs, chunks or shards, as one change; values and partitions stay what they are.
+
+        Without any of them, partitions that are of an older layout, such as from before a variable was added, are written as
+        they would be now. Partitions that are so already are left alone. Readers, memory and what is interrupted are as for
+        `repartition`.
+
+        Parameters
+        ----------
+        codecs
+            The name of a profile, such as "cloud-balanced", or a sequence of codecs, for all variables; or one of these for
+            some, by their paths. As for `VariableSchema`.
+        chunks, shards
+            Lengths by dimension, of which None leaves the choice to the engine and means no shards; or rows. They hold for
+            all variables of the dimension.
+        dry_run
+            True writes nothing.
+        client, progress
+            As for `insert` and `query`.
+
+        Returns
+        -------
+        ReshapeReport
+            Which partitions were written, and how many bytes there were and are.
+
+        Raises
+        ------
+        SchemaError
+            A variable or a dimension is unknown, a codec refuses the values, or shards are no multiple of chunks; nothing
+            was written.
+        ConflictError
+            Other writers kept changing the collection.
+        ReadOnlyError
+            The collection was opened for reading.
+        """
+        do = self._now if dry_run else self._change
+        report = await do(
+            lambda handle: rewrite.rewrite(
+                handle,
+                codecs=codecs,
+                chunks=chunks,
+                shards=shards,
+                dry_run=dry_run,
+                client=client,
+                progress=progress,
+            )
+        )
+        if not dry_run:
+            self._handle = await self._handle.reloaded()
+        return report
+
+    rewrite = synchronous(rewrite_async)
 
     @classmethod
     async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:

@@ -70,6 +70,24 @@ def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
     return versioning.has_catalog if wanted is None else wanted
 
 
+def repartitioned(handle: Handle, given: Partitioning | str) -> Handle:
+    """Return a collection as it will be with another partitioning, for which its schema may need units of time.
+
+    Raises
+    ------
+    SchemaError
+        The partitioning does not fit the collection.
+    PluginError
+        It has no name to be stored under.
+    """
+    before = handle.configuration
+    partitioning = partitioning_for(given, before.schema, before.axis)
+    made = _configure(before.schema, before.axis, partitioning, catalog=before.catalog)
+    layouts = before.layouts if made.schema == before.schema else (*before.layouts, made.schema)
+    after = evolve(before, partitioning=made.partitioning, depth=made.depth, layouts=layouts)
+    return Handle(handle.versioning, after, [partitioning])
+
+
 def partitioning_for(given: Partitioning | str, schema: DatasetSchema, axis: str) -> Partitioning:
     """Return the partitioning as it is for the declared types of its variables."""
     partitioning = from_text(given, axis=axis) if isinstance(given, str) else given

@@ -172,7 +172,7 @@ class Handle:
         )
 
     async def reloaded(self) -> "Handle":
-        """Return the collection as it is now that a variable was added or dropped.
+        """Return the collection as it is now that its schema or its partitioning was changed.
 
         Raises
         ------
@@ -182,7 +182,8 @@ class Handle:
         configuration = await self.versioning.load()
         if configuration != self.configuration and not configuration.is_grown_from(self.configuration):
             raise self.versioning.replaced()
-        return Handle(self.versioning, configuration, self._partitioning)
+        same = configuration.partitioning == self.configuration.partitioning
+        return Handle(self.versioning, configuration, self._partitioning if same else [])
 
     def _layout(self, record: PartitionRecord) -> DatasetSchema:
         layouts = self.configuration.layouts

@@ -287,8 +287,9 @@ def partition_write(
     *,
     rows: int,
     kept: frozenset[str] = frozenset(),
+    axis: NDArray[Any] | None = None,
 ) -> tuple[GroupWrite, PartitionRecord]:
-    """Return what to write for a partition, and what it says of itself."""
+    """Return what to write for a partition, and what it says of itself; its axis is that of the dataset, or given."""
     schema = handle.configuration.rows_schema
     absent = schema.all_variables().keys() - dataset.all_variables().keys() - kept
     group = GroupWrite(
@@ -306,7 +307,7 @@ def partition_write(
         stamp="",
         layout=len(handle.configuration.layouts) - 1,
         absent=tuple(sorted(absent)),
-        axis_range=axis_range(handle, _axis_values(handle, dataset)),
+        axis_range=axis_range(handle, _axis_values(handle, dataset) if axis is None else axis),
     )
     return group, record
 

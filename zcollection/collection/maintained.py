@@ -35,7 +35,7 @@ def section_of(item: object, url: StoreURL, facts: Mapping[str, object], *, read
 
 async def _newer(known: Label | None, handle: Handle) -> list[Committed]:
     versioning = await handle.versioning.refreshed()  # of a reader that is held at a snapshot
-    return await versioning.newer(handle.configuration, known)
+    return await versioning.newer(known)
 
 
 class Maintained(Printed, ABC):
@@ -43,7 +43,7 @@ class Maintained(Printed, ABC):
 
     @abstractmethod
     async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
-        """Do something with the store, again where another writer has added or dropped a variable meanwhile."""
+        """Do something with the store, again where another writer has changed the schema or the partitioning meanwhile."""
 
     async def _change(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
         """Do something that changes the store, to its end or not at all, whoever waits for it."""

@@ -169,3 +169,38 @@ class ChangeReport(Printed):
         }
         title = f"{self.total:,} rows of {len(self.rows):,} partitions"
         return Section(f"{heading(self)} {title}", [Table.of("", list(self.rows.items()), columns)])
+
+
+@frozen(kw_only=True, repr=False)
+class ReshapeReport(Printed):
+    """What became of the partitions of a collection that was partitioned or encoded anew, or would become.
+
+    Attributes
+    ----------
+    before, after
+        How many partitions there were, and are.
+    rows
+        How many rows there are.
+    written, dropped
+        Paths of the partitions that were written, and of those that are no more.
+    reused
+        How many of those written an attempt that died, or was interrupted, had finished.
+    bytes_before, bytes_after
+        Size of all partitions; after a dry run nobody knows what it would be, and it is None.
+    """
+
+    before: int
+    after: int
+    rows: int
+    written: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    reused: int = 0
+    bytes_before: int
+    bytes_after: int | None
+
+    def _section(self) -> Section:
+        size = "" if self.bytes_after is None else f", now {self.bytes_after:,}"
+        return Section(
+            f"{heading(self, f'{self.before:,} partitions, now {self.after:,}')}: {self.rows:,} rows, {self.bytes_before:,} bytes{size}",
+            [Table.listing("Written", self.written), Table.listing("Dropped", self.dropped)],
+        )

@@ -85,7 +85,7 @@ class _Runs:
 
     def ordered(self) -> "_Runs":
         """Return the runs sorted by key; those of one key stay in the order of their rows."""
-        order = np.lexsort([_sortable(column) for column in self.columns[::-1]])
+        order = np.lexsort([sortable(column) for column in self.columns[::-1]])
         return _Runs([column[order] for column in self.columns], self.starts[order], self.stops[order])
 
     def distinct_keys(self) -> list[tuple[Any, ...]]:
@@ -104,7 +104,7 @@ class _Runs:
         return list(np.split(positions, before[first[1:]]))
 
 
-def _sortable(column: NDArray[Any]) -> NDArray[Any]:
+def sortable(column: NDArray[Any]) -> NDArray[Any]:
     """Return what sorts as a column does: `numpy.lexsort` of NumPy 2.1 ends the process on texts of variable length."""
     return np.unique(column, return_inverse=True)[1] if column.dtype.kind == "T" else column
 

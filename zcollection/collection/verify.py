@@ -142,7 +142,7 @@ async def _verified(
     records: dict[str, PartitionRecord] = dict(partitions)
     if taken.immutable is not None:
         records[IMMUTABLE] = taken.immutable
-    jobs = (Job(_Group(handle, path, record, taken.place(path), data).checked) for path, record in records.items())
+    jobs = (Job(GroupCheck(handle, path, record, taken.place(path), data).checked) for path, record in records.items())
     with tracking(progress, len(records), "verify") as advance:
         found = await executor.run(
             ReadingSite(taken.objects),
@@ -170,7 +170,21 @@ async def _verified(
 
 
 @frozen
-class _Found:
+class CheckedGroup:
+    """What was found of one group.
+
+    Attributes
+    ----------
+    problems, notes
+        As for `VerifyReport`.
+    chunks
+        How many were looked at.
+    documents
+        By their keys those that should be others.
+    lacks_statistics
+        Whether it is a partition without any.
+    """
+
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     chunks: int
@@ -179,8 +193,18 @@ class _Found:
 
 
 @frozen
-class _Group:
-    """One group that is to be looked at."""
+class GroupCheck:
+    """One group that is to be looked at.
+
+    Attributes
+    ----------
+    handle
+        Of the collection.
+    path, record, place
+        The group: its name, what it should be, and where it lies.
+    data
+        Whether each chunk is read.
+    """
 
     handle: Handle
     path: str
@@ -188,15 +212,15 @@ class _Group:
     place: Place
     data: bool
 
-    def checked(self, site: Site, arrays: Arrays) -> Work[_Found]:
+    def checked(self, site: Site, arrays: Arrays) -> Work[CheckedGroup]:
         """Return what is wrong with it."""
         del arrays
         try:
             return (yield from self._looked_at(has_listing=site.objects.has_listing))
         except CorruptionError as error:  # the store itself cannot tell what is there
-            return _Found((Problem(partition=self.path, what=str(error)),), (), 0, {})
+            return CheckedGroup((Problem(partition=self.path, what=str(error)),), (), 0, {})
 
-    def _looked_at(self, *, has_listing: bool) -> Work[_Found]:
+    def _looked_at(self, *, has_listing: bool) -> Work[CheckedGroup]:
         group = self.handle.group(self.path, self.record, self.place)
         layouts = self._layouts(group)
         sizes = yield from self._listed(group) if has_listing else self._asked_for(group, layouts)
@@ -235,7 +259,7 @@ class _Group:
             problems.append(Problem(partition=self.path, what=foreign))
         right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
         lacks = self.path != IMMUTABLE and form.key is not None and not has_statistics
-        return _Found(tuple(problems), tuple(notes), len(present), right, lacks_statistics=lacks)
+        return CheckedGroup(tuple(problems), tuple(notes), len(present), right, lacks_statistics=lacks)
 
     @staticmethod
     def _listed(group: GroupRead) -> Work[dict[str, int]]:

@@ -115,11 +115,14 @@ class Replacement:
         Prefix, ending with "/", where it is to lie.
     staged
         Prefix, ending with "/", of the complete group that is to take its place; None where nothing is.
+    spared
+        Prefixes below `target` of other groups, which stay where they are.
     """
 
     target: str
     kept: str
     staged: str | None = None
+    spared: tuple[str, ...] = ()
 
 
 @frozen(eq=False)
@@ -372,18 +375,24 @@ class KeyStore(Store, Objects):
             Some cannot be replaced.
         """
         for item in replacements:
-            await self._keep(item, fence)
+            names = [
+                entry.key.removeprefix(item.target)
+                async for entry in self.list(item.target, recursive=True)
+                if not entry.key.startswith(item.spared)
+            ]
+            await self._keep(item, names, fence)
             if item.staged is None:
                 await fence()
-                await self.delete([item.target])
+                first = [name for name in names if name == _DOCUMENT]  # what is left without it is no group
+                await self.delete(item.target + name for name in first)
+                await self.delete(item.target + name for name in names if name != _DOCUMENT)
             else:
                 await self.publish(item.staged, item.target, fence)
 
-    async def _keep(self, item: Replacement, fence: Fence) -> None:
+    async def _keep(self, item: Replacement, names: Sequence[str], fence: Fence) -> None:
         """Copy what is to be replaced, unless that is done."""
         document = f"{item.kept}{_DOCUMENT}"
         (done,) = await self.get([Read(document)])
-        names = [entry.key.removeprefix(item.target) async for entry in self.list(item.target, recursive=True)]
         if done is not None or _DOCUMENT not in names:
             return  # what lies at the target may be what has replaced it
         others = [name for name in names if name != _DOCUMENT]

@@ -378,6 +378,21 @@ def _foreign_units(variable: VariableSchema) -> TimeUnits | None:
     return None
 
 
+def as_stored(schema: DatasetSchema) -> DatasetSchema:
+    """Return a schema by which packed variables are read as the numbers that are stored; of one schema it is made once."""
+    return _as_stored(Identity(schema))
+
+
+@lru_cache(maxsize=256)
+def _as_stored(key: Identity) -> DatasetSchema:
+    packed = {
+        path: evolve(variable, dtype=variable.packing.dtype, packing=None, fill_value=variable.packing.fill_value)
+        for path, variable in key.schema.all_variables().items()
+        if variable.packing is not None
+    }
+    return key.schema.with_variables(packed) if packed else key.schema
+
+
 def group_document(attributes: Mapping[str, Any]) -> bytes:
     """Return the ``zarr.json`` of a group."""
     body = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}

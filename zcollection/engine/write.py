@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zcollection.contracts.store import Listed, Pieces
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.encode import Encoded, encode_array
-from zcollection.engine.layout import ArrayLayout, group_document, subgroup_documents
+from zcollection.engine.layout import ArrayLayout, declared_values, group_document, subgroup_documents
 from zcollection.engine.read import GroupRead
 from zcollection.engine.rewrite import rewriting
 from zcollection.engine.statistics import Form, Gathering, Statistics, reading_statistics
@@ -41,6 +41,8 @@ class GroupWrite:
         The partitioned dimension, and its length here.
     dataset
         The values; variables that it lacks become arrays without chunks, or are kept.
+    packed
+        Variables whose values in the dataset are packed already: the numbers that are stored.
     attributes
         Attributes of the root group, for the number of bytes that its arrays take.
     axis
@@ -68,6 +70,7 @@ class GroupWrite:
     rows: int
     dataset: Dataset
     attributes: Callable[[int], Mapping[str, Any]]
+    packed: frozenset[str] = frozenset()
     axis: str | None = None
     owner: str = ""
     base: GroupRead | None = None
@@ -223,11 +226,13 @@ def _arrays(group: GroupWrite, described: Container[str], gathering: Gathering) 
     for layout in layouts:
         yield layout.document_key, layout.document
         if layout.path in held and layout.path not in group.kept:
-            values = held[layout.path].to_numpy()
-            gathering.values(layout.path, values)
-            if layout.path == group.axis:
-                gathering.axis(values)
-            yield from encode_array(layout, values)
+            values, is_packed = held[layout.path].to_numpy(), layout.path in group.packed
+            if layout.path in {group.axis, *gathering.form.zoned}:
+                declared = declared_values(values, layout.variable) if is_packed else values
+                gathering.values(layout.path, declared)
+                if layout.path == group.axis:
+                    gathering.axis(declared)
+            yield from encode_array(layout, values, is_stored=is_packed)
 
 
 def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], gathering: Gathering) -> Work[list[Listed]]:
@@ -265,6 +270,13 @@ def parent_documents(paths: Iterable[str]) -> dict[str, bytes]:
     """Return the documents of the groups on the way to partitions, which make the tree readable for other tools."""
     parents = {parent for path in paths for parent in ancestors(split(path)[0])}
     return {join(parent, GROUP_DOCUMENT): group_document({}) for parent in sorted(parents) if parent}
+
+
+def abandoned_documents(dropped: Iterable[str], partitions: Iterable[str]) -> set[str]:
+    """Return the keys of the documents of groups that led to partitions which were dropped, and lead to no other."""
+    there = list(partitions)
+    needed = {*parent_documents(there), *(join(path, GROUP_DOCUMENT) for path in there)}
+    return parent_documents(dropped).keys() - needed
 
 
 def validate_codecs(schema: DatasetSchema, *, dimension: str) -> None:

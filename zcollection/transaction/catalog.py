@@ -50,7 +50,7 @@ class Checkpoint:
     configuration
         The version at which the configuration was written.
     schema
-        The version at which a variable was last added or dropped since; 0 while none was.
+        The version at which its schema or its partitioning was last changed since; 0 while neither was.
     """
 
     record: RecordId = field(factory=RecordId)

@@ -2,7 +2,7 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import time_ns
 from typing import Final
 
@@ -216,7 +216,7 @@ class Transaction(ABC):
     replacement
         Configuration of a new collection that takes the place of this one.
     growth
-        Configuration of this collection with a variable added or dropped.
+        Configuration of this collection with another schema or another partitioning.
     source
         Name of what is inserted, for it to be inserted once.
     restored
@@ -257,6 +257,18 @@ class Transaction(ABC):
     async def expect(self, paths: Iterable[str]) -> None:
         """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""
         del paths  # most stores publish without copying
+
+    async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
+        """Say what each partition is about to be made from, and return where another attempt has staged the same, by path.
+
+        Nobody says that what lies there is whole, or that it will be there in a moment.
+        """
+        del digests
+        return {}  # where a store commits by itself nobody sees what was not committed
+
+    def keep(self) -> None:
+        """Leave what was staged, if this is not committed, for another attempt to find."""
+        return  # as above
 
     def add(self, partition: StagedPartition) -> None:
         """Make a partition that has been staged part of the change."""

@@ -69,7 +69,7 @@ class Configuration:
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
         In a store that commits by itself it counts the collections that had this place before.
     changed
-        The version at which a variable was last added or dropped, or the retention was changed; 0 while none was.
+        The version at which the schema, the partitioning or the retention was last changed; 0 while none was.
     view
         What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
     retention
@@ -93,9 +93,18 @@ class Configuration:
         return self.retention is not None and self.retention.keeps
 
     def is_grown_from(self, older: "Configuration") -> bool:
-        """Return whether this is the same collection with variables added or dropped, or another retention, since."""
-        same = evolve(older, layouts=self.layouts, changed=self.changed, retention=self.retention) == self
-        return same and self.changed > older.changed and self.layouts[: len(older.layouts)] == older.layouts
+        """Return whether this is the same collection, of which the schema, the partitioning or the retention was changed since."""
+        new = {name: getattr(self, name) for name in ("layouts", "changed", "partitioning", "depth", "retention")}
+        return (
+            evolve(older, **new) == self
+            and self.changed > older.changed
+            and self.layouts[: len(older.layouts)] == older.layouts
+        )
+
+    def splits_as(self, other: "Configuration") -> bool:
+        """Return whether both have partitions of the same keys and paths, whichever distribution splits their rows."""
+        forms = self.partitioning, other.partitioning
+        return forms[0].name == forms[1].name and forms[0].configuration == forms[1].configuration
 
     @property
     def kind(self) -> str:

@@ -326,7 +326,7 @@ class LogVersioning(Versioning):
             dropped=tuple(sorted(path for path, is_there in there.items() if not is_there)),
         )
 
-    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:  # noqa: ARG002 - a contract
+    async def newer(self, since: Label | None) -> list[Committed]:
         """Return what the records after a version say; where none is new, this asks for two objects."""
         if since is None:
             newest = (await log.listed(self.store))[0].number

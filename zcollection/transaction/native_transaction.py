@@ -12,7 +12,7 @@ from zcollection.contracts.store import Objects, Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Remove, Work
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, overwriting, parent_documents
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, abandoned_documents, overwriting, parent_documents
 from zcollection.errors import (
     CollectionNotFoundError,
     CommitStateUnknownError,
@@ -20,6 +20,7 @@ from zcollection.errors import (
     SchemaChangedError,
     StoreError,
 )
+from zcollection.model.names import ancestors
 from zcollection.portal import uninterrupted
 from zcollection.transaction.change import Stage, StagedPartition, Transaction
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
@@ -99,9 +100,9 @@ class NativeTransaction(Transaction):
     def outcome(self, before: Listing) -> Listing | None:
         """Return what is known of the snapshot that came of the change, from what was known before.
 
-        None where it was not committed, or others have changed what nobody has looked at yet.
+        None where it was not committed, others have changed what nobody has looked at yet, or the configuration is another.
         """
-        if self._made is None or self._is_rebased or self.replacement is not None:
+        if self._made is None or self._is_rebased or self.replacement is not None or self.growth is not None:
             return None
         return before.changed(SnapshotObjects(self.store, self._made), self._written, self._dropped)
 
@@ -122,7 +123,7 @@ class NativeTransaction(Transaction):
         if not any(changes) and self.restored is None:
             return
         await self._objects.put(self.beside)
-        await self._objects.delete(f"{path}/" for path in sorted(self._dropped))
+        await self._take_away()
         if self.growth is not None:
             grown = evolve(self.growth, changed=self.configuration.changed + 1)
             await self.session.save_document(CONFIGURATION, grown.dump())
@@ -157,6 +158,18 @@ class NativeTransaction(Transaction):
                 return True
             raise
         return self._made is not None or await self._is_committed()
+
+    async def _take_away(self) -> None:
+        """Take away what is dropped, but no partition that lies below it since the partitioning was changed."""
+        above = {group for path in self._written for group in ancestors(path)[:-1]}
+        gone = [f"{path}/" for path in sorted(self._dropped - above)]
+        for path in sorted(self._dropped & above):
+            below = [entry.key async for entry in self._objects.list(f"{path}/") if entry.is_prefix]
+            gone += [key for key in below if key.rstrip("/") not in {*above, *self._written}]
+            await self._objects.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
+        if self.growth is not None:
+            gone += abandoned_documents(self._dropped, self._partitions)
+        await self._objects.delete(gone)
 
     async def _complete_tree(self) -> None:
         """Write the documents of the groups on the way to partitions, where they are missing."""
@@ -245,7 +258,9 @@ class NativeTransaction(Transaction):
                 Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}") for document in (before, now)
             )
             if new.is_grown_from(old):
-                message = f"a variable of {self.store.url} was added or dropped meanwhile; nothing was written"
+                message = (
+                    f"the variables or the partitioning of {self.store.url} were changed meanwhile; nothing was written"
+                )
                 raise SchemaChangedError(message)
         if before != now:
             message = f"another collection was created at {self.store.url}; nothing was written, open it again"

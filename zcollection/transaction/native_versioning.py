@@ -295,7 +295,7 @@ class NativeVersioning(Versioning):
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
         now = await self.snapshot(configuration)
-        before = {} if since == 0 else await self._stamps(str(since), configuration)
+        before = {} if since == 0 else await self._stamps(str(since))
         stamps = {path: record.stamp for path, record in now.partitions.items()}
         return Changes(
             version=now.label,
@@ -303,7 +303,7 @@ class NativeVersioning(Versioning):
             dropped=tuple(sorted(before.keys() - stamps.keys())),
         )
 
-    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:
+    async def newer(self, since: Label | None) -> list[Committed]:
         """Return the commits after a snapshot, each with the partitions whose stamps it changed."""
         now = await self._now()
         if now == since:
@@ -315,18 +315,19 @@ class NativeVersioning(Versioning):
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0"
             raise SettingError(message)
         before = commits[len(newer) :][:1]
-        known = await self._stamps(before[0].snapshot, configuration) if before else {}
+        known = await self._stamps(before[0].snapshot) if before else {}
         found = []
         for commit in reversed(newer):
-            stamps = await self._stamps(commit.snapshot, configuration)
+            stamps = await self._stamps(commit.snapshot)
             found.append(_committed(commit, known, stamps))
             known = stamps
         return found
 
-    async def _stamps(self, since: str, configuration: Configuration) -> dict[str, str]:
+    async def _stamps(self, since: str) -> dict[str, str]:
         try:
-            objects = SnapshotObjects(self.store, await self.store.resolve(since))
-            taken = await Listing(objects, configuration).snapshot()
+            before = await self.store.resolve(since)
+            older = await self._configuration(before)  # which may have been partitioned in another way
+            taken = await Listing(SnapshotObjects(self.store, before), older).snapshot()
         except (OutdatedError, StoreError) as error:
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
             raise SettingError(message) from error

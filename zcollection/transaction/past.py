@@ -206,9 +206,9 @@ class PastVersioning(Versioning):
         """Return the partitions that changed between another version and that one."""
         return await self.present.changes(configuration, since, until=self.number)
 
-    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:
+    async def newer(self, since: Label | None) -> list[Committed]:
         """Return the versions after one, up to that one."""
-        found = await self.present.newer(configuration, self.number if since is None else since)
+        found = await self.present.newer(self.number if since is None else since)
         return [version for version in found if _number(version.version) <= self.number]
 
     async def examine(

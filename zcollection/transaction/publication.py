@@ -7,8 +7,9 @@ from attrs import field, frozen
 
 from zcollection.contracts.store import Fence, KeyStore, Replacement, unfenced
 from zcollection.engine.layout import group_document
-from zcollection.engine.write import parent_documents
+from zcollection.engine.write import GROUP_DOCUMENT, abandoned_documents, parent_documents
 from zcollection.errors import StoreError
+from zcollection.model.names import ancestors
 from zcollection.portal import uninterrupted
 from zcollection.transaction import catalog, in_place, leases, log
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
@@ -60,7 +61,8 @@ async def publish(
     lease
         That of the writer, where it holds no lock.
     superseded
-        Paths that newer versions have written or dropped: what this one left of them is nobody's any more.
+        Paths that newer versions have written or dropped, that of the configuration among them: what this one left of them
+        is nobody's any more.
 
     Raises
     ------
@@ -86,6 +88,9 @@ async def _put_in_place(
     store: KeyStore, version: Version, fence: Fence, superseded: Collection[str]
 ) -> dict[str, StoreError]:
     """Put all in its place that can be, and return why what cannot."""
+    # What is kept of what goes comes first: since the partitioning was changed, new partitions may lie above it, or below.
+    gone = {path: item for path, item in _going(version).items() if path not in superseded}
+    failures = await _replace_all(store, gone, fence)
     for key, data in parent_documents(version.partitions).items():
         await fence()
         await store.create(key, data)
@@ -93,26 +98,63 @@ async def _put_in_place(
     there = {*version.in_place, *superseded}
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
     staged = {path: version.place(path).prefix for path in paths if path not in there}
-    replacements = {
-        path: Replacement(target=f"{path}/", kept=kept, staged=staged.get(path))
-        for path, kept in version.kept.items()
-        if path in staged or (path in version.dropped and path not in superseded)
-    }
-    failures = await _replace_all(store, replacements, fence)
-    failures |= await _publish_all(store, {path: staged[path] for path in staged.keys() - replacements.keys()}, fence)
+    failures |= await _replace_all(store, _replacing(version, staged), fence)
+    failures |= await _publish_all(store, {path: staged[path] for path in staged.keys() - version.kept.keys()}, fence)
+    # What lay below the place of a new partition went when that was put there.
+    covered = staged.keys() - failures.keys()
     for path in (*version.dropped, *version.cleared):
-        if path not in superseded and path not in replacements:
-            trash = f"{version.stage}dropped/{path}/"
-            failures |= await _failure(store, path, partial(store.unpublish, f"{path}/", trash, fence))
+        if path not in superseded and path not in gone and covered.isdisjoint(ancestors(path)[:-1]):
+            failures |= await _failure(store, path, partial(_take_away, store, version, path, fence))
     await fence()
     await store.delete(stage_of(transaction) for transaction in version.removed)
+    if CONFIGURATION in superseded:
+        return failures
     if version.configuration is not None:
         await _replace(store, version, version.configuration.encode(), fence)
     if version.schema is not None:
         await fence()
+        await store.delete(abandoned_documents(version.dropped, {*version.partitions, *superseded}))
         await store.put({CONFIGURATION: version.schema.encode()})
         await store.delete([log.ANNOUNCED])
     return failures
+
+
+def _going(version: Version) -> dict[str, Replacement]:
+    """Return the groups that are taken away and kept, by path."""
+    return {
+        path: Replacement(target=f"{path}/", kept=version.kept[path], spared=_below(version, path))
+        for path in version.dropped
+        if path in version.kept
+    }
+
+
+def _below(version: Version, path: str) -> tuple[str, ...]:
+    """Return the prefixes of the partitions that a version puts below the place of another."""
+    if path not in version.above:
+        return ()
+    return tuple(f"{new}/" for new in version.partitions if new.startswith(f"{path}/"))
+
+
+def _replacing(version: Version, staged: Mapping[str, str]) -> dict[str, Replacement]:
+    """Return the groups that others take the place of, and that are kept, by path."""
+    return {
+        path: Replacement(target=f"{path}/", kept=version.kept[path], staged=prefix)
+        for path, prefix in staged.items()
+        if path in version.kept
+    }
+
+
+async def _take_away(store: KeyStore, version: Version, path: str, fence: Fence) -> None:
+    """Take a partition away, but none that lies below its place since the partitioning was changed."""
+    trash = f"{version.stage}dropped/{path}/"
+    if path not in version.above:
+        await store.unpublish(f"{path}/", trash, fence)
+        return
+    await fence()
+    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})  # first: what is left of it is no partition
+    for key in [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]:
+        if key.rstrip("/") not in version.above and key.rstrip("/") not in version.partitions:
+            await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)
 
 
 async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence) -> dict[str, StoreError]:
@@ -194,8 +236,9 @@ async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:
     """
     unplaced = Unplaced()
     for version in await log.unpublished(store, changes):
-        newer = [change.touched for change in changes if change.number > version.number]
-        superseded = frozenset[str]().union(*newer)
+        newer = [change for change in changes if change.number > version.number]
+        superseded = frozenset[str]().union(*(change.touched for change in newer))
+        superseded |= {CONFIGURATION} if any(change.new_configuration for change in newer) else frozenset()
         if not store.has_lock:
             await leases.settle(store, version.number, partial(publish, store, version, superseded=superseded))
             continue

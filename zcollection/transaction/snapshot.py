@@ -90,7 +90,7 @@ class Snapshot:
 
     @property
     def schema(self) -> int:
-        """The version at which a variable was last added or dropped; 0 while none was."""
+        """The version at which the schema or the partitioning was last changed; 0 while neither was."""
         number = self.checkpoint.schema
         for change in self.changes:
             number = 0 if change.configuration is not None else change.number if change.schema is not None else number
@@ -125,6 +125,8 @@ class Snapshot:
 
     def where(self, select: Selection | None, narrow: Narrowing | None = None) -> dict[str, PartitionRecord]:
         """Return the partitions whose key is selected, of those that may be wanted, without putting the others together."""
+        if any(change.new_configuration for change in self.changes):
+            return self.partitions.where(select, narrow)  # the keys of the checkpoint may have other fields
         found = self.checkpoint.partitions.where(select, narrow)
         if not self._touched:
             return found
@@ -190,7 +192,7 @@ async def take(
     CollectionNotFoundError
         Another collection has taken the place of this one.
     SchemaChangedError
-        A variable was added or dropped since the configuration was loaded.
+        The schema or the partitioning was changed since the configuration was loaded.
     CorruptionError
         The configuration that lies in its place is not the one that the log says.
     """
@@ -201,7 +203,7 @@ async def take(
         message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
         raise CollectionNotFoundError(message)
     if taken.schema != configuration.changed:
-        message = f"a variable of {store.url} was added or dropped by version {taken.schema}; open the collection again"
+        message = f"the variables or the partitioning of {store.url} were changed by version {taken.schema}; open the collection again"
         raise SchemaChangedError(message)
     return taken
 

@@ -1,7 +1,7 @@
 """A change of several partitions: staged as complete groups, then published together."""
 
 import warnings
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -21,7 +21,17 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.portal import uninterrupted
-from zcollection.transaction import catalog, checkpoints, folding, history, in_place, log, publication, snapshot
+from zcollection.transaction import (
+    catalog,
+    checkpoints,
+    folding,
+    history,
+    in_place,
+    log,
+    publication,
+    resuming,
+    snapshot,
+)
 from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
 from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.in_place import InPlace, OccupiedError
@@ -144,6 +154,18 @@ class LogTransaction(Transaction):
         super().reads(path)
         if path not in self._dropped:
             self._check_placed(path, self.unplaced)
+
+    async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
+        """Say what is about to be staged, and return where another attempt has: the stages of such go with this change."""
+        pending = {version.transaction for version in self.base.pending}
+        places, stages = await resuming.found(self.store, digests, besides={self.id, *pending})
+        self.removed = stages
+        await resuming.announce(self.store, self.id, digests)
+        return places
+
+    def keep(self) -> None:
+        """Leave the stage, until another attempt is committed or a vacuum comes."""
+        self._keeps_stage = True
 
     def clear(self, path: str) -> None:
         """Remove what a dead writer has put where there is no partition, unless there is one by the time of the commit."""
@@ -275,7 +297,9 @@ class LogTransaction(Transaction):
                     await catalog.save(self.store, now.to_checkpoint())
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
-        current = evolve(configuration, version=self._configured(version), changed=self._changed(version))
+        current = evolve(
+            self.growth or configuration, version=self._configured(version), changed=self._changed(version)
+        )
         found = await snapshot.take(self.store, current, walk=True)
         if not (await publication.settle(self.store, found.changes)).versions:
             await catalog.save(self.store, found.to_checkpoint())
@@ -322,7 +346,7 @@ class LogTransaction(Transaction):
                 raise CollectionNotFoundError(message)
             if version.schema is not None:
                 message = (
-                    f"a variable of {self.store.url} was added or dropped, or its retention changed, by version "
+                    f"the variables, the partitioning or the retention of {self.store.url} were changed by version "
                     f"{version.number}; nothing was written"
                 )
                 raise SchemaChangedError(message)

@@ -8,6 +8,7 @@ from typing import Final
 from attrs import evolve
 
 from zcollection.contracts.store import KeyStore
+from zcollection.model.names import join
 from zcollection.transaction import checkpoints, folding, history, in_place
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
@@ -28,9 +29,10 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
         for version in transaction.base.pending:
             stages.pop(version.transaction, None)  # what it staged is read there
         transaction.removed = tuple(sorted(stages))
-        for path in await in_place.announced(store, stages):
-            if transaction.base.record(path) is None:
-                transaction.clear(path)
+        for announced in await in_place.announced(store, stages):
+            for path in _left_at(announced, configuration):
+                if transaction.base.record(path) is None:
+                    transaction.clear(path)
         current = await _with_retention(store, configuration, transaction)
         await transaction.commit()
     groups, size = await _forget(store, current)
@@ -93,6 +95,14 @@ def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
         written = [*version.partitions, *([] if version.immutable is None else [IMMUTABLE])]
         alive |= dict.fromkeys(written, (version.transaction, version.number))
     return lives
+
+
+def _left_at(path: str, configuration: Configuration) -> list[str]:
+    """Return what a dead writer may have left at a path; where partitions lie below it by now, the groups of variables alone."""
+    if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
+        return [path]
+    variables = {name for layout in configuration.layouts for name in layout.all_variables()}
+    return sorted({join(path, name.partition("/")[0]) for name in variables})
 
 
 async def _now(store: KeyStore) -> float:

@@ -10,6 +10,7 @@ from attrs import field, frozen, validators
 
 from zcollection.errors import CorruptionError, ZCollectionError
 from zcollection.model import documents
+from zcollection.model.names import ancestors
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
 from zcollection.transaction.partitions import Partitions
 from zcollection.transaction.places import Place
@@ -91,7 +92,7 @@ class Version:
     configuration
         The new configuration, where it takes the place of the whole collection.
     schema
-        The configuration with another schema, where a variable was added or dropped.
+        The configuration with another schema or another partitioning, where that was changed.
     removed
         Transactions whose stages a vacuum removed: none of them can be committed any more.
     attempts
@@ -202,6 +203,11 @@ class Version:
     def kept(self) -> dict[str, str]:
         """Where each group that it replaces or takes away is kept, as a prefix, by path."""
         return {path: kept_at(stamp, path) for stamp, paths in self.replaced.items() for path in paths}
+
+    @cached_property
+    def above(self) -> frozenset[str]:
+        """Paths of the groups that lead to what it wrote."""
+        return frozenset(group for path in self.partitions for group in ancestors(path)[:-1])
 
     @cached_property
     def touched(self) -> frozenset[str]:

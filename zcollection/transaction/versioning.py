@@ -210,7 +210,7 @@ class Versioning(ABC):
         """
 
     @abstractmethod
-    async def newer(self, configuration: Configuration, since: Label | None) -> list[Committed]:
+    async def newer(self, since: Label | None) -> list[Committed]:
         """Return the versions that were committed after one, oldest first; the newest alone where none is given.
 
         Raises
@@ -289,9 +289,8 @@ class Versioning(ABC):
         """Return the error that says what has become of the collection that was opened."""
         if not new.is_grown_from(old):
             return self.replaced()
-        return SchemaChangedError(
-            f"a variable of {self.store.url} was added or dropped, or its retention changed; open the collection again"
-        )
+        message = f"the variables, the partitioning or the retention of {self.store.url} were changed; open the collection again"
+        return SchemaChangedError(message)
 
 
 def exists(store: Store) -> CollectionExistsError:

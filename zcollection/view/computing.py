@@ -17,9 +17,9 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.change import StagedPartition
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.overlay import BASE, OverlaidStage
 from zcollection.transaction.places import Place
 from zcollection.view.origin import Origin
-from zcollection.view.overlay import BASE, ViewStage
 from zcollection.view.pair import Pair
 
 Compute = Callable[[Window, str], Dataset]
@@ -108,7 +108,7 @@ class Computing:
     compute: Compute
     fixed: Mapping[str, NDArray[Any]]
 
-    def staging(self, part: Part, site: ViewStage, arrays: Arrays) -> Work[StagedPartition | None]:
+    def staging(self, part: Part, site: OverlaidStage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that were computed, if any; all others keep their objects."""
         del arrays  # all that it needs is read
         own, path, record, held = self.pair.own, part.window.path, part.window.record, part.held

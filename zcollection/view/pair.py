@@ -6,9 +6,9 @@ from functools import cached_property
 from attrs import field, frozen
 
 from zcollection.collection.handle import Handle
-from zcollection.errors import BrokenPluginError, PluginConflictError, SchemaError, UnknownPluginError
+from zcollection.errors import BrokenPluginError, PluginConflictError, SchemaError, StaleError, UnknownPluginError
 from zcollection.model.schema import DatasetSchema
-from zcollection.transaction.documents import Configuration, ViewDefinition
+from zcollection.transaction.documents import ViewDefinition
 from zcollection.view.chain import Chain, identity
 
 
@@ -84,21 +84,45 @@ class Pair:
             with suppress(UnknownPluginError, PluginConflictError, BrokenPluginError, SchemaError):
                 _ = self.chain
 
-    def check_fits(self) -> None:
-        """Check that the partitions of both have the same paths.
+    @property
+    def splits_as_base(self) -> bool:
+        """Whether the partitions of both have the same paths: not after the base was partitioned in another way."""
+        return self.own.configuration.splits_as(self.base.configuration)
+
+    async def check_fits(self) -> None:
+        """Check that the view was made for this base, which may have been partitioned in another way since.
 
         Raises
         ------
         SchemaError
             The base is another collection than the one that the view was made for.
         """
-        for name in ("axis", "dimension", "depth"):
-            _check_equal(self, name, getattr(self.own.configuration, name), getattr(self.base.configuration, name))
-        _check_equal(self, "partitioning", _splitting(self.own.configuration), _splitting(self.base.configuration))
+        own, base = self.own.configuration, self.base.configuration
+        for name in ("axis", "dimension"):
+            _check_equal(self, name, getattr(own, name), getattr(base, name))
+        if not self.splits_as_base and not await _was_repartitioned(self.base):
+            _check_equal(self, "partitioning", own.partitioning, base.partitioning)
+
+    def check_splits_as_base(self) -> None:
+        """Check that the base was not partitioned in another way since the view was made, or last refreshed.
+
+        Raises
+        ------
+        StaleError
+            It was.
+        """
+        if not self.splits_as_base:
+            then = "refresh()" if self.definition.computations else "refresh() and then update()"
+            message = (
+                f"all that the view {self.own.store.url} holds is stale: its base {self.base.store.url} was partitioned by "
+                f"{self.own.configuration.partitioning} then, and is by {self.base.configuration.partitioning} now; call {then}, "
+                f"which drops it and computes it again"
+            )
+            raise StaleError(message)
 
 
-def _splitting(configuration: Configuration) -> tuple[str, object]:
-    return configuration.partitioning.name, configuration.partitioning.configuration
+async def _was_repartitioned(base: Handle) -> bool:
+    return any(entry.operation == "repartition" for entry in await base.versioning.history())
 
 
 def _check_equal(pair: Pair, name: str, own: object, base: object) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from zcollection.collection.asking import Asked, Where
 from zcollection.collection.filters import Filter
@@ -102,6 +102,25 @@ async def update(
                 staged = await writing.stage(tuple(selected), "update", advance)
             await transaction.commit()
             return tuple(selected) if asked.where is None else staged
+
+    return await retrying(attempt)
+
+
+async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
+    """Drop all that a view holds whose base was partitioned in another way, and partition it so too; return what was dropped."""
+    await pair.base.snapshot()  # which is told where it was partitioned in another way meanwhile
+    if pair.splits_as_base:
+        return ()
+    own, base = pair.own.configuration, pair.base.configuration
+
+    async def attempt() -> tuple[str, ...]:
+        async with pair.own.begin("refresh") as transaction:
+            transaction.watch(lambda _: True)
+            transaction.growth = evolve(own, partitioning=base.partitioning, depth=base.depth)
+            for path in transaction.base.partitions:
+                transaction.drop(path)
+            await transaction.commit()
+            return tuple(transaction.base.partitions)
 
     return await retrying(attempt)
 

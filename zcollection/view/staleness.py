@@ -99,4 +99,7 @@ async def status(pair: Pair, *, filters: Filter) -> ViewStatus:
     """Return what the partitions of a view hold; see `View.status`."""
     # In this order: what was refreshed meanwhile is not taken for stale.
     own = await pair.own.snapshot()
+    if not pair.splits_as_base:
+        there = await pair.base.select(await pair.base.snapshot(), filters)
+        return ViewStatus(current=(), stale=(), missing=tuple(there), orphaned=tuple(own.partitions))
     return await Staleness(pair, await pair.base.snapshot()).status(own, filters)

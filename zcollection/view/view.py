@@ -4,6 +4,8 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Self, TypeVar
 
+from attrs import evolve
+
 from zcollection.collection import query as _query
 from zcollection.collection import stores
 from zcollection.collection.asking import Where
@@ -112,7 +114,7 @@ class View(Maintained):
         reference = "" if own.configuration.view is None else own.configuration.view.base
         found = resolve(reference, store.url) if base is None else base
         pair = Pair(await _base(found, base_options), own)
-        pair.check_fits()
+        await pair.check_fits()
         pair.check_computations()
         return cls(pair, mode=mode)
 
@@ -200,7 +202,7 @@ class View(Maintained):
         SchemaError
             A variable is unknown, or there is no computation to compute with.
         StaleError
-            A partition is not current, and `stale` is "error".
+            A partition is not current, and `stale` is "error"; or the base was partitioned in another way since.
         ExpressionError
             The filter cannot be understood.
         CorruptionError
@@ -324,14 +326,15 @@ class View(Maintained):
         """Return which partitions are current, stale, missing or orphaned.
 
         A partition is stale once the rows that it was computed from have changed, those of neighbours that were used
-        among them, or the configuration of what computed it.
+        among them, or the configuration of what computed it. Where the base was partitioned in another way since, all of the
+        base's are missing, and all of the view's orphaned.
 
         Parameters
         ----------
         filters
             As for `query`.
         """
-        return await self._both(lambda pair: staleness.status(pair, filters=filters))
+        return await self._both(lambda pair: staleness.status(pair, filters=filters), in_any_case=True)
 
     status = synchronous(status_async)
 
@@ -413,6 +416,8 @@ class View(Maintained):
     ) -> RefreshReport:
         """Compute the partitions that are not current, and drop those that the base no longer has.
 
+        Where the base was partitioned in another way, the view takes over its partitioning, and all is computed again.
+
         It may be interrupted, and run again: what was committed is not computed again. Several processes may refresh at
         once.
 
@@ -437,22 +442,36 @@ class View(Maintained):
             The view was opened for reading.
         """
         self._check_writable()
-        return await carried_out(
+        dropped = await carried_out(self._adopted)
+        report = await carried_out(
             self._both,
             lambda pair: refresh.refresh(
                 pair, filters=filters, everything=everything, batch=batch, client=client, progress=progress
             ),
         )
+        return evolve(report, dropped=(*dropped, *report.dropped))
+
+    async def _adopted(self) -> tuple[str, ...]:
+        """Take over the partitioning of a base that was partitioned in another way, and return what was dropped."""
+        dropped = await self._both(refresh.adopt_partitioning, in_any_case=True)
+        if not self._pair.splits_as_base:
+            self._pair = Pair(self._pair.base, await self._pair.own.reloaded())
+        return dropped
 
     refresh = synchronous(refresh_async)
 
     async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
-        return await self._both(lambda pair: operation(pair.own))
+        return await self._both(lambda pair: operation(pair.own), in_any_case=True)
 
-    async def _both(self, operation: Callable[[Pair], Awaitable[R]]) -> R:
-        """Do something with the view, again where another writer has added or dropped a variable of its base meanwhile."""
+    async def _both(self, operation: Callable[[Pair], Awaitable[R]], *, in_any_case: bool = False) -> R:
+        """Do something with the view, again where another writer has changed the schema of its base meanwhile.
+
+        Of a base that was partitioned in another way only some operations make sense.
+        """
         while True:
             try:
+                if not in_any_case:
+                    self._pair.check_splits_as_base()
                 return await operation(self._pair)
             except (SchemaChangedError, SchemaError, ExpressionError):
                 before = self._pair

@@ -14,10 +14,10 @@ from zcollection.errors import ConflictError, CorruptionError, OutdatedError, St
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE
+from zcollection.transaction.overlay import OverlaidStage
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.computing import Beside, Compute, Computing, Held, Part, common
 from zcollection.view.origin import Origin
-from zcollection.view.overlay import ViewStage
 from zcollection.view.pair import Pair
 from zcollection.view.staleness import Staleness
 
@@ -94,7 +94,7 @@ class Writing:
         await self.transaction.expect(paths)
         computing = Computing(self.pair, self.given, self.compute, fixed)
         jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
-        site = ViewStage(stage=self.transaction.stage, base=self.taken.objects)
+        site = OverlaidStage(stage=self.transaction.stage, base=self.taken.objects)
         staged = await self.executor.run(
             site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
         )

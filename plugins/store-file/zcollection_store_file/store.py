@@ -137,13 +137,11 @@ class FileStore(KeyStore):
         """Do so for one directory after the other."""
         await to_thread.run_sync(self.blocking.publish_all, pairs)
 
-    async def replace_all(
-        self,
-        replacements: Iterable[Replacement],
-        fence: Fence = unfenced,  # noqa: ARG002 - it has a lock
-    ) -> None:
-        """Do so, and rename what was replaced to where it is kept."""
-        await to_thread.run_sync(self.blocking.replace_all, replacements)
+    async def replace_all(self, replacements: Iterable[Replacement], fence: Fence = unfenced) -> None:
+        """Do so, and rename what was replaced to where it is kept; link it file by file where groups below it stay."""
+        given = list(replacements)
+        await to_thread.run_sync(self.blocking.replace_all, [item for item in given if not item.spared])
+        await super().replace_all([item for item in given if item.spared], fence)
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:  # noqa: ARG002
         """Rename the directory into the trash; the directories on the way to it stay."""

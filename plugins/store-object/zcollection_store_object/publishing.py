@@ -30,7 +30,9 @@ async def publish(store: KeyStore, staged: str, target: str, fence: Fence) -> No
     await store.delete([target + DOCUMENT])
     changed = [name for name in new.keys() - {DOCUMENT} if not _same(new, old, [name])]
     await _in_parts(store.copy, [(staged + name, target + name) for name in changed], fence)
-    await _in_parts(store.delete, [target + name for name in old.keys() - new.keys()], fence)
+    # There may be groups below that are groups of their own: their documents go first, those of what they hold after them.
+    documents, others = documents_first(target + name for name in old.keys() - new.keys())
+    await _in_parts(store.delete, [*sorted(documents, key=lambda key: key.count("/")), *others], fence)
     if DOCUMENT in new:
         await fence()
         await store.copy([(staged + DOCUMENT, target + DOCUMENT)])

@@ -1,4 +1,4 @@
-"""The objects of a view and those of its base as one: what is computed from the one is written to the other."""
+"""What a change is written to and what it is made from as one: a view and its base, or the new and the old of one store."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
@@ -10,11 +10,11 @@ from zcollection.engine.jobs import Site
 from zcollection.transaction.change import Stage
 
 BASE: Final = "@base/"
-"""What the keys of the base's objects begin with; no key of ours does."""
+"""What the keys of the base's objects begin with; no key of others does."""
 
 
 def _apart(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
-    """Return the reads of the view, and those of the base, under its own keys."""
+    """Return the reads of what is written to, and those of the base, under its own keys."""
     own = [read for read in reads if not read.key.startswith(BASE)]
     base = [evolve(read, key=read.key.removeprefix(BASE)) for read in reads if read.key.startswith(BASE)]
     return own, base
@@ -32,9 +32,9 @@ class Overlay(Objects):
     Attributes
     ----------
     own
-        The view's.
+        What is written to.
     base
-        The base's, which is only read.
+        What is only read.
     """
 
     own: Objects
@@ -52,24 +52,24 @@ class Overlay(Objects):
         return _together(reads, await self.own.get(own) if own else [], await self.base.get(base) if base else [])
 
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects to the view."""
+        """Write objects."""
         await self.own.put(items)
 
     async def stage(self, items: Mapping[str, bytes]) -> None:
-        """Write new objects to the view."""
+        """Write new objects."""
         await self.own.stage(items)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix of the view."""
+        """List what lies under a prefix of what is written to."""
         async for entry in self.own.list(prefix, after=after, recursive=recursive):
             yield entry
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects within the view."""
+        """Copy objects within what is written to."""
         await self.own.copy(pairs)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects of the view."""
+        """Delete objects of what is written to."""
         await self.own.delete(keys)
 
 
@@ -86,30 +86,30 @@ class BlockingOverlay(Blocking):
         return _together(reads, self.own.get(own) if own else [], self.base.get(base) if base else [])
 
     def stage(self, items: Mapping[str, bytes]) -> None:
-        """Write new objects to the view."""
+        """Write new objects."""
         self.own.stage(items)
 
     def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects within the view."""
+        """Copy objects within what is written to."""
         self.own.copy(pairs)
 
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-        """Yield what lies under a prefix of the view."""
+        """Yield what lies under a prefix of what is written to."""
         return self.own.list(prefix, after=after, recursive=recursive)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects of the view."""
+        """Delete objects of what is written to."""
         self.own.delete(keys)
 
 
 @frozen(kw_only=True)
-class ViewStage(Site):
-    """Where partitions of a view are written before they are committed, with its base to read from.
+class OverlaidStage(Site):
+    """Where partitions are written before they are committed, with a base to read from.
 
     Attributes
     ----------
     stage
-        The view's.
+        Where they are written.
     base
         What the base is read from.
     objects
@@ -140,5 +140,5 @@ class ViewStage(Site):
         return self.stage.outcome()
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:
-        """Take over what processes that worked apart have written to the view."""
+        """Take over what processes that worked apart have written."""
         await self.stage.absorb(outcomes)
