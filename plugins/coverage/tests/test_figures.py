@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from zcollection_coverage.drawing import Line, Tile, heat_map, ticks
+from zcollection_coverage.drawing import Line, Tile, as_svg, heat_map, ticks
 from zcollection_coverage.figures import shares_between
 from zcollection_coverage.grid import MOST_CELLS, Grid
 
@@ -107,3 +107,12 @@ def test_a_heat_map_is_well_formed_whatever_names_are(names):
         (picture,) = re.findall("<svg.*</svg>", drawn, flags=re.DOTALL)
         cells = [part for part in ET.fromstring(picture).iter() if part.get("class") == "zc-l4"]
         assert len(cells) == (len(grid.cells) if is_titled else 1)
+
+
+def test_a_picture_may_be_a_file_of_its_own():
+    grid = Grid.of([Key({"name": name}) for name in ("<a>", "b & c")])
+    tiles = {place: Tile("zc-l4", "<x>") for place in grid.cells}
+    whole = ET.fromstring(as_svg(heat_map("<a>", "b & c", grid, tiles, {})))
+    assert whole.tag == "{http://www.w3.org/2000/svg}svg"
+    assert [text for text in whole.itertext() if text == "<x>"] == ["<x>", "<x>"]
+    assert "prefers-color-scheme:dark" in whole[2].text
