@@ -6,7 +6,7 @@ the style sheet, by class, so that one picture is right on every page.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, tostring
 
 import numpy as np
 from attrs import frozen
@@ -33,6 +33,20 @@ DARK: Final = (
     "--zc-ink:#e7edf3;--zc-soft:#a9b4bf;--zc-paper:#12181f;--zc-panel:#1b232c;--zc-line:#3a4652;--zc-accent:#7cc0ff;"
     "--zc-l1:#c98f1b;--zc-l2:#1f4567;--zc-l3:#3579b5;--zc-l4:#8cc8f8;--zc-bad:#ff8d85;--zc-good:#6fd58b"
 )
+_SHAPES: Final = """
+.zc .zc-l0{fill:var(--zc-paper);stroke:var(--zc-soft);stroke-dasharray:2 2;background:var(--zc-paper)}
+.zc .zc-legend .zc-l0{border:1px dashed var(--zc-soft)}
+.zc .zc-l1{fill:var(--zc-l1);background:var(--zc-l1)}
+.zc .zc-l2{fill:var(--zc-l2);background:var(--zc-l2)}
+.zc .zc-l3{fill:var(--zc-l3);background:var(--zc-l3)}
+.zc .zc-l4{fill:var(--zc-l4);background:var(--zc-l4)}
+.zc .zc-bad{fill:var(--zc-bad);background:var(--zc-bad)}
+.zc .zc-frame{fill:none;stroke:var(--zc-line)}
+.zc .zc-curve{fill:none;stroke:var(--zc-accent);stroke-width:2;stroke-linejoin:round}
+.zc .zc-thin{stroke-width:.7;stroke-opacity:.6}
+.zc .zc-dot{fill:var(--zc-accent)}
+.zc .zc-under{fill:var(--zc-accent);fill-opacity:.15}
+"""
 _STYLE: Final = f"""
 .zc{{{LIGHT};color:var(--zc-ink);color-scheme:light;font-family:system-ui,sans-serif;line-height:1.45}}
 @media screen and (prefers-color-scheme:dark){{
@@ -46,19 +60,7 @@ _STYLE: Final = f"""
 .zc .zc-legend{{display:flex;flex-wrap:wrap;gap:.2em 1.1em;color:var(--zc-soft);font-size:.88em;margin-top:.4em}}
 .zc .zc-legend span span{{display:inline-block;width:.9em;height:.9em;margin-right:.4em;vertical-align:-.1em;
 border:1px solid var(--zc-line)}}
-.zc .zc-l0{{fill:var(--zc-paper);stroke:var(--zc-soft);stroke-dasharray:2 2;background:var(--zc-paper)}}
-.zc .zc-legend .zc-l0{{border:1px dashed var(--zc-soft)}}
-.zc .zc-l1{{fill:var(--zc-l1);background:var(--zc-l1)}}
-.zc .zc-l2{{fill:var(--zc-l2);background:var(--zc-l2)}}
-.zc .zc-l3{{fill:var(--zc-l3);background:var(--zc-l3)}}
-.zc .zc-l4{{fill:var(--zc-l4);background:var(--zc-l4)}}
-.zc .zc-bad{{fill:var(--zc-bad);background:var(--zc-bad)}}
-.zc .zc-frame{{fill:none;stroke:var(--zc-line)}}
-.zc .zc-curve{{fill:none;stroke:var(--zc-accent);stroke-width:2;stroke-linejoin:round}}
-.zc .zc-thin{{stroke-width:.7;stroke-opacity:.6}}
-.zc .zc-dot{{fill:var(--zc-accent)}}
-.zc .zc-under{{fill:var(--zc-accent);fill-opacity:.15}}
-@media print{{.zc *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+{_SHAPES}@media print{{.zc *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 .zc .zc-scroll{{overflow:visible}}.zc svg{{min-width:0}}.zc figure,.zc tr{{break-inside:avoid}}}}
 """
 
@@ -92,6 +94,24 @@ def figure(
     scroll = tag("div", drawn, class_="zc-scroll", tabindex="0", role="group", aria_label=f"Picture: {title}")
     # Where a page takes away style sheets and pictures, as of notebooks that nobody trusts, their texts alone are of no use.
     return tag("figure", tag("figcaption", title), scroll, legend, style="display:none")
+
+
+def as_svg(drawn: Element) -> str:
+    """Return the picture of a figure as a file of its own, such as for a page of documentation; it is light or dark as its reader's screen.
+
+    Examples
+    --------
+    >>> print(as_svg(figure("Dots", "One dot.", height=10, shapes=[tag("circle", class_="zc-dot", r=2)]))[:70])
+    <svg viewBox="0 0 640 10" role="img" xmlns="http://www.w3.org/2000/svg
+    """
+    picture = next(drawn.iter("svg"))
+    dark = f"@media (prefers-color-scheme:dark){{.zc{{{DARK}}}}}"
+    text = ".zc text{fill:var(--zc-soft);font-family:system-ui,sans-serif}"
+    sheet = stylesheet(f".zc{{{LIGHT};fill:var(--zc-soft);font-size:12px}}{dark}{text}{_SHAPES}")
+    title, description, *shapes = picture
+    parts = (title, description, sheet, tag("g", shapes, class_="zc"))
+    whole = tag("svg", parts, **dict(picture.items()), xmlns="http://www.w3.org/2000/svg")
+    return tostring(whole, encoding="unicode")
 
 
 def legend(entries: Mapping[str, str]) -> Element:
