@@ -443,3 +443,37 @@ def _pending() -> None:
     from zcollection.transaction import log
 
     log._doubtful = lambda versions: {versions[-1].number} if versions else set()
+
+
+@step(
+    "a partition with new ones below it is taken apart",
+    "tests/integration/test_repartition.py::test_a_catalog_from_before_is_read_with_the_log",
+)
+def _taken_apart() -> None:
+    from zcollection.transaction.version import Version
+
+    Version.above = frozenset()  # type: ignore[assignment]
+
+
+@step(
+    "what another attempt has staged is verified before it is believed",
+    "tests/integration/test_repartition.py::test_what_is_not_whole_is_made_anew",
+)
+def _verified_stage() -> None:
+    from zcollection.collection.verify import CheckedGroup, GroupCheck
+
+    def nobody_looks(*_: object) -> Work[CheckedGroup]:
+        yield from ()
+        return CheckedGroup((), (), 0, {})
+
+    GroupCheck.checked = nobody_looks  # type: ignore[assignment, method-assign]
+
+
+@step(
+    "what another attempt has staged is told by what it was made from",
+    "tests/integration/test_repartition.py::test_what_was_staged_from_other_rows_is_not_taken",
+)
+def _told_by_sources() -> None:
+    from zcollection.collection import repartition
+
+    repartition.digest = lambda *what: str(what[2])
