@@ -197,7 +197,7 @@ class _Course:
         while True:
             handle, asked = self.scan.handle, self.scan.asked
             try:
-                chosen = await asked.chosen(await handle.snapshot(handle.passing(asked.filters)))
+                chosen = await asked.chosen(await asked.snapshot())
                 return evolve(chosen, partitions=dict(chosen.partitions))
             except SchemaChangedError:
                 self.scan = await self.scan.renewed()

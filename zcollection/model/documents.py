@@ -32,6 +32,12 @@ WITH_MEANING = 2
 WITH_STATISTICS = 3
 """Version of those that have variables of which statistics are to be kept."""
 
+WITH_SEGMENTS = 4
+"""Version of configurations of collections whose catalog lies in segments."""
+
+NEWEST = WITH_SEGMENTS
+"""The newest version of a configuration that this release understands."""
+
 LARGEST_DOCUMENT = 256 * 2**20
 """Bytes beyond which a document is refused unread."""
 

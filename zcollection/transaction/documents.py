@@ -68,9 +68,11 @@ class Configuration:
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
         In a store that commits by itself it counts the collections that had this place before.
     changed
-        The version at which a variable was last added or dropped; 0 while none was.
+        The version at which a variable was last added or dropped, or `segments` set; 0 while none was.
     view
         What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
+    segments
+        Whether the catalog lies in segments.
     """
 
     axis: str
@@ -82,10 +84,11 @@ class Configuration:
     version: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     changed: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     view: ViewDefinition | None = None
+    segments: bool = False
 
     def is_grown_from(self, older: "Configuration") -> bool:
-        """Return whether this is the same collection with variables added or dropped since."""
-        same = evolve(older, layouts=self.layouts, changed=self.changed) == self
+        """Return whether this is the same collection with variables added or dropped since, or a larger catalog."""
+        same = evolve(older, layouts=self.layouts, changed=self.changed, segments=self.segments) == self
         return same and self.changed > older.changed and self.layouts[: len(older.layouts)] == older.layouts
 
     @property
@@ -111,8 +114,9 @@ class Configuration:
         return schema.select(path for path in schema.all_variables() if not schema.spans(path, self.dimension))
 
     def dump(self) -> bytes:
-        """Return the document, of the first format version that has all that the schemas say."""
-        version = max(layout.format_version for layout in self.layouts)
+        """Return the document, of the first format version that has all that it says."""
+        features = [documents.WITH_SEGMENTS] if self.segments else []
+        version = max([*features, *(layout.format_version for layout in self.layouts)])
         return documents.dump(self, kind=self.kind, format_version=version)
 
     @classmethod
@@ -130,9 +134,7 @@ class Configuration:
 @lru_cache(maxsize=64)
 def _loaded(data: bytes, what: str) -> Configuration:
     # The same document is the same object, with all that was derived from its schemas when it was opened before.
-    configuration = documents.load(
-        data, Configuration, kind=("collection", "view"), what=what, newest=documents.WITH_STATISTICS
-    )
+    configuration = documents.load(data, Configuration, kind=("collection", "view"), what=what, newest=documents.NEWEST)
     if configuration.kind != documents.kind_of(data, what=what):
         message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
         raise CorruptionError(message)
@@ -232,7 +234,7 @@ class PartitionRecord(Printed):
         return Section(heading(self, f"{key}: {self.rows:,} rows, {self.stored_bytes:,} bytes"))
 
 
-documents.omit_defaults(Configuration, "view", "changed")
+documents.omit_defaults(Configuration, "view", "changed", "segments")
 documents.omit_defaults(PartitionRecord, "origin")
 
 

@@ -169,6 +169,7 @@ async def _leftovers(store: KeyStore, taken: Snapshot) -> list[str]:
     ]
     ours = {version.transaction for version in taken.pending}
     found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
+    found += await catalog.unnamed_segments(store)
     return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]
 
 

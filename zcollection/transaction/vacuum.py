@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Final
 
 from zcollection.contracts.store import KeyStore
-from zcollection.transaction import history, in_place, log
+from zcollection.transaction import catalog, history, in_place, log
 from zcollection.transaction.documents import TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.transaction import begin, write_checkpoint
@@ -18,8 +18,9 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
     """Remove what is older than so many seconds."""
     limit = await _now(store) - older_than
     stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
+    announced = await in_place.announced(store, stages)
     # Part of the log: a writer that is only slow meets a conflict instead of a stage that is gone.
-    async with begin(store, configuration, "vacuum") as transaction:
+    async with begin(store, configuration, "vacuum", concern=announced) as transaction:
         for version in transaction.base.pending:
             stages.pop(version.transaction, None)  # what it staged is read there
         transaction.removed = tuple(sorted(stages))
@@ -28,7 +29,15 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
                 transaction.clear(path)
         await transaction.commit()
     folded = await _fold(store, configuration, limit)
+    await _remove_segments(store, limit)
     return VacuumReport(stages=len(stages), bytes=sum(stages.values()), versions=folded)
+
+
+async def _remove_segments(store: KeyStore, limit: float) -> None:
+    """Remove segments of the catalog that writers left which died before they could name them."""
+    async with store.lock():
+        unnamed = await catalog.unnamed_segments(store)
+        await store.delete([key for key, time in unnamed.items() if time <= limit])
 
 
 async def _now(store: KeyStore) -> float:
