@@ -1,5 +1,6 @@
 """How rows are assigned to partitions."""
 
+import gc
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import total_ordering
@@ -54,10 +55,16 @@ class Key(Mapping[str, KeyValue], Hashable):
         (Key(cycle=1, pass=7), Key(cycle=1, pass=8))
         """
         names, new, keys = tuple(columns), cls.__new__, []
-        for values in zip(*columns.values(), strict=True):
-            key = new(cls)
-            key._names, key._values = names, values
-            keys.append(key)
+        is_enabled = gc.isenabled()
+        gc.disable()  # a million new objects, none of them garbage, would be looked through again and again
+        try:
+            for values in zip(*columns.values(), strict=True):
+                key = new(cls)
+                key._names, key._values = names, values  # noqa: SLF001 - of its own class
+                keys.append(key)
+        finally:
+            if is_enabled:
+                gc.enable()
         return tuple(keys)
 
     def __getitem__(self, name: str) -> KeyValue:

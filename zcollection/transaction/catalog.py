@@ -111,7 +111,7 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) ->
     known = checkpoint.partitions
     obsolete = known.objects if isinstance(known, Segments) else []
     if in_segments:
-        known = Segments.of(known) if isinstance(known, Partitions) else known
+        known = await _cut(store, known) if isinstance(known, Partitions) else known
         known, objects, obsolete = known.to_write(checkpoint.version)
         await store.put(objects)
         await store.flush(FOLDER)
@@ -119,6 +119,14 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) ->
         known = known.chosen()
     await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
     await store.delete(obsolete)  # of the segments in use one reads the names after this one
+
+
+async def _cut(store: KeyStore, partitions: Partitions) -> Segments:
+    """Return partitions in segments, which take the place of those that there are."""
+    there = await load(store)
+    before = None if there is None else there.partitions
+    found = Segments.of(partitions)
+    return found.in_place_of(before) if isinstance(before, Segments) else found
 
 
 async def load(store: KeyStore) -> Checkpoint | None:

@@ -146,6 +146,8 @@ class _Repeated(Sequence[Any]):
         return len(self._positions)
 
     def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return _Repeated(self._values, self._positions[at])
         return self._values[self._positions[at]]
 
     def __iter__(self) -> Iterator[Any]:
@@ -169,6 +171,8 @@ class _Pairs(Sequence[Any]):
         return max(len(self._first), len(self._last))
 
     def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return _Pairs(self._first[at], self._last[at])
         return self._first[at], self._last[at]
 
 

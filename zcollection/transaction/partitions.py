@@ -61,7 +61,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
     @classmethod
     def _of(cls, paths: Sequence[str], keys: ByName, columns: ByName) -> "Partitions":
         partitions = cls.__new__(cls)
-        partitions._hold(paths, keys, columns)
+        partitions._hold(paths, keys, columns)  # noqa: SLF001 - of its own class, as below
         return partitions
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -101,9 +101,10 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         CorruptionError
             It is not known of each of them.
         """
-        if not self._paths:
-            return []
-        column = list(self._columns[name])
+        return list(self._column(name)) if self._paths else []
+
+    def _column(self, name: str) -> Sequence[Any]:
+        column = self._columns[name]
         if len(column) != len(self._paths):
             message = f"there are {len(self._paths)} partitions, and {len(column)} values of their {name}; call repair_catalog()"
             raise CorruptionError(message)
@@ -164,8 +165,8 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
 
     def _places(self, new: "Partitions") -> list[int]:
         """Return before which of the partitions each of others comes."""
-        if new and self._keys.keys() != new._keys.keys():
-            raise CorruptionError(_OF_DIFFERENT_FIELDS)
+        if new and self._keys.keys() != new._keys.keys():  # noqa: SLF001
+            raise CorruptionError(OF_DIFFERENT_FIELDS)
         rows = _rows(self.listed_keys())
         try:
             return [bisect_left(rows, key) for key in _rows(new.listed_keys())]
@@ -178,11 +179,11 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         parts = [stretch for stretch in stretches if stretch[1] < stretch[2]]
         if not parts:
             return cls()
-        keys = parts[0][0]._keys
+        keys = parts[0][0]._keys  # noqa: SLF001
         return cls._of(
-            _joined({id(part): part._paths for part, _, _ in parts}, parts),
+            _joined({id(part): part._paths for part, _, _ in parts}, parts),  # noqa: SLF001
             Columns(keys, lambda name: _joined({id(part): part.listed_keys()[name] for part, _, _ in parts}, parts)),
-            Columns(_COLUMNS, lambda name: _joined({id(part): part.column(name) for part, _, _ in parts}, parts)),
+            Columns(_COLUMNS, lambda name: _joined({id(part): part._column(name) for part, _, _ in parts}, parts)),  # noqa: SLF001
         )
 
     def chosen(self, concern: Concern = None) -> "Partitions":  # noqa: ARG002 - as of segments, some of which are held
@@ -232,14 +233,14 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
 
 Stretch = tuple[Partitions, int, int]
 _INCOMPREHENSIBLE: Final = "what is recorded of the partitions cannot be understood: {}"
-_OF_DIFFERENT_FIELDS: Final = "the partitions have keys of different fields; call verify()"
+OF_DIFFERENT_FIELDS: Final = "the partitions have keys of different fields; call verify()"
 
 
 def _ordered(records: Mapping[str, PartitionRecord]) -> dict[str, PartitionRecord]:
     """Return partitions in the order of their keys."""
     names = [record.key.keys() for record in records.values()]
     if any(other != names[0] for other in names):
-        raise CorruptionError(_OF_DIFFERENT_FIELDS)
+        raise CorruptionError(OF_DIFFERENT_FIELDS)
     try:
         return dict(sorted(records.items(), key=lambda item: tuple(item[1].key.values())))
     except TypeError as error:

@@ -5,12 +5,13 @@ catalog. See decision 28.
 """
 
 import json
+import re
 import threading
 import zlib
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
 from uuid import uuid4
 
@@ -22,17 +23,16 @@ from zcollection.contracts.store import Read
 from zcollection.engine.direct import zstd_length
 from zcollection.engine.work import Work, fetch
 from zcollection.errors import CorruptionError
-from zcollection.model import documents
 from zcollection.model.escaping import unescape
 from zcollection.transaction import packing
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord
 from zcollection.transaction.packing import Columns
-from zcollection.transaction.partitions import Concern, Partitions
+from zcollection.transaction.partitions import OF_DIFFERENT_FIELDS, Concern, Partitions
 
 MOST_WHOLE: int = 4096
 """Partitions of which the catalog is one object: an older release reads it, and to replace it costs little."""
 
-SIZE: int = 1024
+SIZE: int = 512
 """Partitions of a segment at most: see `docs/performance.md` for what others cost."""
 
 _SMALL: Final = 4
@@ -45,6 +45,7 @@ _MOST_KEPT: Final = 200_000
 """Partitions of segments that are kept in memory."""
 
 FOLDER: Final = f"{TRANSACTIONS}/segments/"
+_NAME: Final = re.compile(r"[0-9]+-[0-9a-f]{16}-[0-9]+")
 _SHARED: Final = ("name", "checksum", "count", "axis_range")
 _KEYS: Final = ("first", "smallest", "largest")
 
@@ -77,7 +78,11 @@ class Limits:
 
 @runtime_checkable
 class Judging(Protocol):
-    """A `Concern` that tells from limits where partitions that are asked for may be."""
+    """A `Concern` that tells from limits where partitions that are asked for may be, besides those of some paths."""
+
+    @property
+    def paths(self) -> Collection[str]:
+        """Partitions that are asked for whatever the limits say."""
 
     def may_hold(self, limits: Limits) -> Sequence[bool]:
         """Return for each stretch whether one of those that are asked for may be in it."""
@@ -193,11 +198,12 @@ class Segments:
         keys = [Columns.unpacked(value[name]) for name in _KEYS]
         lengths = {len(column) for column in described.values()}
         lengths |= {len(column) for columns in keys for column in columns.values()}
-        if len(lengths) > 1 or set(map(type, described["name"])) - {str}:
-            message = "the segments of the catalog are described by columns of different lengths"
+        retired = tuple(value["retired"])
+        if len(lengths) > 1 or not all(map(_NAME.fullmatch, (*described["name"], *retired))):
+            message = "what the catalog says of its segments cannot be understood"
             raise CorruptionError(message)
         first, smallest, largest = keys
-        return cls(described, first, smallest, largest, tuple(value["retired"]))
+        return cls(described, first, smallest, largest, retired)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON value, once all segments are written."""
@@ -222,12 +228,12 @@ class Segments:
     def concerned(self, concern: Concern) -> list[int]:
         """Return in which segments the partitions may be that are asked for."""
         every = range(len(self.described["name"]))
-        if isinstance(concern, Judging):
-            return [at for at, may in zip(every, concern.may_hold(self.limits), strict=True) if may]
-        if concern is None or callable(concern):
+        if concern is None or (callable(concern) and not isinstance(concern, Judging)):
             return list(every)
-        places = self._by_place(concern)
-        return list(every) if None in places else sorted(filter(_is_place, places))
+        is_judging = isinstance(concern, Judging)
+        may_hold = concern.may_hold(self.limits) if is_judging else [False] * len(every)
+        places = self._by_place(concern.paths if is_judging else concern)
+        return [at for at in every if may_hold[at] or at in places or None in places]
 
     def to_change(self, written: Collection[str], dropped: Collection[str]) -> list[int]:
         """Return which segments a change needs: those of its partitions, and neighbours of what becomes small."""
@@ -294,8 +300,10 @@ class Segments:
         """Return them after some partitions were written and others dropped; what `to_change` names is to be held."""
         new = written if isinstance(written, Partitions) else Partitions(written)
         if not self.described["name"]:
-            return evolve(Segments.of(new), retired=self.retired, named=self.named)
+            return Segments.of(new).in_place_of(self)
         _check_paths(new)
+        if new and tuple(new.listed_keys()) != tuple(self.first):
+            raise CorruptionError(OF_DIFFERENT_FIELDS)
         places = frozenset(self.to_change(new, dropped))
         starts, gone = self._first_of_each(new), self._by_place(dropped)
         segments: list[Segment] = []
@@ -309,6 +317,10 @@ class Segments:
             after = before.changed(written_here, [path for at in (*positions, None) for path in gone.get(at, ())])
             segments += map(Segment.of, _pieces(after, is_last=positions[-1] == len(self._firsts) - 1))
         return Segments._of(segments, tuple(self.first), retired=self.retired, named=self.named)
+
+    def in_place_of(self, others: "Segments") -> "Segments":
+        """Return the same as what takes the place of others."""
+        return evolve(self, retired=others.retired, named=others.named)
 
     def _first_of_each(self, new: Partitions) -> list[int]:
         """Return for each segment how many of new partitions come before it, and then how many there are."""
@@ -362,7 +374,7 @@ def _pieces(partitions: Partitions, *, is_last: bool) -> Iterator[Partitions]:
     total = len(partitions)
     count = -(-total // SIZE)
     bounds = [min(at * SIZE, total) if is_last else at * total // count for at in range(count + 1)] if count else []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in pairwise(bounds):
         yield partitions.cut(start, stop)
 
 
@@ -421,7 +433,7 @@ def _decoded(name: str, data: bytes) -> Partitions:
         if not 0 <= zstd_length(data) <= _LARGEST:
             message = f"it is larger than {_LARGEST} bytes"
             raise ValueError(message)  # noqa: TRY301 - one of the things that may be wrong with it
-        return Partitions.from_json(documents.parse_json(bytes(Zstd(1).decode(data)), what=what))
+        return Partitions.from_json(json.loads(Zstd(1).decode(data)))  # it has the checksum that the root names
     except (CorruptionError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
         message = f"{what} cannot be understood: {error!r}"
         raise SegmentError(message) from error

@@ -24,7 +24,7 @@ from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
 from zcollection.transaction.partitions import Concern, Narrowing, Partitions, Selection
 from zcollection.transaction.places import Place
-from zcollection.transaction.segments import SegmentError
+from zcollection.transaction.segments import SegmentError, Segments
 from zcollection.transaction.version import RecordId, Version
 
 R = TypeVar("R")
@@ -72,7 +72,11 @@ class Snapshot:
     @cached_property
     def partitions(self) -> Partitions:
         """What each partition says of itself, by path, in the order of their keys."""
-        known = self.checkpoint.partitions.chosen()
+        return self._known_now.chosen()
+
+    @property
+    def _known_now(self) -> Partitions | Segments:
+        known = self.checkpoint.partitions
         return known.changed(self._written, self._touched) if self._touched else known
 
     @cached_property
@@ -106,9 +110,7 @@ class Snapshot:
 
     def to_checkpoint(self) -> Checkpoint:
         """Return all of it as a checkpoint, which holds where everything is published; what was changed is to be held."""
-        known = self.checkpoint.partitions
-        known = known.changed(self._written, self._touched) if self._touched else known
-        return Checkpoint(self.id, known, self.immutable, self.configuration, self.schema)
+        return Checkpoint(self.id, self._known_now, self.immutable, self.configuration, self.schema)
 
     def completed(self, concern: Concern) -> Work["Snapshot"]:
         """Return the same with the partitions that are asked for; raises as `catalog.holding`."""
