@@ -238,11 +238,11 @@ OF_DIFFERENT_FIELDS: Final = "the partitions have keys of different fields; call
 
 def _ordered(records: Mapping[str, PartitionRecord]) -> dict[str, PartitionRecord]:
     """Return partitions in the order of their keys."""
-    names = [record.key.keys() for record in records.values()]
-    if any(other != names[0] for other in names):
+    names: Collection[str] = next(iter(records.values())).key.keys() if records else ()
+    if any(record.key.keys() != names for record in records.values()):
         raise CorruptionError(OF_DIFFERENT_FIELDS)
     try:
-        return dict(sorted(records.items(), key=lambda item: tuple(item[1].key.values())))
+        return dict(sorted(records.items(), key=lambda item: tuple(item[1].key[name] for name in names)))
     except TypeError as error:
         raise CorruptionError(_INCOMPREHENSIBLE.format(error)) from error
 

@@ -230,9 +230,13 @@ class Segments:
         every = range(len(self.described["name"]))
         if concern is None or (callable(concern) and not isinstance(concern, Judging)):
             return list(every)
-        is_judging = isinstance(concern, Judging)
-        may_hold = concern.may_hold(self.limits) if is_judging else [False] * len(every)
-        places = self._by_place(concern.paths if is_judging else concern)
+        may_hold: Sequence[bool] = [False] * len(every)
+        paths: Collection[str] = ()
+        if isinstance(concern, Judging):
+            may_hold, paths = concern.may_hold(self.limits), concern.paths
+        else:
+            paths = concern
+        places = self._by_place(paths)
         return [at for at in every if may_hold[at] or at in places or None in places]
 
     def to_change(self, written: Collection[str], dropped: Collection[str]) -> list[int]:
