@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import warnings
 
 import anyio
 import fakes
@@ -97,9 +98,7 @@ def test_changed_segments_hold_what_a_dictionary_does(keys, changes):
             gone = {path_of(key) for key in dropped} - new.keys()
             needed = held(known, known.to_change(new, gone), objects)
             model = {path: model[path] for path in model if path not in gone} | new
-            before = set(known.objects)
             known = written(needed.changed(new, gone), objects)
-            assert before <= {*known.objects, *(key for key in objects if key not in known.objects)}
             check(known, model, objects)
 
 
@@ -110,7 +109,7 @@ def written(known, objects):
     objects |= new
     for key in obsolete:
         del objects[key]
-    assert set(named.objects) <= objects.keys()
+    assert named.objects == objects.keys()
     return Segments.from_json(json.loads(json.dumps(named.to_json())))
 
 
@@ -152,7 +151,6 @@ def test_only_the_segments_that_a_change_falls_into_are_written(small):
     some = held(known, known.to_change(["number=050"], ["number=010"]), objects)
     after = written(some.changed({"number=050": record({"number": 50}, rows=7)}, ["number=010"]), objects)
     assert len(set(objects) - before) == 2
-    assert len(before - set(after.described["name"])) == len(before)  # names have no folder
     assert sorted(after.retired) == sorted(set(known.described["name"]) - set(after.described["name"]))
     assert len(after.retired) == 2
 
@@ -163,7 +161,7 @@ def test_what_arrives_at_the_end_fills_segments(small):
     for at in range(1, 50):
         new = {f"number={at}": record({"number": at})}
         known = written(held(known, known.to_change(new, []), objects).changed(new, []), objects)
-    assert known.described["count"][:-1] == [4] * 12 or list(known.described["count"][:-1]) == [4] * 12
+    assert list(known.described["count"]) == [*[4] * 12, 2]
 
 
 def test_what_has_become_small_is_joined_with_its_neighbour(small, monkeypatch):
@@ -385,7 +383,7 @@ def test_a_change_reads_and_writes_the_segments_that_are_concerned(collection, m
         (lambda it: it.update(lambda data: {"value": data["value"].to_numpy()}, filters="quotient == 17"), 1),
         (lambda it: it.delete("time == 175"), 1),
         (lambda it: it.drop_partitions(filters="quotient == 17"), 1),
-        (lambda it: it.vacuum(), 0),
+        (lambda it: it.vacuum(), 1),
     ]:
         segments._KEPT.__init__()
         keys.clear()
@@ -432,7 +430,7 @@ def test_rows_that_were_found_are_read_again(collection, monkeypatch):
 
 
 def test_a_snapshot_never_lacks_a_partition_silently(collection):
-    handle = collection._handle
+    handle = zc.open_collection(collection.store)._handle
     concern = handle.passing("quotient == 17")
 
     async def some():
@@ -571,16 +569,17 @@ def test_what_a_dead_writer_has_left_is_named_and_removed(collection, monkeypatc
             raise zc.StoreError("no power")
         await put(self, items)
 
-    with monkeypatch.context() as patch, pytest.warns(zc.PublicationWarning, match="no power"):
+    with monkeypatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", zc.PublicationWarning)
         patch.setattr(fakes.DictStore, "put", dying)
         for _ in range(16):
             collection.insert(samples.rows([175]), merge="append")
     named = {f"{FOLDER}{name}" for name in form(collection)[1]["segments"]["name"]["joined"].split()}
     left = segments_of(collection) - named
-    assert len(left) == 1
+    assert left
     report = collection.verify(data=True)
     assert report.is_clean
-    assert [note for note in report.notes if left.copy().pop() in note]
+    assert sorted(note.split()[0] for note in report.notes) == sorted(left)
     samples.assert_rows(collection.query(filters="quotient == 17"), [170, *[175] * 16])
     collection.vacuum(older_than="0s")
     assert not left & segments_of(collection)
@@ -606,7 +605,7 @@ def test_two_writers_at_once_keep_the_root_right(collection):
 
 def test_a_view_has_segments_of_its_own(collection, url):
     variable = zc.VariableSchema("twice", dtype="float64", dimensions=("row",))
-    view = zc.create_view(f"{url}-view", collection, variables=[variable])
+    view = zc.create_view(f"{url}-view", base=collection, variables=[variable])
     view.update(lambda data: {"twice": data["value"].to_numpy() * 2})
     assert form(view)[0] == 2
     found = view.query(filters="quotient == 17")

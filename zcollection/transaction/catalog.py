@@ -109,7 +109,7 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) ->
         Which form it is to have.
     """
     known = checkpoint.partitions
-    obsolete = known.objects if isinstance(known, Segments) else []
+    obsolete = sorted(known.objects) if isinstance(known, Segments) else []
     if in_segments:
         known = await _cut(store, known) if isinstance(known, Partitions) else known
         known, objects, obsolete = known.to_write(checkpoint.version)
@@ -160,7 +160,7 @@ async def unnamed_segments(store: KeyStore) -> dict[str, float]:
     """Return the segments that the root does not name, and so no reader needs, by key with the time of each."""
     checkpoint = await load(store)
     known = None if checkpoint is None else checkpoint.partitions
-    named = set(known.objects if isinstance(known, Segments) else ())
+    named = known.objects if isinstance(known, Segments) else set()
     entries = [entry async for entry in store.list(FOLDER)]
     return {entry.key: entry.modified or 0.0 for entry in entries if entry.key not in named}
 

@@ -10,7 +10,7 @@ from zcollection.engine.layout import group_document
 from zcollection.engine.write import parent_documents
 from zcollection.errors import StoreError
 from zcollection.portal import uninterrupted
-from zcollection.transaction import catalog, in_place, leases, log
+from zcollection.transaction import catalog, in_place, leases, log, segments
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.version import Version, stage_of
@@ -154,7 +154,7 @@ async def _clear(store: KeyStore, version: Version, configuration: Configuration
     await fence()
     await store.delete(parent_documents(version.dropped).keys() - parent_documents(version.partitions).keys())
     if not configuration.catalog:
-        await store.delete([f"{CATALOG}/"])
+        await store.delete([f"{CATALOG}/", segments.FOLDER])
 
 
 async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:

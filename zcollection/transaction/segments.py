@@ -364,9 +364,9 @@ class Segments:
         return [f"{FOLDER}{name}" for name in self.retired if name not in names]
 
     @property
-    def objects(self) -> list[str]:
-        """The objects that the root names."""
-        return [f"{FOLDER}{name}" for name in (*self.described["name"], *self.retired)]
+    def objects(self) -> set[str]:
+        """The objects that the root names, or, once there were changes, that it named before."""
+        return {f"{FOLDER}{name}" for name in (*self.described["name"], *self.named, *self.retired) if name is not None}
 
 
 def _is_place(place: int | None) -> TypeGuard[int]:

@@ -29,7 +29,7 @@ from zcollection.transaction.leases import Lease
 from zcollection.transaction.partitions import Concern, Partitions
 from zcollection.transaction.places import Place
 from zcollection.transaction.publication import Unplaced
-from zcollection.transaction.segments import Segments
+from zcollection.transaction.segments import SegmentError, Segments
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, stage_of
 
@@ -377,15 +377,18 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
 
     The caller holds the lock. 0 where nobody knows what there was at that version.
     """
-    taken = await snapshot.take(store, configuration)
+    taken = await snapshot.take(store, configuration, concern=())
     if taken.pending:
         await publication.settle(store, taken.changes)
-        taken = await snapshot.take(store, configuration)
+        taken = await snapshot.take(store, configuration, concern=())
     held = taken.published()
     if held is None:
         return 0
     if configuration.catalog:
-        await _save(store, configuration, held)
+        try:
+            await _save(store, configuration, held)
+        except SegmentError:
+            return 0  # the next writer makes another catalog
     return held.version
 
 
