@@ -251,7 +251,7 @@ def chosen(filters, keys):
 def test_no_stretch_is_left_out_that_holds_what_a_filter_selects(number, size):
     filters = FILTERS[number]
     stretches = [EACH[start : start + size] for start in range(0, len(EACH), size)]
-    limits = Limits(
+    limits = Limits.of(
         *(
             {name: [choose(key[name] for key in each) for each in stretches] for name in FIELDS}
             for choose in (min, max)
@@ -274,7 +274,7 @@ def test_no_stretch_is_left_out_that_holds_what_a_filter_selects(number, size):
 )
 def test_stretches_without_what_a_filter_selects_are_left_out(filters, most):
     stretches = [EACH[start : start + 24] for start in range(0, len(EACH), 24)]
-    limits = Limits(
+    limits = Limits.of(
         *(
             {name: [choose(key[name] for key in each) for each in stretches] for name in FIELDS}
             for choose in (min, max)

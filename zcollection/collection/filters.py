@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcollection.conditions.binding import Binder
-from zcollection.conditions.operands import meaning_of
+from zcollection.conditions.operands import Meaning, meaning_of
 from zcollection.conditions.syntax import Arithmetic, Constant, Node, Parsed, nodes_in, parse
 from zcollection.conditions.terms import FILTER, Term, is_in, terms_of
 from zcollection.conditions.zones import NEVER, Zones
@@ -133,42 +133,45 @@ def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[
     return may
 
 
+_INT64: Final = range(-(2**63), 2**63)
 _UNKNOWN: Final = -1
 _FAILS: Final = 0
 
 
-def _may_be_among(smallest: Sequence[Any], largest: Sequence[Any], wanted: object) -> NDArray[np.bool_]:
+def _may_be_among(smallest: NDArray[Any], largest: NDArray[Any], wanted: object) -> NDArray[np.bool_]:
     """Return whether a value that is wanted, or one of a collection, lies between limits."""
     is_several = isinstance(wanted, Collection) and not isinstance(wanted, str | bytes)
     try:
         values = sorted(wanted) if is_several else [wanted]  # type: ignore[call-overload]
-        found = [
-            bisect_left(values, low) < bisect_right(values, high) for low, high in zip(smallest, largest, strict=True)
-        ]
+        if smallest.dtype.kind == "i" and all(type(value) is int and value in _INT64 for value in values):
+            whole = np.array(values, dtype=np.int64)
+            return np.searchsorted(whole, smallest, "left") < np.searchsorted(whole, largest, "right")
+        limits = zip(smallest.tolist(), largest.tolist(), strict=True)
+        return np.array([bisect_left(values, low) < bisect_right(values, high) for low, high in limits], np.bool_)
     except TypeError:  # values that have no order: each key is looked at
         return np.ones(len(smallest), np.bool_)
-    return np.array(found, np.bool_)
 
 
 def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
     """Return whether a term passes where all keys have the same values in its fields; None where it cannot be asked."""
     if not term.fields or not set(term.fields) <= limits.smallest.keys():
         return None
-    low, high = (
-        list(zip(*(each[name] for name in term.fields), strict=True)) for each in (limits.smallest, limits.largest)
-    )
-    alike = [one == other for one, other in zip(low, high, strict=True)]
+    alike = np.logical_and.reduce([limits.smallest[name] == limits.largest[name] for name in term.fields]).astype(bool)
+    rows = list(zip(*(limits.smallest[name][alike].tolist() for name in term.fields), strict=True))
     try:
-        passes = {row: term.passes(dict(zip(term.fields, row, strict=True))) for row in set(compress(low, alike))}
+        passes = {row: term.passes(dict(zip(term.fields, row, strict=True))) for row in set(rows)}
     except ExpressionError:
         return None
-    return np.array([passes[row] if same else _UNKNOWN for row, same in zip(low, alike, strict=True)], np.int8)
+    decided = np.full(len(limits), _UNKNOWN, np.int8)
+    decided[alike] = [passes[row] for row in rows]
+    return decided
 
 
 def _judged(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
     """Return whether keys between limits may pass a term, by what conditions know of zones; None where it may be an error."""
     zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
-    meanings = {name: meaning_of(zone.lower.dtype) for name, zone in zones.items()}
+    texts = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
+    meanings = {name: Meaning.TEXT if name in texts else meaning_of(zone.lower.dtype) for name, zone in zones.items()}
     try:
         predicate = Binder(parsed, {}, meanings).predicate(node)
     except (ExpressionError, KeyError):
@@ -184,11 +187,10 @@ def _may_divide_by_zero(part: Arithmetic) -> bool:
     return part.symbol in {"/", "//", "%"} and not is_number
 
 
-def zones_of(smallest: Sequence[KeyValue], largest: Sequence[KeyValue]) -> Zones:
+def zones_of(smallest: NDArray[Any], largest: NDArray[Any]) -> Zones:
     """Return limits of one field of keys as zones; operands see to it that nothing is made of limits of texts."""
-    low, high = np.asarray(smallest), np.asarray(largest)
-    yes, no = np.ones(low.shape, np.bool_), np.zeros(low.shape, np.bool_)
-    return Zones(low, high, missing=no, empty=no, known=yes)
+    yes, no = np.ones(smallest.shape, np.bool_), np.zeros(smallest.shape, np.bool_)
+    return Zones(smallest, largest, missing=no, empty=no, known=yes)
 
 
 def _length(columns: _Columns) -> int:

@@ -166,7 +166,8 @@ def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, di
 
 async def records(handle: Handle, *, filters: Filter) -> Partitions:
     """Return the partitions that pass a filter, in the order of their keys."""
-    return await handle.select(await handle.snapshot(handle.passing(filters)), filters)
+    concern = handle.passing(filters)
+    return await handle.select(await handle.snapshot(concern), filters, concern)
 
 
 async def keys(handle: Handle, *, filters: Filter) -> tuple[Key, ...]:

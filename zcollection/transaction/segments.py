@@ -10,13 +10,14 @@ import threading
 import zlib
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import accumulate, groupby, pairwise
 from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
 from uuid import uuid4
 
+import numpy as np
 from attrs import Factory, define, evolve, field, frozen
 from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
 
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.contracts.store import Read
@@ -63,17 +64,34 @@ class Limits:
     Attributes
     ----------
     smallest, largest
-        Of each field of the keys a value for each stretch.
+        Of each field of the keys a value for each stretch: numbers, booleans, or texts in an array of objects.
     axis
         The smallest and the largest value of the axis in each, as it stores them; None where nobody knows.
     """
 
-    smallest: Mapping[str, Sequence[KeyValue]]
-    largest: Mapping[str, Sequence[KeyValue]]
+    smallest: Mapping[str, NDArray[Any]]
+    largest: Mapping[str, NDArray[Any]]
     axis: Sequence[tuple[Any, Any] | None]
+
+    @classmethod
+    def of(
+        cls,
+        smallest: Mapping[str, Sequence[KeyValue]],
+        largest: Mapping[str, Sequence[KeyValue]],
+        axis: Sequence[tuple[Any, Any] | None],
+    ) -> "Limits":
+        """Return them, given as columns."""
+        low, high = ({name: _array(column) for name, column in columns.items()} for columns in (smallest, largest))
+        return cls(low, high, axis)
 
     def __len__(self) -> int:
         return len(self.axis)
+
+
+def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
+    """Return a column as an array; a text of NumPy's own would lose zeros at its end."""
+    is_text = any(isinstance(value, str) for value in column)
+    return np.array(list(column), dtype=object if is_text else None)
 
 
 @runtime_checkable
@@ -135,6 +153,25 @@ def _range_of(limits: Sequence[Any]) -> tuple[Any, Any] | None:
         return None  # one of them is not known
 
 
+@define(eq=False)
+class _Memo:
+    """What was found out about segments, by whoever of those who hold some of them.
+
+    Attributes
+    ----------
+    firsts
+        The first key of each.
+    limits
+        Of each.
+    concern
+        What was asked for last, and the positions of those that it concerns: one operation asks several times.
+    """
+
+    firsts: list[KeyRow] | None = None
+    limits: Limits | None = None
+    concern: tuple[Concern, list[int]] = field(factory=lambda: (None, []))
+
+
 @frozen(eq=False)
 class Segments:
     """The partitions of a collection, of which some are held.
@@ -160,6 +197,7 @@ class Segments:
     retired: tuple[str, ...] = ()
     held: Mapping[int, Partitions] = field(factory=dict, repr=False)
     named: Collection[str] = field(default=Factory(lambda self: self.described["name"], takes_self=True), repr=False)
+    _memo: _Memo = field(factory=_Memo, repr=False)
 
     @classmethod
     def of(cls, partitions: Partitions) -> "Segments":
@@ -217,23 +255,33 @@ class Segments:
         return sum(self.described["count"])
 
     @property
-    def limits(self) -> Limits:
-        """What is known of each segment."""
-        return Limits(self.smallest, self.largest, self.described["axis_range"])
+    def _limits(self) -> Limits:
+        if self._memo.limits is None:
+            self._memo.limits = Limits.of(self.smallest, self.largest, self.described["axis_range"])
+        return self._memo.limits
 
-    @cached_property
+    @property
     def _firsts(self) -> list[KeyRow]:
-        return list(zip(*self.first.values(), strict=True))
+        if self._memo.firsts is None:
+            self._memo.firsts = list(zip(*self.first.values(), strict=True))
+        return self._memo.firsts
 
     def concerned(self, concern: Concern) -> list[int]:
         """Return in which segments the partitions may be that are asked for."""
+        asked, positions = self._memo.concern
+        if asked is not concern or concern is None:
+            positions = self._concerned(concern)
+            self._memo.concern = concern, positions
+        return positions
+
+    def _concerned(self, concern: Concern) -> list[int]:
         every = range(len(self.described["name"]))
         if concern is None or (callable(concern) and not isinstance(concern, Judging)):
             return list(every)
         may_hold: Sequence[bool] = [False] * len(every)
         paths: Collection[str] = ()
         if isinstance(concern, Judging):
-            may_hold, paths = concern.may_hold(self.limits), concern.paths
+            may_hold, paths = concern.may_hold(self._limits), concern.paths
         else:
             paths = concern
         places = self._by_place(paths)
