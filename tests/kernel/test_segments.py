@@ -502,6 +502,15 @@ def test_a_wrong_or_lost_segment_hides_nothing(collection, spoil):
     assert "the catalog is missing or damaged" in str(problem)
 
 
+@pytest.mark.parametrize("spoil", [spoil_segment, lose_segment, lose_all])
+def test_a_process_that_knows_a_segment_still_finds_out_that_it_is_damaged(collection, spoil):
+    assert collection.partitions()
+    spoil(collection.store.data)
+    assert "the catalog is missing or damaged" in str(collection.verify().problems[0])
+    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.verify().is_clean
+
+
 @SPOILED
 def test_the_next_writer_who_meets_it_makes_another(collection, spoil):
     spoil(collection.store.data)

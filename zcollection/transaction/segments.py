@@ -324,6 +324,13 @@ class Segments:
             _KEPT.put((names[at], checksums[at]), found[at])
         return evolve(self, held={**self.held, **found})
 
+    def checking(self) -> Work[None]:
+        """Read every segment, whatever is known of it; raises as `holding`."""
+        names = self.described["name"]
+        contents = yield from fetch([Read(f"{FOLDER}{name}", most=_LARGEST + 1) for name in names])
+        for at, data in enumerate(contents):
+            self._understood(at, data)
+
     def _understood(self, at: int, data: bytes | None) -> Partitions:
         name = self.described["name"][at]
         if data is None or zlib.crc32(data) != self.described["checksum"][at]:
