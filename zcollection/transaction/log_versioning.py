@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 _MOST_CHANGES: Final = 16
+"""Versions that are held besides a catalog: as many as it may be behind."""
 
 
 class _Known:

@@ -21,7 +21,8 @@ Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
 Concern = Callable[[Sequence[str]], Iterable[str]] | Collection[str] | None
 """Which partitions are asked for: their paths, or what tells these from the paths of all; None for all.
 
-It is asked of the beginnings of paths too, all of one length, and returns those at which such a partition may lie.
+It is asked of the beginnings of paths too, all of one length, and returns those at which such a partition may lie. One that is
+`segments.Judging` also tells from limits of keys and of the axis where such a partition may be.
 """
 
 ByName = Mapping[str, Sequence[Any]]

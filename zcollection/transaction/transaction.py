@@ -273,10 +273,8 @@ class LogTransaction(Transaction):
             with suppress(CorruptionError, ConflictError):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
                 now = Snapshot(self.store, checkpoint, await log.after(self.store, checkpoint.record)).published()
-                if not self.base.indexed:
-                    await perform_one(
-                        self.store, catalog.holding(checkpoint, None)
-                    )  # what was damaged may be a segment
+                if not self.base.indexed:  # what was damaged may be a segment
+                    await perform_one(self.store, catalog.holding(checkpoint, None))
                 if now is not None and _is_due(now, []):
                     await _save(self.store, configuration, now)
                 return
