@@ -10,9 +10,10 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-from zcollection.model.documents import FORMAT_VERSION, WITH_STATISTICS
+from zcollection.model.documents import FORMAT_VERSION, NEWEST, WITH_STATISTICS
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import Configuration, PartitionRecord
+from zcollection.transaction.segments import Segment, Segments
 from zcollection.transaction.version import Version
 
 FOLDER: Final = Path(__file__).parent / "schemas"
@@ -172,7 +173,7 @@ def configuration() -> dict[str, Any]:
     """Return the schema of ``_zcollection.json``."""
     from zcollection.model.schema import GroupSchema
 
-    body = headed(of_class(Configuration), "collection", "view", newest=WITH_STATISTICS)
+    body = headed(of_class(Configuration), "collection", "view", newest=NEWEST)
     return body | {"$defs": {"group": of_class(GroupSchema)}}
 
 
@@ -211,20 +212,35 @@ def history() -> dict[str, Any]:
 
 def catalog() -> dict[str, Any]:
     """Return the schema of the second line of the catalog; the first holds format version and checksum."""
-    properties = {
-        "version": COUNT,
-        "configuration": COUNT,
-        "immutable": of_type(PartitionRecord | None),
-        "partitions": {"$ref": "#/$defs/columns"},
-    }
+    properties = {"version": COUNT, "configuration": COUNT, "immutable": of_type(PartitionRecord | None)}
     optional = {"schema": COUNT, "transaction": {"type": "string"}, "tag": {"type": "string"}}
+    forms = {"partitions": {"$ref": "#/$defs/columns"}, "segments": segments()}
     return {
         "type": "object",
-        "description": "The partitions of a collection at one version",
-        "properties": properties | optional,
+        "description": "The partitions of a collection at one version, or the segments that hold them",
+        "properties": properties | optional | forms,
         "required": list(properties),
+        "oneOf": [{"required": [form]} for form in forms],
         "additionalProperties": False,
     } | shared()
+
+
+def segments() -> dict[str, Any]:
+    """Return the schema of what the root of a catalog says of segments, in columns."""
+    texts = described(Segment)
+    of_each = {"$ref": "#/$defs/column"}
+    of_keys = {"type": "object", "additionalProperties": of_each}
+    properties: dict[str, Any] = {
+        **{name: {"description": texts[name]} | of_each for name in ("name", "checksum", "count", "axis_range")},
+        **{name: {"description": texts[name]} | of_keys for name in ("first", "smallest", "largest")},
+        "retired": {"description": described(Segments)["retired"], "type": "array", "items": TEXT},
+    }
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def segment() -> dict[str, Any]:
+    """Return the schema of a segment, which is compressed with zstd."""
+    return columns() | {"description": "Some of the partitions of a collection"} | shared()
 
 
 DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
@@ -233,6 +249,7 @@ DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "history": history,
     "partition": lambda: sealed(of_class(PartitionRecord)),
     "catalog": catalog,
+    "segment": segment,
     "schema": schema,
 }
 

@@ -5,6 +5,7 @@ import uuid
 import computations
 import fakes
 import pytest
+import segmenting
 from environments import build_all
 from hypothesis import settings
 
@@ -16,6 +17,8 @@ __all__ = ["ministack_server", "moto_server"]
 
 settings.register_profile("patient", deadline=None)  # how long an example takes decides nothing
 settings.load_profile("patient")
+
+segmenting.set_up()
 
 collect_ignore = ["thirdparty"]  # installed and tested from their wheels, in environments of their own
 

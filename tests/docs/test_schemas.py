@@ -9,6 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 from environments import ROOT
+from numcodecs.zstd import Zstd
 
 import zcollection as zc
 from zcollection.transaction import catalog
@@ -41,6 +42,8 @@ def documents(folder):
             yield "history", json.loads(file.read_text())
         elif path == "_catalog/c/0":
             yield "catalog", json.loads(catalog._decode(file.read_bytes()).partition(b"\n")[2])
+        elif path.startswith("_transactions/segments/"):
+            yield "segment", json.loads(Zstd().decode(file.read_bytes()))
         elif file.name == "zarr.json" and ATTRIBUTE in (attributes := json.loads(file.read_text())["attributes"]):
             yield "partition", json.loads(attributes[ATTRIBUTE])
 

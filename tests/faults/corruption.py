@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ledger  # noqa: F401 - takes the size of segments from the environment
 import numpy as np
 import running
 from zcollection_store_file.store import FileStore
@@ -38,6 +39,7 @@ KINDS = {
     "record": r"_transactions/log/\d+\.json",
     "mark": r"_transactions/log/\d+\.ok",
     "history": r"_transactions/history/.*",
+    "segment": r"_transactions/segments/.*",
     "staged document": r"_transactions/stage/.*/zarr\.json",
     "staged chunk": r"_transactions/stage/.*/c/.*",
     "staged statistics": r"_transactions/stage/.*/_statistics",

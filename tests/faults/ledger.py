@@ -1,6 +1,7 @@
 """A collection whose every change can be told whole from torn: each entry is one row in each of two days."""
 
 import os
+import sys
 from pathlib import Path
 
 import anyio
@@ -8,6 +9,11 @@ import numpy as np
 
 import zcollection as zc
 from zcollection.transaction import snapshot
+
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+import segmenting
+
+segmenting.set_up()
 
 DAY = 86_400 * 10**9
 PAIRS = 3

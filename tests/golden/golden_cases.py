@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import differential
 import numpy as np
+import pytest
+import segmenting
 from attrs import evolve, field, frozen
 
 import zcollection as zc
@@ -45,6 +47,8 @@ class Case:
         What is done afterwards, one after the other.
     older
         The variables of a query of older versions that are kept, by path, by version or tag.
+    segments
+        Partitions of a segment of its catalog, which then lies in such from the first partition on.
     expected
         The variables of a query of all, by path.
     """
@@ -59,9 +63,16 @@ class Case:
     later_schema: Callable[[], zc.DatasetSchema] | None = None
     changes: tuple[Callable[[zc.Collection], object], ...] = ()
     older: dict = field(factory=dict)
+    segments: int | None = None
 
     def write(self, url):
         """Write the collection, and return it."""
+        with pytest.MonkeyPatch.context() as patch:
+            if self.segments is not None:
+                segmenting.patch(patch, size=self.segments)
+            return self._write(url)
+
+    def _write(self, url):
         if self.later_schema is not None:
             return self._write_evolved(url)
         collection = zc.create_collection(
@@ -387,6 +398,19 @@ def with_older_versions():
 DAYS = np.array([-40 * DAY, -DAY, 0, DAY + 5, 31 * DAY, 400 * DAY])
 """Before and after 1970, in five months."""
 
+
+def in_segments():
+    """A catalog in many segments, some of which have taken the place of others."""
+    times = np.arange(60) * DAY
+    return Case(
+        schema=lambda: one_dimensional(time="int64"),
+        partitioning=lambda: zc.partitioning.Date(("time",), resolution="D"),
+        inserts=({"time": times[::2]}, *({"time": times[at : at + 1]} for at in range(1, 60, 2))),
+        expected={"time": times},
+        segments=8,
+    )
+
+
 CASES = {
     **{f"date-{resolution}": by_date(resolution, DAYS) for resolution in "YMDhms"},
     "sequence": by_numbers(lambda: zc.partitioning.Sequence(("cycle", "pass")), [4, 0, 3, 1, 2]),
@@ -403,4 +427,5 @@ CASES = {
     "meaning": with_meaning(),
     "statistics": with_statistics(),
     "older-versions": with_older_versions(),
+    "segments": in_segments(),
 }

@@ -46,3 +46,13 @@ def test_questions_in_sql_are_answered_right_and_say_what_memory_they_took(tmp_p
 def test_an_operation_whose_worker_is_killed_completes_or_fails_whole(store):
     found = figures(HERE / "kills.py", "--kills", 2, "--store", store)
     assert found["completed"] + found["failed whole"] == 2
+
+
+def test_what_is_read_and_written_depends_on_what_is_asked_for_and_not_on_how_many_partitions_there_are():
+    works = ["insert of a new one at the end", "open and query of one, cold", "update of one", "map of one"]
+    found = figures(HERE / "catalogs.py", "--counts", 1000, 20_000, "--times", 16, "--works", *works)
+    for work in works:
+        ratio = found[work]["ratio"]
+        assert ratio["calls"] <= 1.5, (work, ratio)
+        assert ratio["read"] <= 1.5, (work, ratio)
+    assert found["insert of a new one at the end"]["ratio"]["written"] <= 2

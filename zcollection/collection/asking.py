@@ -9,7 +9,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.filters import Filter
+from zcollection.collection.filters import Filter, compile_filter, zones_of
 from zcollection.collection.handle import Handle
 from zcollection.collection.neighbours import Halo
 from zcollection.collection.rows import PartRows, Rows, as_where, ranges_of
@@ -22,12 +22,13 @@ from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead
 from zcollection.engine.select import Finder, Found, Listed, Question, Side, Target, Wanted, field_zones
 from zcollection.engine.work import Work
-from zcollection.errors import CorruptionError, OutdatedError, PluginError, SettingError
+from zcollection.errors import CorruptionError, ExpressionError, OutdatedError, PluginError, SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.transaction import packing
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.partitions import Columns
+from zcollection.transaction.partitions import ByName, Concern, Partitions
+from zcollection.transaction.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 
 Where = str | Condition | Rows | None
@@ -122,13 +123,28 @@ class Asked:
         except PluginError:
             return []
 
+    @cached_property
+    def concern(self) -> Concern:
+        """The partitions that a snapshot has to know for `chosen`."""
+        if not isinstance(self.where, Rows):
+            return self.handle.passing(self.filters, None if self.where is None else self._may_hold)
+        rows = self.where
+        if rows.condition is None:
+            return rows.partitions
+        again = evolve(self, where=rows.condition, filters=rows.filters)
+        return self.handle.passing(again.filters, again._may_hold, rows.partitions)  # noqa: SLF001 - of its own class
+
+    async def snapshot(self) -> Snapshot:
+        """Return which partitions there are now of those that are asked for."""
+        return await self.handle.snapshot(self.concern)
+
     async def chosen(self, taken: Snapshot, beside: Beside = None) -> "Chosen":
         """Return the partitions of a version in which such rows may be.
 
         Parameters
         ----------
         taken
-            The version.
+            The version; of `snapshot`, or one that knows more.
         beside
             What a view holds beside; None for a collection alone.
         """
@@ -147,7 +163,7 @@ class Asked:
         if isinstance(self.where, Rows):
             return self._chosen_rows(taken, self.where, beside)
         narrow = None if self.where is None else self._may_pass
-        partitions = self.handle.where(taken, self.filters, narrow)
+        partitions = self.handle.where(taken, self.filters, narrow, self.concern)
         return Chosen(asked=self, taken=taken, partitions=partitions, beside=beside)
 
     def _chosen_rows(self, taken: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
@@ -155,7 +171,7 @@ class Asked:
         changed = [path for path in records if not _is_current(path, rows, records[path], beside)]
         if not changed:
             there = {path: record for path, record in records.items() if record is not None}
-            return Chosen(asked=self, taken=taken, partitions=self._passing(taken, there), beside=beside)
+            return Chosen(asked=self, taken=taken, partitions=self._passing(there), beside=beside)
         if rows.condition is None:
             message = (
                 f"{len(changed)} of the partitions whose rows were found at version {rows.version} of {self.handle.store.url} have "
@@ -163,18 +179,29 @@ class Asked:
             )
             raise OutdatedError(message)
         again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(taken, beside)
-        return evolve(again, partitions=self._passing(taken, again.partitions))
+        return evolve(again, partitions=self._passing(again.partitions))
 
-    def _passing(self, taken: Snapshot, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
+    def _passing(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
         """Return those of some partitions that pass the filter."""
         if self.filters is None:
             return partitions
-        passing = self.handle.where(taken, self.filters)
-        return {path: record for path, record in partitions.items() if path in passing}
+        select = compile_filter(self.filters, [item.name for item in self.handle.partitioning.fields])
+        return Partitions(partitions).where(select)
 
-    def _may_pass(self, keys: Columns, limits: Sequence[Any]) -> Sequence[bool]:
+    def _may_hold(self, limits: Limits) -> Sequence[bool]:
+        """Return which stretches of partitions may have rows that pass."""
+        fields = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
+        try:
+            return self._verdicts({name: fields[name] for name in self.bound.fields if name in fields}, limits.axis)
+        except ExpressionError:
+            return [True] * len(limits)  # it is told of the partition that it does not apply to
+
+    def _may_pass(self, keys: ByName, limits: Sequence[Any]) -> Sequence[bool]:
         """Return from keys and limits which partitions may have rows that pass."""
-        zones = {name: field_zones(keys[name]) for name in self.bound.fields}
+        return self._verdicts({name: field_zones(keys[name]) for name in self.bound.fields}, limits)
+
+    def _verdicts(self, zones: dict[str, Zones], limits: Sequence[Any]) -> Sequence[bool]:
+        """Return the same from zones of fields and limits of the axis."""
         axis = self.handle.axis_variable
         if axis is not None and axis in self.bound.variables and axis not in self.own.all_variables():
             zones[axis] = _zones_of_limits(limits, self.handle.schema.variables[axis])

@@ -32,7 +32,7 @@ async def delete(
     asked, executor = _asked(handle, where, filters), chosen(client, handle.store)
 
     async def attempt() -> ChangeReport:
-        async with handle.begin("delete", concern=handle.passing(filters)) as transaction:
+        async with handle.begin("delete", concern=asked.concern) as transaction:
             selected = await asked.chosen(transaction.base)
             for path in selected.partitions:
                 transaction.reads(path)

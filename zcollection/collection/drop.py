@@ -1,7 +1,8 @@
 """Partitions taken away."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from zcollection.model.lengths import length_of
 from zcollection.model.plain import plain
 from zcollection.model.times import calendar_of, in_calendar
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.partitions import Concern
 from zcollection.transaction.retrying import retrying
+from zcollection.transaction.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 
 Age = str | dt.date | dt.timedelta | np.datetime64 | np.timedelta64 | Any | None
@@ -28,13 +31,14 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age, d
         message = "drop_partitions() needs filters or older_than, lest everything go by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(handle, older_than)
+    concern = handle.passing(filters, None if limit is None else partial(_may_be_older, handle, limit))
     if dry_run:
-        return tuple(await _chosen(handle, await handle.snapshot(handle.passing(filters)), filters, limit))
+        return tuple(await _chosen(handle, await handle.snapshot(concern), filters, limit, concern))
     handle.store.check_writable()
 
     async def attempt() -> tuple[str, ...]:
-        async with handle.begin("drop", concern=handle.passing(filters)) as transaction:
-            chosen = await _chosen(handle, transaction.base, filters, limit)
+        async with handle.begin("drop", concern=concern) as transaction:
+            chosen = await _chosen(handle, transaction.base, filters, limit, concern)
             for path in chosen:
                 transaction.drop(path)
             await transaction.commit()
@@ -43,9 +47,19 @@ async def drop_partitions(handle: Handle, *, filters: Filter, older_than: Age, d
     return await retrying(attempt)
 
 
-async def _chosen(handle: Handle, taken: Snapshot, filters: Filter, limit: Any) -> Mapping[str, PartitionRecord]:
-    chosen = await handle.select(taken, filters)
+async def _chosen(
+    handle: Handle, taken: Snapshot, filters: Filter, limit: Any, concern: Concern
+) -> Mapping[str, PartitionRecord]:
+    chosen = await handle.select(taken, filters, concern)
     return chosen if limit is None else _older(handle, chosen, limit)
+
+
+def _may_be_older(handle: Handle, limit: Any, limits: Limits) -> Sequence[bool]:
+    """Return which stretches of partitions may have one whose largest axis value lies before a time."""
+    known = {at: pair[0] for at, pair in enumerate(limits.axis) if pair is not None}
+    order = AxisOrder.of(handle)
+    later = {at for at, time in zip(known, order.times(list(known.values())), strict=True) if not time < limit}
+    return [at not in later for at in range(len(limits))]
 
 
 def _as_limit(handle: Handle, age: Age) -> Any:

@@ -3,14 +3,23 @@
 An expression is parsed to a small set of syntax nodes and interpreted; nothing is ever evaluated as Python.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import compress
-from typing import Any
+from typing import Any, Final
 
-from zcollection.conditions.terms import Term, is_in, terms_of
+import numpy as np
+from numpy.typing import NDArray
+
+from zcollection.conditions.binding import Binder
+from zcollection.conditions.operands import Meaning, meaning_of
+from zcollection.conditions.syntax import Arithmetic, Constant, Node, Parsed, nodes_in, parse
+from zcollection.conditions.terms import FILTER, Term, is_in, terms_of
+from zcollection.conditions.zones import NEVER, Zones
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
 from zcollection.transaction.partitions import Selection
+from zcollection.transaction.segments import Limits
 
 Filter = str | Mapping[str, object] | Callable[[Key], object] | None
 _Columns = Mapping[str, Sequence[KeyValue]]
@@ -89,6 +98,99 @@ def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
             return range(_length(columns))
 
     return select
+
+
+def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[np.bool_]:
+    """Return for each stretch of partitions whether the filter may select one in it, as far as limits of keys say.
+
+    Parameters
+    ----------
+    filters, fields
+        As for `compile_filter`.
+    limits
+        The limits of the keys in each.
+
+    Returns
+    -------
+    array
+        Booleans of shape (stretches,).
+    """
+    known = tuple(fields)
+    may = np.ones(len(limits), np.bool_)
+    if isinstance(filters, Mapping):
+        for name, wanted in filters.items():
+            if name in limits.smallest:
+                may &= _may_be_among(limits.smallest[name], limits.largest[name], wanted)
+    if isinstance(filters, str):
+        parsed = parse(filters, FILTER, known)
+        for term, node in zip(terms_of(filters, known), parsed.conjuncts(), strict=True):
+            decided, judged = _decided(term, limits), _judged(parsed, node, limits)
+            if decided is not None:
+                may &= decided != _FAILS
+            if decided is None or judged is None:
+                break  # whoever looks at each key may meet an error, which no later term is to hide
+            may &= judged
+    return may
+
+
+_INT64: Final = range(-(2**63), 2**63)
+_UNKNOWN: Final = -1
+_FAILS: Final = 0
+
+
+def _may_be_among(smallest: NDArray[Any], largest: NDArray[Any], wanted: object) -> NDArray[np.bool_]:
+    """Return whether a value that is wanted, or one of a collection, lies between limits."""
+    is_several = isinstance(wanted, Collection) and not isinstance(wanted, str | bytes)
+    try:
+        values = sorted(wanted) if is_several else [wanted]  # type: ignore[call-overload]
+        if smallest.dtype.kind == "i" and all(type(value) is int and value in _INT64 for value in values):
+            whole = np.array(values, dtype=np.int64)
+            return np.searchsorted(whole, smallest, "left") < np.searchsorted(whole, largest, "right")
+        limits = zip(smallest.tolist(), largest.tolist(), strict=True)
+        return np.array([bisect_left(values, low) < bisect_right(values, high) for low, high in limits], np.bool_)
+    except TypeError:  # values that have no order: each key is looked at
+        return np.ones(len(smallest), np.bool_)
+
+
+def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
+    """Return whether a term passes where all keys have the same values in its fields; None where it cannot be asked."""
+    if not term.fields or not set(term.fields) <= limits.smallest.keys():
+        return None
+    alike = np.logical_and.reduce([limits.smallest[name] == limits.largest[name] for name in term.fields]).astype(bool)
+    rows = list(zip(*(limits.smallest[name][alike].tolist() for name in term.fields), strict=True))
+    try:
+        passes = {row: term.passes(dict(zip(term.fields, row, strict=True))) for row in set(rows)}
+    except ExpressionError:
+        return None
+    decided = np.full(len(limits), _UNKNOWN, np.int8)
+    decided[alike] = [passes[row] for row in rows]
+    return decided
+
+
+def _judged(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
+    """Return whether keys between limits may pass a term, by what conditions know of zones; None where it may be an error."""
+    zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
+    texts = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
+    meanings = {name: Meaning.TEXT if name in texts else meaning_of(zone.lower.dtype) for name, zone in zones.items()}
+    try:
+        predicate = Binder(parsed, {}, meanings).predicate(node)
+    except (ExpressionError, KeyError):
+        return None
+    if any(isinstance(part, Arithmetic) and _may_divide_by_zero(part) for part in nodes_in(node)):
+        return None
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(predicate.verdicts(zones) != NEVER, (len(limits),))
+
+
+def _may_divide_by_zero(part: Arithmetic) -> bool:
+    is_number = isinstance(part.right, Constant) and bool(part.right.value)
+    return part.symbol in {"/", "//", "%"} and not is_number
+
+
+def zones_of(smallest: NDArray[Any], largest: NDArray[Any]) -> Zones:
+    """Return limits of one field of keys as zones; operands see to it that nothing is made of limits of texts."""
+    yes, no = np.ones(smallest.shape, np.bool_), np.zeros(smallest.shape, np.bool_)
+    return Zones(smallest, largest, missing=no, empty=no, known=yes)
 
 
 def _length(columns: _Columns) -> int:

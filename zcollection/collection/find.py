@@ -47,15 +47,14 @@ class ConsistentLook(ABC, Generic[R]):
         """
         await portal.on_loop()
         handle = self.asked.handle
-        concern = handle.passing(self.asked.filters)
         for number in range(TRIES):
-            taken = await handle.snapshot(concern)
+            taken = await self.asked.snapshot()
             chosen = await self.asked.chosen(taken)
             try:
                 with tracking(None if number else progress, len(chosen.partitions), label) as advance:
                     found = await self._look(chosen, advance)
             except (CorruptionError, OutdatedError, StoreError):
-                newer = await handle.snapshot(concern)
+                newer = await self.asked.snapshot()
                 if all(generation(taken, path) == generation(newer, path) for path in chosen.partitions):
                     raise
                 continue

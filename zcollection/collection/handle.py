@@ -1,14 +1,14 @@
 """What every operation needs to know of an open collection."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.filters import Filter, compile_filter, narrowing
+from zcollection.collection.filters import Filter, compile_filter, may_pass, narrowing
 from zcollection.contracts.partitioning import KeyValue, Partitioning
 from zcollection.contracts.store import Read, Store
 from zcollection.contracts.transactional import Moment
@@ -23,10 +23,14 @@ from zcollection.plugins import stored
 from zcollection.plugins.hookspecs import Family
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
-from zcollection.transaction.partitions import Concern, Narrowing
+from zcollection.transaction.partitions import Concern, Narrowing, Partitions
 from zcollection.transaction.places import Place
+from zcollection.transaction.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.versioning import Versioning
+
+OfLimits = Callable[[Limits], Sequence[bool]]
+"""Tells for each stretch of partitions, from its limits, whether one that is asked for may be in it."""
 
 
 @frozen
@@ -107,12 +111,25 @@ class Handle:
         """Return whether what was read as a snapshot says may be of another version."""
         return await self.versioning.is_outdated(taken)
 
-    async def select(self, taken: Snapshot, filters: Filter) -> Mapping[str, PartitionRecord]:
-        """Return the partitions whose key passes a filter; a function is called on a thread, as all that is the user's."""
-        return await in_thread(self.where, taken, filters) if callable(filters) else self.where(taken, filters)
+    async def select(self, taken: Snapshot, filters: Filter, concern: Concern = None) -> Partitions:
+        """Return the same as `where`; a function is called on a thread, as all that is the user's."""
+        if callable(filters):
+            return await in_thread(self.where, taken, filters, None, concern)
+        return self.where(taken, filters, None, concern)
 
-    def where(self, taken: Snapshot, filters: Filter, narrow: Narrowing | None = None) -> Mapping[str, PartitionRecord]:
+    def where(
+        self, taken: Snapshot, filters: Filter, narrow: Narrowing | None = None, concern: Concern = None
+    ) -> Partitions:
         """Return the partitions whose key passes a filter, of those that may be wanted, in the order of their keys.
+
+        Parameters
+        ----------
+        taken
+            A snapshot that was taken with `concern`.
+        filters, narrow
+            Which.
+        concern
+            What concerns all of them; by default that of the filter.
 
         Raises
         ------
@@ -121,33 +138,25 @@ class Handle:
         PluginError
             There is a filter, and the partitioning's plugin is missing.
         """
-        if filters is None:
-            return taken.partitions if narrow is None else taken.where(None, narrow)
-        return taken.where(compile_filter(filters, [item.name for item in self.partitioning.fields]), narrow)
+        if filters is None and narrow is None and concern is None:
+            return taken.partitions
+        names = [] if filters is None else [item.name for item in self.partitioning.fields]
+        select = None if filters is None else compile_filter(filters, names)
+        return taken.where(select, narrow, self.passing(filters) if concern is None else concern)
 
-    def passing(self, filters: Filter) -> Concern:
-        """Return what tells, from the paths alone, which partitions `select` would choose; it may tell of more."""
-        return None if filters is None else partial(self._passing, filters)
+    def passing(self, filters: Filter, limits: OfLimits | None = None, paths: Sequence[str] = ()) -> Concern:
+        """Return what tells, from paths or from limits, which partitions `select` would choose; it may tell of more.
 
-    def _passing(self, filters: Filter, paths: Sequence[str]) -> list[str]:
-        """Return those of some paths, or of beginnings of paths, all as long, whose key passes, or that have none."""
-        names = [item.name for item in self.partitioning.fields]
-        known = names[: paths[0].count("/") + 1] if paths else []
-        keys = {path: key for path in paths if (key := self._key(path)) is not None}
-        columns = {name: [key[name] for key in keys.values()] for name in known}
-        chosen = (compile_filter if known == names else narrowing)(filters, names)(columns)
-        each = list(keys)
-        return [*(path for path in paths if path not in keys), *(each[at] for at in chosen)]
-
-    def _key(self, path: str) -> Mapping[str, KeyValue] | None:
-        """Return the key of a path, or as much of it as there is; None where it has none."""
-        fields, segments = self.partitioning.fields, path.split("/")
-        try:
-            if len(segments) == len(fields):
-                return self.partitioning.decode(path)
-            return {field.name: field.decode(text) for field, text in zip(fields, segments, strict=False)}
-        except PartitionError:
-            return None
+        Parameters
+        ----------
+        filters
+            As for `select`.
+        limits
+            Tells from limits alone where they may be.
+        paths
+            Partitions that are asked for in any case.
+        """
+        return None if filters is None and limits is None else Passing(self, filters, limits, paths)
 
     def held(self, record: PartitionRecord | None) -> frozenset[str]:
         """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""
@@ -293,6 +302,50 @@ class Handle:
             for path, variable in schema.all_variables().items()
             if (self.dimension in variable.dimensions) is moving
         )
+
+
+@frozen
+class Passing:
+    """Partitions whose key passes a filter, asked for: see `Handle.passing`."""
+
+    handle: Handle
+    filters: Filter
+    limits: OfLimits | None
+    paths: Sequence[str]
+
+    def __call__(self, paths: Sequence[str]) -> Sequence[str]:
+        """Return those of some paths, or of beginnings of paths, all as long, whose key passes, or that have none."""
+        if self.filters is None or not paths:
+            return paths
+        names = [item.name for item in self.handle.partitioning.fields]
+        known = names[: paths[0].count("/") + 1]
+        keys = {path: key for path in paths if (key := self._key(path)) is not None}
+        columns = {name: [key[name] for key in keys.values()] for name in known}
+        each = list(keys)
+        chosen = {each[at] for at in (compile_filter if known == names else narrowing)(self.filters, names)(columns)}
+        chosen |= {"/".join(path.split("/")[: len(known)]) for path in self.paths}
+        return [path for path in paths if path in chosen or path not in keys]
+
+    def _key(self, path: str) -> Mapping[str, KeyValue] | None:
+        """Return the key of a path, or as much of it as there is; None where it has none."""
+        partitioning, segments = self.handle.partitioning, path.split("/")
+        fields = partitioning.fields
+        try:
+            if len(segments) == len(fields):
+                return partitioning.decode(path)
+            return {field.name: field.decode(text) for field, text in zip(fields, segments, strict=False)}
+        except PartitionError:
+            return None
+
+    def may_hold(self, limits: Limits) -> Sequence[bool]:
+        """Return for each stretch of partitions whether one that passes may be in it."""
+        names = [item.name for item in self.handle.partitioning.fields]
+        if names != [*limits.smallest]:
+            return [True] * len(limits)  # partitioned anew meanwhile, which is seen next
+        may = [True] * len(limits) if self.limits is None else self.limits(limits)
+        if self.filters is None:
+            return may
+        return [one and other for one, other in zip(may, may_pass(self.filters, names, limits).tolist(), strict=True)]
 
 
 @frozen(kw_only=True)

@@ -111,7 +111,7 @@ class Mapping(Generic[R]):
 
     async def _taken(self) -> Snapshot:
         """Return the partitions to map, and, where there is a halo, all others."""
-        return await self.handle.snapshot(None if self.halo else self.handle.passing(self.asked.filters))
+        return await (self.handle.snapshot() if self.halo else self.asked.snapshot())
 
     async def reduced(self, reduce: Callable[[R, R], R], progress: ProgressOption) -> R | None:
         """Return all results combined, None where no partition, or no row, is asked for."""
@@ -123,7 +123,10 @@ class Mapping(Generic[R]):
                 return await self._combined(chosen, reduce, progress)
             except ConflictError:
                 now = await self._taken()
-                if all(generation(taken, path) == generation(now, path) for path in taken.partitions):
+                if all(
+                    generation(taken, path) == generation(now, path)
+                    for path in (taken if self.halo else chosen).partitions
+                ):
                     _check_changed(taken, now, chosen.partitions)
                 raise
 

@@ -6,7 +6,7 @@ row among those wanted.
 
 import datetime as dt
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate
@@ -150,7 +150,7 @@ class Neighbours:
 
     def __init__(self, order: AxisOrder, taken: Snapshot) -> None:
         self.order = order
-        self._partitions: Mapping[str, PartitionRecord] = taken.partitions
+        self._taken = taken
 
     def around(self, path: str, halo: Halo) -> list[str]:
         """Return the partitions, but the one itself, that may hold rows within a halo, in the order of keys."""
@@ -172,11 +172,11 @@ class Neighbours:
 
     @cached_property
     def _paths(self) -> list[str]:
-        return list(self._partitions)
+        return list(self._taken.partitions)
 
     @cached_property
     def _spans(self) -> dict[str, _Span]:
-        records = dict(self._partitions)
+        records = dict(self._taken.partitions)
         numbers = {path: number for number, path in enumerate(records)}
         if self.order.variable is None:
             return {path: _Span(number, number, records[path].rows, number) for path, number in numbers.items()}

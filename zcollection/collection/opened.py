@@ -116,7 +116,9 @@ class OpenCollection(Maintained):
         facts = {
             "axis": f"{self.axis} (dimension {self.dimension})",
             "partitioning": self._handle.configuration.partitioning,
-            "partitions": None if known is None else f"{len(known.partitions):,} (version {known.label})",
+            "partitions": None
+            if known is None
+            else f"{len(known.checkpoint.partitions):,} (version {known.checkpoint.version})",
             "variables": listed(self.schema.all_variables()),
         }
         return section_of(self, self.store.url, facts, read_only=self.read_only)

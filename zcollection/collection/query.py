@@ -79,7 +79,7 @@ async def count(
 ) -> int:
     """Count rows; see `Collection.count`."""
     if where is None:
-        return sum(record.rows for record in (await records(handle, filters=filters)).values())
+        return sum((await records(handle, filters=filters)).column("rows"))
     return len(await find(handle, filters=filters, where=where, client=client, progress=progress))
 
 
@@ -164,11 +164,12 @@ def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, di
     }
 
 
-async def records(handle: Handle, *, filters: Filter) -> Mapping[str, PartitionRecord]:
+async def records(handle: Handle, *, filters: Filter) -> Partitions:
     """Return the partitions that pass a filter, in the order of their keys."""
-    return await handle.select(await handle.snapshot(handle.passing(filters)), filters)
+    concern = handle.passing(filters)
+    return await handle.select(await handle.snapshot(concern), filters, concern)
 
 
 async def keys(handle: Handle, *, filters: Filter) -> tuple[Key, ...]:
     """Return the keys of the partitions that pass a filter, in order."""
-    return tuple(Key(record.key) for record in (await records(handle, filters=filters)).values())
+    return await in_thread((await records(handle, filters=filters)).keys_of_each)

@@ -160,7 +160,7 @@ class ConsistentRead:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(begun, advance)
             except (CorruptionError, OutdatedError, StoreError) as error:
-                newer = await self.handle.snapshot(self.handle.passing(asked.filters))
+                newer = await asked.snapshot()
                 is_gone = isinstance(error, OutdatedError)  # the same partitions may lie in a snapshot that is there
                 same = newer.label == taken.label if is_gone else self._is_same(taken, newer, partitions)
                 if same and not await self._skips(error, begun):
@@ -170,7 +170,7 @@ class ConsistentRead:
             if not await self.handle.is_outdated(taken):
                 return self._dataset(self._whole(partitions), is_of_rows=begun.is_of_rows)
             await pause(number)
-            begun = await self._selected(asked, await self.handle.snapshot(self.handle.passing(asked.filters)))
+            begun = await self._selected(asked, await asked.snapshot())
         message = f"other writers kept changing the partitions of {self.handle.store.url} that were read; query again"
         raise ConflictError(message)
 
@@ -178,13 +178,12 @@ class ConsistentRead:
         """Return the rows where one thread reads them quickly, or what is selected; None where neither is known so."""
         if progress or not self.executor.is_local:
             return None
-        return await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, asked))
+        return await self.handle.versioning.at_once(self.handle.configuration, partial(self._few, asked), asked.concern)
 
     async def _begin(self, asked: Asked, progress: ProgressOption) -> Chosen:
         """Return what is selected of the newest version."""
         expected = None if progress else self.handle.versioning.expected(self.handle.configuration)
-        concern = self.handle.passing(asked.filters)
-        taken = await (self.handle.snapshot(concern) if expected is None else self._read_ahead(expected, asked))
+        taken = await (asked.snapshot() if expected is None else self._read_ahead(expected, asked))
         return await self._selected(asked, taken)
 
     async def _selected(self, asked: Asked, taken: Snapshot) -> Chosen:
@@ -211,10 +210,11 @@ class ConsistentRead:
 
         async def read() -> None:
             with suppress(CorruptionError, StoreError, OutdatedError):
-                await self._read(await self._selected(asked, expected), None)
+                known = await self.handle.versioning.completed(expected, asked.concern)
+                await self._read(await self._selected(asked, known), None)
 
         async def look() -> None:
-            found.append(await self.handle.snapshot())
+            found.append(await asked.snapshot())
 
         await gather(lambda step: step(), [read, look], limit=2)
         return found[0]

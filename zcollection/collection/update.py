@@ -60,7 +60,7 @@ async def update(
     asked.check_halo(halo)
 
     async def attempt() -> tuple[str, ...]:
-        async with handle.begin("update", concern=None if halo else handle.passing(filters)) as transaction:
+        async with handle.begin("update", concern=None if halo else asked.concern) as transaction:
             selected = await asked.chosen(transaction.base)
             partitions = selected.partitions
             fixed = await handle.read_immutable(transaction.base, schema)

@@ -120,7 +120,8 @@ class Windows:
 
     def plan(self, path: str, record: PartitionRecord) -> "WindowPlan":
         """Return what is to be read for the window of one partition."""
-        around = {name: self.taken.partitions[name] for name in self.neighbours.around(path, self.halo)}
+        near = self.neighbours.around(path, self.halo)
+        around = {name: self.taken.partitions[name] for name in near}
         ordered = sorted({path: record, **around}.items(), key=lambda item: tuple(item[1].key.values()))
         return WindowPlan(
             handle=self.handle,

@@ -152,19 +152,23 @@ class Parsed:
         return _error(self.text, self.language, (node.start, node.end), why)
 
 
-def names_in(node: Node) -> Iterator[Name]:
-    """Yield the names in a part of a text, in order."""
+def nodes_in(node: Node) -> Iterator[Node]:
+    """Yield a part of a text and all that it is made of, in order."""
+    yield node
     match node:
-        case Name():
-            yield node
         case Sign(operand=operand) | Not(operand=operand):
-            yield from names_in(operand)
+            yield from nodes_in(operand)
         case Arithmetic(left=left, right=right):
-            yield from names_in(left)
-            yield from names_in(right)
+            yield from nodes_in(left)
+            yield from nodes_in(right)
         case Comparison(operands=parts) | Logic(operands=parts) | Display(elements=parts) | Call(arguments=parts):
             for part in parts:
-                yield from names_in(part)
+                yield from nodes_in(part)
+
+
+def names_in(node: Node) -> Iterator[Name]:
+    """Yield the names in a part of a text, in order."""
+    return (part for part in nodes_in(node) if isinstance(part, Name))
 
 
 @lru_cache(maxsize=64)

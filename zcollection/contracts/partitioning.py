@@ -1,7 +1,8 @@
 """How rows are assigned to partitions."""
 
+import gc
 from abc import abstractmethod
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import total_ordering
 from reprlib import Repr
 from typing import Any, ClassVar, Final
@@ -38,33 +39,59 @@ class Key(Mapping[str, KeyValue], Hashable):
     True
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ("_names", "_values")
 
     def __init__(self, values: Mapping[str, KeyValue] | None = None, /, **more: KeyValue) -> None:
-        self._values = {**(values or {}), **more}
+        given = {**(values or {}), **more}
+        self._names, self._values = tuple(given), tuple(given.values())
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Sequence[KeyValue]]) -> "tuple[Key, ...]":
+        """Return the keys that have these values, given as one column for each field.
+
+        Examples
+        --------
+        >>> Key.of_columns({"cycle": [1, 1], "pass": [7, 8]})
+        (Key(cycle=1, pass=7), Key(cycle=1, pass=8))
+        """
+        names, new, keys = tuple(columns), cls.__new__, []
+        is_enabled = gc.isenabled()
+        gc.disable()  # a million new objects, none of them garbage, would be looked through again and again
+        try:
+            for values in zip(*columns.values(), strict=True):
+                key = new(cls)
+                key._names, key._values = names, values  # noqa: SLF001 - of its own class
+                keys.append(key)
+        finally:
+            if is_enabled:
+                gc.enable()
+        return tuple(keys)
 
     def __getitem__(self, name: str) -> KeyValue:
-        return self._values[name]
+        try:
+            return self._values[self._names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._names)
 
     def __hash__(self) -> int:
-        return hash(tuple(self._values.items()))
+        return hash((self._names, self._values))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Key):
-            return list(self._values.items()) == list(other._values.items())
+            return (self._names, self._values) == (other._names, other._values)
         return Mapping.__eq__(self, other) if isinstance(other, Mapping) else NotImplemented
 
     def __lt__(self, other: "Key") -> bool:
-        return tuple(self._values.values()) < tuple(other._values.values())
+        return self._values < other._values
 
     def __repr__(self) -> str:
-        return f"Key({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+        return f"Key({', '.join(f'{name}={value!r}' for name, value in self.items())})"
 
 
 @frozen

@@ -32,11 +32,14 @@ WITH_MEANING = 2
 WITH_STATISTICS = 3
 """Version of those that have variables of which statistics are to be kept."""
 
-WITH_RETENTION = 5
-"""Version of configurations that say which older versions stay readable; 4 is that of catalogs in segments."""
+WITH_SEGMENTS = 4
+"""Version of configurations of collections whose catalog lies in segments."""
 
-NEWEST_CONFIGURATION = WITH_RETENTION
-"""The newest version of a configuration that this release reads."""
+WITH_RETENTION = 5
+"""Version of configurations that say which older versions stay readable."""
+
+NEWEST = WITH_RETENTION
+"""The newest version of a configuration that this release understands."""
 
 LARGEST_DOCUMENT = 256 * 2**20
 """Bytes beyond which a document is refused unread."""

@@ -3,15 +3,16 @@
 It lies in the only chunk of a Zarr array of one string, so that its ``zarr.json`` never changes and the whole of it is
 replaced by one atomic write. It is a checkpoint of the log: it says up to which version it holds, and readers apply the
 versions after that one. A damaged or lost one hides nothing: the partitions are found by walking, and the next writer
-makes a new one.
+makes a new one. That of a large collection is the root of segments, each an object of its own.
 """
 
 import json
 import struct
 import zlib
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from numcodecs.zstd import Zstd
 
 from zcollection.contracts.store import KeyStore, Read
@@ -20,7 +21,8 @@ from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CorruptionError
 from zcollection.model import documents
 from zcollection.transaction.documents import CATALOG, PartitionRecord
-from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.partitions import Concern, Partitions
+from zcollection.transaction.segments import FOLDER, Segments
 from zcollection.transaction.version import IS_VERSION, RecordId
 
 _LARGEST: Final = 128 * 2**20
@@ -29,6 +31,9 @@ _LARGEST: Final = 128 * 2**20
 _MOST_KEPT: Final = 4
 _LARGEST_KEPT: Final = 4 * 2**20
 """How many catalogs, of how many bytes each, are kept in memory: some 200,000 partitions."""
+
+_ROOT: Final = 2
+"""Format version of the root of segments."""
 
 _CHUNK: Final = f"{CATALOG}/c/0"
 READ: Final = Read(_CHUNK, most=_LARGEST + 1)
@@ -44,7 +49,7 @@ class Checkpoint:
     record
         The record of that version: the checkpoint is believed where the log has this one.
     partitions
-        What each partition says of itself, by path.
+        What each partition says of itself, by path; of a large collection in segments, of which some are held.
     immutable
         The same of the variables that do not span the axis; None while none has been written.
     configuration
@@ -54,7 +59,7 @@ class Checkpoint:
     """
 
     record: RecordId = field(factory=RecordId)
-    partitions: Partitions = field(factory=Partitions)
+    partitions: Partitions | Segments = field(factory=Partitions)
     immutable: PartitionRecord | None = None
     configuration: int = field(default=0, validator=IS_VERSION)
     schema: int = field(default=0, validator=IS_VERSION)
@@ -63,6 +68,12 @@ class Checkpoint:
     def version(self) -> int:
         """Its number."""
         return self.record.number
+
+    def succeeds(self, older: "Checkpoint") -> bool:
+        """Return whether this is a newer one, or one that was made anew: of other segments."""
+        if isinstance(self.partitions, Segments) and isinstance(older.partitions, Segments):
+            return self.version >= older.version and self.partitions.objects != older.partitions.objects
+        return self.version > older.version
 
 
 def array_document() -> dict[str, bytes]:
@@ -85,19 +96,78 @@ def array_document() -> dict[str, bytes]:
     return {f"{CATALOG}/zarr.json": json.dumps(body, indent=1).encode()}
 
 
-async def save(store: KeyStore, checkpoint: Checkpoint) -> None:
-    """Write the catalog."""
-    await store.put({_CHUNK: dump(checkpoint)})
+async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) -> None:
+    """Write the catalog.
+
+    Parameters
+    ----------
+    store
+        Where.
+    checkpoint
+        What is to be written; segments that are to be written, or all that are to become one object, are held.
+    in_segments
+        Which form it is to have.
+    """
+    known = checkpoint.partitions
+    obsolete = sorted(known.objects) if isinstance(known, Segments) else []
+    if in_segments:
+        known = await _cut(store, known) if isinstance(known, Partitions) else known
+        known, objects, obsolete = known.to_write(checkpoint.version)
+        await store.put(objects)
+        await store.flush(FOLDER)
+    elif isinstance(known, Segments):
+        known = known.chosen()
+    await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
+    await store.delete(obsolete)  # of the segments in use one reads the names after this one
 
 
 def dump(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as `understood` reads it."""
+    """Return a checkpoint as `understood` reads it, whole."""
     return _encode(_dump(checkpoint))
 
 
+async def _cut(store: KeyStore, partitions: Partitions) -> Segments:
+    """Return partitions in segments, which take the place of those that there are."""
+    there = await load(store)
+    before = None if there is None else there.partitions
+    found = Segments.of(partitions)
+    return found.in_place_of(before) if isinstance(before, Segments) else found
+
+
 async def load(store: KeyStore) -> Checkpoint | None:
-    """Return the checkpoint, or None where there is no catalog, or none to be believed."""
+    """Return the checkpoint, or None where there is no catalog, or none to be believed; no segment is held."""
     return await perform_one(store, loading())
+
+
+def holding(checkpoint: Checkpoint, concern: Concern) -> Work[Checkpoint]:
+    """Return a checkpoint that holds the partitions that are asked for.
+
+    Raises
+    ------
+    CorruptionError
+        A segment is missing, or is not what was written.
+    """
+    known = checkpoint.partitions
+    if not isinstance(known, Segments):
+        return checkpoint
+    return evolve(checkpoint, partitions=(yield from known.holding(known.concerned(concern))))
+
+
+def changing(checkpoint: Checkpoint, written: Collection[str], dropped: Collection[str]) -> Work[Checkpoint]:
+    """Return a checkpoint that holds what is needed to change partitions; raises as `holding`."""
+    known = checkpoint.partitions
+    if not isinstance(known, Segments):
+        return checkpoint
+    return evolve(checkpoint, partitions=(yield from known.holding(known.to_change(written, dropped))))
+
+
+async def unnamed_segments(store: KeyStore) -> dict[str, float]:
+    """Return the segments that the root does not name, and so no reader needs, by key with the time of each."""
+    checkpoint = await load(store)
+    known = None if checkpoint is None else checkpoint.partitions
+    named = known.objects if isinstance(known, Segments) else set()
+    entries = [entry async for entry in store.list(FOLDER)]
+    return {entry.key: entry.modified or 0.0 for entry in entries if entry.key not in named}
 
 
 def loading() -> Work[Checkpoint | None]:
@@ -146,6 +216,11 @@ class _Recent:
 _RECENT: Final = _Recent()
 
 
+_MEMBER: Final[Mapping[type, str]] = {Partitions: "partitions", Segments: "segments"}
+_VERSION: Final[Mapping[str, int]] = {"partitions": documents.FORMAT_VERSION, "segments": _ROOT}
+"""Format versions by the member that holds the partitions."""
+
+
 def _dump(checkpoint: Checkpoint) -> bytes:
     value = {
         "version": checkpoint.version,
@@ -154,10 +229,10 @@ def _dump(checkpoint: Checkpoint) -> bytes:
         **({"schema": checkpoint.schema} if checkpoint.schema else {}),
         **({"tag": checkpoint.record.tag} if checkpoint.record.tag else {}),
         "immutable": documents.CONVERTER.unstructure(checkpoint.immutable),
-        "partitions": checkpoint.partitions.to_json(),
+        _MEMBER[type(checkpoint.partitions)]: checkpoint.partitions.to_json(),
     }
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    head = {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body)}
+    head = {"format_version": _VERSION[_MEMBER[type(checkpoint.partitions)]], "checksum": zlib.crc32(body)}
     return json.dumps(head).encode() + b"\n" + body
 
 
@@ -165,14 +240,15 @@ def _parse(document: bytes) -> Checkpoint:
     what = "the catalog"
     head, _, body = document.partition(b"\n")
     stated = documents.parse_json(head, what=what)
-    if stated != {"format_version": documents.FORMAT_VERSION, "checksum": zlib.crc32(body)}:
+    value = documents.parse_json(body, what=what)
+    member = "segments" if "segments" in value else "partitions"
+    if stated != {"format_version": _VERSION[member], "checksum": zlib.crc32(body)}:
         message = f"{what} has another version or checksum than it should"
         raise CorruptionError(message)
-    value = documents.parse_json(body, what=what)
     immutable = value["immutable"]
     return Checkpoint(
         RecordId(value["version"], value.get("transaction"), value.get("tag")),
-        Partitions.from_json(value["partitions"]),
+        Segments.from_json(value[member]) if member == "segments" else Partitions.from_json(value[member]),
         None if immutable is None else documents.structure(immutable, PartitionRecord, what=what),
         value["configuration"],
         value.get("schema", 0),

@@ -69,11 +69,15 @@ class Configuration:
         The version of the collection at which it was written: 0, or that which took the place of an older collection.
         In a store that commits by itself it counts the collections that had this place before.
     changed
-        The version at which the schema, the partitioning or the retention was last changed; 0 while none was.
+        The version at which the schema, the partitioning or the retention was last changed, or `segments` set; 0 while none was.
     view
         What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
     retention
         Which older versions stay readable; None where only the newest does.
+    view
+        What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
+    segments
+        Whether the catalog lies in segments.
     """
 
     axis: str
@@ -86,6 +90,7 @@ class Configuration:
     changed: int = field(default=0, validator=[validators.ge(0), validators.lt(10**18)])
     view: ViewDefinition | None = None
     retention: Retention | None = None
+    segments: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -93,8 +98,11 @@ class Configuration:
         return self.retention is not None and self.retention.keeps
 
     def is_grown_from(self, older: "Configuration") -> bool:
-        """Return whether this is the same collection, of which the schema, the partitioning or the retention was changed since."""
-        new = {name: getattr(self, name) for name in ("layouts", "changed", "partitioning", "depth", "retention")}
+        """Return whether this is the same collection, of which the schema, partitioning, retention or catalog was changed since."""
+        new = {
+            name: getattr(self, name)
+            for name in ("layouts", "changed", "partitioning", "depth", "retention", "segments")
+        }
         return (
             evolve(older, **new) == self
             and self.changed > older.changed
@@ -135,9 +143,9 @@ class Configuration:
 
     def dump(self) -> bytes:
         """Return the document, of the first format version that has all that it says."""
-        version = max(layout.format_version for layout in self.layouts)
-        if self.retention is not None:
-            version = documents.WITH_RETENTION
+        features = [documents.WITH_SEGMENTS] if self.segments else []
+        features += [] if self.retention is None else [documents.WITH_RETENTION]
+        version = max([*features, *(layout.format_version for layout in self.layouts)])
         return documents.dump(self, kind=self.kind, format_version=version)
 
     @classmethod
@@ -155,9 +163,7 @@ class Configuration:
 @lru_cache(maxsize=64)
 def _loaded(data: bytes, what: str) -> Configuration:
     # The same document is the same object, with all that was derived from its schemas when it was opened before.
-    configuration = documents.load(
-        data, Configuration, kind=("collection", "view"), what=what, newest=documents.NEWEST_CONFIGURATION
-    )
+    configuration = documents.load(data, Configuration, kind=("collection", "view"), what=what, newest=documents.NEWEST)
     if configuration.kind != documents.kind_of(data, what=what):
         message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
         raise CorruptionError(message)
@@ -257,7 +263,7 @@ class PartitionRecord(Printed):
         return Section(heading(self, f"{key}: {self.rows:,} rows, {self.stored_bytes:,} bytes"))
 
 
-documents.omit_defaults(Configuration, "view", "changed", "retention")
+documents.omit_defaults(Configuration, "view", "changed", "retention", "segments")
 documents.omit_defaults(Retention, "versions", "seconds", "tags")
 documents.omit_defaults(PartitionRecord, "origin")
 

@@ -33,6 +33,7 @@ class FirstTransaction(LogTransaction):
         """Return version 0, if nobody has made a collection meanwhile."""
         await check_free(self.store)
         await self.store.check_targets(f"{path}/" for path in self._targets)
+        self._take_new_form()
         return self._version(0, ())
 
     async def _carry_out(self, version: Version) -> bool:
@@ -41,8 +42,10 @@ class FirstTransaction(LogTransaction):
         return True
 
     async def _checkpoint(self, version: Version) -> None:
-        if self.configuration.catalog:
-            await catalog.save(self.store, Snapshot(self.store, changes=[version]).to_checkpoint())
+        configuration = self.replacement or self.configuration
+        if configuration.catalog:
+            checkpoint = Snapshot(self.store, changes=[version]).to_checkpoint()
+            await catalog.save(self.store, checkpoint, in_segments=configuration.segments)
 
     async def check(self) -> None:
         """Do nothing: it is made from nothing that others could change."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.engine.layout import ArrayLayout, group_document
+from zcollection.engine.work import perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, parent_documents
 from zcollection.errors import CorruptionError
 from zcollection.model import codecs as codec_profiles
@@ -12,6 +13,7 @@ from zcollection.model.schema import VariableSchema
 from zcollection.transaction import catalog, history, in_place, log, snapshot
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
 from zcollection.transaction.reports import Problem
+from zcollection.transaction.segments import Segments
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
 
@@ -30,6 +32,8 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
     """
     try:
         taken = await snapshot.take(store, configuration)
+        if isinstance(taken.checkpoint.partitions, Segments):
+            await perform_one(store, taken.checkpoint.partitions.checking())
         dict(taken.partitions)
         await log.is_newest(store, taken.id)
     except CorruptionError:
@@ -169,6 +173,7 @@ async def _leftovers(store: KeyStore, taken: Snapshot) -> list[str]:
     ]
     ours = {version.transaction for version in taken.pending}
     found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
+    found += await catalog.unnamed_segments(store)
     return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import starmap
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -33,9 +33,8 @@ from zcollection.transaction import (
     transaction,
     vacuum,
 )
-from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACTIONS, Configuration
-from zcollection.transaction.partitions import Concern
+from zcollection.transaction.partitions import Concern, Partitions
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, Total, VacuumReport
 from zcollection.transaction.retention import Retention
 from zcollection.transaction.retrying import retrying
@@ -49,6 +48,8 @@ if TYPE_CHECKING:
     from zcollection.transaction.past import PastVersioning
 
 R = TypeVar("R")
+_MOST_CHANGES: Final = 16
+"""Versions that are held besides a catalog: as many as it may be behind."""
 
 
 class _Known:
@@ -56,13 +57,14 @@ class _Known:
 
     def __init__(self) -> None:
         self.sources: tuple[RecordId | None, tuple[str, ...]] = None, ()
-        self.checkpoint: Checkpoint | None = None
+        self.snapshot: Snapshot | None = None
 
-    def keep(self, checkpoint: Checkpoint | None, *, listed: bool) -> None:
-        """Keep a checkpoint that can be told from that of another collection in the same place, by what is asked for."""
-        record = None if checkpoint is None else checkpoint.record
+    def keep(self, taken: Snapshot | None, *, listed: bool) -> None:
+        """Keep a snapshot that can be told from that of another collection in the same place, by what is asked for."""
+        record = None if taken is None else taken.id
         can_be_told = record is not None and (record.tag if listed else record.transaction) is not None
-        self.checkpoint = checkpoint if can_be_told else None
+        # Versions since the catalog are held as they are, as many as are read besides it.
+        self.snapshot = taken if taken is not None and can_be_told and len(taken.changes) <= _MOST_CHANGES else None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -85,7 +87,9 @@ class LogVersioning(Versioning):
         """Return the configuration that was committed last."""
         wanted = fetch([Read(CONFIGURATION), Read(log.ANNOUNCED), *self._index])
         data, announced, *index = await perform_one(self.store, wanted)
-        self._known.keep(catalog.understood(index[0]) if index else None, listed=self.store.has_listing)
+        checkpoint = catalog.understood(index[0]) if index else None
+        known = None if checkpoint is None else Snapshot(self.store, checkpoint)
+        self._known.keep(known, listed=self.store.has_listing)
         if data is None:
             await portal.on_loop()
             data = await first.committed_configuration(self.store)
@@ -162,30 +166,33 @@ class LogVersioning(Versioning):
         ours = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
         await self.store.delete([*ours, GROUP_DOCUMENT, f"{TRANSACTIONS}/"])
 
-    async def snapshot(
-        self,
-        configuration: Configuration,
-        concern: Concern = None,  # noqa: ARG002 - the catalog says all at once
-    ) -> Snapshot:
-        """Return the partitions at the newest version."""
-        taken = await snapshot.take(self.store, configuration, known=self._known.checkpoint)
+    async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:
+        """Return the partitions at the newest version, or those that are asked for."""
+        taken = await snapshot.take(self.store, configuration, known=self._known.snapshot, concern=concern)
         if self.store.blocking is None and taken.indexed and not taken.pending:
-            known = taken.to_checkpoint() if taken.changes else taken.checkpoint
+            is_whole = isinstance(taken.checkpoint.partitions, Partitions)
+            known = Snapshot(self.store, taken.to_checkpoint()) if is_whole and taken.changes else taken
             self._known.keep(known, listed=self.store.has_listing)
         return taken
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
         """Return the version that was the newest when it was last looked at, where asking again takes a while."""
-        known = self._known.checkpoint
+        known = self._known.snapshot
         if known is None or (known.configuration, known.schema) != (configuration.version, configuration.changed):
             return None
-        return Snapshot(self.store, known)
+        return known
 
-    async def at_once(self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]]) -> R | None:
+    async def completed(self, expected: Snapshot, concern: Concern) -> Snapshot:
+        """Return the same with the partitions that are asked for."""
+        return await perform_one(self.store, expected.completed(concern))
+
+    async def at_once(
+        self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], concern: Concern = None
+    ) -> R | None:
         """Return what a short work reads of the newest version, where the store has blocking access."""
         if self.store.blocking is None:
             return None
-        return await perform_one(self.store, snapshot.reading_at_once(self.store, configuration, read))
+        return await perform_one(self.store, snapshot.reading_at_once(self.store, configuration, read, concern))
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
         """Return the partitions at the newest version, found by walking where the catalog or a record is damaged."""
@@ -201,17 +208,17 @@ class LogVersioning(Versioning):
         operation: str,
         *,
         source: str | None = None,
-        concern: Concern = None,  # noqa: ARG002 - as above
+        concern: Concern = None,
     ) -> AbstractAsyncContextManager[transaction.LogTransaction]:
         """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
-        return transaction.begin(self.store, configuration, operation, source=source)
+        return transaction.begin(self.store, configuration, operation, source=source, concern=concern)
 
     async def place_statistics(
         self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
     ) -> None:
         """Put statistics beside partitions, while nobody publishes others; where there is no lock, their stamp tells."""
         async with self.store.lock():
-            now = await self.snapshot(configuration)
+            now = await self.snapshot(configuration, list(objects))
             same = [path for path in objects if path not in now.places and now.is_same(taken, path)]
             await self.store.put(dict(objects[path] for path in same))
 

@@ -3,7 +3,7 @@
 import base64
 import sys
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from zcollection.errors import CorruptionError
@@ -97,34 +97,41 @@ def _as_tuple(value: Any) -> Any:
 
 
 class Columns(Mapping[str, Sequence[Any]]):
-    """Columns by name, each unpacked when it is first asked for: a reader of one partition looks at few of them.
+    """Columns by name, each made when it is first asked for: a reader of one partition looks at few of them.
 
     Parameters
     ----------
-    packed
-        What `packed_all` returned.
+    names
+        Theirs.
+    make
+        Returns the column of a name.
     """
 
-    __slots__ = ("_packed", "_unpacked")
+    __slots__ = ("_made", "_make", "_names")
 
-    def __init__(self, packed: Mapping[str, Any]) -> None:
-        self._packed = packed
-        self._unpacked: dict[str, Sequence[Any]] = {}
+    def __init__(self, names: Collection[str], make: Callable[[str], Sequence[Any]]) -> None:
+        self._names, self._make = names, make
+        self._made: dict[str, Sequence[Any]] = {}
+
+    @classmethod
+    def unpacked(cls, packed: Mapping[str, Any]) -> "Columns":
+        """Return the columns of what `packed_all` returned."""
+        return cls(packed.keys(), lambda name: unpacked(packed[name]))
 
     def __getitem__(self, name: str) -> Sequence[Any]:
-        if name not in self._unpacked:
+        if name not in self._made:
             try:
-                self._unpacked[name] = unpacked(self._packed[name])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                self._made[name] = self._make(name)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
                 message = f"column {name!r} of the partitions cannot be understood: {error!r}"
                 raise CorruptionError(message) from error
-        return self._unpacked[name]
+        return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._names)
 
 
 class _Repeated(Sequence[Any]):
@@ -139,6 +146,8 @@ class _Repeated(Sequence[Any]):
         return len(self._positions)
 
     def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return _Repeated(self._values, self._positions[at])
         return self._values[self._positions[at]]
 
     def __iter__(self) -> Iterator[Any]:
@@ -162,6 +171,8 @@ class _Pairs(Sequence[Any]):
         return max(len(self._first), len(self._last))
 
     def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return _Pairs(self._first[at], self._last[at])
         return self._first[at], self._last[at]
 
 

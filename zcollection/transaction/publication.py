@@ -11,7 +11,7 @@ from zcollection.engine.write import GROUP_DOCUMENT, abandoned_documents, parent
 from zcollection.errors import StoreError
 from zcollection.model.names import ancestors
 from zcollection.portal import uninterrupted
-from zcollection.transaction import catalog, in_place, leases, log
+from zcollection.transaction import catalog, in_place, leases, log, segments
 from zcollection.transaction.documents import CATALOG, CONFIGURATION, IMMUTABLE, Configuration
 from zcollection.transaction.leases import Lease
 from zcollection.transaction.version import Version, stage_of
@@ -219,7 +219,7 @@ async def _clear(store: KeyStore, version: Version, configuration: Configuration
     await fence()
     await store.delete(parent_documents(version.dropped).keys() - parent_documents(version.partitions).keys())
     if not configuration.catalog:
-        await store.delete([f"{CATALOG}/"])
+        await store.delete([f"{CATALOG}/", segments.FOLDER])
 
 
 async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:

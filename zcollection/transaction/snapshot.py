@@ -22,8 +22,9 @@ from zcollection.errors import (
 from zcollection.transaction import catalog, history, log
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord, is_safe_path
-from zcollection.transaction.partitions import Narrowing, Partitions, Selection
+from zcollection.transaction.partitions import Concern, Narrowing, Partitions, Selection
 from zcollection.transaction.places import Place
+from zcollection.transaction.segments import SegmentError, Segments
 from zcollection.transaction.version import RecordId, Version
 
 R = TypeVar("R")
@@ -39,7 +40,8 @@ class Snapshot:
     objects
         What to read them from.
     checkpoint
-        What was known of an older version.
+        What was known of an older version. Of one in segments some may be held: asking for a partition of another is an
+        `AssertionError`.
     changes
         The versions since, in order.
     places
@@ -70,8 +72,20 @@ class Snapshot:
     @cached_property
     def partitions(self) -> Partitions:
         """What each partition says of itself, by path, in the order of their keys."""
+        return self._known_now.chosen()
+
+    @property
+    def _known_now(self) -> Partitions | Segments:
         known = self.checkpoint.partitions
+        if self._is_partitioned_anew:
+            return self._written
         return known.changed(self._written, self._touched) if self._touched else known
+
+    @cached_property
+    def _is_partitioned_anew(self) -> bool:
+        """Whether the keys have other fields since the checkpoint: nothing is left of the partitions that it names."""
+        fields = self.checkpoint.partitions.fields
+        return bool(fields) and bool(len(self._written)) and self._written.fields != fields
 
     @cached_property
     def immutable(self) -> PartitionRecord | None:
@@ -104,8 +118,21 @@ class Snapshot:
         return newest.id if newest is not None and is_newer else self.checkpoint.record
 
     def to_checkpoint(self) -> Checkpoint:
-        """Return all of it as a checkpoint, which holds where everything is published."""
-        return Checkpoint(self.id, self.partitions, self.immutable, self.configuration, self.schema)
+        """Return all of it as a checkpoint, which holds where everything is published; what was changed is to be held."""
+        return Checkpoint(self.id, self._known_now, self.immutable, self.configuration, self.schema)
+
+    def completed(self, concern: Concern) -> Work["Snapshot"]:
+        """Return the same with the partitions that are asked for; raises as `catalog.holding`."""
+        if self._is_partitioned_anew:
+            return self
+        return evolve(self, checkpoint=(yield from catalog.holding(self.checkpoint, concern)))
+
+    def changing(self) -> Work["Snapshot"]:
+        """Return the same with all that `to_checkpoint` needs; raises as `catalog.changing`."""
+        if self._is_partitioned_anew:
+            return self
+        checkpoint = yield from catalog.changing(self.checkpoint, self._written, self._touched)
+        return evolve(self, checkpoint=checkpoint)
 
     def published(self) -> "Snapshot | None":
         """Return what a checkpoint may hold: the snapshot before the first change that is not in its place.
@@ -123,16 +150,24 @@ class Snapshot:
             return self.immutable
         return (self._written if path in self._touched else self.checkpoint.partitions).get(path)
 
-    def where(self, select: Selection | None, narrow: Narrowing | None = None) -> dict[str, PartitionRecord]:
-        """Return the partitions whose key is selected, of those that may be wanted, without putting the others together."""
-        if any(change.new_configuration for change in self.changes):
-            return self.partitions.where(select, narrow)  # the keys of the checkpoint may have other fields
-        found = self.checkpoint.partitions.where(select, narrow)
+    def where(self, select: Selection | None, narrow: Narrowing | None = None, concern: Concern = None) -> Partitions:
+        """Return the partitions whose key is selected, of those that may be wanted and are asked for.
+
+        Parameters
+        ----------
+        select
+            Which; None for all.
+        narrow
+            Which of them may be wanted.
+        concern
+            What the snapshot was taken with, which concerns all that are selected.
+        """
+        if self._is_partitioned_anew:
+            return self._written.where(select, narrow)
+        found = self.checkpoint.partitions.chosen(concern).where(select, narrow)
         if not self._touched:
             return found
-        found = {path: record for path, record in found.items() if path not in self._touched}
-        found |= self._written.where(select, narrow)
-        return dict(sorted(found.items(), key=lambda item: tuple(item[1].key.values())))
+        return found.changed(self._written.where(select, narrow), self._touched)
 
     def is_same(self, other: "Snapshot", path: str) -> bool:
         """Return whether a partition is of the same generation in another snapshot."""
@@ -167,10 +202,11 @@ async def take(
     configuration: Configuration,
     *,
     walk: bool = False,
-    known: Checkpoint | None = None,
+    known: Snapshot | None = None,
     also: Collection[str] = (),
+    concern: Concern = None,
 ) -> Snapshot:
-    """Return the partitions at the newest version.
+    """Return the partitions at the newest version, or those that are asked for.
 
     Parameters
     ----------
@@ -184,6 +220,8 @@ async def take(
         An older version.
     also
         Paths at which to look for partitions besides those that are listed, where one walks.
+    concern
+        The partitions that are asked for.
 
     Raises
     ------
@@ -196,7 +234,7 @@ async def take(
     CorruptionError
         The configuration that lies in its place is not the one that the log says.
     """
-    taken = await (_walked(store, configuration, also) if walk else newest(store, configuration, known=known))
+    taken = await (_walked(store, configuration, also) if walk else newest(store, configuration, concern, known=known))
     if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
         await _check_configuration_in_place(store, taken)
     if taken.configuration != configuration.version:
@@ -222,7 +260,7 @@ async def _check_configuration_in_place(store: KeyStore, taken: Snapshot) -> Non
 
 
 def reading_at_once(
-    store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]]
+    store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], concern: Concern
 ) -> Work[R | None]:
     """Return what is read of the newest version; None where more is to be looked at than the catalog and the log.
 
@@ -234,8 +272,10 @@ def reading_at_once(
         Of the collection.
     read
         Returns the work that reads, for a snapshot all of which lies in its place; that may give up, too.
+    concern
+        The partitions that it asks for.
     """
-    taken = (yield from _indexed(store, None)) if configuration.catalog else None
+    taken = (yield from _indexed(store, None, concern)) if configuration.catalog else None
     if taken is None or taken.pending:
         return None
     if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
@@ -246,16 +286,18 @@ def reading_at_once(
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
     """Return the configuration that was committed last, whichever lies in its place."""
-    for change in (await newest(store, configuration)).changes:
+    for change in (await newest(store, configuration, ())).changes:
         document = change.new_configuration
         if document is not None:
             configuration = Configuration.load(document.encode(), what=f"the configuration of version {change.number}")
     return configuration
 
 
-async def newest(store: KeyStore, configuration: Configuration, known: Checkpoint | None = None) -> Snapshot:
+async def newest(
+    store: KeyStore, configuration: Configuration, concern: Concern = None, known: Snapshot | None = None
+) -> Snapshot:
     """Return the newest version, whatever the configuration says of it but whether there is a catalog."""
-    indexed = await perform_one(store, _indexed(store, known)) if configuration.catalog else None
+    indexed = await perform_one(store, _indexed(store, known, concern)) if configuration.catalog else None
     if indexed is not None:
         return indexed
     if not store.has_listing:
@@ -279,24 +321,29 @@ def _unlisted(store: KeyStore, configuration: Configuration) -> ZCollectionError
     return CorruptionError(message)
 
 
-def _indexed(store: KeyStore, known: Checkpoint | None) -> Work[Snapshot | None]:
+def _indexed(store: KeyStore, known: Snapshot | None, concern: Concern) -> Work[Snapshot | None]:
     """Return what is known, or else the catalog, and the log say; None where there is no catalog to be believed."""
     if known is not None:
-        with suppress(ConflictError):
-            changes = yield from history.following(store, known.record)
-            return (yield from _placed(Snapshot(store, known, changes)))
+        with suppress(ConflictError, SegmentError):
+            return (yield from _followed(store, known, concern))
     checkpoint = yield from catalog.loading()
     while checkpoint is not None:
         try:
-            changes = yield from history.following(store, checkpoint.record)
-            return (yield from _placed(Snapshot(store, checkpoint, changes)))
-        except ConflictError:
-            # The records that it needs were folded: there is a newer one, or a slow writer has put it in place of that. Or
-            # it is of another log, as where only one of both was restored from a backup.
+            return (yield from _followed(store, Snapshot(store, checkpoint), concern))
+        except (ConflictError, SegmentError):
+            # What it needs was folded, or taken the place of: there is a newer one, or a slow writer has put it in place of
+            # that. Or it is of another log, as where only one of both was restored from a backup, or is damaged.
             older, checkpoint = checkpoint, (yield from catalog.loading())
-            if checkpoint is None or checkpoint.version <= older.version:
+            if checkpoint is None or not checkpoint.succeeds(older):
                 break
     return None
+
+
+def _followed(store: KeyStore, known: Snapshot, concern: Concern) -> Work[Snapshot]:
+    """Return the newest version, given an older one."""
+    changes = yield from history.following(store, known.id)
+    now = yield from evolve(known, changes=[*known.changes, *changes]).completed(concern)
+    return (yield from _placed(now))
 
 
 async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:

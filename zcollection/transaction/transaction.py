@@ -8,7 +8,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.store import KeyStore, Objects
-from zcollection.engine.work import Work
+from zcollection.engine.work import Work, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
 from zcollection.errors import (
     CollectionNotFoundError,
@@ -30,15 +30,17 @@ from zcollection.transaction import (
     log,
     publication,
     resuming,
+    segments,
     snapshot,
 )
 from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
 from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.in_place import InPlace, OccupiedError
 from zcollection.transaction.leases import Lease
-from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.partitions import Concern, Partitions
 from zcollection.transaction.places import Place
 from zcollection.transaction.publication import Unplaced
+from zcollection.transaction.segments import SegmentError, Segments
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, stage_of
 
@@ -192,6 +194,7 @@ class LogTransaction(Transaction):
         for path in sorted(self._read - self._dropped):
             self._check_placed(path, unplaced)
         await self.store.check_targets(f"{path}/" for path in self._targets)
+        self._take_new_form()
         if self.replacement is not None or self.growth is not None:
             await log.announce(self.store)
         return self._version(self.base.version + len(newer) + 1, unplaced.versions, self._replaced(newer, unplaced))
@@ -213,6 +216,29 @@ class LogTransaction(Transaction):
         """Paths at which something is put in its place, or taken away."""
         catalogs = [CATALOG] if (self.replacement or self.configuration).catalog else []
         return [*catalogs, *self._written, *self._dropped, *self._cleared]
+
+    def _take_new_form(self) -> None:
+        """Let the configuration say that the catalog lies in segments, once there are so many partitions."""
+        next_one = self.replacement or self.growth or self.configuration
+        if not next_one.catalog or next_one.segments or not self._is_large():
+            return
+        larger = evolve(next_one, segments=True)
+        if self.replacement is not None:
+            self.replacement = larger
+        else:
+            self.growth = larger
+
+    def _is_large(self) -> bool:
+        """Return whether the catalog has more partitions after this change than one object is to hold."""
+        written = Partitions({path: record for path, record in self._written.items() if path != IMMUTABLE})
+        before = self.base.checkpoint.partitions if self.replacement is None else Partitions()
+        most = len(before) + sum(len(change.partitions) for change in self.base.changes) + len(written)
+        if most <= segments.MOST_WHOLE or not segments.says_keys(written):
+            return False
+        return isinstance(before, Segments) or len(self._after(written)) > segments.MOST_WHOLE
+
+    def _after(self, written: Partitions) -> Partitions:
+        return self.base.partitions.changed(written, self._dropped)
 
     def _check_placed(self, path: str, unplaced: Unplaced) -> None:
         """Check that a partition that the change is made from is not one that cannot be put in its place."""
@@ -285,7 +311,7 @@ class LogTransaction(Transaction):
 
     async def _checkpoint(self, version: Version) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
-        configuration = self.replacement or self.configuration
+        configuration = self.replacement or self.growth or self.configuration
         if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
             return
         checkpoint = await catalog.load(self.store)
@@ -293,8 +319,10 @@ class LogTransaction(Transaction):
             with suppress(CorruptionError, ConflictError):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
                 now = Snapshot(self.store, checkpoint, await history.after(self.store, checkpoint.record)).published()
+                if not self.base.indexed:  # what was damaged may be a segment
+                    await perform_one(self.store, catalog.holding(checkpoint, None))
                 if now is not None and _is_due(now, []):
-                    await catalog.save(self.store, now.to_checkpoint())
+                    await _save(self.store, configuration, now)
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
         current = evolve(
@@ -302,7 +330,7 @@ class LogTransaction(Transaction):
         )
         found = await snapshot.take(self.store, current, walk=True)
         if not (await publication.settle(self.store, found.changes)).versions:
-            await catalog.save(self.store, found.to_checkpoint())
+            await _save(self.store, configuration, found)
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: now and then, what the catalog holds is moved to the history."""
@@ -312,8 +340,8 @@ class LogTransaction(Transaction):
         if configuration.catalog:
             checkpoint = await catalog.load(self.store)
             held = 0 if checkpoint is None else checkpoint.version
-            if checkpoint is not None and configuration.keeps:
-                await checkpoints.keep(self.store, checkpoint)
+            if checkpoint is not None and configuration.keeps and isinstance(checkpoint.partitions, Partitions):
+                await checkpoints.keep(self.store, checkpoint)  # of a large one, the records say what was then
         await folding.fold(self.store, held)
 
     @property
@@ -384,10 +412,11 @@ async def begin(
     operation: str,
     *,
     source: str | None = None,
+    concern: Concern = None,
 ) -> AsyncIterator[LogTransaction]:
     """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
     store.check_writable()
-    base, unplaced = await _settled(store, configuration)
+    base, unplaced = await _settled(store, configuration, concern)
     transaction = LogTransaction(
         store=store, configuration=configuration, base=base, operation=operation, source=source, unplaced=unplaced
     )
@@ -414,16 +443,32 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
 
     The caller holds the lock. 0 where nobody knows what there was at that version.
     """
-    taken = await snapshot.take(store, configuration)
+    taken = await snapshot.take(store, configuration, concern=())
     if taken.pending:
         await publication.settle(store, taken.changes)
-        taken = await snapshot.take(store, configuration)
+        taken = await snapshot.take(store, configuration, concern=())
     held = taken.published()
     if held is None:
         return 0
     if configuration.catalog:
-        await catalog.save(store, held.to_checkpoint())
+        try:
+            await _save(store, configuration, held)
+        except SegmentError:
+            return 0  # the next writer makes another catalog
     return held.version
+
+
+async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot) -> None:
+    """Write the catalog with what lies in its place, in the form that the configuration says.
+
+    Raises
+    ------
+    CorruptionError
+        A segment that is needed is missing or damaged.
+    """
+    needed = taken.changing() if configuration.segments else taken.completed(None)
+    checkpoint = (await perform_one(store, needed)).to_checkpoint()
+    await catalog.save(store, checkpoint, in_segments=configuration.segments)
 
 
 def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
@@ -446,7 +491,7 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
         found = await snapshot.take(store, configuration, walk=True, also=known)
         unplaced = await publication.settle(store, found.changes)
         if configuration.catalog and not unplaced.versions:
-            await catalog.save(store, found.to_checkpoint())
+            await _save(store, configuration, found)
     return len(found.partitions)
 
 
@@ -457,14 +502,14 @@ async def _known_paths(store: KeyStore, configuration: Configuration) -> list[st
     return []
 
 
-async def _settled(store: KeyStore, configuration: Configuration) -> tuple[Snapshot, Unplaced]:
+async def _settled(store: KeyStore, configuration: Configuration, concern: Concern) -> tuple[Snapshot, Unplaced]:
     """Return the newest version, after publishing what a dead writer left, and what of it cannot be put in its place.
 
     What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
     """
-    taken, unplaced = await snapshot.take(store, configuration), Unplaced()
+    taken, unplaced = await snapshot.take(store, configuration, concern=concern), Unplaced()
     while any(change.number not in unplaced.versions for change in taken.pending):
         async with store.lock():
             unplaced = await publication.settle(store, taken.changes)
-        taken = await snapshot.take(store, configuration)
+        taken = await snapshot.take(store, configuration, concern=concern)
     return taken, unplaced

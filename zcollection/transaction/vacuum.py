@@ -2,14 +2,14 @@
 
 import datetime as dt
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from attrs import evolve
 
 from zcollection.contracts.store import KeyStore
 from zcollection.model.names import join
-from zcollection.transaction import checkpoints, folding, history, in_place
+from zcollection.transaction import catalog, checkpoints, folding, history, in_place
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.retention import needed
@@ -24,19 +24,20 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
     """Remove what is older than so many seconds."""
     limit = await _now(store) - older_than
     stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
+    left = await _left(store, configuration, stages)
     # Part of the log: a writer that is only slow meets a conflict instead of a stage that is gone.
-    async with begin(store, configuration, "vacuum") as transaction:
+    async with begin(store, configuration, "vacuum", concern=left) as transaction:
         for version in transaction.base.pending:
             stages.pop(version.transaction, None)  # what it staged is read there
         transaction.removed = tuple(sorted(stages))
-        for announced in await in_place.announced(store, stages):
-            for path in _left_at(announced, configuration):
-                if transaction.base.record(path) is None:
-                    transaction.clear(path)
+        for path in await _left(store, configuration, stages):
+            if transaction.base.record(path) is None:
+                transaction.clear(path)
         current = await _with_retention(store, configuration, transaction)
         await transaction.commit()
     groups, size = await _forget(store, current)
     folded = await _fold(store, current, limit)
+    await _remove_segments(store, limit)
     return VacuumReport(stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded)
 
 
@@ -97,12 +98,25 @@ def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
     return lives
 
 
+async def _left(store: KeyStore, configuration: Configuration, stages: Iterable[str]) -> list[str]:
+    """Return where writers that died may have left something."""
+    announced = await in_place.announced(store, stages)
+    return [path for each in announced for path in _left_at(each, configuration)]
+
+
 def _left_at(path: str, configuration: Configuration) -> list[str]:
     """Return what a dead writer may have left at a path; where partitions lie below it by now, the groups of variables alone."""
     if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
         return [path]
     variables = {name for layout in configuration.layouts for name in layout.all_variables()}
     return sorted({join(path, name.partition("/")[0]) for name in variables})
+
+
+async def _remove_segments(store: KeyStore, limit: float) -> None:
+    """Remove segments of the catalog that writers left which died before they could name them."""
+    async with store.lock():
+        unnamed = await catalog.unnamed_segments(store)
+        await store.delete([key for key, time in unnamed.items() if time <= limit])
 
 
 async def _now(store: KeyStore) -> float:

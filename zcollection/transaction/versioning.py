@@ -94,13 +94,20 @@ class Versioning(ABC):
         del configuration
         return None  # looking is cheap on most stores
 
-    async def at_once(self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]]) -> R | None:
-        """Return what a short work reads of the newest version, all of it on one thread.
+    async def completed(self, expected: Snapshot, concern: Concern) -> Snapshot:
+        """Return what `expected` has returned with the partitions that are asked for; raises `CorruptionError` if they are gone."""
+        del concern
+        return expected
+
+    async def at_once(
+        self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], concern: Concern = None
+    ) -> R | None:
+        """Return what a short work reads of the newest version, or of partitions that are asked for, all of it on one thread.
 
         None where the store answers no threads, where the work itself has returned it, or where another version was
         committed meanwhile: then one goes step by step.
         """
-        del configuration, read
+        del configuration, read, concern
         return None
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
