@@ -191,8 +191,10 @@ class Asked:
     def _may_hold(self, limits: Limits) -> Sequence[bool]:
         """Return which stretches of partitions may have rows that pass."""
         fields = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
+        if not fields.keys() >= {*self.bound.fields}:
+            return [True] * len(limits)  # partitioned anew meanwhile, which is seen next
         try:
-            return self._verdicts({name: fields[name] for name in self.bound.fields if name in fields}, limits.axis)
+            return self._verdicts({name: fields[name] for name in self.bound.fields}, limits.axis)
         except ExpressionError:
             return [True] * len(limits)  # it is told of the partition that it does not apply to
 

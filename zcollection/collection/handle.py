@@ -339,12 +339,12 @@ class Passing:
 
     def may_hold(self, limits: Limits) -> Sequence[bool]:
         """Return for each stretch of partitions whether one that passes may be in it."""
-        names = [item.name for item in self.handle.partitioning.fields]
-        if names != [*limits.smallest]:
-            return [True] * len(limits)  # partitioned anew meanwhile, which is seen next
         may = [True] * len(limits) if self.limits is None else self.limits(limits)
         if self.filters is None:
             return may
+        names = [item.name for item in self.handle.partitioning.fields]
+        if names != [*limits.smallest]:
+            return may  # partitioned anew meanwhile, which is seen next
         return [one and other for one, other in zip(may, may_pass(self.filters, names, limits).tolist(), strict=True)]
 
 
