@@ -43,9 +43,10 @@ def packed(column: Sequence[Any]) -> Any:
     numbers = _numbers(column, kinds)
     if numbers is not None:
         return numbers
-    distinct = {value: at for at, value in enumerate(dict.fromkeys(column))}
+    distinct = dict.fromkeys(column)
     if len(column) > 2 * len(distinct):
-        return {"values": list(distinct), "positions": packed([distinct[value] for value in column])}
+        places = {value: at for at, value in enumerate(distinct)}
+        return {"values": list(distinct), "positions": packed([places[value] for value in column])}
     if kinds == {str}:
         text = "".join(column)
         for separator in _SEPARATORS:

@@ -9,8 +9,10 @@ import re
 import threading
 import zlib
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, groupby, pairwise
+from operator import attrgetter
 from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
 from uuid import uuid4
 
@@ -108,42 +110,47 @@ class Judging(Protocol):
 
 @frozen(eq=False)
 class Segment:
-    """One of them.
+    """One that is to be written.
 
     Attributes
     ----------
+    partitions
+        What it holds, one partition at least.
     count
-        How many partitions it holds, one at least.
+        How many.
     first, smallest, largest
         The first key, and of each of its fields the smallest and the largest value.
     axis_range
         As `Limits.axis`.
     name, checksum
-        Where it lies, and the CRC-32 of the object; None and 0 before it is written.
-    partitions
-        They themselves, where they are held.
+        Where it lies, and the CRC-32 of the object, once it is written.
     """
 
-    name: str | None
-    checksum: int
+    partitions: Partitions
     count: int
     axis_range: tuple[Any, Any] | None
-    first: KeyRow
-    smallest: KeyRow
-    largest: KeyRow
-    partitions: Partitions | None = None
+    first: Mapping[str, KeyValue]
+    smallest: Mapping[str, KeyValue]
+    largest: Mapping[str, KeyValue]
+    name: str | None = None
+    checksum: int = 0
 
     @classmethod
     def of(cls, partitions: Partitions) -> "Segment":
-        """Return the segment of some partitions, to be written."""
-        columns = partitions.listed_keys().values()
-        first, smallest, largest = (tuple(map(choose, columns)) for choose in (_first, min, max))
-        axis = _range_of(partitions.column("axis_range"))
-        return cls(None, 0, len(partitions), axis, first, smallest, largest, partitions)
+        """Return the segment of some partitions."""
+        keys = partitions.listed_keys().items()
+        first, smallest, largest = ({name: choose(column) for name, column in keys} for choose in (_first, min, max))
+        return cls(partitions, len(partitions), _range_of(partitions.column("axis_range")), first, smallest, largest)
 
 
 def _first(column: Sequence[KeyValue]) -> KeyValue:
     return column[0]
+
+
+def _value(name: str, each: str, segment: Segment) -> KeyValue:
+    """Return what a segment says of one field of its keys, such as the smallest value."""
+    value: KeyValue = getattr(segment, name)[each]
+    return value
 
 
 def _range_of(limits: Sequence[Any]) -> tuple[Any, Any] | None:
@@ -203,31 +210,27 @@ class Segments:
     def of(cls, partitions: Partitions) -> "Segments":
         """Return partitions cut in segments, none of which is written."""
         _check_paths(partitions)
-        return cls._of(map(Segment.of, _pieces(partitions, is_last=False)), tuple(partitions.listed_keys()))
+        nothing: Mapping[str, Sequence[KeyValue]] = dict.fromkeys(partitions.listed_keys(), ())
+        empty = cls(dict.fromkeys(_SHARED, ()), nothing, nothing, nothing)
+        return empty._spliced([[*map(Segment.of, _pieces(partitions, is_last=False))]])
 
-    @classmethod
-    def _of(
-        cls,
-        segments: Iterable[Segment],
-        fields: Sequence[str],
-        retired: tuple[str, ...] = (),
-        named: Collection[str] = (),
-    ) -> "Segments":
-        each = list(segments)
+    def _spliced(self, runs: "Sequence[Run]") -> "Segments":
+        """Return runs of what there is and of what is new, one after the other."""
 
-        def keys(name: str) -> dict[str, Sequence[KeyValue]]:
-            rows = [getattr(one, name) for one in each]
-            return dict(zip(fields, zip(*rows, strict=True), strict=True)) if rows else {}
+        def keys(name: str) -> dict[str, list[KeyValue]]:
+            columns = getattr(self, name).items()
+            return {each: _column(runs, column, partial(_value, name, each)) for each, column in columns}
 
-        return cls(
-            described={name: [getattr(one, name) for one in each] for name in _SHARED},
-            first=keys("first"),
-            smallest=keys("smallest"),
-            largest=keys("largest"),
-            retired=retired,
-            held={at: one.partitions for at, one in enumerate(each) if one.partitions is not None},
-            named=named,
-        )
+        held: dict[int, Partitions] = {}
+        start = 0
+        for run in runs:
+            if isinstance(run, range):
+                held |= {start + at - run.start: self.held[at] for at in run if at in self.held}
+            else:
+                held |= {start + at: segment.partitions for at, segment in enumerate(run)}
+            start += len(run)
+        described = {name: _column(runs, self.described[name], attrgetter(name)) for name in _SHARED}
+        return Segments(described, keys("first"), keys("smallest"), keys("largest"), self.retired, held, self.named)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Segments":
@@ -370,17 +373,18 @@ class Segments:
             raise CorruptionError(OF_DIFFERENT_FIELDS)
         places = frozenset(self.to_change(new, dropped))
         starts, gone = self._first_of_each(new), self._by_place(dropped)
-        segments: list[Segment] = []
+        runs: list[Run] = []
         for is_changed, run in groupby(range(len(self._firsts)), places.__contains__):
             positions = list(run)
+            first, last = positions[0], positions[-1]
             if not is_changed:
-                segments += map(self._segment, positions)
+                runs.append(range(first, last + 1))
                 continue
             before = Partitions.joined((part, 0, len(part)) for part in map(self._held, positions))
-            written_here = new.cut(starts[positions[0]], starts[positions[-1] + 1])
-            after = before.changed(written_here, [path for at in (*positions, None) for path in gone.get(at, ())])
-            segments += map(Segment.of, _pieces(after, is_last=positions[-1] == len(self._firsts) - 1))
-        return Segments._of(segments, tuple(self.first), retired=self.retired, named=self.named)
+            lost = [path for at in (*positions, None) for path in gone.get(at, ())]
+            after = before.changed(new.cut(starts[first], starts[last + 1]), lost)
+            runs.append([*map(Segment.of, _pieces(after, is_last=last == len(self._firsts) - 1))])
+        return self._spliced(runs)
 
     def in_place_of(self, others: "Segments") -> "Segments":
         """Return the same as what takes the place of others."""
@@ -400,11 +404,6 @@ class Segments:
             if path != IMMUTABLE:
                 found.setdefault(self._position(path), []).append(path)
         return found
-
-    def _segment(self, at: int) -> Segment:
-        known: dict[str, Any] = {name: self.described[name][at] for name in _SHARED}
-        known |= {name: tuple(column[at] for column in getattr(self, name).values()) for name in _KEYS}
-        return Segment(**known, partitions=self.held.get(at))
 
     def to_write(self, version: int) -> tuple["Segments", dict[str, bytes], list[str]]:
         """Return them with names, the objects that are to be written before the root, and what to delete after it."""
@@ -427,6 +426,17 @@ class Segments:
     def objects(self) -> set[str]:
         """The objects that the root names, or, once there were changes, that it named before."""
         return {f"{FOLDER}{name}" for name in (*self.described["name"], *self.named, *self.retired) if name is not None}
+
+
+Run = range | list[Segment]
+
+
+def _column(runs: Iterable[Run], column: Sequence[Any], value: Callable[[Segment], Any]) -> list[Any]:
+    """Return a column of runs: of those that there are its values, of those that are new what is told of each."""
+    found: list[Any] = []
+    for run in runs:
+        found += column[run.start : run.stop] if isinstance(run, range) else map(value, run)
+    return found
 
 
 def _is_place(place: int | None) -> TypeGuard[int]:
