@@ -480,3 +480,14 @@ def test_a_configuration_is_not_put_back_by_an_older_version_that_waits_for_its_
     days.drop_partitions(filters="month == 4")
     shapes.assert_same(shapes.values(reopened(days).query(variables=before)), before)
     assert days.verify(data=True).is_clean
+
+
+def test_what_xarray_holds_open_is_never_of_other_rows(days):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("zcollection_xarray")
+    held = xarray.open_dataset(str(days.store.url), engine="zcollection", chunks=None)
+    days.repartition("date:M")
+    with pytest.raises(zc.errors.OutdatedError):
+        held["number"].values.sum()
+    again = xarray.open_dataset(str(days.store.url), engine="zcollection", chunks=None)
+    np.testing.assert_array_equal(again["number"].values, days.query()["number"].to_numpy())
