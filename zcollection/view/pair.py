@@ -122,7 +122,7 @@ class Pair:
 
 
 async def _was_repartitioned(base: Handle) -> bool:
-    return any(entry.operation == "repartition" for entry in await base.versioning.history())
+    return any(entry.operation in {"repartition", "rollback"} for entry in await base.versioning.history())
 
 
 def _check_equal(pair: Pair, name: str, own: object, base: object) -> None:
