@@ -118,12 +118,20 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool, fe
         await store.put(objects)
         await store.flush(FOLDER)
         await fence()
+        if not store.has_lock and await _is_overtaken(store, checkpoint):
+            return  # nobody names what was written, and vacuum removes it
     elif isinstance(known, Segments):
         known = known.chosen()
     await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
     if obsolete:
         await fence()
         await store.delete(obsolete)
+
+
+async def _is_overtaken(store: KeyStore, checkpoint: Checkpoint) -> bool:
+    """Return whether there is a newer checkpoint by now, some of whose segments this one knows nothing of."""
+    there = await load(store)
+    return there is not None and there.version > checkpoint.version
 
 
 async def _cut(store: KeyStore, partitions: Partitions) -> Segments:

@@ -392,12 +392,13 @@ class View(Maintained):
     async def _both(self, operation: Callable[[Pair], Awaitable[R]]) -> R:
         """Do something with the view, again where another writer has added or dropped a variable of its base meanwhile."""
         while True:
+            pair = self._pair
             try:
-                return await operation(self._pair)
+                return await operation(pair)
             except (SchemaChangedError, SchemaError, ExpressionError):
-                before = self._pair
-                self._pair = Pair(await before.base.reloaded(), await before.own.reloaded())
-                if self._pair == before:
+                if self._pair is pair:  # else another operation has met the same, and loaded both again
+                    self._pair = Pair(await pair.base.reloaded(), await pair.own.reloaded())
+                if self._pair == pair:
                     raise
 
     def _check_writable(self) -> None:
