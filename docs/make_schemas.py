@@ -199,7 +199,7 @@ def shared() -> dict[str, Any]:
 
 
 def history() -> dict[str, Any]:
-    """Return the schema of what a vacuum folded."""
+    """Return the schema of what was folded."""
     body = {
         "type": "object",
         "description": "Records of old versions, by number",
@@ -245,7 +245,7 @@ def segment() -> dict[str, Any]:
 
 DOCUMENTS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "configuration": configuration,
-    "record": lambda: headed(version(), "version", newest=2) | shared(),
+    "record": lambda: headed(version(), "version", newest=3) | shared(),
     "history": history,
     "partition": lambda: sealed(of_class(PartitionRecord)),
     "catalog": catalog,

@@ -10,11 +10,11 @@ import zcollection as zc
 from zcollection.transaction import catalog
 
 PARTS = {
-    "catalog": ("_catalog/",),
+    "catalog": ("_catalog/", "_transactions/segments/"),
     "log": ("_transactions/log/",),
     "configuration": ("_zcollection.json",),
-    "catalog and log": ("_catalog/", "_transactions/log/"),
-    "catalog and configuration": ("_catalog/", "_zcollection.json"),
+    "catalog and log": ("_catalog/", "_transactions/segments/", "_transactions/log/"),
+    "catalog and configuration": ("_catalog/", "_transactions/segments/", "_zcollection.json"),
     "log and configuration": ("_transactions/log/", "_zcollection.json"),
     "transactions": ("_transactions/",),
     "all but the partitions": ("_catalog/", "_transactions/", "_zcollection.json"),

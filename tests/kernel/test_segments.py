@@ -620,3 +620,16 @@ def test_a_view_has_segments_of_its_own(collection, url):
     found = view.query(filters="quotient == 17")
     np.testing.assert_array_equal(found["twice"].to_numpy(), found["value"].to_numpy() * 2)
     assert view.verify(data=True).is_clean
+
+
+def test_operations_side_by_side_on_one_object_go_on_with_the_new_form(small, url):
+    collection = samples.create(url, TIMES[:8])
+    zc.open_collection(collection.store, mode="rw").insert(samples.rows([80, 90]))
+
+    async def side_by_side():
+        async with anyio.create_task_group() as group:
+            for time in (101, 111, 121, 131):
+                group.start_soon(collection.insert_async, samples.rows([time]))
+
+    anyio.run(side_by_side)
+    samples.assert_rows(collection.query(), [*TIMES[:10], 101, 111, 121, 131])

@@ -87,12 +87,14 @@ class OpenCollection(Maintained):
 
     async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
         while True:
+            handle = self._handle
             try:
-                return await operation(self._handle)
+                return await operation(handle)
             except (SchemaChangedError, SchemaError, ExpressionError):
                 await on_loop()
-                before, self._handle = self._handle, await self._handle.reloaded()
-                if self._handle == before:
+                if self._handle is handle:  # else another operation has met the same, and loaded it again
+                    self._handle = await handle.reloaded()
+                if self._handle == handle:
                     raise
 
     async def _reload(self) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 from numcodecs.zstd import Zstd
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.store import Fence, KeyStore, Read, unfenced
 from zcollection.engine.direct import zstd_length
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CorruptionError
@@ -96,7 +96,7 @@ def array_document() -> dict[str, bytes]:
     return {f"{CATALOG}/zarr.json": json.dumps(body, indent=1).encode()}
 
 
-async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) -> None:
+async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool, fence: Fence = unfenced) -> None:
     """Write the catalog.
 
     Parameters
@@ -107,6 +107,8 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) ->
         What is to be written; segments that are to be written, or all that are to become one object, are held.
     in_segments
         Which form it is to have.
+    fence
+        That of the writer, where it holds no lock.
     """
     known = checkpoint.partitions
     obsolete = sorted(known.objects) if isinstance(known, Segments) else []
@@ -115,10 +117,21 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool) ->
         known, objects, obsolete = known.to_write(checkpoint.version)
         await store.put(objects)
         await store.flush(FOLDER)
+        await fence()
+        if not store.has_lock and await _is_overtaken(store, checkpoint):
+            return  # nobody names what was written, and vacuum removes it
     elif isinstance(known, Segments):
         known = known.chosen()
     await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
-    await store.delete(obsolete)  # of the segments in use one reads the names after this one
+    if obsolete:
+        await fence()
+        await store.delete(obsolete)
+
+
+async def _is_overtaken(store: KeyStore, checkpoint: Checkpoint) -> bool:
+    """Return whether there is a newer checkpoint by now, some of whose segments this one knows nothing of."""
+    there = await load(store)
+    return there is not None and there.version > checkpoint.version
 
 
 def dump(checkpoint: Checkpoint) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from attrs import define, evolve
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.store import Fence, KeyStore, Read
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CorruptionError
 from zcollection.portal import uninterrupted
@@ -41,11 +41,11 @@ class FirstTransaction(LogTransaction):
             raise exists(self.store)
         return True
 
-    async def _checkpoint(self, version: Version) -> None:
+    async def _checkpoint(self, version: Version, fence: Fence) -> None:
         configuration = self.replacement or self.configuration
         if configuration.catalog:
             checkpoint = Snapshot(self.store, changes=[version]).to_checkpoint()
-            await catalog.save(self.store, checkpoint, in_segments=configuration.segments)
+            await catalog.save(self.store, checkpoint, in_segments=configuration.segments, fence=fence)
 
     async def check(self) -> None:
         """Do nothing: it is made from nothing that others could change."""

@@ -207,6 +207,7 @@ async def _replace(store: KeyStore, version: Version, document: bytes, fence: Fe
         await _clear(store, version, configuration, fence)
     if configuration.catalog:
         await store.put(catalog.array_document())
+    await fence()
     await store.put({"zarr.json": group_document(configuration.schema.attrs), CONFIGURATION: document})
     await fence()
     await store.delete([log.ANNOUNCED])

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Objects
+from zcollection.contracts.store import Fence, KeyStore, Objects, unfenced
 from zcollection.engine.work import Work, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
 from zcollection.errors import (
@@ -268,7 +268,7 @@ class LogTransaction(Transaction):
             await publication.publish(self.store, version, lease)
             if lease is not None:
                 await lease.fence()
-            await self._checkpoint(version)
+            await self._checkpoint(version, unfenced if lease is None else lease.fence)
             await self._fold(version)
         except ZCollectionError as error:
             message = (
@@ -309,7 +309,7 @@ class LogTransaction(Transaction):
         retention = None if configuration.retention is None else configuration.retention.written_by(number)
         return evolve(configuration, version=number, retention=retention).dump().decode()
 
-    async def _checkpoint(self, version: Version) -> None:
+    async def _checkpoint(self, version: Version, fence: Fence) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
         configuration = self.replacement or self.growth or self.configuration
         if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
@@ -322,7 +322,7 @@ class LogTransaction(Transaction):
                 if not self.base.indexed:  # what was damaged may be a segment
                     await perform_one(self.store, catalog.holding(checkpoint, None))
                 if now is not None and _is_due(now, []):
-                    await _save(self.store, configuration, now)
+                    await _save(self.store, configuration, now, fence)
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
         current = evolve(
@@ -330,7 +330,7 @@ class LogTransaction(Transaction):
         )
         found = await snapshot.take(self.store, current, walk=True)
         if not (await publication.settle(self.store, found.changes)).versions:
-            await _save(self.store, configuration, found)
+            await _save(self.store, configuration, found, fence)
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: now and then, what the catalog holds is moved to the history."""
@@ -458,7 +458,7 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
     return held.version
 
 
-async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot) -> None:
+async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, fence: Fence = unfenced) -> None:
     """Write the catalog with what lies in its place, in the form that the configuration says.
 
     Raises
@@ -468,7 +468,7 @@ async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot) 
     """
     needed = taken.changing() if configuration.segments else taken.completed(None)
     checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    await catalog.save(store, checkpoint, in_segments=configuration.segments)
+    await catalog.save(store, checkpoint, in_segments=configuration.segments, fence=fence)
 
 
 def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:

@@ -469,14 +469,15 @@ class View(Maintained):
         Of a base that was partitioned in another way only some operations make sense.
         """
         while True:
+            pair = self._pair
             try:
                 if not in_any_case:
-                    self._pair.check_splits_as_base()
-                return await operation(self._pair)
+                    pair.check_splits_as_base()
+                return await operation(pair)
             except (SchemaChangedError, SchemaError, ExpressionError):
-                before = self._pair
-                self._pair = Pair(await before.base.reloaded(), await before.own.reloaded())
-                if self._pair == before:
+                if self._pair is pair:  # else another operation has met the same, and loaded both again
+                    self._pair = Pair(await pair.base.reloaded(), await pair.own.reloaded())
+                if self._pair == pair:
                     raise
 
     async def _reload(self) -> None:
