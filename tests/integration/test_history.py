@@ -24,7 +24,9 @@ from hypothesis.stateful import (
 from versions import SCHEMA, create, place, rows
 
 import zcollection as zc
+from zcollection import aio
 from zcollection.plugin import VariableSchema
+from zcollection.transaction import history
 
 
 def seen(collection):
@@ -307,6 +309,30 @@ def test_chunks_that_stay_the_same_are_kept_once(tmp_path):
     shared = [path for path, status in found.items() if status.st_nlink > 1]
     assert {path.parts[-3] + "/" + path.name for path in shared} >= {"value/0", "value/1", "time/0"}
     assert not {path.parts[-3] + "/" + path.name for path in shared} & {"value/5"}
+
+
+def test_a_vacuum_removes_nothing_that_another_writer_keeps_meanwhile(collection, monkeypatch):
+    every, writes = history.every, []
+
+    async def overtaken(store):
+        found = await every(store)
+        if not writes:
+            writes.append(1)
+            other = await aio.open_collection(collection.store, mode="rw")
+            await other.insert_async(rows([1], 50), merge="upsert")
+            await other.insert_async(rows([2], 51), merge="upsert")
+        return found
+
+    collection.tag("before")
+    collection.retain(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "every", overtaken)
+        collection.vacuum(older_than="0s")
+    assert writes
+    newest = collection.history()[-1].version
+    assert [seen(opened(collection, at))[0].get(3600) for at in (newest - 2, newest - 1, newest)] == [None, 50.0, 50.0]
+    assert seen(opened(collection, "before"))[0].get(3600) is None
+    assert collection.verify(data=True).is_clean
 
 
 @pytest.mark.parametrize("keep", [0, -1, True, "0d", "soon", dt.timedelta(0), 1.5])

@@ -6,7 +6,8 @@ replaced it, and afterwards where it is kept: below the id of the transaction th
 
 # ruff: noqa: ARG002 - what writes is refused, whatever it is given
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -15,7 +16,7 @@ from attrs import evolve, field, frozen
 from zcollection.contracts.store import KeyStore, Read
 from zcollection.contracts.transactional import Moment
 from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
-from zcollection.transaction import checkpoints, history, snapshot
+from zcollection.transaction import checkpoints, history, log, snapshot
 from zcollection.transaction.catalog import Checkpoint
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
@@ -25,7 +26,7 @@ from zcollection.transaction.partitions import Concern
 from zcollection.transaction.places import Place
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.transaction.version import Version, kept_at
+from zcollection.transaction.version import kept_at
 from zcollection.transaction.versioning import Beginning, Versioning
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ async def resolved(present: LogVersioning, at: Moment) -> "PastVersioning":
         There is no such version, or it is not kept.
     """
     configuration = await present.load()
-    versions = await history.every(present.store)
-    number = _numbered(at, configuration, versions)
-    newest = versions[-1].number
+    newest = (await log.listed(present.store))[0].number
+    number = _numbered(at, configuration)
+    if number is None:
+        number = await _newest_at(present.store, time_of(at))
     if number is None or not 0 <= number <= newest:
         known = _readable(configuration, newest)
         message = f"at={at!r} is no version of {present.store.url}; accepted: {known}"
@@ -52,18 +54,22 @@ async def resolved(present: LogVersioning, at: Moment) -> "PastVersioning":
     return PastVersioning(present, number)
 
 
-def _numbered(at: Moment, configuration: Configuration, versions: Iterable[Version]) -> int | None:
-    """Return the number of the version that a moment says; None where it says none."""
+def _numbered(at: Moment, configuration: Configuration) -> int | None:
+    """Return the number of the version that is said by its number or a tag; None where it is not."""
     tags = {} if configuration.retention is None else configuration.retention.tagged
     if isinstance(at, str) and at in tags:
         return tags[at]
     if isinstance(at, str) and at.isascii() and at.isdigit():
         return int(at)
-    if isinstance(at, int) and not isinstance(at, bool):
-        return at
-    moment = time_of(at)
-    before = [] if moment is None else [item.number for item in versions if (time_of(item.time) or moment) <= moment]
-    return before[-1] if before else None
+    return at if isinstance(at, int) and not isinstance(at, bool) else None
+
+
+async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
+    """Return the newest version that there was at a time; None where there was none."""
+    if time is None:
+        return None
+    versions = await history.every(store)
+    return max((version.number for version in versions if (time_of(version.time) or time) <= time), default=None)
 
 
 def _readable(configuration: Configuration, newest: int) -> str:

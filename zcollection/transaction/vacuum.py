@@ -12,7 +12,7 @@ from zcollection.model.names import join
 from zcollection.transaction import catalog, checkpoints, folding, history, in_place
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.reports import VacuumReport
-from zcollection.transaction.retention import needed
+from zcollection.transaction.retention import Retention, needed
 from zcollection.transaction.transaction import LogTransaction, begin, write_checkpoint
 from zcollection.transaction.version import KEPT, Version, kept_at
 
@@ -35,7 +35,7 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
                 transaction.clear(path)
         current = await _with_retention(store, configuration, transaction)
         await transaction.commit()
-    groups, size = await _forget(store, current)
+    groups, size = await _forget(store)
     folded = await _fold(store, current, limit)
     await _remove_segments(store, limit)
     return VacuumReport(stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded)
@@ -58,24 +58,33 @@ async def _with_retention(store: KeyStore, configuration: Configuration, transac
     return transaction.growth.grown_at(newest + 1)  # unless another writer has made the commit start again
 
 
-async def _forget(store: KeyStore, configuration: Configuration) -> tuple[int, int]:
-    """Remove the groups that no version needs which can be read, and return how many, and their size."""
-    stamps = [entry.key.removeprefix(KEPT).rstrip("/") async for entry in store.list(KEPT) if entry.is_prefix]
-    if not stamps:
+async def _forget(store: KeyStore) -> tuple[int, int]:
+    """Remove the groups that no version needs which can be read, and return how many, and their size.
+
+    They are listed first: who has kept one of them had committed by then, and is among the versions that are read afterwards.
+    """
+    sizes = {entry.key: entry.size async for entry in store.list(KEPT, recursive=True)}
+    if not sizes:
         return 0, 0
-    lives = _lives(await history.every(store))
-    wanted = set() if configuration.retention is None else needed(lives, configuration.retention)
+    versions = await history.every(store)
+    retention = _newest_retention(versions)
+    lives = _lives(versions)
+    wanted = set() if retention is None else needed(lives, retention)
     groups: dict[str, int] = {}
-    for stamp in stamps:
-        async for entry in store.list(f"{KEPT}{stamp}/", recursive=True):
-            group = _group(entry.key, lives)
-            if group not in wanted:
-                groups[group] = groups.get(group, 0) + entry.size
+    for key, size in sizes.items():
+        group = _group(key, lives)
+        if group not in wanted:
+            groups[group] = groups.get(group, 0) + size
     await store.delete(groups)
-    if configuration.retention is not None and configuration.retention.since is not None:
-        oldest = [configuration.retention.since, *configuration.retention.tagged.values()]
-        await checkpoints.forget(store, min(oldest))
+    if retention is not None and retention.since is not None:
+        await checkpoints.forget(store, min([retention.since, *retention.tagged.values()]))
     return len(groups), sum(groups.values())
+
+
+def _newest_retention(versions: Sequence[Version]) -> Retention | None:
+    """Return which versions can be read after all of some."""
+    documents = [version.new_configuration for version in versions if version.new_configuration is not None]
+    return Configuration.load(documents[-1].encode(), what="the newest configuration").retention if documents else None
 
 
 def _group(key: str, known: Collection[str]) -> str:
@@ -86,15 +95,21 @@ def _group(key: str, known: Collection[str]) -> str:
 
 
 def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
-    """Return the first and the last version that had each group, by the prefix at which it is kept."""
+    """Return the first and the last version that had each group, by the prefix at which it is, or would be, kept."""
     lives: dict[str, list[tuple[int, int]]] = {}
     alive: dict[str, tuple[str, int]] = {}
+
+    def end(path: str, last: int) -> None:
+        stamp, first = alive.pop(path)
+        lives.setdefault(kept_at(stamp, path), []).append((first, last))
+
     for version in versions:
         for path in version.touched & alive.keys():
-            stamp, first = alive.pop(path)
-            lives.setdefault(kept_at(stamp, path), []).append((first, version.number - 1))
+            end(path, version.number - 1)
         written = [*version.partitions, *([] if version.immutable is None else [IMMUTABLE])]
         alive |= dict.fromkeys(written, (version.transaction, version.number))
+    for path in list(alive):
+        end(path, versions[-1].number)
     return lives
 
 
