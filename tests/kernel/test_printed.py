@@ -158,7 +158,7 @@ def test_reports_show_what_they_hold():
     problem = Problem(partition="year=2024", variable="ssh", chunk="ssh/c/0", what="it is missing")
     verified = VerifyReport(version=3, partitions=5, chunks=15, problems=(problem,), notes=("x is not ours",))
     assert repr(verified).splitlines() == [
-        "<zcollection.VerifyReport version: 3, partitions: 5, chunks: 15, problems: 1, notes: 1>",
+        "<zcollection.VerifyReport version: 3, partitions: 5, chunks: 15, chunks_read: 0, problems: 1, notes: 1>",
         "Problems:",
         "    partition 'year=2024', variable 'ssh', chunk 'ssh/c/0': it is missing",
         "Notes:",

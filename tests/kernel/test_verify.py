@@ -379,3 +379,28 @@ def test_a_name_of_a_version_that_cannot_be_is_an_error_at_once(collection, suff
             collection.repair()
         del collection.store.data[f"_transactions/log/{10**20 - 1}.{suffix}"]
         assert collection.verify().is_clean
+
+
+def test_a_sample_reads_so_many_chunks_and_others_each_time(url):
+    collection = samples.create(url, np.arange(0, 400, 2))
+    whole = collection.verify(data=True)
+    assert whole.chunks_read == whole.chunks
+    assert collection.verify().chunks_read == collection.verify(data=0.0).chunks_read == 0
+    assert collection.verify(data=1.0).chunks_read == whole.chunks
+    counts = [collection.verify(data=0.25).chunks_read for _ in range(20)]
+    assert len(set(counts)) > 1
+    assert 0.15 * whole.chunks < np.mean(counts) < 0.35 * whole.chunks
+    key = next(key for key in collection.store.data if key.endswith("value/c/0"))
+    collection.store.data[key] = b"damaged"
+    reports = [collection.verify(data=0.25) for _ in range(60)]
+    found = [report for report in reports if report.problems]
+    assert 0 < len(found) < len(reports)
+    assert {str(problem) for report in found for problem in report.problems} == {
+        str(problem) for problem in collection.verify(data=True).problems
+    }
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, "all", None, float("nan")])
+def test_what_is_no_share_is_refused(url, share):
+    with pytest.raises(zc.errors.SettingError, match="data=.*accepted: True for every chunk"):
+        samples.create(url, [1]).verify(data=share)

@@ -19,14 +19,31 @@ def verify(
     url: URL,
     *,
     data: Annotated[bool, typer.Option("--data", help="Also read every chunk.")] = False,
+    sample: Annotated[
+        float | None,
+        typer.Option(
+            "--sample",
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Read so many of the chunks, such as 0.01; others each time.",
+        ),
+    ] = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Look for what is wrong with a collection; exits with 1 if something is."""
-    report = open_source(url, storage_option, base, base_option).verify(data=data)
-    counts = {"version": report.version, "partitions": report.partitions, "chunks": report.chunks}
+    report = open_source(url, storage_option, base, base_option).verify(
+        data=data if sample is None else sample, progress=not as_json
+    )
+    counts = {
+        "version": report.version,
+        "partitions": report.partitions,
+        "chunks": report.chunks,
+        "chunks_read": report.chunks_read,
+    }
     if as_json:
         write_json({**counts, "problems": _facts(report.problems), "notes": list(report.notes)})
     else:

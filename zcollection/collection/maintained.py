@@ -13,7 +13,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.following import Following
 from zcollection.collection.handle import Handle
 from zcollection.collection.older import Difference
-from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.collection.verify import RepairReport, Share, VerifyReport
 from zcollection.contracts.transactional import Moment
 from zcollection.contracts.url import StoreURL
 from zcollection.engine.executors import ClientOption
@@ -267,7 +267,7 @@ class Maintained(Printed, ABC):
     async def verify_async(
         self,
         *,
-        data: bool = False,
+        data: Share = False,
         filters: Filter = None,
         client: ClientOption = None,
         progress: ProgressOption = None,
@@ -279,7 +279,8 @@ class Maintained(Printed, ABC):
         Parameters
         ----------
         data
-            Also read every chunk: one that is cut or damaged is found where its codecs can tell.
+            True also reads every chunk: one that is cut or damaged is found where its codecs can tell. A share such as 0.01
+            reads so many of them, others each time.
         filters
             The partitions that are looked at, as for `query`; what lies around them is looked at in any case.
         client, progress
@@ -292,6 +293,8 @@ class Maintained(Printed, ABC):
 
         Raises
         ------
+        SettingError
+            `data` is no share.
         ConflictError
             Other writers kept changing the collection.
         """

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from zcollection.collection.handle import Handle
-from zcollection.collection.verify import GroupCheck
+from zcollection.collection.verify import GroupCheck, Sample
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.contracts.store import Read
 from zcollection.engine.work import Remove, Work, enumerated, fetch
@@ -54,7 +54,7 @@ def taken_over(
         wanted = (key, rows, len(handle.configuration.layouts) - 1)
         if record is not None and (record.key, record.rows, record.layout) == wanted:
             copied = yield from stage.copying(path, stage.objects, place, record)
-            check = GroupCheck(handle, path, copied.record, Place(copied.prefix), data=True)
+            check = GroupCheck(handle, path, copied.record, Place(copied.prefix), sample=Sample.of(True))
             found = yield from check.checked(stage, {})
             if not (found.problems or found.lacks_statistics):
                 return copied

@@ -1,9 +1,11 @@
 """What is wrong with a collection, down to the chunk; and what of it can be mended from what is there."""
 
+import zlib
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Final
 
+import numpy as np
 from attrs import frozen
 
 from zcollection import config
@@ -19,7 +21,7 @@ from zcollection.engine.read import GroupRead, allocated, decode_stored, reading
 from zcollection.engine.statistics import Form, reading_statistics
 from zcollection.engine.work import Work, enumerated, fetch
 from zcollection.engine.write import GROUP_DOCUMENT
-from zcollection.errors import ConflictError, CorruptionError
+from zcollection.errors import ConflictError, CorruptionError, SettingError
 from zcollection.model.documents import parse_json
 from zcollection.model.names import join, split
 from zcollection.model.sections import Printed
@@ -38,6 +40,46 @@ _NO_STATISTICS: Final = "its statistics {!r} are damaged, or those of another pa
 _OTHER: Final = "is that of another generation, or of another partition, than the one committed"
 
 
+Share = bool | float
+"""Which part of the chunks is read: all, none, or a share of them."""
+
+
+@frozen(kw_only=True)
+class Sample:
+    """Chunks drawn by chance.
+
+    Attributes
+    ----------
+    share
+        How many of all: 0 to 1.
+    seed
+        Tells one sample from another.
+    """
+
+    share: float
+    seed: int
+
+    @classmethod
+    def of(cls, share: Share) -> "Sample":
+        """Return a sample of another seed each time, so that samples of many days meet all chunks.
+
+        Raises
+        ------
+        SettingError
+            It is no share.
+        """
+        part: object = share
+        if not isinstance(part, bool | int | float) or not 0 <= part <= 1:
+            message = f"data={share!r}; accepted: True for every chunk, False for none, or a share such as 0.01"
+            raise SettingError(message)
+        return cls(share=float(share), seed=int(np.random.default_rng().integers(2**32)))
+
+    def has(self, path: str, chunk: str) -> bool:
+        """Return whether a chunk of a partition is in it."""
+        drawn = zlib.crc32(f"{self.seed}/{path}/{chunk}".encode()) / 2**32
+        return drawn < self.share
+
+
 @frozen(kw_only=True, repr=False)
 class VerifyReport(Printed):
     """What `verify` found.
@@ -48,6 +90,8 @@ class VerifyReport(Printed):
         The version that was looked at.
     partitions, chunks
         How many were looked at.
+    chunks_read
+        How many of the chunks were read.
     problems
         What is wrong: data that are lost or damaged, or that readers may not find.
     notes
@@ -57,6 +101,7 @@ class VerifyReport(Printed):
     version: Label
     partitions: int
     chunks: int
+    chunks_read: int = 0
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
 
@@ -85,19 +130,20 @@ class RepairReport(Printed):
 async def verify(
     handle: Handle,
     *,
-    data: bool,
+    data: Share,
     progress: ProgressOption,
     filters: Filter = None,
     client: ClientOption = None,
 ) -> VerifyReport:
     """Look for what is wrong; see `Collection.verify`."""
+    sample = Sample.of(data)
     executor = chosen(client, handle.store)
     for _ in range(_TRIES):
         try:
             taken = await handle.versioning.inspected(handle.configuration)
         except CorruptionError as error:
             return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
-        report, _ = await _verified(handle, taken, executor, data=data, filters=filters, progress=progress)
+        report, _ = await _verified(handle, taken, executor, sample=sample, filters=filters, progress=progress)
         # What another writer replaced meanwhile is not damaged.
         if report.is_clean or not await _is_outdated(handle, taken):
             return report
@@ -124,7 +170,7 @@ async def repair(handle: Handle) -> RepairReport:
 
 async def _mended(handle: Handle) -> list[str]:
     taken = await handle.versioning.inspected(handle.configuration)
-    _, documents = await _verified(handle, taken, LocalExecutor(), data=False, progress=None)
+    _, documents = await _verified(handle, taken, LocalExecutor(), sample=Sample.of(False), progress=None)
     return await handle.versioning.mend(handle.configuration, taken, documents)
 
 
@@ -133,7 +179,7 @@ async def _verified(
     taken: Snapshot,
     executor: Executor,
     *,
-    data: bool,
+    sample: Sample,
     progress: ProgressOption,
     filters: Filter = None,
 ) -> tuple[VerifyReport, dict[str, bytes]]:
@@ -142,7 +188,9 @@ async def _verified(
     records: dict[str, PartitionRecord] = dict(partitions)
     if taken.immutable is not None:
         records[IMMUTABLE] = taken.immutable
-    jobs = (Job(GroupCheck(handle, path, record, taken.place(path), data).checked) for path, record in records.items())
+    jobs = (
+        Job(GroupCheck(handle, path, record, taken.place(path), sample).checked) for path, record in records.items()
+    )
     with tracking(progress, len(records), "verify") as advance:
         found = await executor.run(
             ReadingSite(taken.objects),
@@ -163,6 +211,7 @@ async def _verified(
         version=taken.label,
         partitions=len(partitions),
         chunks=sum(item.chunks for item in found),
+        chunks_read=sum(item.chunks_read for item in found),
         problems=tuple(chain(problems, *(item.problems for item in found))),
         notes=tuple(chain(notes, *(item.notes for item in found))),
     )
@@ -181,6 +230,8 @@ class CheckedGroup:
         How many were looked at.
     documents
         By their keys those that should be others.
+    chunks_read
+        How many of them were read.
     lacks_statistics
         Whether it is a partition without any.
     """
@@ -189,6 +240,7 @@ class CheckedGroup:
     notes: tuple[str, ...]
     chunks: int
     documents: Mapping[str, bytes]
+    chunks_read: int = 0
     lacks_statistics: bool = False
 
 
@@ -202,15 +254,15 @@ class GroupCheck:
         Of the collection.
     path, record, place
         The group: its name, what it should be, and where it lies.
-    data
-        Whether each chunk is read.
+    sample
+        Which chunks are read.
     """
 
     handle: Handle
     path: str
     record: PartitionRecord
     place: Place
-    data: bool
+    sample: Sample
 
     def checked(self, site: Site, arrays: Arrays) -> Work[CheckedGroup]:
         """Return what is wrong with it."""
@@ -246,8 +298,8 @@ class GroupCheck:
         known = (yield from reading_statistics(group, dimension=self.handle.dimension)) if has_statistics else None
         if has_statistics and known is None and GROUP_DOCUMENT not in wrong:
             problems.append(Problem(partition=self.path, what=_NO_STATISTICS.format(form.key)))
-        if self.data:
-            chunks = {key: expected[key] for key in present}
+        chunks = {key: expected[key] for key in present if self.sample.has(self.path, key)}
+        if chunks:
             problems += yield from self._damaged(group, chunks, ChunkCheck(form, known))
         strange = sorted(sizes.keys() - {*expected, *documents, form.key})
         notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
@@ -259,7 +311,9 @@ class GroupCheck:
             problems.append(Problem(partition=self.path, what=foreign))
         right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
         lacks = self.path != IMMUTABLE and form.key is not None and not has_statistics
-        return CheckedGroup(tuple(problems), tuple(notes), len(present), right, lacks_statistics=lacks)
+        return CheckedGroup(
+            tuple(problems), tuple(notes), len(present), right, chunks_read=len(chunks), lacks_statistics=lacks
+        )
 
     @staticmethod
     def _listed(group: GroupRead) -> Work[dict[str, int]]:

@@ -83,9 +83,13 @@ class Snapshot:
 
     @cached_property
     def _is_partitioned_anew(self) -> bool:
-        """Whether the keys have other fields since the checkpoint: nothing is left of the partitions that it names."""
-        fields = self.checkpoint.partitions.fields
-        return bool(fields) and bool(len(self._written)) and self._written.fields != fields
+        """Whether a change has partitioned the collection by other fields: nothing is left of what the checkpoint names."""
+        known = self.checkpoint.partitions
+        if not any(change.schema for change in self.changes) or self._written.fields in {(), known.fields}:
+            return False
+        # Of a damaged checkpoint something would be left.
+        is_gone = len(self._touched) >= len(known) if isinstance(known, Segments) else self._touched.issuperset(known)
+        return bool(known.fields) and is_gone
 
     @cached_property
     def immutable(self) -> PartitionRecord | None:
