@@ -3,6 +3,7 @@
 import itertools
 import json
 import warnings
+from functools import partial
 
 import anyio
 import fakes
@@ -19,7 +20,7 @@ from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import perform_here
 from zcollection.errors import ExpressionError, FormatVersionError
 from zcollection.model import documents
-from zcollection.transaction import catalog, segments, snapshot
+from zcollection.transaction import catalog, log_versioning, segments, snapshot
 from zcollection.transaction import documents as stored_documents
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.partitions import Partitions
@@ -633,3 +634,16 @@ def test_operations_side_by_side_on_one_object_go_on_with_the_new_form(small, ur
 
     anyio.run(side_by_side)
     samples.assert_rows(collection.query(), [*TIMES[:10], 101, 111, 121, 131])
+
+
+def test_what_is_kept_of_many_versions_does_not_hold_on_to_all_before(url):
+    collection = samples.create(url, [1])
+    configuration, known = collection._handle.configuration, None
+    for time in range(2, 8):
+        collection.insert(samples.rows([10 * time]))
+        taken = anyio.run(partial(snapshot.take, collection.store, configuration, known=known))
+        assert len(taken.partitions) == time
+        known = log_versioning._put_together(collection.store, taken)
+    columns = known.checkpoint.partitions
+    assert all(type(column) is list for column in [*columns._columns.values(), *columns._keys.values()])
+    assert type(columns._columns) is dict

@@ -170,9 +170,7 @@ class LogVersioning(Versioning):
         """Return the partitions at the newest version, or those that are asked for."""
         taken = await snapshot.take(self.store, configuration, known=self._known.snapshot, concern=concern)
         if self.store.blocking is None and taken.indexed and not taken.pending:
-            is_whole = isinstance(taken.checkpoint.partitions, Partitions)
-            known = Snapshot(self.store, taken.to_checkpoint()) if is_whole and taken.changes else taken
-            self._known.keep(known, listed=self.store.has_listing)
+            self._known.keep(_put_together(self.store, taken), listed=self.store.has_listing)
         return taken
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
@@ -413,3 +411,11 @@ def _sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, 
         names = names if version.source is None else (*names, version.source)
         known[version.number] = names
     return names
+
+
+def _put_together(store: KeyStore, taken: Snapshot) -> Snapshot:
+    """Return a snapshot that is to be kept: without changes, where all partitions are known."""
+    known = taken.checkpoint.partitions
+    if not taken.changes or not isinstance(known, Partitions):
+        return taken
+    return Snapshot(store, evolve(taken.to_checkpoint(), partitions=taken.partitions.made()))

@@ -203,6 +203,10 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         """Return the partitions that may be asked for: all are known."""
         return self
 
+    def made(self) -> "Partitions":
+        """Return the same with all its columns, which no longer needs those that it was made of."""
+        return self._of(self._paths, self.listed_keys(), {name: self.column(name) for name in _COLUMNS})
+
     def cut(self, start: int, stop: int) -> "Partitions":
         """Return a stretch."""
         return Partitions.joined([(self, start, stop)])

@@ -412,9 +412,11 @@ class Segments:
         for at, name in enumerate(names):
             if name is None:
                 names[at] = f"{own}-{at}"
-                data = _encoded(self.held[at])
+                value = self.held[at].to_json()
+                data = _encoded(value)
                 checksums[at] = zlib.crc32(data)
                 objects[f"{FOLDER}{names[at]}"] = data
+                _KEPT.put((names[at], checksums[at]), Partitions.from_json(value))
         described = {**self.described, "name": names, "checksum": checksums}
         retired = tuple(sorted({*self.named} - {*names}))
         return evolve(self, described=described, retired=retired, named=names), objects, self._obsolete(names)
@@ -496,9 +498,8 @@ def _check_paths(partitions: Partitions) -> None:
         raise CorruptionError(message)
 
 
-def _encoded(partitions: Partitions) -> bytes:
-    body = json.dumps(partitions.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
-    return bytes(Zstd(1).encode(body))
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    return bytes(Zstd(1).encode(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()))
 
 
 def _decoded(name: str, data: bytes) -> Partitions:
