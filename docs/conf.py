@@ -6,6 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from importlib.metadata import version as version_of
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "zcollection"
 author = "the zcollection authors"
@@ -64,3 +68,14 @@ napoleon_google_docstring = False
 napoleon_custom_sections = [("Attributes", "params_style")]  # cross-references of attributes are ambiguous
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
+
+
+def setup(app: "Sphinx") -> None:
+    """Draw what is no picture of an example, after these were run."""
+    app.connect("builder-inited", _draw, priority=900)
+
+
+def _draw(app: "Sphinx") -> None:
+    import report_picture
+
+    report_picture.draw(Path(app.srcdir) / "examples" / "images")

@@ -39,7 +39,7 @@ schema = (
     )
 )
 buoy = zc.create_collection(
-    "memory://buoy", schema=schema, axis="time", partitioning="date:M"
+    "memory://buoy", schema=schema, axis="time", partitioning="date:M", keep=10
 )
 
 # %%
@@ -86,7 +86,7 @@ axes[0].set_title("by radio", loc="left")
 axes[1].set_title("with the memory until July", loc="left")
 
 # %%
-# And the temperature. The history knows each delivery, and any version of it can be opened again.
+# And the temperature. The history knows each delivery, and with ``keep`` each version can be opened again.
 
 rows = buoy.query()
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")
