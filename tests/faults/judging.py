@@ -100,7 +100,7 @@ def check(
     code: int,
     fault: str,
     repaired_first: bool,
-    versions: Mapping[int, State],
+    versions: Mapping[int, State] | None = None,
 ) -> str | None:
     """Return what is wrong after a fault, or None."""
     found = state(place)
@@ -109,9 +109,9 @@ def check(
     if fault != "kill" and (code == 0) != (found == after) and before != after:
         return f"exit code {code}, and the change is {'there' if found == after else 'not there'}"
     steps = [*([repair] if repaired_first else []), lambda place: write(place, found), repair]
-    wrong = lost(place, versions)
+    wrong = lost(place, versions or {})
     for step in steps:
-        wrong = wrong or step(place) or lost(place, versions)
+        wrong = wrong or step(place) or lost(place, versions or {})
     return wrong
 
 

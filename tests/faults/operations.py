@@ -99,13 +99,12 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "replace, kept": lambda collection: collection.insert(ledger.rows([2, 5, 21])),
     "delete, kept": lambda collection: collection.delete("entry in (1, 2, 5, 8)"),
     "drop, kept": lambda collection: collection.drop_partitions(filters="day == 2"),
-    "drop variable, kept": lambda collection: collection.drop_variable("value"),
     "rollback": lambda collection: collection.rollback("tagged"),
     "forget": _forget,
     "retain": lambda collection: collection.retain("3d"),
     "untag": lambda collection: collection.untag("tagged"),
 }
-_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "drop variable, kept", "rollback", "forget", "untag")
+_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "rollback", "forget", "untag")
 PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {
     "repair": _lose_documents,
     "split": _make_months,

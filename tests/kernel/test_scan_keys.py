@@ -10,6 +10,7 @@ import zcollection as zc
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
 
+needs_values = pytest.mark.skipif("values" not in REGISTRY.names(Family.PARTITIONING), reason="without plugins")
 TIMES = [-5, 1, 3, 12, 25, *range(30, 70), 105]
 
 
@@ -65,6 +66,7 @@ def test_fields_may_be_chosen_and_named(collection):
     assert part["decade"].to_numpy().tolist() == expected(TIMES)["quotient"]
 
 
+@needs_values
 def test_booleans_are_booleans(url):
     schema = (
         zc.Schema()
@@ -100,6 +102,7 @@ def test_what_cannot_be_is_refused_at_once(collection, options, error, message):
         collection.scan(**options)
 
 
+@needs_values
 def test_a_field_takes_no_variables_place_in_silence(url):
     values = REGISTRY.get(Family.PARTITIONING, "values")
     schema = samples.SCHEMA

@@ -20,6 +20,8 @@ from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import perform_here
 from zcollection.errors import ExpressionError, FormatVersionError
 from zcollection.model import documents
+from zcollection.plugins.hookspecs import Family
+from zcollection.plugins.registry import REGISTRY
 from zcollection.transaction import catalog, log_versioning, segments, snapshot
 from zcollection.transaction import documents as stored_documents
 from zcollection.transaction.documents import PartitionRecord
@@ -405,6 +407,7 @@ def test_a_checkpoint_writes_one_segment_and_retires_one(collection):
     assert collection.verify(data=True).is_clean
 
 
+@pytest.mark.skipif("date" not in REGISTRY.names(Family.PARTITIONING), reason="without plugins")
 def test_old_partitions_are_dropped_by_the_limits_of_the_axis(url, small, monkeypatch):
     schema = (
         zc.Schema().with_dimension("time").with_variable("time", dtype="datetime64[s]", dimensions=("time",)).build()

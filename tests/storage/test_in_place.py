@@ -1,5 +1,6 @@
 """New partitions that are written where they are to lie, on a bucket in memory: nobody sees them before they are committed."""
 
+import json
 import uuid
 
 import anyio
@@ -61,7 +62,15 @@ def groups(collection):
     data = collection.store.data
     found = {key: value for key, value in data.items() if not key.startswith("_") and not key.endswith(f"/{DOCUMENT}")}
     # Statistics hold it too.
-    return {key: statistics._opened(value)[1:] if key.endswith(STATISTICS) else value for key, value in found.items()}
+    return {key: without_times(value) if key.endswith(STATISTICS) else value for key, value in found.items()}
+
+
+def without_times(data):
+    """Return statistics but for whose they are, and for when the rows were brought."""
+    _, described, *rest = statistics._opened(data)
+    said = json.loads(described)
+    said.pop("deliveries", None)
+    return said, *rest
 
 
 def documents(collection):

@@ -1,6 +1,7 @@
 """Collections of all kinds of variables, partitioned in any way, and what must be the same however they are."""
 
 import numpy as np
+from attrs import evolve
 
 import zcollection as zc
 from zcollection.engine.read import GroupRead
@@ -112,7 +113,14 @@ def stored(collection):
             found[key] = data
             if inner == "zarr.json":
                 said = PartitionRecord.from_group(data, what=key)
-                found[key] = (said.key, said.rows, said.absent, said.axis_range, said.stored_bytes, said.origin)
+                found[key] = (
+                    said.key,
+                    said.rows,
+                    said.absent,
+                    said.axis_range,
+                    said.stored_bytes,
+                    said.origin,
+                )
             elif inner.endswith("/_statistics"):
                 found[key] = statistics(handle.group(path, record), data, handle.dimension)
     return found
@@ -123,6 +131,7 @@ def statistics(group: GroupRead, data: bytes, dimension: str):
     assert known is not None
     form = Form.of_group(group, dimension=dimension)
     assert known.is_complete(set(form.zoned) - group.absent, form, group.absent)
+    known = evolve(known, deliveries=None)  # when rows were brought is another time
     return known.dump(form).replace(known.owner.encode(), b"")[18:], known.sampling
 
 

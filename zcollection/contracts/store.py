@@ -383,9 +383,9 @@ class KeyStore(Store, Objects):
             await self._keep(item, names, fence)
             if item.staged is None:
                 await fence()
-                first = [name for name in names if name == _DOCUMENT]  # what is left without it is no group
-                await self.delete(item.target + name for name in first)
-                await self.delete(item.target + name for name in names if name != _DOCUMENT)
+                # What is left without its document is no group.
+                await self.delete([item.target + name for name in names if name == _DOCUMENT])
+                await self.delete([item.target + name for name in names if name != _DOCUMENT])
             else:
                 await self.publish(item.staged, item.target, fence)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from zcollection.contracts.store import KeyStore
+from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction import catalog, history, inspection, log, publication
 from zcollection.transaction.documents import CONFIGURATION, Configuration
@@ -65,7 +66,7 @@ async def _has_catalog(store: KeyStore) -> bool:
     if checkpoint is None:
         return False
     try:
-        await history.after(store, checkpoint.record)
+        await perform_one(store, log.following(store, checkpoint.record))  # who can list nothing has the log alone
     except ConflictError:
         return False
     return True
