@@ -224,11 +224,16 @@ async def between(store: KeyStore, first: int, last: int) -> list[Version]:
 def _between(store: KeyStore, first: int, last: int) -> Work[list[Version]]:
     wanted = range(first, last + 1)
     for _ in range(_TRIES):
-        records = yield from fetch([Read(record_key(number)) for number in wanted])
+        # Of many most are folded, and to ask the log for each of them would take a request each.
+        is_many = len(wanted) > _JOINED
+        older = (yield from _folded(first, last)) if is_many else []
+        asked = wanted[len(older) :]
+        records = yield from fetch([Read(record_key(number)) for number in asked])
         logged = {
-            number: Version.load(number, data) for number, data in zip(wanted, records, strict=True) if data is not None
+            number: Version.load(number, data) for number, data in zip(asked, records, strict=True) if data is not None
         }
-        older = (yield from _folded(first, last)) if len(logged) < len(wanted) else []
+        if not is_many and len(logged) < len(wanted):
+            older = yield from _folded(first, last)
         found = {version.number: version for version in older} | logged
         if len(found) == len(wanted):
             return [found[number] for number in wanted]

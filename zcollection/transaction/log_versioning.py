@@ -1,7 +1,7 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from itertools import starmap
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -230,11 +230,11 @@ class LogVersioning(Versioning):
     async def sources(self) -> tuple[str, ...]:
         """Return the sources of the records; those that were read once are not read again."""
         known, names = self._known.sources
-        try:
-            newer = await (history.every(self.store) if known is None else history.after(self.store, known))
-        except ConflictError:  # restored from a copy meanwhile
-            known, newer = None, []
-        if known is None or any(version.restored is not None for version in newer):
+        newer: list[Version] | None = None
+        if known is not None:
+            with suppress(ConflictError):  # restored from a copy meanwhile
+                newer = await history.after(self.store, known)
+        if newer is None or any(version.restored is not None for version in newer):
             newer, names = await history.every(self.store), ()
         names = _sources(newer, names)
         self._known.sources = newer[-1].id if newer else known, names
