@@ -196,7 +196,7 @@ class Asked:
         try:
             return self._verdicts({name: fields[name] for name in self.bound.fields}, limits.axis)
         except ExpressionError:
-            return [True] * len(limits)  # it is told of the partition that it does not apply to
+            return [True] * len(limits)  # the error names the partition to which it does not apply
 
     def _may_pass(self, keys: ByName, limits: Sequence[Any]) -> Sequence[bool]:
         """Return from keys and limits which partitions may have rows that pass."""

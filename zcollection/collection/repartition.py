@@ -142,7 +142,7 @@ class _Repartition:
     handle, target
         The collection as it is, and as it will be.
     executor, progress
-        Where it is done, and who is told.
+        Where the work runs, and what its progress is reported to.
     """
 
     handle: Handle

@@ -1,4 +1,4 @@
-"""What is told of partitions, gaps and intervals: records, which print as tables and become those of pandas."""
+"""Partitions, gaps and intervals as records, which print as tables and become tables of pandas."""
 
 from collections.abc import Iterable
 from functools import partial
