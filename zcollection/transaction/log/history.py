@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.work import Work, enumerated, fetch, perform_one
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.model import documents

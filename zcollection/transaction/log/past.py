@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from attrs import evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
 from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
 from zcollection.transaction.change import Transaction

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from attrs import evolve, field, frozen
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT
