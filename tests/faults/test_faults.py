@@ -70,6 +70,13 @@ def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(argument
 
 
 @needs_strace
+@pytest.mark.parametrize("system", ["windows", "macos without links"])
+def test_so_it_does_where_directories_cannot_be_swapped_and_files_not_linked(system):
+    arguments = ["--operations", "replace, kept", "--faults", "kill", "--every", 19, "--system", system]
+    assert figures("crashes", *arguments)["points"] >= 5
+
+
+@needs_strace
 def test_what_is_committed_is_on_the_disk():
     found = figures("lint", "--operations", "insert", "drop")
     assert found["records and marks"] == 4

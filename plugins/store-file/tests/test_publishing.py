@@ -138,7 +138,7 @@ def published_by_two(store, monkeypatch, step):
         for name in (*CALLS, "stat", "lstat"):
             patch.setattr(os, name, gate.passing(getattr(os, name)))
         patch.setattr(publishing, "exchange", gate.passing(publishing.exchange))
-        patch.setattr(publishing.fcntl, "flock", gate.passing(gate.locking))
+        patch.setattr(fcntl, "flock", gate.passing(gate.locking))
         gate.thread.start()
         assert gate.reached.wait(30)
         stopped = gate.thread.is_alive() and gate.done == step
