@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the commands use signals, /proc and strace of Linux")
+
 HERE = Path(__file__).parent
 
 

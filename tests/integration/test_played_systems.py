@@ -1,6 +1,7 @@
 """Collections and views on macOS and Windows, as far as these can be played; what they wrote is read here as anything else."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 import zcollection as zc
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the others are played on a POSIX system")
 
 SUPPORT = Path(__file__).parents[1] / "support"
 

@@ -1,7 +1,6 @@
 """Files of a terabyte that take no room, where documents and chunks should be: nobody makes room for what they claim."""
 
 import os
-import resource
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,8 @@ import pytest
 import zcollection as zc
 from zcollection.contracts import store
 from zcollection.model import documents
+
+resource = pytest.importorskip("resource", reason="Windows has no limit of memory to set")
 
 TERABYTE = 2**40
 ROWS = 50

@@ -1,6 +1,7 @@
 """Local paths and URLs on Windows: what is accepted, what is refused, and what a printed URL leads back to."""
 
 import ntpath
+import os
 from pathlib import PureWindowsPath
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 import zcollection as zc
 from zcollection.plugin import StoreURL, defect_on_windows
 from zcollection.view import reference
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the others are played on a POSIX system")
 
 LETTERS = st.characters(codec="utf-8", exclude_characters='<>:"/\\|?*', min_codepoint=32)
 NAMES = st.text(LETTERS, min_size=1, max_size=8).filter(

@@ -11,6 +11,8 @@ from zcollection_store_file.store import FileStore
 
 from zcollection.plugin import Read, StoreError, StoreURL
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows makes symbolic links with a privilege alone")
+
 
 @pytest.fixture
 def root(tmp_path):

@@ -17,6 +17,8 @@ from zcollection.testing.store_base import StoreSuite
 from zcollection.testing.store_objects import ObjectChecks
 from zcollection.testing.store_publishing import PublishingChecks
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the others are played on a POSIX system")
+
 OLD = {"zarr.json": b"old", "removed": b"old", "ku/y": b"old"}
 NEW = {"zarr.json": b"new\n\r\n\x1a", "ku/y": b"new", "c/z": b"new"}
 
