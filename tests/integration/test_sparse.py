@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zcollection as zc
-from zcollection.contracts import store
+from zcollection.contracts import objects
 from zcollection.model import documents
 
 resource = pytest.importorskip("resource", reason="Windows has no limit of memory to set")
@@ -27,7 +27,7 @@ SCHEMA = (
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch):
     """Let no document be large, and no allocation either: a terabyte is refused at once, and not tried."""
-    for module in (documents, store):
+    for module in (documents, objects):
         monkeypatch.setattr(module, "LARGEST_DOCUMENT", 2**16)
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (2**36, before[1]))
