@@ -349,6 +349,12 @@ def test_scripts_that_texts_and_hooks_name_exist():
             assert (ROOT / ".ci" / script).is_file(), f"{file} names .ci/{script}"
 
 
+def test_folders_of_tests_that_commands_name_exist():
+    for file in [*(ROOT / ".ci").iterdir(), *(ROOT / ".github/workflows").iterdir()]:
+        named = re.findall(r"(?<![\w/$}\"])tests/[\w/.*]+(?![\w/.*$])", file.read_text(encoding="utf-8"))
+        assert [name for name in named if not list(ROOT.glob(name.rstrip(".")))] == [], file
+
+
 def test_links_of_the_files_for_contributors_lead_somewhere():
     for file in (ROOT / ".github").glob("*.md"):
         for target in re.findall(r"\]\(([^)\s]+)\)", file.read_text(encoding="utf-8")):
