@@ -349,6 +349,17 @@ CHECKS: Final[Mapping[str, Callable[[Installed], Iterator[Finding]]]] = {
 }
 """All checks, by name."""
 
+_OF_NAMES: Final = frozenset({"contracts", "targets", "imports", "readme", "summaries", "defaults"})
+"""Those that look at the names that the hooks yield."""
+
+
+def run(item: Installed) -> dict[str, list[Finding]]:
+    """Return what each check finds; where a hook fails, those that need the names are not made, and say so."""
+    unknown = Finding("not checked, for a hook fails; correct that, and run this again", is_problem=False)
+    return {
+        name: [unknown] if item.failures and name in _OF_NAMES else list(check(item)) for name, check in CHECKS.items()
+    }
+
 
 def title_of(name: str) -> str:
     """Return what a check requires, in one line.
