@@ -8,8 +8,8 @@ from distributions import PARTITIONING, Site, hook
 
 import zcollection as zc
 from zcollection.cli import plugins as command_module
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY, Registry
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY, Registry
 
 BAND = hook("partitionings", 'Provides("band", target="MODULE_impl:Band", summary="By band")')
 IMPLEMENTATION = PARTITIONING.format(name="Band")

@@ -112,7 +112,7 @@ FOUND_BY_ONE_CHECK = {
         PUBLIC,
     ),
     "imports what only begins like what is public": (
-        Plugin(impl=f"{SOUND.impl}\nimport zcollection.plugins.registry"),
+        Plugin(impl=f"{SOUND.impl}\nimport zcollection.cli.plugin_checks"),
         PUBLIC,
     ),
     "has two requirements on the kernel": (

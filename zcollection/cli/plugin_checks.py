@@ -19,10 +19,10 @@ from attrs import evolve, field, frozen
 import zcollection
 from zcollection.contracts.configurable import Configurable
 from zcollection.errors import BrokenPluginError, UnknownPluginError, ZCollectionError, accepted
-from zcollection.plugins import stored
-from zcollection.plugins.discovery import Provider, ask
-from zcollection.plugins.hookspecs import PROJECT, Family
-from zcollection.plugins.registry import check_contract, imported
+from zcollection.registry import stored
+from zcollection.registry.discovery import Provider, ask
+from zcollection.registry.hookspecs import PROJECT, Family
+from zcollection.registry.registry import check_contract, imported
 
 COMMANDS: Final = "zcollection.commands"
 """Group of the entry points by which distributions add verbs to the command line."""

@@ -11,10 +11,10 @@ from attrs import frozen
 
 from zcollection.cli import verbs
 from zcollection.errors import BrokenPluginError, PluginConflictError, ZCollectionError
-from zcollection.plugins.discovery import Provider, Unavailable, is_allowed
-from zcollection.plugins.hookspecs import PROJECT, Family
-from zcollection.plugins.namespace import class_name
-from zcollection.plugins.registry import Registry, imported
+from zcollection.registry.discovery import Provider, Unavailable, is_allowed
+from zcollection.registry.hookspecs import PROJECT, Family
+from zcollection.registry.namespace import class_name
+from zcollection.registry.registry import Registry, imported
 
 _DISABLED: Final = "ZCOLLECTION_DISABLE_PLUGINS"
 _ONLY: Final = "ZCOLLECTION_PLUGINS"

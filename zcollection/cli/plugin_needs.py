@@ -10,14 +10,15 @@ from zcollection import portal
 from zcollection.cli.plugin_doctor import Problem
 from zcollection.collection import stores
 from zcollection.collection.stores import open_store, versioning_of
-from zcollection.contracts.store import KeyStore, Read, Store
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore, Store
 from zcollection.contracts.url import StoreURL
 from zcollection.errors import PluginConfigurationError, PluginError, UnknownPluginError, ZCollectionError
-from zcollection.plugins import stored
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
-from zcollection.plugins.stored import StoredForm
 from zcollection.portal import synchronous
+from zcollection.registry import stored
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
+from zcollection.registry.stored import StoredForm
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 
 DEPTH: Final = 4

@@ -12,7 +12,7 @@ from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.cli.plugin_checks import Finding, Installed, installed, run, title_of
 from zcollection.cli.plugin_doctor import Provided
 from zcollection.cli.plugin_needs import DEPTH, Found, needs_of
-from zcollection.plugins.registry import REGISTRY, Row
+from zcollection.registry.registry import REGISTRY, Row
 
 WRONG = 1
 """Exit code where something is wrong."""
