@@ -576,16 +576,16 @@ FOUND_BY_ONE_CHECK = [
 
 FOUND_BY_ONE_CHECK += [
     (LooksAtLongBlocksOtherwise(), {}, NUMBER),
-    (HashesTexts(), FLIGHTS, PROCESS),
-    (OrdersTextsAsASetDoes(), FLIGHTS, PROCESS),
-    (NumbersObjectsByTheirPlace(), {}, PROCESS),
-    (DrawsItsOriginWhereItIsImported(), {}, PROCESS),
-    (RemembersTheFirstOfAll(), {}, PROCESS),
     *((day(), {}, CLOCK) for day in (ByAge, ByAgeOfAMoment, ByAgeInUniversalTime, ByAgeInSeconds, ByAgeInNumPy)),
     *((day(), {}, CLOCK) for day in (ByTodayInNumPy, ByTheYearOfTheImport, KeepsRecentDaysApart)),
 ]
 
 FOUND_BY_SEVERAL_CHECKS = [
+    (HashesTexts(), FLIGHTS, PROCESS),
+    (OrdersTextsAsASetDoes(), FLIGHTS, PROCESS),
+    (NumbersObjectsByTheirPlace(), {}, PROCESS),
+    (DrawsItsOriginWhereItIsImported(), {}, PROCESS),
+    (RemembersTheFirstOfAll(), {}, PROCESS),
     (RemembersItsFirst(), {}, CALLS),
     (DrawsASaltForEachObject(), {}, CALLS),
     (DrawsASaltForEachObject(), {}, PROCESS),
