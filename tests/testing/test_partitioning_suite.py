@@ -399,14 +399,14 @@ class LooksAtLongBlocksOtherwise(Parity):
 class HashesTexts(Flight):
     def keys(self, columns):
         keys = super().keys(columns)
-        return {**keys, "mission": np.array([str(hash(text) % 64) for text in keys["mission"].tolist()])}
+        return {**keys, "mission": np.array([str(hash(text) % 64) for text in keys["mission"].tolist()], "U2")}
 
 
 class OrdersTextsAsASetDoes(Flight):
     def keys(self, columns):
         keys = super().keys(columns)
         firsts = [min(set(text) | {"a", "b", "c", "d"}, key=hash) for text in keys["mission"].tolist()]
-        return {**keys, "mission": np.array(firsts)}
+        return {**keys, "mission": np.array(firsts, "U1")}
 
 
 class NumbersObjectsByTheirPlace(Parity):
@@ -576,13 +576,13 @@ FOUND_BY_ONE_CHECK = [
 
 FOUND_BY_ONE_CHECK += [
     (LooksAtLongBlocksOtherwise(), {}, NUMBER),
+    (OrdersTextsAsASetDoes(), FLIGHTS, PROCESS),
+    (HashesTexts(), FLIGHTS, PROCESS),
     *((day(), {}, CLOCK) for day in (ByAge, ByAgeOfAMoment, ByAgeInUniversalTime, ByAgeInSeconds, ByAgeInNumPy)),
     *((day(), {}, CLOCK) for day in (ByTodayInNumPy, ByTheYearOfTheImport, KeepsRecentDaysApart)),
 ]
 
 FOUND_BY_SEVERAL_CHECKS = [
-    (HashesTexts(), FLIGHTS, PROCESS),
-    (OrdersTextsAsASetDoes(), FLIGHTS, PROCESS),
     (NumbersObjectsByTheirPlace(), {}, PROCESS),
     (DrawsItsOriginWhereItIsImported(), {}, PROCESS),
     (RemembersTheFirstOfAll(), {}, PROCESS),
