@@ -29,7 +29,8 @@ from zcollection.registry import stored
 AHEAD: Final = 40 * 365 * 86_400 + 217 * 86_400 + 7 * 3600 + 13 * 60 + 11
 """Seconds by which the clocks of the other process are ahead: another year, month, day, hour and minute."""
 
-_SERVE: Final = "from zcollection.testing.elsewhere import serve; serve()"
+_SERVE: Final = "import sys; from zcollection.testing.elsewhere import serve; serve(int(sys.argv[1]))"
+_CLOCK: Final = {"ahead": 0}
 _RUNNING: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 
@@ -106,12 +107,12 @@ def elsewhere(
     return list(answer)
 
 
-def serve() -> None:
-    """Answer requests until the standard input ends."""
+def serve(ahead: int) -> None:
+    """Answer requests until the standard input ends, with clocks that are so many seconds ahead."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what is printed must not look like an answer
     importlib.import_module("zcollection.testing")  # before the clocks change: it does not depend on them
-    _set_clocks(int(os.environ["ZCOLLECTION_TESTING_AHEAD"]))
+    _set_clocks(ahead)
     while (length := requests.read(8)) and len(length) == 8:
         _send(answers, _answer(requests.read(int.from_bytes(length, "little"))))
 
@@ -155,9 +156,9 @@ def _process(ahead: int) -> "subprocess.Popen[bytes]":
     found = _RUNNING.get(ahead)
     if found is None or found.poll() is not None:
         seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "ZCOLLECTION_TESTING_AHEAD": str(ahead)}
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
         found = _RUNNING[ahead] = subprocess.Popen(
-            [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-c", _SERVE, str(ahead)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
     return found
 
@@ -185,13 +186,13 @@ def _receive(stream: BinaryIO | Any) -> Any:
 
 def moved(value: np.datetime64) -> np.datetime64:
     """Return a time of NumPy's clock as the clocks of this process have it."""
-    ahead = np.timedelta64(int(os.environ["ZCOLLECTION_TESTING_AHEAD"]), "s")
-    return (value + ahead).astype(value.dtype)
+    return (value + np.timedelta64(_CLOCK["ahead"], "s")).astype(value.dtype)
 
 
 def _set_clocks(ahead: int) -> None:
     """Put the clocks of this process ahead, for all modules that are imported from now on."""
     if ahead:
+        _CLOCK["ahead"] = ahead
         _move_time(ahead)
         _move_datetime(dt.timedelta(seconds=ahead))
         _move_numpy()
