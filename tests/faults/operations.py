@@ -102,9 +102,10 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "rollback": lambda collection: collection.rollback("tagged"),
     "forget": _forget,
     "retain": lambda collection: collection.retain("3d"),
+    "tag": lambda collection: collection.tag("another", collection.tags()["tagged"]),
     "untag": lambda collection: collection.untag("tagged"),
 }
-_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "rollback", "forget", "untag")
+_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "rollback", "forget", "tag", "untag")
 PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {
     "repair": _lose_documents,
     "split": _make_months,

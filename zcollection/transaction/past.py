@@ -123,6 +123,15 @@ class PastVersioning(Versioning):
         """Where it lies."""
         return self.present.store
 
+    @property
+    def held_at(self) -> Label:
+        """The number of the version."""
+        return self.number
+
+    def kept_place(self, path: str, record: PartitionRecord) -> Place:
+        """Return where a partition is kept."""
+        return Place(kept_at(record.stamp, path))
+
     async def load(self) -> Configuration:
         """Return the configuration of that version."""
         held = await self._held()
