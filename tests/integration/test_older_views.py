@@ -14,7 +14,7 @@ from versions import create, place, rows
 
 import zcollection as zc
 from zcollection import aio
-from zcollection.transaction.past import PastVersioning
+from zcollection.transaction.log.past import PastVersioning
 
 DOUBLE = zc.computation.Expression({"double": "2 * value"})
 DAYS = st.sets(st.integers(1, 4), min_size=1, max_size=3)
