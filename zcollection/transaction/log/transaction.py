@@ -339,8 +339,8 @@ class LogTransaction(Transaction):
         if configuration.catalog:
             checkpoint = await catalog.load(self.store)
             held = 0 if checkpoint is None else checkpoint.version
-            if checkpoint is not None and configuration.keeps and isinstance(checkpoint.partitions, Partitions):
-                await checkpoints.keep(self.store, checkpoint)  # of a large one, the records say what was then
+            if checkpoint is not None and configuration.keeps:
+                await checkpoints.keep(self.store, checkpoint)
         await folding.fold(self.store, held)
 
     @property
@@ -467,7 +467,8 @@ async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, 
     """
     needed = taken.changing() if configuration.segments else taken.completed(None)
     checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    await catalog.save(store, checkpoint, in_segments=configuration.segments, fence=fence)
+    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes the others
+    await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
 
 
 def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
