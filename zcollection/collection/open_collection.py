@@ -9,8 +9,9 @@ from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.collection.filters import Filter, compile_filter, may_pass, narrowing
+from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import KeyValue, Partitioning
-from zcollection.contracts.store import Read, Store
+from zcollection.contracts.store import Store
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.executor import in_thread
 from zcollection.engine.lazy import LazyRows, Source

@@ -13,7 +13,7 @@ from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
 from zcollection.collection.read.reading import TRIES, Generation, Pieces, generation, pause
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread

@@ -4,7 +4,7 @@ from attrs import frozen
 
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours
-from zcollection.model.sections import Printed
+from zcollection.model.printed import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.origin import Origin

@@ -5,7 +5,7 @@ from attrs import evolve, frozen
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.staging import staged
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job
 from zcollection.engine.work import Work

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zcollection import config
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.read import GroupRead, reading
 from zcollection.engine.statistics import (

@@ -13,7 +13,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import statistics
 from zcollection.collection.maintain.statistics import ChunkCheck
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
@@ -24,7 +24,7 @@ from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError, SettingError
 from zcollection.model.documents import parse_json
 from zcollection.model.names import join, split
-from zcollection.model.sections import Printed
+from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place

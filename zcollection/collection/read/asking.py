@@ -16,7 +16,7 @@ from zcollection.collection.read.rows import PartRows, Rows, as_where, ranges_of
 from zcollection.collection.read.window import Window
 from zcollection.conditions.condition import Bound, Condition
 from zcollection.conditions.zones import NEVER, Verdicts, Zones
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead

@@ -14,8 +14,8 @@ from zcollection.collection.read.asking import Asked, Where
 from zcollection.collection.read.find import ConsistentFind
 from zcollection.collection.read.reading import ConsistentRead, OnError
 from zcollection.collection.read.rows import Rows
+from zcollection.contracts.objects import Objects
 from zcollection.contracts.partitioning import Key
-from zcollection.contracts.store import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread

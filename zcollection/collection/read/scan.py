@@ -207,7 +207,7 @@ class Scan:
     @cached_property
     def bytes_of_a_row(self) -> int:
         """Bytes of the variables of one row."""
-        return _bytes_of_a_row(self._moving, self._moving.all_variables(), self.dimension)
+        return _bytes_of_a_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
 
     @cached_property
     def bytes_looked_at(self) -> int:
@@ -232,7 +232,7 @@ class Scan:
         return max(self.rows_fitting // chunk, 1) * chunk
 
     @cached_property
-    def _moving(self) -> DatasetSchema:
+    def _partitioned(self) -> DatasetSchema:
         return self.scanned.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:

@@ -14,8 +14,8 @@ from zcollection.collection.split import PartitionRows, split
 from zcollection.collection.write.delivery import Delivery, Missing, Reading, delivery
 from zcollection.collection.write.merging import Merge, Merged, as_strategy, merging
 from zcollection.contracts.merge import MergeStrategy
+from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import Key
-from zcollection.contracts.store import Read
 from zcollection.engine.dask_arrays import Blocks
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.executors import ClientOption, chosen
