@@ -111,8 +111,7 @@ def _wanted(versions: Iterable[int], retention: Retention | None) -> set[int]:
     """Return those of some versions, in order, from which others are put together that can be read."""
     if retention is None or not retention.keeps:
         return set()
-    wanted = set[int]()
-    for oldest in (retention.since, *retention.tagged.values()):
-        before = [version for version in versions if oldest is not None and version <= oldest]
-        wanted |= set(before[-1:])
-    return wanted | {version for version in versions if retention.since is not None and version > retention.since}
+    since = retention.since if retention.keeps_recent else None
+    oldest = [*([] if since is None else [since]), *retention.tagged.values()]
+    before = {max((version for version in versions if version <= number), default=number) for number in oldest}
+    return before | {version for version in versions if since is not None and version > since}

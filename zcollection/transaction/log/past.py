@@ -76,7 +76,8 @@ async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
 
 def _readable(configuration: Configuration, newest: int) -> str:
     retention = configuration.retention
-    since = newest if retention is None or retention.since is None else retention.since
+    is_recent = retention is not None and retention.keeps_recent
+    since = newest if retention is None or retention.since is None or not is_recent else retention.since
     tags = [] if retention is None else [repr(name) for name in retention.tagged]
     numbers = f"{since} to {newest}" if since < newest else f"{newest}, the newest"
     return ", ".join([numbers, *tags, "or a time"])
@@ -89,7 +90,11 @@ def _check_kept(
     retention = configuration.retention
     if number == newest or (retention is not None and retention.has(number)):
         return
-    advice = "" if retention is not None else "; call retain() for versions to be kept from now on"
+    advice = (
+        ""
+        if retention is not None and retention.keeps_recent
+        else "; call retain() for versions to be kept from now on"
+    )
     message = f"version {number} of {store.url} is not kept; accepted: {_readable(configuration, newest)}{advice}"
     raise error(message)
 

@@ -284,7 +284,7 @@ class LogVersioning(Versioning):
         """Write it into the configuration."""
         before = configuration.retention or Retention()
         after = evolve(before, versions=versions, seconds=seconds)
-        if not before.keeps:
+        if not before.keeps_recent:
             after = evolve(after, since=None)  # nothing was kept until now
         await self._reconfigure(configuration, "retain", after)
 
