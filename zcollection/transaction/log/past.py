@@ -52,7 +52,7 @@ async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVer
         known = _readable(configuration, newest)
         message = f"at={at!r} is no version of {store.url}; accepted: {known}"
         raise SettingError(message)
-    _check_kept(store, configuration, number, newest, SettingError)
+    check_kept(store, configuration, number, newest, SettingError)
     return PastVersioning(store, present, number)
 
 
@@ -83,10 +83,8 @@ def _readable(configuration: Configuration, newest: int) -> str:
     return ", ".join([numbers, *tags, "or a time"])
 
 
-def _check_kept(
-    store: KeyStore, configuration: Configuration, number: int, newest: int, error: type[Exception]
-) -> None:
-    """Check that a version can be read."""
+def check_kept(store: KeyStore, configuration: Configuration, number: int, newest: int, error: type[Exception]) -> None:
+    """Check that a version can be read; `newest` is the newest one, and the configuration is that of then."""
     retention = configuration.retention
     if number == newest or (retention is not None and retention.has(number)):
         return
@@ -174,7 +172,7 @@ class PastVersioning(Versioning):
         present = await self.present.load()
         wanted = [*stamps] if len(stamps) <= segments.MOST_WHOLE else None
         now = await snapshots.newest(self.store, present, wanted)
-        _check_kept(self.store, present, self.number, now.version, OutdatedError)
+        check_kept(self.store, present, self.number, now.version, OutdatedError)
         moved = {path: kept_at(stamp, path) for path, stamp in stamps.items() - _stamps(now, wanted).items()}
         settled = {path: Place(prefix) for path, prefix in moved.items()}
         being_moved = {change.place(path): path for change in now.pending for path in change.kept if path in moved}
