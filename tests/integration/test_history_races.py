@@ -1,13 +1,17 @@
 """What others do while versions are tagged, put back, replaced and forgotten, and where a writer dies on the way."""
 
 import anyio
+import numpy as np
 import pytest
 from bucket import DiedError, Power
+from clocks import Clock
 from versions import create, place, rows
+from zcollection_store_file.publishing import Publication
 
 import zcollection as zc
 from zcollection import aio
 from zcollection.plugin import Read
+from zcollection.transaction.log import leases
 from zcollection.transaction.log.transaction import LogTransaction
 
 
@@ -114,14 +118,16 @@ async def contents(store):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_older_versions_are_whole_wherever_a_writer_has_died(name, tmp_path):
+def test_older_versions_are_whole_wherever_a_writer_has_died(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(leases, "CLOCK", Clock())  # nobody waits for who is known to be dead
     made = create(place("bucket", tmp_path), keep=3)
     for value in range(1, 4):
         made.insert(rows(range(0, 30, 5 + value), value), merge="upsert")
     before = anyio.run(contents, made.store)
     was = {version: values(zc.open_collection(made.store, at=version)) for version in (1, 2, 3)}
+    # As many steps at a time as let the test take a second; the commands in tests/faults take one at a time.
     kept = (2, 3) if name == "forget" else (1, 2, 3)  # a vacuum leaves three before the newest, itself among these
-    for steps in range(0, 400, 7):
+    for steps in range(0, 400, 11):
         store = place("bucket", tmp_path)
         anyio.run(store.put, before)
         try:
@@ -131,7 +137,31 @@ def test_older_versions_are_whole_wherever_a_writer_has_died(name, tmp_path):
             is_over = False
         for version in kept:
             assert values(zc.open_collection(store, at=version)) == was[version]
+        zc.open_collection(store, mode="rw").insert(rows([100], 9))  # which completes what the dead writer began
+        for version in kept:
+            assert values(zc.open_collection(store, at=version)) == was[version]
         if is_over:
             break
     assert is_over
     assert steps > 0
+
+
+def test_an_older_version_is_whole_where_a_writer_has_died_between_swap_and_rename(tmp_path, monkeypatch):
+    """The new group is in its place then, and the old one in the stage from which that came."""
+    made = create(place("file", tmp_path), keep=3)
+    made.insert(rows(range(0, 30, 5), 1))
+
+    def die(*_):
+        raise DiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Publication, "_put_aside", die)
+        with pytest.raises(DiedError):
+            made.insert(rows(range(0, 30, 7), 2))
+    old = zc.open_collection(made.store, at=1)
+    for _ in range(2):
+        assert values(old) == dict.fromkeys(range(0, 30 * 3600, 5 * 3600), 1.0)
+        newest = zc.open_collection(made.store).query(filters="day < 4")
+        np.testing.assert_array_equal(newest["time"].to_numpy(), np.arange(0, 30, 7) * 3600)
+        made.insert(rows([100], 3))
+    assert made.verify(data=True).is_clean
