@@ -133,7 +133,7 @@ def test_missing_strings_become_the_fill_value(schema):
 
 
 def test_what_cannot_be_stored_is_refused_by_name():
-    with pytest.raises(zc.SchemaError, match="'v' holds objects of type dict"):
+    with pytest.raises(zc.SchemaError, match="'v' contains objects of type dict"):
         zc.Schema.from_xarray(xarray.Dataset({"v": ("n", np.array([{}, {}], dtype=object))}), axis="n")
     with pytest.raises(zc.SchemaError, match="source is a dict"):
         zc.Schema.from_xarray({}, axis="n")
