@@ -1,4 +1,4 @@
-"""What the text of a condition means, rule by rule."""
+"""Semantics of expressions in conditions, one test for each rule."""
 
 import math
 
@@ -139,9 +139,9 @@ def test_numbers_with_time_units_compare_with_times_of_their_calendar(dtype, cal
     units = "hours since 2000-02-28 06:00"
     numbers = np.arange(100, dtype=dtype)
     times = cftime.num2date(numbers, units, calendar)
-    wanted = cftime.datetime(2000, 3, 1, 2, calendar=calendar)
+    literal = cftime.datetime(2000, 3, 1, 2, calendar=calendar)
     found = one("x >= '2000-03-01T02'", numbers, attrs={"units": units, "calendar": calendar})
-    assert found == np.flatnonzero(times >= wanted).tolist()
+    assert found == np.flatnonzero(times >= literal).tolist()
     assert one("x < 3", numbers, attrs={"units": units, "calendar": calendar}) == [0, 1, 2]
 
 

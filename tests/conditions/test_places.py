@@ -1,4 +1,4 @@
-"""Boxes, polygons and functions, and conditions that are combined."""
+"""Boxes, polygons, functions and combined conditions."""
 
 import pickle
 

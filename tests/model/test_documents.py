@@ -72,7 +72,7 @@ def test_a_whole_number_is_a_float_too():
         changed(format_version=0),
     ],
 )
-def test_what_is_no_such_document_is_corruption_and_no_foreign_error(data):
+def test_an_invalid_document_raises_a_corruption_error(data):
     with pytest.raises(zc.CorruptionError, match="the test document"):
         load(data)
 
@@ -90,7 +90,7 @@ def test_any_other_byte_than_was_written_is_corruption(at):
         load(bytes(data))
 
 
-def test_half_a_character_is_corruption():
+def test_a_lone_surrogate_is_corruption():
     with pytest.raises(zc.CorruptionError, match="surrogates not allowed"):
         load(documents.sealed(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
 

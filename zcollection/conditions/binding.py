@@ -162,19 +162,19 @@ class Binder:
         raise self.parsed.error(node, what)
 
     def _checked(self, node: Node, computed: Computed) -> Computed:
-        if computed.is_whole and computed.bits > _WIDEST:
+        if computed.is_integer and computed.bits > _WIDEST:
             raise self.parsed.error(
                 node,
                 f"may result in an integer of more than {_WIDEST} bits; accepted: fewer; multiply by floats instead",
             )
         return computed
 
-    def _pair(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
+    def _pair(self, comparison: Node, symbol: str, left: Node, right: Node) -> Predicate:
         if symbol in {"in", "not in"}:
-            return self._membership(whole, left, right, negated=symbol == "not in")
-        return self._compare(whole, symbol, left, right)
+            return self._membership(comparison, left, right, negated=symbol == "not in")
+        return self._compare(comparison, symbol, left, right)
 
-    def _membership(self, whole: Node, left: Node, right: Node, *, negated: bool) -> Predicate:
+    def _membership(self, comparison: Node, left: Node, right: Node, *, negated: bool) -> Predicate:
         """Return the predicate of ``in``: the value equals an element, or with `negated` is present and equals none."""
         if isinstance(right, Call) and right.function == "range":
             return self._in_range(left, right, negated=negated)
@@ -182,8 +182,8 @@ class Binder:
             raise self.parsed.error(right, "is not a list; accepted after in: a literal list, tuple or set, or range()")
         if negated:
             present = Negated(IsMissing(self.operand(left)))
-            return All((present, *(self._compare(whole, "!=", left, element) for element in right.elements)))
-        return Any_((Fixed(passes=False), *(self._compare(whole, "==", left, element) for element in right.elements)))
+            return All((present, *(self._compare(comparison, "!=", left, element) for element in right.elements)))
+        return Any_((Fixed(passes=False), *(self._compare(comparison, "==", left, element) for element in right.elements)))
 
     def _in_range(self, left: Node, right: Call, *, negated: bool) -> Predicate:
         operand = self.operand(left)
@@ -192,23 +192,23 @@ class Binder:
         if operand.meaning is not Meaning.NUMBER:
             raise self.parsed.error(left, f"is {self._kind(operand)}; accepted before in range(): numbers")
         try:
-            return InRange(operand, range(*map(self._whole, right.arguments)), negated)
+            return InRange(operand, range(*map(self._literal_integer, right.arguments)), negated)
         except ValueError as error:  # a step of zero
             if isinstance(error, ExpressionError):
                 raise
             raise self.parsed.error(right, f"is not a range ({error}); accepted: a step that is not 0") from error
 
-    def _whole(self, node: Node) -> int:
+    def _literal_integer(self, node: Node) -> int:
         operand = self.operand(node)
-        if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_whole:
+        if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_integer:
             return int(operand.data[0])
         raise self.parsed.error(node, "is not a literal integer; accepted in range(): literal integers")
 
-    def _compare(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
+    def _compare(self, comparison: Node, symbol: str, left: Node, right: Node) -> Predicate:
         one, other = self.operand(left), self.operand(right)
         if isinstance(one, Constant) and not isinstance(other, Constant):
-            return self._compared(whole, exact.MIRRORED[symbol], other, one)
-        return self._compared(whole, symbol, one, other)
+            return self._compared(comparison, exact.MIRRORED[symbol], other, one)
+        return self._compared(comparison, symbol, one, other)
 
     def _compared(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
         """Return the predicate of a comparison; if one side is a constant, it is on the right."""
@@ -237,7 +237,7 @@ class Binder:
             number = _count(left, units, text)
         except ExpressionError as error:
             raise self.parsed.error(node, f"compares {left.path!r} with an invalid value: {error}") from error
-        if not left.is_whole:
+        if not left.is_integer:
             return Compare(symbol, left, _number(float(number)))
         below = number.numerator // number.denominator
         if number.denominator == 1:

@@ -129,7 +129,7 @@ class Operand(ABC):
         """Return the bounds of the values in zones, as numbers."""
 
     @property
-    def is_whole(self) -> bool:
+    def is_integer(self) -> bool:
         """Whether the values are integers."""
         return self.dtype.kind != "f"
 
@@ -198,7 +198,7 @@ class Constant(Operand):
     @property
     def bits(self) -> int:  # type: ignore[override]
         """The size of the integer in bits; 0 for other values."""
-        return int(self.data[0]).bit_length() if self.is_whole and self.meaning is not Meaning.TEXT else 0
+        return int(self.data[0]).bit_length() if self.is_integer and self.meaning is not Meaning.TEXT else 0
 
     def values(self, rows: Rows) -> Values:  # noqa: ARG002, D102
         return Values(self.data)
@@ -263,7 +263,7 @@ class Computed(Operand):
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         """int64 for integers, else NumPy's float dtype."""
-        is_exact = self.left.is_whole and self.right.is_whole and self.symbol != "/"
+        is_exact = self.left.is_integer and self.right.is_integer and self.symbol != "/"
         return np.dtype(np.int64) if is_exact else float_type(self.left, self.right)
 
     @property
@@ -280,7 +280,7 @@ class Computed(Operand):
     def values(self, rows: Rows) -> Values:  # noqa: D102
         left, right = self.left.values(rows), self.right.values(rows)
         missing = either(left.missing, right.missing)
-        if not self.is_whole:
+        if not self.is_integer:
             data = exact.ARITHMETIC[self.symbol](*(exact.as_floats(side.data, self.dtype) for side in (left, right)))
             nan = np.isnan(data)
             return Values(data, either(missing, nan if nan.any() else None))
@@ -297,9 +297,9 @@ class Computed(Operand):
         left, right = self.left.bounds(zones), self.right.bounds(zones)
         empty, known = left.empty | right.empty, left.known & right.known
         sides = [self._as_computed(left, known), self._as_computed(right, known)]
-        if self.symbol == "%" or (self.symbol == "//" and not self.is_whole):
+        if self.symbol == "%" or (self.symbol == "//" and not self.is_integer):
             known = np.zeros_like(known)
-        if not self.is_whole:
+        if not self.is_integer:
             known = known & reduce(operator.and_, (np.isfinite(bound) for side in sides for bound in side))
         if self.symbol in {"/", "//"}:
             lower, upper = sides[1]
@@ -312,10 +312,10 @@ class Computed(Operand):
     def _as_computed(self, side: Zones, known: NDArray[np.bool_]) -> list[NDArray[Any]]:
         """Return lower and upper bounds in the dtype of the computation; unknown bounds become 0."""
         bounds = [np.where(known, bound, 0) for bound in (side.lower, side.upper)]
-        return bounds if self.is_whole else [exact.as_floats(bound, self.dtype) for bound in bounds]
+        return bounds if self.is_integer else [exact.as_floats(bound, self.dtype) for bound in bounds]
 
     def _function(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-        if self.is_whole:
+        if self.is_integer:
             return exact.computed(self.symbol, left, np.where(right == 0, 1, right) if self.symbol == "%" else right)
         return exact.ARITHMETIC[self.symbol](left, right)
 
@@ -345,7 +345,7 @@ class Absolute(Operand):
 
     def values(self, rows: Rows) -> Values:  # noqa: D102
         found = self.operand.values(rows)
-        data = found.data if found.missing is None or not self.is_whole else np.where(found.missing, 0, found.data)
+        data = found.data if found.missing is None or not self.is_integer else np.where(found.missing, 0, found.data)
         return Values(exact.absolute(data), found.missing)
 
     def bounds(self, zones: Mapping[str, Zones]) -> Zones:  # noqa: D102

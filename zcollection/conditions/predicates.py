@@ -87,8 +87,8 @@ class Compare(Predicate):
             return always, never
         if symbol == "==":
             apart = self._compared("<", left.upper, right.lower) | self._compared(">", left.lower, right.upper)
-            alike = self._compared("==", left.lower, right.upper) & self._compared("==", left.upper, right.lower)
-            return apart, alike
+            equal = self._compared("==", left.lower, right.upper) & self._compared("==", left.upper, right.lower)
+            return apart, equal
         if symbol in {">", ">="}:
             return self._decided_by_bounds(exact.MIRRORED[symbol], right, left)
         return ~self._compared(symbol, left.lower, right.upper), self._compared(symbol, left.upper, right.lower)
@@ -101,10 +101,10 @@ class Compare(Predicate):
 
     @property
     def _is_exact(self) -> bool:
-        whole = [side for side in (self.left, self.right) if side.is_whole]
-        if len(whole) != 1:
-            return bool(whole)
-        (integers,), (floats,) = whole, [side for side in (self.left, self.right) if not side.is_whole]
+        integral = [side for side in (self.left, self.right) if side.is_integer]
+        if len(integral) != 1:
+            return bool(integral)
+        (integers,), (floats,) = integral, [side for side in (self.left, self.right) if not side.is_integer]
         return floats.is_weak or not integers.is_weak
 
 
@@ -164,7 +164,7 @@ class InRange(Predicate):
             first, last = self._limits()
             outside = exact.compared("<", found.upper, first) | exact.compared(">", found.lower, last)
             inside = exact.compared(">=", found.lower, first) & exact.compared("<=", found.upper, last)
-            inside &= self.operand.is_whole and abs(self.numbers.step) == 1
+            inside &= self.operand.is_integer and abs(self.numbers.step) == 1
         never, always = (inside, outside) if self.negated else (outside, inside)
         return verdicts(never=found.empty | (found.known & never), always=found.known & always & ~found.missing)
 
@@ -198,7 +198,7 @@ class IsFinite(Predicate):
     def verdicts(self, zones: Mapping[str, Zones]) -> Verdicts:  # noqa: D102
         found = self.operand.bounds(zones)
         always = ~found.missing & ~found.empty
-        if self.operand.meaning is Meaning.NUMBER and not self.operand.is_whole:
+        if self.operand.meaning is Meaning.NUMBER and not self.operand.is_integer:
             always &= found.known & np.isfinite(found.lower) & np.isfinite(found.upper)
         return verdicts(never=found.empty, always=always)
 

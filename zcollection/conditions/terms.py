@@ -46,8 +46,8 @@ def is_in(value: object, container: Container[object]) -> bool:
     """
     if not isinstance(container, range):
         return value in container
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return is_whole and int(value) in container  # type: ignore[call-overload]  # mypy does not see that it is a number
+    is_integer = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return is_integer and int(value) in container  # type: ignore[call-overload]  # mypy does not see that it is a number
 
 
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
