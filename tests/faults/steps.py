@@ -400,9 +400,9 @@ def _uninterrupted() -> None:
 
 @step("of two who publish at once the second finds it done", f"{FILE}/test_publishing.py")
 def _one_publisher() -> None:
-    from zcollection_store_file import publishing
+    from zcollection_store_file import system
 
-    publishing.fcntl.flock = nothing
+    system.lock_directory = nothing
 
 
 @step(

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from filelock import FileLock
+
 from zcollection.plugin import Pieces
+from zcollection_store_file import system
 from zcollection_store_file.durable import make_directory, sync
 from zcollection_store_file.exchange import move_to_free_place
-from zcollection_store_file.paths import temporary_beside
+from zcollection_store_file.paths import creation_lock_in, temporary_beside
 
 # A FIFO that somebody left must not hang its reader.
 _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # Neither a file that is there nor the target of a link is ever written into.
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.BINARY
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
@@ -24,9 +27,8 @@ _NO_LINKS: Final = frozenset(
 
 def read(path: str, offset: int, length: int | None) -> bytes | None:
     """Return the bytes of a file, or a range of them; None where there is no file."""
-    try:
-        descriptor = os.open(path, _READING)
-    except (FileNotFoundError, NotADirectoryError):
+    descriptor = system.open_to_read(path, _READING)
+    if descriptor is None:
         return None
     try:
         status = os.fstat(descriptor)
@@ -42,7 +44,7 @@ def read(path: str, offset: int, length: int | None) -> bytes | None:
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:
-    data = os.pread(descriptor, length, offset)
+    data = system.read_at(descriptor, length, offset)
     if len(data) == length or not data:
         return data
     # One call reads no more than 2 GiB.
@@ -52,7 +54,7 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
 def write(path: str, data: bytes, *, fsync: bool) -> None:
     """Write a file in place of any that exists."""
     with _temporary(path, data, fsync=fsync) as temporary:
-        os.replace(temporary, path)
+        system.replace(temporary, path)
     _sync_name(path, fsync=fsync)
 
 
@@ -95,7 +97,7 @@ def create(path: str, data: bytes, *, fsync: bool) -> bool:
 
 def _take_name(temporary: str, path: str) -> bool:
     try:
-        os.link(temporary, path)
+        system.link(temporary, path)
     except OSError as error:
         # A network file system may lose the answer of a link that it has made: the count of names tells.
         if os.stat(temporary).st_nlink > 1:
@@ -104,16 +106,25 @@ def _take_name(temporary: str, path: str) -> bool:
             return _exists(path)
         if error.errno not in _NO_LINKS:
             raise
-        return _take_name_by_rename(temporary, path, error)
+        return _take_name_by_rename(temporary, path)
     return True
 
 
-def _take_name_by_rename(temporary: str, path: str, refusal: OSError) -> bool:
+def _take_name_by_rename(temporary: str, path: str) -> bool:
     try:
         if not move_to_free_place(temporary, path):
-            raise refusal
+            return _take_name_by_lock(temporary, path)
     except FileExistsError:
         return _exists(path)
+    return True
+
+
+def _take_name_by_lock(temporary: str, path: str) -> bool:
+    """Rename where nothing exists; who does so at the same time waits for a lock of the directory, which is never removed."""
+    with FileLock(creation_lock_in(os.path.dirname(path)), thread_local=False):
+        if os.path.lexists(path):
+            return _exists(path)
+        os.rename(temporary, path)
     return True
 
 
@@ -143,10 +154,10 @@ def _links_to_free_place(source: str, target: str, *, fsync: bool) -> bool:
     """Link where nothing lies, as for most copies, and return whether that was done."""
     try:
         try:
-            os.link(source, target)
+            system.link(source, target)
         except FileNotFoundError:
             make_directory(os.path.dirname(target), fsync=fsync)
-            os.link(source, target)
+            system.link(source, target)
     except OSError:
         return False
     return True
@@ -156,7 +167,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
     temporary = temporary_beside(target)
     try:
         _link_or_copy(source, temporary, fsync=fsync)
-        os.replace(temporary, target)
+        system.replace(temporary, target)
     finally:
         # Also after a success: renaming one name of a file onto another of its names does nothing.
         _remove(temporary)
@@ -165,7 +176,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
 def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
     make_directory(os.path.dirname(target), fsync=fsync)
     try:
-        os.link(source, target)
+        system.link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -183,7 +194,7 @@ def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
             file.write(data)
             if fsync:
                 file.flush()
-                os.fsync(file.fileno())
+                system.flush(file.fileno())
         yield temporary
     finally:
         _remove(temporary)
@@ -199,7 +210,7 @@ def _open_new(path: str, *, fsync: bool) -> int:
 
 def _remove(path: str) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)
+        system.unlink(path)
 
 
 def _sync_name(path: str, *, fsync: bool) -> None:
