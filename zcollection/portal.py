@@ -137,7 +137,7 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
         raise
 
 
-async def carried_out(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+async def run_change(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function that makes a change on the background loop, wait until it has ended, and return its result.
 
     asyncio cancels a task at any await, also inside a shield of anyio and while a worker thread is still running. That could
@@ -176,7 +176,7 @@ async def carried_out(function: Callable[P, Awaitable[R]], *args: P.args, **kwar
 
 
 async def uninterrupted(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an asynchronous function to its end even if the enclosing task is cancelled; for code that `carried_out` runs."""
+    """Run an asynchronous function to its end even if the enclosing task is cancelled; for code that `run_change` runs."""
     with anyio.CancelScope(shield=True):
         result = await function(*args, **kwargs)
     return result  # noqa: RET504 - mypy assumes that the block may suppress an exception

@@ -249,7 +249,7 @@ WRONG = schema(
     ("text", "match"),
     [
         ("1 < sssh", r"'sssh' \(column 5\) cannot be used: .*\(did you mean 'ssh'\?\)"),
-        ("beams > 1", r"dimensions \(time, x\); accepted: variables along 'time' alone, in functions too"),
+        ("beams > 1", r"dimensions \(time, x\); accepted: variables whose only dimension is 'time'"),
         ("scale > 1", r"dimensions \(none\)"),
         ("number == 1", "complex numbers have no order"),
         ("time > 3", r"compares 'time' \(datetime64\[s\]\) with a number \(3\); accepted: a time in quotes"),

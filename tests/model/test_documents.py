@@ -32,7 +32,9 @@ def load(data):
 
 def changed(**changes):
     body = json.loads(documents.dump(FULL, kind="test")) | changes
-    return documents.sealed(json.dumps({name: value for name, value in body.items() if value != "remove"}).encode())
+    return documents.with_checksum(
+        json.dumps({name: value for name, value in body.items() if value != "remove"}).encode()
+    )
 
 
 def test_a_document_comes_back_as_it_was():
@@ -92,7 +94,7 @@ def test_any_other_byte_than_was_written_is_corruption(at):
 
 def test_a_lone_surrogate_is_corruption():
     with pytest.raises(zc.CorruptionError, match="surrogates not allowed"):
-        load(documents.sealed(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
+        load(documents.with_checksum(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
 
 
 def test_a_later_version_is_refused_as_such():

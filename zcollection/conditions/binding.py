@@ -11,8 +11,8 @@ from zcollection.conditions import exact
 from zcollection.conditions.instants import GREGORIAN, counted, instant, length, nanoseconds
 from zcollection.conditions.operands import Absolute, Column, Computed, Constant, KeyField, Meaning, Operand, text_array
 from zcollection.conditions.predicates import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Compare,
     CompareTexts,
     Fixed,
@@ -88,10 +88,10 @@ class Binder:
                 return Negated(self.predicate(operand))
             case Logic(symbol=symbol, operands=operands):
                 parts = tuple(map(self.predicate, operands))
-                return All(parts) if symbol == "and" else Any_(parts)
+                return AllOf(parts) if symbol == "and" else AnyOf(parts)
             case Comparison():
                 parts = tuple(self._pair(node, *pair) for pair in node.pairs())
-                return parts[0] if len(parts) == 1 else All(parts)
+                return parts[0] if len(parts) == 1 else AllOf(parts)
             case Call(function="isnan", arguments=(argument,)):
                 return IsMissing(self.operand(argument))
             case Call(function="isfinite", arguments=(argument,)):
@@ -182,8 +182,10 @@ class Binder:
             raise self.parsed.error(right, "is not a list; accepted after in: a literal list, tuple or set, or range()")
         if negated:
             present = Negated(IsMissing(self.operand(left)))
-            return All((present, *(self._compare(comparison, "!=", left, element) for element in right.elements)))
-        return Any_((Fixed(passes=False), *(self._compare(comparison, "==", left, element) for element in right.elements)))
+            return AllOf((present, *(self._compare(comparison, "!=", left, element) for element in right.elements)))
+        return AnyOf(
+            (Fixed(passes=False), *(self._compare(comparison, "==", left, element) for element in right.elements))
+        )
 
     def _in_range(self, left: Node, right: Call, *, negated: bool) -> Predicate:
         operand = self.operand(left)

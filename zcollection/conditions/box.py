@@ -12,7 +12,7 @@ from zcollection.conditions.condition import Bound, BoundPredicate, Condition
 from zcollection.conditions.naming import Scope
 from zcollection.conditions.operands import Column, Constant
 from zcollection.conditions.positions import EAST, TURN, WEST, position, turns
-from zcollection.conditions.predicates import All, Any_, Compare, IsMissing, Negated, Predicate
+from zcollection.conditions.predicates import AllOf, AnyOf, Compare, IsMissing, Negated, Predicate
 from zcollection.errors import ExpressionError
 from zcollection.model.schema import DatasetSchema
 
@@ -62,7 +62,7 @@ class Box(Condition):
 
     def bound(self, schema: DatasetSchema, dimension: str, fields: Sequence[str] = ()) -> Bound:  # noqa: ARG002, D102
         longitude, latitude = position(Scope(schema, dimension), self.longitude, self.latitude)
-        inside = All(
+        inside = AllOf(
             (
                 *_between(latitude, Fraction(repr(self.south)), Fraction(repr(self.north))),
                 self._between_meridians(longitude),
@@ -81,7 +81,7 @@ class Box(Condition):
         while east < west:
             east += TURN
         shifts = [TURN * turn for turn in turns(float(west), float(east))]
-        return Any_(tuple(All(_between(longitude, west + shift, east + shift)) for shift in shifts))
+        return AnyOf(tuple(AllOf(_between(longitude, west + shift, east + shift)) for shift in shifts))
 
 
 def _between(column: Column, low: Fraction, high: Fraction) -> tuple[Predicate, Predicate]:

@@ -48,7 +48,7 @@ def instant(text: str, calendar: str) -> int:
         raise ExpressionError(message)
     year, month, day = (int(found[part] or 1) for part in ("year", "month", "day"))
     if not 1 <= month <= 12 or not calendars.exists(year, month, day, calendar):
-        message = f"{text!r}: the calendar {calendar!r} has no such day; accepted: a day that it has"
+        message = f"{text!r}: the calendar {calendar!r} has no such day; accepted: an existing date of this calendar"
         raise ExpressionError(message)
     hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
     if hour > 23 or minute > 59 or second > 59:

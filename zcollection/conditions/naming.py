@@ -83,7 +83,7 @@ class Scope:
         if variable.dtype.kind == "c":
             message = (
                 f"variable {path!r} is {dtype_name(variable.dtype)}, and complex numbers have no order; accepted: variables of "
-                f"other types; compare it in a function: zc.rows.function(fn, [{path!r}])"
+                f"other dtypes; compare its values in a function: zc.rows.function(fn, [{path!r}])"
             )
             raise ExpressionError(message)
         return variable
@@ -95,8 +95,8 @@ class Scope:
             return
         dimensions = ", ".join(self.schema.dimension_paths[found[0]]) or "none"
         message = (
-            f"variable {found[0]!r} has the dimensions ({dimensions}); accepted: variables along {self.dimension!r} alone, in "
-            f"functions too; read it, and select its rows with a mask of your own"
+            f"variable {found[0]!r} has the dimensions ({dimensions}); accepted: variables whose only dimension is "
+            f"{self.dimension!r}; read the variable, and select its rows with a NumPy mask"
         )
         raise ExpressionError(message)
 

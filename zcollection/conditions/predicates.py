@@ -204,7 +204,7 @@ class IsFinite(Predicate):
 
 
 @frozen
-class All(Predicate):
+class AllOf(Predicate):
     """The conjunction of predicates."""
 
     parts: tuple[Predicate, ...]
@@ -226,7 +226,7 @@ class All(Predicate):
 
 
 @frozen
-class Any_(Predicate):  # noqa: N801 - `Any` is that of typing
+class AnyOf(Predicate):
     """The disjunction of predicates."""
 
     parts: tuple[Predicate, ...]

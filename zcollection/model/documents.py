@@ -262,27 +262,27 @@ def _explain_one(error: BaseException, cls: type[Any] | None) -> str:
 def dump(document: AttrsInstance, *, kind: str, format_version: int = FORMAT_VERSION) -> bytes:
     """Return a document as JSON that starts with its format version and kind and ends with a checksum."""
     body = {"format_version": format_version, "kind": kind, **CONVERTER.unstructure(document)}
-    return sealed(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode())
+    return with_checksum(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode())
 
 
-_SEAL: Final = b'"checksum": '
+_CHECKSUM: Final = b'"checksum": '
 
 
-def sealed(data: bytes) -> bytes:
+def with_checksum(data: bytes) -> bytes:
     """Return a JSON object with a last member ``checksum``: the CRC-32 of the bytes before that member."""
     body = data[:-1].rstrip()
-    return b"%s,\n %s%d\n}" % (body, _SEAL, zlib.crc32(body))
+    return b"%s,\n %s%d\n}" % (body, _CHECKSUM, zlib.crc32(body))
 
 
-def check_seal(data: bytes, *, what: str) -> None:
-    """Check the checksum that `sealed` added to a JSON object.
+def check_checksum(data: bytes, *, what: str) -> None:
+    """Check the checksum that `with_checksum` added to a JSON object.
 
     Raises
     ------
     CorruptionError
         The checksum does not match.
     """
-    before, _, after = data.rpartition(_SEAL)
+    before, _, after = data.rpartition(_CHECKSUM)
     body = before.rstrip().removesuffix(b",")
     if after != b"%d\n}" % zlib.crc32(body):
         message = f"{what} is not what was written: its checksum does not match"
@@ -324,7 +324,7 @@ def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str, n
         )
         raise CorruptionError(message)
     if body.pop("checksum", None) is not None:
-        check_seal(data, what=what)
+        check_checksum(data, what=what)
     return structure(body, cls, what=what)
 
 

@@ -44,7 +44,7 @@ def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Ele
     """
     given = {_attribute(key): _as_text(value, None) for key, value in attributes.items() if value is not None}
     if name in _RAW or any(key.startswith("on") for key in given):
-        message = f"<{name}> with {sorted(given)}; accepted: elements and attributes that run nothing"
+        message = f"<{name}> with {sorted(given)}; accepted: elements and attributes that execute no code"
         raise ValueError(message)
     element = Element(name, given)
     _fill(element, children)

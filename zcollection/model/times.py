@@ -342,9 +342,7 @@ def in_calendar(time: np.datetime64, calendar: str) -> np.datetime64 | np.timede
     days, of_day = np.divmod(np.array(time).astype("datetime64[us]").view(np.int64), 86_400 * 10**6)
     year, month, day = (int(part) for part in calendars.dates_of(days, "proleptic_gregorian"))
     if not calendars.exists(year, month, day, calendar):
-        message = (
-            f"the calendar {calendar!r} has no {np.datetime_as_string(time, unit='D')}; accepted: a day that it has"
-        )
+        message = f"the calendar {calendar!r} has no {np.datetime_as_string(time, unit='D')}; accepted: an existing date of this calendar"
         raise SchemaError(message)
     counted = int(calendars.days_of(year, month, day, calendar)) * 86_400 * 10**6 + int(of_day)
     return np.datetime64(counted, "us") if calendars.has_datetime64(calendar) else np.timedelta64(counted, "us")
@@ -421,8 +419,8 @@ def numbers_of_durations(lengths: NDArray[np.timedelta64], attrs: Mapping[str, A
     counted = lengths if unit is None else lengths.astype(f"timedelta64[{unit}]")
     if unit is None or not np.array_equal(counted[~missing], lengths[~missing]):
         message = (
-            f"variable {name!r} received {lengths.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit such "
-            f"as 'nanoseconds', of which every length is a whole number, or timedelta64 as its dtype"
+            f"variable {name!r} received {lengths.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit "
+            f"of which every duration is a whole number, such as 'nanoseconds', or the dtype timedelta64"
         )
         raise SchemaError(message)
     return counted.view(np.int64)

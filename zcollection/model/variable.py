@@ -95,7 +95,7 @@ def _check_integers(array: NDArray[Any], missing: NDArray[np.bool_] | None, sche
     wrong = schema.packing.rounds(present, name=name)
     if np.any(wrong):
         message = (
-            f"variable {name!r} is packed with {schema.packing.attributes} and received {array.dtype}, of which the value "
+            f"variable {name!r} is packed with {schema.packing.attributes} and received {array.dtype}, whose value "
             f"{present[wrong].flat[0]} would be rounded; give floats to have them rounded, or declare another packing"
         )
         raise SchemaError(message)

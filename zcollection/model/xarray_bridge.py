@@ -82,7 +82,7 @@ def to_xarray(
 
     def dataset(node: Node) -> xarray.Dataset:
         made = {name: xarray.Variable(*parts) for name, parts in node.variables.items()}
-        # In this order: those of nested groups come first.
+        # Coordinates without an index come first in the printed order.
         names = [*(name for name in made if name in node.plain), *(name for name in made if name in node.coordinates)]
         coordinates = xarray.Coordinates({name: made.pop(name) for name in names}, indexes={})
         return xarray.Dataset(made, coordinates, node.attrs)
