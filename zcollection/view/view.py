@@ -32,7 +32,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
 from zcollection.model.texts import listed
-from zcollection.portal import run_change, run, synchronous
+from zcollection.portal import run, run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.registry.stored import StoredForm
 from zcollection.view import create, reading, refresh, staleness
