@@ -22,7 +22,7 @@
     ├── PluginError
     │   ├── UnknownPluginError (ValueError) no installed plugin provides the name
     │   ├── PluginConflictError             two distributions provide the name
-    │   ├── BrokenPluginError               installed, but cannot be imported
+    │   ├── BrokenPluginError               installed, but cannot be used
     │   └── PluginConfigurationError (ValueError) a configuration or a store option that the plugin rejects
     ├── SettingError (ValueError)           an argument or an environment variable with an invalid value
     ├── SynchronousCallError (RuntimeError) a blocking call from the event loop that has to execute it
@@ -120,7 +120,7 @@ class PluginConflictError(PluginError):
 
 
 class BrokenPluginError(PluginError):
-    """A plugin is installed, but its class cannot be imported."""
+    """A plugin is installed, but its class cannot be imported, or does not satisfy its contract."""
 
 
 class PluginConfigurationError(PluginError, ValueError):
