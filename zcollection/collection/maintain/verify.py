@@ -172,7 +172,7 @@ async def repair(opened: OpenCollection) -> RepairReport:
 async def _mended(opened: OpenCollection) -> list[str]:
     taken = await opened.versioning.inspected(opened.configuration)
     _, documents = await _verified(opened, taken, LocalExecutor(), sample=Sample.of(False), progress=None)
-    return await opened.versioning.mend(opened.configuration, taken, documents)
+    return await opened.versioning.repair(opened.configuration, taken, documents)
 
 
 async def _verified(

@@ -294,7 +294,7 @@ class PastVersioning(Versioning):
         """Refuse."""
         self._refuse()
 
-    async def mend(
+    async def repair(
         self,
         configuration: Configuration,
         taken: Snapshot,

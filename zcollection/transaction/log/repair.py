@@ -13,7 +13,7 @@ from zcollection.transaction.log.transaction import rebuild_catalog
 from zcollection.transaction.snapshot import Snapshot
 
 
-async def mend(
+async def repair(
     store: KeyStore,
     configuration: Configuration,
     taken: Snapshot,

@@ -334,14 +334,14 @@ class LogVersioning(Versioning):
         """Return what is wrong with the catalog, the tree and the log, and what is left over."""
         return await inspection.examine(self.store, configuration, taken)
 
-    async def mend(
+    async def repair(
         self,
         configuration: Configuration,
         taken: Snapshot,
         documents: Mapping[str, bytes],
     ) -> list[str]:
         """Write documents as they should be, publish what is pending, and make a wrong log or catalog anew."""
-        return await repair.mend(self.store, configuration, taken, documents)
+        return await repair.repair(self.store, configuration, taken, documents)
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from what is found by walking."""

@@ -290,7 +290,7 @@ class NativeVersioning(Versioning):
         SettingError
             Always.
         """
-        raise self.keeps_itself()
+        raise self.retention_refused()
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
@@ -354,7 +354,7 @@ class NativeVersioning(Versioning):
         strange = [path for path in await tree.candidates(taken.objects, configuration) if path not in known]
         return [], [f"{path}/ is not part of the collection" for path in strange]
 
-    async def mend(
+    async def repair(
         self,
         configuration: Configuration,  # noqa: ARG002 - a contract
         taken: Snapshot,  # noqa: ARG002
