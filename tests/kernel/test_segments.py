@@ -121,7 +121,7 @@ def written(known, objects):
 
 def held(known, positions, objects):
     segments._KEPT.__init__()
-    (found,) = perform_here(InMemory(objects), [known.holding(positions)])
+    (found,) = perform_here(InMemory(objects), [known.loading(positions)])
     return found
 
 
@@ -142,11 +142,11 @@ def check(known, model, objects):
     assert list(whole.chosen()) == list(expected)
     assert whole.chosen().keys_of_each() == tuple(Key(item.key) for item in expected.values())
     assert len(known) == len(model)
-    assert all(part and len(part) <= segments.SIZE for part in whole.held.values())
+    assert all(part and len(part) <= segments.SIZE for part in whole.loaded.values())
     for path in ["name=b/number=9/up=true", *model]:
         some = held(known, known.containing([path]), objects)
         assert some.get(path) == model.get(path)
-        assert len(some.held) <= 1
+        assert len(some.loaded) <= 1
 
 
 def test_only_the_segments_that_a_change_falls_into_are_written(small):
@@ -208,9 +208,9 @@ def test_a_root_that_names_what_is_no_segment_is_not_believed(small, name):
     (root, *_) = Segments.of(Partitions({"number=1": record({"number": 1})})).to_write(3)
     value = json.loads(json.dumps(root.to_json()))
     assert len(Segments.from_json(value)) == 1
-    with pytest.raises(zc.CorruptionError, match="segments cannot be understood"):
+    with pytest.raises(zc.CorruptionError, match="segments cannot be parsed"):
         Segments.from_json(value | {"retired": [name]})
-    with pytest.raises(zc.CorruptionError, match="segments cannot be understood"):
+    with pytest.raises(zc.CorruptionError, match="segments cannot be parsed"):
         Segments.from_json(value | {"name": [name]})
 
 
@@ -452,7 +452,7 @@ def test_a_snapshot_never_lacks_a_partition_silently(collection):
         lambda: taken.record("sign=plus/quotient=3"),
         lambda: taken.record("no path of ours"),
     ):
-        with pytest.raises(AssertionError, match="was not asked for"):
+        with pytest.raises(AssertionError, match="is not loaded"):
             ask()
 
 
@@ -514,7 +514,7 @@ def test_a_process_that_knows_a_segment_still_finds_out_that_it_is_damaged(colle
     assert collection.partitions()
     spoil(collection.store.data)
     assert "the catalog is missing or damaged" in str(collection.verify().problems[0])
-    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.repair().done == ("the catalog was rebuilt",)
     assert collection.verify().is_clean
 
 
@@ -534,7 +534,7 @@ def test_a_repair_makes_another(collection, spoil):
     spoil(collection.store.data)
     segments._KEPT.__init__()
     again = zc.open_collection(collection.store, mode="rw")
-    assert again.repair().done == ("the catalog was made anew",)
+    assert again.repair().done == ("the catalog was rebuilt",)
     segments._KEPT.__init__()
     assert zc.open_collection(collection.store).verify(data=True).is_clean
     samples.assert_rows(again.query(), TIMES)

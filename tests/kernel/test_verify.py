@@ -111,7 +111,7 @@ def test_a_lost_catalog_is_reported_and_mended(collection, change):
     spoil(collection, "_catalog/c/0", change)
     (problem,) = collection.verify().problems
     assert "the catalog is missing or damaged" in str(problem)
-    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.repair().done == ("the catalog was rebuilt",)
     assert collection.verify().problems == ()
     assert collection.repair().done == ()
 
@@ -229,7 +229,7 @@ def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
     forged(collection, partitions={**{key: ["x"] for key in COLUMNS}, **NONSENSE})
     (problem,) = collection.verify(data=True).problems
     assert "the catalog is missing or damaged" in str(problem)
-    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.repair().done == ("the catalog was rebuilt",)
     assert collection.verify(data=True).is_clean
     assert collection.query()["time"].to_numpy().tolist() == whole
 
@@ -354,7 +354,7 @@ def test_a_damaged_record_that_readers_need_is_mended_by_what_lies_in_its_place(
     with pytest.raises(zc.CorruptionError, match="the record of version 2 is not valid JSON"):
         collection.query()
     assert [problem.what.partition(" is missing")[0] for problem in collection.verify().problems][:1] == ["the catalog"]
-    assert collection.repair().done == ("the record of version 2 was lost", "the catalog was made anew")
+    assert collection.repair().done == ("the record of version 2 was lost", "the catalog was rebuilt")
     samples.assert_rows(collection.query(), [*range(0, 400, 10), 401])
 
 

@@ -114,16 +114,16 @@ class Snapshot:
         return Checkpoint(self.id, self._known_now, self.immutable, self.configuration, self.schema)
 
     def completed(self, candidates: Candidates) -> Work["Snapshot"]:
-        """Return the snapshot with the segments of the candidates loaded; raises as `catalog.holding`."""
+        """Return the snapshot with the segments of the candidates loaded; raises as `catalog.loading_candidates`."""
         if self._is_repartitioned:
             return self
-        return evolve(self, checkpoint=(yield from catalog.holding(self.checkpoint, candidates)))
+        return evolve(self, checkpoint=(yield from catalog.loading_candidates(self.checkpoint, candidates)))
 
     def changing(self) -> Work["Snapshot"]:
-        """Return the snapshot with all segments loaded that `to_checkpoint` needs; raises as `catalog.changing`."""
+        """Return the snapshot with all segments loaded that `to_checkpoint` needs; raises as `catalog.loading_changed`."""
         if self._is_repartitioned:
             return self
-        checkpoint = yield from catalog.changing(self.checkpoint, self._written, self._touched)
+        checkpoint = yield from catalog.loading_changed(self.checkpoint, self._written, self._touched)
         return evolve(self, checkpoint=checkpoint)
 
     def published(self) -> "Snapshot | None":

@@ -1,4 +1,4 @@
-"""What is wrong with a collection that has a log, mended from what is there and without losing what readers see."""
+"""Repair of a collection with a commit log from the data that exists, without losing what readers see."""
 
 from collections.abc import Mapping
 
@@ -19,22 +19,22 @@ async def repair(
     taken: Snapshot,
     documents: Mapping[str, bytes],
 ) -> list[str]:
-    """Mend what can be mended, and return what was done; see `Versioning.mend`."""
+    """Repair the damage that can be repaired, and return a description of each repair; see `Versioning.repair`."""
     async with store.lock():
-        done = await _mend_documents(store, taken, documents)
+        done = await _repair_documents(store, taken, documents)
         settled, unplaced = await _settle(store, taken)
-        done += [*settled, *await _mend_log(store, configuration, taken)]
-        done += await _mend_surroundings(store, configuration, taken, unplaced)
+        done += [*settled, *await _repair_log(store, configuration, taken)]
+        done += await _repair_surroundings(store, configuration, taken, unplaced)
     if configuration.catalog and not (taken.indexed and await _has_catalog(store)):
         await rebuild_catalog(store, configuration)
-        done.append("the catalog was made anew")
+        done.append("the catalog was rebuilt")
     return done
 
 
-async def _mend_documents(store: KeyStore, taken: Snapshot, documents: Mapping[str, bytes]) -> list[str]:
-    """Write the documents of partitions as they were committed, while nobody commits others."""
+async def _repair_documents(store: KeyStore, taken: Snapshot, documents: Mapping[str, bytes]) -> list[str]:
+    """Write the documents of partitions as they were committed, unless a newer version was committed."""
     if documents and not await _is_newest(store, taken):
-        message = f"another writer changed {store.url} while it was looked at; repair it again"
+        message = f"another writer changed {store.url} while it was examined; run repair() again"
         raise ConflictError(message)
     await store.put(documents)
     return [f"the document {key!r} was not the one that was written" for key in documents]
@@ -44,11 +44,11 @@ async def _is_newest(store: KeyStore, taken: Snapshot) -> bool:
     try:
         return await commit_log.is_newest(store, taken.id)
     except CorruptionError:
-        return True  # a record after it is lost, and with that what it said
+        return True  # a later record is lost, so that its changes are not known
 
 
-async def _mend_log(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
-    """Make the log and its history whole, and the configuration the one that they say."""
+async def _repair_log(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
+    """Replace lost records of the log and its history, and restore the configuration that they contain."""
     lost, foreign = await history.wrong(store, at_least=inspection.newest_known(configuration, taken))
     if lost or foreign:
         await history.mend(store, lost, taken.partitions, configuration)
@@ -62,14 +62,13 @@ async def _mend_log(store: KeyStore, configuration: Configuration, taken: Snapsh
 
 
 async def _has_catalog(store: KeyStore) -> bool:
-    """Return whether there is a catalog that was made from a record of the log, as that is by now."""
+    """Return whether a catalog exists that belongs to the log in its present state."""
     checkpoint = await catalog.load(store)
     if checkpoint is None:
         return False
     try:
-        await perform_one(
-            store, commit_log.following(store, checkpoint.record)
-        )  # who can list nothing has the log alone
+        # Not the history: a store without listing can only read the log.
+        await perform_one(store, commit_log.following(store, checkpoint.record))
     except ConflictError:
         return False
     return True
@@ -79,10 +78,10 @@ async def _settle(store: KeyStore, taken: Snapshot) -> tuple[list[str], Unplaced
     pending = await commit_log.unpublished(store, taken.changes)
     unplaced = await publication.settle(store, taken.changes)
     settled = [version.number for version in pending if version.number not in unplaced.versions]
-    return [f"version {number} was committed, and is now in its place" for number in settled], unplaced
+    return [f"version {number} was committed, and is now published" for number in settled], unplaced
 
 
-async def _mend_surroundings(
+async def _repair_surroundings(
     store: KeyStore, configuration: Configuration, taken: Snapshot, unplaced: Unplaced
 ) -> list[str]:
     places = {path: place for path, place in taken.places.items() if path in unplaced.failures}

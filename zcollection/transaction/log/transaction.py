@@ -251,7 +251,7 @@ class LogTransaction(Transaction):
         written = Partitions({path: record for path, record in self._written.items() if path != IMMUTABLE})
         before = self.base.checkpoint.partitions if self.replacement is None else Partitions()
         most = len(before) + sum(len(change.partitions) for change in self.base.changes) + len(written)
-        if most <= segments.MOST_WHOLE or not segments.says_keys(written):
+        if most <= segments.MOST_WHOLE or not segments.has_keys_in_paths(written):
             return False
         return isinstance(before, Segments) or len(self._after(written)) > segments.MOST_WHOLE
 
@@ -338,7 +338,7 @@ class LogTransaction(Transaction):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
                 now = Snapshot(self.store, checkpoint, await history.after(self.store, checkpoint.record)).published()
                 if not self.base.indexed:  # what was damaged may be a segment
-                    await perform_one(self.store, catalog.holding(checkpoint, None))
+                    await perform_one(self.store, catalog.loading_candidates(checkpoint, None))
                 if now is not None and _is_due(now, []):
                     await _save(self.store, configuration, now, fence)
                 return
