@@ -48,7 +48,12 @@ class UnplacedError(StoreError):
 
 
 async def publish(
-    store: KeyStore, version: Version, lease: Lease | None = None, *, superseded: Collection[str] = ()
+    store: KeyStore,
+    version: Version,
+    lease: Lease | None = None,
+    *,
+    superseded: Collection[str] = (),
+    replaced: Collection[str] = (),
 ) -> None:
     """Put what a version staged in its place, say so, and remove its stage.
 
@@ -63,6 +68,8 @@ async def publish(
     superseded
         Paths that newer versions have written or dropped, that of the configuration among them: what this one left of them
         is nobody's any more.
+    replaced
+        Paths at which the version is known to replace a partition: the documents of the groups that lead there exist.
 
     Raises
     ------
@@ -70,12 +77,14 @@ async def publish(
         Some groups cannot be put in their place; the stage stays.
     """
     # Others would have to wait for a whole lease before they could do what a cancellation has left undone.
-    await uninterrupted(_publish, store, version, lease, frozenset(superseded))
+    await uninterrupted(_publish, store, version, lease, frozenset(superseded), frozenset(replaced))
 
 
-async def _publish(store: KeyStore, version: Version, lease: Lease | None, superseded: Collection[str]) -> None:
+async def _publish(
+    store: KeyStore, version: Version, lease: Lease | None, superseded: Collection[str], replaced: Collection[str]
+) -> None:
     fence = unfenced if lease is None else lease.fence
-    failures = await _put_in_place(store, version, fence, superseded)
+    failures = await _put_in_place(store, version, fence, superseded, replaced)
     if failures:
         raise UnplacedError(failures)
     await fence()
@@ -85,13 +94,13 @@ async def _publish(store: KeyStore, version: Version, lease: Lease | None, super
 
 
 async def _put_in_place(
-    store: KeyStore, version: Version, fence: Fence, superseded: Collection[str]
+    store: KeyStore, version: Version, fence: Fence, superseded: Collection[str], replaced: Collection[str]
 ) -> dict[str, StoreError]:
     """Put all in its place that can be, and return why what cannot."""
     # What is kept of what goes comes first: since the partitioning was changed, new partitions may lie above it, or below.
     gone = {path: item for path, item in _going(version).items() if path not in superseded}
     failures = await _replace_all(store, gone, fence)
-    for key, data in parent_documents(version.partitions).items():
+    for key, data in parent_documents(version.partitions.keys() - replaced).items():
         await fence()
         await store.create(key, data)
     await in_place.complete(store, version, fence)

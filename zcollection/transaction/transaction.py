@@ -48,7 +48,10 @@ _FARTHEST: Final = 16
 """Versions that the catalog may be behind: what a reader has to read besides it."""
 
 _DEAREST: Final = 4
-"""The catalog is written anew when one of so many partitions has changed since: its cost is that of the change."""
+"""The catalog is written again when one of so many partitions has changed since: its cost is that of the change."""
+
+_FEWEST: Final = 8
+"""Changed partitions below which it is not, unless it has none: it would be written at each change of a small collection."""
 
 
 @frozen(kw_only=True)
@@ -116,11 +119,14 @@ class LogTransaction(Transaction):
         Transactions whose stages are to be removed with this change.
     unplaced
         What of the base cannot be put in its place.
+    knows_catalog
+        Whether the base has the catalog that lay in its place when the change was begun, and still has.
     """
 
     store: KeyStore
     removed: tuple[str, ...] = ()
     unplaced: Unplaced = field(factory=Unplaced)
+    knows_catalog: bool = True
     _attempts: dict[str, list[str]] = field(factory=dict, init=False)
     _new: frozenset[str] = field(default=frozenset(), init=False)
     _in_place: list[str] = field(factory=list, init=False)
@@ -212,6 +218,13 @@ class LogTransaction(Transaction):
         return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
 
     @property
+    def _replacing(self) -> set[str]:
+        """Paths of the partitions that it replaces: of those that it has read, nobody has changed one meanwhile."""
+        if self.replacement is not None:
+            return set()
+        return {path for path in self._read & self._written.keys() if self.base.record(path) is not None}
+
+    @property
     def _targets(self) -> list[str]:
         """Paths at which something is put in its place, or taken away."""
         catalogs = [CATALOG] if (self.replacement or self.configuration).catalog else []
@@ -265,7 +278,7 @@ class LogTransaction(Transaction):
     async def _publish(self, version: Version, lease: Lease | None) -> None:
         """Put a version in its place that is committed: whatever fails now is a warning."""
         try:
-            await publication.publish(self.store, version, lease)
+            await publication.publish(self.store, version, lease, replaced=self._replacing)
             if lease is not None:
                 await lease.fence()
             await self._checkpoint(version, unfenced if lease is None else lease.fence)
@@ -314,6 +327,7 @@ class LogTransaction(Transaction):
         configuration = self.replacement or self.growth or self.configuration
         if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
             return
+        self.knows_catalog = False
         checkpoint = await catalog.load(self.store)
         if checkpoint is not None:
             with suppress(CorruptionError, ConflictError):
@@ -413,10 +427,19 @@ async def begin(
     *,
     source: str | None = None,
     concern: Concern = None,
+    known: Snapshot | None = None,
 ) -> AsyncIterator[LogTransaction]:
-    """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
+    """Open a transaction on the newest version; leaving the block removes its stage unless it was committed.
+
+    Parameters
+    ----------
+    store, configuration, operation, source, concern
+        What is changed, how, and by what.
+    known
+        An older version, with the catalog that it was taken from.
+    """
     store.check_writable()
-    base, unplaced = await _settled(store, configuration, concern)
+    base, unplaced = await _settled(store, configuration, concern, known)
     transaction = LogTransaction(
         store=store, configuration=configuration, base=base, operation=operation, source=source, unplaced=unplaced
     )
@@ -478,7 +501,8 @@ def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
     changes = [*taken.changes, *later]
     changed = sum(len(change.touched) for change in changes)
     behind = changes[-1].number - taken.checkpoint.version if changes else 0
-    return behind >= _FARTHEST or _DEAREST * changed >= len(taken.checkpoint.partitions)
+    indexed = len(taken.checkpoint.partitions)
+    return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= _FEWEST or not indexed))
 
 
 async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
@@ -502,12 +526,14 @@ async def _known_paths(store: KeyStore, configuration: Configuration) -> list[st
     return []
 
 
-async def _settled(store: KeyStore, configuration: Configuration, concern: Concern) -> tuple[Snapshot, Unplaced]:
+async def _settled(
+    store: KeyStore, configuration: Configuration, concern: Concern, known: Snapshot | None
+) -> tuple[Snapshot, Unplaced]:
     """Return the newest version, after publishing what a dead writer left, and what of it cannot be put in its place.
 
     What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
     """
-    taken, unplaced = await snapshot.take(store, configuration, concern=concern), Unplaced()
+    taken, unplaced = await snapshot.take(store, configuration, known=known, concern=concern), Unplaced()
     while any(change.number not in unplaced.versions for change in taken.pending):
         async with store.lock():
             unplaced = await publication.settle(store, taken.changes)

@@ -39,9 +39,11 @@ def events(monkeypatch, tmp_path):
     def recording(function):
         def call(source, target):
             recorded.append(("name", name(target)))
-            function(source, target)
+            return function(source, target)
 
         return call
+
+    monkeypatch.setattr(files, "move_to_free_place", recording(files.move_to_free_place))
 
     monkeypatch.setattr(os, "fsync", record_fsync)
     for label, function in (("replace", replace), ("link", link), ("rename", rename)):

@@ -51,8 +51,38 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
 
 def write(path: str, data: bytes, *, fsync: bool) -> None:
     """Write a file in place of any that exists."""
-    with _temporary(path, data, fsync=fsync) as temporary:
-        os.replace(temporary, path)
+    if data or not _creates_empty(path, fsync=fsync):
+        with _temporary(path, data, fsync=fsync) as temporary:
+            os.replace(temporary, path)
+    _sync_name(path, fsync=fsync)
+
+
+def _creates_empty(path: str, *, fsync: bool) -> bool:
+    """Create an empty file, which nobody can see in part, and return whether that was done; not where one exists."""
+    try:
+        descriptor = _open_new(path, fsync=fsync)
+    except FileExistsError:
+        return False
+    try:
+        if fsync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def write_small(path: str, data: bytes, *, fsync: bool) -> None:
+    """Write a file over any that exists, in steps that others can see: for readers to whom part of it says nothing.
+
+    The directory exists. A symbolic link is not followed.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+    try:
+        os.write(descriptor, data)
+        if fsync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     _sync_name(path, fsync=fsync)
 
 
@@ -88,32 +118,32 @@ def write_new(path: str, data: bytes | Pieces, *, directory: int | None = None) 
 def create(path: str, data: bytes, *, fsync: bool) -> bool:
     """Write a file unless one exists, and return whether it was written."""
     with _temporary(path, data, fsync=fsync) as temporary:
-        created = _take_name(temporary, path)
+        if not (created := _moves(temporary, path)):
+            created = _links(temporary, path)
+            _remove(temporary)
     _sync_name(path, fsync=fsync)
     return created
 
 
-def _take_name(temporary: str, path: str) -> bool:
+def _moves(temporary: str, path: str) -> bool:
+    """Give a file its name by one rename, and return whether that was done; not where one exists, or renames replace it."""
+    try:
+        return move_to_free_place(temporary, path)
+    except FileExistsError:
+        return False
+
+
+def _links(temporary: str, path: str) -> bool:
+    """Give a file its name as a second one, and return whether that was done; False where one exists."""
     try:
         os.link(temporary, path)
     except OSError as error:
         # A network file system may lose the answer of a link that it has made: the count of names tells.
         if os.stat(temporary).st_nlink > 1:
             return True
-        if error.errno == errno.EEXIST:
+        if error.errno == errno.EEXIST or (error.errno in _NO_LINKS and os.path.lexists(path)):
             return _exists(path)
-        if error.errno not in _NO_LINKS:
-            raise
-        return _take_name_by_rename(temporary, path, error)
-    return True
-
-
-def _take_name_by_rename(temporary: str, path: str, refusal: OSError) -> bool:
-    try:
-        if not move_to_free_place(temporary, path):
-            raise refusal
-    except FileExistsError:
-        return _exists(path)
+        raise
     return True
 
 
@@ -176,7 +206,7 @@ def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
 
 @contextmanager
 def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
-    """Yield the path of a complete file beside `path`; what has not been renamed goes away."""
+    """Yield the path of a complete file beside `path`, which the block gives its name; a failure removes it."""
     temporary = temporary_beside(path)
     try:
         with os.fdopen(_open_new(temporary, fsync=fsync), "wb") as file:
@@ -185,8 +215,9 @@ def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
                 file.flush()
                 os.fsync(file.fileno())
         yield temporary
-    finally:
+    except BaseException:
         _remove(temporary)
+        raise
 
 
 def _open_new(path: str, *, fsync: bool) -> int:
