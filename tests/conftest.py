@@ -9,8 +9,8 @@ import segmenting
 from environments import build_all
 from hypothesis import settings
 
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 from zcollection.testing.servers import ministack_server, moto_server
 
 __all__ = ["ministack_server", "moto_server"]

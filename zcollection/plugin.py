@@ -9,11 +9,11 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
-from zcollection.collection.rows import Rows
-from zcollection.collection.sampling import PartitionSampling
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.sampling import PartitionSampling
+from zcollection.collection.read.zones import PartitionZones
 from zcollection.collection.split import as_times
 from zcollection.collection.stores import kind_at
-from zcollection.collection.zones import PartitionZones
 from zcollection.conditions.zones import Zones
 from zcollection.config import Config
 from zcollection.config import get as get_config
@@ -94,9 +94,9 @@ from zcollection.model.times import calendar_of
 from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
 from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
-from zcollection.plugins.hookspecs import Family, Provides, hookimpl
-from zcollection.plugins.registry import REGISTRY
 from zcollection.portal import synchronous, uninterrupted
+from zcollection.registry.hookspecs import Family, Provides, hookimpl
+from zcollection.registry.registry import REGISTRY
 from zcollection.resources import ensure_spare_files
 from zcollection.view.either import open_either
 

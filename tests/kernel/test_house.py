@@ -14,7 +14,7 @@ LAYERS = (
     ("config", "errors"),
     ("model",),
     ("contracts",),
-    ("plugins",),
+    ("registry",),
     ("conditions",),
     ("engine",),
     ("transaction",),
@@ -169,6 +169,6 @@ def test_no_name_of_a_strategy_or_scheme_decides_anything(file):
 
 
 def test_the_three_folders_of_tests_need_no_plugin():
-    for folder in ("kernel", "model", "plugins"):
+    for folder in ("kernel", "model", "registry"):
         for file in (PACKAGE.parent / "tests" / folder).rglob("*.py"):
             assert not {name for name, _ in imports_of(file) if name.startswith("zcollection_")}

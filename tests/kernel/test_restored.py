@@ -7,7 +7,7 @@ import pytest
 import samples
 
 import zcollection as zc
-from zcollection.transaction import catalog
+from zcollection.transaction.index import catalog
 
 PARTS = {
     "catalog": ("_catalog/", "_transactions/segments/"),

@@ -19,11 +19,11 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.model import documents
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 from zcollection.transaction.documents import CONFIGURATION, Configuration
-from zcollection.transaction.log_versioning import LogVersioning
-from zcollection.transaction.native_versioning import NativeVersioning
+from zcollection.transaction.log.versioning import LogVersioning
+from zcollection.transaction.native.versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
 
 Location = str | os.PathLike[str] | StoreURL | Store

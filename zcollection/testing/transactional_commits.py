@@ -24,7 +24,7 @@ from zcollection.testing.transactional_base import (
     values,
     write,
 )
-from zcollection.transaction.zarr_objects import SessionObjects
+from zcollection.transaction.native.zarr_objects import SessionObjects
 
 _BOTH = {**group(), **array("a", 1), **array("b", 1)}
 

@@ -27,7 +27,7 @@ from zcollection.testing.transactional_base import (
     values,
     write,
 )
-from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
+from zcollection.transaction.native.zarr_objects import SessionObjects, SnapshotObjects
 
 P = ParamSpec("P")
 

@@ -13,7 +13,7 @@ from zcollection.model import documents
 from zcollection.model.names import validate_partition_segment
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.sections import Printed, Section, heading
-from zcollection.plugins.stored import StoredForm
+from zcollection.registry.stored import StoredForm
 from zcollection.transaction.retention import Retention
 
 CONFIGURATION: Final = "_zcollection.json"

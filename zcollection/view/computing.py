@@ -7,8 +7,8 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.insert import partition_write
-from zcollection.collection.window import Window, WindowPlan
+from zcollection.collection.read.window import Window, WindowPlan
+from zcollection.collection.write.insert import partition_write
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.jobs import Arrays
 from zcollection.engine.layout import ArrayLayout

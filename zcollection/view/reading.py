@@ -7,12 +7,12 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
-from zcollection.collection.asking import Asked, BesideView, Chosen, Where
 from zcollection.collection.filters import Filter
-from zcollection.collection.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.reading import TRIES, Generation, Pieces, generation, pause
-from zcollection.collection.rows import Rows
-from zcollection.collection.window import Windows
+from zcollection.collection.read.asking import Asked, BesideView, Chosen, Where
+from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
+from zcollection.collection.read.reading import TRIES, Generation, Pieces, generation, pause
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.window import Windows
 from zcollection.contracts.store import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
@@ -167,8 +167,8 @@ class _MergedRead:
         own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
         rest = pair.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
         mine = pair.own.schema.select(own.all_variables())
-        moving, fixed = (pair.base.part(rest, moving=moving) for moving in (True, False))
-        return cls(pair, schema, stale, Pieces(moving, dimension), Pieces(mine, dimension), fixed)
+        partitioned, fixed = (pair.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
+        return cls(pair, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
 
     async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
         """Return the rows that are asked for; None where no partition passes the filter."""
@@ -226,11 +226,11 @@ class _MergedRead:
         """Return the same of a version of each side."""
         base, dimension = self.pair.base, self.pair.base.dimension
         places = taken.base.places
-        moving = LookedUp.sources(base, places, taken.partitions)
+        partitioned = LookedUp.sources(base, places, taken.partitions)
         fixed = Sources([base.source(IMMUTABLE, taken.base.immutable, places.get(IMMUTABLE))])
         own = Sources([self._source(taken, path) for path in taken.partitions])
         lazily = {
-            **lazy_variables(taken.base.objects, moving, self._base.schema, dimension),
+            **lazy_variables(taken.base.objects, partitioned, self._base.schema, dimension),
             **lazy_variables(taken.base.objects, fixed, self._fixed_schema, dimension),
             **lazy_variables(taken.own.objects, own, self._own.schema, dimension),
         }
@@ -368,7 +368,7 @@ async def computed(
     chain, base = pair.chain, pair.base
     given = base.schema.select(chain.inputs)
     fixed = await base.read_immutable(taken, given)
-    windows = Windows(handle=base, taken=taken, halo=chain.halo)
+    windows = Windows(opened=base, taken=taken, halo=chain.halo)
 
     def computing(path: str) -> Work[Dataset]:
         window = yield from windows.reading(path, partitions[path], given, fixed)

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from zcollection.collection.filters import Filter
-from zcollection.collection.neighbours import AxisOrder, Halo, Neighbours
+from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours
 from zcollection.model.sections import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot

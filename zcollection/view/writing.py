@@ -6,9 +6,9 @@ from functools import cached_property, partial
 from attrs import evolve, frozen
 
 from zcollection import config
-from zcollection.collection.neighbours import Halo
-from zcollection.collection.reading import generation
-from zcollection.collection.window import Windows
+from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.reading import generation
+from zcollection.collection.read.window import Windows
 from zcollection.engine.jobs import Executor, Job
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
 from zcollection.model.schema import DatasetSchema
@@ -108,7 +108,7 @@ class Writing:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(handle=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
+        return Windows(opened=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
 
     def _part(self, path: str, *, fixed: bool) -> Part:
         """Return what is to be known of one partition to compute it."""
