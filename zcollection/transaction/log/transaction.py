@@ -49,7 +49,7 @@ _FARTHEST: Final = 16
 _DEAREST: Final = 4
 """The catalog is written again when one of so many partitions has changed since: its cost is that of the change."""
 
-_FEWEST: Final = 8
+_FEWEST: Final = 16
 """Changed partitions below which it is not, unless it has none: it would be written at each change of a small collection."""
 
 
@@ -331,7 +331,11 @@ class LogTransaction(Transaction):
         if checkpoint is not None:
             with suppress(CorruptionError, ConflictError):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
-                now = Snapshot(self.store, checkpoint, await history.after(self.store, checkpoint.record)).published()
+                # Mostly the catalog is that of the base, with whose changes the records since need not be read again.
+                is_of_base = self.base.indexed and checkpoint.record == self.base.checkpoint.record
+                before = self.base if is_of_base else Snapshot(self.store, checkpoint)
+                newer = await history.after(self.store, before.id)
+                now = evolve(before, changes=[*before.changes, *newer]).published()
                 if not self.base.indexed:  # what was damaged may be a segment
                     await perform_one(self.store, catalog.holding(checkpoint, None))
                 if now is not None and _is_due(now, []):
@@ -346,8 +350,8 @@ class LogTransaction(Transaction):
             await _save(self.store, configuration, found, fence)
 
     async def _fold(self, version: Version) -> None:
-        """Keep the log short: now and then, what the catalog holds is moved to the history."""
-        if version.pending or (version.number % folding.FOLDED and not self._is_far):
+        """Keep the log short: now and then, what the catalog has is moved to the history."""
+        if version.pending or not self._folds(version):
             return
         configuration, held = self.replacement or self.configuration, version.number
         if configuration.catalog:
@@ -355,12 +359,13 @@ class LogTransaction(Transaction):
             held = 0 if checkpoint is None else checkpoint.version
             if checkpoint is not None and configuration.keeps and isinstance(checkpoint.partitions, Partitions):
                 await checkpoints.keep(self.store, checkpoint)  # of a large one, the records say what was then
-        await folding.fold(self.store, held)
+        await folding.fold(self.store, held, known=self.base.changes)
 
-    @property
-    def _is_far(self) -> bool:
-        """Whether the catalog that the change is made from is as old as it may be."""
-        return self.base.version - self.base.checkpoint.version >= _FARTHEST - 1
+    def _folds(self, version: Version) -> bool:
+        """Whether there is enough to move: some versions, up to a catalog that was due just now."""
+        if not (self.replacement or self.configuration).catalog:
+            return version.number % folding.FOLDED == 0
+        return not self.knows_catalog and self.base.checkpoint.version // folding.FOLDED != version.number // folding.FOLDED
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
