@@ -127,6 +127,22 @@ def reading_once(work: Work[R], is_lasting: Callable[[str], bool]) -> Work[R]:
             resume = partial(work.throw, damage)
 
 
+def noting(work: Work[R], note: Callable[[Request], None]) -> Work[R]:
+    """Run work, and say each of its requests before it is answered."""
+    resume: Callable[[], Request] = partial(next, work)
+    while True:
+        try:
+            request = resume()
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        note(request)
+        try:
+            resume = partial(work.send, (yield request))
+        except CorruptionError as damage:  # the work may get round it
+            resume = partial(work.throw, damage)
+
+
 def _answering_once(
     request: Request, known: dict[Read, bytes | None], is_lasting: Callable[[str], bool]
 ) -> Generator[Request, Any, Any]:

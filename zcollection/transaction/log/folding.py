@@ -17,9 +17,7 @@ _AT_ONCE: Final = 1024
 """Records that are moved at once: those that were not moved for long are moved by several commits."""
 
 
-async def fold(
-    store: KeyStore, before: int, *, until: float = float("inf"), known: Sequence[Version] = ()
-) -> int:
+async def fold(store: KeyStore, before: int, *, until: float = float("inf"), known: Sequence[Version] = ()) -> int:
     """Move the records of versions before one to the history, and return how many.
 
     The caller holds the lock, where there is one, and all that they staged lies in its place.

@@ -8,7 +8,8 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.store import Fence, KeyStore, Objects, unfenced
-from zcollection.engine.work import Work, perform_one
+from zcollection.engine import work
+from zcollection.engine.work import Work, noting, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
 from zcollection.errors import (
     CollectionNotFoundError,
@@ -49,8 +50,26 @@ _FARTHEST: Final = 16
 _DEAREST: Final = 4
 """The catalog is written again when one of so many partitions has changed since: its cost is that of the change."""
 
+_MOST_KEYS: Final = 64
+"""Objects of a group that are remembered by their keys."""
+
 _FEWEST: Final = 16
 """Changed partitions below which it is not, unless it has none: it would be written at each change of a small collection."""
+
+
+@define
+class _Written:
+    """Keys of the objects that a group was written to, while they are few and none is shared; else none of them."""
+
+    keys: tuple[str, ...] = ()
+    _is_whole: bool = True
+
+    def __call__(self, request: work.Request) -> None:
+        """Look at one request of the work that writes the group."""
+        if isinstance(request, work.Stage):
+            self.keys += (*request.objects,)
+        self._is_whole = self._is_whole and not isinstance(request, work.Share) and len(self.keys) <= _MOST_KEYS
+        self.keys = self.keys if self._is_whole else ()
 
 
 @frozen(kw_only=True)
@@ -84,8 +103,9 @@ class LogStage(Stage):
             with suppress(OccupiedError):
                 size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
                 return self._staged(path, complete(size), in_place=True)
-        size = yield from writing(self.prefix(path), stamped)
-        return self._staged(path, complete(size))
+        written = _Written()
+        size = yield from noting(writing(self.prefix(path), stamped), written)
+        return evolve(self._staged(path, complete(size)), keys=written.keys)
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition as it lies elsewhere."""
@@ -130,6 +150,8 @@ class LogTransaction(Transaction):
     _new: frozenset[str] = field(default=frozenset(), init=False)
     _in_place: list[str] = field(factory=list, init=False)
     _cleared: list[str] = field(factory=list, init=False)
+    _keys: list[tuple[str, ...]] = field(factory=list, init=False)
+    _is_announced: bool = field(default=False, init=False)
     _keeps_stage: bool = field(default=False, init=False)
 
     @property
@@ -145,11 +167,13 @@ class LogTransaction(Transaction):
     async def _write_in_place(self, paths: Iterable[str]) -> None:
         if self.store.publishes_copies:
             self._new = frozenset(path for path in paths if self.base.record(path) is None)
+            self._is_announced = self._is_announced or bool(self._new)
             await in_place.announce(self.store, self.id, self._new)
 
     def add(self, partition: StagedPartition) -> None:
         """Make a partition that has been staged part of the change, wherever it lies."""
         super().add(partition)
+        self._keys.append(partition.keys)
         if partition.attempt:
             self._attempts.setdefault(partition.attempt, []).append(partition.path)
         if partition.in_place:
@@ -165,6 +189,7 @@ class LogTransaction(Transaction):
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
         """Say what is about to be staged, and return where another attempt has: the stages of such go with this change."""
         pending = {version.transaction for version in self.base.pending}
+        self._is_announced = True
         places, stages = await resuming.found(self.store, digests, besides={self.id, *pending})
         self.removed = stages
         await resuming.announce(self.store, self.id, digests)
@@ -217,11 +242,21 @@ class LogTransaction(Transaction):
         return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
 
     @property
+    def _written_now(self) -> publication.Written:
+        return publication.Written(replaced=self._replacing, staged=self._staged)
+
+    @property
     def _replacing(self) -> set[str]:
         """Paths of the partitions that it replaces: of those that it has read, nobody has changed one meanwhile."""
         if self.replacement is not None:
             return set()
         return {path for path in self._read & self._written.keys() if self.base.record(path) is not None}
+
+    @property
+    def _staged(self) -> tuple[str, ...]:
+        """Keys of all that lies below its stage, where that is one group and nothing else; else none."""
+        is_alone = len(self._keys) == 1 and not (self._attempts or self._is_announced or self.removed)
+        return self._keys[0] if is_alone else ()
 
     @property
     def _targets(self) -> list[str]:
@@ -277,7 +312,7 @@ class LogTransaction(Transaction):
     async def _publish(self, version: Version, lease: Lease | None) -> None:
         """Put a version in its place that is committed: whatever fails now is a warning."""
         try:
-            await publication.publish(self.store, version, lease, replaced=self._replacing)
+            await publication.publish(self.store, version, lease, written=self._written_now)
             if lease is not None:
                 await lease.fence()
             await self._checkpoint(version, unfenced if lease is None else lease.fence)
@@ -365,7 +400,10 @@ class LogTransaction(Transaction):
         """Whether there is enough to move: some versions, up to a catalog that was due just now."""
         if not (self.replacement or self.configuration).catalog:
             return version.number % folding.FOLDED == 0
-        return not self.knows_catalog and self.base.checkpoint.version // folding.FOLDED != version.number // folding.FOLDED
+        return (
+            not self.knows_catalog
+            and self.base.checkpoint.version // folding.FOLDED != version.number // folding.FOLDED
+        )
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
