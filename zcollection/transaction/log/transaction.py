@@ -54,7 +54,8 @@ _MOST_KEYS: Final = 64
 """Objects of a group that are remembered by their keys."""
 
 _FEWEST: Final = 16
-"""Changed partitions below which it is not, unless it has none: it would be written at each change of a small collection."""
+"""Changed partitions below which it is not where each request takes a while, unless it has none: in a small collection it
+would be written by each change."""
 
 
 @define
@@ -359,7 +360,7 @@ class LogTransaction(Transaction):
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
         configuration = self.replacement or self.growth or self.configuration
-        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
+        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version], self._fewest)):
             return
         self.knows_catalog = False
         checkpoint = await catalog.load(self.store)
@@ -373,7 +374,7 @@ class LogTransaction(Transaction):
                 now = evolve(before, changes=[*before.changes, *newer]).published()
                 if not self.base.indexed:  # what was damaged may be a segment
                     await perform_one(self.store, catalog.holding(checkpoint, None))
-                if now is not None and _is_due(now, []):
+                if now is not None and _is_due(now, [], self._fewest):
                     await _save(self.store, configuration, now, fence)
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
@@ -383,6 +384,10 @@ class LogTransaction(Transaction):
         found = await snapshots.take(self.store, current, walk=True)
         if not (await publication.settle(self.store, found.changes)).versions:
             await _save(self.store, configuration, found, fence)
+
+    @property
+    def _fewest(self) -> int:
+        return _FEWEST if self.store.publishes_copies else 0
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: now and then, what the catalog has is moved to the history."""
@@ -536,15 +541,22 @@ async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, 
     await catalog.save(store, checkpoint, in_segments=configuration.segments, fence=fence)
 
 
-def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
-    """Return whether a checkpoint is to be written after the changes of a snapshot and later ones."""
+def _is_due(taken: Snapshot, later: Sequence[Version], fewest: int) -> bool:
+    """Return whether a checkpoint is to be written after the changes of a snapshot and later ones.
+
+    Parameters
+    ----------
+    taken, later
+        The snapshot, and the changes that it does not have.
+    fewest
+        Changed partitions that are worth one, unless the catalog has no partitions or is far behind.
+    """
     if taken.checkpoint.record.transaction is None:
         return True  # one of release 2026.12.0, which does not say of which log it is
     changes = [*taken.changes, *later]
     changed = sum(len(change.touched) for change in changes)
-    behind = changes[-1].number - taken.checkpoint.version if changes else 0
-    indexed = len(taken.checkpoint.partitions)
-    return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= _FEWEST or not indexed))
+    behind, indexed = changes[-1].number - taken.checkpoint.version if changes else 0, len(taken.checkpoint.partitions)
+    return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= fewest or not indexed))
 
 
 async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
