@@ -17,6 +17,7 @@ from zcollection_store_file.paths import temporary_beside
 _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # Neither a file that is there nor the target of a link is ever written into.
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
@@ -60,14 +61,9 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
 def _creates_empty(path: str, *, fsync: bool) -> bool:
     """Create an empty file, which nobody can see in part, and return whether that was done; not where one exists."""
     try:
-        descriptor = _open_new(path, fsync=fsync)
+        os.close(_open_new(path, fsync=fsync))  # nothing of it but its name is to be on the disk
     except FileExistsError:
         return False
-    try:
-        if fsync:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     return True
 
 
@@ -117,12 +113,40 @@ def write_new(path: str, data: bytes | Pieces, *, directory: int | None = None) 
 
 def create(path: str, data: bytes, *, fsync: bool) -> bool:
     """Write a file unless one exists, and return whether it was written."""
-    with _temporary(path, data, fsync=fsync) as temporary:
-        if not (created := _moves(temporary, path)):
-            created = _links(temporary, path)
-            _remove(temporary)
+    created = _names(path, data, fsync=fsync)
+    if created is None:
+        with _temporary(path, data, fsync=fsync) as temporary:
+            if not (created := _moves(temporary, path)):
+                created = _links(temporary, path)
+                _remove(temporary)
     _sync_name(path, fsync=fsync)
     return created
+
+
+def _names(path: str, data: bytes, *, fsync: bool) -> bool | None:
+    """Give a file its first name, and return whether that was done, False where one exists; None where that cannot be done.
+
+    Linux has files without a name, of which nothing is left when their writer dies.
+    """
+    if not _UNNAMED:
+        return None
+    try:
+        descriptor = os.open(os.path.dirname(path), os.O_WRONLY | _UNNAMED, 0o666)
+    except OSError:  # the directory is missing, or the file system has no such files
+        return None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        if fsync:
+            os.fsync(descriptor)
+        try:
+            # With a descriptor of a directory Python follows the link, as it must.
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+        except FileExistsError:
+            return _exists(path)
+        except FileNotFoundError:  # there is no /proc
+            return None
+    return True
 
 
 def _moves(temporary: str, path: str) -> bool:
