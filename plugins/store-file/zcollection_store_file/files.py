@@ -142,10 +142,10 @@ def _names(path: str, data: bytes, *, fsync: bool) -> bool | None:
         try:
             # With a descriptor of a directory Python follows the link, as it must.
             os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
-        except FileExistsError:
-            return _exists(path)
-        except FileNotFoundError:  # there is no /proc
-            return None
+        except OSError as error:
+            if os.fstat(descriptor).st_nlink:  # the answer was lost
+                return True
+            return _exists(path) if error.errno == errno.EEXIST else None  # such as where there is no /proc
     return True
 
 
