@@ -29,21 +29,9 @@ from zcollection.contracts.computation import Computation
 from zcollection.contracts.configurable import Configurable
 from zcollection.contracts.keys import check_keys, check_prefixes, listing
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
+from zcollection.contracts.objects import Blocking, Listed, Objects, Pieces, Read
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
-from zcollection.contracts.store import (
-    Blocking,
-    Created,
-    Fence,
-    KeyStore,
-    Listed,
-    Mode,
-    Objects,
-    Pieces,
-    Read,
-    Replacement,
-    Store,
-    unfenced,
-)
+from zcollection.contracts.store import Created, Fence, KeyStore, Mode, Replacement, Store, unfenced
 from zcollection.contracts.transactional import (
     At,
     Commit,
@@ -85,9 +73,11 @@ from zcollection.model.dataset import Dataset, Group
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.markup import stylesheet, tag, to_html
+from zcollection.model.names import defect_on_windows
 from zcollection.model.packing import Packing
+from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
-from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.model.sections_html import elements_of
 from zcollection.model.texts import format_bytes, listed, shortened
 from zcollection.model.times import calendar_of
@@ -186,6 +176,7 @@ __all__ = [
     "dates_of",
     "days_of",
     "declared_values",
+    "defect_on_windows",
     "elements_of",
     "ensure_spare_files",
     "fields_of",

@@ -229,7 +229,7 @@ def _newest_stays() -> None:
     f"{VACUUM}::test_a_writer_who_slept_through_a_vacuum_does_not_write_history_anew",
 )
 def _base_record() -> None:
-    from zcollection.contracts.store import Read
+    from zcollection.contracts.objects import Read
     from zcollection.engine.work import fetch
     from zcollection.transaction.log import commit_log
     from zcollection.transaction.version import Version
@@ -400,9 +400,9 @@ def _uninterrupted() -> None:
 
 @step("of two who publish at once the second finds it done", f"{FILE}/test_publishing.py")
 def _one_publisher() -> None:
-    from zcollection_store_file import publishing
+    from zcollection_store_file import system
 
-    publishing.fcntl.flock = nothing
+    system.lock_directory = nothing
 
 
 @step(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the commands use signals, /proc and strace of Linux")
+
 HERE = Path(__file__).parent
 
 
@@ -67,6 +69,13 @@ needs_strace = pytest.mark.skipif(
 )
 def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments):
     assert figures("crashes", *arguments)["points"] >= 12
+
+
+@needs_strace
+@pytest.mark.parametrize("system", ["windows", "macos without links"])
+def test_so_it_does_where_directories_cannot_be_swapped_and_files_not_linked(system):
+    arguments = ["--operations", "replace, kept", "--faults", "kill", "--every", 19, "--system", system]
+    assert figures("crashes", *arguments)["points"] >= 5
 
 
 @needs_strace

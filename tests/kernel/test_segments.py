@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
+from zcollection.collection import key_selection
 from zcollection.collection.filters import compile_filter, may_pass
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import perform_here
@@ -437,17 +438,17 @@ def test_rows_that_were_found_are_read_again(collection, monkeypatch):
 
 def test_a_snapshot_never_lacks_a_partition_silently(collection):
     opened = zc.open_collection(collection.store)._opened
-    candidates = opened.passing("quotient == 17")
+    candidates = key_selection.passing(opened, "quotient == 17")
 
     async def some():
         return await snapshots.take(collection.store, opened.configuration, candidates=candidates)
 
     taken = anyio.run(some)
-    assert list(opened.where(taken, "quotient == 17")) == ["sign=plus/quotient=17"]
+    assert list(key_selection.where(opened, taken, "quotient == 17")) == ["sign=plus/quotient=17"]
     assert taken.record("sign=plus/quotient=17") is not None
     for ask in (
         lambda: taken.partitions,
-        lambda: opened.where(taken, "quotient == 3"),
+        lambda: key_selection.where(opened, taken, "quotient == 3"),
         lambda: taken.record("sign=plus/quotient=3"),
         lambda: taken.record("no path of ours"),
     ):

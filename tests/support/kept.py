@@ -4,6 +4,7 @@ import anyio
 import google_crc32c
 
 from zcollection import portal
+from zcollection.collection import partition_groups
 from zcollection.engine.statistics import ZONE, Form, Statistics
 from zcollection.plugin import Read, TransactionalStore
 from zcollection.transaction.native.zarr_objects import SessionObjects
@@ -15,7 +16,10 @@ def groups(collection):
     async def look():
         opened = await collection._opened.reloaded()
         taken = await opened.snapshot()
-        found = {path: opened.group(path, record, taken.place(path)) for path, record in taken.partitions.items()}
+        found = {
+            path: partition_groups.group_of(opened, path, record, taken.place(path))
+            for path, record in taken.partitions.items()
+        }
         return taken.objects, found
 
     return anyio.run(look)

@@ -4,6 +4,7 @@ import numpy as np
 from attrs import evolve
 
 import zcollection as zc
+from zcollection.collection import partition_groups
 from zcollection.engine.read import GroupRead
 from zcollection.engine.statistics import Form, Statistics
 from zcollection.plugin import Read
@@ -122,7 +123,7 @@ def stored(collection):
                     said.origin,
                 )
             elif inner.endswith("/_statistics"):
-                found[key] = statistics(opened.group(path, record), data, opened.dimension)
+                found[key] = statistics(partition_groups.group_of(opened, path, record), data, opened.dimension)
     return found
 
 

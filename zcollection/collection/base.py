@@ -8,8 +8,7 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
-from zcollection.model import representation
-from zcollection.model.schema import DatasetSchema
+from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
 from zcollection.model.texts import listed
 from zcollection.portal import on_loop, synchronous
@@ -126,4 +125,4 @@ class CollectionBase(Maintained):
         return section_of(self, self.store.url, facts, read_only=self.read_only)
 
     def _details(self) -> list[Part]:
-        return representation.parts_of_schema(self.schema)
+        return parts_of_schema(self.schema)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Mode, Read, Store
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore, Mode, Store
 from zcollection.contracts.transactional import At, TransactionalStore
 from zcollection.contracts.url import LINK, StoreURL
 from zcollection.errors import (

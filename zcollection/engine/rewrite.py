@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Pieces, Read
+from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, declared_values, stored_values
 from zcollection.engine.read import GroupRead, decode_stored

@@ -10,7 +10,8 @@ LONGEST = 200
 """Bytes of a name."""
 
 _FORBIDDEN = frozenset({".", "..", "zarr.json", "c"})
-_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+_NOT_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _ALPHABET = "letters, digits and any of '_.+-'"
 
 
@@ -32,6 +33,24 @@ def _defect_of_text(segment: str, extra: str) -> str | None:
     if not unicodedata.is_normalized("NFC", segment):
         return "a name is in Unicode normal form C"
     return None
+
+
+def defect_on_windows(name: str) -> str | None:
+    """Return why a file of Windows cannot have a name, or None where it can.
+
+    Examples
+    --------
+    >>> defect_on_windows("a:b")
+    "the character ':' is not allowed in a name"
+    >>> defect_on_windows("nul.txt"), defect_on_windows("pass 1")
+    ("the name 'nul.txt' is reserved for a device", None)
+    """
+    wrong = _NOT_ON_WINDOWS.search(name)
+    if wrong is not None:
+        return f"the character {wrong[0]!r} is not allowed in a name"
+    if _WINDOWS.fullmatch(name):
+        return f"the name {name!r} is reserved for a device"
+    return f"the name {name!r} ends with a dot or a space, which is lost" if name.endswith((".", " ")) else None
 
 
 def validate_segment(name: object, *, what: str) -> str:

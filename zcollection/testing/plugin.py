@@ -122,7 +122,7 @@ class PluginSuite(Suite):
 
 def _imported(file: Path) -> Iterator[str]:
     """Yield what a file imports of the kernel, wherever it does so."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
         names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         yield from (name for name in names if name.partition(".")[0] == PROJECT)

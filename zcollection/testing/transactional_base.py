@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.testing.store_base import StoreSuite
 from zcollection.testing.suite import skip_unless

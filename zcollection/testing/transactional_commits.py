@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.contracts.transactional import StoreFork, TransactionalStore
 from zcollection.errors import ConflictError, StoreError
 from zcollection.testing.transactional_base import (

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from attrs import evolve, field, frozen
 
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine.work import Work
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.index import catalog

@@ -15,7 +15,7 @@ from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
-from zcollection.model.sections import Printed
+from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot

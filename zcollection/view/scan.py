@@ -6,6 +6,7 @@ from typing import Any, Self
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.asking import Chosen, Where
 from zcollection.collection.read.reading import Generation, generation
@@ -89,7 +90,7 @@ class ScannedView(Scanned):
         return {**theirs, **mine}
 
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await self.opened.read_immutable(chosen.taken, self._rest)
+        return await partition_groups.read_immutable(self.opened, chosen.taken, self._rest)
 
     async def reloaded(self) -> "ScannedView | None":  # noqa: D102
         pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())

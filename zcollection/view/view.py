@@ -26,10 +26,10 @@ from zcollection.contracts.store import Mode, Store
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
-from zcollection.model import bridges, representation
+from zcollection.model import bridges
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
-from zcollection.model.schema import DatasetSchema
+from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
 from zcollection.model.texts import listed
 from zcollection.portal import carried_out, run, synchronous
@@ -506,7 +506,7 @@ class View(Maintained):
         return section_of(self, self.store.url, facts, read_only=self.read_only)
 
     def _details(self) -> list[Part]:
-        return representation.parts_of_schema(self._pair.own.schema)
+        return parts_of_schema(self._pair.own.schema)
 
 
 async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> OpenCollection:

@@ -26,6 +26,8 @@ def root(tmp_path):
 @pytest.fixture
 def events(monkeypatch, tmp_path):
     """Return what is synchronised and renamed, in order, by path."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("only Linux says which file a descriptor is of")
     recorded = []
     fsync, replace, link, rename = os.fsync, os.replace, os.link, os.rename
 
@@ -214,7 +216,9 @@ def test_a_read_that_the_system_refuses_is_no_missing_object(root, monkeypatch):
         store.blocking.get([Read("x")])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may do anything")
+@pytest.mark.skipif(
+    getattr(os, "geteuid", int)() == 0, reason="the superuser may do anything, and Windows has other permissions"
+)
 def test_a_directory_that_belongs_to_somebody_else_is_an_error(root):
     store = opened(root)
     store.blocking.put({"a/x": b"1"})
@@ -242,6 +246,7 @@ def test_a_name_that_is_too_long_is_an_error(root):
         opened(root).blocking.put({"x" * 300: b""})
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
 def test_files_have_the_permissions_that_the_user_asked_for(root):
     before = os.umask(0o027)
     try:
@@ -253,10 +258,10 @@ def test_files_have_the_permissions_that_the_user_asked_for(root):
 
 
 KILLED = """
-import os, signal, sys
+import os, sys
 from zcollection_store_file.store import FileStore
 from zcollection.plugin import StoreURL
-os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+os.replace = lambda *_: os._exit(9)
 FileStore(url=StoreURL.parse(sys.argv[1]), root=sys.argv[1], read_only=False).blocking.put({"a/x": b"half"})
 """
 
@@ -265,7 +270,7 @@ def test_what_a_killed_writer_leaves_is_invisible_and_harmless(root):
     store = opened(root)
     store.blocking.put({"a/x": b"before"})
     done = subprocess.run([sys.executable, "-c", KILLED, str(root)], capture_output=True)
-    assert done.returncode < 0
+    assert done.returncode == 9
     assert len(os.listdir(root / "a")) == 2, "the writer has not left anything: the test is void"
     assert [entry.key for entry in store.blocking.list("", after="", recursive=True)] == ["a/x"]
     assert store.blocking.get([Read("a/x")]) == [b"before"]

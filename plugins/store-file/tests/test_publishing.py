@@ -1,7 +1,6 @@
 """A publication can be the last act of a process at each of its steps, with and without an exchange of directories."""
 
 import errno
-import fcntl
 import os
 import threading
 
@@ -10,6 +9,10 @@ from zcollection_store_file import exchange, publishing
 from zcollection_store_file.store import FileStore
 
 from zcollection.plugin import StoreError, StoreURL
+
+fcntl = pytest.importorskip(
+    "fcntl", reason="directories have locks on POSIX systems alone; tests/test_systems.py has the rest"
+)
 
 OLD = {"x": b"old", "removed": b"old", "ku/y": b"old"}
 NEW = {"x": b"new", "ku/y": b"new", "c/z": b"new"}
@@ -138,7 +141,7 @@ def published_by_two(store, monkeypatch, step):
         for name in (*CALLS, "stat", "lstat"):
             patch.setattr(os, name, gate.passing(getattr(os, name)))
         patch.setattr(publishing, "exchange", gate.passing(publishing.exchange))
-        patch.setattr(publishing.fcntl, "flock", gate.passing(gate.locking))
+        patch.setattr(fcntl, "flock", gate.passing(gate.locking))
         gate.thread.start()
         assert gate.reached.wait(30)
         stopped = gate.thread.is_alive() and gate.done == step

@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from filelock import FileLock
+
 from zcollection.plugin import Pieces
+from zcollection_store_file import system
 from zcollection_store_file.durable import make_directory, sync
 from zcollection_store_file.exchange import move_to_free_place
-from zcollection_store_file.paths import temporary_beside
+from zcollection_store_file.paths import creation_lock_in, temporary_beside
 
 # A FIFO that somebody left must not hang its reader.
 _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # Neither a file that is there nor the target of a link is ever written into.
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.BINARY
 _UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
@@ -25,9 +29,8 @@ _NO_LINKS: Final = frozenset(
 
 def read(path: str, offset: int, length: int | None) -> bytes | None:
     """Return the bytes of a file, or a range of them; None where there is no file."""
-    try:
-        descriptor = os.open(path, _READING)
-    except (FileNotFoundError, NotADirectoryError):
+    descriptor = system.open_to_read(path, _READING)
+    if descriptor is None:
         return None
     try:
         status = os.fstat(descriptor)
@@ -43,7 +46,7 @@ def read(path: str, offset: int, length: int | None) -> bytes | None:
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:
-    data = os.pread(descriptor, length, offset)
+    data = system.read_at(descriptor, length, offset)
     if len(data) == length or not data:
         return data
     # One call reads no more than 2 GiB.
@@ -54,7 +57,7 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
     """Write a file in place of any that exists."""
     if data or not _creates_empty(path, fsync=fsync):
         with _temporary(path, data, fsync=fsync) as temporary:
-            os.replace(temporary, path)
+            system.replace(temporary, path)
     _sync_name(path, fsync=fsync)
 
 
@@ -72,11 +75,11 @@ def write_small(path: str, data: bytes, *, fsync: bool) -> None:
 
     The directory exists. A symbolic link is not followed.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW | system.BINARY, 0o666)
     try:
         os.write(descriptor, data)
         if fsync:
-            os.fsync(descriptor)
+            system.flush(descriptor)
     finally:
         os.close(descriptor)
     _sync_name(path, fsync=fsync)
@@ -138,7 +141,7 @@ def _names(path: str, data: bytes, *, fsync: bool) -> bool | None:
         file.write(data)
         file.flush()
         if fsync:
-            os.fsync(descriptor)
+            system.flush(descriptor)
         try:
             # With a descriptor of a directory Python follows the link, as it must.
             os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
@@ -160,14 +163,25 @@ def _moves(temporary: str, path: str) -> bool:
 def _links(temporary: str, path: str) -> bool:
     """Give a file its name as a second one, and return whether that was done; False where one exists."""
     try:
-        os.link(temporary, path)
+        system.link(temporary, path)
     except OSError as error:
         # A network file system may lose the answer of a link that it has made: the count of names tells.
         if os.stat(temporary).st_nlink > 1:
             return True
-        if error.errno == errno.EEXIST or (error.errno in _NO_LINKS and os.path.lexists(path)):
+        if error.errno == errno.EEXIST:
             return _exists(path)
-        raise
+        if error.errno not in _NO_LINKS:
+            raise
+        return _take_name_by_lock(temporary, path)
+    return True
+
+
+def _take_name_by_lock(temporary: str, path: str) -> bool:
+    """Rename where nothing exists; who does so at the same time waits for a lock of the directory, which is never removed."""
+    with FileLock(creation_lock_in(os.path.dirname(path)), thread_local=False):
+        if os.path.lexists(path):
+            return _exists(path)
+        os.rename(temporary, path)
     return True
 
 
@@ -197,10 +211,10 @@ def _links_to_free_place(source: str, target: str, *, fsync: bool) -> bool:
     """Link where nothing lies, as for most copies, and return whether that was done."""
     try:
         try:
-            os.link(source, target)
+            system.link(source, target)
         except FileNotFoundError:
             make_directory(os.path.dirname(target), fsync=fsync)
-            os.link(source, target)
+            system.link(source, target)
     except OSError:
         return False
     return True
@@ -210,7 +224,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
     temporary = temporary_beside(target)
     try:
         _link_or_copy(source, temporary, fsync=fsync)
-        os.replace(temporary, target)
+        system.replace(temporary, target)
     finally:
         # Also after a success: renaming one name of a file onto another of its names does nothing.
         _remove(temporary)
@@ -219,7 +233,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
 def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
     make_directory(os.path.dirname(target), fsync=fsync)
     try:
-        os.link(source, target)
+        system.link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -237,7 +251,7 @@ def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
             file.write(data)
             if fsync:
                 file.flush()
-                os.fsync(file.fileno())
+                system.flush(file.fileno())
         yield temporary
     except BaseException:
         _remove(temporary)
@@ -254,7 +268,7 @@ def _open_new(path: str, *, fsync: bool) -> int:
 
 def _remove(path: str) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)
+        system.unlink(path)
 
 
 def _sync_name(path: str, *, fsync: bool) -> None:

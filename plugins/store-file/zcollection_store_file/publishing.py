@@ -10,18 +10,19 @@ directory itself, which goes where the directory goes, and then looks whether th
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from attrs import frozen
+from filelock import FileLock
 
-from zcollection_store_file import files
+from zcollection_store_file import files, system
 from zcollection_store_file.durable import make_directory, sync
 from zcollection_store_file.exchange import exchange
-from zcollection_store_file.paths import marker_beside, temporary_beside
+from zcollection_store_file.paths import lock_beside, marker_beside, temporary_beside
+from zcollection_store_file.system import rename_directory, unlink
 from zcollection_store_file.trees import Tree
 
 _DOCUMENT: Final = "zarr.json"
@@ -87,11 +88,11 @@ class Publication:
     def _replace_in_two_steps(self) -> None:
         replaced = self._put_aside(self.target)
         try:
-            os.rename(self.staged, self.target)
+            rename_directory(self.staged, self.target)
         except FileNotFoundError:
             pass  # somebody else has moved it, as soon as the place was free
         except OSError:
-            os.rename(replaced, self.target)
+            rename_directory(replaced, self.target)
             raise
         self._sync()
         self._forget(replaced)
@@ -138,7 +139,7 @@ class Publication:
         if self.kept is not None and self._keeps(replaced):
             return self.kept
         hidden = temporary_beside(self.staged)
-        os.rename(replaced, hidden)
+        rename_directory(replaced, hidden)
         return hidden
 
     def _forget(self, replaced: str) -> None:
@@ -152,7 +153,7 @@ class Publication:
 
     def _forget_marker(self) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(self._marker)
+            unlink(self._marker)
 
     def _sync(self) -> None:
         if self.fsync:
@@ -165,22 +166,42 @@ def _alone_with(directory: str) -> Iterator[bool]:
     """Hold the lock of a directory, and yield True; False where it no longer lies there.
 
     The system releases the lock when its holder dies. Where directories have none, as on some network file systems, the lock
-    of the collection has to do.
+    of the collection has to do; on Windows a file beside the directory has the lock.
     """
+    if system.IS_WINDOWS:
+        with _alone_by_file(directory) as is_there:
+            yield is_there
+        return
     while True:
         try:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(directory, os.O_RDONLY | system.DIRECTORY)
         except FileNotFoundError:
             yield False
             return
         try:
             with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                system.lock_directory(descriptor)
             if _lies_at(directory, descriptor):
                 yield True
                 return
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def _alone_by_file(directory: str) -> Iterator[bool]:
+    """Hold the lock of a file beside a directory, which goes when the directory is no longer there."""
+    if not os.path.isdir(directory):
+        yield False
+        return
+    path = lock_beside(directory)
+    try:
+        with FileLock(path, thread_local=False):
+            yield os.path.isdir(directory)
+    finally:
+        if not os.path.lexists(directory):
+            with suppress(OSError):  # who waits has it open, and removes it
+                os.unlink(path)
 
 
 def _lies_at(path: str, descriptor: int) -> bool:
@@ -205,7 +226,7 @@ def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
         if error.errno not in _OCCUPIED:
             raise
         hidden = temporary_beside(trash)
-        os.rename(target, hidden)
+        rename_directory(target, hidden)
         tree.remove(hidden)
     if fsync:
         sync(os.path.dirname(target))
@@ -228,7 +249,7 @@ def put_aside(target: str, kept: str, *, fsync: bool) -> None:
 def _rename_into_parent(source: str, target: str, *, fsync: bool) -> None:
     """Rename a directory, after making the one that it is to lie in where that is missing."""
     try:
-        os.rename(source, target)
+        rename_directory(source, target)
     except FileNotFoundError:
         make_directory(os.path.dirname(target), fsync=fsync)
-        os.rename(source, target)
+        rename_directory(source, target)

@@ -2,10 +2,11 @@
 
 from attrs import evolve, frozen
 
+from zcollection.collection import key_selection
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.staging import staged
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job
 from zcollection.engine.work import Work
@@ -50,7 +51,7 @@ async def _copy_partitions(
         Another writer changed the source meanwhile.
     """
     taken = await source.snapshot()
-    partitions = dict(await source.select(taken, filters))
+    partitions = dict(await key_selection.select(source, taken, filters))
     if taken.immutable is not None:
         partitions[IMMUTABLE] = taken.immutable
     async with beginning() as transaction:

@@ -20,7 +20,8 @@ from zcollection.contracts.url import StoreURL
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import SettingError
 from zcollection.model import bridges
-from zcollection.model.sections import Printed, Section, Table, heading
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Section, Table, heading
 from zcollection.portal import carried_out, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.reports import Changes, Committed, History, Label, VacuumReport

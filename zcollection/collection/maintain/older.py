@@ -7,6 +7,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.maintain.copy import copying
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.reading import TRIES, pause
@@ -16,7 +17,8 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError, MissingDependencyError, OutdatedError, StoreError
-from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.model.texts import listed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Transaction
@@ -235,7 +237,9 @@ async def _rows(opened: OpenCollection, taken: Snapshot, path: str) -> _Rows | N
     if record is None:
         return None
     schema = opened.part(opened.schema, partitioned=True)
-    dataset = await perform_one(taken.objects, opened.reading(path, record, schema, place=taken.place(path)))
+    dataset = await perform_one(
+        taken.objects, partition_groups.reading_partition(opened, path, record, schema, place=taken.place(path))
+    )
     arrays = {
         name: np.moveaxis(dataset.get_variable(name).to_numpy(), variable.dimensions.index(opened.dimension), 0)
         for name, variable in schema.all_variables().items()

@@ -9,8 +9,9 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.engine.layout import ArrayLayout, declared_values
 from zcollection.engine.read import GroupRead, reading
 from zcollection.engine.statistics import (
@@ -142,16 +143,16 @@ def _made(
     """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
     dimension = opened.dimension
     try:
-        group = opened.group(path, record, taken.place(path))
+        group = partition_groups.group_of(opened, path, record, taken.place(path))
         form = Form.of_group(group, dimension=dimension)
         wanted = Form.of(opened.schema, group.axis, dimension=dimension, rows=group.rows).zoned
-        there = [name for name in wanted if name in opened.held(record)]
+        there = [name for name in wanted if name in partition_groups.variables_of(opened, record)]
         known = yield from reading_statistics(group, dimension=dimension)
         if form.key is None or (known is not None and known.is_complete(there, form, group.absent)):
             return None
         columns = yield from reading([group], opened.schema.select(there), dimension=dimension)
         sums = yield from _checksums(group, form, known)
-        yield from opened.checking(group, record)
+        yield from partition_groups.checking_current(opened, group, record)
     except (CorruptionError, ConflictError):
         return None
     zones = {name: zones_of(columns[name], wanted[name]) for name in there}

@@ -9,11 +9,12 @@ import numpy as np
 from attrs import frozen
 
 from zcollection import config
+from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import statistics
 from zcollection.collection.maintain.statistics import ChunkCheck
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
@@ -24,7 +25,7 @@ from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import ConflictError, CorruptionError, SettingError
 from zcollection.model.documents import parse_json
 from zcollection.model.names import join, split
-from zcollection.model.sections import Printed
+from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.places import Place
@@ -184,7 +185,7 @@ async def _verified(
     filters: Filter = None,
 ) -> tuple[VerifyReport, dict[str, bytes]]:
     """Return what is wrong, and by their keys the documents that should be others."""
-    partitions = await opened.select(taken, filters)
+    partitions = await key_selection.select(opened, taken, filters)
     records: dict[str, PartitionRecord] = dict(partitions)
     if taken.immutable is not None:
         records[IMMUTABLE] = taken.immutable
@@ -273,7 +274,7 @@ class GroupCheck:
             return CheckedGroup((Problem(partition=self.path, what=str(error)),), (), 0, {})
 
     def _looked_at(self, *, has_listing: bool) -> Work[CheckedGroup]:
-        group = self.opened.group(self.path, self.record, self.place)
+        group = partition_groups.group_of(self.opened, self.path, self.record, self.place)
         layouts = self._layouts(group)
         sizes = yield from self._listed(group) if has_listing else self._asked_for(group, layouts)
         believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
@@ -364,7 +365,7 @@ class GroupCheck:
 
     def _is_of_another(self, document: bytes) -> bool:
         is_partition = PartitionRecord.from_group(document, what="it") is not None
-        return is_partition and not self.opened.stamp(self.path, self.record).is_of(document)
+        return is_partition and not partition_groups.stamp_of(self.opened, self.path, self.record).is_of(document)
 
     def _foreign_rows(self, group: GroupRead) -> Work[str | None]:
         """Return what is wrong with the rows of a group without a document that could say whose they are; None for nothing."""

@@ -9,6 +9,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter, compile_filter, zones_of
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.neighbours import Halo
@@ -16,7 +17,7 @@ from zcollection.collection.read.rows import PartRows, Rows, as_where, ranges_of
 from zcollection.collection.read.window import Window
 from zcollection.conditions.condition import Bound, Condition
 from zcollection.conditions.zones import NEVER, Verdicts, Zones
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead
@@ -127,12 +128,12 @@ class Asked:
     def candidates(self) -> Candidates:
         """The partitions that a snapshot has to know for `chosen`."""
         if not isinstance(self.where, Rows):
-            return self.opened.passing(self.filters, None if self.where is None else self._may_hold)
+            return key_selection.passing(self.opened, self.filters, None if self.where is None else self._may_hold)
         rows = self.where
         if rows.condition is None:
             return rows.partitions
         again = evolve(self, where=rows.condition, filters=rows.filters)
-        return self.opened.passing(again.filters, again._may_hold, rows.partitions)  # noqa: SLF001 - of its own class
+        return key_selection.passing(self.opened, again.filters, again._may_hold, rows.partitions)  # noqa: SLF001 - of its own class
 
     async def snapshot(self) -> Snapshot:
         """Return which partitions there are now of those that are asked for."""
@@ -163,7 +164,7 @@ class Asked:
         if isinstance(self.where, Rows):
             return self._chosen_rows(taken, self.where, beside)
         narrow = None if self.where is None else self._may_pass
-        partitions = self.opened.where(taken, self.filters, narrow, self.candidates)
+        partitions = key_selection.where(self.opened, taken, self.filters, narrow, self.candidates)
         return Chosen(asked=self, taken=taken, partitions=partitions, beside=beside)
 
     def _chosen_rows(self, taken: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
@@ -288,7 +289,7 @@ class Chosen:
     def target(self, path: str) -> Target:
         """Return a partition as what rows are looked for in."""
         record, opened = self.partitions[path], self.asked.opened
-        group = opened.group(path, record, self.taken.place(path))
+        group = partition_groups.group_of(opened, path, record, self.taken.place(path))
         groups = (group,) if self.beside is None else (group, self.beside.group(path, record))
         return Target(rows=record.rows, key=record.key, groups=groups)
 
@@ -358,12 +359,12 @@ class RowsPlan:
             found = yield from self.finder.finding(self.target)
             arrays = yield from self.of_rows(found, schema)
         except CorruptionError:
-            yield from opened.checking(group, self.record)
+            yield from partition_groups.checking_current(opened, group, self.record)
             raise
-        yield from opened.checking(group, self.record)
+        yield from partition_groups.checking_current(opened, group, self.record)
         # Every call of a function gets arrays of its own, to change as it likes.
         copies = {name: values.copy() for name, values in fixed.items()}
-        return found, opened.dataset(schema, {**arrays, **copies})
+        return found, partition_groups.dataset_of(schema, {**arrays, **copies})
 
     def of_rows(self, found: Found, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
         """Return the variables of a schema that span the partitioned dimension, of rows that were found."""

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, Chosen, RowsPlan, Where
@@ -164,7 +165,7 @@ class Mapping(Generic[R]):
             )
 
     async def _application(self, taken: Snapshot) -> "_Application[R]":
-        fixed = await self.opened.read_immutable(taken, self.schema)
+        fixed = await partition_groups.read_immutable(self.opened, taken, self.schema)
         return _Application(self.function, self.schema, fixed, self.on_error)
 
     def _jobs(self, function: "Callable[..., Work[_Part[R]]]", chosen: Chosen) -> "Iterator[Job[Site, _Part[R]]]":

@@ -8,14 +8,15 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 from zcollection import portal
+from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, Where
 from zcollection.collection.read.find import ConsistentFind
 from zcollection.collection.read.reading import ConsistentRead, OnError
 from zcollection.collection.read.rows import Rows
+from zcollection.contracts.objects import Objects
 from zcollection.contracts.partitioning import Key
-from zcollection.contracts.store import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
@@ -58,8 +59,8 @@ async def query(
         found = _lazy(opened, selected.taken, there, schema)
         whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
         return at_rows(opened, whole, there, rows)
-    taken = await opened.snapshot(opened.passing(filters))
-    partitions = await opened.select(taken, filters)
+    taken = await opened.snapshot(key_selection.passing(opened, filters))
+    partitions = await key_selection.select(opened, taken, filters)
     if not partitions:
         return None
     found = _lazy(opened, taken, partitions, schema)
@@ -110,10 +111,10 @@ def _lazy(
 ) -> Dataset:
     """Return variables that read what is selected of them when it is asked for."""
     partitioned = LookedUp.sources(opened, taken.places, partitions)
-    fixed = Sources([opened.source(IMMUTABLE, taken.immutable, taken.places.get(IMMUTABLE))])
+    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, taken.immutable, taken.places.get(IMMUTABLE))])
     parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
     lazily = [lazy_variables(taken.objects, sources, part, opened.dimension) for sources, part in parts]
-    return opened.dataset(schema, {path: rows for each in lazily for path, rows in each.items()})
+    return partition_groups.dataset_of(schema, {path: rows for each in lazily for path, rows in each.items()})
 
 
 @frozen(eq=False)
@@ -150,7 +151,7 @@ class LookedUp(Sequence[Source]):
         if isinstance(at, slice):
             return evolve(self, paths=self.paths[at])
         path = self.paths[at]
-        return self.opened.source(path, self.partitions[path], self.places.get(path))
+        return partition_groups.source_of(self.opened, path, self.partitions[path], self.places.get(path))
 
     def __getstate__(self) -> tuple[Any, ...]:
         part = len(self.paths) < len(self.partitions)
@@ -170,8 +171,8 @@ def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, di
 
 async def records(opened: OpenCollection, *, filters: Filter) -> Partitions:
     """Return the partitions that pass a filter, in the order of their keys."""
-    candidates = opened.passing(filters)
-    return await opened.select(await opened.snapshot(candidates), filters, candidates)
+    candidates = key_selection.passing(opened, filters)
+    return await key_selection.select(opened, await opened.snapshot(candidates), filters, candidates)
 
 
 async def keys(opened: OpenCollection, *, filters: Filter) -> tuple[Key, ...]:

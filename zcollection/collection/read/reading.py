@@ -16,6 +16,7 @@ from attrs import Factory, define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, Chosen
 from zcollection.engine.executor import gather
@@ -198,13 +199,13 @@ class ConsistentRead:
         size = sum(record.stored_bytes for record in partitions.values())
         if not partitions or chosen.is_of_rows or (len(partitions) > 1 and size > _SMALL):
             return chosen
-        groups = [opened.group(path, record) for path, record in partitions.items()]
+        groups = [partition_groups.group_of(opened, path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, opened.part(self.schema, partitioned=True), dimension=opened.dimension)
-            fixed = yield from opened.reading_immutable(taken, self.schema)
+            fixed = yield from partition_groups.reading_immutable(opened, taken, self.schema)
         except CorruptionError:
             return chosen  # perhaps another writer has replaced one
-        return opened.dataset(self.schema, {**arrays, **fixed})
+        return partition_groups.dataset_of(self.schema, {**arrays, **fixed})
 
     async def _read_ahead(self, expected: Snapshot, asked: Asked) -> Snapshot:
         """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
@@ -233,14 +234,14 @@ class ConsistentRead:
             await self._read_partitions(chosen, missing, advance)
         fixed = generation(taken, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = fixed, await self.opened.read_immutable(taken, self.schema)
+            self._fixed = fixed, await partition_groups.read_immutable(self.opened, taken, self.schema)
 
     async def _read_partitions(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> None:
         taken, records = chosen.taken, chosen.partitions
         if chosen.is_of_rows:
             arrays, counts = await self._found(chosen, paths, advance)
         else:
-            groups = [self.opened.group(path, records[path], taken.place(path)) for path in paths]
+            groups = [partition_groups.group_of(self.opened, path, records[path], taken.place(path)) for path in paths]
             arrays = await read_groups(
                 taken.objects,
                 groups,
@@ -298,7 +299,7 @@ class ConsistentRead:
         if not partitions and not is_of_rows:
             return None
         arrays = self._pieces.joined(partitions)
-        return self.opened.dataset(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
+        return partition_groups.dataset_of(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
 
 
 def _once(chosen: Chosen) -> Chosen:

@@ -14,7 +14,8 @@ from zcollection.conditions.expression import as_condition
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.engine.select import Found, Runs
 from zcollection.errors import OutdatedError, SettingError
-from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.transaction.reports import Label
 
 Ranges = NDArray[np.int64]

@@ -8,6 +8,7 @@ from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, Chosen, Where
@@ -102,7 +103,7 @@ class _Part:
         if known is not None and len(deliveries.rows) == 1:  # whichever have a value, they came together
             return self._sampled(known, deliveries.chosen(np.arange(known.rows.sum())), was_read=False)
         columns = yield from reading([group], self._schema, dimension=dimension)
-        yield from self._opened.checking(group, self._record)
+        yield from partition_groups.checking_current(self._opened, group, self._record)
         return self._read(columns[self.axis], deliveries)
 
     def _of_rows(self, deliveries: Deliveries) -> Work[PartitionSampling | None]:
@@ -144,7 +145,7 @@ class _Part:
 
     @property
     def _group(self) -> GroupRead:
-        return self._opened.group(self.path, self._record, self.chosen.taken.place(self.path))
+        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.taken.place(self.path))
 
     @property
     def _schema(self) -> DatasetSchema:

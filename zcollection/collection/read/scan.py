@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
+from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, Chosen, Where
@@ -113,7 +114,9 @@ class ScannedCollection(Scanned):
         return self.opened.schema
 
     async def newest(self) -> Chosen:  # noqa: D102
-        return await self.asked.chosen(await self.opened.snapshot(self.opened.passing(self.asked.filters)))
+        return await self.asked.chosen(
+            await self.opened.snapshot(key_selection.passing(self.opened, self.asked.filters))
+        )
 
     async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
         return await self.opened.is_outdated(chosen.taken)
@@ -126,7 +129,7 @@ class ScannedCollection(Scanned):
         return arrays
 
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await self.opened.read_immutable(chosen.taken, self.schema)
+        return await partition_groups.read_immutable(self.opened, chosen.taken, self.schema)
 
     async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
         opened = await self.opened.reloaded()
@@ -207,7 +210,7 @@ class Scan:
     @cached_property
     def bytes_of_a_row(self) -> int:
         """Bytes of the variables of one row."""
-        return _bytes_of_a_row(self._moving, self._moving.all_variables(), self.dimension)
+        return _bytes_of_a_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
 
     @cached_property
     def bytes_looked_at(self) -> int:
@@ -232,7 +235,7 @@ class Scan:
         return max(self.rows_fitting // chunk, 1) * chunk
 
     @cached_property
-    def _moving(self) -> DatasetSchema:
+    def _partitioned(self) -> DatasetSchema:
         return self.scanned.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:
@@ -397,7 +400,7 @@ class _Course:
         if self.fixed is None:
             self.fixed = generation(chosen.taken, IMMUTABLE)[0], await scanned.read_immutable(chosen)
         copies = {path: values.copy() for path, values in self.fixed[1].items()}
-        return scanned.opened.dataset(scan.schema, {**arrays, **keys, **copies})
+        return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 
 
 def _parts(course: _Course, context: Context) -> Iterator[Dataset]:

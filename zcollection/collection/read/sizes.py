@@ -1,5 +1,6 @@
 """How many bytes each variable takes, by a listing of the objects of partitions."""
 
+from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.engine.executor import gather, parallelism
@@ -9,12 +10,16 @@ from zcollection.transaction.documents import IMMUTABLE
 
 async def stored_bytes(opened: OpenCollection, *, filters: Filter) -> dict[str, int]:
     """Return the size of all objects of each variable; see `Collection.stored_bytes`."""
-    taken, found = await opened.snapshot(opened.passing(filters)), dict.fromkeys(opened.schema.all_variables(), 0)
+    taken, found = (
+        await opened.snapshot(key_selection.passing(opened, filters)),
+        dict.fromkeys(opened.schema.all_variables(), 0),
+    )
     groups = [
-        opened.group(path, record, taken.place(path)) for path, record in (await opened.select(taken, filters)).items()
+        partition_groups.group_of(opened, path, record, taken.place(path))
+        for path, record in (await key_selection.select(opened, taken, filters)).items()
     ]
     if taken.immutable is not None:
-        groups.append(opened.group(IMMUTABLE, taken.immutable, taken.place(IMMUTABLE)))
+        groups.append(partition_groups.group_of(opened, IMMUTABLE, taken.immutable, taken.place(IMMUTABLE)))
 
     async def listed(group: GroupRead) -> dict[str, int]:
         entries = [entry async for entry in taken.objects.list(group.prefix, recursive=True)]

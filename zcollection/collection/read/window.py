@@ -10,6 +10,7 @@ import numpy as np
 from attrs import Factory, field, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours, Reach
 from zcollection.engine.work import Work
@@ -177,7 +178,9 @@ class WindowPlan:
         if not self.depths:
             ((path, record, place),) = self.parts
             rows = yield from self._partition(path, record, place, schema)
-            return Window(self.opened.dataset(schema, _arrays(rows) | copies), slice(0, record.rows), record.rows)
+            return Window(
+                partition_groups.dataset_of(schema, _arrays(rows) | copies), slice(0, record.rows), record.rows
+            )
         parts, before, own = [], 0, slice(0, 0)
         wanted = self._with_axis(self.opened.part(schema, partitioned=True))
         for path, record, place in self.parts:
@@ -189,7 +192,7 @@ class WindowPlan:
     def _partition(self, path: str, record: PartitionRecord, place: Place, schema: DatasetSchema) -> Work[Dataset]:
         if self.source is not None:
             return self.source(path, record, place, schema)
-        return self.opened.reading(path, record, schema, place=place)
+        return partition_groups.reading_partition(self.opened, path, record, schema, place=place)
 
     def _with_axis(self, schema: DatasetSchema) -> DatasetSchema:
         axis = AxisOrder.of(self.opened).variable
@@ -204,7 +207,7 @@ class WindowPlan:
             values, missing = order.comparable(rows.get_variable(order.variable.name).to_numpy())
         chosen, own_of_chosen = _within(values, missing, own, self.depths)
         part = rows.isel({dimension: _as_slice(chosen)})
-        held = self.opened.dataset(schema, _arrays(part) | dict(fixed))
+        held = partition_groups.dataset_of(schema, _arrays(part) | dict(fixed))
         return Window(held, _as_slice(own_of_chosen), chosen.size)
 
 

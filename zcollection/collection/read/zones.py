@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, Chosen
@@ -12,7 +13,8 @@ from zcollection.conditions.zones import Zones
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work, perform
-from zcollection.model.sections import Printed, Section, heading
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Section, heading
 from zcollection.model.texts import listed
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
@@ -62,7 +64,7 @@ class _Look(ConsistentLook[PartitionZones]):
 
     def _of(self, chosen: Chosen, path: str, record: PartitionRecord) -> Work[PartitionZones]:
         opened = chosen.asked.opened
-        group = opened.group(path, record, chosen.taken.place(path))
+        group = partition_groups.group_of(opened, path, record, chosen.taken.place(path))
         found = yield from reading_statistics(group, dimension=opened.dimension, only=self.wanted)
         known = {} if found is None else {name: each for name, each in found.zones.items() if each.known.any()}
         return PartitionZones(path=path, key=Key(record.key), zones=known)

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from attrs import evolve
 
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, RowsPlan, Where
@@ -72,14 +73,16 @@ def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[in
     if found.count in {0, record.rows}:
         return found.count, None
     staying = np.delete(np.arange(record.rows), found.positions)
-    held = opened.held(record) & opened.configuration.rows_schema.all_variables().keys()
+    held = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
     none = Outputs.allocated(opened.configuration.rows_schema.select(held), opened.dimension, 0)
     nothing = Dataset(opened.configuration.rows_schema, none.arrays)
     group, written = partition_write(opened, Key(record.key), nothing, rows=staying.size)
-    group = evolve(group, base=opened.group(path, record), source=staying)
+    group = evolve(group, base=partition_groups.group_of(opened, path, record), source=staying)
     axis = None
     if opened.axis_variable is not None:
-        before = yield from opened.reading(path, record, opened.schema.select([opened.axis_variable]))
+        before = yield from partition_groups.reading_partition(
+            opened, path, record, opened.schema.select([opened.axis_variable])
+        )
         axis = before.get_variable(opened.axis_variable).to_numpy()[staying]
     written = evolve(written, axis_range=axis_range(opened, axis))
     return found.count, (yield from stage.writing(path, evolve(group, axis_values=axis), written))

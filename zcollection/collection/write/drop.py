@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zcollection.collection import key_selection
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.neighbours import AxisOrder
@@ -33,7 +34,9 @@ async def drop_partitions(
         message = "drop_partitions() needs filters or older_than, lest everything go by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(opened, older_than)
-    candidates = opened.passing(filters, None if limit is None else partial(_may_be_older, opened, limit))
+    candidates = key_selection.passing(
+        opened, filters, None if limit is None else partial(_may_be_older, opened, limit)
+    )
     if dry_run:
         return tuple(await _chosen(opened, await opened.snapshot(candidates), filters, limit, candidates))
     opened.store.check_writable()
@@ -52,7 +55,7 @@ async def drop_partitions(
 async def _chosen(
     opened: OpenCollection, taken: Snapshot, filters: Filter, limit: Any, candidates: Candidates
 ) -> Mapping[str, PartitionRecord]:
-    chosen = await opened.select(taken, filters, candidates)
+    chosen = await key_selection.select(opened, taken, filters, candidates)
     return chosen if limit is None else _older(opened, chosen, limit)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from zcollection import config
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.window import Windows
@@ -124,7 +125,7 @@ async def _compute(
     transaction.watch(lambda _: True)
     windows = Windows(opened=grown, taken=transaction.base, halo=halo)
     windows.read_by(transaction, transaction.base.partitions)
-    fixed = await grown.read_immutable(transaction.base, before)
+    fixed = await partition_groups.read_immutable(grown, transaction.base, before)
 
     def compute(rows: Dataset) -> Mapping[str, Any]:
         return _only(function(rows), path)
@@ -155,9 +156,13 @@ async def _rewrite_without(
 ) -> None:
     """Stage every group that has a variable without it; all others keep their objects."""
     base = transaction.base
-    records = {partition: record for partition, record in base.partitions.items() if opened.declares(record, path)}
+    records = {
+        partition: record
+        for partition, record in base.partitions.items()
+        if partition_groups.declares(opened, record, path)
+    }
     fixed = base.immutable
-    if fixed is not None and opened.declares(fixed, path):
+    if fixed is not None and partition_groups.declares(opened, fixed, path):
         records[IMMUTABLE] = fixed
     for partition in records:
         transaction.reads(partition)
@@ -178,8 +183,8 @@ class _Dropping:
     transaction: Transaction
 
     def staging(self, path: str, record: PartitionRecord) -> Work[StagedPartition]:
-        base = self.opened.group(path, record)
-        group, written = self._write(path, record, self.opened.held(record))
+        base = partition_groups.group_of(self.opened, path, record)
+        group, written = self._write(path, record, partition_groups.variables_of(self.opened, record))
         return (yield from self.transaction.stage.writing(path, evolve(group, base=base), written))
 
     def _write(self, path: str, record: PartitionRecord, held: frozenset[str]) -> tuple[GroupWrite, PartitionRecord]:

@@ -8,14 +8,15 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.collection.split import PartitionRows, split
 from zcollection.collection.write.delivery import Delivery, Missing, Reading, delivery
 from zcollection.collection.write.merging import Merge, Merged, as_strategy, merging
 from zcollection.contracts.merge import MergeStrategy
+from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import Key
-from zcollection.contracts.store import Read
 from zcollection.engine.dask_arrays import Blocks
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.executors import ClientOption, chosen
@@ -269,7 +270,7 @@ class _PartitionInsert:
         group = evolve(group, brings_rows=merged.are_inserted)
         if merged.source is None:
             return group, record
-        base = opened.group(self.part.path, self.record)
+        base = partition_groups.group_of(opened, self.part.path, self.record)
         group = evolve(group, base=base, source=merged.source, axis_values=merged.axis)
         return group, evolve(record, axis_range=axis_range(opened, merged.axis))
 
@@ -359,7 +360,7 @@ async def _immutable_work(
     except CorruptionError:
         if immutable == "check" or given.keys() != schema.all_variables().keys():
             raise
-        stored = opened.dataset(schema, {})  # all of what is damaged is replaced
+        stored = partition_groups.dataset_of(schema, {})  # all of what is damaged is replaced
     changed = [
         path
         for path, item in given.items()
@@ -379,11 +380,11 @@ async def _immutable_work(
 
 
 async def _stored_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> Dataset:
-    present = schema.select(schema.all_variables().keys() & opened.held(taken.immutable))
-    values = opened.dataset(present, await opened.read_immutable(taken, present))
+    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, taken.immutable))
+    values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, taken, present))
     (document,) = await taken.objects.get([Read(taken.place(IMMUTABLE).document)])
     try:
-        opened.stamp(IMMUTABLE, taken.immutable)(document)
+        partition_groups.stamp_of(opened, IMMUTABLE, taken.immutable)(document)
     except ConflictError as error:
         message = (
             f"what is stored once in {opened.store.url} is not what was committed; insert it with immutable='replace'"

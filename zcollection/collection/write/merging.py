@@ -7,6 +7,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split
@@ -136,7 +137,7 @@ def merging(
     if record is None or not strategy.reads_existing:
         return _merged_with_nothing(opened, strategy, part, inserted, rows)
     inserted = _with_all(opened, part, inserted, record, missing)
-    existing = yield from opened.reading(part.path, record, _axis_schema(opened))
+    existing = yield from partition_groups.reading_partition(opened, part.path, record, _axis_schema(opened))
     plan = strategy.rows(*_axis_columns(opened, strategy, existing, inserted, rows))
     if plan is None:
         return (yield from _computing(opened, strategy, part, inserted, record))
@@ -167,8 +168,10 @@ def _computing(
 ) -> Work[Merged]:
     """Merge with a strategy that computes values, which needs all of the existing ones."""
     schema = opened.configuration.rows_schema
-    present = schema.select(schema.all_variables().keys() & opened.held(record))
-    existing = Dataset(schema, (yield from opened.reading(part.path, record, present)).all_variables())
+    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, record))
+    existing = Dataset(
+        schema, (yield from partition_groups.reading_partition(opened, part.path, record, present)).all_variables()
+    )
     return _computed(opened, strategy, part, existing, inserted, rows=record.rows)
 
 
@@ -210,7 +213,10 @@ def _with_all(
 ) -> Dataset:
     """Return what is inserted with all variables that a partition holds, those that it lacks filled."""
     schema = opened.configuration.rows_schema
-    lacking = sorted((schema.all_variables().keys() & opened.held(record)) - inserted.all_variables().keys())
+    lacking = sorted(
+        (schema.all_variables().keys() & partition_groups.variables_of(opened, record))
+        - inserted.all_variables().keys()
+    )
     if lacking and missing == "raise":
         message = (
             f"variable {lacking[0]!r} is missing from the dataset, and partition {part.path!r} has values of it that a "

@@ -10,6 +10,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.create import repartitioned
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import ReshapeReport
@@ -283,8 +284,8 @@ class _Splitting:
         return np.asarray(found[0], dtype=np.intp)
 
     def _columns(self, old: Sequence[_Old]) -> Work[Dataset]:
-        groups = [self.target.group(*item) for item in old]
-        return self.target.dataset(
+        groups = [partition_groups.group_of(self.target, *item) for item in old]
+        return partition_groups.dataset_of(
             self.schema, (yield from reading(groups, self.schema, dimension=self.target.dimension))
         )
 
@@ -380,7 +381,7 @@ class _Gathering:
     def _schema(self, item: NewPartition) -> DatasetSchema:
         """Return the variables that some part holds; the partition is to lack the others."""
         schema = self.target.configuration.rows_schema
-        held = frozenset[str]().union(*(self.target.held(part.record) for part in item.parts))
+        held = frozenset[str]().union(*(partition_groups.variables_of(self.target, part.record) for part in item.parts))
         return schema.select(held & schema.all_variables().keys())
 
     def _axis(self, values: Mapping[str, NDArray[Any]], packed: frozenset[str]) -> NDArray[Any] | None:
@@ -405,7 +406,7 @@ class _Gathering:
             else:
                 here = {path: outputs.part(path, start, part.count) for path in outputs.arrays}
                 yield from filling(group, Side(schema=schema), rows, here, dimension=dimension)
-            yield from self.target.checking(group, part.record)
+            yield from partition_groups.checking_current(self.target, group, part.record)
         return outputs.arrays
 
     def _found(self, item: NewPartition) -> Work[list[Found]]:
@@ -419,7 +420,7 @@ class _Gathering:
         return found
 
     def _group(self, part: Part) -> GroupRead:
-        group = self.target.group(part.path, part.record, part.place)
+        group = partition_groups.group_of(self.target, part.path, part.record, part.place)
         return evolve(group, schema=as_stored(group.schema))
 
     def _places(self, item: NewPartition, found: Sequence[Found]) -> Work[NDArray[np.intp]]:
@@ -428,7 +429,7 @@ class _Gathering:
         values: list[NDArray[Any]] = []
         for part, rows in zip(item.parts, found, strict=True):
             columns = Outputs.allocated(axis, self.target.dimension, rows.count)
-            group = self.target.group(part.path, part.record, part.place)
+            group = partition_groups.group_of(self.target, part.path, part.record, part.place)
             yield from filling(group, Side(schema=axis), rows, columns.arrays, dimension=self.target.dimension)
             values += columns.arrays.values()
         order = np.argsort(sortable(np.concatenate(values)), kind="stable")

@@ -10,8 +10,8 @@ import anyio
 
 from zcollection.collection.maintain.verify import GroupCheck, Sample
 from zcollection.collection.open_collection import OpenCollection
+from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.contracts.store import Read
 from zcollection.engine.work import Remove, Work, enumerated, fetch
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction.change import Stage, StagedPartition, Transaction

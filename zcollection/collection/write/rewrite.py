@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import evolve, frozen
 
+from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import ReshapeReport
 from zcollection.collection.write.insert import immutable_write, partition_write
@@ -205,14 +206,16 @@ class _Rewriting:
             if found is not None:
                 return found, True
         schema = target.configuration.rows_schema
-        held = schema.select(target.held(record) & schema.all_variables().keys())
+        held = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
         no_rows = Dataset(held, Outputs.allocated(held, target.dimension, 0).arrays)
         group, written = partition_write(target, Key(record.key), no_rows, rows=record.rows)
         axis = target.axis_variable
-        columns = yield from target.reading(path, record, held.select([] if axis is None else [axis]))
+        columns = yield from partition_groups.reading_partition(
+            target, path, record, held.select([] if axis is None else [axis])
+        )
         group = evolve(
             group,
-            base=target.group(path, record),
+            base=partition_groups.group_of(target, path, record),
             source=np.arange(record.rows),
             axis_values=None if axis is None else columns.get_variable(axis).to_numpy(),
         )
@@ -222,8 +225,8 @@ class _Rewriting:
     def staging_fixed(self, record: PartitionRecord, stage: Stage) -> Work[StagedPartition]:
         """Stage the variables that do not span the axis."""
         target, schema = self.target, self.target.configuration.immutable_schema
-        held = schema.select(target.held(record) & schema.all_variables().keys())
-        group = target.group(IMMUTABLE, record)
+        held = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
+        group = partition_groups.group_of(target, IMMUTABLE, record)
         as_they_are = evolve(group, schema=as_stored(group.schema))
         values = yield from reading([as_they_are], as_stored(held), dimension=target.dimension)
         new, written = immutable_write(target, schema, Dataset(as_stored(held), values))

@@ -8,6 +8,7 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.asking import Asked, RowsPlan, Where
@@ -63,7 +64,7 @@ async def update(
         async with opened.begin("update", candidates=None if halo else asked.candidates) as transaction:
             selected = await asked.chosen(transaction.base)
             partitions = selected.partitions
-            fixed = await opened.read_immutable(transaction.base, schema)
+            fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
             windows = Windows(opened=opened, taken=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
             change = Update(opened, function, schema, fixed, conventions)
@@ -141,17 +142,19 @@ class Update:
         if not after.all_variables():
             return None
         yield from self._check_keys(after, path, record)
-        held = opened.held(record) & configuration.rows_schema.all_variables().keys()
+        held = partition_groups.variables_of(opened, record) & configuration.rows_schema.all_variables().keys()
         kept = held - after.all_variables().keys()
-        changed = kept - opened.unchanged(record)
+        changed = kept - partition_groups.unchanged_variables(opened, record)
         if changed:
             # Written in another way: what is kept of these is written again, for a partition has one layout.
-            rest = yield from opened.reading(path, record, opened.schema.select(changed))
+            rest = yield from partition_groups.reading_partition(opened, path, record, opened.schema.select(changed))
             after, kept = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()}), kept - changed
         group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
         if opened.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
-        return (yield from stage.writing(path, evolve(group, base=opened.group(path, record)), written))
+        return (
+            yield from stage.writing(path, evolve(group, base=partition_groups.group_of(opened, path, record)), written)
+        )
 
     def staging_rows(self, plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns for the rows that are asked for, if any.
@@ -167,9 +170,9 @@ class Update:
         if not after.all_variables():
             return None
         yield from self._check_keys_of_rows(after, plan, found)
-        held = opened.held(record) & opened.configuration.rows_schema.all_variables().keys()
+        held = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
         kept = held - after.all_variables().keys()
-        changed = kept - opened.unchanged(record)
+        changed = kept - partition_groups.unchanged_variables(opened, record)
         # Written in another way, as above; their values stay, those of the rows that are asked for too.
         rest = yield from plan.of_rows(found, opened.schema.select(changed))
         changing = Dataset(opened.schema, {**rest, **after.all_variables()})
@@ -180,7 +183,7 @@ class Update:
         )
         axis = yield from self._axis(after, plan, found)
         limits = record.axis_range if axis is None else axis_range(opened, axis)
-        group = evolve(group, base=opened.group(path, record), source=source, axis_values=axis)
+        group = evolve(group, base=partition_groups.group_of(opened, path, record), source=source, axis_values=axis)
         return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
 
     def _axis(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[NDArray[Any] | None]:
@@ -188,7 +191,9 @@ class Update:
         opened, axis = self.opened, self.opened.axis_variable
         if axis is None or axis not in after.all_variables():
             return None
-        before = yield from opened.reading(plan.path, plan.record, opened.schema.select([axis]))
+        before = yield from partition_groups.reading_partition(
+            opened, plan.path, plan.record, opened.schema.select([axis])
+        )
         values: NDArray[Any] = before.get_variable(axis).to_numpy().copy()
         values[found.positions] = after.get_variable(axis).to_numpy()
         return values
@@ -203,7 +208,7 @@ class Update:
         """Check that the rows still belong to their partition, where a variable of the partitioning was returned."""
         returned, others = self._columns_of_keys(after)
         if returned:
-            rest = yield from self.opened.reading(path, record, others)
+            rest = yield from partition_groups.reading_partition(self.opened, path, record, others)
             self._check_split(rest.all_variables(), after.select(returned), path)
 
     def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[None]:

@@ -15,7 +15,8 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 from numcodecs.zstd import Zstd
 
-from zcollection.contracts.store import Fence, KeyStore, Read, unfenced
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import Fence, KeyStore, unfenced
 from zcollection.engine.direct import zstd_length
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import CorruptionError

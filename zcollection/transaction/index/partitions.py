@@ -10,7 +10,8 @@ from attrs import fields
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import CorruptionError
 from zcollection.model import sections
-from zcollection.model.sections import Printed, Section, Table, heading
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Section, Table, heading
 from zcollection.transaction.documents import PartitionRecord, validate_path
 from zcollection.transaction.index import packing
 from zcollection.transaction.index.packing import Columns

@@ -21,8 +21,8 @@ from attrs import Factory, define, evolve, field, frozen
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
+from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.contracts.store import Read
 from zcollection.engine.direct import zstd_length
 from zcollection.engine.work import Work, fetch
 from zcollection.errors import CorruptionError

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 
-from zcollection.contracts.store import Objects, Read
+from zcollection.contracts.objects import Objects, Read
 from zcollection.engine.executor import gather, parallelism
 from zcollection.errors import (
     CorruptionError,

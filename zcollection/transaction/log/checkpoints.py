@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.transaction.documents import TRANSACTIONS
 from zcollection.transaction.index import catalog
 from zcollection.transaction.index.catalog import Checkpoint

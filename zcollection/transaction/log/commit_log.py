@@ -13,7 +13,8 @@ from typing import Final
 
 from attrs import evolve
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.work import Work, enumerated, fetch, perform_one
 from zcollection.errors import CommitStateUnknownError, ConflictError, CorruptionError, StoreError
 from zcollection.transaction.documents import TRANSACTIONS

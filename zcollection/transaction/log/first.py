@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 from attrs import define, evolve
 
-from zcollection.contracts.store import Fence, KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import Fence, KeyStore
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CorruptionError
 from zcollection.portal import uninterrupted

@@ -10,15 +10,16 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.work import Work, enumerated, fetch, perform_one
-from zcollection.errors import ConflictError, CorruptionError
+from zcollection.errors import ConflictError, CorruptionError, SettingError
 from zcollection.model import documents
-from zcollection.transaction.documents import TRANSACTIONS, Configuration
+from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.index.partitions import Partitions
 from zcollection.transaction.log import commit_log
 from zcollection.transaction.log.commit_log import LOG, contents, mark_key, numbers_of, record_key
-from zcollection.transaction.reports import Total
+from zcollection.transaction.reports import Changes, Label, Total
 from zcollection.transaction.version import RecordId, Version
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
@@ -146,6 +147,42 @@ def totals(versions: Iterable[Version]) -> Iterator[Total]:
             held[path] = record.rows, record.stored_bytes
             rows, size = rows + record.rows, size + record.stored_bytes
         yield Total(len(held), rows, size)
+
+
+async def changes(store: KeyStore, since: Label, until: int) -> Changes:
+    """Return the partitions that the commit records name after one version, up to another.
+
+    Raises
+    ------
+    SettingError
+        `since` is no version, or a newer one.
+    """
+    if not isinstance(since, int) or not 0 <= since <= until:
+        message = f"since={since!r}; accepted: a version of {store.url}, 0 to {until}"
+        raise SettingError(message)
+    present: dict[str, bool] = {}
+    # The first version of a copy has partitions.
+    for version in await between(store, since + 1 if since else 0, until):
+        present |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
+        present.pop(IMMUTABLE, None)
+        until = version.number
+    return Changes(
+        version=until,
+        written=tuple(sorted(path for path, is_present in present.items() if is_present)),
+        dropped=tuple(sorted(path for path, is_present in present.items() if not is_present)),
+    )
+
+
+def sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sources after versions, given those before: what a version puts back are also the sources of then."""
+    known: dict[int, tuple[str, ...]] = {}
+    for version in versions:
+        if version.restored is not None:
+            names = known.get(version.restored, ())
+        names = () if version.configuration is not None else names
+        names = names if version.source is None else (*names, version.source)
+        known[version.number] = names
+    return names
 
 
 def problem(foreign: Sequence[int]) -> str:

@@ -13,7 +13,8 @@ from typing import Final
 
 from attrs import define
 
-from zcollection.contracts.store import Fence, KeyStore, Pieces, Read
+from zcollection.contracts.objects import Pieces, Read
+from zcollection.contracts.store import Fence, KeyStore
 from zcollection.engine.work import Create, Stage, Work
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import PartitionError, StoreError, ZCollectionError

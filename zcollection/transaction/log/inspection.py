@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.work import perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, parent_documents

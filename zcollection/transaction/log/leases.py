@@ -16,7 +16,8 @@ import anyio
 from attrs import define, field
 
 from zcollection import config
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.errors import ConflictError, StoreError
 from zcollection.transaction.log import commit_log
 

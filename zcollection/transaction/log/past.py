@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from attrs import evolve, field, frozen
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
 from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
 from zcollection.transaction.change import Transaction
@@ -21,7 +22,6 @@ from zcollection.transaction.documents import IMMUTABLE, Configuration, Partitio
 from zcollection.transaction.index.catalog import Checkpoint
 from zcollection.transaction.index.partitions import Candidates
 from zcollection.transaction.log import checkpoints, commit_log, history, snapshots
-from zcollection.transaction.log.versioning import LogVersioning
 from zcollection.transaction.moments import time_of
 from zcollection.transaction.places import Place
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import zarr.abc.store
 
 
-async def resolved(present: LogVersioning, at: Moment) -> "PastVersioning":
+async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVersioning":
     """Return a collection as it was at a moment.
 
     Raises
@@ -42,16 +42,16 @@ async def resolved(present: LogVersioning, at: Moment) -> "PastVersioning":
         There is no such version, or it is not kept.
     """
     configuration = await present.load()
-    newest = (await commit_log.listed(present.store))[0].number
+    newest = (await commit_log.listed(store))[0].number
     number = _numbered(at, configuration)
     if number is None:
-        number = await _newest_at(present.store, time_of(at))
+        number = await _newest_at(store, time_of(at))
     if number is None or not 0 <= number <= newest:
         known = _readable(configuration, newest)
-        message = f"at={at!r} is no version of {present.store.url}; accepted: {known}"
+        message = f"at={at!r} is no version of {store.url}; accepted: {known}"
         raise SettingError(message)
-    _check_kept(present.store, configuration, number, newest, SettingError)
-    return PastVersioning(present, number)
+    _check_kept(store, configuration, number, newest, SettingError)
+    return PastVersioning(store, present, number)
 
 
 def _numbered(at: Moment, configuration: Configuration) -> int | None:
@@ -108,20 +108,18 @@ class PastVersioning(Versioning):
 
     Attributes
     ----------
+    store
+        Where it is stored.
     present
         The collection as it is.
     number
         The version.
     """
 
-    present: LogVersioning
+    store: KeyStore
+    present: Versioning
     number: int
     _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
-
-    @property
-    def store(self) -> KeyStore:  # type: ignore[override]  # it is that of the collection
-        """Where it lies."""
-        return self.present.store
 
     async def load(self) -> Configuration:
         """Return the configuration of that version."""
@@ -181,7 +179,7 @@ class PastVersioning(Versioning):
 
     async def at(self, moment: Moment) -> Self:
         """Return the collection at another version."""
-        return evolve(self, number=(await self.present.at(moment)).number)
+        return evolve(self, number=(await resolved(self.store, self.present, moment)).number)
 
     async def tags(self) -> dict[str, Label]:
         """Return the tags of the collection as it is."""
@@ -206,11 +204,12 @@ class PastVersioning(Versioning):
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources that had been inserted by then."""
-        return await self.present.sources_at(self.number)
+        versions = await history.every(self.store)
+        return history.sources([version for version in versions if version.number <= self.number], ())
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions that changed between another version and that one."""
-        return await self.present.changes(configuration, since, until=self.number)
+        return await history.changes(self.store, since, self.number)
 
     async def newer(self, since: Label | None) -> list[Committed]:
         """Return the versions after one, up to that one."""
@@ -225,7 +224,7 @@ class PastVersioning(Versioning):
         """Return nothing: what lies around partitions is that of the newest version."""
         return [], []
 
-    async def refreshed(self) -> LogVersioning:
+    async def refreshed(self) -> Versioning:
         """Return the collection as it is."""
         return self.present
 

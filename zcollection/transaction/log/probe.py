@@ -3,7 +3,8 @@
 import uuid
 from typing import Final
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.executor import gather
 from zcollection.errors import StoreError
 from zcollection.portal import uninterrupted

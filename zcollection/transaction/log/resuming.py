@@ -5,7 +5,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.transaction.documents import TRANSACTIONS
 from zcollection.transaction.places import Place

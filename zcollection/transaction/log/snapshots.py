@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 
 from attrs import evolve
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.errors import (
     CollectionNotFoundError,

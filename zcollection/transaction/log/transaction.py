@@ -7,7 +7,8 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import Fence, KeyStore, Objects, unfenced
+from zcollection.contracts.objects import Objects
+from zcollection.contracts.store import Fence, KeyStore, unfenced
 from zcollection.engine import work
 from zcollection.engine.work import Work, noting, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing

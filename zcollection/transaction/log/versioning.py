@@ -1,6 +1,6 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from itertools import starmap
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 from attrs import evolve, field, frozen
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import Work, fetch, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT
@@ -29,13 +30,12 @@ from zcollection.transaction.log import (
     first,
     history,
     inspection,
+    past,
     probe,
+    repair,
     snapshots,
     transaction,
     vacuum,
-)
-from zcollection.transaction.log import (
-    repair as mending,
 )
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, Total, VacuumReport
 from zcollection.transaction.retention import Retention
@@ -47,7 +47,6 @@ from zcollection.transaction.versioning import Beginning, Versioning
 if TYPE_CHECKING:
     import zarr.abc.store
 
-    from zcollection.transaction.log.past import PastVersioning
 
 R = TypeVar("R")
 _MOST_CHANGES: Final = 16
@@ -253,19 +252,13 @@ class LogVersioning(Versioning):
                 newer = await history.after(self.store, known)
         if newer is None or any(version.restored is not None for version in newer):
             newer, names = await history.every(self.store), ()
-        names = _sources(newer, names)
+        names = history.sources(newer, names)
         self._known.sources = newer[-1].id if newer else known, names
         return names
 
-    async def sources_at(self, number: int) -> tuple[str, ...]:
-        """Return the sources that had been inserted at a version."""
-        return _sources([version for version in await history.every(self.store) if version.number <= number], ())
-
-    async def at(self, moment: Moment) -> "PastVersioning":
+    async def at(self, moment: Moment) -> past.PastVersioning:
         """Return the collection as it was at a version that is kept."""
-        from zcollection.transaction.log import past  # which is made of this
-
-        return await past.resolved(self, moment)
+        return await past.resolved(self.store, self, moment)
 
     async def tags(self) -> dict[str, Label]:
         """Return the versions that the configuration gives names."""
@@ -324,29 +317,10 @@ class LogVersioning(Versioning):
 
         await retrying(attempt)
 
-    async def changes(
-        self,
-        configuration: Configuration,  # noqa: ARG002 - a contract
-        since: Label,
-        *,
-        until: int | None = None,
-    ) -> Changes:
-        """Return what the records after a version name, up to another one, the newest by default."""
-        newest = (await commit_log.listed(self.store))[0].number if until is None else until
-        if not isinstance(since, int) or not 0 <= since <= newest:
-            message = f"since={since!r}; accepted: a version of {self.store.url}, 0 to {newest}"
-            raise SettingError(message)
-        there: dict[str, bool] = {}
-        # Of a copy, the first version has partitions.
-        for version in await history.between(self.store, since + 1 if since else 0, newest):
-            there |= dict.fromkeys(version.partitions, True) | dict.fromkeys(version.dropped, False)
-            there.pop(IMMUTABLE, None)
-            newest = version.number
-        return Changes(
-            version=newest,
-            written=tuple(sorted(path for path, is_there in there.items() if is_there)),
-            dropped=tuple(sorted(path for path, is_there in there.items() if not is_there)),
-        )
+    async def changes(self, configuration: Configuration, since: Label) -> Changes:  # noqa: ARG002 - a contract
+        """Return the partitions that the commit records after a version name."""
+        newest = (await commit_log.listed(self.store))[0].number
+        return await history.changes(self.store, since, newest)
 
     async def newer(self, since: Label | None) -> list[Committed]:
         """Return what the records after a version say; where none is new, this asks for two objects."""
@@ -381,7 +355,7 @@ class LogVersioning(Versioning):
         documents: Mapping[str, bytes],
     ) -> list[str]:
         """Write documents as they should be, publish what is pending, and make a wrong log or catalog anew."""
-        return await mending.mend(self.store, configuration, taken, documents)
+        return await repair.mend(self.store, configuration, taken, documents)
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from what is found by walking."""
@@ -418,18 +392,6 @@ def _committed(version: Version) -> Committed:
         written=tuple(version.partitions),
         dropped=tuple(path for path in version.dropped if path != IMMUTABLE),
     )
-
-
-def _sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the sources after versions, given those before: what a version puts back are also the sources of then."""
-    known: dict[int, tuple[str, ...]] = {}
-    for version in versions:
-        if version.restored is not None:
-            names = known.get(version.restored, ())
-        names = () if version.configuration is not None else names
-        names = names if version.source is None else (*names, version.source)
-        known[version.number] = names
-    return names
 
 
 def _put_together(store: KeyStore, taken: Snapshot) -> Snapshot:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from attrs import define, evolve, field
 
 from zcollection import config
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.engine.executor import gather, in_thread
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import CorruptionError

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import Objects, Read
+from zcollection.contracts.objects import Objects, Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.layout import group_document
 from zcollection.engine.work import Remove, Work

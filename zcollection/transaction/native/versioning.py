@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from attrs import evolve, field, frozen
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.contracts.transactional import Commit, Moment, StoreSession, TransactionalStore
 from zcollection.engine.write import GROUP_DOCUMENT
 from zcollection.errors import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field, frozen
 
 from zcollection import config
-from zcollection.contracts.store import Listed, Objects, Read
+from zcollection.contracts.objects import Listed, Objects, Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.engine.executor import gather
 from zcollection.engine.statistics import STATISTICS
