@@ -21,7 +21,6 @@ _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # Neither a file that is there nor the target of a link is ever written into.
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.BINARY
 _UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
-_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
@@ -73,9 +72,13 @@ def _creates_empty(path: str, *, fsync: bool) -> bool:
 def write_small(path: str, data: bytes, *, fsync: bool) -> None:
     """Write a file over any that exists, in steps that others can see: for readers to whom part of it says nothing.
 
-    The directory exists. A symbolic link is not followed.
+    The directory exists.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _NO_FOLLOW | system.BINARY, 0o666)
+    try:
+        descriptor = os.open(path, _NEW, 0o666)
+    except FileExistsError:
+        system.unlink(path)
+        descriptor = os.open(path, _NEW, 0o666)
     try:
         os.write(descriptor, data)
         if fsync:
