@@ -22,7 +22,7 @@
     ├── PluginError
     │   ├── UnknownPluginError (ValueError) nobody installed provides the name
     │   ├── PluginConflictError             two distributions provide the name
-    │   ├── BrokenPluginError               installed, but cannot be imported
+    │   ├── BrokenPluginError               installed, but cannot be used
     │   └── PluginConfigurationError (ValueError) a configuration, or an option of a store, that the plugin refuses
     ├── SettingError (ValueError)           an argument, or an environment variable, that has none of the accepted values
     ├── SynchronousCallError (RuntimeError) a blocking call on the event loop that would have to serve it
@@ -119,7 +119,7 @@ class PluginConflictError(PluginError):
 
 
 class BrokenPluginError(PluginError):
-    """A plugin is installed, but its class cannot be imported."""
+    """A plugin is installed, but its class cannot be imported, or does not satisfy its contract."""
 
 
 class PluginConfigurationError(PluginError, ValueError):
