@@ -23,6 +23,7 @@ from zcollection.collection.write.update import UpdateFunction
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
+from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
@@ -103,6 +104,7 @@ class View(Maintained):
         url_or_store: Location,
         *,
         mode: Mode = "r",
+        at: At = None,
         base: Location | Collection | None = None,
         storage_options: Mapping[str, Any] | None = None,
         base_options: Mapping[str, Any] | None = None,
@@ -110,6 +112,8 @@ class View(Maintained):
         """Open a view; see `zcollection.open_view`."""
         store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
         versioning = stores.versioning_of(store)
+        if at is not None:
+            versioning = await stores.versioning_at(store, mode=mode, at=at)
         own = OpenCollection(versioning, await create.load(versioning))
         reference = "" if own.configuration.view is None else own.configuration.view.base
         found = resolve(reference, store.url) if base is None else base
@@ -498,7 +502,9 @@ class View(Maintained):
 
     def _section(self) -> Section:
         facts = {
+            "version": self._pair.own.versioning.held_at,
             "base": self._pair.base.store.url,
+            "version of the base": self._pair.base.versioning.held_at,
             "axis": f"{self.axis} (dimension {self.dimension})",
             "variables": listed(self.variables),
             "computed by": ", ".join(map(str, self.computations)) or "update()",
