@@ -33,7 +33,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
 from zcollection.model.texts import listed
-from zcollection.portal import carried_out, run, synchronous
+from zcollection.portal import run, run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.registry.stored import StoredForm
 from zcollection.view import create, reading, refresh, staleness
@@ -80,7 +80,7 @@ class View(Maintained):
         computations = () if computation is None else as_computations(computation)
         opened = await _base(base, base_options)
         store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
-        pair = await carried_out(
+        pair = await run_change(
             create.create,
             stores.versioning_of(store),
             opened,
@@ -392,7 +392,7 @@ class View(Maintained):
         self._check_writable()
         halo = as_halo(depth)
         check_conventions(conventions)
-        return await carried_out(
+        return await run_change(
             self._both,
             lambda pair: refresh.update(
                 pair,
@@ -446,8 +446,8 @@ class View(Maintained):
             The view was opened for reading.
         """
         self._check_writable()
-        dropped = await carried_out(self._adopted)
-        report = await carried_out(
+        dropped = await run_change(self._adopted)
+        report = await run_change(
             self._both,
             lambda pair: refresh.refresh(
                 pair, filters=filters, everything=everything, batch=batch, client=client, progress=progress

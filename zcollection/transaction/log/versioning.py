@@ -104,7 +104,7 @@ class LogVersioning(Versioning):
             raise self.not_found(await foreign.found(self.store))
         configuration = self._understood(data)
         if not self.store.read_only:
-            await portal.carried_out(probe.check, self.store)
+            await portal.run_change(probe.check, self.store)
         if announced is not None:
             await portal.on_loop()
             configuration = await snapshots.current_configuration(self.store, configuration)
