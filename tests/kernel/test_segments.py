@@ -37,7 +37,7 @@ TIMES = [*range(0, 400, 10)]
 
 @pytest.fixture(autouse=True)
 def _nothing_is_kept(monkeypatch):
-    monkeypatch.setattr(segments, "_KEPT", segments._Kept())
+    monkeypatch.setattr(segments, "_CACHE", segments._Cache())
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def written(known, objects):
 
 
 def held(known, positions, objects):
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     (found,) = perform_here(InMemory(objects), [known.loading(positions)])
     return found
 
@@ -376,7 +376,7 @@ def test_a_query_reads_the_segments_that_are_concerned(collection, monkeypatch):
         (lambda it: it.keys(filters="quotient in range(17, 19)"), 2),
         (lambda it: it.partitions(), 10),
     ]:
-        segments._KEPT.__init__()
+        segments._CACHE.__init__()
         keys.clear()
         assert ask(zc.open_collection(collection.store))
         assert 1 <= len([key for key in keys if key.startswith(FOLDER)]) <= most
@@ -391,7 +391,7 @@ def test_a_change_reads_and_writes_the_segments_that_are_concerned(collection, m
         (lambda it: it.drop_partitions(filters="quotient == 17"), 1),
         (lambda it: it.vacuum(), 1),
     ]:
-        segments._KEPT.__init__()
+        segments._CACHE.__init__()
         keys.clear()
         change(zc.open_collection(collection.store, mode="rw"))
         assert len([key for key in keys if key.startswith(FOLDER)]) <= most
@@ -420,7 +420,7 @@ def test_old_partitions_are_dropped_by_the_limits_of_the_axis(url, small, monkey
     )
     days = np.datetime64("2024-01-01", "s") + np.arange(40) * np.timedelta64(1, "D")
     collection.insert({"time": days})
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     keys = read_of(collection, monkeypatch)
     dropped = zc.open_collection(collection.store, mode="rw").drop_partitions(older_than="2024-01-03")
     assert dropped == ("year=2024/month=01/day=01", "year=2024/month=01/day=02")
@@ -431,7 +431,7 @@ def test_rows_that_were_found_are_read_again(collection, monkeypatch):
     rows = collection.find("165 <= time < 185")
     collection.insert(samples.rows([181]), merge="append")
     keys = read_of(collection, monkeypatch)
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     samples.assert_rows(zc.open_collection(collection.store).query(where=rows), [170, 180, 181])
     assert len([key for key in keys if key.startswith(FOLDER)]) <= 2
 
@@ -500,7 +500,7 @@ SPOILED = pytest.mark.parametrize("spoil", [spoil_root, spoil_segment, lose_segm
 @SPOILED
 def test_a_wrong_or_lost_segment_hides_nothing(collection, spoil):
     spoil(collection.store.data)
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     again = zc.open_collection(collection.store, mode="rw")
     samples.assert_rows(again.query(), TIMES)
     for time in TIMES:
@@ -521,21 +521,21 @@ def test_a_process_that_knows_a_segment_still_finds_out_that_it_is_damaged(colle
 @SPOILED
 def test_the_next_writer_who_meets_it_makes_another(collection, spoil):
     spoil(collection.store.data)
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     again = zc.open_collection(collection.store, mode="rw")
     again.update(lambda data: {"value": data["value"].to_numpy()})
     assert form(again)[0] == 2
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     assert zc.open_collection(collection.store).verify(data=True).is_clean
 
 
 @SPOILED
 def test_a_repair_makes_another(collection, spoil):
     spoil(collection.store.data)
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     again = zc.open_collection(collection.store, mode="rw")
     assert again.repair().done == ("the catalog was rebuilt",)
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     assert zc.open_collection(collection.store).verify(data=True).is_clean
     samples.assert_rows(again.query(), TIMES)
 
@@ -544,10 +544,10 @@ def test_a_checkpoint_that_meets_a_damaged_segment_makes_all_anew(collection):
     data = collection.store.data
     for key in segments_of(collection):
         data[key] = b"x"
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     for time in range(20):
         collection.insert(samples.rows([1000 + 10 * time]))
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     again = zc.open_collection(collection.store)
     samples.assert_rows(again.query(), [*TIMES, *range(1000, 1200, 10)])
     assert again.verify(data=True).is_clean
@@ -560,7 +560,7 @@ def test_a_reader_who_misses_a_segment_takes_the_root_again(collection, monkeypa
     async def meanwhile(self, reads):
         if reads and reads[0].key.startswith(FOLDER) and not done:
             done.append(True)
-            segments._KEPT.__init__()
+            segments._CACHE.__init__()
             await in_other_words(writer)
         return await get(self, reads)
 
@@ -568,7 +568,7 @@ def test_a_reader_who_misses_a_segment_takes_the_root_again(collection, monkeypa
         for _ in range(34):
             await other.update_async(lambda data: {"value": data["value"].to_numpy()}, filters="quotient == 17")
 
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
     monkeypatch.setattr(fakes.DictStore, "get", meanwhile)
     walked = []
     monkeypatch.setattr(snapshots, "_walked", lambda *arguments: walked.append(arguments))

@@ -47,6 +47,8 @@ class StagedPartition:
         Id of the attempt that wrote it, where a job may run several times; otherwise empty.
     in_place
         Whether all objects except the group document are already stored under `path`.
+    keys
+        Keys of all its objects, where they are few and each was written rather than copied; otherwise empty.
     """
 
     path: str
@@ -54,6 +56,7 @@ class StagedPartition:
     record: PartitionRecord
     attempt: str = ""
     in_place: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
