@@ -199,7 +199,7 @@ def test_a_path_says_its_key(path, key):
 
 
 def test_partitions_whose_paths_do_not_say_their_keys_are_not_cut():
-    with pytest.raises(zc.CorruptionError, match="does not say its key"):
+    with pytest.raises(zc.CorruptionError, match="does not match its key"):
         Segments.of(Partitions({"number=1": record({"number": 2})}))
 
 

@@ -51,7 +51,7 @@ async def _repair_log(store: KeyStore, configuration: Configuration, taken: Snap
     """Replace lost records of the log and its history, and restore the configuration that they contain."""
     lost, foreign = await history.wrong(store, at_least=inspection.newest_known(configuration, taken))
     if lost or foreign:
-        await history.mend(store, lost, taken.partitions, configuration)
+        await history.repair(store, lost, taken.partitions, configuration)
     done = [f"the record of version {number} was lost" for number in lost]
     done += [f"version {number} of the history was not that of the log" for number in foreign]
     right = await inspection.right_configuration(store, configuration)

@@ -137,7 +137,7 @@ async def newest(
         return indexed
     if not store.has_listing:
         raise _unlisted(store, configuration)
-    await perform_one(store, commit_log.checking_there(store))
+    await perform_one(store, commit_log.checking_not_empty(store))
     return await _walked(store, configuration)
 
 
