@@ -649,7 +649,7 @@ def test_what_is_kept_of_many_versions_does_not_hold_on_to_all_before(url):
         collection.insert(samples.rows([10 * time]))
         taken = anyio.run(partial(snapshots.take, collection.store, configuration, known=known))
         assert len(taken.partitions) == time
-        known = log_versioning._put_together(collection.store, taken)
+        known = log_versioning._merged(collection.store, taken)
     columns = known.checkpoint.partitions
     assert all(type(column) is list for column in [*columns._columns.values(), *columns._keys.values()])
     assert type(columns._columns) is dict

@@ -54,10 +54,10 @@ async def at(store: KeyStore, number: int, *, with_segments: bool = True) -> Sna
     first = 0 if begun is None else begun.version + 1
     # The caller finds the places of the groups by means of the newest version: here all of them count as published.
     changes = [evolve(change, published=True) for change in await history.between(store, first, number)]
-    taken = Snapshot(store, begun or Checkpoint(), changes)
+    snapshot = Snapshot(store, begun or Checkpoint(), changes)
     if begun is not None and isinstance(begun.partitions, Segments):
-        return taken
-    return Snapshot(store, taken.to_checkpoint())
+        return snapshot
+    return Snapshot(store, snapshot.to_checkpoint())
 
 
 async def _before(store: KeyStore, number: int, *, with_segments: bool) -> Checkpoint | None:

@@ -159,16 +159,14 @@ def _is_listed(store: KeyStore) -> bool:
 def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     keys = yield from _from(known.number)
     yield from _checking_same(store, known, keys)
-    wanted = list(takewhile(lambda following: record_key(following) in keys, count(known.number + 1)))
-    after = known.number + len(wanted) + 1
+    numbers = list(takewhile(lambda number: record_key(number) in keys, count(known.number + 1)))
+    after = known.number + len(numbers) + 1
     if mark_key(after) in keys:
         yield from _checking_not_lost(store, after)
-    answers = yield from fetch([Read(record_key(following)) for following in wanted])
+    answers = yield from fetch([Read(record_key(number)) for number in numbers])
     if None in answers:
         raise _outdated(store, known)
-    versions = [
-        Version.load(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None
-    ]
+    versions = [Version.load(number, data) for number, data in zip(numbers, answers, strict=True) if data is not None]
     doubtful = _doubtful(versions)
     return [
         evolve(

@@ -33,54 +33,54 @@ async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
         The catalog or a record is damaged, and the store has no listing.
     """
     try:
-        taken = await snapshots.take(store, configuration)
-        if isinstance(taken.checkpoint.partitions, Segments):
-            await perform_one(store, taken.checkpoint.partitions.checking())
-        dict(taken.partitions)
-        await commit_log.is_newest(store, taken.id)
+        snapshot = await snapshots.take(store, configuration)
+        if isinstance(snapshot.checkpoint.partitions, Segments):
+            await perform_one(store, snapshot.checkpoint.partitions.checking())
+        dict(snapshot.partitions)
+        await commit_log.is_newest(store, snapshot.id)
     except CorruptionError:
         if not store.has_listing:
             raise
         return await snapshots.take(store, configuration, walk=True)
-    return taken
+    return snapshot
 
 
-async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+async def examine(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
     """Return the problems, and notes about harmless anomalies; a store without listing shows only a part of them."""
-    around = [*_catalog_problems(configuration, taken), *_unplaced_problems(taken)]
+    around = [*_catalog_problems(configuration, snapshot), *_unplaced_problems(snapshot)]
     if store.has_listing:
-        around += await _log_problems(store, configuration, taken)
-    wrong = await wrong_documents(store, configuration, taken)
+        around += await _log_problems(store, configuration, snapshot)
+    wrong = await wrong_documents(store, configuration, snapshot)
     problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
     if not store.has_listing:
         return problems, [_UNLISTED]
-    strange, notes = await _strangers(store, configuration, taken)
-    return [*problems, *strange], [*notes, *await _leftovers(store, configuration, taken)]
+    strange, notes = await _strangers(store, configuration, snapshot)
+    return [*problems, *strange], [*notes, *await _leftovers(store, configuration, snapshot)]
 
 
-def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
-    if configuration.catalog and not taken.indexed and not _is_being_made(taken):
+def _catalog_problems(configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
+    if configuration.catalog and not snapshot.indexed and not _is_being_made(snapshot):
         return [Problem(what="the catalog is missing or damaged, so that readers have to read every group document")]
     return []
 
 
-async def _log_problems(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[Problem]:
-    lost, foreign = await history.wrong(store, at_least=newest_known(configuration, taken))
+async def _log_problems(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
+    lost, foreign = await history.wrong(store, at_least=newest_known(configuration, snapshot))
     problems = [f"the record of version {number} is lost or damaged" for number in lost]
     problems += [history.problem(foreign)] if foreign else []
-    if not problems and not _is_being_made(taken) and await right_configuration(store, configuration) is not None:
+    if not problems and not _is_being_made(snapshot) and await right_configuration(store, configuration) is not None:
         problems.append(f"{CONFIGURATION} is lost, or older than the log, which contains the correct one")
     return [Problem(what=what) for what in problems]
 
 
-def _is_being_made(taken: Snapshot) -> bool:
+def _is_being_made(snapshot: Snapshot) -> bool:
     """Return whether a new configuration is committed and not yet published."""
-    return any(change.new_configuration for change in taken.pending)
+    return any(change.new_configuration for change in snapshot.pending)
 
 
-def newest_known(configuration: Configuration, taken: Snapshot) -> int:
+def newest_known(configuration: Configuration, snapshot: Snapshot) -> int:
     """Return the newest version named by the log or the configuration: the log may be restored from an older copy."""
-    return max(taken.version, configuration.version, configuration.changed)
+    return max(snapshot.version, configuration.version, configuration.changed)
 
 
 async def right_configuration(store: KeyStore, configuration: Configuration) -> bytes | None:
@@ -93,37 +93,39 @@ async def right_configuration(store: KeyStore, configuration: Configuration) -> 
     return found
 
 
-def _unplaced_problems(taken: Snapshot) -> list[Problem]:
+def _unplaced_problems(snapshot: Snapshot) -> list[Problem]:
     """Return the partitions that could not be published when newer versions were: they need an intervention."""
-    stuck = [version for version in taken.pending if version.number < taken.version]
+    stuck = [version for version in snapshot.pending if version.number < snapshot.version]
     what = "version {} is committed, and this partition cannot be published: check its directory, and call repair()"
     return [
         Problem(partition=path, what=what.format(version.number))
         for version in stuck
-        for path in sorted(version.touched & taken.places.keys())
+        for path in sorted(version.touched & snapshot.places.keys())
     ]
 
 
-def documents(configuration: Configuration, taken: Snapshot) -> dict[str, bytes]:
+def documents(configuration: Configuration, snapshot: Snapshot) -> dict[str, bytes]:
     """Return the documents outside of partitions, which other tools need to find the partitions, by key."""
     around = {f"{TRANSACTIONS}/{GROUP_DOCUMENT}": transactions_document()}
     if configuration.catalog:
         around |= catalog.array_document()
     around[GROUP_DOCUMENT] = group_document(configuration.schema.attrs)
-    return around | parent_documents(path for path in taken.partitions if path not in taken.places)
+    return around | parent_documents(path for path in snapshot.partitions if path not in snapshot.places)
 
 
-async def wrong_documents(store: KeyStore, configuration: Configuration, taken: Snapshot) -> dict[str, str]:
+async def wrong_documents(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> dict[str, str]:
     """Return the defect of each damaged document outside of partitions, by key."""
-    expected = {key: data for key, data in documents(configuration, taken).items() if not _is_replaced(key, taken)}
+    expected = {
+        key: data for key, data in documents(configuration, snapshot).items() if not _is_replaced(key, snapshot)
+    }
     contents = await store.get([Read(key) for key in expected])
     found = {key: _defect(data, expected[key]) for key, data in zip(expected, contents, strict=True)}
     return {key: defect for key, defect in found.items() if defect is not None}
 
 
-def _is_replaced(key: str, taken: Snapshot) -> bool:
+def _is_replaced(key: str, snapshot: Snapshot) -> bool:
     """Return whether a document may still belong to a collection whose replacement is committed and not published."""
-    return _is_being_made(taken) and key.count("/") < 2
+    return _is_being_made(snapshot) and key.count("/") < 2
 
 
 def _defect(data: bytes | None, expected: bytes) -> str | None:
@@ -145,15 +147,17 @@ def transactions_document() -> bytes:
     return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document
 
 
-async def _strangers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+async def _strangers(
+    store: KeyStore, configuration: Configuration, snapshot: Snapshot
+) -> tuple[list[Problem], list[str]]:
     """Return the partitions that are stored but were not committed, and other groups among the partitions."""
     problems, notes = [], []
     announced = await in_place.announced(store, await _stages(store))
     for path in await tree.candidates(store, configuration):
-        if taken.record(path) is not None:
+        if snapshot.record(path) is not None:
             continue
         (data,) = await store.get([Read(f"{path}/{GROUP_DOCUMENT}")])
-        pending = any(path in version.touched for version in taken.pending)
+        pending = any(path in version.touched for version in snapshot.pending)
         try:
             ours = data is not None and PartitionRecord.from_group(data, what="x") is not None
         except CorruptionError:
@@ -165,13 +169,13 @@ async def _strangers(store: KeyStore, configuration: Configuration, taken: Snaps
     return problems, notes
 
 
-async def _leftovers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
+async def _leftovers(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
     """Return notes about unpublished versions, and about objects of unfinished or dead writers."""
     notes = [
         f"version {version.number} is committed and not yet published: the next writer, or repair(), completes it"
-        for version in taken.pending
+        for version in snapshot.pending
     ]
-    ours = {version.transaction for version in taken.pending}
+    ours = {version.transaction for version in snapshot.pending}
     found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
     if not configuration.keeps:  # otherwise segments stay until a vacuum determines which of them older versions need
         found += await checkpoints.unnamed_segments(store)

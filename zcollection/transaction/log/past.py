@@ -101,7 +101,7 @@ class _Known:
     """The snapshot of the version, once it was read: it never changes."""
 
     def __init__(self) -> None:
-        self.taken: Snapshot | None = None
+        self.snapshot: Snapshot | None = None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -147,9 +147,9 @@ class PastVersioning(Versioning):
 
     async def _contained(self) -> Snapshot:
         """Return the snapshot of the version; of a large collection no segment is loaded."""
-        if self._known.taken is None:
-            self._known.taken = await checkpoints.at(self.store, self.number)
-        return self._known.taken
+        if self._known.snapshot is None:
+            self._known.snapshot = await checkpoints.at(self.store, self.number)
+        return self._known.snapshot
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return the snapshot of that version, or its candidates, each with the place where it is stored now.
@@ -165,7 +165,7 @@ class PastVersioning(Versioning):
         except (
             SegmentError
         ):  # an older release has removed it, or it is damaged: the records contain the same partitions
-            then = self._known.taken = await checkpoints.at(self.store, self.number, with_segments=False)
+            then = self._known.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
         return evolve(then, places=await self._places(then, candidates))
 
     async def _places(self, then: Snapshot, candidates: Candidates) -> dict[str, Place]:
@@ -194,9 +194,9 @@ class PastVersioning(Versioning):
                 found[path] = matching[0]
         return found
 
-    async def is_outdated(self, taken: Snapshot) -> bool:
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
         """Return whether a group of the snapshot has been moved since the snapshot was read."""
-        return await self._places(taken, _loaded(taken)) != taken.places
+        return await self._places(snapshot, _loaded(snapshot)) != snapshot.places
 
     async def at(self, moment: Moment) -> Self:
         """Return the collection at another version."""
@@ -240,7 +240,7 @@ class PastVersioning(Versioning):
     async def examine(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
     ) -> tuple[list[Problem], list[str]]:
         """Return nothing: the objects outside of partitions belong to the newest version."""
         return [], []
@@ -286,7 +286,7 @@ class PastVersioning(Versioning):
     async def place_statistics(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
         objects: Mapping[str, tuple[str, bytes]],
     ) -> None:
         """Refuse: an older version is read-only."""
@@ -299,7 +299,7 @@ class PastVersioning(Versioning):
     async def repair(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
         documents: Mapping[str, bytes],
     ) -> list[str]:
         """Refuse: an older version is read-only."""
@@ -314,16 +314,16 @@ def _number(label: Label) -> int:
     return int(label)
 
 
-def _stamps(taken: Snapshot, candidates: Candidates) -> dict[str, str]:
+def _stamps(snapshot: Snapshot, candidates: Candidates) -> dict[str, str]:
     """Return the stamp of each candidate, and of the immutable variables, by path."""
-    partitions = taken.where(None, None, candidates)
+    partitions = snapshot.where(None, None, candidates)
     stamps = dict(zip(partitions, partitions.column("stamp"), strict=True))
-    return stamps if taken.immutable is None else stamps | {IMMUTABLE: taken.immutable.stamp}
+    return stamps if snapshot.immutable is None else stamps | {IMMUTABLE: snapshot.immutable.stamp}
 
 
-def _loaded(taken: Snapshot) -> Candidates:
+def _loaded(snapshot: Snapshot) -> Candidates:
     """Return the paths of the partitions that a snapshot has loaded; None for all."""
-    known = taken.checkpoint.partitions
+    known = snapshot.checkpoint.partitions
     return [path for part in known.loaded.values() for path in part] if isinstance(known, Segments) else None
 
 

@@ -67,29 +67,29 @@ async def take(
     CorruptionError
         The stored configuration document is not the one in the log.
     """
-    taken = await (
+    snapshot = await (
         _walked(store, configuration, also) if walk else newest(store, configuration, candidates, known=known)
     )
-    if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
-        await _check_configuration_in_place(store, taken)
-    if taken.configuration != configuration.version:
+    if (snapshot.configuration, snapshot.schema) != (configuration.version, configuration.changed):
+        await _check_configuration_in_place(store, snapshot)
+    if snapshot.configuration != configuration.version:
         message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
         raise CollectionNotFoundError(message)
-    if taken.schema != configuration.changed:
-        message = f"the variables or the partitioning of {store.url} were changed by version {taken.schema}; open the collection again"
+    if snapshot.schema != configuration.changed:
+        message = f"the variables or the partitioning of {store.url} were changed by version {snapshot.schema}; open the collection again"
         raise SchemaChangedError(message)
-    return taken
+    return snapshot
 
 
-async def _check_configuration_in_place(store: KeyStore, taken: Snapshot) -> None:
+async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> None:
     """Check that opening the collection again would help: that the configuration document agrees with the log."""
-    if any(change.new_configuration for change in taken.pending):
+    if any(change.new_configuration for change in snapshot.pending):
         return  # a pending version is about to replace it
     version, changed = await _configured(store)
-    if (version, changed) != (taken.configuration, taken.schema):
+    if (version, changed) != (snapshot.configuration, snapshot.schema):
         message = (
             f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, but the log names version "
-            f"{max(taken.configuration, taken.schema)}: one of them was restored from a copy; call repair()"
+            f"{max(snapshot.configuration, snapshot.schema)}: one of them was restored from a copy; call repair()"
         )
         raise CorruptionError(message)
 
@@ -110,13 +110,13 @@ def reading_at_once(
     candidates
         The partitions that the work requests.
     """
-    taken = (yield from _indexed(store, None, candidates)) if configuration.catalog else None
-    if taken is None or taken.pending:
+    snapshot = (yield from _indexed(store, None, candidates)) if configuration.catalog else None
+    if snapshot is None or snapshot.pending:
         return None
-    if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
+    if (snapshot.configuration, snapshot.schema) != (configuration.version, configuration.changed):
         return None
-    found = yield from read(taken)
-    return found if found is not None and (yield from commit_log.being_newest(store, taken.id)) else None
+    found = yield from read(snapshot)
+    return found if found is not None and (yield from commit_log.being_newest(store, snapshot.id)) else None
 
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
@@ -181,14 +181,14 @@ def _followed(store: KeyStore, known: Snapshot, candidates: Candidates) -> Work[
     return (yield from _placed(now))
 
 
-async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
+async def is_outdated(store: KeyStore, snapshot: Snapshot) -> bool:
     """Return whether data read by means of a snapshot may belong to another version.
 
     Published groups stay in their place until a newer version is committed; unpublished groups may be moved at any time.
     """
-    if not await commit_log.is_newest(store, taken.id):
+    if not await commit_log.is_newest(store, snapshot.id):
         return True
-    return bool(taken.places) and taken.places != await perform_one(store, _places(taken))
+    return bool(snapshot.places) and snapshot.places != await perform_one(store, _places(snapshot))
 
 
 async def _walked(store: KeyStore, configuration: Configuration, also: Collection[str] = ()) -> Snapshot:
@@ -214,17 +214,17 @@ async def _configured(store: KeyStore) -> tuple[int, int]:
     return configuration.version, configuration.changed
 
 
-def _placed(taken: Snapshot) -> Work[Snapshot]:
-    return evolve(taken, places=(yield from _places(taken))) if taken.pending else taken
+def _placed(snapshot: Snapshot) -> Work[Snapshot]:
+    return evolve(snapshot, places=(yield from _places(snapshot))) if snapshot.pending else snapshot
 
 
-def _places(taken: Snapshot) -> Work[dict[str, Place]]:
+def _places(snapshot: Snapshot) -> Work[dict[str, Place]]:
     """Return where each group is stored that is committed and not yet published, by path."""
     staged = {
         path: change
-        for change in taken.pending
+        for change in snapshot.pending
         for path in change.touched
-        if (record := taken.record(path)) is not None and record.stamp == change.transaction
+        if (record := snapshot.record(path)) is not None and record.stamp == change.transaction
     }
     documents = yield from fetch([Read(f"{path}/zarr.json") for path in staged])
     return {

@@ -256,8 +256,8 @@ class LogTransaction(Transaction):
         if retention is None or retention.keeps_recent or not self.configuration.catalog:
             return None
         try:
-            taken = await checkpoints.at(self.store, max(retention.tagged.values()))
-            return await perform_one(self.store, taken.completed(paths))
+            snapshot = await checkpoints.at(self.store, max(retention.tagged.values()))
+            return await perform_one(self.store, snapshot.completed(paths))
         except CorruptionError:
             return None  # the content of a damaged version is not known: keep everything
 
@@ -531,11 +531,11 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
 
     The caller holds the lock. The result is 0 where the partitions at that version are not known.
     """
-    taken = await snapshots.take(store, configuration, candidates=())
-    if taken.pending:
-        await publication.settle(store, taken.changes)
-        taken = await snapshots.take(store, configuration, candidates=())
-    published = taken.published()
+    snapshot = await snapshots.take(store, configuration, candidates=())
+    if snapshot.pending:
+        await publication.settle(store, snapshot.changes)
+        snapshot = await snapshots.take(store, configuration, candidates=())
+    published = snapshot.published()
     if published is None:
         return 0
     if configuration.catalog:
@@ -546,7 +546,7 @@ async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int
     return published.version
 
 
-async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, fence: Fence = unfenced) -> None:
+async def _save(store: KeyStore, configuration: Configuration, snapshot: Snapshot, fence: Fence = unfenced) -> None:
     """Write the catalog of a published snapshot, in the form that the configuration requires.
 
     Raises
@@ -554,27 +554,30 @@ async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, 
     CorruptionError
         A segment that is needed is missing or damaged.
     """
-    needed = taken.changing() if configuration.segments else taken.completed(None)
+    needed = snapshot.changing() if configuration.segments else snapshot.completed(None)
     checkpoint = (await perform_one(store, needed)).to_checkpoint()
     is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes unused ones
     await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
 
 
-def _is_due(taken: Snapshot, later: Sequence[Version], fewest: int) -> bool:
+def _is_due(snapshot: Snapshot, later: Sequence[Version], fewest: int) -> bool:
     """Return whether a checkpoint is due after the changes of a snapshot and later ones.
 
     Parameters
     ----------
-    taken, later
+    snapshot, later
         The snapshot, and the changes after it.
     fewest
         Smallest number of changed partitions for a new checkpoint, unless the catalog is empty or far behind.
     """
-    if taken.checkpoint.record.transaction is None:
+    if snapshot.checkpoint.record.transaction is None:
         return True  # a catalog of release 2026.12.0, which does not identify its log
-    changes = [*taken.changes, *later]
+    changes = [*snapshot.changes, *later]
     changed = sum(len(change.touched) for change in changes)
-    behind, indexed = changes[-1].number - taken.checkpoint.version if changes else 0, len(taken.checkpoint.partitions)
+    behind, indexed = (
+        changes[-1].number - snapshot.checkpoint.version if changes else 0,
+        len(snapshot.checkpoint.partitions),
+    )
     return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= fewest or not indexed))
 
 
@@ -606,9 +609,9 @@ async def _settled(
 
     A change cannot be based on a version that is being published: reads during the publication could see a mixed state.
     """
-    taken, unplaced = await snapshots.take(store, configuration, known=known, candidates=candidates), Unplaced()
-    while any(change.number not in unplaced.versions for change in taken.pending):
+    snapshot, unplaced = await snapshots.take(store, configuration, known=known, candidates=candidates), Unplaced()
+    while any(change.number not in unplaced.versions for change in snapshot.pending):
         async with store.lock():
-            unplaced = await publication.settle(store, taken.changes)
-        taken = await snapshots.take(store, configuration, candidates=candidates)
-    return taken, unplaced
+            unplaced = await publication.settle(store, snapshot.changes)
+        snapshot = await snapshots.take(store, configuration, candidates=candidates)
+    return snapshot, unplaced

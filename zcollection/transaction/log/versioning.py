@@ -61,12 +61,14 @@ class _Known:
         self.snapshot: Snapshot | None = None
         self.base: Snapshot | None = None
 
-    def keep(self, taken: Snapshot | None, *, listed: bool) -> None:
+    def keep(self, snapshot: Snapshot | None, *, listed: bool) -> None:
         """Keep a snapshot whose record a later read can distinguish from that of another collection in the same place."""
-        record = None if taken is None else taken.id
+        record = None if snapshot is None else snapshot.id
         is_identified = record is not None and (record.tag if listed else record.transaction) is not None
         # Versions after the catalog are kept unmerged, as many as a reader may have to read after it.
-        self.snapshot = taken if taken is not None and is_identified and len(taken.changes) <= _MOST_CHANGES else None
+        self.snapshot = (
+            snapshot if snapshot is not None and is_identified and len(snapshot.changes) <= _MOST_CHANGES else None
+        )
 
     def keep_base(self, base: Snapshot | None) -> None:
         """Keep the base of a change, with its catalog and the versions since, from which the next catalog becomes due."""
@@ -175,10 +177,10 @@ class LogVersioning(Versioning):
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return a snapshot of the newest version, or of its candidates."""
-        taken = await snapshots.take(self.store, configuration, known=self._known.snapshot, candidates=candidates)
-        if self.store.blocking is None and taken.indexed and not taken.pending:
-            self._known.keep(_merged(self.store, taken), listed=self.store.has_listing)
-        return taken
+        snapshot = await snapshots.take(self.store, configuration, known=self._known.snapshot, candidates=candidates)
+        if self.store.blocking is None and snapshot.indexed and not snapshot.pending:
+            self._known.keep(_merged(self.store, snapshot), listed=self.store.has_listing)
+        return snapshot
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
         """Return the snapshot that was the newest when it was last read; None on a store with fast requests."""
@@ -203,9 +205,9 @@ class LogVersioning(Versioning):
         """Return the newest version, found by listing where the catalog or a record is damaged."""
         return await inspection.inspected(self.store, configuration)
 
-    async def is_outdated(self, taken: Snapshot) -> bool:
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
         """Return whether a newer version was committed, or a group of the snapshot was moved by its publication."""
-        return await snapshots.is_outdated(self.store, taken)
+        return await snapshots.is_outdated(self.store, snapshot)
 
     @asynccontextmanager
     async def begin(
@@ -228,12 +230,12 @@ class LogVersioning(Versioning):
         self._known.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
 
     async def place_statistics(
-        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+        self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
     ) -> None:
         """Store statistics beside partitions under the lock; without a lock, the stamp in them shows outdated statistics."""
         async with self.store.lock():
             now = await self.snapshot(configuration, list(objects))
-            same = [path for path in objects if path not in now.places and now.is_same(taken, path)]
+            same = [path for path in objects if path not in now.places and now.is_same(snapshot, path)]
             await self.store.put(dict(objects[path] for path in same))
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
@@ -345,18 +347,18 @@ class LogVersioning(Versioning):
         """Remove staging areas of dead writers and versions that are not kept, and fold old records."""
         return await retrying(lambda: vacuum.vacuum(self.store, configuration, older_than))
 
-    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+    async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
         """Return problems of the catalog, the parent groups and the log, and notes about remains."""
-        return await inspection.examine(self.store, configuration, taken)
+        return await inspection.examine(self.store, configuration, snapshot)
 
     async def repair(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
         documents: Mapping[str, bytes],
     ) -> list[str]:
         """Restore documents, publish pending versions, and repair the log and the catalog."""
-        return await repair.repair(self.store, configuration, taken, documents)
+        return await repair.repair(self.store, configuration, snapshot, documents)
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from the partitions found by listing."""
@@ -395,9 +397,9 @@ def _committed(version: Version) -> Committed:
     )
 
 
-def _merged(store: KeyStore, taken: Snapshot) -> Snapshot:
+def _merged(store: KeyStore, snapshot: Snapshot) -> Snapshot:
     """Return a snapshot with its changes merged into the checkpoint, where no segments are used."""
-    known = taken.checkpoint.partitions
-    if not taken.changes or not isinstance(known, Partitions):
-        return taken
-    return Snapshot(store, evolve(taken.to_checkpoint(), partitions=taken.partitions.made()))
+    known = snapshot.checkpoint.partitions
+    if not snapshot.changes or not isinstance(known, Partitions):
+        return snapshot
+    return Snapshot(store, evolve(snapshot.to_checkpoint(), partitions=snapshot.partitions.made()))

@@ -150,7 +150,7 @@ class NativeVersioning(Versioning):
             last = self._last.listing = Listing(SnapshotObjects(self.store, now), configuration)
         return last
 
-    async def is_outdated(self, taken: Snapshot) -> bool:  # noqa: ARG002 - a snapshot never changes
+    async def is_outdated(self, snapshot: Snapshot) -> bool:  # noqa: ARG002 - a snapshot never changes
         """Return False: data read by means of a snapshot belongs to that snapshot."""
         return False
 
@@ -193,11 +193,11 @@ class NativeVersioning(Versioning):
             raise ReadOnlyError(message)
 
     async def place_statistics(
-        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+        self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
     ) -> None:
         """Store statistics beside partitions, by a separate commit."""
         async with self.begin(configuration, "statistics", candidates=list(objects)) as transaction:
-            same = [path for path in objects if transaction.base.is_same(taken, path)]
+            same = [path for path in objects if transaction.base.is_same(snapshot, path)]
             for path in same:
                 transaction.reads(path)
             transaction.beside = dict(objects[path] for path in same)
@@ -327,11 +327,11 @@ class NativeVersioning(Versioning):
         try:
             before = await self.store.resolve(since)
             older = await self._configuration(before)  # its partitioning may differ
-            taken = await Listing(SnapshotObjects(self.store, before), older).snapshot()
+            snapshot = await Listing(SnapshotObjects(self.store, before), older).snapshot()
         except (OutdatedError, StoreError) as error:
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
             raise SettingError(message) from error
-        return {path: record.stamp for path, record in taken.partitions.items()}
+        return {path: record.stamp for path, record in snapshot.partitions.items()}
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
         """Let the store expire old snapshots and delete their objects, after storing the names of the sources."""
@@ -348,16 +348,16 @@ class NativeVersioning(Versioning):
             transaction.documents[_SOURCES] = json.dumps({"sources": names}).encode()
             await transaction.commit()
 
-    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
+    async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
         """Return notes about groups among the partitions that are not partitions."""
-        known = taken.partitions
-        strange = [path for path in await tree.candidates(taken.objects, configuration) if path not in known]
+        known = snapshot.partitions
+        strange = [path for path in await tree.candidates(snapshot.objects, configuration) if path not in known]
         return [], [f"{path}/ is not part of the collection" for path in strange]
 
     async def repair(
         self,
         configuration: Configuration,  # noqa: ARG002 - a contract
-        taken: Snapshot,  # noqa: ARG002
+        snapshot: Snapshot,  # noqa: ARG002
         documents: Mapping[str, bytes],  # noqa: ARG002
     ) -> list[str]:
         """Return nothing: commits are complete, and damage is repaired by means of the store's own history."""
