@@ -2,21 +2,19 @@
 
 import uuid
 
+import compiled  # first: what is imported after it is compiled once
 import computations
+import effort
 import fakes
 import pytest
 import segmenting
 from environments import build_all
-from hypothesis import settings
 
 from zcollection.plugins.hookspecs import Family
 from zcollection.plugins.registry import REGISTRY
 from zcollection.testing.servers import ministack_server, moto_server
 
-__all__ = ["ministack_server", "moto_server"]
-
-settings.register_profile("patient", deadline=None)  # how long an example takes decides nothing
-settings.load_profile("patient")
+__all__ = ["compiled", "effort", "ministack_server", "moto_server"]
 
 segmenting.set_up()
 

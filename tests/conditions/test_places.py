@@ -6,7 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from asking import asked, assert_no_contradiction, group, schema, variable, zones_of
-from hypothesis import example, given, settings
+from effort import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -103,7 +104,7 @@ def agree(condition, dtype, columns, size):
     return mask
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     edges=st.tuples(ANGLES, LATITUDES, ANGLES, LATITUDES),
     points=st.lists(st.tuples(ANGLES | st.just(np.nan), LATITUDES), min_size=1, max_size=12),
@@ -159,7 +160,7 @@ def test_a_polygon_takes_rows_inside_and_on_its_edge_of_any_convention():
         assert bound.verdicts(zones, 2).tolist() == expected
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     corners=st.lists(st.tuples(st.integers(-20, 20), st.integers(-9, 9)), min_size=3, max_size=6),
     points=st.lists(st.tuples(st.integers(-20, 20), st.integers(-9, 9)), min_size=1, max_size=12),

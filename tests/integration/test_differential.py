@@ -10,7 +10,8 @@ import differential
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -382,7 +383,7 @@ KNOBS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     old=KNOBS,
     new=KNOBS,

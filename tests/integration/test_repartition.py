@@ -11,7 +11,8 @@ import pytest
 import shapes
 from attrs import frozen
 from backends import Place
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from interrupting import heard
 from meddling import meddled
@@ -92,7 +93,7 @@ TIMES = st.lists(
 )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(names=st.lists(NAMES, min_size=2, max_size=3), times=TIMES)
 def test_rows_of_any_times_in_any_order_are_gathered_from_any_partitions_into_others(names, times):
     collection = shapes.create("memory://gathered", PARTITIONINGS[names[0]](), times, overwrite=True)

@@ -1,0 +1,36 @@
+"""How many examples Hypothesis tries.
+
+The README's command tries few, and always the same ones. `--hypothesis-profile=thorough` tries many, and others every time.
+"""
+
+from hypothesis import settings
+
+QUICK, THOROUGH = "quick", "thorough"
+SHARE, LEAST = 5, 8
+"""Quick is a fifth of what is thorough, but some."""
+
+settings.register_profile(
+    QUICK, deadline=None, derandomize=True, max_examples=25
+)  # how long an example takes decides nothing
+settings.register_profile(THOROUGH, deadline=None, print_blob=True)
+settings.load_profile(QUICK)
+
+
+def examples(thorough, **others):
+    """Return settings: so many examples where the thorough profile is loaded, else a fifth of them.
+
+    Examples
+    --------
+    >>> examples(150).max_examples
+    30
+    """
+    return settings(max_examples=thorough if is_thorough() else max(thorough // SHARE, LEAST), **others)
+
+
+def cases(*quick, thorough):
+    """Return the cases of a test: some, and further ones where the thorough profile is loaded."""
+    return [*quick, *thorough] if is_thorough() else list(quick)
+
+
+def is_thorough():
+    return settings.get_current_profile_name() == THOROUGH
