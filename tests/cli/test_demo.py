@@ -20,7 +20,7 @@ RUN = [sys.executable, "-c", "from zcollection.cli import main; main()"]
 def real(tmp_path_factory):
     """Return a real run, from the command line in a process of its own, and the URL where it put its collection."""
     url = f"file://{tmp_path_factory.mktemp('demo')}/track"
-    return subprocess.run([*RUN, "demo", "--url", url], capture_output=True, text=True, timeout=110, check=False), url
+    return subprocess.run([*RUN, "demo", "--url", url], capture_output=True, text=True, timeout=500, check=False), url
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 def figures(name, *arguments):
     done = subprocess.run(
-        [sys.executable, HERE / f"{name}.py", *map(str, arguments)], capture_output=True, text=True, timeout=110
+        [sys.executable, HERE / f"{name}.py", *map(str, arguments)], capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)

@@ -186,7 +186,7 @@ class Versions(RuleBasedStateMachine):
             assert seen(zc.open_collection(self.url, at=name)) == self.held[version]
 
 
-@pytest.mark.parametrize(("kind", "tries"), [("memory", 60), ("file", 40), ("bucket", 40), ("icechunk", 20)])
+@pytest.mark.parametrize(("kind", "tries"), [("memory", 60), ("file", 25), ("bucket", 25), ("icechunk", 20)])
 def test_every_version_that_is_kept_reads_as_it_was_and_can_be_put_back(kind, tries):
     machine = type("Machine", (Versions,), {"kind": kind, "has_retention": kind != "icechunk"})
     with warnings.catch_warnings():

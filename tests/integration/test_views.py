@@ -32,7 +32,7 @@ def start(code, *arguments, before=()):
 
 
 def end(process):
-    said, failed = process.communicate(timeout=100)
+    said, failed = process.communicate(timeout=500)
     assert process.returncode == 0, failed
     return said
 

@@ -3,10 +3,13 @@
 The README's command tries few, and always the same ones. `--hypothesis-profile=thorough` tries many, and others every time.
 """
 
+import itertools
+
 from hypothesis import settings
+from pairs import pairwise
 
 QUICK, THOROUGH = "quick", "thorough"
-SHARE, LEAST = 5, 8
+SHARE, LEAST = 5, 5
 """Quick is a fifth of what is thorough, but some."""
 
 settings.register_profile(
@@ -30,6 +33,20 @@ def examples(thorough, **others):
 def cases(*quick, thorough):
     """Return the cases of a test: some, and further ones where the thorough profile is loaded."""
     return [*quick, *thorough] if is_thorough() else list(quick)
+
+
+def every_pair(*factors):
+    """Return combinations in which every two values of different factors meet; all where the thorough profile is loaded."""
+    factors = [list(values) for values in factors]
+    return list(itertools.product(*factors)) if is_thorough() else pairwise(factors)
+
+
+def every_value(*factors):
+    """Return combinations in which every value of every factor is met; all where the thorough profile is loaded."""
+    factors = [list(values) for values in factors]
+    longest = max(map(len, factors))
+    few = [tuple(values[at % len(values)] for values in factors) for at in range(longest)]
+    return list(itertools.product(*factors)) if is_thorough() else few
 
 
 def is_thorough():

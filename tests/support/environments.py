@@ -55,7 +55,7 @@ class Environment:
         """Run code in a process of its own, outside of this checkout."""
         return self.call("-c", code, *arguments, **variables)
 
-    def call(self, *arguments, cwd=None, timeout=120, **variables):
+    def call(self, *arguments, cwd=None, timeout=500, **variables):
         """Run the interpreter with arguments."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZCOLLECTION"))}
         return subprocess.run(

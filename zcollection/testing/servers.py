@@ -18,8 +18,24 @@ import pytest
 from attrs import frozen
 
 _HOST: Final = "127.0.0.1"
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 300.0
 _INTERVAL: Final = 0.02
+_MOTO: Final = """
+import sys, threading
+from moto import server
+
+answering = threading.Lock()
+
+class OneByOne(server.DomainDispatcherApplication):
+    def __call__(self, environ, start_response):
+        with answering:
+            return super().__call__(environ, start_response)
+
+server.DomainDispatcherApplication = OneByOne
+server.main()
+"""
+# By itself moto answers in threads, and looks whether an object exists a while before it writes it: of two conditional writes, both
+# may succeed, which S3 does not do.
 
 
 @frozen
@@ -86,7 +102,7 @@ def running_moto(log: Path) -> Iterator[Server]:
         File for what it says.
     """
     port = free_port()
-    with running_server([_script("moto_server"), "--host", _HOST, "--port", str(port)], {}, port, log) as server:
+    with running_server([sys.executable, "-c", _MOTO, "--host", _HOST, "--port", str(port)], {}, port, log) as server:
         yield server
 
 
