@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from attrs import define, evolve, field
 from backends import BACKENDS, Place
-from effort import examples
+from effort import examples, is_thorough
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from kept import lost
@@ -222,7 +222,7 @@ _CHANGES = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS if is_thorough() else ["file", "s3, obstore", "icechunk"])
 def test_coverage_is_that_of_the_rows_after_every_kind_of_change_on_every_store(backend, tmp_path, request, clock):
     place = Place(backend, tmp_path, request)
     is_far = place.backend.server is not None  # where each object takes its time
