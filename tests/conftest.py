@@ -1,5 +1,6 @@
 """Fixtures of the kernel's tests: its fake plugins, provided through the same hooks as real ones."""
 
+import gc
 import uuid
 
 import compiled  # first: what is imported after it is compiled once
@@ -19,6 +20,12 @@ __all__ = ["compiled", "effort", "ministack_server", "moto_server"]
 segmenting.set_up()
 
 collect_ignore = ["thirdparty"]  # installed and tested from their wheels, in environments of their own
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from looking through all tests and modules again, whenever a test asks for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
