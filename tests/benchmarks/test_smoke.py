@@ -24,7 +24,7 @@ ASKED = {"ours", "no-statistics", "mask", "arrow", "duckdb", "parquet"}
 
 def run(*arguments):
     command = [sys.executable, str(HERE), *arguments, "--scale", "smoke", "--threads", "2"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 
 def figures(*arguments):
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=110)
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
