@@ -43,9 +43,8 @@ def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
 @pytest.mark.parametrize(
     ("arguments", "least"),
     cases(
-        (["--every", 181], 4),
         (["--operations", "update rows", "--every", 17], 4),
-        (["--operations", "repartition", "--every", 37], 4),
+        (["--operations", "repartition", "--every", 37], 2),
         thorough=[
             (["--every", 53], 15),
             (["--every", 53, "--no-catalog"], 15),
