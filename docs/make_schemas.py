@@ -13,7 +13,7 @@ import attrs
 from zcollection.model.documents import FORMAT_VERSION, NEWEST, WITH_STATISTICS
 from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import Configuration, PartitionRecord
-from zcollection.transaction.segments import Segment, Segments
+from zcollection.transaction.index.segments import Segment, Segments
 from zcollection.transaction.version import Version
 
 FOLDER: Final = Path(__file__).parent / "schemas"
@@ -125,7 +125,7 @@ def packing() -> dict[str, Any]:
 
 
 def column() -> dict[str, Any]:
-    """Return the schema of a column of values: see `zcollection.transaction.packing`."""
+    """Return the schema of a column of values: see `zcollection.transaction.index.packing`."""
     base64 = {"type": "string", "contentEncoding": "base64"}
     this = {"$ref": "#/$defs/column"}
     forms: list[dict[str, dict[str, Any]]] = [

@@ -11,8 +11,8 @@ import pytest
 import segmenting
 from environments import build_all
 
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 from zcollection.testing.servers import ministack_server, moto_server
 
 __all__ = ["compiled", "effort", "ministack_server", "moto_server"]

@@ -13,9 +13,9 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zcollection.collection.ages import Keep
 from zcollection.collection.collection import Collection
 from zcollection.collection.ingest import ingest
+from zcollection.collection.maintain.ages import Keep
 from zcollection.collection.stores import Location
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Partitioning

@@ -7,7 +7,7 @@ Examples
 ('ssh', 'time')
 """
 
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.namespace import lookup
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.namespace import lookup
 
 __getattr__, __dir__ = lookup(Family.VIEW, __name__)

@@ -7,9 +7,9 @@ Examples
 Sequence(variables=('cycle', 'pass'), dimension=None)
 """
 
-from zcollection.plugins.brief import from_text
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.namespace import lookup
+from zcollection.registry.brief import from_text
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.namespace import lookup
 
 __all__ = ["from_text"]
 

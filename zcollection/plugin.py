@@ -9,11 +9,11 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
-from zcollection.collection.rows import Rows
-from zcollection.collection.sampling import PartitionSampling
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.sampling import PartitionSampling
+from zcollection.collection.read.zones import PartitionZones
 from zcollection.collection.split import as_times
 from zcollection.collection.stores import kind_at
-from zcollection.collection.zones import PartitionZones
 from zcollection.conditions.zones import Zones
 from zcollection.config import Config
 from zcollection.config import get as get_config
@@ -29,21 +29,9 @@ from zcollection.contracts.computation import Computation
 from zcollection.contracts.configurable import Configurable
 from zcollection.contracts.keys import check_keys, check_prefixes, listing
 from zcollection.contracts.merge import MergeStrategy, RowPlan, apply_plan
+from zcollection.contracts.objects import Blocking, Listed, Objects, Pieces, Read
 from zcollection.contracts.partitioning import INT64, Field, Key, Partitioning
-from zcollection.contracts.store import (
-    Blocking,
-    Created,
-    Fence,
-    KeyStore,
-    Listed,
-    Mode,
-    Objects,
-    Pieces,
-    Read,
-    Replacement,
-    Store,
-    unfenced,
-)
+from zcollection.contracts.store import Created, Fence, KeyStore, Mode, Replacement, Store, unfenced
 from zcollection.contracts.transactional import (
     At,
     Commit,
@@ -86,17 +74,18 @@ from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.markup import stylesheet, tag, to_html
 from zcollection.model.packing import Packing
+from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
-from zcollection.model.sections import Columns, Printed, Section, Table, heading
+from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.model.sections_html import elements_of
 from zcollection.model.texts import format_bytes, listed, shortened
 from zcollection.model.times import calendar_of
 from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
 from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
-from zcollection.plugins.hookspecs import Family, Provides, hookimpl
-from zcollection.plugins.registry import REGISTRY
 from zcollection.portal import synchronous, uninterrupted
+from zcollection.registry.hookspecs import Family, Provides, hookimpl
+from zcollection.registry.registry import REGISTRY
 from zcollection.resources import ensure_spare_files
 from zcollection.view.either import open_either
 

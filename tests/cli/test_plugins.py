@@ -5,7 +5,7 @@ import json
 import attrs
 
 from zcollection.cli import verbs
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.registry import REGISTRY
 
 
 def test_json_is_the_table_of_the_registry(command):

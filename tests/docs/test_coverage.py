@@ -13,9 +13,9 @@ import zcollection as zc
 from zcollection import aio, codecs, config, errors, plugin, testing
 from zcollection.cli import plugin as cli_plugin
 from zcollection.cli.app import build
-from zcollection.plugins import hookspecs
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry import hookspecs
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 
 TEXTS = {page: page.read_text() for page in PAGES}
 REFERENCE = "\n".join(text for page, text in TEXTS.items() if "reference" in page.parts)
@@ -52,7 +52,7 @@ def test_each_hook_is_documented_with_its_exact_signature(family):
     hook = getattr(hookspecs, family.hook)
     assert f".. autofunction:: {family.hook}" in REFERENCE
     signature = f"def {family.hook}{inspect.signature(hook)}".replace(
-        "collections.abc.Iterable[zcollection.plugins.hookspecs.Provides]", "Iterator[Provides]"
+        "collections.abc.Iterable[zcollection.registry.hookspecs.Provides]", "Iterator[Provides]"
     )
     assert f"{signature}:" in GUIDE, f"the guide has no {signature}"
 

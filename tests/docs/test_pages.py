@@ -17,7 +17,7 @@ from pages import DOCS, PAGES, blocks_of, name_of, setup_of
 
 import zcollection as zc
 from zcollection.cli.app import build
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.registry import REGISTRY
 
 WITH_CODE = [page for page in PAGES if {"python", "sh"} & {block.language for block in blocks_of(page)}]
 LANGUAGES = {"python", "text", "sh", "toml", "yaml", "json"}

@@ -12,8 +12,8 @@ from environments import ROOT
 from numcodecs.zstd import Zstd
 
 import zcollection as zc
-from zcollection.transaction import catalog
 from zcollection.transaction.documents import ATTRIBUTE
+from zcollection.transaction.index import catalog
 
 sys.path.insert(0, str(ROOT / "docs"))
 

@@ -29,9 +29,9 @@ from attrs import define, field, frozen
 
 import zcollection as zc
 from zcollection.plugin import StoreURL
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.registry import REGISTRY
 from zcollection.testing.servers import Server, running_ministack
-from zcollection.transaction import leases
+from zcollection.transaction.log import leases
 
 sys.path.append(str(running.HERE.parent / "support"))
 import stepping

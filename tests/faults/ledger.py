@@ -8,7 +8,7 @@ import anyio
 import numpy as np
 
 import zcollection as zc
-from zcollection.transaction import snapshot
+from zcollection.transaction.log import snapshots
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 import segmenting
@@ -73,11 +73,11 @@ def read(place: str | Path) -> tuple[list[int], list[str]]:
 
 def catalog_errors(place: str | Path) -> list[str]:
     """Return what the catalog says otherwise than the partitions do."""
-    handle = zc.open_collection(place)._handle
-    if not handle.versioning.has_catalog:
+    opened = zc.open_collection(place)._opened
+    if not opened.versioning.has_catalog:
         return []
     known, found = (
-        dict(anyio.run(lambda walk=walk: snapshot.take(handle.store, handle.configuration, walk=walk)).partitions)
+        dict(anyio.run(lambda walk=walk: snapshots.take(opened.store, opened.configuration, walk=walk)).partitions)
         for walk in (False, True)
     )
     return [path for path in sorted(known.keys() | found.keys()) if known.get(path) != found.get(path)]

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import zcollection as zc
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.errors import ZCollectionError
 
 SIZE = 10

@@ -49,7 +49,7 @@ async def nothing_later(*_: object, **__: object) -> None:
 
 @step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
 def _validated_snapshot() -> None:
-    from zcollection.collection.handle import Stamp
+    from zcollection.collection.open_collection import Stamp
     from zcollection.engine import read
 
     Stamp.__call__ = nothing
@@ -61,7 +61,7 @@ def _validated_snapshot() -> None:
     f"{TRANSACTIONS}::test_of_two_writers_of_one_partition_the_second_merges_again",
 )
 def _conflict_check() -> None:
-    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.log.transaction import LogTransaction
 
     LogTransaction._check = nothing
 
@@ -69,13 +69,13 @@ def _conflict_check() -> None:
 @step("a record is read back by its transaction", f"{COMMITS}::test_a_lost_answer_neither_loses_nor_doubles_a_change")
 def _read_back() -> None:
     from zcollection.model import documents
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
 
     async def believing(store: Any, version: Any) -> bool:
         data = documents.dump(version, kind="version")
-        return await store.create(log.record_key(version.number), data) == "created"
+        return await store.create(commit_log.record_key(version.number), data) == "created"
 
-    log.append = believing
+    commit_log.append = believing
 
 
 @step(
@@ -83,23 +83,23 @@ def _read_back() -> None:
     f"{COMMITS}::test_a_query_is_of_one_version_whatever_is_committed_meanwhile",
 )
 def _outdated() -> None:
-    from zcollection.transaction import snapshot
+    from zcollection.transaction.log import snapshots
 
     async def never(*_: object) -> bool:
         return False
 
-    snapshot.is_outdated = never
+    snapshots.is_outdated = never
 
 
 @step("a query at once looks whether a newer version was committed meanwhile", "tests/integration/test_at_once.py")
 def _at_once() -> None:
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
 
     def always(*_: object) -> Work[bool]:
         yield from ()
         return True
 
-    log.being_newest = always
+    commit_log.being_newest = always
 
 
 @step(
@@ -107,13 +107,13 @@ def _at_once() -> None:
     f"{TRANSACTIONS}::test_what_is_committed_is_read_wherever_it_lies_and_the_next_writer_puts_it_in_place",
 )
 def _places() -> None:
-    from zcollection.transaction import snapshot
+    from zcollection.transaction.log import snapshots
 
     def in_place(*_: object) -> Work[dict[str, Any]]:
         yield from ()
         return {}
 
-    snapshot._places = in_place
+    snapshots._places = in_place
 
 
 @step("directories on the way are synchronised", f"{FILE}/test_durability.py")
@@ -149,7 +149,7 @@ def _lock() -> None:
     f"{VACUUM}::test_a_slow_writer_whose_stage_is_removed_runs_again",
 )
 def _vacuum_record() -> None:
-    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.log.transaction import LogTransaction
     from zcollection.transaction.version import stage_of
 
     commit = LogTransaction.commit
@@ -164,7 +164,7 @@ def _vacuum_record() -> None:
 
 @step("what may be committed keeps its stage", f"{COMMITS}::test_a_commit_of_which_nobody_knows_keeps_what_it_staged")
 def _kept_stage() -> None:
-    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.log.transaction import LogTransaction
     from zcollection.transaction.version import stage_of
 
     async def discard(self: Any) -> None:
@@ -179,7 +179,7 @@ def _kept_stage() -> None:
     f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
 )
 def _settle() -> None:
-    from zcollection.transaction import publication
+    from zcollection.transaction.log import publication
 
     async def given_up(_: Any, changes: Any) -> Any:
         return publication.Unplaced(tuple(change.number for change in changes))
@@ -192,29 +192,29 @@ def _settle() -> None:
     f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
 )
 def _mark_first() -> None:
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
 
-    mark = log.mark_published
+    mark = commit_log.mark_published
 
     async def marked(store: Any, version: Any) -> None:
         await store.delete([version.stage])
         await mark(store, version)
 
-    log.mark_published = marked
+    commit_log.mark_published = marked
 
 
 @step(
     "records are folded from the oldest on", f"{VACUUM}::test_records_are_folded_without_a_gap_whatever_their_times_say"
 )
 def _oldest_first() -> None:
-    from zcollection.transaction import vacuum
+    from zcollection.transaction.log import vacuum
 
     vacuum.takewhile = filter
 
 
 @step("the newest record is never folded", f"{VACUUM}::test_a_vacuum_of_everything_leaves_a_collection_that_works")
 def _newest_stays() -> None:
-    from zcollection.transaction import vacuum
+    from zcollection.transaction.log import vacuum
 
     write_checkpoint = vacuum.write_checkpoint
 
@@ -229,29 +229,30 @@ def _newest_stays() -> None:
     f"{VACUUM}::test_a_writer_who_slept_through_a_vacuum_does_not_write_history_anew",
 )
 def _base_record() -> None:
-    from zcollection.contracts.store import Read
+    from zcollection.contracts.objects import Read
     from zcollection.engine.work import fetch
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
     from zcollection.transaction.version import Version
 
     def following(store: Any, known: Any) -> Any:
         del store
         found: list[Any] = []
         number = known.number
-        while (data := (yield from fetch([Read(log.record_key(number + 1))]))[0]) is not None:
+        while (data := (yield from fetch([Read(commit_log.record_key(number + 1))]))[0]) is not None:
             number += 1
             found.append(Version.load(number, data))
-        return (yield from log._marked(found))
+        return (yield from commit_log._marked(found))
 
-    log.following = following
+    commit_log.following = following
 
 
 @step("a catalog holds only what is published", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")
 def _published_checkpoint() -> None:
-    from zcollection.transaction import catalog, snapshot, transaction
+    from zcollection.transaction.index import catalog
+    from zcollection.transaction.log import snapshots, transaction
 
     async def write_checkpoint(store: Any, configuration: Any) -> int:
-        taken = await snapshot.take(store, configuration)
+        taken = await snapshots.take(store, configuration)
         await catalog.save(store, taken.to_checkpoint())
         return taken.version
 
@@ -263,9 +264,9 @@ def _published_checkpoint() -> None:
     f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
 )
 def _announcement() -> None:
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
 
-    log.announce = nothing_later
+    commit_log.announce = nothing_later
 
 
 @step(
@@ -273,7 +274,7 @@ def _announcement() -> None:
     "tests/kernel/test_verify.py::test_a_catalog_of_which_a_value_was_changed_is_not_believed",
 )
 def _catalog_checksum() -> None:
-    from zcollection.transaction import catalog
+    from zcollection.transaction.index import catalog
 
     class Equal(int):
         def __eq__(self, _: object) -> bool:
@@ -291,12 +292,12 @@ def _catalog_checksum() -> None:
     "a lost record is missed", "tests/kernel/test_verify.py::test_the_newest_record_is_missed_where_its_mark_is_there"
 )
 def _lost_record() -> None:
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
 
     def nobody_looks(*_: object) -> Work[None]:
         yield from ()
 
-    log._checking_not_lost = nobody_looks
+    commit_log._checking_not_lost = nobody_looks
 
 
 @step(
@@ -304,7 +305,7 @@ def _lost_record() -> None:
     "tests/kernel/test_drop_and_copy.py::test_of_a_collection_that_is_replaced_nothing_remains_that_is_written_meanwhile",
 )
 def _replacement() -> None:
-    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.log.transaction import LogTransaction
 
     check = LogTransaction._check
 
@@ -331,7 +332,7 @@ def _create_only() -> None:
 
 @step("a place is claimed before anything else is put there", IN_PLACE)
 def _claimed() -> None:
-    from zcollection.transaction.in_place import InPlace
+    from zcollection.transaction.log.in_place import InPlace
 
     before = InPlace.__init__
 
@@ -344,7 +345,7 @@ def _claimed() -> None:
 
 @step("a writer in a place depends on nothing being committed there", IN_PLACE)
 def _depending() -> None:
-    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.log.transaction import LogTransaction
 
     before = LogTransaction.add
 
@@ -358,7 +359,7 @@ def _depending() -> None:
 
 @step("a vacuum is a change of the places that it clears", IN_PLACE)
 def _clearing() -> None:
-    from zcollection.transaction.transaction import LogTransaction
+    from zcollection.transaction.log.transaction import LogTransaction
 
     def clear(self: Any, path: str) -> None:
         self._cleared.append(path)
@@ -368,7 +369,7 @@ def _clearing() -> None:
 
 @step("what a failed writer put in a place stays announced", IN_PLACE)
 def _announced() -> None:
-    from zcollection.transaction import in_place
+    from zcollection.transaction.log import in_place
 
     in_place._is_occupied = nothing_later
 
@@ -430,7 +431,7 @@ def _targets() -> None:
 
 @step("a collection exists once its first version does", "tests/kernel/test_first.py")
 def _first_version() -> None:
-    from zcollection.transaction import first
+    from zcollection.transaction.log import first
 
     async def none(*_: Any) -> None:
         return None
@@ -440,9 +441,9 @@ def _first_version() -> None:
 
 @step("what cannot be put in its place is named by those who come after", "tests/kernel/test_unplaced.py")
 def _pending() -> None:
-    from zcollection.transaction import log
+    from zcollection.transaction.log import commit_log
 
-    log._doubtful = lambda versions: {versions[-1].number} if versions else set()
+    commit_log._doubtful = lambda versions: {versions[-1].number} if versions else set()
 
 
 @step(
@@ -460,7 +461,7 @@ def _taken_apart() -> None:
     "tests/integration/test_repartition.py::test_what_is_not_whole_is_made_anew",
 )
 def _verified_stage() -> None:
-    from zcollection.collection.verify import CheckedGroup, GroupCheck
+    from zcollection.collection.maintain.verify import CheckedGroup, GroupCheck
 
     def nobody_looks(*_: object) -> Work[CheckedGroup]:
         yield from ()
@@ -474,6 +475,6 @@ def _verified_stage() -> None:
     "tests/integration/test_repartition.py::test_what_was_staged_from_other_rows_is_not_taken",
 )
 def _told_by_sources() -> None:
-    from zcollection.collection import repartition
+    from zcollection.collection.write import repartition
 
     repartition.digest = lambda *what: str(what[2])

@@ -78,7 +78,7 @@ READING = """
 import sys, threading
 import fakes
 import zcollection as zc
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.registry import REGISTRY
 
 REGISTRY.register(fakes)
 found = zc.open_collection(sys.argv[1]).query(filters="quotient == 1")
@@ -151,7 +151,7 @@ def test_a_predicate_may_query_again_and_run_a_loop_of_its_own(use, url, tmp_pat
 @pytest.mark.parametrize("catalog", [True, False])
 def test_what_takes_longer_goes_on_on_the_loop(tmp_path, settings, catalog, monkeypatch):
     """More partitions than one thread reads quickly, without a catalog, or another way to read."""
-    monkeypatch.setattr("zcollection.collection.reading._SMALL", 0)
+    monkeypatch.setattr("zcollection.collection.read.reading._SMALL", 0)
     url = str(tmp_path / "many")
     samples.create(url, catalog_enabled=catalog).insert(with_angle(range(0, 200, 10), 1.0))
     found = zc.open_collection(url).query(**settings)
@@ -195,7 +195,7 @@ def test_a_collection_that_replaces_another_one_is_opened_before_it_lies_in_its_
 
     url = str(tmp_path / "replaced")
     samples.create(url, [1], catalog_enabled=False)
-    monkeypatch.setattr("zcollection.transaction.publication.publish", fails)
+    monkeypatch.setattr("zcollection.transaction.log.publication.publish", fails)
     with pytest.warns(zc.PublicationWarning):
         samples.create(url, divisor=5, catalog_enabled=False, overwrite=True)
     assert zc.open_collection(url).partitioning.divisor == 5

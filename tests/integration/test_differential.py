@@ -53,13 +53,13 @@ def schema_of(codecs):
     return schema.build()
 
 
-def arrays_of(schema, rows, *, moving, seed):
+def arrays_of(schema, rows, *, partitioned, seed):
     """Return values of any bits, the first chunk of every array of more than a chunk nothing but fill."""
     rng = np.random.default_rng(seed)
     sizes = {"row": rows, "x": WIDTH}
     arrays = {}
     for path, variable in schema.all_variables().items():
-        if path != "time" and ("row" in variable.dimensions) is moving:
+        if path != "time" and ("row" in variable.dimensions) is partitioned:
             values = differential.values_of(rng, variable, tuple(sizes[name] for name in variable.dimensions))
             fill = default_fill(variable.dtype) if variable.fill_value is None else variable.fill_value
             if rows > CHUNK["row"]:
@@ -78,9 +78,9 @@ def written(codecs, tmp_path_factory):
     """A collection on disk, and the arrays of each of its groups."""
     schema = schema_of(codecs)
     collection = samples.create(tmp_path_factory.mktemp("written") / "col", divisor=100, schema=schema)
-    groups = {IMMUTABLE: arrays_of(schema, 0, moving=False, seed=99)}
+    groups = {IMMUTABLE: arrays_of(schema, 0, partitioned=False, seed=99)}
     for at, (place, rows) in enumerate(LENGTHS.items()):
-        groups[place] = {"time": np.arange(rows) + 100 * at} | arrays_of(schema, rows, moving=True, seed=at)
+        groups[place] = {"time": np.arange(rows) + 100 * at} | arrays_of(schema, rows, partitioned=True, seed=at)
     groups = {place: arrays for place, arrays in groups.items() if arrays}  # nothing immutable is no group
     collection.insert(joined(schema, groups))
     return collection, groups
@@ -89,12 +89,12 @@ def written(codecs, tmp_path_factory):
 def joined(schema, groups):
     """Return the arrays that a query of all groups finds."""
     places = [place for place in groups if place != IMMUTABLE]
-    moving = {
+    partitioned = {
         path: np.concatenate([groups[place][path] for place in places], axis=variable.dimensions.index("row"))
         for path, variable in schema.all_variables().items()
         if "row" in variable.dimensions
     }
-    return moving | groups.get(IMMUTABLE, {})
+    return partitioned | groups.get(IMMUTABLE, {})
 
 
 def readable_by_tensorstore(schema, path):
@@ -203,8 +203,8 @@ def overwritten(codecs, tmp_path_factory):
     collection = samples.create(tmp_path_factory.mktemp("overwritten") / "col", divisor=100, schema=schema)
     before, after = (
         {
-            IMMUTABLE: arrays_of(schema, 0, moving=False, seed=seed),
-            SHORT: {"time": np.arange(LONGEST)} | arrays_of(schema, LONGEST, moving=True, seed=seed),
+            IMMUTABLE: arrays_of(schema, 0, partitioned=False, seed=seed),
+            SHORT: {"time": np.arange(LONGEST)} | arrays_of(schema, LONGEST, partitioned=True, seed=seed),
         }
         for seed in (1, 2)
     )
@@ -331,7 +331,7 @@ def assert_holds(collection, oracle):
     differential.assert_dataset(collection.query(lazy=True), wanted, "lazily")
     for path in wanted:
         differential.assert_dataset(collection.query(variables=[path]), {path: wanted[path]}, "alone")
-    layouts = collection._handle.configuration.layouts
+    layouts = collection._opened.configuration.layouts
     for place, record in collection.records().items():
         arrays = oracle.arrays(layouts[record.layout], record.key["quotient"])
         present = {path: values for path, values in arrays.items() if path not in record.absent}

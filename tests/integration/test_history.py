@@ -27,7 +27,7 @@ from versions import SCHEMA, create, place, rows
 import zcollection as zc
 from zcollection import aio
 from zcollection.plugin import VariableSchema
-from zcollection.transaction import history
+from zcollection.transaction.log import history
 
 
 def seen(collection):

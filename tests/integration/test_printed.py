@@ -10,7 +10,7 @@ from markup import texts_of
 
 import zcollection as zc
 from zcollection import plugin
-from zcollection.plugins.stored import StoredForm
+from zcollection.registry.stored import StoredForm
 
 TIMES = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[h]").astype("datetime64[ns]")
 SCHEMA = (

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 import zcollection as zc
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 
 README = Path(__file__).parents[2] / "README.md"
 DESIGN = """\

@@ -104,7 +104,7 @@ def test_a_version_that_is_gone_is_none_to_open_or_to_compare_with(collection, u
 
 
 def test_a_query_that_a_vacuum_overtakes_reads_the_newest_snapshot(collection, url, monkeypatch):
-    from zcollection.collection import reading
+    from zcollection.collection.read import reading
 
     original, done = reading.read_groups, []
     reader = zc.open_collection(url, mode="rw")

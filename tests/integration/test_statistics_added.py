@@ -81,8 +81,8 @@ def test_rows_that_were_found_before_are_still_those(collection):
 
 @pytest.mark.parametrize("after", range(4))
 def test_what_was_interrupted_goes_on(collection, monkeypatch, after):
-    monkeypatch.setattr("zcollection.collection.statistics._TOGETHER", 1)
-    cls, left = type(collection._handle.versioning), [after]
+    monkeypatch.setattr("zcollection.collection.maintain.statistics._TOGETHER", 1)
+    cls, left = type(collection._opened.versioning), [after]
     place = cls.place_statistics
 
     async def interrupted(*arguments):

@@ -20,7 +20,7 @@ import zcollection as zc
 from zcollection.plugin import VariableSchema
 
 SUPPORT = Path(samples.__file__).parent
-REGISTER = "import fakes, computations; from zcollection.plugins.registry import REGISTRY; [REGISTRY.register(m) for m in (fakes, computations)]"
+REGISTER = "import fakes, computations; from zcollection.registry.registry import REGISTRY; [REGISTRY.register(m) for m in (fakes, computations)]"
 TIMES = tuple(range(0, 200, 3))
 
 

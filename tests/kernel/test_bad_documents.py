@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import zcollection as zc
 from zcollection.errors import ZCollectionError
 from zcollection.model import documents
-from zcollection.transaction import catalog, retrying
+from zcollection.transaction import retrying
+from zcollection.transaction.index import catalog
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=8),

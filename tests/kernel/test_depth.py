@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
-from zcollection.collection.neighbours import as_halo
+from zcollection.collection.read.neighbours import as_halo
 from zcollection.plugin import Field, Partitioning
 
 TIMES = [1, 3, 12, 25, 26, 47, 48, 49]
@@ -212,8 +212,8 @@ def test_a_length_of_time_reaches_as_far_on_every_axis_of_times(register_once, s
 
 @pytest.fixture(scope="module")
 def register_once():
-    from zcollection.plugins.hookspecs import Family
-    from zcollection.plugins.registry import REGISTRY
+    from zcollection.registry.hookspecs import Family
+    from zcollection.registry.registry import REGISTRY
 
     REGISTRY.register(ByMinute)
     yield

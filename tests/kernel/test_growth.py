@@ -262,7 +262,7 @@ def test_a_growth_whose_writer_dies_after_the_commit_is_there(collection, monkey
     async def publish(*_):
         raise zc.StoreError("the writer died")
 
-    monkeypatch.setattr("zcollection.transaction.publication.publish", publish)
+    monkeypatch.setattr("zcollection.transaction.log.publication.publish", publish)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", zc.PublicationWarning)
         collection.drop_variable("value")

@@ -15,7 +15,7 @@ import zcollection as zc
 from zcollection.collection import split as splitting
 from zcollection.plugin import Field, Key, Partitioning, StoreURL
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.index.partitions import Partitions
 
 
 @frozen

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcollection.transaction.packing import packed, unpacked
+from zcollection.transaction.index.packing import packed, unpacked
 
 EDGES = [sign * 2**bits + step for bits in (7, 8, 15, 31, 63, 64) for sign in (-1, 1) for step in (-1, 0, 1)]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))

@@ -11,7 +11,7 @@ import samples
 from markup import texts_of
 
 import zcollection as zc
-from zcollection.collection.verify import RepairReport, VerifyReport
+from zcollection.collection.maintain.verify import RepairReport, VerifyReport
 from zcollection.transaction.reports import Changes, History, HistoryEntry, Problem, VacuumReport
 
 SCRIPT = "<script>alert(1)</script>"

@@ -8,7 +8,7 @@ import samples
 from effort import every_pair
 
 import zcollection as zc
-from zcollection.transaction import catalog
+from zcollection.transaction.index import catalog
 
 PARTS = {
     "catalog": ("_catalog/", "_transactions/segments/"),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 
 needs_values = pytest.mark.skipif("values" not in REGISTRY.names(Family.PARTITIONING), reason="without plugins")
 TIMES = [-5, 1, 3, 12, 25, *range(30, 70), 105]

@@ -16,18 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
+from zcollection.collection import key_selection
 from zcollection.collection.filters import compile_filter, may_pass
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.work import perform_here
 from zcollection.errors import ExpressionError, FormatVersionError
 from zcollection.model import documents
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
-from zcollection.transaction import catalog, log_versioning, segments, snapshot
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 from zcollection.transaction import documents as stored_documents
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.partitions import Partitions
-from zcollection.transaction.segments import Limits, Segments, key_of
+from zcollection.transaction.index import catalog, segments
+from zcollection.transaction.index.partitions import Partitions
+from zcollection.transaction.index.segments import Limits, Segments, key_of
+from zcollection.transaction.log import snapshots
+from zcollection.transaction.log import versioning as log_versioning
 
 FOLDER = "_transactions/segments/"
 TIMES = [*range(0, 400, 10)]
@@ -134,7 +137,7 @@ class InMemory:
 
 
 def check(known, model, objects):
-    whole = held(known, known.concerned(None), objects)
+    whole = held(known, known.containing(None), objects)
     expected = dict(sorted(model.items(), key=lambda item: tuple(item[1].key.values())))
     assert dict(whole.chosen()) == expected
     assert list(whole.chosen()) == list(expected)
@@ -142,7 +145,7 @@ def check(known, model, objects):
     assert len(known) == len(model)
     assert all(part and len(part) <= segments.SIZE for part in whole.held.values())
     for path in ["name=b/number=9/up=true", *model]:
-        some = held(known, known.concerned([path]), objects)
+        some = held(known, known.containing([path]), objects)
         assert some.get(path) == model.get(path)
         assert len(some.held) <= 1
 
@@ -435,18 +438,18 @@ def test_rows_that_were_found_are_read_again(collection, monkeypatch):
 
 
 def test_a_snapshot_never_lacks_a_partition_silently(collection):
-    handle = zc.open_collection(collection.store)._handle
-    concern = handle.passing("quotient == 17")
+    opened = zc.open_collection(collection.store)._opened
+    candidates = key_selection.passing(opened, "quotient == 17")
 
     async def some():
-        return await snapshot.take(collection.store, handle.configuration, concern=concern)
+        return await snapshots.take(collection.store, opened.configuration, candidates=candidates)
 
     taken = anyio.run(some)
-    assert list(handle.where(taken, "quotient == 17")) == ["sign=plus/quotient=17"]
+    assert list(key_selection.where(opened, taken, "quotient == 17")) == ["sign=plus/quotient=17"]
     assert taken.record("sign=plus/quotient=17") is not None
     for ask in (
         lambda: taken.partitions,
-        lambda: handle.where(taken, "quotient == 3"),
+        lambda: key_selection.where(opened, taken, "quotient == 3"),
         lambda: taken.record("sign=plus/quotient=3"),
         lambda: taken.record("no path of ours"),
     ):
@@ -569,7 +572,7 @@ def test_a_reader_who_misses_a_segment_takes_the_root_again(collection, monkeypa
     segments._KEPT.__init__()
     monkeypatch.setattr(fakes.DictStore, "get", meanwhile)
     walked = []
-    monkeypatch.setattr(snapshot, "_walked", lambda *arguments: walked.append(arguments))
+    monkeypatch.setattr(snapshots, "_walked", lambda *arguments: walked.append(arguments))
     samples.assert_rows(zc.open_collection(collection.store).query(filters="quotient == 17"), [170])
     assert done
     assert not walked
@@ -642,10 +645,10 @@ def test_operations_side_by_side_on_one_object_go_on_with_the_new_form(small, ur
 
 def test_what_is_kept_of_many_versions_does_not_hold_on_to_all_before(url):
     collection = samples.create(url, [1])
-    configuration, known = collection._handle.configuration, None
+    configuration, known = collection._opened.configuration, None
     for time in range(2, 8):
         collection.insert(samples.rows([10 * time]))
-        taken = anyio.run(partial(snapshot.take, collection.store, configuration, known=known))
+        taken = anyio.run(partial(snapshots.take, collection.store, configuration, known=known))
         assert len(taken.partitions) == time
         known = log_versioning._put_together(collection.store, taken)
     columns = known.checkpoint.partitions

@@ -12,7 +12,7 @@ from numcodecs import blosc
 from numcodecs.zstd import Zstd
 
 import zcollection as zc
-from zcollection.transaction import catalog
+from zcollection.transaction.index import catalog
 
 USES = {
     "query": lambda collection: collection.query(),

@@ -9,8 +9,8 @@ import pytest
 import samples
 
 import zcollection as zc
-from zcollection.transaction import catalog
-from zcollection.transaction.partitions import _COLUMNS as COLUMNS
+from zcollection.transaction.index import catalog
+from zcollection.transaction.index.partitions import _COLUMNS as COLUMNS
 
 PARTITION = "sign=plus/quotient=1"
 DOCUMENTS = (

@@ -11,8 +11,8 @@ import pytest
 import samples
 
 import zcollection as zc
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 
 TIMES = [1, 3, 12, 25]
 PATHS = tuple(f"sign=plus/quotient={quotient}" for quotient in (0, 1, 2))

@@ -21,10 +21,10 @@ import numpy as np
 from attrs import evolve, field, frozen
 
 import zcollection as zc
-from zcollection.transaction import catalog, segments
 from zcollection.transaction.documents import PartitionRecord
-from zcollection.transaction.packing import Columns
-from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.index import catalog, segments
+from zcollection.transaction.index.packing import Columns
+from zcollection.transaction.index.partitions import Partitions
 
 PASSES = 254
 ABSENT = 100

@@ -14,7 +14,7 @@ import zcollection as zc
 from zcollection.engine import statistics
 from zcollection.engine.statistics import STATISTICS
 from zcollection.errors import ZCollectionError
-from zcollection.transaction import leases
+from zcollection.transaction.log import leases
 
 NEW = [41, 52]
 DOCUMENT = "zarr.json"

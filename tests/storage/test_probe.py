@@ -7,7 +7,7 @@ from fault_proxy import Fault, running_proxy
 
 import zcollection as zc
 from zcollection.plugin import StoreError
-from zcollection.transaction import probe
+from zcollection.transaction.log import probe
 
 
 class Careless(BucketStore):

@@ -21,7 +21,7 @@ from fault_proxy import Fault
 
 import zcollection as zc
 from zcollection.collection.stores import open_store
-from zcollection.transaction import leases
+from zcollection.transaction.log import leases
 
 WORD = "swordfish"
 SECRETS = {name: f"{name}-{WORD}" for name in ("key", "secret", "token")}
@@ -229,7 +229,7 @@ def test_the_loudest_log_of_a_process_holds_none(place, tmp_path):
     place.create()
     code = LOUD.format(url=place.url, options=place.options)
     environment = {"HOME": str(tmp_path), "RUST_LOG": "trace", "PYTHONPATH": os.pathsep.join(sys.path)}
-    plugin = "from zcollection.plugins.registry import REGISTRY; import fakes; REGISTRY.register(fakes)\n"
+    plugin = "from zcollection.registry.registry import REGISTRY; import fakes; REGISTRY.register(fakes)\n"
     done = subprocess.run([sys.executable, "-c", plugin + code], capture_output=True, text=True, env=environment)
     # Not the exit code: threads of the libraries that outlive the interpreter now and then abort the process at its end.
     assert done.stdout.startswith("updated [2.25, 3.25, 13.25]"), done.stderr

@@ -13,7 +13,7 @@ from signals import Signal
 import zcollection as zc
 from zcollection.errors import ConflictError, PublicationWarning
 from zcollection.plugin import Read
-from zcollection.transaction import leases
+from zcollection.transaction.log import leases
 
 EVERY = 7  # steps: a sample; tests/faults takes them all
 

@@ -11,7 +11,7 @@ import dask
 import fakes
 from distributed import Client, LocalCluster, WorkerPlugin
 
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.registry import REGISTRY
 
 TESTS = Path(__file__).parents[1]
 

@@ -4,18 +4,22 @@ import anyio
 import google_crc32c
 
 from zcollection import portal
+from zcollection.collection import partition_groups
 from zcollection.engine.statistics import ZONE, Form, Statistics
 from zcollection.plugin import Read, TransactionalStore
-from zcollection.transaction.zarr_objects import SessionObjects
+from zcollection.transaction.native.zarr_objects import SessionObjects
 
 
 def groups(collection):
     """Return the objects of the newest version, and where each partition lies among them."""
 
     async def look():
-        handle = await collection._handle.reloaded()
-        taken = await handle.snapshot()
-        found = {path: handle.group(path, record, taken.place(path)) for path, record in taken.partitions.items()}
+        opened = await collection._opened.reloaded()
+        taken = await opened.snapshot()
+        found = {
+            path: partition_groups.group_of(opened, path, record, taken.place(path))
+            for path, record in taken.partitions.items()
+        }
         return taken.objects, found
 
     return anyio.run(look)
@@ -48,7 +52,7 @@ def put(collection, objects):
     gone = [key for key, data in objects.items() if data is None]
 
     async def change():
-        store = collection._handle.store
+        store = collection._opened.store
         if not isinstance(store, TransactionalStore):
             await store.delete(gone)
             await store.put(there)

@@ -5,7 +5,7 @@
 
 import os
 
-from zcollection.transaction import segments
+from zcollection.transaction.index import segments
 
 VARIABLE = "ZCOLLECTION_TEST_SEGMENTS"
 

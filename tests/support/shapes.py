@@ -4,6 +4,7 @@ import numpy as np
 from attrs import evolve
 
 import zcollection as zc
+from zcollection.collection import partition_groups
 from zcollection.engine.read import GroupRead
 from zcollection.engine.statistics import Form, Statistics
 from zcollection.plugin import Read
@@ -106,7 +107,7 @@ def assert_same(found, expected):
 def stored(collection):
     """Return all that lies in the partitions of a collection of files or in memory, but what tells one generation from another."""
     store, found = collection.store, {}
-    handle = collection._handle
+    opened = collection._opened
     for path, record in collection.records().items():
         for key, data in objects(store, f"{path}/").items():
             inner = key.removeprefix(f"{path}/")
@@ -122,7 +123,7 @@ def stored(collection):
                     said.origin,
                 )
             elif inner.endswith("/_statistics"):
-                found[key] = statistics(handle.group(path, record), data, handle.dimension)
+                found[key] = statistics(partition_groups.group_of(opened, path, record), data, opened.dimension)
     return found
 
 

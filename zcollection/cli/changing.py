@@ -21,8 +21,8 @@ from zcollection.cli.opening import (
     open_to_write,
 )
 from zcollection.cli.output import write_json, write_lines
-from zcollection.collection.drop import Age
 from zcollection.collection.report import ChangeReport
+from zcollection.collection.write.drop import Age
 from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.lengths import length_in
 from zcollection.view.view import View

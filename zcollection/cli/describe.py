@@ -9,7 +9,7 @@ from zcollection.collection.split import as_times
 from zcollection.engine.layout import declared_values
 from zcollection.model.times import has_time_units, in_words, units_of
 from zcollection.model.variable import Variable
-from zcollection.plugins.stored import StoredForm
+from zcollection.registry.stored import StoredForm
 from zcollection.transaction.documents import PartitionRecord, Scalar
 
 Limits = list[Scalar] | None
@@ -18,7 +18,7 @@ Limits = list[Scalar] | None
 
 def partitioning(collection: Collection) -> StoredForm:
     """Return the stored form of the partitioning, which is known even where its plugin is missing."""
-    return collection._handle.configuration.partitioning  # noqa: SLF001 - its own package
+    return collection._opened.configuration.partitioning  # noqa: SLF001 - its own package
 
 
 def axis_limits(collection: Collection, records: Iterable[PartitionRecord]) -> Limits:

@@ -51,7 +51,7 @@ def facts_of(collection: Collection) -> dict[str, Any]:
 
 def facts_of_view(view: View) -> dict[str, Any]:
     """Return what there is to say of a view, as JSON: what it holds itself, and the rows of its base."""
-    taken, status = portal.run(view._now, lambda handle: handle.snapshot()), view.status()  # noqa: SLF001 - its own package
+    taken, status = portal.run(view._now, lambda opened: opened.snapshot()), view.status()  # noqa: SLF001 - its own package
     return {
         **facts_of(view.base),
         "url": str(view.store.url),

@@ -16,9 +16,9 @@ from zcollection.cli.sources import read
 from zcollection.collection.collection import Collection
 from zcollection.collection.report import InsertReport
 from zcollection.errors import SettingError, accepted, printable
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
 from zcollection.progress import tracking
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 
 Naming = Literal["name", "path", "none"]
 

@@ -5,7 +5,7 @@ import attrs
 from zcollection.cli import verbs
 from zcollection.cli.opening import AsJson
 from zcollection.cli.output import write_json, write_table
-from zcollection.plugins.registry import REGISTRY, Row
+from zcollection.registry.registry import REGISTRY, Row
 
 
 def plugins(*, as_json: AsJson = False) -> None:

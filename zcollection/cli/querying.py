@@ -22,9 +22,9 @@ from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.cli.targets import check_target, holds_rows_alone, write
 from zcollection.cli.values import columns_of, shown
 from zcollection.collection.collection import Collection
-from zcollection.collection.keyed import Keys
-from zcollection.collection.rows import Rows
-from zcollection.collection.scan import Scan
+from zcollection.collection.read.keyed import Keys
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.scan import Scan
 from zcollection.errors import SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.view.view import View

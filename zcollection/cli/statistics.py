@@ -189,11 +189,11 @@ def facts_of(
 ) -> dict[str, dict[str, Any]]:
     """Return what there is to say of each variable, by path."""
     empty = no_rows(source, names)
-    moving = [path for path in empty.all_variables() if source.schema.spans(path, source.dimension)]
-    fixed = [path for path in empty.all_variables() if path not in moving]
+    partitioned = [path for path in empty.all_variables() if source.schema.spans(path, source.dimension)]
+    fixed = [path for path in empty.all_variables() if path not in partitioned]
     found: dict[str, Summary] = dict(summaries(empty))
-    found |= _of_moving(source, _Moving(tuple(moving)), where, filters, progress=progress) or {}
-    facts = {path: found[path].facts(empty.get_variable(f"/{path}")) for path in (*moving, *fixed)}
+    found |= _of_partitioned(source, _Partitioned(tuple(partitioned)), where, filters, progress=progress) or {}
+    facts = {path: found[path].facts(empty.get_variable(f"/{path}")) for path in (*partitioned, *fixed)}
     if where is not None:
         return facts
     stored = _stored(source, filters)
@@ -205,8 +205,8 @@ def facts_of(
     return facts
 
 
-def _of_moving(
-    source: Source, summing: "_Moving", where: str | None, filters: str | None, *, progress: bool
+def _of_partitioned(
+    source: Source, summing: "_Partitioned", where: str | None, filters: str | None, *, progress: bool
 ) -> Summaries | None:
     """Return what the values along the partitioned dimension are; None where there are no rows."""
     if isinstance(source, View):
@@ -226,7 +226,7 @@ def _stored(source: Source, filters: str | None) -> dict[str, int]:
 
 
 @frozen
-class _Moving:
+class _Partitioned:
     """Sums up the variables along the partitioned dimension: all others are the same in each partition."""
 
     names: tuple[str, ...]

@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 
 from zcollection.cli import failures
 from zcollection.errors import BrokenPluginError, PluginConflictError
-from zcollection.plugins.discovery import is_allowed
-from zcollection.plugins.registry import Row
+from zcollection.registry.discovery import is_allowed
+from zcollection.registry.registry import Row
 
 GROUP: Final = "zcollection.commands"
 """Group of the entry points by which other distributions add verbs."""

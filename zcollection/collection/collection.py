@@ -3,44 +3,31 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self, TypeVar, overload
 
-from zcollection.collection import (
-    copy,
-    create,
-    delete,
-    drop,
-    growth,
-    insert,
-    mapping,
-    query,
-    repartition,
-    rewrite,
-    sampling,
-    statistics,
-    stores,
-    update,
-    zones,
-)
-from zcollection.collection.asking import Where
-from zcollection.collection.conform import check_conventions
-from zcollection.collection.delivery import Missing, Reading, Unknown
-from zcollection.collection.drop import Age
+from zcollection.collection import create, stores
+from zcollection.collection.base import CollectionBase
 from zcollection.collection.filters import Filter
-from zcollection.collection.growth import VariableFunction
-from zcollection.collection.handle import Handle
-from zcollection.collection.insert import Immutable
-from zcollection.collection.keyed import Keys
-from zcollection.collection.merging import Merge
-from zcollection.collection.neighbours import Depth, as_halo
-from zcollection.collection.opened import OpenCollection
-from zcollection.collection.reading import OnError
+from zcollection.collection.maintain import copy, statistics
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read import mapping, query, sampling, zones
+from zcollection.collection.read.asking import Where
+from zcollection.collection.read.keyed import Keys
+from zcollection.collection.read.neighbours import Depth, as_halo
+from zcollection.collection.read.reading import OnError
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.sampling import PartitionSampling
+from zcollection.collection.read.scan import BLOCK_SIZE, Scan, ScannedCollection
+from zcollection.collection.read.zones import PartitionZones
 from zcollection.collection.report import ChangeReport, InsertReport, ReshapeReport
-from zcollection.collection.rewrite import Codecs, Lengths
-from zcollection.collection.rows import Rows
-from zcollection.collection.sampling import PartitionSampling
-from zcollection.collection.scan import BLOCK_SIZE, Scan, ScannedCollection
 from zcollection.collection.stores import Location
-from zcollection.collection.update import UpdateFunction
-from zcollection.collection.zones import PartitionZones
+from zcollection.collection.write import delete, drop, growth, insert, repartition, rewrite, update
+from zcollection.collection.write.conform import check_conventions
+from zcollection.collection.write.delivery import Missing, Reading, Unknown
+from zcollection.collection.write.drop import Age
+from zcollection.collection.write.growth import VariableFunction
+from zcollection.collection.write.insert import Immutable
+from zcollection.collection.write.merging import Merge
+from zcollection.collection.write.rewrite import Codecs, Lengths
+from zcollection.collection.write.update import UpdateFunction
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode
 from zcollection.contracts.transactional import At
@@ -57,7 +44,7 @@ from zcollection.transaction.documents import PartitionRecord
 R = TypeVar("R")
 
 
-class Collection(OpenCollection):
+class Collection(CollectionBase):
     """A dataset split along one axis into partitions, each a Zarr group.
 
     Made by `create_collection` and `open_collection`. Every verb has a twin whose name ends with ``_async``. A
@@ -149,8 +136,8 @@ class Collection(OpenCollection):
         """
         reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
         report = await self._change(
-            lambda handle: insert.insert(
-                handle,
+            lambda opened: insert.insert(
+                opened,
                 dataset,
                 merge=merge,
                 overwrite=overwrite,
@@ -162,7 +149,7 @@ class Collection(OpenCollection):
             )
         )
         if report.variables_added:
-            self._handle = await self._handle.reloaded()
+            self._opened = await self._opened.reloaded()
         return report
 
     insert = synchronous(insert_async)
@@ -180,7 +167,7 @@ class Collection(OpenCollection):
     ) -> InsertReport:
         """Return what `insert` would do, without writing anything; the parameters are those of `insert`."""
         reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
-        return await self._now(lambda handle: insert.plan(handle, dataset, merge=merge, reading=reading, client=client))
+        return await self._now(lambda opened: insert.plan(opened, dataset, merge=merge, reading=reading, client=client))
 
     plan = synchronous(plan_async)
 
@@ -246,8 +233,8 @@ class Collection(OpenCollection):
             A partition is damaged and was left out; there is one warning for each.
         """
         return await self._now(
-            lambda handle: query.query(
-                handle,
+            lambda opened: query.query(
+                opened,
                 filters=filters,
                 where=where,
                 variables=variables,
@@ -299,8 +286,8 @@ class Collection(OpenCollection):
             There is no such field.
         """
 
-        async def asked(handle: Handle) -> Scan:
-            scanned = ScannedCollection.of(handle, filters=filters, where=where, variables=variables)
+        async def asked(opened: OpenCollection) -> Scan:
+            scanned = ScannedCollection.of(opened, filters=filters, where=where, variables=variables)
             return Scan.of(scanned, block_size=block_size, keys=keys)
 
         return await self._now(asked)
@@ -335,7 +322,7 @@ class Collection(OpenCollection):
             A chunk is missing or damaged.
         """
         return await self._now(
-            lambda handle: query.find(handle, filters=filters, where=where, client=client, progress=progress)
+            lambda opened: query.find(opened, filters=filters, where=where, client=client, progress=progress)
         )
 
     find = synchronous(find_async)
@@ -356,7 +343,7 @@ class Collection(OpenCollection):
             As for `query`.
         """
         return await self._now(
-            lambda handle: query.count(handle, filters=filters, where=where, client=client, progress=progress)
+            lambda opened: query.count(opened, filters=filters, where=where, client=client, progress=progress)
         )
 
     count = synchronous(count_async)
@@ -386,7 +373,7 @@ class Collection(OpenCollection):
             A chunk is missing or damaged.
         """
         return await self._now(
-            lambda handle: sampling.sampling(handle, filters=filters, where=where, progress=progress)
+            lambda opened: sampling.sampling(opened, filters=filters, where=where, progress=progress)
         )
 
     sampling = synchronous(sampling_async)
@@ -412,7 +399,7 @@ class Collection(OpenCollection):
             A variable is unknown.
         """
         return await self._now(
-            lambda handle: zones.zones(handle, variables=variables, filters=filters, progress=progress)
+            lambda opened: zones.zones(opened, variables=variables, filters=filters, progress=progress)
         )
 
     zones = synchronous(zones_async)
@@ -454,19 +441,19 @@ class Collection(OpenCollection):
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
         """Return the paths of the partitions that match, in the order of their keys."""
-        return tuple(await self._now(lambda handle: query.records(handle, filters=filters)))
+        return tuple(await self._now(lambda opened: query.records(opened, filters=filters)))
 
     partitions = synchronous(partitions_async)
 
     async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
         """Return the keys of the partitions that match, in order."""
-        return await self._now(lambda handle: query.keys(handle, filters=filters))
+        return await self._now(lambda opened: query.keys(opened, filters=filters))
 
     keys = synchronous(keys_async)
 
     async def records_async(self, *, filters: Filter = None) -> Mapping[str, PartitionRecord]:
         """Return what each partition that matches says of itself (key, rows, axis range, bytes …), by path."""
-        return await self._now(lambda handle: query.records(handle, filters=filters))
+        return await self._now(lambda opened: query.records(opened, filters=filters))
 
     records = synchronous(records_async)
 
@@ -541,9 +528,9 @@ class Collection(OpenCollection):
         """
         halo = as_halo(depth)
 
-        def mapped(handle: Handle) -> "mapping.Mapping[R]":
+        def mapped(opened: OpenCollection) -> "mapping.Mapping[R]":
             return mapping.Mapping.of(
-                handle,
+                opened,
                 function,
                 filters=filters,
                 where=where,
@@ -554,8 +541,8 @@ class Collection(OpenCollection):
             )
 
         if reduce is None:
-            return await self._now(lambda handle: mapped(handle).all(progress))
-        return await self._now(lambda handle: mapped(handle).reduced(reduce, progress))
+            return await self._now(lambda opened: mapped(opened).all(progress))
+        return await self._now(lambda opened: mapped(opened).reduced(reduce, progress))
 
     map = synchronous(map_async)
 
@@ -637,10 +624,10 @@ class Collection(OpenCollection):
         halo = as_halo(depth)
         check_conventions(conventions)
         if dry_run:
-            return await self._now(lambda handle: update.planned(handle, filters=filters, where=where, client=client))
+            return await self._now(lambda opened: update.planned(opened, filters=filters, where=where, client=client))
         return await self._change(
-            lambda handle: update.update(
-                handle,
+            lambda opened: update.update(
+                opened,
                 function,
                 filters=filters,
                 where=where,
@@ -685,9 +672,9 @@ class Collection(OpenCollection):
             The collection was opened for reading.
         """
         if dry_run:
-            return await self._now(lambda handle: delete.planned(handle, filters=filters, where=where, client=client))
+            return await self._now(lambda opened: delete.planned(opened, filters=filters, where=where, client=client))
         return await self._change(
-            lambda handle: delete.delete(handle, filters=filters, where=where, client=client, progress=progress)
+            lambda opened: delete.delete(opened, filters=filters, where=where, client=client, progress=progress)
         )
 
     delete = synchronous(delete_async)
@@ -713,7 +700,7 @@ class Collection(OpenCollection):
         """
         do = self._now if dry_run else self._change
         return await do(
-            lambda handle: drop.drop_partitions(handle, filters=filters, older_than=older_than, dry_run=dry_run)
+            lambda opened: drop.drop_partitions(opened, filters=filters, older_than=older_than, dry_run=dry_run)
         )
 
     drop_partitions = synchronous(drop_partitions_async)
@@ -740,8 +727,8 @@ class Collection(OpenCollection):
         target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
         made = await carried_out(
             self._now,
-            lambda handle: copy.copy(
-                handle, target, filters=filters, overwrite=overwrite, client=client, progress=progress
+            lambda opened: copy.copy(
+                opened, target, filters=filters, overwrite=overwrite, client=client, progress=progress
             ),
         )
         return Collection(made, mode="rw")
@@ -786,9 +773,9 @@ class Collection(OpenCollection):
         """
         halo = as_halo(depth)
         await self._change(
-            lambda handle: growth.add_variable(handle, variable, fn, group=group, halo=halo, progress=progress)
+            lambda opened: growth.add_variable(opened, variable, fn, group=group, halo=halo, progress=progress)
         )
-        self._handle = await self._handle.reloaded()
+        self._opened = await self._opened.reloaded()
 
     add_variable = synchronous(add_variable_async)
 
@@ -814,7 +801,7 @@ class Collection(OpenCollection):
             The collection was opened for reading.
         """
         chosen = (names,) if isinstance(names, str) else tuple(names)
-        self._handle = await self._change(lambda handle: statistics.add_statistics(handle, chosen, progress=progress))
+        self._opened = await self._change(lambda opened: statistics.add_statistics(opened, chosen, progress=progress))
 
     add_statistics = synchronous(add_statistics_async)
 
@@ -835,8 +822,8 @@ class Collection(OpenCollection):
         ReadOnlyError
             The collection was opened for reading.
         """
-        await self._change(lambda handle: growth.drop_variable(handle, name, progress=progress))
-        self._handle = await self._handle.reloaded()
+        await self._change(lambda opened: growth.drop_variable(opened, name, progress=progress))
+        self._opened = await self._opened.reloaded()
 
     drop_variable = synchronous(drop_variable_async)
 
@@ -884,12 +871,12 @@ class Collection(OpenCollection):
         """
         do = self._now if dry_run else self._change
         report = await do(
-            lambda handle: repartition.repartition(
-                handle, partitioning, dry_run=dry_run, client=client, progress=progress
+            lambda opened: repartition.repartition(
+                opened, partitioning, dry_run=dry_run, client=client, progress=progress
             )
         )
         if not dry_run:
-            self._handle = await self._handle.reloaded()
+            self._opened = await self._opened.reloaded()
         return report
 
     repartition = synchronous(repartition_async)
@@ -940,8 +927,8 @@ class Collection(OpenCollection):
         """
         do = self._now if dry_run else self._change
         report = await do(
-            lambda handle: rewrite.rewrite(
-                handle,
+            lambda opened: rewrite.rewrite(
+                opened,
                 codecs=codecs,
                 chunks=chunks,
                 shards=shards,
@@ -951,7 +938,7 @@ class Collection(OpenCollection):
             )
         )
         if not dry_run:
-            self._handle = await self._handle.reloaded()
+            self._opened = await self._opened.reloaded()
         return report
 
     rewrite = synchronous(rewrite_async)
@@ -965,4 +952,4 @@ class Collection(OpenCollection):
     async def _open(cls, location: Location, *, mode: Mode, at: At, storage_options: Mapping[str, Any] | None) -> Self:
         store = await stores.open_store(location, mode=mode, storage_options=storage_options)
         versioning = await stores.versioning_at(store, mode=mode, at=at)
-        return cls(Handle(versioning, await stores.load_collection(versioning)), mode=mode)
+        return cls(OpenCollection(versioning, await stores.load_collection(versioning)), mode=mode)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from attrs import evolve
 
-from zcollection.collection.ages import Keep, kept_by
-from zcollection.collection.handle import Handle
+from zcollection.collection.maintain.ages import Keep, kept_by
+from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.engine.write import validate_codecs
 from zcollection.errors import SchemaError, accepted
@@ -14,8 +14,8 @@ from zcollection.model.builder import as_schema
 from zcollection.model.names import join, normalise_path
 from zcollection.model.schema import DatasetSchema, GroupSchema, VariableSchema
 from zcollection.model.times import DEFAULT_UNITS, units_of
-from zcollection.plugins import stored
-from zcollection.plugins.brief import from_text
+from zcollection.registry import stored
+from zcollection.registry.brief import from_text
 from zcollection.transaction.documents import Configuration
 from zcollection.transaction.retention import Retention
 from zcollection.transaction.versioning import Versioning
@@ -30,7 +30,7 @@ async def create(
     catalog_enabled: bool | None,
     keep: Keep,
     overwrite: bool,
-) -> Handle:
+) -> OpenCollection:
     """Create a collection.
 
     Raises
@@ -48,7 +48,7 @@ async def create(
     partitioning = partitioning_for(partitioning, declared, axis)
     configuration = _configure(declared, axis, partitioning, catalog=catalog)
     configuration = evolve(configuration, retention=_retention(versioning, keep))
-    return Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
+    return OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite), [partitioning])
 
 
 def _retention(versioning: Versioning, keep: Keep) -> Retention | None:
@@ -70,7 +70,7 @@ def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
     return versioning.has_catalog if wanted is None else wanted
 
 
-def repartitioned(handle: Handle, given: Partitioning | str) -> Handle:
+def repartitioned(opened: OpenCollection, given: Partitioning | str) -> OpenCollection:
     """Return a collection as it will be with another partitioning, for which its schema may need units of time.
 
     Raises
@@ -80,12 +80,12 @@ def repartitioned(handle: Handle, given: Partitioning | str) -> Handle:
     PluginError
         It has no name to be stored under.
     """
-    before = handle.configuration
+    before = opened.configuration
     partitioning = partitioning_for(given, before.schema, before.axis)
     made = _configure(before.schema, before.axis, partitioning, catalog=before.catalog)
     layouts = before.layouts if made.schema == before.schema else (*before.layouts, made.schema)
     after = evolve(before, partitioning=made.partitioning, depth=made.depth, layouts=layouts)
-    return Handle(handle.versioning, after, [partitioning])
+    return OpenCollection(opened.versioning, after, [partitioning])
 
 
 def partitioning_for(given: Partitioning | str, schema: DatasetSchema, axis: str) -> Partitioning:

@@ -5,8 +5,8 @@ from typing import Any
 
 from zcollection.collection.collection import Collection
 from zcollection.collection.create import partitioning_for
-from zcollection.collection.merging import Merge
 from zcollection.collection.stores import Location
+from zcollection.collection.write.merging import Merge
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.errors import CollectionExistsError, SchemaError
 from zcollection.model.conventions import Conventions

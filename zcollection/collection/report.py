@@ -6,7 +6,8 @@ from typing import overload
 from attrs import field, frozen
 
 from zcollection.contracts.merge import RowPlan
-from zcollection.model.sections import Columns, Printed, Section, Table, heading, named
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Columns, Section, Table, heading, named
 
 
 @frozen(kw_only=True, repr=False)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from zcollection import portal
-from zcollection.contracts.store import KeyStore, Mode, Read, Store
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore, Mode, Store
 from zcollection.contracts.transactional import At, TransactionalStore
 from zcollection.contracts.url import LINK, StoreURL
 from zcollection.errors import (
@@ -19,11 +20,11 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.model import documents
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import REGISTRY
 from zcollection.transaction.documents import CONFIGURATION, Configuration
-from zcollection.transaction.log_versioning import LogVersioning
-from zcollection.transaction.native_versioning import NativeVersioning
+from zcollection.transaction.log.versioning import LogVersioning
+from zcollection.transaction.native.versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
 
 Location = str | os.PathLike[str] | StoreURL | Store

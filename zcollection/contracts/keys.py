@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from zcollection.contracts.store import Listed
+from zcollection.contracts.objects import Listed
 from zcollection.contracts.url import StoreURL
 from zcollection.errors import StoreError
 

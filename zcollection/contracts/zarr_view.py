@@ -1,15 +1,31 @@
 """A key store as zarr-python sees it: read-only, so that whatever reads Zarr can read a collection in place."""
 
-from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import ClassVar, Protocol
 
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Listed, Read
+from zcollection.contracts.url import StoreURL
 
-if TYPE_CHECKING:
-    from zcollection.contracts.store import KeyStore
+
+class Readable(Protocol):
+    """What the view needs of a key store."""
+
+    url: StoreURL
+    has_listing: ClassVar[bool]
+
+    def check_writable(self) -> None:
+        """Raise `ReadOnlyError` unless the store was opened for writing."""
+
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+        ...
+
+    def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List the objects under a prefix."""
+        ...
 
 
 class ZarrView(Store):
@@ -18,7 +34,7 @@ class ZarrView(Store):
     supports_writes = False
     supports_deletes = False
 
-    def __init__(self, store: "KeyStore") -> None:
+    def __init__(self, store: Readable) -> None:
         super().__init__(read_only=True)
         self._store = store
 

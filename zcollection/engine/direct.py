@@ -18,7 +18,7 @@ from numcodecs.gzip import GZip
 from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Pieces
+from zcollection.contracts.objects import Pieces
 from zcollection.engine.layout import ArrayLayout, stored_values
 from zcollection.model.codecs import Codec
 

@@ -7,7 +7,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Pieces
+from zcollection.contracts.objects import Pieces
 from zcollection.engine import direct
 from zcollection.engine.layout import ArrayLayout, stored_values
 

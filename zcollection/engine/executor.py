@@ -9,7 +9,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from zcollection import config, portal
-from zcollection.contracts.store import Objects
+from zcollection.contracts.objects import Objects
 from zcollection.engine.layout import ArrayLayout
 from zcollection.model.schema import DatasetSchema
 

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from attrs import field, frozen
 
-from zcollection.contracts.store import Objects, Store
+from zcollection.contracts.objects import Objects
+from zcollection.contracts.store import Store
 from zcollection.engine.dask_arrays import computed
 from zcollection.engine.executor import in_thread
 from zcollection.engine.reduction import AdjacentResults

@@ -13,7 +13,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.model.codecs import Codec
 from zcollection.model.dtypes import default_fill, scalar_to_json
 from zcollection.model.schema import DatasetSchema, Dimension, VariableSchema

@@ -10,14 +10,15 @@ from attrs import Factory, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import portal
-from zcollection.contracts.store import Objects, Read
+from zcollection.contracts.objects import Objects, Read
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import GroupRead, Scalar, allocated, check_size, decode_array
 from zcollection.engine.work import Work, fetch, perform, perform_here
 from zcollection.errors import CorruptionError
+from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema
-from zcollection.model.sections import Printed, Section, heading
+from zcollection.model.sections import Section, heading
 
 Positions = range | NDArray[np.intp]
 """What is selected along one dimension, in order."""

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from zcollection.errors import BrokenPluginError
-from zcollection.plugins.registry import REGISTRY
+from zcollection.registry.registry import REGISTRY
 
 
 @frozen

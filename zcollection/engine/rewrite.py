@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Pieces, Read
+from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, declared_values, stored_values
 from zcollection.engine.read import GroupRead, decode_stored
@@ -54,12 +54,12 @@ def rewriting(
     plan = _Plan(source, base.rows)
     arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables() if path not in kept]
     held = inserted.all_variables()
-    moving = [array for array in arrays if array.layout.path in held]
+    rewritten = [array for array in arrays if array.layout.path in held]
     for path in kept:
         gathering.kept(path)
-    for array in moving:
+    for array in rewritten:
         gathering.kept_rows(array.layout.path, array.kept_rows)
-    old = [(array, part) for array in moving for part in array.parts]
+    old = [(array, part) for array in rewritten for part in array.parts]
     chunks = iter((yield from fetch([read for _, part in old for read in part.reads(base)])))
 
     def objects() -> Iterator[tuple[str, bytes | Pieces]]:
@@ -71,7 +71,7 @@ def rewriting(
                 gathering.values(path, declared_values(values, variable), start=part.first_row(array.position))
             yield from encode_array(part.layout, values, is_stored=True)
 
-    shared = (key for array in moving for key in array.kept)
+    shared = (key for array in rewritten for key in array.kept)
     return Encoded(objects(), (*shared, *(f"{path}/" for path in kept)))
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from zcollection.conditions.condition import Bound
 from zcollection.conditions.zones import ALWAYS, NEVER, PERHAPS, Verdicts, Zones
+from zcollection.contracts.objects import Objects, Read
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.contracts.store import Objects, Read
 from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, Chunk

@@ -18,7 +18,7 @@ from attrs import Factory, define, field, frozen
 from numpy.typing import NDArray
 
 from zcollection.conditions.zones import Zones
-from zcollection.contracts.store import Pieces, Read
+from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.layout import ArrayLayout, Identity
 from zcollection.engine.read import GroupRead

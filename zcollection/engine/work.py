@@ -15,7 +15,8 @@ from anyio import from_thread
 from attrs import define, field, frozen
 
 from zcollection import config, portal
-from zcollection.contracts.store import Blocking, KeyStore, Listed, Objects, Pieces, Read
+from zcollection.contracts.objects import Blocking, Listed, Objects, Pieces, Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.executor import gather, in_thread
 from zcollection.errors import CorruptionError
 

@@ -7,7 +7,7 @@ import numpy as np
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.contracts.store import Listed, Pieces
+from zcollection.contracts.objects import Listed, Pieces
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.encode import Encoded, encode_array
 from zcollection.engine.layout import ArrayLayout, declared_values, group_document, subgroup_documents

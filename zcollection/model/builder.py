@@ -6,13 +6,13 @@ from typing import Any, Self
 from attrs import evolve, field, frozen
 
 from zcollection.errors import SchemaError
-from zcollection.model import representation
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import ancestors, normalise_path, split, validate_segment
 from zcollection.model.packing import Packing
 from zcollection.model.pandas_bridge import frame_schemas, is_frame
-from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema
-from zcollection.model.sections import Printed, Section
+from zcollection.model.printed import Printed
+from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema, VariableSchema, parts_of_schema
+from zcollection.model.sections import Section, heading
 from zcollection.model.xarray_source import group_schemas, is_xarray
 
 
@@ -188,7 +188,8 @@ class Schema(Printed):
         return cls(frame_schemas(frame, axis=axis))
 
     def _section(self) -> Section:
-        return representation.of_schema(self, self._assemble(ROOT))
+        schema = self._assemble(ROOT)
+        return Section(heading(self, schema.name), parts_of_schema(schema))
 
     def _add(self, kind: str, item: Dimension | VariableSchema, group: str | None) -> Self:
         path = normalise_path(group or ROOT)

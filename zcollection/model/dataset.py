@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from zcollection.errors import SchemaError, accepted
-from zcollection.model import bridges, pandas_bridge, representation, xarray_bridge
+from zcollection.model import bridges, pandas_bridge, xarray_bridge
 from zcollection.model.attributes import as_attributes
-from zcollection.model.dtypes import same_values
+from zcollection.model.dtypes import dtype_name, same_values
 from zcollection.model.given import Given
 from zcollection.model.names import ancestors, join, normalise_path, split
+from zcollection.model.printed import Printed
+from zcollection.model.representation import MOST_GROUPS, attributes, groups_below, in_brackets, sizes_in_words
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
-from zcollection.model.sections import Printed, Section
+from zcollection.model.sections import Columns, Part, Section, Table, heading
+from zcollection.model.texts import format_bytes
 from zcollection.model.variable import Indexer, Variable, filled
 from zcollection.model.xarray_source import source_of
 
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import xarray
+
+
+_PRINTED: Final[Columns[Variable]] = {
+    "name": lambda variable: variable.name,
+    "dimensions": lambda variable: in_brackets(variable.dimensions),
+    "dtype": lambda variable: dtype_name(variable.dtype),
+    "size": lambda variable: format_bytes(variable.nbytes),
+    "values": Variable.preview,
+}
 
 
 class Group(Printed, Mapping[str, "Variable | Group"]):
@@ -169,7 +181,17 @@ class Group(Printed, Mapping[str, "Variable | Group"]):
     __hash__ = None  # type: ignore[assignment]  # a mapping of arrays is not hashable
 
     def _section(self) -> Section:
-        return representation.of_group(self)
+        path = self.long_name()
+        title = f"{heading(self, '' if path == '/' else path)} {format_bytes(self.nbytes)}"
+        return Section(title, self._printed_parts(MOST_GROUPS))
+
+    def _printed_parts(self, most: int) -> list[Part]:
+        return [
+            f"Dimensions: ({sizes_in_words(self.dimensions)})",
+            Table.of("Variables", self.variables.values(), _PRINTED, has_header=False),
+            attributes(self.attrs),
+            *groups_below(self.groups, Group._printed_parts, most),
+        ]
 
 
 class Dataset(Group):

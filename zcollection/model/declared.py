@@ -1,6 +1,6 @@
 """What a dataset may have, one by one: dimensions and variables, frozen and complete."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,14 @@ from attrs import Converter, field, frozen
 
 from zcollection.errors import SchemaError
 from zcollection.model import codecs as codec_profiles
-from zcollection.model import representation
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import dtype_name, parse_dtype, to_scalar
 from zcollection.model.names import validate_segment
 from zcollection.model.packing import Packing
-from zcollection.model.sections import Printed, Section
+from zcollection.model.printed import Printed
+from zcollection.model.representation import attributes, in_brackets, value_in_words
+from zcollection.model.sections import Part, Section, Table, heading
+from zcollection.model.texts import listed
 
 
 def _check_length(value: Any, *, what: str, smallest: int) -> None:
@@ -180,4 +182,29 @@ class VariableSchema(Printed):
         return f"{self.name}({', '.join(self.dimensions)}) {dtype_name(self.dtype)}"
 
     def _section(self) -> Section:
-        return representation.of_variable_schema(self)
+        title = f"{heading(self, self.name)} {in_brackets(self.dimensions)} {dtype_name(self.dtype)}"
+        return Section(title, self.printed_parts())
+
+    def printed_parts(self, **facts: object) -> list[Part]:
+        """Return what is printed below the title, `facts` first."""
+        said = {
+            **facts,
+            "fill value": value_in_words(self.fill_value),
+            "packing": packing_in_words(self.packing),
+            "statistics": "every 256 rows" if self.statistics else None,
+            "codecs": ", ".join(map(_codec_in_words, self.codecs)),
+        }
+        return [Table.pairs("", said), attributes(self.attrs)]
+
+
+def packing_in_words(packing: Packing | None) -> str | None:
+    """Return a packing in one line: the stored type, and the numbers by which values are packed."""
+    if packing is None:
+        return None
+    numbers = {**packing.attributes, "fill_value": packing.fill_value}
+    return listed([packing.dtype.name, *(f"{name}={value:g}" for name, value in numbers.items() if value is not None)])
+
+
+def _codec_in_words(codec: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{name}={value}" for name, value in codec.get("configuration", {}).items())
+    return f"{codec['name']}({settings})" if settings else codec["name"]

@@ -8,11 +8,14 @@ from typing import Any, Final, Self
 from attrs import evolve, field, frozen
 
 from zcollection.errors import CorruptionError, SchemaError, accepted
-from zcollection.model import documents, representation
+from zcollection.model import documents
 from zcollection.model.attributes import as_attributes
-from zcollection.model.declared import Dimension, VariableSchema
+from zcollection.model.declared import Dimension, VariableSchema, packing_in_words
+from zcollection.model.dtypes import dtype_name
 from zcollection.model.names import ancestors, join, normalise_path, split, validate_segment
-from zcollection.model.sections import Printed, Section
+from zcollection.model.printed import Printed
+from zcollection.model.representation import MOST_GROUPS, attributes, groups_below, in_brackets, value_in_words
+from zcollection.model.sections import Columns, Part, Section, Table, heading
 
 __all__ = ["ROOT", "DatasetSchema", "Dimension", "GroupSchema", "VariableSchema"]
 
@@ -47,7 +50,7 @@ class GroupSchema(Printed):
             yield from group.walk(join(path, name))
 
     def _section(self) -> Section:
-        return representation.of_schema(self, self)
+        return Section(heading(self, self.name), parts_of_schema(self))
 
 
 @frozen(kw_only=True, repr=False)
@@ -292,6 +295,33 @@ class DatasetSchema(GroupSchema):
 _KIND: Final = "schema"
 
 documents.write_as_list(GroupSchema)
+
+
+_DECLARED: Final[Columns[VariableSchema]] = {
+    "name": lambda variable: variable.name,
+    "dimensions": lambda variable: in_brackets(variable.dimensions),
+    "dtype": lambda variable: dtype_name(variable.dtype),
+    "units": lambda variable: variable.attrs.get("units"),
+    "fill value": lambda variable: value_in_words(variable.fill_value),
+    "packing": lambda variable: packing_in_words(variable.packing),
+    "coordinate": lambda variable: "yes" if variable.coordinate or variable.is_index else None,
+}
+_DIMENSION: Final[Columns[Dimension]] = {
+    "name": lambda dimension: dimension.name,
+    "size": lambda dimension: "any" if dimension.size is None else dimension.size,
+    "chunks": lambda dimension: dimension.chunks,
+    "shards": lambda dimension: dimension.shards,
+}
+
+
+def parts_of_schema(group: GroupSchema, most: int = MOST_GROUPS) -> list[Part]:
+    """Return what is printed below the title of a schema; `most` bounds the groups that are printed."""
+    return [
+        Table.of("Dimensions", group.dimensions.values(), _DIMENSION),
+        Table.of("Variables", group.variables.values(), _DECLARED),
+        attributes(group.attrs),
+        *groups_below(group.groups, parts_of_schema, most),
+    ]
 
 
 def _validate_group(schema: DatasetSchema, path: str, group: GroupSchema) -> None:

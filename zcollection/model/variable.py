@@ -8,12 +8,14 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
-from zcollection.model import representation
 from zcollection.model.calendars import CalendarTimes
 from zcollection.model.dtypes import cast_exactly, dtype_name, missing_value
 from zcollection.model.plain import Plain, plain
+from zcollection.model.printed import Printed
+from zcollection.model.representation import preview, sizes_in_words
 from zcollection.model.schema import VariableSchema
-from zcollection.model.sections import Printed, Section
+from zcollection.model.sections import Section, heading
+from zcollection.model.texts import format_bytes
 from zcollection.model.times import has_time_units, numbers_of_durations, units_of
 
 Indexer = slice | NDArray[Any]
@@ -251,7 +253,13 @@ class Variable(Printed):
         return np.array(self.to_numpy(), dtype=dtype, copy=copy)
 
     def _section(self) -> Section:
-        return representation.of_variable(self)
+        sizes = sizes_in_words(dict(zip(self.dimensions, self.shape, strict=True)))
+        title = f"{heading(self, self.name)} ({sizes}) {dtype_name(self.dtype)} {format_bytes(self.nbytes)}"
+        return Section(title, self.schema.printed_parts(values=self.preview()))
+
+    def preview(self) -> str:
+        """Return the first values in words; lazy ones are not computed."""
+        return f"<lazy {type(self.data).__name__}>" if self.is_lazy else preview(self.data)
 
     def __getitem__(self, index: Any) -> Any:
         return self.data[index]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from numpy.typing import NDArray
 
-from zcollection.collection.neighbours import as_halo
+from zcollection.collection.read.neighbours import as_halo
 from zcollection.contracts.computation import Computation
 from zcollection.errors import SchemaError
 from zcollection.model.dtypes import same_values

@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from zcollection.collection.neighbours import as_halo
+from zcollection.collection.read.neighbours import as_halo
 from zcollection.contracts.computation import Computation
 from zcollection.model.builder import Schema
 from zcollection.model.dataset import Dataset

@@ -14,9 +14,9 @@ import pytest
 
 from zcollection.contracts.configurable import Configurable
 from zcollection.errors import PluginConfigurationError
-from zcollection.plugins import stored
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.stored import StoredForm
+from zcollection.registry import stored
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.stored import StoredForm
 from zcollection.testing.suite import Suite, skip_unless
 
 _UNKNOWN = "no_such_setting"

@@ -12,9 +12,9 @@ from typing import ClassVar
 import pytest
 from packaging.requirements import Requirement
 
-from zcollection.plugins.discovery import Inventory, discover
-from zcollection.plugins.hookspecs import PROJECT, Family
-from zcollection.plugins.registry import Registry
+from zcollection.registry.discovery import Inventory, discover
+from zcollection.registry.hookspecs import PROJECT, Family
+from zcollection.registry.registry import Registry
 from zcollection.testing.suite import Suite
 
 _HEAVY = ("zarr", "obstore", "icechunk", "s3fs", "dask", "xarray", "pandas", "typer", "rich", "botocore", "pyarrow")

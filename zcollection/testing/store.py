@@ -11,7 +11,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.errors import StoreError, ZCollectionError
 from zcollection.testing.store_base import SECRET
 from zcollection.testing.store_machine import StoreMachine

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import anyio
 
-from zcollection.contracts.store import KeyStore, Mode, Read, Store
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore, Mode, Store
 from zcollection.contracts.url import StoreURL
 from zcollection.testing.suite import Suite, skip_unless
 

@@ -11,7 +11,8 @@ import pytest
 from anyio.lowlevel import checkpoint
 from attrs import frozen
 
-from zcollection.contracts.store import Blocking, KeyStore, Listed, Read
+from zcollection.contracts.objects import Blocking, Listed, Read
+from zcollection.contracts.store import KeyStore
 from zcollection.errors import ReadOnlyError, StoreError
 from zcollection.testing.store_base import StoreSuite, contents, keys_under, read
 from zcollection.testing.suite import skip_unless

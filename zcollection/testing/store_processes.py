@@ -12,7 +12,8 @@ from typing import TypeVar, cast
 
 import anyio
 
-from zcollection.contracts.store import Created, KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import Created, KeyStore
 
 T = TypeVar("T")
 

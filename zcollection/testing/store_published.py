@@ -11,7 +11,8 @@ import anyio
 import numpy as np
 import pytest
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.errors import ReadOnlyError, StoreError, ZCollectionError
 from zcollection.testing.store_base import SECRET, StoreSuite, contents, read
 from zcollection.testing.store_objects import BYTES, LEAVING, RANGES, reads_of, refusing, writes_of

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
 from zcollection.testing.store_base import StoreSuite
 from zcollection.testing.suite import skip_unless
-from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
+from zcollection.transaction.native.zarr_objects import SessionObjects, SnapshotObjects
 
 GROUP: Final = {"zarr_format": 3, "node_type": "group", "attributes": {}}
 ARRAY: Final = {

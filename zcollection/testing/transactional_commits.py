@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.contracts.transactional import StoreFork, TransactionalStore
 from zcollection.errors import ConflictError, StoreError
 from zcollection.testing.transactional_base import (
@@ -24,7 +24,7 @@ from zcollection.testing.transactional_base import (
     values,
     write,
 )
-from zcollection.transaction.zarr_objects import SessionObjects
+from zcollection.transaction.native.zarr_objects import SessionObjects
 
 _BOTH = {**group(), **array("a", 1), **array("b", 1)}
 

@@ -11,7 +11,7 @@ import anyio
 import numpy as np
 import pytest
 
-from zcollection.contracts.store import Read
+from zcollection.contracts.objects import Read
 from zcollection.contracts.transactional import TransactionalStore
 from zcollection.errors import ConflictError, ReadOnlyError, StoreError
 from zcollection.testing.transactional_base import (
@@ -27,7 +27,7 @@ from zcollection.testing.transactional_base import (
     values,
     write,
 )
-from zcollection.transaction.zarr_objects import SessionObjects, SnapshotObjects
+from zcollection.transaction.native.zarr_objects import SessionObjects, SnapshotObjects
 
 P = ParamSpec("P")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from zcollection.contracts.store import Listed, Objects, Read
+from zcollection.contracts.objects import Listed, Objects, Read
 from zcollection.engine.jobs import Site
 from zcollection.engine.layout import group_document
 from zcollection.engine.statistics import STATISTICS, given_to, owner_of

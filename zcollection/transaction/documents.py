@@ -11,9 +11,10 @@ from zcollection.contracts.partitioning import KeyValue
 from zcollection.errors import CorruptionError, PartitionError
 from zcollection.model import documents
 from zcollection.model.names import validate_partition_segment
+from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema
-from zcollection.model.sections import Printed, Section, heading
-from zcollection.plugins.stored import StoredForm
+from zcollection.model.sections import Section, heading
+from zcollection.registry.stored import StoredForm
 from zcollection.transaction.retention import Retention
 
 CONFIGURATION: Final = "_zcollection.json"

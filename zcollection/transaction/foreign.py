@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from zcollection.contracts.store import KeyStore, Read
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
 from zcollection.engine.work import fetch, perform_one
 from zcollection.errors import CorruptionError
 from zcollection.model.documents import parse_json

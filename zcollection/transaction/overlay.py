@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 
 from attrs import Factory, evolve, field, frozen
 
-from zcollection.contracts.store import Blocking, Listed, Objects, Read
+from zcollection.contracts.objects import Blocking, Listed, Objects, Read
 from zcollection.engine.jobs import Site
 from zcollection.transaction.change import Stage
 

@@ -5,7 +5,8 @@ from typing import Final
 from attrs import frozen
 
 from zcollection.model import bridges
-from zcollection.model.sections import MOST_ROWS, Columns, Printed, Section, Table, heading, named
+from zcollection.model.printed import Printed
+from zcollection.model.sections import MOST_ROWS, Columns, Section, Table, heading, named
 from zcollection.model.texts import more
 
 Label = int | str

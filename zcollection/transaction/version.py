@@ -12,7 +12,7 @@ from zcollection.errors import CorruptionError, ZCollectionError
 from zcollection.model import documents
 from zcollection.model.names import ancestors
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord, validate_path
-from zcollection.transaction.partitions import Partitions
+from zcollection.transaction.index.partitions import Partitions
 from zcollection.transaction.places import Place
 
 _KIND: Final = "version"

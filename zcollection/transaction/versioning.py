@@ -17,7 +17,7 @@ from zcollection.errors import (
 )
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import Configuration
-from zcollection.transaction.partitions import Concern
+from zcollection.transaction.index.partitions import Candidates
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
 
@@ -80,7 +80,7 @@ class Versioning(ABC):
         """
 
     @abstractmethod
-    async def snapshot(self, configuration: Configuration, concern: Concern = None) -> Snapshot:
+    async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return which partitions there are now; of those that are not asked for, it need not know.
 
         Raises
@@ -94,20 +94,20 @@ class Versioning(ABC):
         del configuration
         return None  # looking is cheap on most stores
 
-    async def completed(self, expected: Snapshot, concern: Concern) -> Snapshot:
+    async def completed(self, expected: Snapshot, candidates: Candidates) -> Snapshot:
         """Return what `expected` has returned with the partitions that are asked for; raises `CorruptionError` if they are gone."""
-        del concern
+        del candidates
         return expected
 
     async def at_once(
-        self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], concern: Concern = None
+        self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
         """Return what a short work reads of the newest version, or of partitions that are asked for, all of it on one thread.
 
         None where the store answers no threads, where the work itself has returned it, or where another version was
         committed meanwhile: then one goes step by step.
         """
-        del configuration, read, concern
+        del configuration, read, candidates
         return None
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
@@ -125,7 +125,7 @@ class Versioning(ABC):
         operation: str,
         *,
         source: str | None = None,
-        concern: Concern = None,
+        candidates: Candidates = None,
     ) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction on the newest version; leaving the block undoes what was not committed.
 
@@ -137,7 +137,7 @@ class Versioning(ABC):
             What the change does.
         source
             Name of what is inserted; two changes with the same one are in conflict.
-        concern
+        candidates
             The partitions that the change is made from; its base need not know of others.
         """
 

@@ -7,18 +7,18 @@ from functools import cached_property, reduce
 
 from attrs import field, frozen
 
-from zcollection.collection.conform import as_dataset
-from zcollection.collection.neighbours import Halo, as_halo, widened
-from zcollection.collection.window import Window
+from zcollection.collection.read.neighbours import Halo, as_halo, widened
+from zcollection.collection.read.window import Window
+from zcollection.collection.write.conform import as_dataset
 from zcollection.contracts.computation import Computation
 from zcollection.errors import SchemaError, accepted
 from zcollection.model.dataset import Dataset
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.model.variable import Variable
-from zcollection.plugins import stored
-from zcollection.plugins.hookspecs import Family
-from zcollection.plugins.stored import StoredForm
+from zcollection.registry import stored
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.stored import StoredForm
 
 
 def as_computations(given: object) -> tuple[Computation, ...]:

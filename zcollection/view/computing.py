@@ -7,8 +7,9 @@ import numpy as np
 from attrs import evolve, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.insert import partition_write
-from zcollection.collection.window import Window, WindowPlan
+from zcollection.collection import partition_groups
+from zcollection.collection.read.window import Window, WindowPlan
+from zcollection.collection.write.insert import partition_write
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.jobs import Arrays
 from zcollection.engine.layout import ArrayLayout
@@ -53,18 +54,18 @@ class Beside:
         """Return the rows of one partition of the base, which lies at a place."""
         base, own = self.pair.base, self.pair.own
         theirs = common(base.schema, schema)
-        rows = yield from base.reading(path, record, theirs, place=place.below(BASE))
+        rows = yield from partition_groups.reading_partition(base, path, record, theirs, place=place.below(BASE))
         arrays = _arrays(rows)
         mine = own.schema.select(schema.all_variables().keys() - theirs.all_variables().keys())
         if mine.all_variables():
             arrays |= yield from self._own_arrays(path, record, mine)
-        return base.dataset(schema, arrays)
+        return partition_groups.dataset_of(schema, arrays)
 
     def _own_arrays(self, path: str, record: PartitionRecord, mine: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
         own, held = self.pair.own, self.held.get(path)
         if held is None:
             return {name: _fill(mine, name, own.dimension, record.rows) for name in mine.all_variables()}
-        return _arrays((yield from own.reading(path, held.record, mine, place=held.place)))
+        return _arrays((yield from partition_groups.reading_partition(own, path, held.record, mine, place=held.place)))
 
 
 @frozen(kw_only=True)
@@ -115,9 +116,13 @@ class Computing:
         computed = self.compute((yield from part.window.reading(self.given, self.fixed)), path)
         if not computed.all_variables():
             return None
-        kept = own.held(held.record) - computed.all_variables().keys() if held else frozenset()
+        kept = (
+            partition_groups.variables_of(own, held.record) - computed.all_variables().keys() if held else frozenset()
+        )
         group, written = partition_write(own, Key(record.key), computed, rows=record.rows, kept=kept)
-        group = evolve(group, base=own.group(path, held.record, held.place) if held and kept else None)
+        group = evolve(
+            group, base=partition_groups.group_of(own, path, held.record, held.place) if held and kept else None
+        )
         written = evolve(written, origin=(part.beside if kept else part.alone).to_texts())
         return (yield from site.stage.writing(path, group, written))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import evolve
 
-from zcollection.collection.handle import Handle
+from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.computation import Computation
 from zcollection.engine.write import validate_codecs
 from zcollection.errors import CollectionNotFoundError, SchemaError
@@ -16,7 +16,7 @@ from zcollection.model.dtypes import missing_value
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.model.statements import Statement
-from zcollection.plugins import stored
+from zcollection.registry import stored
 from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.transaction.versioning import Versioning
 from zcollection.view.chain import Chain
@@ -26,7 +26,7 @@ from zcollection.view.reference import stored as stored_reference
 
 async def create(
     versioning: Versioning,
-    base: Handle,
+    base: OpenCollection,
     *,
     variables: object,
     computations: tuple[Computation, ...],
@@ -68,7 +68,7 @@ async def create(
         changed=0,
         view=definition,
     )
-    return Pair(base, Handle(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
+    return Pair(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
 
 
 async def load(versioning: Versioning) -> Configuration:
@@ -86,7 +86,9 @@ async def load(versioning: Versioning) -> Configuration:
     return configuration
 
 
-def _declared(base: Handle, variables: object, computations: tuple[Computation, ...]) -> Mapping[str, VariableSchema]:
+def _declared(
+    base: OpenCollection, variables: object, computations: tuple[Computation, ...]
+) -> Mapping[str, VariableSchema]:
     """Return the variables of a view, by path: those given, or those that are computed."""
     if (variables is None) == (not computations):
         message = (
@@ -117,7 +119,7 @@ def _as_mapping(variables: Any) -> Mapping[str, VariableSchema]:
     return found
 
 
-def _own_schema(base: Handle, declared: Mapping[str, VariableSchema], *, shadow: bool) -> DatasetSchema:
+def _own_schema(base: OpenCollection, declared: Mapping[str, VariableSchema], *, shadow: bool) -> DatasetSchema:
     """Return the schema of what a view holds itself."""
     _check_names(base, declared, shadow=shadow)
     complete = {path: _with_fill(path, variable) for path, variable in declared.items()}
@@ -130,7 +132,7 @@ def _own_schema(base: Handle, declared: Mapping[str, VariableSchema], *, shadow:
     return schema
 
 
-def _check_names(base: Handle, declared: Mapping[str, VariableSchema], *, shadow: bool) -> None:
+def _check_names(base: OpenCollection, declared: Mapping[str, VariableSchema], *, shadow: bool) -> None:
     ordering = {base.configuration.axis, *map(normalise_path, base.partitioning.variables)}
     for path in declared:
         if path in ordering:
@@ -146,7 +148,7 @@ def _check_names(base: Handle, declared: Mapping[str, VariableSchema], *, shadow
             raise SchemaError(message)
 
 
-def _check_meanings(base: Handle, declared: Mapping[str, VariableSchema]) -> None:
+def _check_meanings(base: OpenCollection, declared: Mapping[str, VariableSchema]) -> None:
     """Check that variables which take the place of some of the base's mean the same."""
     theirs = base.schema.all_variables()
     for path in declared.keys() & theirs.keys():

@@ -6,7 +6,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.neighbours import Halo
+from zcollection.collection.read.neighbours import Halo
 from zcollection.errors import CorruptionError
 
 

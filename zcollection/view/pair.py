@@ -5,7 +5,7 @@ from functools import cached_property
 
 from attrs import field, frozen
 
-from zcollection.collection.handle import Handle
+from zcollection.collection.open_collection import OpenCollection
 from zcollection.errors import BrokenPluginError, PluginConflictError, SchemaError, StaleError, UnknownPluginError
 from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.documents import ViewDefinition
@@ -24,8 +24,8 @@ class Pair:
         What it holds itself: partitions of the same paths, with its own variables alone.
     """
 
-    base: Handle
-    own: Handle
+    base: OpenCollection
+    own: OpenCollection
     _chain: list[Chain] = field(factory=list, eq=False, repr=False)
 
     @property
@@ -121,7 +121,7 @@ class Pair:
             raise StaleError(message)
 
 
-async def _was_repartitioned(base: Handle) -> bool:
+async def _was_repartitioned(base: OpenCollection) -> bool:
     return any(entry.operation in {"repartition", "rollback"} for entry in await base.versioning.history())
 
 

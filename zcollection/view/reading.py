@@ -7,13 +7,14 @@ from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
 
 from zcollection import config
-from zcollection.collection.asking import Asked, BesideView, Chosen, Where
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
-from zcollection.collection.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.reading import TRIES, Generation, Pieces, generation, pause
-from zcollection.collection.rows import Rows
-from zcollection.collection.window import Windows
-from zcollection.contracts.store import Objects
+from zcollection.collection.read.asking import Asked, BesideView, Chosen, Where
+from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
+from zcollection.collection.read.reading import TRIES, Generation, Pieces, generation, pause
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.window import Windows
+from zcollection.contracts.objects import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
@@ -167,8 +168,8 @@ class _MergedRead:
         own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
         rest = pair.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
         mine = pair.own.schema.select(own.all_variables())
-        moving, fixed = (pair.base.part(rest, moving=moving) for moving in (True, False))
-        return cls(pair, schema, stale, Pieces(moving, dimension), Pieces(mine, dimension), fixed)
+        partitioned, fixed = (pair.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
+        return cls(pair, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
 
     async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
         """Return the rows that are asked for; None where no partition passes the filter."""
@@ -226,11 +227,11 @@ class _MergedRead:
         """Return the same of a version of each side."""
         base, dimension = self.pair.base, self.pair.base.dimension
         places = taken.base.places
-        moving = LookedUp.sources(base, places, taken.partitions)
-        fixed = Sources([base.source(IMMUTABLE, taken.base.immutable, places.get(IMMUTABLE))])
+        partitioned = LookedUp.sources(base, places, taken.partitions)
+        fixed = Sources([partition_groups.source_of(base, IMMUTABLE, taken.base.immutable, places.get(IMMUTABLE))])
         own = Sources([self._source(taken, path) for path in taken.partitions])
         lazily = {
-            **lazy_variables(taken.base.objects, moving, self._base.schema, dimension),
+            **lazy_variables(taken.base.objects, partitioned, self._base.schema, dimension),
             **lazy_variables(taken.base.objects, fixed, self._fixed_schema, dimension),
             **lazy_variables(taken.own.objects, own, self._own.schema, dimension),
         }
@@ -261,7 +262,7 @@ class _MergedRead:
             await self._read_own(taken, advance)
         fixed = generation(taken.base, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = fixed, await self.pair.base.read_immutable(taken.base, self._fixed_schema)
+            self._fixed = fixed, await partition_groups.read_immutable(self.pair.base, taken.base, self._fixed_schema)
 
     async def _read_rows(self, taken: _Taken, advance: Callable[[], None]) -> None:
         """Read the rows that are asked for, of partitions of which either side is of another generation than before."""
@@ -313,7 +314,9 @@ class _MergedRead:
             for path, record in taken.partitions.items()
             if not self._base.has(path, generation(taken.base, path))
         }
-        groups = [base.group(path, record, taken.base.place(path)) for path, record in missing.items()]
+        groups = [
+            partition_groups.group_of(base, path, record, taken.base.place(path)) for path, record in missing.items()
+        ]
         arrays = await read_groups(
             taken.base.objects, groups, self._base.schema, dimension=base.dimension, progress=advance
         )
@@ -341,7 +344,9 @@ class _MergedRead:
         )
 
     def _source(self, taken: _Taken, path: str) -> Source:
-        return Source(group=self._group(taken, path), check=self.pair.own.stamp(path, taken.own.record(path)))
+        return Source(
+            group=self._group(taken, path), check=partition_groups.stamp_of(self.pair.own, path, taken.own.record(path))
+        )
 
     async def _compute(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> None:
         """Compute partitions of the view, and keep them in memory alone."""
@@ -356,7 +361,7 @@ class _MergedRead:
     def _dataset(self, taken: _Taken) -> Dataset:
         fixed = {} if self._fixed is None else self._fixed[1]
         arrays = {**self._base.joined(taken.partitions), **self._own.joined(taken.partitions), **fixed}
-        return self.pair.base.dataset(self.schema, arrays)
+        return partition_groups.dataset_of(self.schema, arrays)
 
 
 async def computed(
@@ -367,8 +372,8 @@ async def computed(
         return {}
     chain, base = pair.chain, pair.base
     given = base.schema.select(chain.inputs)
-    fixed = await base.read_immutable(taken, given)
-    windows = Windows(handle=base, taken=taken, halo=chain.halo)
+    fixed = await partition_groups.read_immutable(base, taken, given)
+    windows = Windows(opened=base, taken=taken, halo=chain.halo)
 
     def computing(path: str) -> Work[Dataset]:
         window = yield from windows.reading(path, partitions[path], given, fixed)
@@ -410,7 +415,7 @@ def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: 
     """Return where to read a partition of the view; one that is not current has no variables, and reads as fill."""
     record, place = own.record(path), own.place(path)
     if is_current:
-        return pair.own.group(path, record, place)
+        return partition_groups.group_of(pair.own, path, record, place)
     return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
 
 

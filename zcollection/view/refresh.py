@@ -5,17 +5,17 @@ from itertools import islice
 
 from attrs import define, evolve, field, frozen
 
-from zcollection.collection.asking import Asked, Where
 from zcollection.collection.filters import Filter
-from zcollection.collection.neighbours import Halo
-from zcollection.collection.update import UpdateFunction, applied
-from zcollection.collection.window import Window
+from zcollection.collection.read.asking import Asked, Where
+from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.window import Window
+from zcollection.collection.write.update import UpdateFunction, applied
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
-from zcollection.model.sections import Printed
+from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot

@@ -6,10 +6,11 @@ from typing import Any, Self
 from attrs import evolve, field, frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.asking import Chosen, Where
+from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
-from zcollection.collection.reading import Generation, generation
-from zcollection.collection.scan import Piece, Scanned, read_piece
+from zcollection.collection.read.asking import Chosen, Where
+from zcollection.collection.read.reading import Generation, generation
+from zcollection.collection.read.scan import Piece, Scanned, read_piece
 from zcollection.engine.select import Side
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -69,7 +70,7 @@ class ScannedView(Scanned):
         return chosen
 
     async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.handle.is_outdated(chosen.taken) or await self.pair.own.is_outdated(_beside(chosen).own)
+        return await self.opened.is_outdated(chosen.taken) or await self.pair.own.is_outdated(_beside(chosen).own)
 
     def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
         beside, (stamp, place) = _beside(chosen), generation(chosen.taken, path)
@@ -81,7 +82,7 @@ class ScannedView(Scanned):
 
     async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         sides = [
-            Side(schema=self.handle.part(self._rest, moving=True)),
+            Side(schema=self.opened.part(self._rest, partitioned=True)),
             Side(schema=self._own, objects=_beside(chosen).objects),
         ]
         theirs, mine = await read_piece(chosen, piece, sides)
@@ -89,7 +90,7 @@ class ScannedView(Scanned):
         return {**theirs, **mine}
 
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await self.handle.read_immutable(chosen.taken, self._rest)
+        return await partition_groups.read_immutable(self.opened, chosen.taken, self._rest)
 
     async def reloaded(self) -> "ScannedView | None":  # noqa: D102
         pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())
@@ -115,13 +116,13 @@ class ScannedView(Scanned):
         start = 0
         for path, rows in piece.items():
             if path in wanted:
-                self._put(held[wanted[path]].isel({self.handle.dimension: rows.positions}), mine, start, rows.count)
+                self._put(held[wanted[path]].isel({self.opened.dimension: rows.positions}), mine, start, rows.count)
             start += rows.count
 
     def _put(self, made: Dataset, mine: Mapping[str, NDArray[Any]], start: int, count: int) -> None:
         for path, values in mine.items():
             variable = made.get_variable(f"/{path}")
-            at = variable.dimensions.index(self.handle.dimension)
+            at = variable.dimensions.index(self.opened.dimension)
             values[(*(slice(None),) * at, slice(start, start + count))] = variable.to_numpy()
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.asking import Asked
-from zcollection.collection.rows import Rows
-from zcollection.collection.update import UpdateFunction, applied
-from zcollection.collection.window import Window
+from zcollection.collection.read.asking import Asked
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.window import Window
+from zcollection.collection.write.update import UpdateFunction, applied
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.errors import SchemaError
 from zcollection.model.conventions import Conventions

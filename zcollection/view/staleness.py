@@ -2,9 +2,10 @@
 
 from attrs import frozen
 
+from zcollection.collection import key_selection
 from zcollection.collection.filters import Filter
-from zcollection.collection.neighbours import AxisOrder, Halo, Neighbours
-from zcollection.model.sections import Printed
+from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours
+from zcollection.model.printed import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.origin import Origin
@@ -84,8 +85,8 @@ class Staleness:
 
     async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
         """Return what the partitions of the view hold that pass a filter."""
-        partitions = await self._pair.base.select(self._taken, filters)
-        held = await self._pair.own.select(own, filters)
+        partitions = await key_selection.select(self._pair.base, self._taken, filters)
+        held = await key_selection.select(self._pair.own, own, filters)
         current = {path for path in partitions if self.is_current(path, held.get(path))}
         return ViewStatus(
             current=tuple(path for path in partitions if path in current),
@@ -100,6 +101,6 @@ async def status(pair: Pair, *, filters: Filter) -> ViewStatus:
     # In this order: what was refreshed meanwhile is not taken for stale.
     own = await pair.own.snapshot()
     if not pair.splits_as_base:
-        there = await pair.base.select(await pair.base.snapshot(), filters)
+        there = await key_selection.select(pair.base, await pair.base.snapshot(), filters)
         return ViewStatus(current=(), stale=(), missing=tuple(there), orphaned=tuple(own.partitions))
     return await Staleness(pair, await pair.base.snapshot()).status(own, filters)

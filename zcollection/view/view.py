@@ -6,35 +6,35 @@ from typing import Any, Self, TypeVar
 
 from attrs import evolve
 
-from zcollection.collection import query as _query
 from zcollection.collection import stores
-from zcollection.collection.asking import Where
 from zcollection.collection.collection import Collection
-from zcollection.collection.conform import check_conventions
 from zcollection.collection.filters import Filter
-from zcollection.collection.handle import Handle
-from zcollection.collection.keyed import Keys
-from zcollection.collection.maintained import Maintained, section_of
-from zcollection.collection.neighbours import Depth, as_halo
-from zcollection.collection.rows import Rows
-from zcollection.collection.scan import BLOCK_SIZE, Scan
+from zcollection.collection.maintain.maintained import Maintained, section_of
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read import query as _query
+from zcollection.collection.read.asking import Where
+from zcollection.collection.read.keyed import Keys
+from zcollection.collection.read.neighbours import Depth, as_halo
+from zcollection.collection.read.rows import Rows
+from zcollection.collection.read.scan import BLOCK_SIZE, Scan
 from zcollection.collection.stores import Location
-from zcollection.collection.update import UpdateFunction
+from zcollection.collection.write.conform import check_conventions
+from zcollection.collection.write.update import UpdateFunction
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
-from zcollection.model import bridges, representation
+from zcollection.model import bridges
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
-from zcollection.model.schema import DatasetSchema
+from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
 from zcollection.model.texts import listed
-from zcollection.plugins.stored import StoredForm
 from zcollection.portal import carried_out, run, synchronous
 from zcollection.progress import ProgressOption
+from zcollection.registry.stored import StoredForm
 from zcollection.view import create, reading, refresh, staleness
 from zcollection.view.chain import as_computations
 from zcollection.view.pair import Pair
@@ -77,12 +77,12 @@ class View(Maintained):
         """Create a view; see `zcollection.create_view`."""
         check_conventions(conventions)
         computations = () if computation is None else as_computations(computation)
-        handle = await _base(base, base_options)
+        opened = await _base(base, base_options)
         store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
         pair = await carried_out(
             create.create,
             stores.versioning_of(store),
-            handle,
+            opened,
             variables=variables,
             computations=computations,
             shadow=shadow,
@@ -110,7 +110,7 @@ class View(Maintained):
         """Open a view; see `zcollection.open_view`."""
         store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
         versioning = stores.versioning_of(store)
-        own = Handle(versioning, await create.load(versioning))
+        own = OpenCollection(versioning, await create.load(versioning))
         reference = "" if own.configuration.view is None else own.configuration.view.base
         found = resolve(reference, store.url) if base is None else base
         pair = Pair(await _base(found, base_options), own)
@@ -460,7 +460,7 @@ class View(Maintained):
 
     refresh = synchronous(refresh_async)
 
-    async def _now(self, operation: Callable[[Handle], Awaitable[R]]) -> R:
+    async def _now(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
         return await self._both(lambda pair: operation(pair.own), in_any_case=True)
 
     async def _both(self, operation: Callable[[Pair], Awaitable[R]], *, in_any_case: bool = False) -> R:
@@ -506,16 +506,16 @@ class View(Maintained):
         return section_of(self, self.store.url, facts, read_only=self.read_only)
 
     def _details(self) -> list[Part]:
-        return representation.parts_of_schema(self._pair.own.schema)
+        return parts_of_schema(self._pair.own.schema)
 
 
-async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> Handle:
+async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> OpenCollection:
     """Return a base, which is never written to."""
     if isinstance(base, Collection):
-        return base._handle  # noqa: SLF001 - its own package
+        return base._opened  # noqa: SLF001 - its own package
     if isinstance(base, View):
         message = f"the base is the view {base.store.url}; accepted: a collection, such as its base"
         raise SchemaError(message)
     store = await stores.open_store(base, mode="r", storage_options=options)
     versioning = stores.versioning_of(store)
-    return Handle(versioning, await stores.load_collection(versioning))
+    return OpenCollection(versioning, await stores.load_collection(versioning))

@@ -6,9 +6,10 @@ from functools import cached_property, partial
 from attrs import evolve, frozen
 
 from zcollection import config
-from zcollection.collection.neighbours import Halo
-from zcollection.collection.reading import generation
-from zcollection.collection.window import Windows
+from zcollection.collection import partition_groups
+from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.reading import generation
+from zcollection.collection.read.window import Windows
 from zcollection.engine.jobs import Executor, Job
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
 from zcollection.model.schema import DatasetSchema
@@ -86,7 +87,9 @@ class Writing:
         return any(generation(self.taken, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
-        fixed = await self.pair.base.read_immutable(self.taken, common(self.pair.base.schema, self.given))
+        fixed = await partition_groups.read_immutable(
+            self.pair.base, self.taken, common(self.pair.base.schema, self.given)
+        )
         for path in paths:
             self.transaction.reads(path)
             for neighbour in self._windows.neighbours.around(path, self.halo) if self._reads_own else ():
@@ -108,7 +111,7 @@ class Writing:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(handle=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
+        return Windows(opened=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
 
     def _part(self, path: str, *, fixed: bool) -> Part:
         """Return what is to be known of one partition to compute it."""

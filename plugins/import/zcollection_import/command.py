@@ -9,7 +9,7 @@ from zcollection.cli.copying import TargetOptions
 from zcollection.cli.opening import AsJson, StorageOptions, options_of
 from zcollection.cli.output import write_json, write_lines
 from zcollection.cli.repairing import FOUND
-from zcollection.collection.conform import check_choice
+from zcollection.collection.write.conform import check_choice
 from zcollection_import.importing import BLOCK_BYTES, run
 
 

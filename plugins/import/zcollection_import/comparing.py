@@ -7,8 +7,8 @@ import numpy as np
 from attrs import evolve
 
 from zcollection import Collection, Dataset, Key
-from zcollection.collection.conform import as_source
 from zcollection.collection.split import split
+from zcollection.collection.write.conform import as_source
 from zcollection.model.dtypes import same_values
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.reports import Problem

@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 
 import zcollection
 from zcollection import Collection, CollectionNotFoundError, CorruptionError, Schema
-from zcollection.collection.delivery import Missing, Unknown
+from zcollection.collection.write.delivery import Missing, Unknown
 from zcollection.errors import SchemaError, SettingError, StoreError
 from zcollection.model.times import has_time_units
 from zcollection.plugin import Partitioning, StoreURL

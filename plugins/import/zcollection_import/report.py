@@ -2,7 +2,8 @@
 
 from attrs import frozen
 
-from zcollection.model.sections import Printed, Section, heading
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Section, heading
 from zcollection.transaction.reports import Problem
 
 

@@ -1,0 +1,146 @@
+import fakes
+import pytest
+from distributions import PARTITIONING, hook
+
+from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError
+from zcollection.registry.hookspecs import Family
+from zcollection.registry.registry import Registry
+
+BAND = hook("partitionings", 'Provides("band", target="MODULE_impl:Band", summary="By band", aliases=("stripe",))')
+
+
+IMPLEMENTATION = PARTITIONING.format(name="Band")
+
+
+def install(site, name="good", source=BAND, implementation=IMPLEMENTATION):
+    return site.install(name, ["partitioning-band"], source, impl=implementation)
+
+
+def test_a_name_leads_to_its_class_and_back(site):
+    install(site)
+    registry = Registry(site.entry_points)
+    cls = registry.get(Family.PARTITIONING, "band")
+    assert (cls.__name__, registry.get(Family.PARTITIONING, "stripe")) == ("Band", cls)
+    assert registry.provider_of(cls).provides.name == "band"
+    assert registry.names(Family.PARTITIONING) == ["band"]
+
+
+class TestAnUnknownName:
+    def test_is_shown_with_what_is_installed(self, site):
+        install(site)
+        with pytest.raises(
+            UnknownPluginError, match=r"'bnad' is not installed; accepted: 'band' \(did you mean 'band'"
+        ):
+            Registry(site.entry_points).get(Family.PARTITIONING, "bnad")
+
+    def test_of_ours_says_what_to_install(self, site):
+        with pytest.raises(UnknownPluginError, match="pip install zcollection-partitioning-grouped-sequence"):
+            Registry([]).get(Family.PARTITIONING, "grouped_sequence")
+
+    def test_quotes_what_the_file_says_of_its_provider(self):
+        with pytest.raises(UnknownPluginError, match="provided by somebody>=2: install that"):
+            Registry([]).get(Family.PARTITIONING, "hexagon", provided_by="somebody>=2")
+
+    def test_quotes_the_plugin_that_failed_and_could_have_provided_it(self, site):
+        install(site, source="import no_such_library")
+        with pytest.raises(UnknownPluginError, match="plugin 'partitioning-band' of good is failed: .*no_such_library"):
+            Registry(site.entry_points).get(Family.PARTITIONING, "band")
+
+    def test_says_that_a_plugin_is_disabled(self, site, monkeypatch):
+        install(site)
+        monkeypatch.setenv("ZCOLLECTION_DISABLE_PLUGINS", "*")
+        with pytest.raises(UnknownPluginError, match="plugin 'partitioning-band' of good is disabled"):
+            Registry(site.entry_points).get(Family.PARTITIONING, "band")
+
+
+def test_a_conflict_is_raised_only_when_the_name_is_looked_up(site):
+    install(site, "one")
+    install(site, "two")
+    site.install("three", ["merge-x"], hook("merge_strategies", 'Provides("x", target="fakes:Append")'))
+    registry = Registry(site.entry_points)
+    assert registry.get(Family.MERGE, "x") is fakes.Append
+    with pytest.raises(PluginConflictError, match="several distributions: one, two; .*ZCOLLECTION_DISABLE_PLUGINS"):
+        registry.get(Family.PARTITIONING, "band")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "message"),
+    [
+        ("import no_such_library", "cannot be imported .*no_such_library"),
+        ("x = 1", "cannot be imported .*AttributeError"),
+        ("class Band: pass", "is not a Partitioning"),
+        ("Band = 5", "is not a Partitioning"),
+    ],
+)
+def test_a_broken_provider_is_named_with_the_cause(site, implementation, message):
+    install(site, implementation=implementation)
+    with pytest.raises(BrokenPluginError, match=f"'band' is provided by good, but .*{message}"):
+        Registry(site.entry_points).get(Family.PARTITIONING, "band")
+
+
+class TestRegister:
+    @pytest.fixture
+    def registry(self):
+        return Registry([])
+
+    def test_offers_a_class_under_its_name_in_lower_case(self, registry):
+        class TwoWords(fakes.Append):
+            pass
+
+        assert registry.register(TwoWords) is TwoWords
+        assert registry.get(Family.MERGE, "two_words") is TwoWords
+        assert registry.provider_of(TwoWords).distribution is None
+
+    def test_offers_a_class_under_a_name_of_choice(self, registry):
+        registry.register(fakes.Append, name="mine", summary="My own")
+        assert registry.get(Family.MERGE, "mine") is fakes.Append
+        (row,) = registry.table()
+        assert (row.name, row.distribution, row.status, row.summary) == ("mine", "(registered)", "ok", "My own")
+
+    def test_offers_what_the_hooks_of_a_module_yield(self, registry):
+        assert registry.register(fakes) is fakes
+        assert registry.names(Family.MERGE) == ["append", "mean"]
+        assert registry.get(Family.STORE, "dict") is fakes.DictStore
+
+    def test_may_be_repeated(self, registry):
+        for _ in range(2):
+            registry.register(fakes.Append, name="mine")
+        assert registry.names(Family.MERGE) == ["mine"]
+        registry.unregister(Family.MERGE, "mine")
+        registry.unregister(Family.MERGE, "mine")
+        assert registry.names(Family.MERGE) == []
+
+    def test_refuses_what_belongs_to_no_family(self, registry):
+        with pytest.raises(
+            PluginError, match="int belongs to no family of plugins; accepted: subclasses of Partitioning"
+        ):
+            registry.register(int)
+
+    def test_refuses_a_name_that_is_installed(self, site):
+        install(site)
+        with pytest.raises(
+            PluginConflictError, match="'band' is provided by good; register the class under another name"
+        ):
+            Registry(site.entry_points).register(fakes.Quotient, name="band")
+
+
+def test_a_class_that_nobody_provides_has_no_name(site):
+    with pytest.raises(PluginError, match="Quotient has no name to be stored under.*register"):
+        Registry([]).provider_of(fakes.Quotient)
+
+
+def test_the_table_has_a_row_for_every_name_and_every_failure(site, monkeypatch):
+    install(site, "one")
+    install(site, "two")
+    site.install("bad", ["store-bad"], "import no_such_library")
+    site.install("late", ["merge-late"], hook("merge_strategies", 'Provides("late", target="no_such_library:X")'))
+    site.install("off", ["view-off"], hook("computations", 'Provides("off", target="x:X")'))
+    monkeypatch.setenv("ZCOLLECTION_DISABLE_PLUGINS", "off")
+    rows = [(row.family, row.name, row.distribution, row.status) for row in Registry(site.entry_points).table()]
+    assert rows == [
+        ("merge", "late", "late", "failed: No module named 'no_such_library'"),
+        ("partitioning", "band", "one", "conflict"),
+        ("partitioning", "band", "two", "conflict"),
+        ("store", "bad", "bad", "failed: ModuleNotFoundError: No module named 'no_such_library'"),
+        ("view", "off", "off", "disabled"),
+    ]

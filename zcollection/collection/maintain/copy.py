@@ -1,0 +1,87 @@
+"""A collection copied to another place, as it lies, object by object."""
+
+from attrs import evolve, frozen
+
+from zcollection.collection import key_selection
+from zcollection.collection.filters import Filter
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.staging import staged
+from zcollection.contracts.objects import Objects
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Executor, Job
+from zcollection.engine.work import Work
+from zcollection.errors import ConflictError
+from zcollection.progress import ProgressOption
+from zcollection.transaction.change import Stage, StagedPartition
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.places import Place
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.versioning import Beginning, Versioning
+
+
+async def copy(
+    source: OpenCollection,
+    target: Versioning,
+    *,
+    filters: Filter,
+    overwrite: bool,
+    client: ClientOption,
+    progress: ProgressOption,
+) -> OpenCollection:
+    """Copy a collection; see `Collection.copy`."""
+    chosen(client, source.store)
+    executor = chosen(client, target.store)
+    await source.snapshot()  # what has another schema by now is found out before anything is written
+    catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
+    configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog, retention=None)
+    beginning = await target.making(configuration, "copy", overwrite=overwrite)
+    await retrying(lambda: _copy_partitions(source, beginning, executor, filters, progress))
+    return OpenCollection(target, await target.load())
+
+
+async def _copy_partitions(
+    source: OpenCollection, beginning: Beginning, executor: Executor, filters: Filter, progress: ProgressOption
+) -> None:
+    """Copy the partitions of one version, as one change.
+
+    Raises
+    ------
+    ConflictError
+        Another writer changed the source meanwhile.
+    """
+    taken = await source.snapshot()
+    partitions = dict(await key_selection.select(source, taken, filters))
+    if taken.immutable is not None:
+        partitions[IMMUTABLE] = taken.immutable
+    async with beginning() as transaction:
+        for path in partitions:
+            transaction.reads(path)
+        await transaction.expect(partitions)
+        jobs = (copying(taken, path, record) for path, record in partitions.items())
+        found = await staged(executor, transaction, jobs, total=len(partitions), progress=progress)
+        transaction.add_all(found)
+        if await source.is_outdated(taken):
+            message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
+            raise ConflictError(message)
+        await transaction.commit()
+
+
+def copying(taken: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
+    """Return the job that stages a partition as it lies in a snapshot."""
+    return Job(_Copy(taken.objects, path, taken.place(path), record).staging)
+
+
+@frozen
+class _Copy:
+    """One partition, as it lies in the source."""
+
+    source: Objects
+    path: str
+    place: Place
+    record: PartitionRecord
+
+    def staging(self, stage: Stage, arrays: Arrays) -> Work[StagedPartition]:
+        """Stage it."""
+        del arrays
+        return (yield from stage.copying(self.path, self.source, self.place, self.record))

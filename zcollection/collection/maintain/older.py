@@ -1,0 +1,298 @@
+"""Older versions of a collection: put back, and compared with others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, overload
+
+import numpy as np
+from attrs import evolve, field, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection import partition_groups
+from zcollection.collection.maintain.copy import copying
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read.reading import TRIES, pause
+from zcollection.collection.staging import staged
+from zcollection.contracts.transactional import Moment
+from zcollection.engine.executor import in_thread
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.work import perform_one
+from zcollection.errors import ConflictError, CorruptionError, MissingDependencyError, OutdatedError, StoreError
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Columns, Section, Table, heading
+from zcollection.model.texts import listed
+from zcollection.progress import ProgressOption, tracking
+from zcollection.transaction.change import Transaction
+from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.reports import Label
+from zcollection.transaction.retrying import retrying
+from zcollection.transaction.snapshot import Snapshot
+
+
+async def rollback(
+    opened: OpenCollection, to: Moment, *, client: ClientOption, progress: ProgressOption
+) -> tuple[str, ...]:
+    """Put back an older version; see `Collection.rollback`."""
+    opened.store.check_writable()
+    executor, then = chosen(client, opened.store), await opened.at(to)
+
+    async def attempt() -> tuple[str, ...]:
+        taken = await then.snapshot()
+        async with opened.begin("rollback") as transaction:
+            transaction.watch(lambda _: True)  # nothing that others write meanwhile is to remain unseen
+            now = transaction.base
+            back = {path: record for path, record in _groups(taken).items() if not taken.is_same(now, path)}
+            gone = [path for path in _groups(now) if path not in _groups(taken)]
+            for path in (*back, *gone):
+                transaction.reads(path)
+            jobs = (copying(taken, path, record) for path, record in back.items())
+            transaction.add_all(await staged(executor, transaction, jobs, total=len(back), progress=progress))
+            for path in gone:
+                transaction.drop(path)
+            _put_back_configuration(transaction, opened.configuration, then.configuration, is_all=not (back or gone))
+            transaction.restored = taken.label
+            await transaction.commit()
+            return tuple(path for path in (*back, *gone) if path != IMMUTABLE)
+
+    return await retrying(attempt)
+
+
+def _groups(taken: Snapshot) -> dict[str, PartitionRecord]:
+    """Return what each group of a version says of itself, by path, that of the variables off the axis among them."""
+    fixed = {} if taken.immutable is None else {IMMUTABLE: taken.immutable}
+    return {**taken.partitions, **fixed}
+
+
+def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool) -> None:
+    """Let the change write the configuration of then where it is another one, or all that there is to write."""
+    # Partitions name the schema that they were written with by its position: none is ever taken out.
+    layouts = now.layouts if then.schema == now.schema else (*now.layouts, then.schema)
+    before = evolve(now, layouts=layouts, partitioning=then.partitioning, depth=then.depth)
+    if is_all or before != now:
+        transaction.growth = before
+
+
+@frozen(kw_only=True, repr=False, eq=False)
+class PartitionDifference(Printed):
+    """What differs between two versions of a partition.
+
+    Attributes
+    ----------
+    path
+        The partition.
+    added, removed, changed
+        Axis values of the rows that only the newer one has, that only the older one has, and of which some value is another;
+        positions where the axis is no variable. Shape ``(rows,)`` each, of the type of the axis.
+    variables
+        Paths of the variables with other values in rows that both have.
+    """
+
+    path: str
+    added: NDArray[Any] = field(repr=False)
+    removed: NDArray[Any] = field(repr=False)
+    changed: NDArray[Any] = field(repr=False)
+    variables: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(map(len, (self.added, self.removed, self.changed)))
+
+
+@frozen(kw_only=True, repr=False, eq=False)
+class Difference(Printed, Sequence[PartitionDifference]):
+    """What differs between two versions: the partitions that do, in the order of their keys.
+
+    Attributes
+    ----------
+    before, after
+        The versions.
+    partitions
+        The partitions with rows added, removed or changed.
+    variables_added, variables_dropped
+        Paths of the variables that only the newer schema has, and only the older one.
+    """
+
+    before: Label
+    after: Label
+    partitions: tuple[PartitionDifference, ...]
+    variables_added: tuple[str, ...] = ()
+    variables_dropped: tuple[str, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> PartitionDifference: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PartitionDifference, ...]: ...
+    def __getitem__(self, index: int | slice) -> PartitionDifference | tuple[PartitionDifference, ...]:
+        return self.partitions[index]
+
+    def __len__(self) -> int:
+        return len(self.partitions)
+
+    def to_pandas(self, *, rows: bool = False) -> Any:
+        """Return a `pandas.DataFrame`, with a line for each partition, or for each row that differs.
+
+        Parameters
+        ----------
+        rows
+            False counts the rows added, removed and changed of each partition, and names the variables with other values;
+            True has the partition of each row, its axis value, and what became of it.
+
+        Raises
+        ------
+        MissingDependencyError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            message = "to_pandas() needs pandas; pip install pandas"
+            raise MissingDependencyError(message) from error
+        if not rows:
+            return pd.DataFrame({name: [said(item) for item in self] for name, said in _COUNTS.items()})
+        parts = [
+            pd.DataFrame({"partition": item.path, "axis": getattr(item, what), "change": what})
+            for item in self
+            for what in ("added", "removed", "changed")
+        ]
+        empty = pd.DataFrame({"partition": [], "axis": [], "change": []})
+        return pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else empty
+
+    def _section(self) -> Section:
+        facts = {"variables added": self.variables_added, "variables dropped": self.variables_dropped}
+        said = Table.pairs("", {name: listed(paths) for name, paths in facts.items() if paths})
+        what = f"{len(self):,} partitions differ between versions {self.before} and {self.after}"
+        return Section(f"{heading(self)} {what}", [said, Table.of("", self.partitions, _COUNTS)])
+
+
+_COUNTS: Final[Columns[PartitionDifference]] = {
+    "partition": lambda item: item.path,
+    "added": lambda item: len(item.added),
+    "removed": lambda item: len(item.removed),
+    "changed": lambda item: len(item.changed),
+    "variables": lambda item: listed(item.variables),
+}
+
+
+async def diff(opened: OpenCollection, before: Moment, after: Moment | None, *, progress: ProgressOption) -> Difference:
+    """Compare two versions; see `Collection.diff`."""
+    older, newer = await opened.at(before), opened if after is None else await opened.at(after)
+    for number in range(TRIES):
+        taken = await older.snapshot(), await newer.snapshot()
+        try:
+            found = await _differences(older, newer, taken, progress)
+        except (CorruptionError, OutdatedError, StoreError):
+            if not (await older.is_outdated(taken[0]) or await newer.is_outdated(taken[1])):
+                raise
+        else:
+            if not await newer.is_outdated(taken[1]):
+                old, new = (set(each.schema.all_variables()) for each in (older, newer))
+                return Difference(
+                    before=taken[0].label,
+                    after=taken[1].label,
+                    partitions=found,
+                    variables_added=tuple(sorted(new - old)),
+                    variables_dropped=tuple(sorted(old - new)),
+                )
+        await pause(number)
+    message = (
+        f"other writers kept changing {opened.store.url} while two versions of it were compared; compare them again"
+    )
+    raise ConflictError(message)
+
+
+async def _differences(
+    older: OpenCollection, newer: OpenCollection, taken: tuple[Snapshot, Snapshot], progress: ProgressOption
+) -> tuple[PartitionDifference, ...]:
+    """Return what differs in each partition, one after the other: two partitions are in memory at any time."""
+    old, new = taken
+    keys = {path: tuple(record.key.values()) for each in taken for path, record in each.partitions.items()}
+    paths = sorted((path for path in keys if not old.is_same(new, path)), key=keys.__getitem__)
+    found = []
+    with tracking(progress, len(paths), "diff") as advance:
+        for path in paths:
+            rows = [await _rows(opened, each, path) for opened, each in zip((older, newer), taken, strict=True)]
+            found.append(await in_thread(_compared, path, *rows))
+            if advance is not None:
+                advance()
+    return tuple(filter(None, found))
+
+
+@frozen
+class _Rows:
+    """The rows of a partition at one version.
+
+    Attributes
+    ----------
+    axis
+        What tells them apart.
+    variables
+        Their values by path, the rows along the first dimension.
+    """
+
+    axis: NDArray[Any]
+    variables: Mapping[str, NDArray[Any]]
+
+
+async def _rows(opened: OpenCollection, taken: Snapshot, path: str) -> _Rows | None:
+    """Return the rows of a partition; None where it is not there."""
+    record = taken.record(path)
+    if record is None:
+        return None
+    schema = opened.part(opened.schema, partitioned=True)
+    dataset = await perform_one(
+        taken.objects, partition_groups.reading_partition(opened, path, record, schema, place=taken.place(path))
+    )
+    arrays = {
+        name: np.moveaxis(dataset.get_variable(name).to_numpy(), variable.dimensions.index(opened.dimension), 0)
+        for name, variable in schema.all_variables().items()
+    }
+    axis = np.arange(record.rows) if opened.axis_variable is None else arrays[opened.axis_variable]
+    return _Rows(axis, arrays)
+
+
+def _compared(path: str, old: _Rows | None, new: _Rows | None) -> PartitionDifference:
+    """Return what differs between two versions of a partition."""
+    there = old or new
+    none = there.axis[:0] if there is not None else np.empty(0)
+    if old is None or new is None:
+        added, removed = (none if each is None else each.axis for each in (new, old))
+        return PartitionDifference(path=path, added=added, removed=removed, changed=none)
+    before, after = _identities(old.axis, new.axis)
+    _, at_old, at_new = np.intersect1d(before, after, assume_unique=True, return_indices=True)
+    common = [name for name in old.variables if name in new.variables]
+    others = {name: _differ(old.variables[name][at_old], new.variables[name][at_new]) for name in common}
+    changed = np.logical_or.reduce(list(others.values())) if others else np.zeros(len(at_new), bool)
+    return PartitionDifference(
+        path=path,
+        added=np.delete(new.axis, at_new),
+        removed=np.delete(old.axis, at_old),
+        changed=new.axis[np.sort(at_new[changed])],
+        variables=tuple(name for name, differ in others.items() if differ.any()),
+    )
+
+
+def _identities(old: NDArray[Any], new: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return a number for each row, equal where the axis value is, and its place among the rows with this value."""
+    _, number = np.unique(np.concatenate([old, new]), return_inverse=True)
+    parts = number[: len(old)], number[len(old) :]
+    width = max(len(old), len(new)) + 1
+    first, second = (part * width + _occurrence(part) for part in parts)
+    return first, second
+
+
+def _occurrence(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return how many equal numbers stand before each."""
+    order = np.argsort(numbers, kind="stable")
+    ordered = numbers[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(numbers) else np.empty(0, np.intp)
+    counts = np.empty_like(numbers)
+    counts[order] = np.arange(len(numbers)) - np.repeat(starts, np.diff(np.r_[starts, len(numbers)]))
+    return counts
+
+
+def _differ(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return for each row whether a value is another; not-a-number is the same as itself."""
+    if old.shape != new.shape:
+        return np.ones(len(old), bool)
+    unequal, no_number = np.not_equal(old, new), np.not_equal(old, old) & np.not_equal(new, new)
+    other = np.asarray(unequal & ~no_number, bool)
+    found: NDArray[np.bool_] = np.logical_or.reduce(other, axis=tuple(range(1, other.ndim)))
+    return found

@@ -1,0 +1,167 @@
+"""The stored groups of partitions: which variables they contain, where they are read, and whether they are still current."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.contracts.objects import Read
+from zcollection.contracts.partitioning import KeyValue
+from zcollection.engine.lazy import LazyRows, Source
+from zcollection.engine.read import GroupRead, reading
+from zcollection.engine.work import Work, fetch, perform_one
+from zcollection.errors import CorruptionError, OutdatedError
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.places import Place
+from zcollection.transaction.snapshot import Snapshot
+
+
+def variables_of(opened: OpenCollection, record: PartitionRecord | None) -> frozenset[str]:
+    """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""
+    if record is None:
+        return frozenset()
+    return frozenset(_layout(opened, record).all_variables().keys() - set(record.absent))
+
+
+def declares(opened: OpenCollection, record: PartitionRecord, path: str) -> bool:
+    """Return whether a partition has an array of a variable, be it absent."""
+    return path in _layout(opened, record).all_variables()
+
+
+def unchanged_variables(opened: OpenCollection, record: PartitionRecord) -> frozenset[str]:
+    """Return the variables whose objects in a partition are what they would be if it were written now."""
+    layout, schema = _layout(opened, record), opened.schema
+    if layout is schema:
+        return frozenset(schema.all_variables())
+    there = layout.all_variables()
+    return frozenset(
+        path
+        for path, variable in schema.all_variables().items()
+        if there.get(path) == variable and layout.dimensions_of(path) == schema.dimensions_of(path)
+    )
+
+
+def _layout(opened: OpenCollection, record: PartitionRecord) -> DatasetSchema:
+    layouts = opened.configuration.layouts
+    if record.layout < len(layouts):
+        return layouts[record.layout]
+    message = (
+        f"the partition {record.key} of {opened.store.url} has the layout {record.layout}; the configuration has "
+        f"{len(layouts)}: restore its group document, or call repair_catalog() if only the catalog says so"
+    )
+    raise CorruptionError(message)
+
+
+def group_of(
+    opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None
+) -> GroupRead:
+    """Return where to read a partition, at its own place by default; one that is not there has no variable."""
+    lies = place or Place.of(path)
+    if record is None:
+        return GroupRead(path=path, prefix=lies.prefix, document=lies.document, rows=0, schema=DatasetSchema())
+    return GroupRead(
+        path=path,
+        prefix=lies.prefix,
+        document=lies.document,
+        rows=record.rows,
+        schema=_layout(opened, record),
+        absent=frozenset(record.absent),
+        stamp=record.stamp,
+        axis=opened.axis_variable,
+        limits=record.axis_range,
+    )
+
+
+async def read_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
+    """Return the variables of `schema` that are stored once for the whole collection, by path."""
+    if not opened.part(schema, partitioned=False).all_variables():
+        return {}
+    return await perform_one(taken.objects, reading_immutable(opened, taken, schema))
+
+
+def reading_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
+    """Return the same."""
+    fixed = opened.part(schema, partitioned=False)
+    if not fixed.all_variables():
+        return {}
+    group = group_of(opened, IMMUTABLE, taken.immutable, taken.place(IMMUTABLE))
+    return (yield from reading([group], fixed, dimension=opened.dimension))
+
+
+def reading_partition(
+    opened: OpenCollection,
+    path: str,
+    record: PartitionRecord,
+    schema: DatasetSchema,
+    fixed: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    place: Place | None = None,
+) -> Work[Dataset]:
+    """Return the rows of one partition, with the variables of `schema` that it holds, and those read before.
+
+    Raises
+    ------
+    ConflictError
+        Another writer replaced the partition meanwhile: what was read may be a mixture, and nobody sees it.
+    """
+    partitioned, group = opened.part(schema, partitioned=True), group_of(opened, path, record, place)
+    try:
+        arrays = yield from reading([group], partitioned, dimension=opened.dimension)
+    except CorruptionError:
+        yield from checking_current(opened, group, record)
+        raise
+    yield from checking_current(opened, group, record)
+    return dataset_of(schema, arrays | dict(fixed or {}))
+
+
+def checking_current(opened: OpenCollection, group: GroupRead, record: PartitionRecord) -> Work[None]:
+    """Check that a partition is still what a record says, after it was read.
+
+    Raises
+    ------
+    ConflictError
+        Another writer has replaced it.
+    """
+    (document,) = yield from fetch([Read(group.document)])
+    stamp_of(opened, group.path, record)(document)
+
+
+def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
+    """Return where a partition is read later, at its own place by default, and how it is known then."""
+    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record))
+
+
+def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "Stamp":
+    """Return the check that a partition is still the one of which a record speaks."""
+    generation = None if record is None else (record.stamp, record.key)
+    return Stamp(path=path, generation=generation, place=f"{opened.store.url}")
+
+
+def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
+    """Return the variables of `schema` that there are."""
+    return Dataset(schema, {path: arrays[path] for path in schema.all_variables() if path in arrays})
+
+
+@frozen(kw_only=True)
+class Stamp:
+    """Which generation of a partition is meant: a check of its group document, read after what was read of it."""
+
+    path: str
+    generation: tuple[str, Mapping[str, KeyValue]] | None
+    place: str
+
+    def __call__(self, document: bytes | None) -> None:
+        """Raise `OutdatedError` where the document is that of another generation, or of another partition."""
+        if not self.is_of(document):
+            message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
+            raise OutdatedError(message)
+
+    def is_of(self, document: bytes | None) -> bool:
+        """Return whether a document is that of the generation that is meant."""
+        what = f"the group document of partition {self.path!r}"
+        record = None if document is None else PartitionRecord.from_group(document, what=what)
+        return (None if record is None else (record.stamp, record.key)) == self.generation

@@ -1,0 +1,98 @@
+"""Rows found, and counted, without reading anything else of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from zcollection import portal
+from zcollection.collection.read.asking import Asked, Chosen
+from zcollection.collection.read.reading import TRIES, Generation, generation, pause
+from zcollection.collection.read.rows import Rows
+from zcollection.engine.jobs import Executor
+from zcollection.engine.select import Found
+from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
+from zcollection.progress import ProgressOption, tracking
+
+R = TypeVar("R")
+
+
+@define(eq=False)
+class ConsistentLook(ABC, Generic[R]):
+    """What is looked for in each partition, and looked for again in some, until all of it is of one version.
+
+    Attributes
+    ----------
+    asked
+        In which partitions.
+    """
+
+    asked: Asked
+    _found: dict[str, tuple[Generation, R]] = field(factory=dict, init=False)
+
+    @abstractmethod
+    async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[R]:
+        """Return what is found in some partitions of a version."""
+
+    async def of_partitions(self, progress: ProgressOption, label: str) -> tuple[Chosen, dict[str, R]]:
+        """Return what is found in each partition, and the version that it is of.
+
+        Raises
+        ------
+        CorruptionError
+            A chunk is missing, or is not what was written.
+        ConflictError
+            Other writers kept changing the same partitions.
+        """
+        await portal.on_loop()
+        opened = self.asked.opened
+        for number in range(TRIES):
+            taken = await self.asked.snapshot()
+            chosen = await self.asked.chosen(taken)
+            try:
+                with tracking(None if number else progress, len(chosen.partitions), label) as advance:
+                    found = await self._look(chosen, advance)
+            except (CorruptionError, OutdatedError, StoreError):
+                newer = await self.asked.snapshot()
+                if all(generation(taken, path) == generation(newer, path) for path in chosen.partitions):
+                    raise
+                continue
+            if not await opened.is_outdated(taken):
+                return chosen, found
+            await pause(number)
+        message = f"other writers kept changing the partitions of {opened.store.url} that were looked at; call it again"
+        raise ConflictError(message)
+
+    async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> dict[str, R]:
+        """Return what is found in each partition; generations that were looked at are known."""
+        generations = {path: generation(chosen.taken, path) for path in chosen.partitions}
+        known = {path: self._found[path] for path in generations if path in self._found}
+        missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
+        found = await self.looked(chosen, missing, advance)
+        self._found |= {path: (generations[path], item) for path, item in zip(missing, found, strict=True)}
+        return {path: self._found[path][1] for path in generations}
+
+
+@define(eq=False)
+class ConsistentFind(ConsistentLook[Found]):
+    """Rows that are looked for.
+
+    Attributes
+    ----------
+    executor
+        Where partitions are looked at.
+    """
+
+    executor: Executor
+
+    async def rows(self, progress: ProgressOption) -> tuple[Chosen, Rows]:
+        """Return the rows, and the version that they are of; raises as `of_partitions`."""
+        chosen, found = await self.of_partitions(progress, "find")
+        return chosen, chosen.rows(found)
+
+    async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[Found]:
+        """Return the rows of some partitions; what was read of them on the way is not kept."""
+        targets = [chosen.target(path) for path in paths]
+        found = await chosen.finder.found(chosen.taken.objects, targets, executor=self.executor, progress=advance)
+        return [Found(item.rows) for item in found]

@@ -1,0 +1,180 @@
+"""Rows read back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, get_args, overload
+
+import numpy as np
+from attrs import evolve, field, frozen
+
+from zcollection import portal
+from zcollection.collection import key_selection, partition_groups
+from zcollection.collection.filters import Filter
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read.asking import Asked, Where
+from zcollection.collection.read.find import ConsistentFind
+from zcollection.collection.read.reading import ConsistentRead, OnError
+from zcollection.collection.read.rows import Rows
+from zcollection.contracts.objects import Objects
+from zcollection.contracts.partitioning import Key
+from zcollection.engine import dask_blocks
+from zcollection.engine.dask_blocks import Chunks
+from zcollection.engine.executor import in_thread
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.lazy import LazyRows, Source, Sources
+from zcollection.errors import SettingError, accepted
+from zcollection.model.dataset import Dataset
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import ProgressOption
+from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.index.partitions import Partitions
+from zcollection.transaction.places import Place
+from zcollection.transaction.snapshot import Snapshot
+
+
+async def query(
+    opened: OpenCollection,
+    *,
+    filters: Filter,
+    where: Where,
+    variables: Iterable[str] | None,
+    lazy: bool,
+    chunks: Chunks | None,
+    on_error: OnError,
+    client: ClientOption,
+    progress: ProgressOption,
+) -> Dataset | None:
+    """Read rows; see `Collection.query`."""
+    check_on_error(on_error, lazy=lazy or chunks is not None)
+    schema = opened.names(variables)
+    asked, executor = Asked.of(opened, filters, where), chosen(client, opened.store)
+    if not lazy and chunks is None:
+        return await ConsistentRead(opened, schema, executor, on_error).rows(asked, progress)
+    await portal.on_loop()
+    if asked.where is not None:
+        selected, rows = await ConsistentFind(asked, executor).rows(progress)
+        there = {path: selected.partitions[path] for path in rows.partitions}
+        if not there:
+            return await ConsistentRead(opened, schema, executor).rows(evolve(asked, where=rows), None)
+        found = _lazy(opened, selected.taken, there, schema)
+        whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+        return at_rows(opened, whole, there, rows)
+    taken = await opened.snapshot(key_selection.passing(opened, filters))
+    partitions = await key_selection.select(opened, taken, filters)
+    if not partitions:
+        return None
+    found = _lazy(opened, taken, partitions, schema)
+    return found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+
+
+async def find(
+    opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
+) -> Rows:
+    """Find rows; see `Collection.find`."""
+    asked = Asked.of(opened, filters, where)
+    return (await ConsistentFind(asked, chosen(client, opened.store)).rows(progress))[1]
+
+
+async def count(
+    opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
+) -> int:
+    """Count rows; see `Collection.count`."""
+    if where is None:
+        return sum((await records(opened, filters=filters)).column("rows"))
+    return len(await find(opened, filters=filters, where=where, client=client, progress=progress))
+
+
+def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, PartitionRecord], rows: Rows) -> Dataset:
+    """Return the rows that were found of those of all partitions, one after the other."""
+    starts = accumulate((record.rows for record in partitions.values()), initial=0)
+    parts = [
+        part.found.positions + start
+        for path, start in zip(partitions, starts, strict=False)
+        if (part := rows.part(path)) is not None
+    ]
+    positions = np.concatenate([np.empty(0, np.intp), *parts])
+    return dataset.isel({opened.dimension: positions}) if opened.dimension in dataset.sizes else dataset
+
+
+def check_on_error(on_error: object, *, lazy: bool = False) -> None:
+    """Raise `SettingError` unless it is a way to treat damage, and one that is possible here."""
+    if on_error not in get_args(OnError):
+        message = f"on_error={on_error!r}; {accepted(on_error, get_args(OnError))}"
+        raise SettingError(message)
+    if lazy and on_error != "raise":
+        message = f"on_error={on_error!r} with lazy=True or chunks, which reads nothing yet; accepted: 'raise'"
+        raise SettingError(message)
+
+
+def _lazy(
+    opened: OpenCollection, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
+) -> Dataset:
+    """Return variables that read what is selected of them when it is asked for."""
+    partitioned = LookedUp.sources(opened, taken.places, partitions)
+    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, taken.immutable, taken.places.get(IMMUTABLE))])
+    parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
+    lazily = [lazy_variables(taken.objects, sources, part, opened.dimension) for sources, part in parts]
+    return partition_groups.dataset_of(schema, {path: rows for each in lazily for path, rows in each.items()})
+
+
+@frozen(eq=False)
+class LookedUp(Sequence[Source]):
+    """Partitions of a snapshot to read from: what is known of each is looked up once it is asked for.
+
+    Of 10,000 partitions most are never read, and to make a record of each takes longer than all else does.
+    """
+
+    opened: OpenCollection
+    places: Mapping[str, Place]
+    partitions: Mapping[str, PartitionRecord] = field(repr=False)
+    paths: Sequence[str] = field(repr=False)
+
+    @classmethod
+    def sources(
+        cls, opened: OpenCollection, places: Mapping[str, Place], partitions: Mapping[str, PartitionRecord]
+    ) -> Sources:
+        """Return partitions as sources, in their order."""
+        groups = cls(opened, places, partitions, list(partitions))
+        if isinstance(partitions, Partitions):
+            return Sources(groups, partitions.column("rows"), partitions.column("axis_range"))
+        records = partitions.values()
+        return Sources(groups, [record.rows for record in records], [record.axis_range for record in records])
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, at: int) -> Source: ...
+    @overload
+    def __getitem__(self, at: slice) -> "LookedUp": ...
+    def __getitem__(self, at: int | slice) -> "Source | LookedUp":
+        if isinstance(at, slice):
+            return evolve(self, paths=self.paths[at])
+        path = self.paths[at]
+        return partition_groups.source_of(self.opened, path, self.partitions[path], self.places.get(path))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        part = len(self.paths) < len(self.partitions)
+        partitions = Partitions({path: self.partitions[path] for path in self.paths}) if part else self.partitions
+        return (self.opened, self.places, partitions, self.paths)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.__init__(*state)  # type: ignore[misc]  # frozen: there is no other way in
+
+
+def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, dimension: str) -> dict[str, LazyRows]:
+    """Return every variable of a schema, to be read from these groups when it is asked for."""
+    return {
+        path: LazyRows.whole(objects, sources, schema, path, dimension=dimension) for path in schema.all_variables()
+    }
+
+
+async def records(opened: OpenCollection, *, filters: Filter) -> Partitions:
+    """Return the partitions that pass a filter, in the order of their keys."""
+    candidates = key_selection.passing(opened, filters)
+    return await key_selection.select(opened, await opened.snapshot(candidates), filters, candidates)
+
+
+async def keys(opened: OpenCollection, *, filters: Filter) -> tuple[Key, ...]:
+    """Return the keys of the partitions that pass a filter, in order."""
+    return await in_thread((await records(opened, filters=filters)).keys_of_each)

@@ -1,0 +1,215 @@
+"""Sets of rows: which rows of which partitions, at one version."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import evolve, field, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection.filters import Filter
+from zcollection.collection.report import ChangeReport
+from zcollection.conditions.condition import Condition
+from zcollection.conditions.expression import as_condition
+from zcollection.contracts.partitioning import KeyValue
+from zcollection.engine.select import Found, Runs
+from zcollection.errors import OutdatedError, SettingError
+from zcollection.model.printed import Printed
+from zcollection.model.sections import Columns, Section, Table, heading
+from zcollection.transaction.reports import Label
+
+Ranges = NDArray[np.int64]
+"""Runs of rows, shape (runs, 2): the first row of each, and that after its last."""
+
+
+@frozen(kw_only=True, eq=False)
+class PartRows:
+    """Rows of one partition.
+
+    Attributes
+    ----------
+    key, stamp
+        The partition, and its generation.
+    beside
+        The generation of what a view holds of it, where the rows were found by that.
+    total
+        The rows that the partition has.
+    ranges
+        int64, shape (runs, 2): the first row of each run, and that after its last.
+    """
+
+    key: Mapping[str, KeyValue]
+    stamp: str
+    total: int
+    ranges: Ranges = field(repr=False)
+    beside: str | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return int((self.ranges[:, 1] - self.ranges[:, 0]).sum())
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Which rows of the partition they are; shape (total,)."""
+        edges = np.zeros(self.total + 1, np.int8)
+        edges[self.ranges[:, 0]] += 1
+        edges[self.ranges[:, 1]] -= 1
+        return np.cumsum(edges[:-1], dtype=np.int8).astype(np.bool_)
+
+    @property
+    def found(self) -> Found:
+        """The same, to be read."""
+        return Found.at(np.flatnonzero(self.mask))
+
+
+def ranges_of(found: Found) -> Ranges:
+    """Return rows that were found as runs."""
+    if isinstance(found.rows, Runs):
+        return np.array(found.rows.pairs, np.int64).reshape(-1, 2)
+    rows = found.positions
+    starts = np.flatnonzero(np.diff(rows, prepend=-2) > 1)
+    stops = np.append(starts[1:], rows.size)
+    return np.stack([rows[starts], rows[stops - 1] + 1], axis=1).astype(np.int64)
+
+
+@frozen(kw_only=True, repr=False, eq=False)
+class Rows(Printed):
+    """Rows of a collection or of a view, at one version: what `Collection.find` returns.
+
+    They are runs of rows of partitions, and no rows themselves: they take little memory, and pickle. ``a & b``, ``a | b``
+    and ``a - b`` are the rows that both have, that either has, and that only the first has.
+
+    Rows go on to be right while their partitions do not change, whatever else is inserted. Once one of them has changed,
+    rows that were found by a condition are found again where they are used; rows that combine others raise `OutdatedError`.
+
+    Attributes
+    ----------
+    version
+        The version at which they were found.
+    condition, filters
+        What they were found by; None for rows that combine others.
+    """
+
+    version: Label
+    condition: Condition | None = None
+    filters: Filter = None
+    _parts: Mapping[str, PartRows]
+
+    def __len__(self) -> int:
+        return sum(part.count for part in self._parts.values())
+
+    def __bool__(self) -> bool:
+        return any(part.count for part in self._parts.values())
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """Paths of the partitions that have such rows, in the order of their keys."""
+        return tuple(self._parts)
+
+    @property
+    def ranges(self) -> Mapping[str, Ranges]:
+        """Runs of rows by the path of the partition: int64, shape (runs, 2), first row and that after the last."""
+        return {path: part.ranges for path, part in self._parts.items()}
+
+    def part(self, path: str) -> PartRows | None:
+        """Return the rows of one partition; None where it has none."""
+        return self._parts.get(path)
+
+    @property
+    def stamps(self) -> Mapping[str, str]:
+        """The generation of each partition."""
+        return {path: part.stamp for path, part in self._parts.items()}
+
+    @property
+    def is_of_view(self) -> bool:
+        """Whether they were found by what a view holds."""
+        return any(part.beside is not None for part in self._parts.values())
+
+    @property
+    def report(self) -> ChangeReport:
+        """What a change of these rows would be about."""
+        return ChangeReport(rows={path: part.count for path, part in self._parts.items()})
+
+    @property
+    def whole_partitions(self) -> tuple[str, ...]:
+        """Paths of the partitions all of whose rows they are."""
+        return tuple(path for path, part in self._parts.items() if part.count == part.total)
+
+    def __and__(self, other: object) -> "Rows":
+        if not isinstance(other, Rows):
+            return NotImplemented
+        return self._combined(other, np.logical_and, self._parts)
+
+    def __or__(self, other: object) -> "Rows":
+        if not isinstance(other, Rows):
+            return NotImplemented
+        return self._combined(other, np.logical_or, {**self._parts, **other._parts})
+
+    def __sub__(self, other: object) -> "Rows":
+        if not isinstance(other, Rows):
+            return NotImplemented
+        return self._combined(other, lambda mine, others: mine & ~others, self._parts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rows):
+            return NotImplemented
+        return self.stamps == other.stamps and all(
+            np.array_equal(part.ranges, other.ranges[path]) for path, part in self._parts.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal rows may be of different versions
+
+    def _combined(self, other: "Rows", combine: Callable[..., NDArray[np.bool_]], paths: Iterable[str]) -> "Rows":
+        parts = {}
+        for path in paths:
+            mine, others = self._parts.get(path), other.part(path)
+            known = mine or others
+            if known is None:
+                continue
+            if mine is not None and others is not None and not _is_same(mine, others):
+                message = (
+                    f"partition {path!r} was changed between version {self.version} and version {other.version}, at which these "
+                    f"rows were found; find both again"
+                )
+                raise OutdatedError(message)
+            masks = (np.zeros(known.total, np.bool_) if part is None else part.mask for part in (mine, others))
+            ranges = ranges_of(Found.at(np.flatnonzero(combine(*masks))))
+            if len(ranges):
+                parts[path] = evolve(known, ranges=ranges)
+        in_order = sorted(parts.items(), key=lambda item: tuple(item[1].key.values()))
+        return Rows(version=self.version, parts=dict(in_order))
+
+    def _section(self) -> Section:
+        columns: Columns[tuple[str, PartRows]] = {
+            "partition": lambda item: item[0],
+            "rows": lambda item: item[1].count,
+            "of": lambda item: item[1].total,
+            "runs": lambda item: len(item[1].ranges),
+        }
+        title = f"{len(self):,} rows of {len(self._parts):,} partitions (version {self.version})"
+        return Section(f"{heading(self)} {title}", [Table.of("", list(self._parts.items()), columns)])
+
+
+def _is_same(mine: PartRows, others: PartRows) -> bool:
+    """Return whether rows are of one generation of a partition, and of what a view holds of it."""
+    return mine.stamp == others.stamp and (None in {mine.beside, others.beside} or mine.beside == others.beside)
+
+
+def as_where(where: Any) -> Condition | Rows | None:
+    """Return a condition or rows as such; a text as a condition.
+
+    Raises
+    ------
+    SettingError
+        It is something else.
+    """
+    if where is None or isinstance(where, Condition | Rows):
+        return where
+    if isinstance(where, str):
+        return as_condition(where)
+    message = (
+        f"where is a {type(where).__name__}; accepted: a text such as \"time >= '2024-01-03' and flag == 0\", a condition of "
+        f"zcollection.rows, such as box(…) or function(…), or the Rows that find() returned"
+    )
+    raise SettingError(message)

@@ -1,0 +1,159 @@
+"""How the axis is sampled in each partition, and when its rows were brought: from statistics, or from the axis itself."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+from zcollection import config
+from zcollection.collection import partition_groups
+from zcollection.collection.filters import Filter
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read.asking import Asked, Chosen, Where
+from zcollection.collection.read.find import ConsistentLook
+from zcollection.contracts.partitioning import Key
+from zcollection.engine.deliveries import Deliveries
+from zcollection.engine.read import GroupRead, reading
+from zcollection.engine.sampling import Sampling, are_present
+from zcollection.engine.statistics import Statistics, reading_statistics
+from zcollection.engine.work import Work, perform
+from zcollection.errors import SchemaError
+from zcollection.model.schema import DatasetSchema
+from zcollection.progress import ProgressOption
+from zcollection.transaction.documents import PartitionRecord
+
+
+@frozen(kw_only=True)
+class PartitionSampling:
+    """How the axis of a partition is sampled.
+
+    Attributes
+    ----------
+    path, key
+        The partition.
+    sampling
+        Runs of rows with one step.
+    deliveries
+        When the rows that have a value were brought, in the same order.
+    stamp
+        Id of the transaction that wrote the partition last.
+    was_read
+        Whether the axis was read: the partition has no statistics of it, they would take too many runs, they do not say when
+        those of its rows were brought that have a value, or only some rows are asked for.
+    """
+
+    path: str
+    key: Key
+    sampling: Sampling
+    deliveries: Deliveries = field(repr=False)
+    stamp: str = field(repr=False)
+    was_read: bool
+
+
+async def sampling(
+    opened: OpenCollection, *, filters: Filter, where: Where, progress: ProgressOption
+) -> list[PartitionSampling]:
+    """Return how the axis is sampled; see `Collection.sampling`."""
+    axis = opened.axis_variable
+    if axis is None or not opened.schema.get_variable(axis).has_order:
+        what = "no variable" if axis is None else f"of the type {opened.schema.get_variable(axis).dtype}"
+        message = f"the axis {opened.configuration.axis!r} is {what}; accepted: numbers or times"
+        raise SchemaError(message)
+    look = _Look(asked=Asked.of(opened, filters, where), axis=axis)
+    _, found = await look.of_partitions(progress, "sampling")
+    return [item for item in found.values() if item is not None]
+
+
+@define(eq=False, kw_only=True)
+class _Look(ConsistentLook[PartitionSampling | None]):
+    """Looks at the statistics of partitions, and at the axis where they say nothing of it."""
+
+    axis: str
+
+    async def looked(
+        self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
+    ) -> Sequence[PartitionSampling | None]:
+        """Return how the axis of some partitions is sampled; None of those that have none of the rows asked for."""
+        works = (_Part(chosen=chosen, axis=self.axis, path=path).looking() for path in paths)
+        # Statistics on one thread: what is read is small, and most of the time is Python's.
+        threads = config.get().threads if chosen.is_of_rows else 1
+        return await perform(chosen.taken.objects, works, threads=threads, progress=advance)
+
+
+@frozen(kw_only=True)
+class _Part:
+    """One partition that is looked at."""
+
+    chosen: Chosen
+    axis: str
+    path: str
+
+    def looking(self) -> Work[PartitionSampling | None]:
+        """Return how its axis is sampled; None where it has none of the rows asked for."""
+        group, dimension = self._group, self._opened.dimension
+        statistics = yield from reading_statistics(group, dimension=dimension, only=())
+        deliveries = Deliveries.from_json(None if statistics is None else statistics.deliveries, rows=group.rows)
+        if self.chosen.is_of_rows:
+            return (yield from self._of_rows(deliveries))
+        known = None if statistics is None else _known(statistics, rows=group.rows)
+        if known is not None and not known.missing:
+            return self._sampled(known, deliveries, was_read=False)
+        if known is not None and len(deliveries.rows) == 1:  # whichever have a value, they came together
+            return self._sampled(known, deliveries.chosen(np.arange(known.rows.sum())), was_read=False)
+        columns = yield from reading([group], self._schema, dimension=dimension)
+        yield from partition_groups.checking_current(self._opened, group, self._record)
+        return self._read(columns[self.axis], deliveries)
+
+    def _of_rows(self, deliveries: Deliveries) -> Work[PartitionSampling | None]:
+        found, rows = yield from self.chosen.alone(self.path).finding(self._schema, {})
+        if not found.count:
+            return None
+        return self._read(rows.get_variable(self.axis).to_numpy(), deliveries.chosen(found.positions))
+
+    def _read(self, values: NDArray[Any], deliveries: Deliveries) -> PartitionSampling:
+        """Return what the axis itself says, and when its rows were brought."""
+        variable = self._schema.get_variable(self.axis)
+        found = Sampling.of(values, variable, most=None)
+        if found is None:
+            message = (
+                f"partition {self.path!r} has values of {self.axis!r} that have no difference, such as infinities; accepted: "
+                f"finite numbers and times"
+            )
+            raise SchemaError(message)
+        present = deliveries.chosen(are_present(values, variable)) if found.missing else deliveries
+        return self._sampled(found, present, was_read=True)
+
+    def _sampled(self, found: Sampling, deliveries: Deliveries, *, was_read: bool) -> PartitionSampling:
+        return PartitionSampling(
+            path=self.path,
+            key=Key(self._record.key),
+            sampling=found,
+            deliveries=deliveries,
+            stamp=self._record.stamp,
+            was_read=was_read,
+        )
+
+    @property
+    def _opened(self) -> OpenCollection:
+        return self.chosen.asked.opened
+
+    @property
+    def _record(self) -> PartitionRecord:
+        return self.chosen.partitions[self.path]
+
+    @property
+    def _group(self) -> GroupRead:
+        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.taken.place(self.path))
+
+    @property
+    def _schema(self) -> DatasetSchema:
+        return self._opened.schema.select([self.axis])
+
+
+def _known(statistics: Statistics, *, rows: int) -> Sampling | None:
+    """Return how statistics say that the axis of so many rows is sampled; None where they do not say it."""
+    if statistics.sampling is None or statistics.sampling == "unknown":
+        return None
+    return Sampling.from_json(statistics.sampling, rows=rows)

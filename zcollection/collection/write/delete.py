@@ -1,0 +1,88 @@
+"""Rows taken away, as one change: of partitions that lose all of theirs nothing remains."""
+
+from functools import partial
+
+import numpy as np
+from attrs import evolve
+
+from zcollection.collection import partition_groups
+from zcollection.collection.filters import Filter
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read.asking import Asked, RowsPlan, Where
+from zcollection.collection.read.find import ConsistentFind
+from zcollection.collection.report import ChangeReport
+from zcollection.collection.staging import staged
+from zcollection.collection.write.insert import axis_range, partition_write
+from zcollection.contracts.partitioning import Key
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Job
+from zcollection.engine.read import Outputs
+from zcollection.engine.work import Work
+from zcollection.errors import ExpressionError
+from zcollection.model.dataset import Dataset
+from zcollection.progress import ProgressOption
+from zcollection.transaction.change import Stage, StagedPartition
+from zcollection.transaction.retrying import retrying
+
+
+async def delete(
+    opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
+) -> ChangeReport:
+    """Delete rows; see `Collection.delete`."""
+    opened.store.check_writable()
+    asked, executor = _asked(opened, where, filters), chosen(client, opened.store)
+
+    async def attempt() -> ChangeReport:
+        async with opened.begin("delete", candidates=asked.candidates) as transaction:
+            selected = await asked.chosen(transaction.base)
+            for path in selected.partitions:
+                transaction.reads(path)
+            jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
+            found = await staged(executor, transaction, jobs, total=len(selected.partitions), progress=progress)
+            counts = {path: count for path, (count, _) in zip(selected.partitions, found, strict=True) if count}
+            left = {item.path: item for _, item in found if item is not None}
+            gone = tuple(path for path in counts if path not in left)
+            transaction.add_all(left.values())
+            for path in gone:
+                transaction.drop(path)
+            await transaction.commit()
+            return ChangeReport(rows=counts, dropped=gone)
+
+    return await retrying(attempt)
+
+
+async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
+    """Return what `delete` would do."""
+    asked = _asked(opened, where, filters)
+    _, rows = await ConsistentFind(asked, chosen(client, opened.store)).rows(None)
+    return evolve(rows.report, dropped=rows.whole_partitions)
+
+
+def _asked(opened: OpenCollection, where: Where, filters: Filter) -> Asked:
+    if where is None:
+        message = "delete() needs where, lest every row go by mistake; drop_partitions() drops whole partitions"
+        raise ExpressionError(message)
+    return Asked.of(opened, filters, where)
+
+
+def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[int, StagedPartition | None]]:
+    """Stage a partition without the rows that are asked for, and return how many these are; None where none is left."""
+    del arrays  # all that it needs is read
+    opened, path, record = plan.opened, plan.path, plan.record
+    found, _ = yield from plan.finding(opened.schema.select([]), {})
+    if found.count in {0, record.rows}:
+        return found.count, None
+    staying = np.delete(np.arange(record.rows), found.positions)
+    held = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
+    none = Outputs.allocated(opened.configuration.rows_schema.select(held), opened.dimension, 0)
+    nothing = Dataset(opened.configuration.rows_schema, none.arrays)
+    group, written = partition_write(opened, Key(record.key), nothing, rows=staying.size)
+    group = evolve(group, base=partition_groups.group_of(opened, path, record), source=staying)
+    axis = None
+    if opened.axis_variable is not None:
+        before = yield from partition_groups.reading_partition(
+            opened, path, record, opened.schema.select([opened.axis_variable])
+        )
+        axis = before.get_variable(opened.axis_variable).to_numpy()[staying]
+    written = evolve(written, axis_range=axis_range(opened, axis))
+    return found.count, (yield from stage.writing(path, evolve(group, axis_values=axis), written))

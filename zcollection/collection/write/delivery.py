@@ -1,0 +1,219 @@
+"""What is inserted: read against the collection's schema, with what it adds to that and what it lacks."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from attrs import evolve, frozen
+
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.write.conform import as_source, check_choice, check_conventions
+from zcollection.engine.write import validate_codecs
+from zcollection.errors import SchemaError, accepted
+from zcollection.model.conventions import Conventions
+from zcollection.model.dataset import Dataset
+from zcollection.model.dtypes import in_words, missing_value
+from zcollection.model.given import Given, Source, declared_array
+from zcollection.model.names import ancestors, normalise_path, split
+from zcollection.model.schema import DatasetSchema, Dimension, VariableSchema
+
+Unknown = Literal["raise", "drop", "add"]
+Missing = Literal["raise", "fill"]
+
+
+@frozen(kw_only=True)
+class Reading:
+    """How what is inserted is read.
+
+    Attributes
+    ----------
+    columns
+        Values of variables that are not in the dataset: one for all rows, or one for each.
+    unknown
+        What becomes of variables that the collection does not have.
+    missing
+        What becomes of those that it has, and the dataset lacks.
+    conventions
+        What becomes of what is stated of the values.
+    """
+
+    columns: Mapping[str, Any] | None = None
+    unknown: Unknown = "raise"
+    missing: Missing = "raise"
+    conventions: Conventions = "check"
+
+    def __attrs_post_init__(self) -> None:
+        check_choice("unknown", self.unknown, ("raise", "drop", "add"))
+        check_choice("missing", self.missing, ("raise", "fill"))
+        check_conventions(self.conventions)
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """What is inserted, as the collection declares it.
+
+    Attributes
+    ----------
+    opened
+        The collection, with the variables that the delivery adds to it.
+    dataset
+        The values.
+    ignored
+        How often each attribute differs from that of the collection without harm.
+    added
+        The variables that the collection did not have.
+    """
+
+    opened: OpenCollection
+    dataset: Dataset
+    ignored: Mapping[str, int]
+    added: tuple[str, ...]
+
+
+def delivery(given: object, opened: OpenCollection, reading: Reading) -> Delivery:
+    """Return what is inserted into a collection.
+
+    Raises
+    ------
+    SchemaError
+        It does not fit, or is not complete.
+    """
+    if isinstance(given, Dataset) and given.schema is opened.schema and not reading.columns:
+        _check_complete(given, opened, reading.missing)
+        return Delivery(opened=opened, dataset=given, ignored={}, added=())
+    source = as_source(given)
+    unknown = [path for path in source.variables if path not in opened.schema.all_variables()]
+    if unknown and reading.unknown == "raise":
+        _refuse_unknown(unknown, opened)
+    grown = _grown(opened, source, unknown) if unknown and reading.unknown == "add" else opened
+    known = {path: item for path, item in source.variables.items() if path in grown.schema.all_variables()}
+    arrays, ignored = evolve(source, variables=known).conformed(grown.schema, reading.conventions)
+    dataset = Dataset(grown.schema, {**arrays, **_columns(reading.columns or {}, arrays, grown)})
+    _check_complete(dataset, grown, reading.missing)
+    return Delivery(opened=grown, dataset=dataset, ignored=ignored, added=tuple(unknown) if grown is not opened else ())
+
+
+def _refuse_unknown(unknown: list[str], opened: OpenCollection) -> None:
+    message = (
+        f"variable {unknown[0]!r} is unknown; {accepted(unknown[0], opened.schema.all_variables())}; pass unknown='drop' to leave "
+        f"it out, or unknown='add' to add it to the collection"
+    )
+    raise SchemaError(message)
+
+
+def _grown(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> OpenCollection:
+    """Return the collection with the variables that it does not have, and their dimensions."""
+    schema = opened.schema
+    variables = {path: _declared(path, source.variables[path], opened) for path in unknown}
+    dimensions = {
+        (group, name): Dimension(name, size=source.lengths[group, name])
+        for path, variable in variables.items()
+        for name in variable.dimensions
+        for group in ancestors(split(path)[0])
+        if (group, name) in source.lengths and not _is_seen(schema, path, name)
+    }
+    grown = opened.grown(schema.with_variables(variables, dimensions=dimensions))
+    validate_codecs(grown.schema.select(variables), dimension=opened.dimension)
+    return grown
+
+
+def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:
+    """Return whether a variable at a path, whose group may be new, has a dimension from the groups that there are."""
+    groups = schema.all_groups()
+    return any(dimension in groups[above].dimensions for above in ancestors(split(path)[0]) if above in groups)
+
+
+def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema:
+    """Return the schema of a variable that is new: with a fill value, for the rows that are there."""
+    name = split(path)[1]
+    if given.declare is not None:
+        declared = given.declare()
+    elif np.ndim(given.values) == 1:
+        declared = declared_array(name, given.values, (opened.dimension,))
+    else:
+        message = (
+            f"variable {path!r} is unknown, and an array with {np.ndim(given.values)} dimensions does not name them; give it as a "
+            f"variable of xarray's, or add_variable() first"
+        )
+        raise SchemaError(message)
+    if declared.fill_value is not None or opened.dimension not in declared.dimensions:
+        return declared
+    fill = missing_value(declared.dtype) if declared.packing is None else None
+    if fill is None:
+        message = (
+            f"variable {path!r} is unknown, and has no fill value for the rows that are there; add_variable() it with one, or with "
+            f"a function that computes it"
+        )
+        raise SchemaError(message)
+    _check_unused(path, given, fill)
+    return evolve(declared, fill_value=fill)
+
+
+def _check_unused(path: str, given: Given, fill: Any) -> None:
+    if np.any(np.asarray(given.values) == fill):
+        message = (
+            f"variable {path!r} is unknown, states no fill value, and has {in_words(fill)} as a value, which would be its fill value; "
+            f"add_variable() it with another one first"
+        )
+        raise SchemaError(message)
+
+
+def _columns(columns: Mapping[str, Any], arrays: Mapping[str, Any], opened: OpenCollection) -> dict[str, Any]:
+    """Return the values that are given beside a dataset, one for each row."""
+    if not columns:
+        return {}
+    schema, dimension = opened.schema, opened.dimension
+    lengths = [
+        values.shape[variable.dimensions.index(dimension)]
+        for path, values in arrays.items()
+        if dimension in (variable := schema.get_variable(path)).dimensions and hasattr(values, "shape")
+    ]
+    if not lengths:
+        message = f"columns= gives a value for each row, and the dataset has no variable along {dimension!r}; add one"
+        raise SchemaError(message)
+    return {
+        normalise_path(name): _column(normalise_path(name), value, arrays, opened, lengths[0])
+        for name, value in columns.items()
+    }
+
+
+def _column(name: str, value: Any, arrays: Mapping[str, Any], opened: OpenCollection, rows: int) -> Any:
+    declared = opened.schema.get_variable(name)
+    if name in arrays or declared.dimensions != (opened.dimension,):
+        what = "is in the dataset too" if name in arrays else f"has the dimensions {declared.dimensions}"
+        message = (
+            f"columns= names {name!r}, which {what}; accepted: a variable along {opened.dimension!r} alone, given once"
+        )
+        raise SchemaError(message)
+    if np.ndim(value) == 0:
+        return np.full(rows, value)
+    if np.shape(value) != (rows,):
+        message = f"columns= gives {name!r} the shape {np.shape(value)}; accepted: one value, or one for each of the {rows} rows"
+        raise SchemaError(message)
+    return value
+
+
+def _check_complete(dataset: Dataset, opened: OpenCollection, missing: Missing) -> None:
+    """Check that what is inserted has the variables that it must have."""
+    held = dataset.all_variables()
+    needed = {normalise_path(name): "the partitioning needs it" for name in opened.partitioning.variables}
+    if opened.axis_variable is not None:
+        needed[opened.axis_variable] = "it is the axis"
+    for path, declared in opened.configuration.rows_schema.all_variables().items():
+        if path in held:
+            continue
+        if path in needed:
+            message = f"variable {path!r} is missing from the dataset, and {needed[path]}"
+            raise SchemaError(message)
+        if declared.fill_value is None:
+            message = (
+                f"variable {path!r} is missing from the dataset and has no fill value; add it to the dataset, or declare "
+                f"a fill value in the schema"
+            )
+            raise SchemaError(message)
+        if missing == "raise":
+            message = (
+                f"variable {path!r} is missing from the dataset; add it, or pass missing='fill' to fill it with "
+                f"{in_words(declared.fill_value)}"
+            )
+            raise SchemaError(message)

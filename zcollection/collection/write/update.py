@@ -1,0 +1,256 @@
+"""Variables of partitions computed anew; all others keep their bytes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from attrs import evolve, frozen
+from numpy.typing import NDArray
+
+from zcollection.collection import partition_groups
+from zcollection.collection.filters import Filter
+from zcollection.collection.open_collection import OpenCollection
+from zcollection.collection.read.asking import Asked, RowsPlan, Where
+from zcollection.collection.read.find import ConsistentFind
+from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.window import Window, WindowPlan, Windows
+from zcollection.collection.report import ChangeReport
+from zcollection.collection.split import split
+from zcollection.collection.staging import staged
+from zcollection.collection.write.conform import as_dataset
+from zcollection.collection.write.insert import axis_range, partition_write
+from zcollection.contracts.partitioning import Key
+from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.jobs import Arrays, Job
+from zcollection.engine.select import Found
+from zcollection.engine.work import Work
+from zcollection.errors import PartitionError, SchemaError
+from zcollection.model.conventions import Conventions
+from zcollection.model.dataset import Dataset
+from zcollection.model.dtypes import same_values
+from zcollection.model.names import normalise_path
+from zcollection.model.schema import DatasetSchema
+from zcollection.model.xarray_source import is_xarray
+from zcollection.progress import ProgressOption
+from zcollection.transaction.change import Stage, StagedPartition
+from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.retrying import retrying
+
+UpdateFunction = Callable[..., "Dataset | Mapping[str, Any]"]
+"""Takes a Dataset and, if it has that parameter, `own`; returns a Dataset or arrays."""
+
+
+async def update(
+    opened: OpenCollection,
+    function: UpdateFunction,
+    *,
+    filters: Filter,
+    where: Where,
+    variables: Iterable[str] | None,
+    halo: Halo,
+    conventions: Conventions,
+    client: ClientOption,
+    progress: ProgressOption,
+) -> tuple[str, ...]:
+    """Compute variables anew; see `Collection.update`."""
+    opened.store.check_writable()
+    executor = chosen(client, opened.store)
+    schema = opened.names(variables)
+    asked = Asked.of(opened, filters, where)
+    asked.check_halo(halo)
+
+    async def attempt() -> tuple[str, ...]:
+        async with opened.begin("update", candidates=None if halo else asked.candidates) as transaction:
+            selected = await asked.chosen(transaction.base)
+            partitions = selected.partitions
+            fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
+            windows = Windows(opened=opened, taken=transaction.base, halo=halo)
+            windows.read_by(transaction, partitions)
+            change = Update(opened, function, schema, fixed, conventions)
+            plans = (
+                partial(change.staging_rows, selected.alone(path))
+                if selected.is_of_rows
+                else partial(change.staging, windows.plan(path, record))
+                for path, record in partitions.items()
+            )
+            found = await staged(executor, transaction, map(Job, plans), total=len(partitions), progress=progress)
+            changed = list(filter(None, found))
+            transaction.add_all(changed)
+            await transaction.commit()
+            return tuple(item.path for item in changed) if selected.is_of_rows else tuple(partitions)
+
+    return await retrying(attempt)
+
+
+async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
+    """Return what `update` would be about."""
+    asked = Asked.of(opened, filters, where)
+    return (await ConsistentFind(asked, chosen(client, opened.store)).rows(None))[1].report
+
+
+def applied(
+    function: UpdateFunction,
+    window: Window,
+    schema: DatasetSchema,
+    dimension: str,
+    path: str,
+    *,
+    conventions: Conventions = "check",
+) -> Dataset:
+    """Return what a function computes of a window, of the declared types, for the partition's own rows.
+
+    Raises
+    ------
+    SchemaError
+        It returned something unknown, or another number of rows than it was given.
+    """
+    result: object = window.call(function)
+    if not isinstance(result, Dataset | Mapping) and not is_xarray(result):
+        message = (
+            f"the update function returned a {type(result).__name__} for partition {path!r}; accepted: a Dataset, or a "
+            f"mapping from variable names to arrays"
+        )
+        raise SchemaError(message)
+    after, given = as_dataset(result, schema, conventions), window.rows_given
+    rows = after.sizes.get(dimension, given)
+    if rows != given:
+        message = (
+            f"the update function returned {rows} rows for partition {path!r}, and was given {given}; an update computes "
+            f"values for each of them, it neither adds nor removes rows"
+        )
+        raise SchemaError(message)
+    return window.trimmed(after, dimension)
+
+
+@frozen
+class Update:
+    """What is done to every partition."""
+
+    opened: OpenCollection
+    function: UpdateFunction
+    schema: DatasetSchema
+    fixed: Mapping[str, NDArray[Any]]
+    conventions: Conventions = "check"
+
+    def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
+        """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
+        del arrays  # all that it needs is read
+        opened, configuration, path, record = self.opened, self.opened.configuration, plan.path, plan.record
+        window = yield from plan.reading(self.schema, self.fixed)
+        after = self._applied(window, path)
+        if not after.all_variables():
+            return None
+        yield from self._check_keys(after, path, record)
+        held = partition_groups.variables_of(opened, record) & configuration.rows_schema.all_variables().keys()
+        kept = held - after.all_variables().keys()
+        changed = kept - partition_groups.unchanged_variables(opened, record)
+        if changed:
+            # Written in another way: what is kept of these is written again, for a partition has one layout.
+            rest = yield from partition_groups.reading_partition(opened, path, record, opened.schema.select(changed))
+            after, kept = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()}), kept - changed
+        group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
+        if opened.axis_variable in kept:
+            written = evolve(written, axis_range=record.axis_range)
+        return (
+            yield from stage.writing(path, evolve(group, base=partition_groups.group_of(opened, path, record)), written)
+        )
+
+    def staging_rows(self, plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
+        """Stage one partition with the variables that the function returns for the rows that are asked for, if any.
+
+        Chunks without such rows, and all other variables, keep their objects.
+        """
+        del arrays  # all that it needs is read
+        opened, path, record = self.opened, plan.path, plan.record
+        found, rows = yield from plan.finding(self.schema, self.fixed)
+        if not found.count:
+            return None
+        after = self._applied(Window(rows, slice(0, found.count), found.count), path)
+        if not after.all_variables():
+            return None
+        yield from self._check_keys_of_rows(after, plan, found)
+        held = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
+        kept = held - after.all_variables().keys()
+        changed = kept - partition_groups.unchanged_variables(opened, record)
+        # Written in another way, as above; their values stay, those of the rows that are asked for too.
+        rest = yield from plan.of_rows(found, opened.schema.select(changed))
+        changing = Dataset(opened.schema, {**rest, **after.all_variables()})
+        source = np.arange(record.rows)
+        source[found.positions] = ~np.arange(found.count)
+        group, written = partition_write(
+            opened, Key(record.key), changing, rows=record.rows, kept=frozenset(kept - changed)
+        )
+        axis = yield from self._axis(after, plan, found)
+        limits = record.axis_range if axis is None else axis_range(opened, axis)
+        group = evolve(group, base=partition_groups.group_of(opened, path, record), source=source, axis_values=axis)
+        return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
+
+    def _axis(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[NDArray[Any] | None]:
+        """Return the axis once the function's values are in their rows; None where it stays as it is."""
+        opened, axis = self.opened, self.opened.axis_variable
+        if axis is None or axis not in after.all_variables():
+            return None
+        before = yield from partition_groups.reading_partition(
+            opened, plan.path, plan.record, opened.schema.select([axis])
+        )
+        values: NDArray[Any] = before.get_variable(axis).to_numpy().copy()
+        values[found.positions] = after.get_variable(axis).to_numpy()
+        return values
+
+    def _applied(self, window: Window, path: str) -> Dataset:
+        """Return the variables that the function computed, of the declared types and the partition's length."""
+        opened = self.opened
+        after = applied(self.function, window, opened.schema, opened.dimension, path, conventions=self.conventions)
+        return after.select(_written(self.opened, self.fixed, after))
+
+    def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
+        """Check that the rows still belong to their partition, where a variable of the partitioning was returned."""
+        returned, others = self._columns_of_keys(after)
+        if returned:
+            rest = yield from partition_groups.reading_partition(self.opened, path, record, others)
+            self._check_split(rest.all_variables(), after.select(returned), path)
+
+    def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[None]:
+        """Check the same of the rows that are asked for."""
+        returned, others = self._columns_of_keys(after)
+        if returned:
+            rest = yield from plan.of_rows(found, others)
+            self._check_split(rest, after.select(returned), plan.path)
+
+    def _columns_of_keys(self, after: Dataset) -> tuple[list[str], DatasetSchema]:
+        """Return the variables of the partitioning that were returned, and the others."""
+        names = [normalise_path(name) for name in self.opened.partitioning.variables]
+        returned = [name for name in names if name in after.all_variables()]
+        return returned, self.opened.schema.select(name for name in names if name not in returned)
+
+    def _check_split(self, rest: Mapping[str, Any], returned: Dataset, path: str) -> None:
+        columns = Dataset(self.opened.schema, {**rest, **returned.all_variables()})
+        found = [part.path for part in split(columns, self.opened.partitioning, dimension=self.opened.dimension)]
+        if found != [path]:
+            message = (
+                f"the update of {', '.join(returned.all_variables())} moves rows of partition {path!r} to {', '.join(found)}; "
+                f"insert them there and drop this partition instead"
+            )
+            raise PartitionError(message)
+
+
+def _written(opened: OpenCollection, fixed: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
+    """Return the variables to write: all those of partitions that were returned, for arrays may be changed in place.
+
+    Raises
+    ------
+    SchemaError
+        A variable that is stored once for the whole collection has other values than before.
+    """
+    written = []
+    for path, variable in after.all_variables().items():
+        if opened.dimension in variable.dimensions:
+            written.append(path)
+        elif path not in fixed or not same_values(fixed[path], variable.to_numpy()):
+            message = (
+                f"variable {path!r} is stored once for the whole collection, and an update works on partitions; change it "
+                f"with insert(…, immutable='replace')"
+            )
+            raise SchemaError(message)
+    return written

@@ -1,0 +1,299 @@
+"""The one place where a name becomes a class."""
+
+import importlib
+import re
+import threading
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint
+from types import ModuleType
+from typing import Any, TypeVar, cast
+
+from attrs import frozen
+
+from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError, accepted
+from zcollection.registry.discovery import Inventory, Provider, ask, discover
+from zcollection.registry.hookspecs import Family, Provides
+from zcollection.resources import ensure_spare_files, shortage
+
+T = TypeVar("T", bound="type[Any] | ModuleType")
+
+_BUILT_IN = {
+    Family.PARTITIONING: ("date", "sequence", "grouped-sequence", "values"),
+    Family.MERGE: ("replace", "concat", "time-series", "upsert"),
+    Family.STORE: ("file", "memory"),
+    Family.VIEW: (),
+}
+
+
+@frozen(kw_only=True)
+class Row:
+    """A row of ``zcollection plugins``.
+
+    Attributes
+    ----------
+    family, name, distribution, version, summary
+        What is provided, and by whom.
+    status
+        ``ok``, ``disabled``, ``failed: …`` or ``conflict``.
+    """
+
+    family: str
+    name: str
+    distribution: str
+    version: str
+    status: str
+    summary: str
+
+
+class Registry:
+    """Names of plugins, discovered at the first lookup, and those registered at run time.
+
+    Parameters
+    ----------
+    candidates
+        Entry points to look at; by default those installed.
+    """
+
+    def __init__(self, candidates: Iterable[EntryPoint] | None = None) -> None:
+        self._candidates = None if candidates is None else tuple(candidates)
+        self._lock = threading.RLock()
+        self._inventory: Inventory | None = None
+        self._registered: dict[tuple[Family, str], tuple[Provider, type[Any]]] = {}
+        self._classes: dict[Provider, type[Any]] = {}
+
+    @property
+    def inventory(self) -> Inventory:
+        """What is installed."""
+        with self._lock:
+            if self._inventory is None:
+                self._inventory = discover(self._candidates)
+            return self._inventory
+
+    def providers(self, family: Family) -> list[Provider]:
+        """Return all providers of a family, sorted by name."""
+        registered = [provider for (kind, _), (provider, _) in self._registered.items() if kind is family]
+        installed = [provider for provider in self.inventory.providers if provider.family is family]
+        return sorted([*installed, *registered], key=lambda provider: (provider.provides.name, provider.source))
+
+    def names(self, family: Family) -> list[str]:
+        """Return the names that a family has, sorted."""
+        return sorted({provider.provides.name for provider in self.providers(family)})
+
+    def get(self, family: Family, name: str, *, provided_by: str | None = None) -> type[Any]:
+        """Return the class of a name.
+
+        Parameters
+        ----------
+        family
+            Where to look.
+        name
+            The name, or an alias of it.
+        provided_by
+            What a stored form says of its provider: a hint for the message, never parsed.
+
+        Raises
+        ------
+        UnknownPluginError
+            Nobody provides it.
+        PluginConflictError
+            Several distributions do.
+        BrokenPluginError
+            Its class cannot be imported, or is not what the family asks for.
+        """
+        matching = [item for item in self.providers(family) if item.provides.name == name]
+        matching = matching or [item for item in self.providers(family) if name in item.provides.aliases]
+        if not matching:
+            raise UnknownPluginError(self._unknown(family, name, provided_by))
+        if len(matching) > 1:
+            sources = ", ".join(provider.source for provider in matching)
+            message = (
+                f"{family.noun} {name!r} is provided by several distributions: {sources}; disable all but one of them "
+                f"with the environment variable ZCOLLECTION_DISABLE_PLUGINS"
+            )
+            raise PluginConflictError(message)
+        return self._class(matching[0])
+
+    def provider_of(self, cls: type[Any]) -> Provider:
+        """Return who provides a class: what is stored for its instances.
+
+        Raises
+        ------
+        PluginError
+            It is neither installed nor registered, and so could not be found again.
+        """
+        package = cls.__module__.partition(".")[0]
+        for family in Family:
+            if not issubclass(cls, family.contract):
+                continue
+            for provider in self.providers(family):
+                own = provider.distribution is None or provider.provides.target.startswith(package)
+                if own and self._class(provider) is cls:
+                    return provider
+        message = (
+            f"{cls.__module__}.{cls.__qualname__} has no name to be stored under; provide it through an entry point, "
+            f"or call zcollection.plugin.register() on it"
+        )
+        raise PluginError(message)
+
+    def register(self, plugin: T, *, name: str | None = None, summary: str = "") -> T:
+        """Provide a class, or what a module's hooks yield, in this process, as an installed plugin would.
+
+        Usable as a decorator of classes.
+
+        Parameters
+        ----------
+        plugin
+            A class of one of the four families, or a module that implements hooks.
+        name
+            Name of the class (a store's URL scheme); by default the class's name in lower case with underscores.
+        summary
+            One line for people.
+
+        Raises
+        ------
+        PluginError
+            The class belongs to no family.
+        PluginConflictError
+            An installed distribution provides the name.
+        """
+        if isinstance(plugin, ModuleType):
+            for family, provides in ask(plugin, name=plugin.__name__):
+                self._add(family, provides)
+        else:
+            provides = Provides(name or snake_case(plugin.__name__), target=_target(plugin), summary=summary)
+            self._add(_family_of(plugin), provides, plugin)
+        return plugin
+
+    def _add(self, family: Family, provides: Provides, cls: type[Any] | None = None) -> None:
+        for provider in self.inventory.providers:
+            if provider.family is family and provider.provides.name == provides.name:
+                message = (
+                    f"{family.noun} {provides.name!r} is provided by {provider.source}; register the class under another "
+                    f"name"
+                )
+                raise PluginConflictError(message)
+        provider = Provider(family=family, provides=provides, distribution=None, version=None)
+        with self._lock:
+            self._registered[family, provides.name] = (provider, _import(provider) if cls is None else cls)
+
+    def unregister(self, family: Family, name: str) -> None:
+        """Forget a class registered at run time; an unknown name is passed over."""
+        with self._lock:
+            self._registered.pop((family, name), None)
+
+    def table(self) -> list[Row]:
+        """Return a row for every name provided and every entry point that provides nothing."""
+        rows = [row for family in Family for row in self._rows(family)]
+        for item in self.inventory.unavailable:
+            kind, _, name = item.entry_point.partition("-")
+            rows.append(
+                Row(
+                    family=kind,
+                    name=name or item.entry_point,
+                    distribution=item.distribution,
+                    version=item.version,
+                    status=item.status,
+                    summary="",
+                )
+            )
+        return sorted(rows, key=lambda row: (row.family, row.name, row.distribution))
+
+    def _rows(self, family: Family) -> list[Row]:
+        providers = self.providers(family)
+        names = [provider.provides.name for provider in providers]
+        return [
+            Row(
+                family=family.value,
+                name=provider.provides.name,
+                distribution=provider.distribution or "(registered)",
+                version=provider.version or "",
+                status="conflict" if names.count(provider.provides.name) > 1 else self._status(provider),
+                summary=provider.provides.summary,
+            )
+            for provider in providers
+        ]
+
+    def _status(self, provider: Provider) -> str:
+        try:
+            self._class(provider)
+        except BrokenPluginError as error:
+            return f"failed: {error.__cause__ or error}"
+        return "ok"
+
+    def _class(self, provider: Provider) -> type[Any]:
+        registered = self._registered.get((provider.family, provider.provides.name))
+        if provider.distribution is None and registered is not None:
+            return registered[1]
+        with self._lock:
+            if provider not in self._classes:
+                self._classes[provider] = _import(provider)
+            return self._classes[provider]
+
+    def _unknown(self, family: Family, name: str, provided_by: str | None) -> str:
+        parts = [f"{family.noun} {name!r} is not installed; {accepted(name, self.names(family))}"]
+        dashed = name.replace("_", "-")
+        if provided_by:
+            parts.append(f"the collection says that it is provided by {provided_by}: install that distribution")
+        elif dashed in _BUILT_IN[family]:
+            parts.append(f"install it: pip install zcollection-{family.value}-{dashed}")
+        else:
+            parts.append("install the plugin that provides it, or zcollection.plugin.register() its class again")
+        parts += [
+            f"plugin {item.entry_point!r} of {item.distribution} is {item.status}"
+            for item in self.inventory.unavailable
+            if item.entry_point.startswith(f"{family.value}-")
+        ]
+        return "; ".join(parts)
+
+
+def _family_of(cls: type[Any]) -> Family:
+    family = next((family for family in Family if issubclass(cls, family.contract)), None)
+    if family is None:
+        contracts = ", ".join(family.contract.__name__ for family in Family)
+        message = f"{cls.__qualname__} belongs to no family of plugins; accepted: subclasses of {contracts}"
+        raise PluginError(message)
+    return family
+
+
+def snake_case(name: str) -> str:
+    """Return the name under which a class is provided unless it says otherwise.
+
+    Examples
+    --------
+    >>> snake_case("TimeSeries")
+    'time_series'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _target(cls: type[Any]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__.replace('<locals>', 'locals')}"
+
+
+def _import(provider: Provider) -> type[Any]:
+    target = provider.provides.target
+    module, _, attribute = target.partition(":")
+    ensure_spare_files(module)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        if (scarce := shortage(error)) is not None:
+            raise scarce from error
+        message = (
+            f"{provider.family.noun} {provider.provides.name!r} is provided by {provider.source}, but {target} cannot "
+            f"be imported ({type(error).__name__}: {error}); repair or reinstall that distribution"
+        )
+        raise BrokenPluginError(message) from error
+    if not isinstance(found, type) or not issubclass(found, provider.family.contract):
+        message = (
+            f"{provider.family.noun} {provider.provides.name!r} is provided by {provider.source}, but {target} is not a "
+            f"{provider.family.contract.__name__}; report this to the plugin's author"
+        )
+        raise BrokenPluginError(message)
+    return cast("type[Any]", found)
+
+
+REGISTRY = Registry()
+"""The registry of this process."""

@@ -1,0 +1,1 @@
+"""The partitions of a collection: which there are, in columns, stored as a catalog."""

@@ -1,0 +1,111 @@
+"""The first version of a collection, by which it is made, whether empty or with partitions.
+
+A collection exists from the moment at which the record of version 0 does, which holds its configuration. What a maker that
+died has left before that is nothing, and in nobody's way; what it has left undone after that, the next writer does.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from attrs import define, evolve
+
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import Fence, KeyStore
+from zcollection.engine.write import GROUP_DOCUMENT
+from zcollection.errors import CorruptionError
+from zcollection.portal import uninterrupted
+from zcollection.transaction.documents import CATALOG, CONFIGURATION, TRANSACTIONS, Configuration
+from zcollection.transaction.index import catalog
+from zcollection.transaction.log import history, inspection
+from zcollection.transaction.log.transaction import LogTransaction
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.version import Version
+from zcollection.transaction.versioning import exists
+
+
+@define(kw_only=True)
+class FirstTransaction(LogTransaction):
+    """The change that makes a collection."""
+
+    async def expect(self, paths: Iterable[str]) -> None:
+        """Say which partitions are about to be written: all of them are new."""
+        await self._write_in_place(paths)
+
+    async def _caught_up(self) -> Version:
+        """Return version 0, if nobody has made a collection meanwhile."""
+        await check_free(self.store)
+        await self.store.check_targets(f"{path}/" for path in self._targets)
+        self._take_new_form()
+        return self._version(0, ())
+
+    async def _carry_out(self, version: Version) -> bool:
+        if not await super()._carry_out(version):
+            raise exists(self.store)
+        return True
+
+    async def _checkpoint(self, version: Version, fence: Fence) -> None:
+        configuration = self.replacement or self.configuration
+        if configuration.catalog:
+            checkpoint = Snapshot(self.store, changes=[version]).to_checkpoint()
+            await catalog.save(self.store, checkpoint, in_segments=configuration.segments, fence=fence)
+
+    async def check(self) -> None:
+        """Do nothing: it is made from nothing that others could change."""
+
+
+@asynccontextmanager
+async def begin(store: KeyStore, configuration: Configuration, operation: str) -> AsyncIterator[FirstTransaction]:
+    """Open the transaction that makes a collection; leaving the block removes its stage unless it was committed."""
+    made = evolve(configuration, version=0, changed=0)
+    transaction = FirstTransaction(
+        store=store, configuration=made, base=Snapshot(store), operation=operation, replacement=made
+    )
+    # First of all: plain readers are to look at nothing that lies below.
+    await store.put({f"{TRANSACTIONS}/{GROUP_DOCUMENT}": inspection.transactions_document()})
+    try:
+        yield transaction
+    finally:
+        await uninterrupted(transaction.discard)
+
+
+async def check_free(store: KeyStore) -> None:
+    """Check that nothing lies where a collection is to be made but what makers that died have left.
+
+    Raises
+    ------
+    CollectionExistsError
+        There is a collection, or another Zarr hierarchy.
+    """
+    existing, root, ours = await store.get(
+        [Read(key) for key in (CONFIGURATION, GROUP_DOCUMENT, f"{TRANSACTIONS}/{GROUP_DOCUMENT}")]
+    )
+    is_other = root is not None and ours is None
+    if existing is not None or is_other or (ours is not None and await _has_remains(store)):
+        raise exists(store)
+
+
+async def _has_remains(store: KeyStore) -> bool:
+    """Return whether there are versions, or groups: those of a collection that has lost its configuration."""
+    if await history.is_begun(store):
+        return True
+    prefixes = [entry.key async for entry in store.list("") if entry.is_prefix]
+    groups = [prefix for prefix in prefixes if prefix not in {f"{TRANSACTIONS}/", f"{CATALOG}/"}]
+    return any(data is not None for data in await store.get([Read(f"{prefix}{GROUP_DOCUMENT}") for prefix in groups]))
+
+
+async def committed_configuration(store: KeyStore) -> bytes | None:
+    """Return the configuration that the log holds, where none lies in its place; None where there is no log.
+
+    Raises
+    ------
+    CorruptionError
+        There is a log, and it holds none, or is damaged.
+    """
+    if not await history.is_begun(store):
+        return None
+    documents = [version.new_configuration for version in await history.every(store)]
+    known = [document for document in documents if document is not None]
+    if not known:
+        message = f"the configuration {CONFIGURATION} of {store.url} is lost; restore it from a backup"
+        raise CorruptionError(message)
+    return known[-1].encode()

@@ -1,0 +1,309 @@
+"""A collection as it was at an older version: to read.
+
+What a version holds follows from the records up to it. Each of its groups lies in its place for as long as no newer version has
+replaced it, and afterwards where it is kept: below the id of the transaction that wrote it.
+"""
+
+# ruff: noqa: ARG002 - what writes is refused, whatever it is given
+
+import datetime as dt
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from attrs import evolve, field, frozen
+
+from zcollection.contracts.objects import Read
+from zcollection.contracts.store import KeyStore
+from zcollection.contracts.transactional import Moment
+from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
+from zcollection.transaction.change import Transaction
+from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.index.catalog import Checkpoint
+from zcollection.transaction.index.partitions import Candidates
+from zcollection.transaction.log import checkpoints, commit_log, history, snapshots
+from zcollection.transaction.moments import time_of
+from zcollection.transaction.places import Place
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.snapshot import Snapshot
+from zcollection.transaction.version import kept_at
+from zcollection.transaction.versioning import Beginning, Versioning
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+
+async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVersioning":
+    """Return a collection as it was at a moment.
+
+    Raises
+    ------
+    SettingError
+        There is no such version, or it is not kept.
+    """
+    configuration = await present.load()
+    newest = (await commit_log.listed(store))[0].number
+    number = _numbered(at, configuration)
+    if number is None:
+        number = await _newest_at(store, time_of(at))
+    if number is None or not 0 <= number <= newest:
+        known = _readable(configuration, newest)
+        message = f"at={at!r} is no version of {store.url}; accepted: {known}"
+        raise SettingError(message)
+    _check_kept(store, configuration, number, newest, SettingError)
+    return PastVersioning(store, present, number)
+
+
+def _numbered(at: Moment, configuration: Configuration) -> int | None:
+    """Return the number of the version that is said by its number or a tag; None where it is not."""
+    tags = {} if configuration.retention is None else configuration.retention.tagged
+    if isinstance(at, str) and at in tags:
+        return tags[at]
+    if isinstance(at, str) and at.isascii() and at.isdigit():
+        return int(at)
+    return at if isinstance(at, int) and not isinstance(at, bool) else None
+
+
+async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
+    """Return the newest version that there was at a time; None where there was none."""
+    if time is None:
+        return None
+    versions = await history.every(store)
+    return max((version.number for version in versions if (time_of(version.time) or time) <= time), default=None)
+
+
+def _readable(configuration: Configuration, newest: int) -> str:
+    retention = configuration.retention
+    since = newest if retention is None or retention.since is None else retention.since
+    tags = [] if retention is None else [repr(name) for name in retention.tagged]
+    numbers = f"{since} to {newest}" if since < newest else f"{newest}, the newest"
+    return ", ".join([numbers, *tags, "or a time"])
+
+
+def _check_kept(
+    store: KeyStore, configuration: Configuration, number: int, newest: int, error: type[Exception]
+) -> None:
+    """Check that a version can be read."""
+    retention = configuration.retention
+    if number == newest or (retention is not None and retention.has(number)):
+        return
+    advice = "" if retention is not None else "; call retain() for versions to be kept from now on"
+    message = f"version {number} of {store.url} is not kept; accepted: {_readable(configuration, newest)}{advice}"
+    raise error(message)
+
+
+class _Known:
+    """What the version holds, once it is known: it never changes."""
+
+    def __init__(self) -> None:
+        self.checkpoint: Checkpoint | None = None
+
+    def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
+        return _Known, ()
+
+
+@frozen
+class PastVersioning(Versioning):
+    """An older version of a collection.
+
+    Attributes
+    ----------
+    store
+        Where it is stored.
+    present
+        The collection as it is.
+    number
+        The version.
+    """
+
+    store: KeyStore
+    present: Versioning
+    number: int
+    _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
+
+    async def load(self) -> Configuration:
+        """Return the configuration of that version."""
+        held = await self._held()
+        written = max(held.configuration, held.schema)
+        (version,) = await history.between(self.store, written, written)
+        if version.new_configuration is None:
+            message = f"the record of version {written} of {self.store.url} holds no configuration; call repair()"
+            raise CorruptionError(message)
+        return Configuration.load(version.new_configuration.encode(), what=f"the configuration of version {written}")
+
+    async def _held(self) -> Checkpoint:
+        """Return what the version holds."""
+        if self._known.checkpoint is None:
+            self._known.checkpoint = await checkpoints.at(self.store, self.number)
+        return self._known.checkpoint
+
+    async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
+        """Return the partitions of that version, each where it lies now.
+
+        Raises
+        ------
+        OutdatedError
+            A vacuum has removed what the version needs.
+        """
+        held = await self._held()
+        present = await self.present.load()
+        now = await snapshots.newest(self.store, present)
+        _check_kept(self.store, present, self.number, now.version, OutdatedError)
+        places = await self._places(Snapshot(self.store, held), now)
+        return Snapshot(self.store, held, places=places)
+
+    async def _places(self, then: Snapshot, now: Snapshot) -> dict[str, Place]:
+        """Return where those groups lie that do not lie in their place."""
+        moved = {path: kept_at(stamp, path) for path, stamp in _stamps(then).items() - _stamps(now).items()}
+        settled = {path: Place(prefix) for path, prefix in moved.items()}
+        being_moved = {change.place(path): path for change in now.pending for path in change.kept if path in moved}
+        same = {path: place for path, place in now.places.items() if path not in moved and then.record(path)}
+        return settled | same | await self._found(then, being_moved, settled)
+
+    async def _found(self, then: Snapshot, staged: Mapping[Place, str], kept: Mapping[str, Place]) -> dict[str, Place]:
+        """Return where groups lie that a version is just replacing: where they are kept, in their place, or in its stage."""
+        found: dict[str, Place] = {}
+        for stage, path in staged.items():
+            candidates = [kept[path], Place.of(path), stage]
+            documents = await self.store.get([Read(place.document) for place in candidates])
+            there = [
+                place for place, data in zip(candidates, documents, strict=True) if _is_of(data, then.record(path))
+            ]
+            if there:
+                found[path] = there[0]
+        return found
+
+    async def is_outdated(self, taken: Snapshot) -> bool:
+        """Return whether something that was read has been moved since."""
+        return (await self.snapshot(await self.present.load())).places != taken.places
+
+    async def at(self, moment: Moment) -> Self:
+        """Return the collection at another version."""
+        return evolve(self, number=(await resolved(self.store, self.present, moment)).number)
+
+    async def tags(self) -> dict[str, Label]:
+        """Return the tags of the collection as it is."""
+        return await self.present.tags()
+
+    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
+        """Refuse."""
+        self._refuse()
+
+    async def untag(self, configuration: Configuration, name: str) -> None:
+        """Refuse."""
+        self._refuse()
+
+    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
+        """Refuse."""
+        self._refuse()
+
+    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
+        """Return the versions up to that one, or so many of the last of them, oldest first."""
+        found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
+        return found if last is None else found[-last:]
+
+    async def sources(self) -> tuple[str, ...]:
+        """Return the sources that had been inserted by then."""
+        versions = await history.every(self.store)
+        return history.sources([version for version in versions if version.number <= self.number], ())
+
+    async def changes(self, configuration: Configuration, since: Label) -> Changes:
+        """Return the partitions that changed between another version and that one."""
+        return await history.changes(self.store, since, self.number)
+
+    async def newer(self, since: Label | None) -> list[Committed]:
+        """Return the versions after one, up to that one."""
+        found = await self.present.newer(self.number if since is None else since)
+        return [version for version in found if _number(version.version) <= self.number]
+
+    async def examine(
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+    ) -> tuple[list[Problem], list[str]]:
+        """Return nothing: what lies around partitions is that of the newest version."""
+        return [], []
+
+    async def refreshed(self) -> Versioning:
+        """Return the collection as it is."""
+        return self.present
+
+    async def zarr(self) -> "zarr.abc.store.Store":
+        """Refuse: the groups of an older version lie in several places.
+
+        Raises
+        ------
+        SettingError
+            Always.
+        """
+        message = f"version {self.number} of {self.store.url} is no Zarr hierarchy of its own; use query(), or copy() it to another place"
+        raise SettingError(message)
+
+    def _refuse(self) -> NoReturn:
+        message = f"{self.store.url} was opened at version {self.number}; open it without at=, with mode='rw', to write"
+        raise ReadOnlyError(message)
+
+    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
+        """Refuse."""
+        self._refuse()
+
+    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+        """Refuse."""
+        self._refuse()
+
+    def begin(
+        self,
+        configuration: Configuration,
+        operation: str,
+        *,
+        source: str | None = None,
+        candidates: Candidates = None,
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Refuse."""
+        self._refuse()
+
+    async def place_statistics(
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+        objects: Mapping[str, tuple[str, bytes]],
+    ) -> None:
+        """Refuse."""
+        self._refuse()
+
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
+        """Refuse."""
+        self._refuse()
+
+    async def mend(
+        self,
+        configuration: Configuration,
+        taken: Snapshot,
+        documents: Mapping[str, bytes],
+    ) -> list[str]:
+        """Refuse."""
+        self._refuse()
+
+    async def rebuild_catalog(self, configuration: Configuration) -> int:
+        """Refuse."""
+        self._refuse()
+
+
+def _number(label: Label) -> int:
+    return int(label)
+
+
+def _stamps(taken: Snapshot) -> dict[str, str]:
+    """Return the generation of each partition, and of the variables that do not span the axis, by path."""
+    stamps = dict(zip(taken.partitions, taken.partitions.column("stamp"), strict=True))
+    return stamps if taken.immutable is None else stamps | {IMMUTABLE: taken.immutable.stamp}
+
+
+def _is_of(document: bytes | None, record: PartitionRecord | None) -> bool:
+    """Return whether a group's document is that of a generation."""
+    if document is None or record is None:
+        return False
+    with suppress(CorruptionError):
+        there = PartitionRecord.from_group(document, what="a group document")
+        return there is not None and there.stamp == record.stamp
+    return False

@@ -1,0 +1,160 @@
+"""What nobody needs any more, removed: stages of writers that died, versions that are not to be kept, old records of the log."""
+
+import datetime as dt
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final
+
+from attrs import evolve
+
+from zcollection.contracts.store import KeyStore
+from zcollection.model.names import join
+from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
+from zcollection.transaction.index import catalog
+from zcollection.transaction.log import checkpoints, folding, history, in_place
+from zcollection.transaction.log.transaction import LogTransaction, begin, write_checkpoint
+from zcollection.transaction.reports import VacuumReport
+from zcollection.transaction.retention import Retention, needed
+from zcollection.transaction.version import KEPT, Version, kept_at
+
+_STAGE: Final = f"{TRANSACTIONS}/stage/"
+_CLOCK: Final = f"{TRANSACTIONS}/clock"
+
+
+async def vacuum(store: KeyStore, configuration: Configuration, older_than: float) -> VacuumReport:
+    """Remove what is older than so many seconds."""
+    limit = await _now(store) - older_than
+    stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
+    left = await _left(store, configuration, stages)
+    # Part of the log: a writer that is only slow meets a conflict instead of a stage that is gone.
+    async with begin(store, configuration, "vacuum", candidates=left) as transaction:
+        for version in transaction.base.pending:
+            stages.pop(version.transaction, None)  # what it staged is read there
+        transaction.removed = tuple(sorted(stages))
+        for path in await _left(store, configuration, stages):
+            if transaction.base.record(path) is None:
+                transaction.clear(path)
+        current = await _with_retention(store, configuration, transaction)
+        await transaction.commit()
+    groups, size = await _forget(store)
+    folded = await _fold(store, current, limit)
+    await _remove_segments(store, limit)
+    return VacuumReport(stages=len(stages), groups=groups, bytes=sum(stages.values()) + size, versions=folded)
+
+
+async def _with_retention(store: KeyStore, configuration: Configuration, transaction: LogTransaction) -> Configuration:
+    """Let the change say which versions can be read from now on, and return the configuration that it leaves.
+
+    It is part of the change: nobody gives a tag meanwhile to a version that is forgotten.
+    """
+    retention, newest = configuration.retention, transaction.base.version
+    if retention is None or retention.since is None:
+        return configuration
+    versions = await history.between(store, min(retention.since + 1, newest), newest)
+    replaced = [dt.datetime.fromisoformat(version.time).timestamp() for version in versions]
+    shorter = retention.after_vacuum(replaced, newest, dt.datetime.now(dt.UTC).timestamp())
+    if shorter == retention:
+        return configuration
+    transaction.growth = evolve(configuration, retention=shorter)
+    return transaction.growth.grown_at(newest + 1)  # unless another writer has made the commit start again
+
+
+async def _forget(store: KeyStore) -> tuple[int, int]:
+    """Remove the groups that no version needs which can be read, and return how many, and their size.
+
+    They are listed first: who has kept one of them had committed by then, and is among the versions that are read afterwards.
+    """
+    sizes = {entry.key: entry.size async for entry in store.list(KEPT, recursive=True)}
+    if not sizes:
+        return 0, 0
+    versions = await history.every(store)
+    retention = _newest_retention(versions)
+    lives = _lives(versions)
+    wanted = set() if retention is None else needed(lives, retention)
+    groups: dict[str, int] = {}
+    for key, size in sizes.items():
+        group = _group(key, lives)
+        if group not in wanted:
+            groups[group] = groups.get(group, 0) + size
+    await store.delete(groups)
+    if retention is not None and retention.since is not None:
+        await checkpoints.forget(store, min([retention.since, *retention.tagged.values()]))
+    return len(groups), sum(groups.values())
+
+
+def _newest_retention(versions: Sequence[Version]) -> Retention | None:
+    """Return which versions can be read after all of some."""
+    documents = [version.new_configuration for version in versions if version.new_configuration is not None]
+    return Configuration.load(documents[-1].encode(), what="the newest configuration").retention if documents else None
+
+
+def _group(key: str, known: Collection[str]) -> str:
+    """Return the prefix of the group that an object belongs to; its own key where no version knows of it."""
+    stamp, *names = key.removeprefix(KEPT).split("/")
+    prefixes = (kept_at(stamp, "/".join(names[:depth])) for depth in range(1, len(names)))
+    return next((prefix for prefix in prefixes if prefix in known), key)
+
+
+def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
+    """Return the first and the last version that had each group, by the prefix at which it is, or would be, kept."""
+    lives: dict[str, list[tuple[int, int]]] = {}
+    alive: dict[str, tuple[str, int]] = {}
+
+    def end(path: str, last: int) -> None:
+        stamp, first = alive.pop(path)
+        lives.setdefault(kept_at(stamp, path), []).append((first, last))
+
+    for version in versions:
+        for path in version.touched & alive.keys():
+            end(path, version.number - 1)
+        written = [*version.partitions, *([] if version.immutable is None else [IMMUTABLE])]
+        alive |= dict.fromkeys(written, (version.transaction, version.number))
+    for path in list(alive):
+        end(path, versions[-1].number)
+    return lives
+
+
+async def _left(store: KeyStore, configuration: Configuration, stages: Iterable[str]) -> list[str]:
+    """Return where writers that died may have left something."""
+    announced = await in_place.announced(store, stages)
+    return [path for each in announced for path in _left_at(each, configuration)]
+
+
+def _left_at(path: str, configuration: Configuration) -> list[str]:
+    """Return what a dead writer may have left at a path; where partitions lie below it by now, the groups of variables alone."""
+    if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
+        return [path]
+    variables = {name for layout in configuration.layouts for name in layout.all_variables()}
+    return sorted({join(path, name.partition("/")[0]) for name in variables})
+
+
+async def _remove_segments(store: KeyStore, limit: float) -> None:
+    """Remove segments of the catalog that writers left which died before they could name them."""
+    async with store.lock():
+        unnamed = await catalog.unnamed_segments(store)
+        await store.delete([key for key, time in unnamed.items() if time <= limit])
+
+
+async def _now(store: KeyStore) -> float:
+    """Return the time by the store's own clock, which dates its objects."""
+    await store.put({_CLOCK: b""})
+    times = [entry.modified async for entry in store.list(f"{TRANSACTIONS}/") if entry.key == _CLOCK]
+    await store.delete([_CLOCK])
+    return times[0] if times and times[0] is not None else 0.0
+
+
+async def _stages(store: KeyStore) -> dict[str, tuple[float, int]]:
+    """Return the time of the newest object of each stage, and the size of all."""
+    found: dict[str, tuple[float, int]] = {}
+    async for entry in store.list(_STAGE, recursive=True):
+        transaction = entry.key.removeprefix(_STAGE).partition("/")[0]
+        if re.fullmatch(r"[0-9a-f]{32}", transaction):
+            newest, size = found.get(transaction, (0.0, 0))
+            found[transaction] = max(newest, entry.modified or 0.0), size + entry.size
+    return found
+
+
+async def _fold(store: KeyStore, configuration: Configuration, limit: float) -> int:
+    """Move the records that are old enough, up to the one that the catalog holds, to the history, and return how many."""
+    async with store.lock():
+        return await folding.fold(store, await write_checkpoint(store, configuration), until=limit)

@@ -1,0 +1,1 @@
+"""Versions on a store that commits by itself, such as an Icechunk repository."""

@@ -1,0 +1,287 @@
+"""A change on a store that commits by itself: one session, one commit."""
+
+import os
+import socket
+from collections.abc import Iterable
+from itertools import takewhile
+from typing import Any, Final, cast
+
+from attrs import define, evolve, field, frozen
+
+from zcollection.contracts.objects import Objects, Read
+from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
+from zcollection.engine.layout import group_document
+from zcollection.engine.work import Remove, Work
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, abandoned_documents, overwriting, parent_documents
+from zcollection.errors import (
+    CollectionNotFoundError,
+    CommitStateUnknownError,
+    ConflictError,
+    SchemaChangedError,
+    StoreError,
+)
+from zcollection.model.names import ancestors
+from zcollection.portal import uninterrupted
+from zcollection.transaction.change import Stage, StagedPartition, Transaction
+from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.native.listing import Listing
+from zcollection.transaction.native.zarr_objects import SessionObjects, SnapshotObjects
+from zcollection.transaction.places import Place
+
+ATTRIBUTE: Final = "zcollection"
+"""Key of what a commit's metadata say of us."""
+
+
+@frozen(kw_only=True)
+class NativeStage(Stage):
+    """The partitions' own places, in a session, or a fork of one, that nobody else sees."""
+
+    objects: SessionObjects
+    is_clean: bool = True
+
+    @property
+    def travels(self) -> bool:
+        """Whether other processes can write here: not to a session that was written to, of which there are no forks."""
+        return self.is_clean
+
+    def prefix(self, path: str) -> str:
+        """Return the prefix of a partition's place."""
+        return f"{path}/"
+
+    def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
+        """Write a partition in its place."""
+        prefix = self.prefix(path)
+        stamped, complete = self._stamped(path, group, record)
+        size = yield from overwriting(prefix, stamped)
+        return self._staged(path, complete(size))
+
+    def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
+        """Copy a partition to its place, of which nothing remains."""
+        yield Remove([self.prefix(path)])
+        return (yield from super().copying(path, source, place, record))
+
+    def apart(self) -> "NativeStage":
+        """Return a fork of the session, which other processes write to, each to a copy of its own."""
+        session = cast("StoreSession", self.objects.session)  # of the process that commits
+        return evolve(self, objects=SessionObjects(session.fork()))
+
+    def outcome(self) -> StoreFork:
+        """Return the fork, with what was written to it."""
+        return cast("StoreFork", self.objects.session)  # of a process that works apart
+
+    async def absorb(self, outcomes: Iterable[StoreFork]) -> None:
+        """Merge what was written to forks."""
+        forks = list(outcomes)
+        if forks:
+            await cast("StoreSession", self.objects.session).merge(forks)
+
+
+@define(kw_only=True)
+class NativeTransaction(Transaction):
+    """A change that is written where it is to lie, in a session that nobody else sees.
+
+    Attributes
+    ----------
+    store, session
+        The collection's store, and the session on the snapshot that the change is made from.
+    documents
+        Documents of the collection that are to be written too.
+    beside
+        Objects that are to be written besides, by key: statistics of partitions that stay what they are.
+    """
+
+    store: TransactionalStore
+    session: StoreSession
+    documents: dict[str, bytes] = field(factory=dict)
+    beside: dict[str, bytes] = field(factory=dict)
+    _made: str | None = field(default=None, init=False)
+    _is_rebased: bool = field(default=False, init=False)
+
+    def outcome(self, before: Listing) -> Listing | None:
+        """Return what is known of the snapshot that came of the change, from what was known before.
+
+        None where it was not committed, others have changed what nobody has looked at yet, or the configuration is another.
+        """
+        if self._made is None or self._is_rebased or self.replacement is not None or self.growth is not None:
+            return None
+        return before.changed(SnapshotObjects(self.store, self._made), self._written, self._dropped)
+
+    @property
+    def stage(self) -> NativeStage:
+        """The session."""
+        return NativeStage(
+            objects=self._objects, transaction=self.id, time=self.time, is_clean=self.replacement is None
+        )
+
+    @property
+    def _objects(self) -> SessionObjects:
+        return SessionObjects(self.session)
+
+    async def commit(self) -> None:
+        """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
+        changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.beside)
+        if not any(changes) and self.restored is None:
+            return
+        await self._objects.put(self.beside)
+        await self._take_away()
+        if self.growth is not None:
+            grown = evolve(self.growth, changed=self.configuration.changed + 1)
+            await self.session.save_document(CONFIGURATION, grown.dump())
+        await self._complete_tree()
+        for name, data in self.documents.items():
+            await self.session.save_document(name, data)
+        while not await uninterrupted(self._is_told_committed):
+            if self.replacement is not None:
+                message = (
+                    f"{self.store.url} was changed by another writer; nothing was written, run the operation again"
+                )
+                raise ConflictError(message)
+            self._is_rebased = True
+            await self.session.rebase()
+            await self._check(SnapshotObjects(self.store, self.session.base))
+
+    async def _is_told_committed(self) -> bool:
+        """Commit, and return whether that happened; False where others have committed since.
+
+        Raises
+        ------
+        StoreError
+            It did not happen.
+        CommitStateUnknownError
+            Nobody can tell.
+        """
+        try:
+            self._made = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
+        except StoreError as failure:
+            # The answer may be lost, and the commit there.
+            if await self._is_committed(failure):
+                return True
+            raise
+        return self._made is not None or await self._is_committed()
+
+    async def _take_away(self) -> None:
+        """Take away what is dropped, but no partition that lies below it since the partitioning was changed."""
+        above = {group for path in self._written for group in ancestors(path)[:-1]}
+        gone = [f"{path}/" for path in sorted(self._dropped - above)]
+        for path in sorted(self._dropped & above):
+            below = [entry.key async for entry in self._objects.list(f"{path}/") if entry.is_prefix]
+            gone += [key for key in below if key.rstrip("/") not in {*above, *self._written}]
+            await self._objects.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
+        if self.growth is not None:
+            gone += abandoned_documents(self._dropped, self._partitions)
+        await self._objects.delete(gone)
+
+    async def _complete_tree(self) -> None:
+        """Write the documents of the groups on the way to partitions, where they are missing."""
+        parents = parent_documents(self._partitions)
+        there = await self._objects.get([Read(key) for key in parents])
+        await self._objects.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
+
+    async def replace(self) -> None:
+        """Take away what is left of an older collection, and write the documents of the one that replaces it."""
+        names = [entry.key async for entry in self._objects.list("") if entry.is_prefix]
+        await self._objects.delete(names)
+        await self._objects.put({GROUP_DOCUMENT: group_document(self.configuration.schema.attrs)})
+        await self.session.save_document(CONFIGURATION, self.configuration.dump())
+
+    def _message(self) -> str:
+        parts = [
+            "a new collection" if self.replacement is not None else "",
+            f"{len(self._partitions)} partitions, {self._rows} rows" if self._written else "",
+            f"{len(self._dropped)} dropped" if self._dropped else "",
+        ]
+        return f"{self.operation}: {', '.join(filter(None, parts))}"
+
+    @property
+    def _partitions(self) -> set[str]:
+        return self._written.keys() - {IMMUTABLE}
+
+    @property
+    def _rows(self) -> int:
+        return sum(record.rows for record in self._written.values())
+
+    def _metadata(self) -> dict[str, Any]:
+        return {
+            "transaction": self.id,
+            "operation": self.operation,
+            "partitions": len(self._partitions) + len(self._dropped),
+            "rows": self._rows,
+            "writer": f"{socket.gethostname()}:{os.getpid()}",
+            **({} if self.source is None else {"source": self.source}),
+            **({} if self.restored is None else {"restored": self.restored}),
+        }
+
+    async def _is_committed(self, failure: StoreError | None = None) -> bool:
+        """Return whether the commit is in the history, though its answer was another one.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has inserted the same source.
+        """
+        try:
+            newest = await self.store.current()
+            history = [] if newest is None else await self.store.history(newest)
+        except StoreError as error:
+            message = (
+                f"{self.store.url} did not say whether transaction {self.id} was committed, and its history cannot be read: "
+                f"{failure or error}; look into history() before running the operation again"
+            )
+            raise CommitStateUnknownError(message) from (failure or error)
+        since = [*takewhile(lambda commit: commit.snapshot != self.session.base, history)]
+        said = [commit.metadata.get(ATTRIBUTE, {}) for commit in since]
+        if any(item.get("transaction") == self.id for item in said):
+            return True
+        if self.source is not None and any(item.get("source") == self.source for item in said):
+            message = (
+                f"source {self.source!r} was inserted into {self.store.url} by another writer; nothing was written, run the "
+                f"operation again"
+            )
+            raise ConflictError(message)
+        return False
+
+    async def _check(self, newest: SnapshotObjects) -> None:
+        """Check that a newer snapshot holds the same of all that this change read or writes.
+
+        The store's own rebase may accept more, such as one partition replaced twice.
+
+        Raises
+        ------
+        ConflictError
+            Another writer has changed one of these partitions.
+        """
+        before, now = [
+            await self.store.load_document(CONFIGURATION, snapshot=at) for at in (self.base.commit, newest.snapshot)
+        ]
+        if before != now and before is not None and now is not None:
+            old, new = (
+                Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}") for document in (before, now)
+            )
+            if new.is_grown_from(old):
+                message = (
+                    f"the variables or the partitioning of {self.store.url} were changed meanwhile; nothing was written"
+                )
+                raise SchemaChangedError(message)
+        if before != now:
+            message = f"another collection was created at {self.store.url}; nothing was written, open it again"
+            raise CollectionNotFoundError(message)
+        paths = sorted({*self._read, *self._written, *self._dropped})
+        documents = await newest.get([Read(f"{path}/{GROUP_DOCUMENT}") for path in paths])
+        for path, document in zip(paths, documents, strict=True):
+            what = f"the group document of partition {path!r}"
+            there = None if document is None else PartitionRecord.from_group(document, what=what)
+            self._check_same(path, there, newest)
+        if self._watched:
+            found = await Listing(newest, self.configuration).snapshot()
+            for path, record in found.partitions.items():
+                if self._depends_on(path, record):
+                    self._check_same(path, record, newest)
+
+    def _check_same(self, path: str, there: PartitionRecord | None, newest: SnapshotObjects) -> None:
+        read = self.base.record(path)
+        if (there and there.stamp) != (read and read.stamp):
+            message = (
+                f"partition {path!r} of {self.store.url} was changed by another writer (snapshot {newest.snapshot}); "
+                f"nothing was written, run the operation again"
+            )
+            raise ConflictError(message)

@@ -1,0 +1,195 @@
+"""Keys and bytes in a Zarr store of somebody else's: what the engine reads and writes where a store commits by itself."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field, frozen
+
+from zcollection import config
+from zcollection.contracts.objects import Listed, Objects, Read
+from zcollection.contracts.transactional import StoreFork, StoreSession, TransactionalStore
+from zcollection.engine.executor import gather
+from zcollection.engine.statistics import STATISTICS
+from zcollection.errors import CorruptionError, OutdatedError, StoreError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import ByteRequest, Store
+
+_DOCUMENT: Final = "zarr.json"
+_BESIDE: Final = "c" + "/0" * 17
+"""Name of the statistics in a store that takes nothing but chunks: one with more dimensions than any array has."""
+
+
+class ZarrObjects(Objects):
+    """The objects of a Zarr store."""
+
+    @abstractmethod
+    async def zarr(self) -> "Store":
+        """Return the store."""
+
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+        from zarr.core.buffer import default_buffer_prototype
+
+        store, prototype = await self.zarr(), default_buffer_prototype()
+
+        async def one(read: Read) -> bytes | None:
+            buffer = await store.get(_inner(read.key), prototype, _byte_range(read))
+            return None if buffer is None else buffer.to_bytes()
+
+        return await gather(one, reads, limit=config.get().concurrency)
+
+    async def put(self, items: Mapping[str, bytes]) -> None:
+        """Write objects: groups and arrays from the root on, and then the chunks, which lie in arrays that exist."""
+        documents = sorted((key for key in items if _is_document(key)), key=lambda key: key.count("/"))
+        for key in documents:
+            await self._set(key, items[key])
+        chunks = [key for key in items if not _is_document(key)]
+        await gather(lambda key: self._set_chunk(key, items[key]), chunks, limit=config.get().concurrency)
+
+    async def _set_chunk(self, key: str, data: bytes) -> None:
+        """Write a chunk, or what lies beside chunks: a store that takes no such key has no statistics."""
+        with suppress(StoreError) if _inner(key) != key else nullcontext():
+            await self._set(key, data)
+
+    async def _set(self, key: str, data: bytes) -> None:
+        from zarr.core.buffer import default_buffer_prototype
+
+        await (await self.zarr()).set(_inner(key), default_buffer_prototype().buffer.from_bytes(data))
+
+    async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List what lies under a prefix; sizes are asked for where it is recursive."""
+        store = await self.zarr()
+        if recursive:
+            keys = sorted([outer async for key in store.list_prefix(prefix) if (outer := _outer(key)) > after])
+            sizes = await gather(store.getsize, map(_inner, keys), limit=config.get().concurrency)
+            for key, size in zip(keys, sizes, strict=True):
+                yield Listed(key=key, size=size)
+            return
+        names = [name.rstrip("/") async for name in store.list_dir(prefix.rstrip("/"))]
+        for key in sorted(f"{prefix}{name}" if name == _DOCUMENT else f"{prefix}{name}/" for name in names):
+            if key > after:
+                yield Listed(key=key)
+
+    async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Copy objects, bytes and all."""
+        given = list(pairs)
+        for (source, target), data in zip(given, await self.get([Read(source) for source, _ in given]), strict=True):
+            if data is None:
+                message = f"cannot copy {source!r}: there is no such object; run the operation again"
+                raise StoreError(message)
+            await self._set(target, data)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects and, for keys that end with "/", all below."""
+        store = await self.zarr()
+        for key in keys:
+            await (store.delete_dir(key.rstrip("/")) if key.endswith("/") else store.delete(_inner(key)))
+
+
+@define(eq=False)
+class _Once:
+    """Something that is opened when first needed, and again in another process."""
+
+    value: Any = None
+
+    def __reduce__(self) -> tuple[type["_Once"], tuple[()]]:
+        return _Once, ()
+
+
+@frozen
+class SnapshotObjects(ZarrObjects):
+    """What one snapshot of a store holds. It pickles as its store does, and reads the same again in another process.
+
+    Attributes
+    ----------
+    store
+        Which.
+    snapshot
+        Id of the snapshot.
+    """
+
+    store: TransactionalStore
+    snapshot: str
+    _opened: _Once = field(factory=_Once, eq=False, repr=False)
+
+    async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
+        """Return the bytes of each read, None where the object does not exist."""
+        async with unless_removed(self.store, self.snapshot):
+            return await super().get(reads)
+
+    async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
+        """List what lies under a prefix; sizes are asked for where it is recursive."""
+        async with unless_removed(self.store, self.snapshot):
+            async for entry in super().list(prefix, after=after, recursive=recursive):
+                yield entry
+
+    async def zarr(self) -> "Store":
+        """Return the snapshot as a Zarr store."""
+        if self._opened.value is None:
+            self._opened.value = await self.store.snapshot(self.snapshot)
+        store: Store = self._opened.value
+        return store
+
+
+@frozen
+class SessionObjects(ZarrObjects):
+    """What a session, or a fork of one, holds so far."""
+
+    session: StoreSession | StoreFork
+
+    async def zarr(self) -> "Store":
+        """Return the session as a Zarr store."""
+        return self.session.zarr
+
+
+@asynccontextmanager
+async def unless_removed(store: TransactionalStore, snapshot: str) -> AsyncIterator[None]:
+    """Read a snapshot in a block; a read that fails because a vacuum removed the snapshot is not taken for damage.
+
+    Raises
+    ------
+    OutdatedError
+        The snapshot was removed.
+    """
+    try:
+        yield
+    except (CorruptionError, StoreError) as error:
+        if await _keeps(store, snapshot):
+            raise
+        message = (
+            f"snapshot {snapshot} of {store.url} was removed by a vacuum after it was looked up; query again, in a collection that "
+            f"is held at it after refresh()"
+        )
+        raise OutdatedError(message) from error
+
+
+async def _keeps(store: TransactionalStore, snapshot: str) -> bool:
+    try:
+        return await store.keeps(snapshot)
+    except (CorruptionError, StoreError):
+        return True  # unknown: the first error is raised
+
+
+def _inner(key: str) -> str:
+    """Return the key that the store takes for one of ours."""
+    return key.removesuffix(STATISTICS) + _BESIDE if key.endswith(f"/{STATISTICS}") else key
+
+
+def _outer(key: str) -> str:
+    """Return our key of one of the store's."""
+    return key.removesuffix(_BESIDE) + STATISTICS if key.endswith(f"/{_BESIDE}") else key
+
+
+def _is_document(key: str) -> bool:
+    return key == _DOCUMENT or key.endswith(f"/{_DOCUMENT}")
+
+
+def _byte_range(read: Read) -> "ByteRequest | None":
+    from zarr.abc.store import OffsetByteRequest, RangeByteRequest
+
+    if read.length is not None:
+        return RangeByteRequest(read.offset, read.offset + read.length)
+    return OffsetByteRequest(read.offset) if read.offset else None
