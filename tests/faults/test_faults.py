@@ -68,10 +68,17 @@ needs_strace = pytest.mark.skipif(
 
 @needs_strace
 @pytest.mark.parametrize(
-    "arguments", [["--operations", "upsert", "--every", 47], ["--operations", "drop", "--fsync", "--every", 19]]
+    ("arguments", "least"),
+    cases(
+        (["--operations", "upsert", "--every", 101], 4),
+        thorough=[
+            (["--operations", "upsert", "--every", 47], 12),
+            (["--operations", "drop", "--fsync", "--every", 19], 12),
+        ],
+    ),
 )
-def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments):
-    assert figures("crashes", *arguments)["points"] >= 12
+def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments, least):
+    assert figures("crashes", *arguments)["points"] >= least
 
 
 @needs_strace
@@ -97,10 +104,10 @@ def test_a_writer_that_is_stopped_and_goes_on_damages_nothing():
 
 @pytest.mark.parametrize(
     "arguments",
-    [
+    cases(
         ["--places", "file", "memory", "--every", 1511],
-        ["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 401],
-    ],
+        thorough=[["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 401]],
+    ),
 )
 def test_a_task_that_is_cancelled_at_a_step_leaves_all_of_its_change_or_nothing(arguments):
     found = figures("cancellation", *arguments)
@@ -112,8 +119,9 @@ def test_what_becomes_of_a_collection_is_what_becomes_of_a_dictionary():
     assert figures("model", "--examples", 16, "--steps", 20)["counts"]["steps"] > 200
 
 
-def test_damage_to_a_file_is_detected_or_harmless():
-    assert figures("corruption", "--every", 61)["cases"] >= 20
+@pytest.mark.parametrize(("every", "least"), cases((199, 6), thorough=[(61, 20)]))
+def test_damage_to_a_file_is_detected_or_harmless(every, least):
+    assert figures("corruption", "--every", every)["cases"] >= least
 
 
 def test_input_that_nobody_should_believe_raises_only_our_errors():

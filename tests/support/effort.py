@@ -5,6 +5,7 @@ The README's command tries few, and always the same ones. `--hypothesis-profile=
 
 import itertools
 
+import pytest
 from hypothesis import settings
 from pairs import pairwise
 
@@ -47,6 +48,11 @@ def every_value(*factors):
     longest = max(map(len, factors))
     few = [tuple(values[at % len(values)] for values in factors) for at in range(longest)]
     return list(itertools.product(*factors)) if is_thorough() else few
+
+
+def thorough_only():
+    """Return a mark for a test that runs only where the thorough profile is loaded."""
+    return pytest.mark.skipif(not is_thorough(), reason="a command of CI: --hypothesis-profile=thorough")
 
 
 def is_thorough():

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from numpy.typing import NDArray
 
 from zcollection.collection.read.neighbours import as_halo
@@ -15,7 +15,7 @@ from zcollection.model.dtypes import same_values
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.testing.computation_cases import DIMENSION, Case, base_schema, cases
 from zcollection.testing.configurable import ConfigurableSuite
-from zcollection.testing.suite import skip_unless
+from zcollection.testing.suite import a_quarter, skip_unless
 
 Check = Callable[[Computation, Case], None]
 
@@ -171,7 +171,7 @@ class ComputationSuite(ConfigurableSuite):
 
 
 def _run(check: Check, computation: Computation, schema: DatasetSchema, axis: str) -> None:
-    @settings(max_examples=25, deadline=None)
+    @a_quarter()
     @given(case=cases(computation, schema, axis))
     def explore(case: Case) -> None:
         check(computation, case)

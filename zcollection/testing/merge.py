@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from numpy.typing import NDArray
 
 from zcollection.contracts.merge import MergeStrategy, RowPlan
@@ -22,7 +22,7 @@ from zcollection.testing.merge_cases import (
     merged,
     missing,
 )
-from zcollection.testing.suite import skip_unless
+from zcollection.testing.suite import a_quarter, skip_unless
 
 __all__ = ["MergeSuite", "merged"]
 
@@ -252,7 +252,7 @@ class MergeSuite(ConfigurableSuite):
 
 
 def _run(check: Check, strategy: MergeStrategy, dtype: str, *, with_missing: bool) -> None:
-    @settings(max_examples=25, deadline=None)
+    @a_quarter()
     @given(case=cases(dtype, with_missing=with_missing))
     def explore(case: Case) -> None:
         check(strategy, case)
