@@ -26,7 +26,7 @@ def a_quarter() -> settings:
 
     Each check of a suite tries them once for each of the plugin's examples.
     """
-    return settings(max_examples=max(settings.default.max_examples // 4, 1), deadline=None)
+    return settings(max_examples=max(settings().max_examples // 4, 1), deadline=None)
 
 
 def skip_unless(condition: object, reason: str) -> None:
