@@ -1,6 +1,6 @@
-"""All that a plugin author imports.
+"""The public names for authors of plugins.
 
-A plugin is a module behind an entry point of the group ``zcollection``; it implements hooks that yield `Provides`::
+A plugin is a module named by an entry point of the group ``zcollection``. It implements hooks that yield `Provides`::
 
     from zcollection.plugin import Provides, hookimpl
 
