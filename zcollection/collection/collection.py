@@ -9,10 +9,10 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import copy, statistics
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read import mapping, query, sampling, zones
-from zcollection.collection.read.asking import Where
+from zcollection.collection.read.consistent import OnError
 from zcollection.collection.read.keyed import Keys
 from zcollection.collection.read.neighbours import Depth, as_halo
-from zcollection.collection.read.reading import OnError
+from zcollection.collection.read.request import Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.sampling import PartitionSampling
 from zcollection.collection.read.scan import BLOCK_SIZE, Scan, ScannedCollection
@@ -286,11 +286,11 @@ class Collection(CollectionBase):
             There is no such field.
         """
 
-        async def asked(opened: OpenCollection) -> Scan:
+        async def scan_of(opened: OpenCollection) -> Scan:
             scanned = ScannedCollection.of(opened, filters=filters, where=where, variables=variables)
             return Scan.of(scanned, block_size=block_size, keys=keys)
 
-        return await self._now(asked)
+        return await self._now(scan_of)
 
     scan = synchronous(scan_async, begins_here=True)
 

@@ -17,16 +17,18 @@ OfLimits = Callable[[Limits], Sequence[bool]]
 """Tells for each stretch of partitions, from its limits, whether one that is asked for may be in it."""
 
 
-async def select(opened: OpenCollection, taken: Snapshot, filters: Filter, candidates: Candidates = None) -> Partitions:
+async def select(
+    opened: OpenCollection, snapshot: Snapshot, filters: Filter, candidates: Candidates = None
+) -> Partitions:
     """Return the same as `where`; a function is called on a thread, as all that is the user's."""
     if callable(filters):
-        return await in_thread(where, opened, taken, filters, None, candidates)
-    return where(opened, taken, filters, None, candidates)
+        return await in_thread(where, opened, snapshot, filters, None, candidates)
+    return where(opened, snapshot, filters, None, candidates)
 
 
 def where(
     opened: OpenCollection,
-    taken: Snapshot,
+    snapshot: Snapshot,
     filters: Filter,
     narrow: Narrowing | None = None,
     candidates: Candidates = None,
@@ -35,7 +37,7 @@ def where(
 
     Parameters
     ----------
-    taken
+    snapshot
         A snapshot that was taken with `candidates`.
     filters, narrow
         Which.
@@ -50,10 +52,10 @@ def where(
         There is a filter, and the partitioning's plugin is missing.
     """
     if filters is None and narrow is None and candidates is None:
-        return taken.partitions
+        return snapshot.partitions
     names = [] if filters is None else [item.name for item in opened.partitioning.fields]
     select = None if filters is None else compile_filter(filters, names)
-    return taken.where(select, narrow, passing(opened, filters) if candidates is None else candidates)
+    return snapshot.where(select, narrow, passing(opened, filters) if candidates is None else candidates)
 
 
 def passing(

@@ -93,9 +93,9 @@ class OpenCollection:
         versioning = await self.versioning.at(moment)
         return OpenCollection(versioning, await versioning.load())
 
-    async def is_outdated(self, taken: Snapshot) -> bool:
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
         """Return whether what was read as a snapshot says may be of another version."""
-        return await self.versioning.is_outdated(taken)
+        return await self.versioning.is_outdated(snapshot)
 
     async def reloaded(self) -> "OpenCollection":
         """Return the collection as it is now that its schema or its partitioning was changed.

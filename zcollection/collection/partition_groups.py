@@ -76,19 +76,21 @@ def group_of(
     )
 
 
-async def read_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
+async def read_immutable(opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
     """Return the variables of `schema` that are stored once for the whole collection, by path."""
     if not opened.part(schema, partitioned=False).all_variables():
         return {}
-    return await perform_one(taken.objects, reading_immutable(opened, taken, schema))
+    return await perform_one(snapshot.objects, reading_immutable(opened, snapshot, schema))
 
 
-def reading_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
+def reading_immutable(
+    opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema
+) -> Work[dict[str, NDArray[Any]]]:
     """Return the same."""
     fixed = opened.part(schema, partitioned=False)
     if not fixed.all_variables():
         return {}
-    group = group_of(opened, IMMUTABLE, taken.immutable, taken.place(IMMUTABLE))
+    group = group_of(opened, IMMUTABLE, snapshot.immutable, snapshot.place(IMMUTABLE))
     return (yield from reading([group], fixed, dimension=opened.dimension))
 
 

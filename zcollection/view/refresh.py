@@ -6,8 +6,8 @@ from itertools import islice
 from attrs import define, evolve, field, frozen
 
 from zcollection.collection.filters import Filter
-from zcollection.collection.read.asking import Asked, Where
 from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.window import Window
 from zcollection.collection.write.update import UpdateFunction, applied
 from zcollection.engine.executors import ClientOption, chosen
@@ -68,8 +68,8 @@ async def update(
         )
         raise SchemaError(message)
     given = pair.given if variables is None else pair.given.select(variables)
-    asked = Asked.of(pair.base, filters, where, pair.own.schema)
-    asked.check_halo(halo)
+    request = Request.of(pair.base, filters, where, pair.own.schema)
+    request.check_halo(halo)
     own, dimension = pair.own.schema, pair.own.dimension
 
     def compute(window: Window, path: str) -> Dataset:
@@ -77,13 +77,13 @@ async def update(
 
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:
-            taken = await pair.base.snapshot()
-            beside = BesideBase(pair, transaction.base, Staleness(pair, taken))
-            chosen_rows = await asked.chosen(taken, beside)
+            snapshot = await pair.base.snapshot()
+            beside = BesideBase(pair, transaction.base, Staleness(pair, snapshot))
+            chosen_rows = await request.chosen(snapshot, beside)
             selected = chosen_rows.partitions
             some = SomeRows(
                 pair=pair,
-                asked=chosen_rows.asked,
+                request=chosen_rows.request,
                 function=function,
                 given=given,
                 conventions=conventions,
@@ -92,16 +92,16 @@ async def update(
             writing = Writing(
                 pair=pair,
                 transaction=transaction,
-                taken=taken,
-                given=given if asked.where is None else pair.given,
+                snapshot=snapshot,
+                given=given if request.where is None else pair.given,
                 halo=halo,
-                compute=compute if asked.where is None else some.compute,
+                compute=compute if request.where is None else some.compute,
                 executor=executor,
             )
             with tracking(progress, len(selected), "update") as advance:
                 staged = await writing.stage(tuple(selected), "update", advance)
             await transaction.commit()
-            return tuple(selected) if asked.where is None else staged
+            return tuple(selected) if request.where is None else staged
 
     return await retrying(attempt)
 
@@ -199,8 +199,8 @@ class _Refreshing:
     async def drop_orphans(self) -> tuple[str, ...]:
         """Drop the partitions that the base no longer has, as one change."""
         async with self.pair.own.begin("refresh") as transaction:
-            taken = await self.pair.base.snapshot()
-            status = await Staleness(self.pair, taken).status(transaction.base, self.filters)
+            snapshot = await self.pair.base.snapshot()
+            status = await Staleness(self.pair, snapshot).status(transaction.base, self.filters)
             for path in status.orphaned:
                 transaction.drop(path)
             await transaction.commit()
@@ -220,23 +220,23 @@ class _Refreshing:
             return window.trimmed(chain.compute(window, dimension), dimension)
 
         async with pair.own.begin("refresh") as transaction:
-            taken = await pair.base.snapshot()
+            snapshot = await pair.base.snapshot()
             writing = Writing(
                 pair=pair,
                 transaction=transaction,
-                taken=taken,
+                snapshot=snapshot,
                 given=given,
                 halo=chain.halo,
                 compute=compute,
                 executor=self.executor,
             )
-            needed = self._needed(paths, taken, transaction.base, writing.staleness)
+            needed = self._needed(paths, snapshot, transaction.base, writing.staleness)
             await writing.stage(needed, "refresh", advance)
             await transaction.commit()
             return needed
 
-    def _needed(self, paths: Iterable[str], taken: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
-        there = [path for path in paths if taken.record(path) is not None]
+    def _needed(self, paths: Iterable[str], snapshot: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
+        there = [path for path in paths if snapshot.record(path) is not None]
         return tuple(path for path in there if self.everything or not staleness.is_current(path, own.record(path)))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.read.asking import Asked
+from zcollection.collection.read.request import Request
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Window
 from zcollection.collection.write.update import UpdateFunction, applied
@@ -25,7 +25,7 @@ class SomeRows:
 
     Attributes
     ----------
-    pair, asked
+    pair, request
         The view, and which rows of it.
     function, given, conventions
         The function, the variables that it is given, and what happens where those that it returns mean something else.
@@ -34,7 +34,7 @@ class SomeRows:
     """
 
     pair: Pair
-    asked: Asked
+    request: Request
     function: UpdateFunction
     given: DatasetSchema
     conventions: Conventions
@@ -60,11 +60,11 @@ class SomeRows:
         return Dataset(own, dict(self._merged(after, window.rows, positions)))
 
     def _positions(self, rows: Dataset, path: str) -> NDArray[np.intp]:
-        where = self.asked.where
+        where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
             return np.empty(0, np.intp) if part is None else part.found.positions
-        bound, key = self.asked.bound, self.keys[path]
+        bound, key = self.request.bound, self.keys[path]
         columns = {name: rows.get_variable(name).to_numpy() for name in bound.variables}
         mask = bound.mask(columns | {name: key[name] for name in bound.fields}, rows.sizes[self.pair.own.dimension])
         return np.flatnonzero(mask)

@@ -46,14 +46,14 @@ class Staleness:
     ----------
     pair
         The view.
-    taken
+    snapshot
         The snapshot.
     """
 
-    def __init__(self, pair: Pair, taken: Snapshot) -> None:
+    def __init__(self, pair: Pair, snapshot: Snapshot) -> None:
         self._pair = pair
-        self._taken = taken
-        self._neighbours = Neighbours(AxisOrder.of(pair.base), taken)
+        self._snapshot = snapshot
+        self._neighbours = Neighbours(AxisOrder.of(pair.base), snapshot)
 
     def sources(self, path: str, halo: Halo, *, immutable: bool) -> dict[str, str]:
         """Return the stamps of what a partition is computed from now.
@@ -67,10 +67,10 @@ class Staleness:
         immutable
             Whether variables are read that do not span the axis.
         """
-        partitions = self._taken.partitions
+        partitions = self._snapshot.partitions
         read = [path, *self._neighbours.around(path, halo)]
         stamps = {name: partitions[name].stamp for name in read}
-        fixed = self._taken.immutable
+        fixed = self._snapshot.immutable
         return stamps | ({IMMUTABLE: "" if fixed is None else fixed.stamp} if immutable else {})
 
     def is_current(self, path: str, record: PartitionRecord | None) -> bool:
@@ -78,21 +78,21 @@ class Staleness:
         origin = None if record is None else Origin.from_texts(record.origin)
         if origin is None or origin.computation != self._pair.identity:
             return False
-        own = self._taken.record(path)
+        own = self._snapshot.record(path)
         if own is None or origin.sources.get(path) != own.stamp:
             return False
         return origin.sources == self.sources(path, origin.halo, immutable=IMMUTABLE in origin.sources)
 
     async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
         """Return what the partitions of the view hold that pass a filter."""
-        partitions = await key_selection.select(self._pair.base, self._taken, filters)
+        partitions = await key_selection.select(self._pair.base, self._snapshot, filters)
         held = await key_selection.select(self._pair.own, own, filters)
         current = {path for path in partitions if self.is_current(path, held.get(path))}
         return ViewStatus(
             current=tuple(path for path in partitions if path in current),
             stale=tuple(path for path in partitions if path in held and path not in current),
             missing=tuple(path for path in partitions if path not in held),
-            orphaned=tuple(path for path in held if self._taken.record(path) is None),
+            orphaned=tuple(path for path in held if self._snapshot.record(path) is None),
         )
 
 

@@ -12,9 +12,9 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain.maintained import Maintained, section_of
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read import query as _query
-from zcollection.collection.read.asking import Where
 from zcollection.collection.read.keyed import Keys
 from zcollection.collection.read.neighbours import Depth, as_halo
+from zcollection.collection.read.request import Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.scan import BLOCK_SIZE, Scan
 from zcollection.collection.stores import Location
@@ -259,11 +259,11 @@ class View(Maintained):
             While it is iterated over: a partition is not current, and `stale` is "error".
         """
 
-        async def asked(pair: Pair) -> Scan:
+        async def scan_of(pair: Pair) -> Scan:
             scanned = ScannedView.of(pair, filters=filters, where=where, variables=variables, stale=stale)
             return Scan.of(scanned, block_size=block_size, keys=keys)
 
-        return await self._both(asked)
+        return await self._both(scan_of)
 
     scan = synchronous(scan_async)
 

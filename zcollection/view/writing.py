@@ -7,8 +7,8 @@ from attrs import evolve, frozen
 
 from zcollection import config
 from zcollection.collection import partition_groups
+from zcollection.collection.read.consistent import generation
 from zcollection.collection.read.neighbours import Halo
-from zcollection.collection.read.reading import generation
 from zcollection.collection.read.window import Windows
 from zcollection.engine.jobs import Executor, Job
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
@@ -33,7 +33,7 @@ class Writing:
         The view.
     transaction
         The change of it.
-    taken
+    snapshot
         The snapshot of the base that it is computed from.
     given
         The variables that are read: the base's, and perhaps the view's.
@@ -47,7 +47,7 @@ class Writing:
 
     pair: Pair
     transaction: Transaction
-    taken: Snapshot
+    snapshot: Snapshot
     given: DatasetSchema
     halo: Halo
     compute: Compute
@@ -56,7 +56,7 @@ class Writing:
     @cached_property
     def staleness(self) -> Staleness:
         """What the partitions must have been computed from."""
-        return Staleness(self.pair, self.taken)
+        return Staleness(self.pair, self.snapshot)
 
     async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute partitions and make them part of the change; return those of which anything was computed.
@@ -84,11 +84,11 @@ class Writing:
             newer = await self.pair.base.snapshot()
         except (CorruptionError, StoreError):
             return False  # the first failure says more
-        return any(generation(self.taken, path) != generation(newer, path) for path in read)
+        return any(generation(self.snapshot, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         fixed = await partition_groups.read_immutable(
-            self.pair.base, self.taken, common(self.pair.base.schema, self.given)
+            self.pair.base, self.snapshot, common(self.pair.base.schema, self.given)
         )
         for path in paths:
             self.transaction.reads(path)
@@ -97,7 +97,7 @@ class Writing:
         await self.transaction.expect(paths)
         computing = Computing(self.pair, self.given, self.compute, fixed)
         jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
-        site = OverlaidStage(stage=self.transaction.stage, base=self.taken.objects)
+        site = OverlaidStage(stage=self.transaction.stage, base=self.snapshot.objects)
         staged = await self.executor.run(
             site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
         )
@@ -111,11 +111,11 @@ class Writing:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(opened=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
+        return Windows(opened=self.pair.base, snapshot=self.snapshot, halo=self.halo, schema=self.pair.given)
 
     def _part(self, path: str, *, fixed: bool) -> Part:
         """Return what is to be known of one partition to compute it."""
-        window = self._windows.plan(path, self.taken.partitions[path])
+        window = self._windows.plan(path, self.snapshot.partitions[path])
         held = {name: held for name, _, _ in window.parts if (held := self._held(name)) is not None}
         before = Origin.from_texts(held[path].record.origin) if path in held else Origin(sources={})
         return Part(

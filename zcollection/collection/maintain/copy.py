@@ -50,26 +50,26 @@ async def _copy_partitions(
     ConflictError
         Another writer changed the source meanwhile.
     """
-    taken = await source.snapshot()
-    partitions = dict(await key_selection.select(source, taken, filters))
-    if taken.immutable is not None:
-        partitions[IMMUTABLE] = taken.immutable
+    snapshot = await source.snapshot()
+    partitions = dict(await key_selection.select(source, snapshot, filters))
+    if snapshot.immutable is not None:
+        partitions[IMMUTABLE] = snapshot.immutable
     async with beginning() as transaction:
         for path in partitions:
             transaction.reads(path)
         await transaction.expect(partitions)
-        jobs = (copying(taken, path, record) for path, record in partitions.items())
+        jobs = (copying(snapshot, path, record) for path, record in partitions.items())
         found = await staged(executor, transaction, jobs, total=len(partitions), progress=progress)
         transaction.add_all(found)
-        if await source.is_outdated(taken):
+        if await source.is_outdated(snapshot):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)
         await transaction.commit()
 
 
-def copying(taken: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
+def copying(snapshot: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
     """Return the job that stages a partition as it lies in a snapshot."""
-    return Job(_Copy(taken.objects, path, taken.place(path), record).staging)
+    return Job(_Copy(snapshot.objects, path, snapshot.place(path), record).staging)
 
 
 @frozen

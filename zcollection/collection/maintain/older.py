@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zcollection.collection import partition_groups
 from zcollection.collection.maintain.copy import copying
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.reading import TRIES, pause
+from zcollection.collection.read.consistent import TRIES, pause
 from zcollection.collection.staging import staged
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.executor import in_thread
@@ -36,30 +36,30 @@ async def rollback(
     executor, then = chosen(client, opened.store), await opened.at(to)
 
     async def attempt() -> tuple[str, ...]:
-        taken = await then.snapshot()
+        snapshot = await then.snapshot()
         async with opened.begin("rollback") as transaction:
             transaction.watch(lambda _: True)  # nothing that others write meanwhile is to remain unseen
             now = transaction.base
-            back = {path: record for path, record in _groups(taken).items() if not taken.is_same(now, path)}
-            gone = [path for path in _groups(now) if path not in _groups(taken)]
+            back = {path: record for path, record in _groups(snapshot).items() if not snapshot.is_same(now, path)}
+            gone = [path for path in _groups(now) if path not in _groups(snapshot)]
             for path in (*back, *gone):
                 transaction.reads(path)
-            jobs = (copying(taken, path, record) for path, record in back.items())
+            jobs = (copying(snapshot, path, record) for path, record in back.items())
             transaction.add_all(await staged(executor, transaction, jobs, total=len(back), progress=progress))
             for path in gone:
                 transaction.drop(path)
             _put_back_configuration(transaction, opened.configuration, then.configuration, is_all=not (back or gone))
-            transaction.restored = taken.label
+            transaction.restored = snapshot.label
             await transaction.commit()
             return tuple(path for path in (*back, *gone) if path != IMMUTABLE)
 
     return await retrying(attempt)
 
 
-def _groups(taken: Snapshot) -> dict[str, PartitionRecord]:
+def _groups(snapshot: Snapshot) -> dict[str, PartitionRecord]:
     """Return what each group of a version says of itself, by path, that of the variables off the axis among them."""
-    fixed = {} if taken.immutable is None else {IMMUTABLE: taken.immutable}
-    return {**taken.partitions, **fixed}
+    fixed = {} if snapshot.immutable is None else {IMMUTABLE: snapshot.immutable}
+    return {**snapshot.partitions, **fixed}
 
 
 def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool) -> None:
@@ -175,18 +175,18 @@ async def diff(opened: OpenCollection, before: Moment, after: Moment | None, *, 
     """Compare two versions; see `Collection.diff`."""
     older, newer = await opened.at(before), opened if after is None else await opened.at(after)
     for number in range(TRIES):
-        taken = await older.snapshot(), await newer.snapshot()
+        snapshots = await older.snapshot(), await newer.snapshot()
         try:
-            found = await _differences(older, newer, taken, progress)
+            found = await _differences(older, newer, snapshots, progress)
         except (CorruptionError, OutdatedError, StoreError):
-            if not (await older.is_outdated(taken[0]) or await newer.is_outdated(taken[1])):
+            if not (await older.is_outdated(snapshots[0]) or await newer.is_outdated(snapshots[1])):
                 raise
         else:
-            if not await newer.is_outdated(taken[1]):
+            if not await newer.is_outdated(snapshots[1]):
                 old, new = (set(each.schema.all_variables()) for each in (older, newer))
                 return Difference(
-                    before=taken[0].label,
-                    after=taken[1].label,
+                    before=snapshots[0].label,
+                    after=snapshots[1].label,
                     partitions=found,
                     variables_added=tuple(sorted(new - old)),
                     variables_dropped=tuple(sorted(old - new)),
@@ -199,16 +199,16 @@ async def diff(opened: OpenCollection, before: Moment, after: Moment | None, *, 
 
 
 async def _differences(
-    older: OpenCollection, newer: OpenCollection, taken: tuple[Snapshot, Snapshot], progress: ProgressOption
+    older: OpenCollection, newer: OpenCollection, snapshots: tuple[Snapshot, Snapshot], progress: ProgressOption
 ) -> tuple[PartitionDifference, ...]:
     """Return what differs in each partition, one after the other: two partitions are in memory at any time."""
-    old, new = taken
-    keys = {path: tuple(record.key.values()) for each in taken for path, record in each.partitions.items()}
+    old, new = snapshots
+    keys = {path: tuple(record.key.values()) for each in snapshots for path, record in each.partitions.items()}
     paths = sorted((path for path in keys if not old.is_same(new, path)), key=keys.__getitem__)
     found = []
     with tracking(progress, len(paths), "diff") as advance:
         for path in paths:
-            rows = [await _rows(opened, each, path) for opened, each in zip((older, newer), taken, strict=True)]
+            rows = [await _rows(opened, each, path) for opened, each in zip((older, newer), snapshots, strict=True)]
             found.append(await in_thread(_compared, path, *rows))
             if advance is not None:
                 advance()
@@ -231,14 +231,14 @@ class _Rows:
     variables: Mapping[str, NDArray[Any]]
 
 
-async def _rows(opened: OpenCollection, taken: Snapshot, path: str) -> _Rows | None:
+async def _rows(opened: OpenCollection, snapshot: Snapshot, path: str) -> _Rows | None:
     """Return the rows of a partition; None where it is not there."""
-    record = taken.record(path)
+    record = snapshot.record(path)
     if record is None:
         return None
     schema = opened.part(opened.schema, partitioned=True)
     dataset = await perform_one(
-        taken.objects, partition_groups.reading_partition(opened, path, record, schema, place=taken.place(path))
+        snapshot.objects, partition_groups.reading_partition(opened, path, record, schema, place=snapshot.place(path))
     )
     arrays = {
         name: np.moveaxis(dataset.get_variable(name).to_numpy(), variable.dimensions.index(opened.dimension), 0)

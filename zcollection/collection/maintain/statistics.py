@@ -123,27 +123,27 @@ async def complete(opened: OpenCollection, *, progress: ProgressOption = None) -
 
     What another writer changes meanwhile is passed over: its own statistics come with it.
     """
-    taken = await opened.snapshot()
-    pending = [(path, record) for path, record in taken.partitions.items() if path not in taken.places]
+    snapshot = await opened.snapshot()
+    pending = [(path, record) for path, record in snapshot.partitions.items() if path not in snapshot.places]
     made = 0
     with tracking(progress, len(pending), "statistics") as advance:
         for first in range(0, len(pending), _TOGETHER):
-            works = (_made(opened, taken, path, record) for path, record in pending[first : first + _TOGETHER])
-            found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+            works = (_made(opened, snapshot, path, record) for path, record in pending[first : first + _TOGETHER])
+            found = await perform(snapshot.objects, works, threads=config.get().threads, progress=advance)
             objects = {path: item for part in found if part is not None for path, item in [part]}
             if objects:
-                await retrying(partial(opened.versioning.place_statistics, opened.configuration, taken, objects))
+                await retrying(partial(opened.versioning.place_statistics, opened.configuration, snapshot, objects))
                 made += len(objects)
     return made
 
 
 def _made(
-    opened: OpenCollection, taken: Snapshot, path: str, record: PartitionRecord
+    opened: OpenCollection, snapshot: Snapshot, path: str, record: PartitionRecord
 ) -> Work[tuple[str, tuple[str, bytes]] | None]:
     """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
     dimension = opened.dimension
     try:
-        group = partition_groups.group_of(opened, path, record, taken.place(path))
+        group = partition_groups.group_of(opened, path, record, snapshot.place(path))
         form = Form.of_group(group, dimension=dimension)
         wanted = Form.of(opened.schema, group.axis, dimension=dimension, rows=group.rows).zoned
         there = [name for name in wanted if name in partition_groups.variables_of(opened, record)]

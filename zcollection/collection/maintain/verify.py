@@ -141,20 +141,20 @@ async def verify(
     executor = chosen(client, opened.store)
     for _ in range(_TRIES):
         try:
-            taken = await opened.versioning.inspected(opened.configuration)
+            snapshot = await opened.versioning.inspected(opened.configuration)
         except CorruptionError as error:
             return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
-        report, _ = await _verified(opened, taken, executor, sample=sample, filters=filters, progress=progress)
+        report, _ = await _verified(opened, snapshot, executor, sample=sample, filters=filters, progress=progress)
         # What another writer replaced meanwhile is not damaged.
-        if report.is_clean or not await _is_outdated(opened, taken):
+        if report.is_clean or not await _is_outdated(opened, snapshot):
             return report
     message = f"other writers kept changing {opened.store.url} while it was verified; verify it again"
     raise ConflictError(message)
 
 
-async def _is_outdated(opened: OpenCollection, taken: Snapshot) -> bool:
+async def _is_outdated(opened: OpenCollection, snapshot: Snapshot) -> bool:
     try:
-        return await opened.is_outdated(taken)
+        return await opened.is_outdated(snapshot)
     except CorruptionError:
         return False  # the report says of what
 
@@ -170,14 +170,14 @@ async def repair(opened: OpenCollection) -> RepairReport:
 
 
 async def _mended(opened: OpenCollection) -> list[str]:
-    taken = await opened.versioning.inspected(opened.configuration)
-    _, documents = await _verified(opened, taken, LocalExecutor(), sample=Sample.of(False), progress=None)
-    return await opened.versioning.mend(opened.configuration, taken, documents)
+    snapshot = await opened.versioning.inspected(opened.configuration)
+    _, documents = await _verified(opened, snapshot, LocalExecutor(), sample=Sample.of(False), progress=None)
+    return await opened.versioning.mend(opened.configuration, snapshot, documents)
 
 
 async def _verified(
     opened: OpenCollection,
-    taken: Snapshot,
+    snapshot: Snapshot,
     executor: Executor,
     *,
     sample: Sample,
@@ -185,23 +185,23 @@ async def _verified(
     filters: Filter = None,
 ) -> tuple[VerifyReport, dict[str, bytes]]:
     """Return what is wrong, and by their keys the documents that should be others."""
-    partitions = await key_selection.select(opened, taken, filters)
+    partitions = await key_selection.select(opened, snapshot, filters)
     records: dict[str, PartitionRecord] = dict(partitions)
-    if taken.immutable is not None:
-        records[IMMUTABLE] = taken.immutable
+    if snapshot.immutable is not None:
+        records[IMMUTABLE] = snapshot.immutable
     jobs = (
-        Job(GroupCheck(opened, path, record, taken.place(path), sample).checked) for path, record in records.items()
+        Job(GroupCheck(opened, path, record, snapshot.place(path), sample).checked) for path, record in records.items()
     )
     with tracking(progress, len(records), "verify") as advance:
         found = await executor.run(
-            ReadingSite(taken.objects),
+            ReadingSite(snapshot.objects),
             jobs,
             total=len(records),
             label="verify",
             threads=config.get().threads,
             progress=advance,
         )
-    problems, notes = await opened.versioning.examine(opened.configuration, taken)
+    problems, notes = await opened.versioning.examine(opened.configuration, snapshot)
     lacking = sum(item.lacks_statistics for item in found)
     if lacking:
         notes = [
@@ -209,7 +209,7 @@ async def _verified(
             f"{lacking} partitions have no statistics, and conditions read all of their rows; repair() makes some",
         ]
     report = VerifyReport(
-        version=taken.label,
+        version=snapshot.label,
         partitions=len(partitions),
         chunks=sum(item.chunks for item in found),
         chunks_read=sum(item.chunks_read for item in found),

@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from zcollection import portal
-from zcollection.collection.read.asking import Asked, Chosen
-from zcollection.collection.read.reading import TRIES, Generation, generation, pause
+from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
+from zcollection.collection.read.request import Chosen, Request
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import Executor
 from zcollection.engine.select import Found
@@ -24,11 +24,11 @@ class ConsistentLook(ABC, Generic[R]):
 
     Attributes
     ----------
-    asked
+    request
         In which partitions.
     """
 
-    asked: Asked
+    request: Request
     _found: dict[str, tuple[Generation, R]] = field(factory=dict, init=False)
 
     @abstractmethod
@@ -46,19 +46,19 @@ class ConsistentLook(ABC, Generic[R]):
             Other writers kept changing the same partitions.
         """
         await portal.on_loop()
-        opened = self.asked.opened
+        opened = self.request.opened
         for number in range(TRIES):
-            taken = await self.asked.snapshot()
-            chosen = await self.asked.chosen(taken)
+            snapshot = await self.request.snapshot()
+            chosen = await self.request.chosen(snapshot)
             try:
                 with tracking(None if number else progress, len(chosen.partitions), label) as advance:
                     found = await self._look(chosen, advance)
             except (CorruptionError, OutdatedError, StoreError):
-                newer = await self.asked.snapshot()
-                if all(generation(taken, path) == generation(newer, path) for path in chosen.partitions):
+                newer = await self.request.snapshot()
+                if all(generation(snapshot, path) == generation(newer, path) for path in chosen.partitions):
                     raise
                 continue
-            if not await opened.is_outdated(taken):
+            if not await opened.is_outdated(snapshot):
                 return chosen, found
             await pause(number)
         message = f"other writers kept changing the partitions of {opened.store.url} that were looked at; call it again"
@@ -66,7 +66,7 @@ class ConsistentLook(ABC, Generic[R]):
 
     async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> dict[str, R]:
         """Return what is found in each partition; generations that were looked at are known."""
-        generations = {path: generation(chosen.taken, path) for path in chosen.partitions}
+        generations = {path: generation(chosen.snapshot, path) for path in chosen.partitions}
         known = {path: self._found[path] for path in generations if path in self._found}
         missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
         found = await self.looked(chosen, missing, advance)
@@ -94,5 +94,5 @@ class ConsistentFind(ConsistentLook[Found]):
     async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[Found]:
         """Return the rows of some partitions; what was read of them on the way is not kept."""
         targets = [chosen.target(path) for path in paths]
-        found = await chosen.finder.found(chosen.taken.objects, targets, executor=self.executor, progress=advance)
+        found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=self.executor, progress=advance)
         return [Found(item.rows) for item in found]

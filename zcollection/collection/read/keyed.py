@@ -32,7 +32,7 @@ class KeyVariables:
     schema: DatasetSchema
 
     @classmethod
-    def of(cls, opened: OpenCollection, keys: Keys, taken: DatasetSchema) -> "KeyVariables":
+    def of(cls, opened: OpenCollection, keys: Keys, schema: DatasetSchema) -> "KeyVariables":
         """Return the fields that somebody asks for, beside the variables that are read.
 
         Raises
@@ -47,7 +47,7 @@ class KeyVariables:
         fields = {field.name: field for field in opened.partitioning.fields}
         names = _names(keys, fields)
         for field, name in names.items():
-            _check_free(field, name, taken)
+            _check_free(field, name, schema)
         dimension = opened.schema.dimensions[opened.dimension]
         variables = {name: _variable(name, fields[field], opened.dimension) for field, name in names.items()}
         return cls(names, DatasetSchema(dimensions={dimension.name: dimension}, variables=variables))
@@ -86,10 +86,10 @@ def _names(keys: object, fields: Mapping[str, Field]) -> dict[str, str]:
     return named
 
 
-def _check_free(field: str, name: str, taken: DatasetSchema) -> None:
-    if name not in taken.variables and name not in taken.groups:
+def _check_free(field: str, name: str, schema: DatasetSchema) -> None:
+    if name not in schema.variables and name not in schema.groups:
         return
-    what = "variable" if name in taken.variables else "group"
+    what = "variable" if name in schema.variables else "group"
     message = (
         f"the field {field!r} of the keys would be read as {name!r}, and there is a {what} of that name; accepted: another name, such "
         f"as keys={{{field!r}: 'key_{field}'}}, keys= without it, or variables= without the {what}"

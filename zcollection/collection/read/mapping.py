@@ -13,10 +13,10 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen, RowsPlan, Where
+from zcollection.collection.read.consistent import OnError, generation
 from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.query import check_on_error
-from zcollection.collection.read.reading import OnError, generation
+from zcollection.collection.read.request import Chosen, Request, RowsPlan, Where
 from zcollection.collection.read.window import Window, WindowPlan, Windows
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Advance, Arrays, Executor, Job, ReadingSite, Site
@@ -42,7 +42,7 @@ class Mapping(Generic[R]):
         The collection.
     executor
         Where the function runs.
-    asked
+    request
         Which partitions, and which of their rows.
     function, schema, halo
         It itself, and which variables and neighbouring rows it is given.
@@ -52,7 +52,7 @@ class Mapping(Generic[R]):
 
     opened: OpenCollection
     executor: Executor
-    asked: Asked
+    request: Request
     function: Callable[..., R]
     schema: DatasetSchema
     halo: Halo
@@ -73,12 +73,12 @@ class Mapping(Generic[R]):
     ) -> "Mapping[R]":
         """Return what `Collection.map` asks for."""
         check_on_error(on_error)
-        asked = Asked.of(opened, filters, where)
-        asked.check_halo(halo)
+        request = Request.of(opened, filters, where)
+        request.check_halo(halo)
         return cls(
             opened=opened,
             executor=chosen(client, opened.store),
-            asked=asked,
+            request=request,
             function=function,
             schema=opened.names(variables),
             halo=halo,
@@ -87,7 +87,7 @@ class Mapping(Generic[R]):
 
     async def all(self, progress: ProgressOption) -> dict[str, R]:
         """Return the result for each partition that is asked for, by path; of some of its rows where it has such."""
-        chosen = await self.asked.chosen(await self._taken())
+        chosen = await self.request.chosen(await self._snapshot())
         wanted = dict(chosen.partitions)
         results: dict[str, R] = {}
         with tracking(progress, len(wanted), "map") as advance:
@@ -102,33 +102,33 @@ class Mapping(Generic[R]):
                 if len(results) == len(wanted):
                     return {path: results[path] for path in wanted}
                 # Others have replaced or dropped the rest meanwhile.
-                before = chosen.taken
-                chosen = await self.asked.chosen(await self._taken())
-                _check_changed(before, chosen.taken, wanted.keys() - results.keys())
+                before = chosen.snapshot
+                chosen = await self.request.chosen(await self._snapshot())
+                _check_changed(before, chosen.snapshot, wanted.keys() - results.keys())
                 wanted = {path: chosen.partitions[path] for path in wanted if path in chosen.partitions}
                 results = {path: results[path] for path in wanted if path in results}
         message = f"other writers kept changing partitions of {self.opened.store.url}; run the map again"
         raise ConflictError(message)
 
-    async def _taken(self) -> Snapshot:
+    async def _snapshot(self) -> Snapshot:
         """Return the partitions to map, and, where there is a halo, all others."""
-        return await (self.opened.snapshot() if self.halo else self.asked.snapshot())
+        return await (self.opened.snapshot() if self.halo else self.request.snapshot())
 
     async def reduced(self, reduce: Callable[[R, R], R], progress: ProgressOption) -> R | None:
         """Return all results combined, None where no partition, or no row, is asked for."""
 
         async def attempt() -> "_Part[R] | None":
-            chosen = await self.asked.chosen(await self._taken())
-            taken = chosen.taken
+            chosen = await self.request.chosen(await self._snapshot())
+            snapshot = chosen.snapshot
             try:
                 return await self._combined(chosen, reduce, progress)
             except ConflictError:
-                now = await self._taken()
+                now = await self._snapshot()
                 if all(
-                    generation(taken, path) == generation(now, path)
-                    for path in (taken if self.halo else chosen).partitions
+                    generation(snapshot, path) == generation(now, path)
+                    for path in (snapshot if self.halo else chosen).partitions
                 ):
-                    _check_changed(taken, now, chosen.partitions)
+                    _check_changed(snapshot, now, chosen.partitions)
                 raise
 
         whole = await retrying(attempt)
@@ -139,9 +139,9 @@ class Mapping(Generic[R]):
 
     async def _applied(self, chosen: Chosen, advance: Advance) -> "list[_Part[R]]":
         """Return what comes of partitions of a snapshot; nothing of those that others have just changed."""
-        application = await self._application(chosen.taken)
+        application = await self._application(chosen.snapshot)
         return await self.executor.run(
-            ReadingSite(chosen.taken.objects),
+            ReadingSite(chosen.snapshot.objects),
             self._jobs(application.unless_changed, chosen),
             total=len(chosen.partitions),
             label="map",
@@ -152,10 +152,10 @@ class Mapping(Generic[R]):
     async def _combined(
         self, chosen: Chosen, reduce: Callable[[R, R], R], progress: ProgressOption
     ) -> "_Part[R] | None":
-        application = await self._application(chosen.taken)
+        application = await self._application(chosen.snapshot)
         with tracking(progress, len(chosen.partitions), "map") as advance:
             return await self.executor.reduce(
-                ReadingSite(chosen.taken.objects),
+                ReadingSite(chosen.snapshot.objects),
                 self._jobs(application.whole, chosen),
                 _Combination(reduce),
                 total=len(chosen.partitions),
@@ -164,14 +164,14 @@ class Mapping(Generic[R]):
                 progress=advance,
             )
 
-    async def _application(self, taken: Snapshot) -> "_Application[R]":
-        fixed = await partition_groups.read_immutable(self.opened, taken, self.schema)
+    async def _application(self, snapshot: Snapshot) -> "_Application[R]":
+        fixed = await partition_groups.read_immutable(self.opened, snapshot, self.schema)
         return _Application(self.function, self.schema, fixed, self.on_error)
 
     def _jobs(self, function: "Callable[..., Work[_Part[R]]]", chosen: Chosen) -> "Iterator[Job[Site, _Part[R]]]":
         if chosen.is_of_rows:
             return (Job(partial(function, chosen.alone(path))) for path in chosen.partitions)
-        windows = Windows(opened=self.opened, taken=chosen.taken, halo=self.halo)
+        windows = Windows(opened=self.opened, snapshot=chosen.snapshot, halo=self.halo)
         return (Job(partial(function, windows.plan(path, record))) for path, record in chosen.partitions.items())
 
 

@@ -144,13 +144,13 @@ class Neighbours:
     ----------
     order
         How rows are ordered.
-    taken
+    snapshot
         The partitions.
     """
 
-    def __init__(self, order: AxisOrder, taken: Snapshot) -> None:
+    def __init__(self, order: AxisOrder, snapshot: Snapshot) -> None:
         self.order = order
-        self._taken = taken
+        self._snapshot = snapshot
 
     def around(self, path: str, halo: Halo) -> list[str]:
         """Return the partitions, but the one itself, that may hold rows within a halo, in the order of keys."""
@@ -172,11 +172,11 @@ class Neighbours:
 
     @cached_property
     def _paths(self) -> list[str]:
-        return list(self._taken.partitions)
+        return list(self._snapshot.partitions)
 
     @cached_property
     def _spans(self) -> dict[str, _Span]:
-        records = dict(self._taken.partitions)
+        records = dict(self._snapshot.partitions)
         numbers = {path: number for number, path in enumerate(records)}
         if self.order.variable is None:
             return {path: _Span(number, number, records[path].rows, number) for path, number in numbers.items()}

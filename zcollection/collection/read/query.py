@@ -11,9 +11,9 @@ from zcollection import portal
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Where
+from zcollection.collection.read.consistent import ConsistentRead, OnError
 from zcollection.collection.read.find import ConsistentFind
-from zcollection.collection.read.reading import ConsistentRead, OnError
+from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.contracts.objects import Objects
 from zcollection.contracts.partitioning import Key
@@ -47,23 +47,23 @@ async def query(
     """Read rows; see `Collection.query`."""
     check_on_error(on_error, lazy=lazy or chunks is not None)
     schema = opened.names(variables)
-    asked, executor = Asked.of(opened, filters, where), chosen(client, opened.store)
+    request, executor = Request.of(opened, filters, where), chosen(client, opened.store)
     if not lazy and chunks is None:
-        return await ConsistentRead(opened, schema, executor, on_error).rows(asked, progress)
+        return await ConsistentRead(opened, schema, executor, on_error).rows(request, progress)
     await portal.on_loop()
-    if asked.where is not None:
-        selected, rows = await ConsistentFind(asked, executor).rows(progress)
+    if request.where is not None:
+        selected, rows = await ConsistentFind(request, executor).rows(progress)
         there = {path: selected.partitions[path] for path in rows.partitions}
         if not there:
-            return await ConsistentRead(opened, schema, executor).rows(evolve(asked, where=rows), None)
-        found = _lazy(opened, selected.taken, there, schema)
+            return await ConsistentRead(opened, schema, executor).rows(evolve(request, where=rows), None)
+        found = _lazy(opened, selected.snapshot, there, schema)
         whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
         return at_rows(opened, whole, there, rows)
-    taken = await opened.snapshot(key_selection.passing(opened, filters))
-    partitions = await key_selection.select(opened, taken, filters)
+    snapshot = await opened.snapshot(key_selection.passing(opened, filters))
+    partitions = await key_selection.select(opened, snapshot, filters)
     if not partitions:
         return None
-    found = _lazy(opened, taken, partitions, schema)
+    found = _lazy(opened, snapshot, partitions, schema)
     return found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
 
 
@@ -71,8 +71,8 @@ async def find(
     opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
 ) -> Rows:
     """Find rows; see `Collection.find`."""
-    asked = Asked.of(opened, filters, where)
-    return (await ConsistentFind(asked, chosen(client, opened.store)).rows(progress))[1]
+    request = Request.of(opened, filters, where)
+    return (await ConsistentFind(request, chosen(client, opened.store)).rows(progress))[1]
 
 
 async def count(
@@ -107,13 +107,13 @@ def check_on_error(on_error: object, *, lazy: bool = False) -> None:
 
 
 def _lazy(
-    opened: OpenCollection, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
+    opened: OpenCollection, snapshot: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
 ) -> Dataset:
     """Return variables that read what is selected of them when it is asked for."""
-    partitioned = LookedUp.sources(opened, taken.places, partitions)
-    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, taken.immutable, taken.places.get(IMMUTABLE))])
+    partitioned = LookedUp.sources(opened, snapshot.places, partitions)
+    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))])
     parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
-    lazily = [lazy_variables(taken.objects, sources, part, opened.dimension) for sources, part in parts]
+    lazily = [lazy_variables(snapshot.objects, sources, part, opened.dimension) for sources, part in parts]
     return partition_groups.dataset_of(schema, {path: rows for each in lazily for path, rows in each.items()})
 
 

@@ -11,8 +11,8 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen, Where
 from zcollection.collection.read.find import ConsistentLook
+from zcollection.collection.read.request import Chosen, Request, Where
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.read import GroupRead, reading
@@ -61,7 +61,7 @@ async def sampling(
         what = "no variable" if axis is None else f"of the type {opened.schema.get_variable(axis).dtype}"
         message = f"the axis {opened.configuration.axis!r} is {what}; accepted: numbers or times"
         raise SchemaError(message)
-    look = _Look(asked=Asked.of(opened, filters, where), axis=axis)
+    look = _Look(request=Request.of(opened, filters, where), axis=axis)
     _, found = await look.of_partitions(progress, "sampling")
     return [item for item in found.values() if item is not None]
 
@@ -79,7 +79,7 @@ class _Look(ConsistentLook[PartitionSampling | None]):
         works = (_Part(chosen=chosen, axis=self.axis, path=path).looking() for path in paths)
         # Statistics on one thread: what is read is small, and most of the time is Python's.
         threads = config.get().threads if chosen.is_of_rows else 1
-        return await perform(chosen.taken.objects, works, threads=threads, progress=advance)
+        return await perform(chosen.snapshot.objects, works, threads=threads, progress=advance)
 
 
 @frozen(kw_only=True)
@@ -137,7 +137,7 @@ class _Part:
 
     @property
     def _opened(self) -> OpenCollection:
-        return self.chosen.asked.opened
+        return self.chosen.request.opened
 
     @property
     def _record(self) -> PartitionRecord:
@@ -145,7 +145,7 @@ class _Part:
 
     @property
     def _group(self) -> GroupRead:
-        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.taken.place(self.path))
+        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.snapshot.place(self.path))
 
     @property
     def _schema(self) -> DatasetSchema:

@@ -15,9 +15,9 @@ from zcollection import portal
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen, Where
+from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
 from zcollection.collection.read.keyed import Keys, KeyVariables
-from zcollection.collection.read.reading import TRIES, Generation, generation, pause
+from zcollection.collection.read.request import Chosen, Request, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
@@ -50,19 +50,19 @@ class Scanned(ABC):
 
     Attributes
     ----------
-    asked
+    request
         Which partitions, and which of their rows.
     schema
         The variables that are read.
     """
 
-    asked: Asked
+    request: Request
     schema: DatasetSchema
 
     @property
     def opened(self) -> OpenCollection:
         """The collection that has the partitions."""
-        return self.asked.opened
+        return self.request.opened
 
     @property
     @abstractmethod
@@ -107,42 +107,42 @@ class ScannedCollection(Scanned):
         cls, opened: OpenCollection, *, filters: Filter, where: Where, variables: Iterable[str] | None
     ) -> "ScannedCollection":
         """Return what `Collection.scan` asks for."""
-        return cls(asked=Asked.of(opened, filters, where), schema=opened.names(variables))
+        return cls(request=Request.of(opened, filters, where), schema=opened.names(variables))
 
     @property
     def every(self) -> DatasetSchema:  # noqa: D102
         return self.opened.schema
 
     async def newest(self) -> Chosen:  # noqa: D102
-        return await self.asked.chosen(
-            await self.opened.snapshot(key_selection.passing(self.opened, self.asked.filters))
+        return await self.request.chosen(
+            await self.opened.snapshot(key_selection.passing(self.opened, self.request.filters))
         )
 
     async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.taken)
+        return await self.opened.is_outdated(chosen.snapshot)
 
     def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        return generation(chosen.taken, path)
+        return generation(chosen.snapshot, path)
 
     async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         (arrays,) = await read_piece(chosen, piece, [Side(schema=self.opened.part(self.schema, partitioned=True))])
         return arrays
 
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.taken, self.schema)
+        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self.schema)
 
     async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
         opened = await self.opened.reloaded()
         if opened == self.opened:
             return None
         names = self.schema.all_variables()
-        return self.of(opened, filters=self.asked.filters, where=self.asked.where, variables=names)
+        return self.of(opened, filters=self.request.filters, where=self.request.where, variables=names)
 
 
 async def read_piece(chosen: Chosen, piece: Piece, sides: Sequence[Side]) -> list[Mapping[str, NDArray[Any]]]:
     """Return the variables of each side, of rows one partition after the other."""
-    targets, dimension = [chosen.target(path) for path in piece], chosen.asked.opened.dimension
-    objects, executor = chosen.taken.objects, LocalExecutor()
+    targets, dimension = [chosen.target(path) for path in piece], chosen.request.opened.dimension
+    objects, executor = chosen.snapshot.objects, LocalExecutor()
     if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
         wanted = Wanted(dimension=dimension, sides=tuple(sides))
         return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
@@ -215,12 +215,12 @@ class Scan:
     @cached_property
     def bytes_looked_at(self) -> int:
         """Bytes of a row that finding the rows takes, or reading them where all are asked for."""
-        asked = self.scanned.asked
-        if asked.where is None:
+        request = self.scanned.request
+        if request.where is None:
             return self.bytes_of_a_row
-        if isinstance(asked.where, Rows):
+        if isinstance(request.where, Rows):
             return 0
-        return _bytes_of_a_row(self.scanned.every, asked.bound.variables, self.dimension)
+        return _bytes_of_a_row(self.scanned.every, request.bound.variables, self.dimension)
 
     @cached_property
     def rows_fitting(self) -> int:
@@ -338,7 +338,7 @@ class _Course:
         newest = self.chosen = await self._newest()
         there = {path: self.scanned.generation(newest, path) for path in newest.partitions}
         stamps = {path: there[path][0] for path in islice(there, len(self.done))}
-        is_fixed = self.fixed is None or self.fixed[0] == generation(newest.taken, IMMUTABLE)[0]
+        is_fixed = self.fixed is None or self.fixed[0] == generation(newest.snapshot, IMMUTABLE)[0]
         looked = dict(islice(there.items(), len(self.done), len(self.done) + len(self.looked)))
         is_same = is_fixed and list(looked.items()) == list(self.looked.items())
         if list(stamps.items()) != list(self.done.items()) or ((self.done or self.handed_over) and not is_fixed):
@@ -364,7 +364,7 @@ class _Course:
                 return None
             self.looked |= {path: self.scanned.generation(chosen, path) for path in paths}
             targets = [chosen.target(path) for path in paths]
-            found = await chosen.finder.found(chosen.taken.objects, targets, executor=LocalExecutor())
+            found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=LocalExecutor())
             self.pieces = self._pieces(dict(zip(paths, found, strict=True)))
         return await self._read(chosen, self.pieces.pop(0))
 
@@ -398,7 +398,7 @@ class _Course:
         arrays = await scanned.read(chosen, piece)
         keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
         if self.fixed is None:
-            self.fixed = generation(chosen.taken, IMMUTABLE)[0], await scanned.read_immutable(chosen)
+            self.fixed = generation(chosen.snapshot, IMMUTABLE)[0], await scanned.read_immutable(chosen)
         copies = {path: values.copy() for path, values in self.fixed[1].items()}
         return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 

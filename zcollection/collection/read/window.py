@@ -72,7 +72,7 @@ class Windows:
 
     Attributes
     ----------
-    opened, taken
+    opened, snapshot
         The collection, and the snapshot of it.
     halo
         Which neighbouring rows a window has.
@@ -81,7 +81,7 @@ class Windows:
     """
 
     opened: OpenCollection
-    taken: Snapshot
+    snapshot: Snapshot
     halo: Halo = ()
     schema: DatasetSchema = field(default=Factory(lambda self: self.opened.schema, takes_self=True))
 
@@ -99,7 +99,7 @@ class Windows:
     @cached_property
     def neighbours(self) -> Neighbours:
         """The partitions along the axis."""
-        return Neighbours(AxisOrder.of(self.opened), self.taken)
+        return Neighbours(AxisOrder.of(self.opened), self.snapshot)
 
     def read_by(self, transaction: Transaction, paths: Iterable[str]) -> None:
         """Say that a change of the collection depends on the windows of these partitions."""
@@ -122,12 +122,12 @@ class Windows:
     def plan(self, path: str, record: PartitionRecord) -> "WindowPlan":
         """Return what is to be read for the window of one partition."""
         near = self.neighbours.around(path, self.halo)
-        around = {name: self.taken.partitions[name] for name in near}
+        around = {name: self.snapshot.partitions[name] for name in near}
         ordered = sorted({path: record, **around}.items(), key=lambda item: tuple(item[1].key.values()))
         return WindowPlan(
             opened=self.opened,
             path=path,
-            parts=tuple((name, each, self.taken.place(name)) for name, each in ordered),
+            parts=tuple((name, each, self.snapshot.place(name)) for name, each in ordered),
             depths=tuple(self._depths),
             schema=self.schema,
         )

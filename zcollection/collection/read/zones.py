@@ -7,8 +7,8 @@ from attrs import define, field, frozen
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen
 from zcollection.collection.read.find import ConsistentLook
+from zcollection.collection.read.request import Chosen, Request
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.statistics import reading_statistics
@@ -45,7 +45,7 @@ async def zones(
 ) -> list[PartitionZones]:
     """Return the bounds of zones; see `Collection.zones`."""
     wanted = frozenset(opened.names(variables).all_variables())
-    _, found = await _Look(asked=Asked.of(opened, filters, None), wanted=wanted).of_partitions(progress, "zones")
+    _, found = await _Look(request=Request.of(opened, filters, None), wanted=wanted).of_partitions(progress, "zones")
     return list(found.values())
 
 
@@ -60,11 +60,11 @@ class _Look(ConsistentLook[PartitionZones]):
     ) -> Sequence[PartitionZones]:
         """Return the bounds of some partitions."""
         works = (self._of(chosen, path, chosen.partitions[path]) for path in paths)
-        return await perform(chosen.taken.objects, works, threads=1, progress=advance)  # as for samplings
+        return await perform(chosen.snapshot.objects, works, threads=1, progress=advance)  # as for samplings
 
     def _of(self, chosen: Chosen, path: str, record: PartitionRecord) -> Work[PartitionZones]:
-        opened = chosen.asked.opened
-        group = partition_groups.group_of(opened, path, record, chosen.taken.place(path))
+        opened = chosen.request.opened
+        group = partition_groups.group_of(opened, path, record, chosen.snapshot.place(path))
         found = yield from reading_statistics(group, dimension=opened.dimension, only=self.wanted)
         known = {} if found is None else {name: each for name, each in found.zones.items() if each.known.any()}
         return PartitionZones(path=path, key=Key(record.key), zones=known)

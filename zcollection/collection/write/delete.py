@@ -8,8 +8,8 @@ from attrs import evolve
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, RowsPlan, Where
 from zcollection.collection.read.find import ConsistentFind
+from zcollection.collection.read.request import Request, RowsPlan, Where
 from zcollection.collection.report import ChangeReport
 from zcollection.collection.staging import staged
 from zcollection.collection.write.insert import axis_range, partition_write
@@ -30,11 +30,11 @@ async def delete(
 ) -> ChangeReport:
     """Delete rows; see `Collection.delete`."""
     opened.store.check_writable()
-    asked, executor = _asked(opened, where, filters), chosen(client, opened.store)
+    request, executor = _request(opened, where, filters), chosen(client, opened.store)
 
     async def attempt() -> ChangeReport:
-        async with opened.begin("delete", candidates=asked.candidates) as transaction:
-            selected = await asked.chosen(transaction.base)
+        async with opened.begin("delete", candidates=request.candidates) as transaction:
+            selected = await request.chosen(transaction.base)
             for path in selected.partitions:
                 transaction.reads(path)
             jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
@@ -53,16 +53,16 @@ async def delete(
 
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
     """Return what `delete` would do."""
-    asked = _asked(opened, where, filters)
-    _, rows = await ConsistentFind(asked, chosen(client, opened.store)).rows(None)
+    request = _request(opened, where, filters)
+    _, rows = await ConsistentFind(request, chosen(client, opened.store)).rows(None)
     return evolve(rows.report, dropped=rows.whole_partitions)
 
 
-def _asked(opened: OpenCollection, where: Where, filters: Filter) -> Asked:
+def _request(opened: OpenCollection, where: Where, filters: Filter) -> Request:
     if where is None:
         message = "delete() needs where, lest every row go by mistake; drop_partitions() drops whole partitions"
         raise ExpressionError(message)
-    return Asked.of(opened, filters, where)
+    return Request.of(opened, filters, where)
 
 
 def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[int, StagedPartition | None]]:

@@ -53,9 +53,9 @@ async def drop_partitions(
 
 
 async def _chosen(
-    opened: OpenCollection, taken: Snapshot, filters: Filter, limit: Any, candidates: Candidates
+    opened: OpenCollection, snapshot: Snapshot, filters: Filter, limit: Any, candidates: Candidates
 ) -> Mapping[str, PartitionRecord]:
-    chosen = await key_selection.select(opened, taken, filters, candidates)
+    chosen = await key_selection.select(opened, snapshot, filters, candidates)
     return chosen if limit is None else _older(opened, chosen, limit)
 
 

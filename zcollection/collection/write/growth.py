@@ -123,7 +123,7 @@ async def _compute(
 ) -> None:
     """Stage every partition with the new variable; all others keep their objects."""
     transaction.watch(lambda _: True)
-    windows = Windows(opened=grown, taken=transaction.base, halo=halo)
+    windows = Windows(opened=grown, snapshot=transaction.base, halo=halo)
     windows.read_by(transaction, transaction.base.partitions)
     fixed = await partition_groups.read_immutable(grown, transaction.base, before)
 

@@ -90,9 +90,9 @@ async def plan(
     """Return what an insert would do; see `Collection.plan`."""
     executor = chosen(client, opened.store)
     insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
-    taken = await opened.snapshot(insertion.paths)
-    jobs = insertion.jobs(taken, _PartitionInsert.planning)
-    site = ReadingSite(taken.objects)
+    snapshot = await opened.snapshot(insertion.paths)
+    jobs = insertion.jobs(snapshot, _PartitionInsert.planning)
+    site = ReadingSite(snapshot.objects)
     return insertion.report(
         await executor.run(site, jobs, total=len(insertion.parts), label="plan", threads=insertion.threads)
     )
@@ -370,12 +370,12 @@ async def _immutable_work(
     return [transaction.stage.writing(IMMUTABLE, *immutable_write(opened, schema, complete))]
 
 
-async def _stored_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> Dataset:
-    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, taken.immutable))
-    values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, taken, present))
-    (document,) = await taken.objects.get([Read(taken.place(IMMUTABLE).document)])
+async def _stored_immutable(opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema) -> Dataset:
+    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, snapshot.immutable))
+    values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, snapshot, present))
+    (document,) = await snapshot.objects.get([Read(snapshot.place(IMMUTABLE).document)])
     try:
-        partition_groups.stamp_of(opened, IMMUTABLE, taken.immutable)(document)
+        partition_groups.stamp_of(opened, IMMUTABLE, snapshot.immutable)(document)
     except ConflictError as error:
         message = (
             f"what is stored once in {opened.store.url} is not what was committed; insert it with immutable='replace'"

@@ -66,9 +66,9 @@ async def repartition(
     return await retrying(work.attempt)
 
 
-def _nothing_to_do(taken: Snapshot) -> ReshapeReport:
-    count, size = len(taken.partitions), sum(taken.partitions.column("stored_bytes"))
-    rows = sum(taken.partitions.column("rows"))
+def _nothing_to_do(snapshot: Snapshot) -> ReshapeReport:
+    count, size = len(snapshot.partitions), sum(snapshot.partitions.column("stored_bytes"))
+    rows = sum(snapshot.partitions.column("rows"))
     return ReshapeReport(before=count, after=count, rows=rows, bytes_before=size, bytes_after=size)
 
 
@@ -153,9 +153,9 @@ class _Repartition:
 
     async def planned(self) -> ReshapeReport:
         """Return what would be done."""
-        taken = await self.opened.snapshot()
-        made = await self._plan(taken, ReadingSite(taken.objects), "")
-        return self._report(taken, [(item.path, item.rows) for item in made], bytes_after=None)
+        snapshot = await self.opened.snapshot()
+        made = await self._plan(snapshot, ReadingSite(snapshot.objects), "")
+        return self._report(snapshot, [(item.path, item.rows) for item in made], bytes_after=None)
 
     async def attempt(self) -> ReshapeReport:
         """Do it, as one change."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, RowsPlan, Where
 from zcollection.collection.read.find import ConsistentFind
 from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.request import Request, RowsPlan, Where
 from zcollection.collection.read.window import Window, WindowPlan, Windows
 from zcollection.collection.report import ChangeReport
 from zcollection.collection.split import split
@@ -57,15 +57,15 @@ async def update(
     opened.store.check_writable()
     executor = chosen(client, opened.store)
     schema = opened.names(variables)
-    asked = Asked.of(opened, filters, where)
-    asked.check_halo(halo)
+    request = Request.of(opened, filters, where)
+    request.check_halo(halo)
 
     async def attempt() -> tuple[str, ...]:
-        async with opened.begin("update", candidates=None if halo else asked.candidates) as transaction:
-            selected = await asked.chosen(transaction.base)
+        async with opened.begin("update", candidates=None if halo else request.candidates) as transaction:
+            selected = await request.chosen(transaction.base)
             partitions = selected.partitions
             fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
-            windows = Windows(opened=opened, taken=transaction.base, halo=halo)
+            windows = Windows(opened=opened, snapshot=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
             change = Update(opened, function, schema, fixed, conventions)
             plans = (
@@ -85,8 +85,8 @@ async def update(
 
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
     """Return what `update` would be about."""
-    asked = Asked.of(opened, filters, where)
-    return (await ConsistentFind(asked, chosen(client, opened.store)).rows(None))[1].report
+    request = Request.of(opened, filters, where)
+    return (await ConsistentFind(request, chosen(client, opened.store)).rows(None))[1].report
 
 
 def applied(

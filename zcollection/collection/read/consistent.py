@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zcollection import portal
 from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen
+from zcollection.collection.read.request import Chosen, Request
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import Outputs, read_groups, reading
@@ -48,13 +48,13 @@ Generation = tuple[str | None, str]
 """Stamp and place of a partition: what was read of it stays right while neither changes."""
 
 
-def generation(taken: Snapshot, path: str) -> Generation:
+def generation(snapshot: Snapshot, path: str) -> Generation:
     """Return which generation of a partition a snapshot names."""
-    return _generation(taken, path, taken.record(path))
+    return _generation(snapshot, path, snapshot.record(path))
 
 
-def _generation(taken: Snapshot, path: str, record: PartitionRecord | None) -> Generation:
-    return (None if record is None else record.stamp), taken.place(path).prefix
+def _generation(snapshot: Snapshot, path: str, record: PartitionRecord | None) -> Generation:
+    return (None if record is None else record.stamp), snapshot.place(path).prefix
 
 
 @frozen
@@ -133,7 +133,7 @@ class ConsistentRead:
     _damaged: dict[str, tuple[Generation, CorruptionError]] = field(factory=dict)
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
 
-    async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
+    async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
         """Return the rows that are asked for, in the order of the partitions' keys; None where no partition passes the filter.
 
         Raises
@@ -148,53 +148,53 @@ class ConsistentRead:
         CorruptionWarning
             A damaged partition was left out, where it is to be skipped.
         """
-        found = await self._at_once(asked, progress)
+        found = await self._at_once(request, progress)
         if isinstance(found, Dataset):
             return found
         await portal.on_loop()
-        begun = found or await self._begin(asked, progress)
+        begun = found or await self._begin(request, progress)
         for number in range(TRIES):
-            taken, partitions = begun.taken, begun.partitions
+            snapshot, partitions = begun.snapshot, begun.partitions
             if not partitions and not begun.is_of_rows:
                 return None
             try:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(begun, advance)
             except (CorruptionError, OutdatedError, StoreError) as error:
-                newer = await asked.snapshot()
+                newer = await request.snapshot()
                 is_gone = isinstance(error, OutdatedError)  # the same partitions may lie in a snapshot that is there
-                same = newer.label == taken.label if is_gone else self._is_same(taken, newer, partitions)
+                same = newer.label == snapshot.label if is_gone else self._is_same(snapshot, newer, partitions)
                 if same and not await self._skips(error, begun):
                     raise
-                begun = await self._selected(asked, newer)
+                begun = await self._selected(request, newer)
                 continue
-            if not await self.opened.is_outdated(taken):
+            if not await self.opened.is_outdated(snapshot):
                 return self._dataset(self._whole(partitions), is_of_rows=begun.is_of_rows)
             await pause(number)
-            begun = await self._selected(asked, await asked.snapshot())
+            begun = await self._selected(request, await request.snapshot())
         message = f"other writers kept changing the partitions of {self.opened.store.url} that were read; query again"
         raise ConflictError(message)
 
-    async def _at_once(self, asked: Asked, progress: ProgressOption) -> Dataset | Chosen | None:
+    async def _at_once(self, request: Request, progress: ProgressOption) -> Dataset | Chosen | None:
         """Return the rows where one thread reads them quickly, or what is selected; None where neither is known so."""
         if progress or not self.executor.is_local:
             return None
         return await self.opened.versioning.at_once(
-            self.opened.configuration, partial(self._few, asked), asked.candidates
+            self.opened.configuration, partial(self._few, request), request.candidates
         )
 
-    async def _begin(self, asked: Asked, progress: ProgressOption) -> Chosen:
+    async def _begin(self, request: Request, progress: ProgressOption) -> Chosen:
         """Return what is selected of the newest version."""
         expected = None if progress else self.opened.versioning.expected(self.opened.configuration)
-        taken = await (asked.snapshot() if expected is None else self._read_ahead(expected, asked))
-        return await self._selected(asked, taken)
+        snapshot = await (request.snapshot() if expected is None else self._read_ahead(expected, request))
+        return await self._selected(request, snapshot)
 
-    async def _selected(self, asked: Asked, taken: Snapshot) -> Chosen:
-        return _once(await asked.chosen(taken))
+    async def _selected(self, request: Request, snapshot: Snapshot) -> Chosen:
+        return _once(await request.chosen(snapshot))
 
-    def _few(self, asked: Asked, taken: Snapshot) -> Work[Dataset | Chosen]:
+    def _few(self, request: Request, snapshot: Snapshot) -> Work[Dataset | Chosen]:
         """Return the rows of a few partitions, of a snapshot all of which lies in its place; of many what is selected."""
-        opened, chosen = self.opened, _once(asked.chosen_at_once(taken))
+        opened, chosen = self.opened, _once(request.chosen_at_once(snapshot))
         partitions = chosen.partitions
         size = sum(record.stored_bytes for record in partitions.values())
         if not partitions or chosen.is_of_rows or (len(partitions) > 1 and size > _SMALL):
@@ -202,48 +202,50 @@ class ConsistentRead:
         groups = [partition_groups.group_of(opened, path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, opened.part(self.schema, partitioned=True), dimension=opened.dimension)
-            fixed = yield from partition_groups.reading_immutable(opened, taken, self.schema)
+            fixed = yield from partition_groups.reading_immutable(opened, snapshot, self.schema)
         except CorruptionError:
             return chosen  # perhaps another writer has replaced one
         return partition_groups.dataset_of(self.schema, {**arrays, **fixed})
 
-    async def _read_ahead(self, expected: Snapshot, asked: Asked) -> Snapshot:
+    async def _read_ahead(self, expected: Snapshot, request: Request) -> Snapshot:
         """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
         found: list[Snapshot] = []
 
         async def read() -> None:
             with suppress(CorruptionError, StoreError, OutdatedError):
-                known = await self.opened.versioning.completed(expected, asked.candidates)
-                await self._read(await self._selected(asked, known), None)
+                known = await self.opened.versioning.completed(expected, request.candidates)
+                await self._read(await self._selected(request, known), None)
 
         async def look() -> None:
-            found.append(await asked.snapshot())
+            found.append(await request.snapshot())
 
         await gather(lambda step: step(), [read, look], limit=2)
         return found[0]
 
     @staticmethod
-    def _is_same(taken: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
-        return all(generation(taken, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
+    def _is_same(snapshot: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
+        return all(generation(snapshot, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
 
     async def _read(self, chosen: Chosen, advance: Callable[[], None] | None) -> None:
         """Read what is not yet there of these generations."""
-        taken = chosen.taken
+        snapshot = chosen.snapshot
         if self._pieces.schema.all_variables() or chosen.is_of_rows:
-            missing = [path for path, record in chosen.partitions.items() if not self._has(taken, path, record)]
+            missing = [path for path, record in chosen.partitions.items() if not self._has(snapshot, path, record)]
             await self._read_partitions(chosen, missing, advance)
-        fixed = generation(taken, IMMUTABLE)
+        fixed = generation(snapshot, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = fixed, await partition_groups.read_immutable(self.opened, taken, self.schema)
+            self._fixed = fixed, await partition_groups.read_immutable(self.opened, snapshot, self.schema)
 
     async def _read_partitions(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> None:
-        taken, records = chosen.taken, chosen.partitions
+        snapshot, records = chosen.snapshot, chosen.partitions
         if chosen.is_of_rows:
             arrays, counts = await self._found(chosen, paths, advance)
         else:
-            groups = [partition_groups.group_of(self.opened, path, records[path], taken.place(path)) for path in paths]
+            groups = [
+                partition_groups.group_of(self.opened, path, records[path], snapshot.place(path)) for path in paths
+            ]
             arrays = await read_groups(
-                taken.objects,
+                snapshot.objects,
                 groups,
                 self._pieces.schema,
                 dimension=self.opened.dimension,
@@ -252,7 +254,10 @@ class ConsistentRead:
             )
             counts = [records[path].rows for path in paths]
         self._pieces.put(
-            [(path, _generation(taken, path, records[path]), rows) for path, rows in zip(paths, counts, strict=True)],
+            [
+                (path, _generation(snapshot, path, records[path]), rows)
+                for path, rows in zip(paths, counts, strict=True)
+            ],
             arrays,
         )
         for path in paths:
@@ -262,16 +267,16 @@ class ConsistentRead:
         self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> tuple[Mapping[str, NDArray[Any]], list[int]]:
         """Return the rows of partitions that are asked for, and how many each of them has."""
-        objects, targets = chosen.taken.objects, [chosen.target(path) for path in paths]
+        objects, targets = chosen.snapshot.objects, [chosen.target(path) for path in paths]
         found = await chosen.finder.found(objects, targets, executor=self.executor)
         wanted = Wanted(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
         (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
         return arrays, [item.count for item in found]
 
-    def _has(self, taken: Snapshot, path: str, record: PartitionRecord) -> bool:
+    def _has(self, snapshot: Snapshot, path: str, record: PartitionRecord) -> bool:
         if path in self._damaged:
-            return self._damaged[path][0] == _generation(taken, path, record)
-        return self._pieces.has(path, _generation(taken, path, record))
+            return self._damaged[path][0] == _generation(snapshot, path, record)
+        return self._pieces.has(path, _generation(snapshot, path, record))
 
     async def _skips(self, error: Exception, chosen: Chosen) -> bool:
         """Return whether the damaged partitions are known now, after a try at each alone, and are to be left out."""
@@ -279,12 +284,12 @@ class ConsistentRead:
             return False
         known = len(self._damaged)
         for path, record in chosen.partitions.items():
-            if self._has(chosen.taken, path, record):
+            if self._has(chosen.snapshot, path, record):
                 continue
             try:
                 await self._read_partitions(chosen, [path], None)
             except CorruptionError as damage:
-                self._damaged[path] = generation(chosen.taken, path), damage
+                self._damaged[path] = generation(chosen.snapshot, path), damage
                 self._pieces.forget(path)
         return len(self._damaged) > known
 

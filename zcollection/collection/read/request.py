@@ -60,7 +60,7 @@ Beside = BesideView | None
 
 
 @frozen(kw_only=True)
-class Asked:
+class Request:
     """Rows that are asked for, at whichever version.
 
     Attributes
@@ -81,7 +81,7 @@ class Asked:
     own: DatasetSchema = field(factory=DatasetSchema)
 
     @classmethod
-    def of(cls, opened: OpenCollection, filters: Filter, where: Where, own: DatasetSchema | None = None) -> "Asked":
+    def of(cls, opened: OpenCollection, filters: Filter, where: Where, own: DatasetSchema | None = None) -> "Request":
         """Return what is asked of a collection; a condition is understood at once, or refused.
 
         Raises
@@ -91,10 +91,10 @@ class Asked:
         ExpressionError
             The condition cannot be understood, or does not fit the schema.
         """
-        asked = cls(opened=opened, filters=filters, where=as_where(where), own=own or DatasetSchema())
-        if isinstance(asked.where, Condition):
-            _ = asked.bound
-        return asked
+        request = cls(opened=opened, filters=filters, where=as_where(where), own=own or DatasetSchema())
+        if isinstance(request.where, Condition):
+            _ = request.bound
+        return request
 
     def check_halo(self, halo: Halo) -> None:
         """Raise `SettingError` where neighbouring rows are wanted of some rows of a partition."""
@@ -139,21 +139,21 @@ class Asked:
         """Return which partitions there are now of those that are asked for."""
         return await self.opened.snapshot(self.candidates)
 
-    async def chosen(self, taken: Snapshot, beside: Beside = None) -> "Chosen":
+    async def chosen(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
         """Return the partitions of a version in which such rows may be.
 
         Parameters
         ----------
-        taken
+        snapshot
             The version; of `snapshot`, or one that knows more.
         beside
             What a view holds beside; None for a collection alone.
         """
         if callable(self.filters):
-            return await in_thread(self.chosen_at_once, taken, beside)
-        return self.chosen_at_once(taken, beside)
+            return await in_thread(self.chosen_at_once, snapshot, beside)
+        return self.chosen_at_once(snapshot, beside)
 
-    def chosen_at_once(self, taken: Snapshot, beside: Beside = None) -> "Chosen":
+    def chosen_at_once(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
         """Return the same, on this thread.
 
         Raises
@@ -162,24 +162,24 @@ class Asked:
             Rows that were found belong to partitions that have changed since, and nobody knows how to find them again.
         """
         if isinstance(self.where, Rows):
-            return self._chosen_rows(taken, self.where, beside)
+            return self._chosen_rows(snapshot, self.where, beside)
         narrow = None if self.where is None else self._may_pass
-        partitions = key_selection.where(self.opened, taken, self.filters, narrow, self.candidates)
-        return Chosen(asked=self, taken=taken, partitions=partitions, beside=beside)
+        partitions = key_selection.where(self.opened, snapshot, self.filters, narrow, self.candidates)
+        return Chosen(request=self, snapshot=snapshot, partitions=partitions, beside=beside)
 
-    def _chosen_rows(self, taken: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
-        records = {path: taken.record(path) for path in rows.partitions}
+    def _chosen_rows(self, snapshot: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
+        records = {path: snapshot.record(path) for path in rows.partitions}
         changed = [path for path in records if not _is_current(path, rows, records[path], beside)]
         if not changed:
             there = {path: record for path, record in records.items() if record is not None}
-            return Chosen(asked=self, taken=taken, partitions=self._passing(there), beside=beside)
+            return Chosen(request=self, snapshot=snapshot, partitions=self._passing(there), beside=beside)
         if rows.condition is None:
             message = (
                 f"{len(changed)} of the partitions whose rows were found at version {rows.version} of {self.opened.store.url} have "
                 f"changed since, {changed[0]!r} among them; find the rows again"
             )
             raise OutdatedError(message)
-        again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(taken, beside)
+        again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(snapshot, beside)
         return evolve(again, partitions=self._passing(again.partitions))
 
     def _passing(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
@@ -240,46 +240,46 @@ class Chosen:
 
     Attributes
     ----------
-    asked
+    request
         What.
-    taken
+    snapshot
         The version.
     partitions
         By path, in the order of their keys.
     beside
-        As for `Asked.chosen`.
+        As for `Request.chosen`.
     """
 
-    asked: Asked
-    taken: Snapshot
+    request: Request
+    snapshot: Snapshot
     partitions: Mapping[str, PartitionRecord]
     beside: Beside = None
 
     @property
     def is_of_rows(self) -> bool:
         """Whether some of their rows are asked for, and not all."""
-        return self.asked.where is not None
+        return self.request.where is not None
 
     @cached_property
     def finder(self) -> Finder:
         """What finds the rows."""
-        opened, where = self.asked.opened, self.asked.where
+        opened, where = self.request.opened, self.request.where
         if isinstance(where, Rows):
             return Listed({path: part.found for path in self.partitions if (part := where.part(path)) is not None})
         if where is None:
             return Listed({path: Found.all(record.rows) for path, record in self.partitions.items()})
-        own = self.asked.own.all_variables()
+        own = self.request.own.all_variables()
         rows = opened.configuration.rows_schema
         sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
         if self.beside is not None:
-            sides.append(Side(schema=self.asked.own, objects=self.beside.objects))
-        return Question(bound=self.asked.bound, dimension=opened.dimension, sides=tuple(sides))
+            sides.append(Side(schema=self.request.own, objects=self.beside.objects))
+        return Question(bound=self.request.bound, dimension=opened.dimension, sides=tuple(sides))
 
     def alone(self, path: str) -> "RowsPlan":
         """Return what is to be known of one partition to read the rows that are asked for."""
         target, finder = self.target(path), self.finder
         return RowsPlan(
-            opened=self.asked.opened,
+            opened=self.request.opened,
             path=path,
             record=self.partitions[path],
             target=target,
@@ -288,14 +288,14 @@ class Chosen:
 
     def target(self, path: str) -> Target:
         """Return a partition as what rows are looked for in."""
-        record, opened = self.partitions[path], self.asked.opened
-        group = partition_groups.group_of(opened, path, record, self.taken.place(path))
+        record, opened = self.partitions[path], self.request.opened
+        group = partition_groups.group_of(opened, path, record, self.snapshot.place(path))
         groups = (group,) if self.beside is None else (group, self.beside.group(path, record))
         return Target(rows=record.rows, key=record.key, groups=groups)
 
     def rows(self, found: Mapping[str, Found]) -> Rows:
         """Return the rows that were found in partitions."""
-        where = self.asked.where
+        where = self.request.where
         parts = {
             path: PartRows(
                 key=record.key,
@@ -308,16 +308,18 @@ class Chosen:
             if found[path].count
         }
         if where is None or isinstance(where, Rows):
-            return Rows(version=self.taken.label, parts=parts)
-        return Rows(version=self.taken.label, condition=where, filters=self.asked.filters, parts=parts)
+            return Rows(version=self.snapshot.label, parts=parts)
+        return Rows(version=self.snapshot.label, condition=where, filters=self.request.filters, parts=parts)
 
     def _beside(self, path: str) -> str | None:
-        where = self.asked.where
+        where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
             return None if part is None else part.beside
         return (
-            self.beside.stamp(path) if self.beside is not None and where is not None and self.asked.reads_own else None
+            self.beside.stamp(path)
+            if self.beside is not None and where is not None and self.request.reads_own
+            else None
         )
 
 
