@@ -1,4 +1,4 @@
-"""A collection copied to another place, as it lies, object by object."""
+"""Copies a collection to another location, object by object, without decoding."""
 
 from attrs import evolve, frozen
 
@@ -32,7 +32,7 @@ async def copy(
     """Copy a collection; see `Collection.copy`."""
     chosen(client, source.store)
     executor = chosen(client, target.store)
-    await source.snapshot()  # what has another schema by now is found out before anything is written
+    await source.snapshot()  # raises before anything is written if the schema has changed
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog, retention=None)
     beginning = await target.making(configuration, "copy", overwrite=overwrite)
@@ -48,7 +48,7 @@ async def _copy_partitions(
     Raises
     ------
     ConflictError
-        Another writer changed the source meanwhile.
+        Another writer changed the source in the meantime.
     """
     snapshot = await source.snapshot()
     partitions = dict(await key_selection.select(source, snapshot, filters))
@@ -68,13 +68,13 @@ async def _copy_partitions(
 
 
 def copying(snapshot: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
-    """Return the job that stages a partition as it lies in a snapshot."""
+    """Return the job that stages a copy of a partition of a snapshot."""
     return Job(_Copy(snapshot.objects, path, snapshot.place(path), record).staging)
 
 
 @frozen
 class _Copy:
-    """One partition, as it lies in the source."""
+    """The copy of one partition of the source."""
 
     source: Objects
     path: str
@@ -82,6 +82,6 @@ class _Copy:
     record: PartitionRecord
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[StagedPartition]:
-        """Stage it."""
+        """Stage the copy."""
         del arrays
         return (yield from stage.copying(self.path, self.source, self.place, self.record))
