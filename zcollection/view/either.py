@@ -1,4 +1,4 @@
-"""What lies at a place, be it a collection or a view."""
+"""Opens a location that may contain a collection or a view."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,27 +21,27 @@ async def open_either(
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
 ) -> Collection | View:
-    """Open the collection or the view that lies somewhere, whichever it is.
+    """Open the collection or the view that is stored at a location.
 
     Parameters
     ----------
     url_or_store, mode, storage_options
         As for `zcollection.open_collection`.
     at
-        Which version of a collection, where its store keeps older ones; a view is read at its newest.
+        The version of a collection to open; a view is always read at its newest version.
     base, base_options
-        Of a view, as for `zcollection.open_view`; a collection has none.
+        The base of a view, as for `zcollection.open_view`; a collection has none.
 
     Raises
     ------
     CollectionNotFoundError
-        There is neither, or the view's base is not where it refers to.
+        Neither exists there, or the base of the view does not exist where the view refers to.
     SettingError
         `at` is given for a view, or `base` or `base_options` for a collection.
     """
     store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
     if at is not None and await stores.kind_at(store) == "view":
-        message = f"at={at!r} for the view at {store.url}; accepted: None, for a view is read at its newest version"
+        message = f"at={at!r} for the view at {store.url}; accepted: None, because a view is read at its newest version"
         raise SettingError(message)
     try:
         found = await Collection._open(store, mode=mode, at=at, storage_options=None)  # noqa: SLF001 - its own package

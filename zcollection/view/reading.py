@@ -1,4 +1,4 @@
-"""Rows of a base with the variables of a view beside them: both of one version, and row for row of each other."""
+"""Consistent reads of a view: rows of the base, together with the view's variables for the same rows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
@@ -70,21 +70,21 @@ async def query(
     if not partitions:
         return await read.rows(evolve(request, where=rows), None)
     found = read.lazily(evolve(versions, chosen=evolve(versions.chosen, partitions=partitions)))
-    whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    return at_rows(pair.base, whole, partitions, rows)
+    all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+    return at_rows(pair.base, all_rows, partitions, rows)
 
 
 def request_for(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Request:
-    """Return what is asked of a view.
+    """Return a request for rows of a view.
 
     Raises
     ------
     SettingError
-        `stale` is none of its values, or cannot be met with what is asked.
+        `stale` is invalid, or cannot be combined with the other arguments.
     SchemaError
-        There is no computation to compute with.
+        `stale` is "compute", and the view has no computation.
     ExpressionError
-        The condition cannot be understood.
+        The condition is invalid.
     """
     _check_stale(pair, stale, lazy=lazy)
     request = Request.of(pair.base, filters, where, pair.own.schema)
@@ -107,21 +107,21 @@ def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
         message = "stale='compute' with lazy=True or chunks, which reads nothing yet; accepted: 'fill' or 'error'"
         raise SettingError(message)
     if stale == "compute":
-        _ = pair.chain  # refused at once where there is none
+        _ = pair.chain  # raises if the view has no computation
 
 
 @frozen(kw_only=True)
 class _Versions:
-    """One version of each side.
+    """A snapshot of the base and a snapshot of the view, with the selected partitions.
 
     Attributes
     ----------
     base, own
-        The versions.
+        The snapshots of the base and of the view.
     chosen
-        What is asked of the base.
+        The selected partitions of the base.
     current
-        Of these, the ones for which the view holds what was computed from them as they are.
+        Paths of the selected partitions that are current in the view.
     """
 
     base: Snapshot
@@ -131,27 +131,27 @@ class _Versions:
 
     @property
     def partitions(self) -> Partitions:
-        """The partitions of the base that are asked for."""
+        """The selected partitions of the base."""
         return self.chosen.partitions
 
     @property
     def labels(self) -> tuple[int | str, int | str]:
-        """What the versions are called."""
+        """The labels of both versions."""
         return self.base.label, self.own.label
 
 
 @define
 class _MergedRead:
-    """Rows that are read, and read again in part, until all of them are of one version of each side.
+    """A read that repeats changed partitions until all rows are of one version of the base and one of the view.
 
     Attributes
     ----------
     pair
         The view.
     schema
-        The variables wanted.
+        The variables to read.
     stale
-        What becomes of partitions that are not current.
+        How to read partitions that are not current.
     """
 
     pair: Pair
@@ -172,7 +172,7 @@ class _MergedRead:
         return cls(pair, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
 
     async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
-        """Return the rows that are asked for; None where no partition passes the filter."""
+        """Return the requested rows; None if no partition passes the filter."""
         versions = await self._newest(request)
         for number in range(TRIES):
             if not versions.partitions and not versions.chosen.is_of_rows:
@@ -182,7 +182,7 @@ class _MergedRead:
                     await self._read(versions, advance)
             except (ConflictError, CorruptionError, StoreError) as error:
                 newer = await self._newest(request)
-                # The same partitions may lie in a snapshot that is still there.
+                # An outdated snapshot may have been removed: a newer one may have the same partitions.
                 if versions.labels == newer.labels if isinstance(error, OutdatedError) else _is_same(versions, newer):
                     raise
                 versions = newer
@@ -200,7 +200,7 @@ class _MergedRead:
         return ConflictError(message)
 
     async def found(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
-        """Return the rows that are asked for, and the versions that they are of."""
+        """Return the positions of the requested rows, and the versions of both sides."""
         for number in range(TRIES):
             versions = await self._newest(request)
             targets = [versions.chosen.target(path) for path in versions.partitions]
@@ -219,12 +219,12 @@ class _MergedRead:
         raise self._kept_changing()
 
     async def lazy(self, request: Request) -> Dataset | None:
-        """Return variables that read what is selected of them when it is asked for."""
+        """Return lazy variables for all rows of the selected partitions; None if no partition passes the filter."""
         versions = await self._newest(request)
         return self.lazily(versions) if versions.partitions else None
 
     def lazily(self, versions: _Versions) -> Dataset:
-        """Return the same of a version of each side."""
+        """Return lazy variables for all rows of the selected partitions."""
         base, dimension = self.pair.base, self.pair.base.dimension
         places = versions.base.places
         partitioned = LookedUp.sources(base, places, versions.partitions)
@@ -238,7 +238,7 @@ class _MergedRead:
         return Dataset(self.schema, {path: lazily[path] for path in self.schema.all_variables()})
 
     async def _newest(self, request: Request) -> _Versions:
-        # In this order: what is refreshed meanwhile is not taken for stale.
+        # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         beside = BesideBase(self.pair, own, Staleness(self.pair, base))
@@ -253,7 +253,7 @@ class _MergedRead:
         return await self.pair.base.is_outdated(versions.base) or await self.pair.own.is_outdated(versions.own)
 
     async def _read(self, versions: _Versions, advance: Callable[[], None]) -> None:
-        """Read what is not yet there of these generations."""
+        """Read the partitions whose current generation has not been read."""
         if versions.chosen.is_of_rows:
             await self._read_rows(versions, advance)
         elif self._base.schema.all_variables():
@@ -268,7 +268,7 @@ class _MergedRead:
             )
 
     async def _read_rows(self, versions: _Versions, advance: Callable[[], None]) -> None:
-        """Read the rows that are asked for, of partitions of which either side is of another generation than before."""
+        """Read the requested rows of partitions of which the base's or the view's generation has not been read."""
         chosen = versions.chosen
         generations = {
             path: (generation(versions.base, path), self._generation(versions, path)) for path in versions.partitions
@@ -283,22 +283,22 @@ class _MergedRead:
         rows = dict(zip(missing, found, strict=True))
         computed = await self._computed_rows(versions, rows, advance)
         nothing = {path: NOTHING if path in computed else item for path, item in rows.items()}
-        for at, (pieces, objects, of_each) in enumerate(
+        for at, (pieces, objects, by_path) in enumerate(
             ((self._base, None, rows), (self._own, versions.own.objects, nothing))
         ):
             sides = tuple(
                 Side(schema=pieces.schema if side == at else DatasetSchema(), objects=objects) for side in (0, 1)
             )
             wanted = Wanted(dimension=self.pair.base.dimension, sides=sides)
-            arrays = await wanted.read(versions.base.objects, targets, list(of_each.values()), executor=executor)
-            pieces.put([(path, generations[path][at], item.count) for path, item in of_each.items()], arrays[at])
+            arrays = await wanted.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
+            pieces.put([(path, generations[path][at], item.count) for path, item in by_path.items()], arrays[at])
         for path, values in computed.items():
             self._own.put([(path, generations[path][1], rows[path].count)], values)
 
     async def _computed_rows(
         self, versions: _Versions, rows: Mapping[str, Found], advance: Callable[[], None]
     ) -> dict[str, Mapping[str, NDArray[Any]]]:
-        """Return rows of what is computed and not read, by partition; all of such a partition is computed."""
+        """Return the requested rows of the partitions that are not current, computed as whole partitions, by path."""
         if self.stale != "compute" or not self._own.schema.all_variables():
             return {}
         paths = [path for path, item in rows.items() if item.count and path not in versions.current]
@@ -306,10 +306,10 @@ class _MergedRead:
         made = await self._computed(versions, paths, advance)
         return {
             path: {
-                name: whole.get_variable(f"/{name}").isel({dimension: rows[path].positions}).to_numpy()
+                name: dataset.get_variable(f"/{name}").isel({dimension: rows[path].positions}).to_numpy()
                 for name in self._own.schema.all_variables()
             }
-            for path, whole in made.items()
+            for path, dataset in made.items()
         }
 
     async def _read_base(self, versions: _Versions, advance: Callable[[], None] | None) -> None:
@@ -344,7 +344,7 @@ class _MergedRead:
         )
 
     def _generation(self, versions: _Versions, path: str) -> Generation:
-        """Return what the rows of a partition of the view are to be: those that it holds, or others."""
+        """Return the generation of the view's rows of a partition: the stored one, or that of filled or computed rows."""
         if path in versions.current:
             return generation(versions.own, path)
         return versions.partitions[path].stamp, "" if self.stale == "fill" else str(versions.base.label)
@@ -361,13 +361,13 @@ class _MergedRead:
         )
 
     async def _compute(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> None:
-        """Compute partitions of the view, and keep them in memory alone."""
+        """Compute partitions of the view in memory, without storing them."""
         for path, dataset in (await self._computed(versions, paths, advance)).items():
             arrays = {name: dataset.get_variable(f"/{name}").to_numpy() for name in self._own.schema.all_variables()}
             self._own.put([(path, self._generation(versions, path), versions.partitions[path].rows)], arrays)
 
     async def _computed(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
-        """Return what is computed of partitions, by path."""
+        """Return the computed variables of partitions, by path."""
         return await computed(self.pair, versions.base, {path: versions.partitions[path] for path in paths}, advance)
 
     def _dataset(self, versions: _Versions) -> Dataset:
@@ -379,7 +379,7 @@ class _MergedRead:
 async def computed(
     pair: Pair, snapshot: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
 ) -> dict[str, Dataset]:
-    """Return the variables of a view as they are computed from partitions of its base, by path; nothing is written."""
+    """Return the variables of a view, computed from partitions of its base, by path; nothing is written."""
     if not partitions:
         return {}
     chain, base = pair.chain, pair.base
@@ -398,7 +398,7 @@ async def computed(
 
 @frozen
 class BesideBase(BesideView):
-    """What a version of the view holds beside a version of its base."""
+    """A snapshot of the view, for reading it together with a snapshot of its base."""
 
     pair: Pair
     own: Snapshot
@@ -406,25 +406,25 @@ class BesideBase(BesideView):
 
     @property
     def objects(self) -> Objects:  # type: ignore[override]  # only read
-        """The view's."""
+        """The objects of the view's store."""
         return self.own.objects
 
     def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return where to read what the view holds of a partition."""
+        """Return the view's group of a partition, to be read."""
         return _own_group(self.pair, self.own, path, is_current=self.is_current(path), rows=record.rows)
 
     def stamp(self, path: str) -> str:
-        """Return the generation of what the view holds of a partition; none where that is not current."""
+        """Return the stamp of the view's group of a partition; "" if it is not current."""
         record = self.own.record(path)
         return record.stamp if record is not None and self.is_current(path) else ""
 
     def is_current(self, path: str) -> bool:
-        """Return whether the view holds what was computed from a partition as it is."""
+        """Return whether the view's group was computed from the current rows of a partition."""
         return self.staleness.is_current(path, self.own.record(path))
 
 
 def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
-    """Return where to read a partition of the view; one that is not current has no variables, and reads as fill."""
+    """Return the view's group of a partition, to be read; if it is not current it has no variables, and reads as fill."""
     record, place = own.record(path), own.place(path)
     if is_current:
         return partition_groups.group_of(pair.own, path, record, place)
@@ -432,7 +432,7 @@ def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: 
 
 
 def _check_not_computed(request: Request) -> None:
-    """Raise `SettingError` where rows are asked for by what would have to be computed first."""
+    """Raise `SettingError` if the condition uses variables of the view, which would have to be computed first."""
     if not (request.where.is_of_view if isinstance(request.where, Rows) else request.reads_own):
         return
     message = (
@@ -443,7 +443,7 @@ def _check_not_computed(request: Request) -> None:
 
 
 def _is_same(versions: _Versions, newer: _Versions) -> bool:
-    """Return whether nothing has changed of what was read."""
+    """Return whether none of the partitions has changed between two versions."""
     return versions.partitions.keys() == newer.partitions.keys() and all(
         generation(before, path) == generation(after, path)
         for before, after in ((versions.base, newer.base), (versions.own, newer.own))
@@ -452,13 +452,13 @@ def _is_same(versions: _Versions, newer: _Versions) -> bool:
 
 
 def check_current(pair: Pair, beside: BesideBase, partitions: Iterable[str]) -> None:
-    """Raise `StaleError` where the view does not hold what was computed from partitions as they are."""
+    """Raise `StaleError` if a partition is not current in the view."""
     paths = [path for path in partitions if not beside.is_current(path)]
     if not paths:
         return
     advice = "refresh()" if pair.definition.computations else "update(function)"
     message = (
-        f"{len(paths)} partitions of the view {pair.own.store.url} are not computed from its base as it is, {paths[0]!r} among "
-        f"them; call {advice}, or query with stale='fill'"
+        f"{len(paths)} partitions of the view {pair.own.store.url} are not current, {paths[0]!r} among them: they were not "
+        f"computed from the current rows of its base; call {advice}, or query with stale='fill'"
     )
     raise StaleError(message)

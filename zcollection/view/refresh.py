@@ -1,4 +1,4 @@
-"""The variables of a view computed: by a function of the user's, or by its computations where they are not current."""
+"""Computes the variables of a view: `update` with the user's function, `refresh` with the stored computations."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -28,16 +28,16 @@ from zcollection.view.writing import Writing
 
 @frozen(kw_only=True, repr=False)
 class RefreshReport(Printed):
-    """What `refresh` did.
+    """The partitions that `refresh` computed and dropped.
 
     Attributes
     ----------
     computed
         Paths of the partitions that were computed.
     dropped
-        Paths of those that the base no longer has.
+        Paths of the partitions that were dropped because the base no longer has them.
     waiting
-        Paths of those that are stale or missing still: those of a view without a computation, which `update` computes.
+        Paths of the partitions that are still stale or missing because the view has no computation; `update` computes them.
     """
 
     computed: tuple[str, ...]
@@ -107,8 +107,8 @@ async def update(
 
 
 async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
-    """Drop all that a view holds whose base was partitioned in another way, and partition it so too; return what was dropped."""
-    await pair.base.snapshot()  # which is told where it was partitioned in another way meanwhile
+    """Drop all partitions of a view whose base has been repartitioned, and adopt its partitioning; return their paths."""
+    await pair.base.snapshot()  # raises if the base has been repartitioned in the meantime
     if pair.splits_as_base:
         return ()
     own, base = pair.own.configuration, pair.base.configuration
@@ -128,7 +128,7 @@ async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
 async def refresh(
     pair: Pair, *, filters: Filter, everything: bool, batch: int | None, client: ClientOption, progress: ProgressOption
 ) -> RefreshReport:
-    """Compute what is not current; see `View.refresh`."""
+    """Compute the partitions that are not current; see `View.refresh`."""
     pair.own.store.check_writable()
     if batch is not None and batch < 1:
         message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
@@ -136,25 +136,25 @@ async def refresh(
     refreshing = _Refreshing(pair, filters, everything, _chosen(client, pair))
     status = await refreshing.status()
     dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
-    wanted = refreshing.wanted(status)
+    outdated = refreshing.outdated(status)
     if not pair.definition.computations:
-        return RefreshReport(computed=(), dropped=dropped, waiting=wanted)
+        return RefreshReport(computed=(), dropped=dropped, waiting=outdated)
     computed: list[str] = []
-    with tracking(progress, len(wanted), "refresh") as advance:
-        for paths in _batches(wanted, batch):
+    with tracking(progress, len(outdated), "refresh") as advance:
+        for paths in _batches(outdated, batch):
             computed += await refreshing.batch(paths, advance)
     return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
 
 
 def _chosen(client: ClientOption, pair: Pair) -> Executor:
-    """Return the executor for a change of a view, which reaches its base as well."""
+    """Return the executor for a change of a view; it must be able to access the base as well."""
     chosen(client, pair.base.store)
     return chosen(client, pair.own.store)
 
 
 @define
 class _Attempts:
-    """Counts what several attempts at the same partitions have done as the best of them has.
+    """Reports the progress of repeated attempts at the same partitions, counting each partition once.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class _Attempts:
     _most: int = field(default=0, init=False)
 
     def next(self) -> Callable[[], None]:
-        """Return what another attempt calls after each partition."""
+        """Return the function that the next attempt calls after each partition."""
         done = 0
 
         def advance() -> None:
@@ -192,7 +192,7 @@ class _Refreshing:
         own = await self.pair.own.snapshot()
         return await Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
 
-    def wanted(self, status: ViewStatus) -> tuple[str, ...]:
+    def outdated(self, status: ViewStatus) -> tuple[str, ...]:
         """Return the partitions to compute."""
         return (*status.stale, *status.missing, *(status.current if self.everything else ()))
 
@@ -207,12 +207,12 @@ class _Refreshing:
             return status.orphaned
 
     async def batch(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
-        """Compute those of some partitions that need it, as often as other writers are in the way."""
+        """Compute the partitions that need it, as one change, and repeat this after a conflict."""
         attempts = _Attempts(advance)
         return await retrying(lambda: self.compute(paths, attempts.next()))
 
     async def compute(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
-        """Compute those of some partitions that need it by now, as one change."""
+        """Compute the partitions that still need it, as one change."""
         pair, chain = self.pair, self.pair.chain
         given, dimension = pair.base.schema.select(chain.inputs), pair.base.dimension
 
@@ -236,8 +236,8 @@ class _Refreshing:
             return needed
 
     def _needed(self, paths: Iterable[str], snapshot: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
-        there = [path for path in paths if snapshot.record(path) is not None]
-        return tuple(path for path in there if self.everything or not staleness.is_current(path, own.record(path)))
+        existing = [path for path in paths if snapshot.record(path) is not None]
+        return tuple(path for path in existing if self.everything or not staleness.is_current(path, own.record(path)))
 
 
 def _batches(paths: tuple[str, ...], size: int | None) -> Iterable[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Rows of a view, read a part at a time: those of its base, with the variables of the view beside them."""
+"""Scans of a view: rows of the base together with the variables of the view, in bounded memory."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -21,26 +21,26 @@ from zcollection.view.staleness import Staleness
 
 @frozen(kw_only=True, eq=False)
 class ScannedView(Scanned):
-    """A view that is scanned.
+    """A view as the source of a scan.
 
     Attributes
     ----------
     pair
         The view.
     stale
-        What becomes of partitions that are not current; see `View.query`.
+        How to read partitions that are not current; see `View.query`.
     """
 
     pair: Pair
     stale: Stale
-    _held: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
-    """What was computed of the last partitions: one that is large is read in several pieces."""
+    _computed: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
+    """The last computed partitions, because a large partition is read in several pieces."""
 
     @classmethod
     def of(
         cls, pair: Pair, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
     ) -> "ScannedView":
-        """Return what `View.scan` asks for."""
+        """Return the source for the arguments of `View.scan`."""
         schema = pair.schema if variables is None else pair.schema.select(variables)
         return cls(request=request_for(pair, filters, where, stale), schema=schema, pair=pair, stale=stale)
 
@@ -60,7 +60,7 @@ class ScannedView(Scanned):
         return self.pair.base.schema.select(self.schema.all_variables().keys() - self._own.all_variables().keys())
 
     async def newest(self) -> Chosen:  # noqa: D102
-        # In this order: what is refreshed meanwhile is not taken for stale.
+        # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         beside = BesideBase(self.pair, own, Staleness(self.pair, base))
@@ -77,7 +77,7 @@ class ScannedView(Scanned):
         if beside.is_current(path):
             mine, own_place = generation(beside.own, path)
             return f"{stamp} {mine}", f"{place} {own_place}"
-        # What is computed depends on neighbours too: on the version as a whole.
+        # Computed values also depend on neighbouring partitions, and so on the whole version.
         return (f"{stamp} {chosen.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
 
     async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
@@ -103,20 +103,20 @@ class ScannedView(Scanned):
         return evolve(self)
 
     async def _compute(self, chosen: Chosen, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
-        """Put what is computed in the place of what was read as fill."""
+        """Replace the fill values of partitions that are not current by computed values."""
         beside = _beside(chosen)
         if self.stale != "compute" or not mine:
             return
-        wanted = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
-        missing = {path: chosen.partitions[path] for path, held in wanted.items() if held not in self._held}
+        needed = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
+        missing = {path: chosen.partitions[path] for path, each in needed.items() if each not in self._computed}
         made = await computed(self.pair, chosen.snapshot, missing)
-        held = {each: self._held[each] if each in self._held else made[path] for path, each in wanted.items()}
-        self._held.clear()
-        self._held.update(held)
+        cached = {each: self._computed[each] if each in self._computed else made[path] for path, each in needed.items()}
+        self._computed.clear()
+        self._computed.update(cached)
         start = 0
         for path, rows in piece.items():
-            if path in wanted:
-                self._put(held[wanted[path]].isel({self.opened.dimension: rows.positions}), mine, start, rows.count)
+            if path in needed:
+                self._put(cached[needed[path]].isel({self.opened.dimension: rows.positions}), mine, start, rows.count)
             start += rows.count
 
     def _put(self, made: Dataset, mine: Mapping[str, NDArray[Any]], start: int, count: int) -> None:

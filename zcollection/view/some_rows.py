@@ -1,4 +1,4 @@
-"""Some rows of a view's partition computed: those of its variables change, and all others stay."""
+"""Computes selected rows of a partition of a view; the values of all other rows are kept."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,14 +21,14 @@ from zcollection.view.pair import Pair
 
 @frozen(kw_only=True)
 class SomeRows:
-    """A function of the user's, called with the rows that are asked for.
+    """The user's function, called with the selected rows of a partition.
 
     Attributes
     ----------
     pair, request
-        The view, and which rows of it.
+        The view, and the requested rows.
     function, given, conventions
-        The function, the variables that it is given, and what happens where those that it returns mean something else.
+        The function, the variables that it receives, and how attributes of the returned variables are treated.
     keys
         The keys of the partitions, by path.
     """
@@ -41,14 +41,14 @@ class SomeRows:
     keys: Mapping[str, Mapping[str, KeyValue]]
 
     def compute(self, window: Window, path: str) -> Dataset:
-        """Return the variables of the view that the function returns, with the values that there are in all other rows.
+        """Return the variables of the view that the function returns, with the existing values in all other rows.
 
         Parameters
         ----------
         window
-            All rows of the partition, with every variable of the base and of the view.
+            All rows of the partition, with all variables of the base and of the view.
         path
-            The partition.
+            The path of the partition.
         """
         own, dimension = self.pair.own.schema, self.pair.own.dimension
         positions = self._positions(window.rows, path)
@@ -74,8 +74,8 @@ class SomeRows:
         for path, variable in after.all_variables().items():
             if path in theirs:
                 message = (
-                    f"variable {path!r} of the view takes the place of the base's, and some of its rows cannot be computed alone; "
-                    f"accepted: update() without where, or a variable of a name of its own"
+                    f"variable {path!r} of the view shadows a variable of the base, and cannot be updated in selected rows; "
+                    f"accepted: update() without where, or a variable with another name"
                 )
                 raise SchemaError(message)
             values = before.get_variable(path).to_numpy().copy()
