@@ -1,4 +1,4 @@
-"""Rows found, and counted, without reading anything else of them."""
+"""Consistent searches in partitions, such as for the rows that pass a condition."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ R = TypeVar("R")
 
 @define(eq=False)
 class ConsistentLook(ABC, Generic[R]):
-    """What is looked for in each partition, and looked for again in some, until all of it is of one version.
+    """A search in partitions that repeats changed partitions until all results are of one version.
 
     Attributes
     ----------
     request
-        In which partitions.
+        The request that selects the partitions.
     """
 
     request: Request
@@ -33,10 +33,10 @@ class ConsistentLook(ABC, Generic[R]):
 
     @abstractmethod
     async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[R]:
-        """Return what is found in some partitions of a version."""
+        """Return the results for some partitions of a version."""
 
     async def of_partitions(self, progress: ProgressOption, label: str) -> tuple[Chosen, dict[str, R]]:
-        """Return what is found in each partition, and the version that it is of.
+        """Return the result for each partition, and their version.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class ConsistentLook(ABC, Generic[R]):
         raise ConflictError(message)
 
     async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> dict[str, R]:
-        """Return what is found in each partition; generations that were looked at are known."""
+        """Return the result for each partition; generations that were searched before are not searched again."""
         generations = {path: generation(chosen.snapshot, path) for path in chosen.partitions}
         known = {path: self._found[path] for path in generations if path in self._found}
         missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
@@ -76,23 +76,23 @@ class ConsistentLook(ABC, Generic[R]):
 
 @define(eq=False)
 class ConsistentFind(ConsistentLook[Found]):
-    """Rows that are looked for.
+    """A search for rows that pass a condition.
 
     Attributes
     ----------
     executor
-        Where partitions are looked at.
+        The executor of the search.
     """
 
     executor: Executor
 
     async def rows(self, progress: ProgressOption) -> tuple[Chosen, Rows]:
-        """Return the rows, and the version that they are of; raises as `of_partitions`."""
+        """Return the rows, and their version; raises like `of_partitions`."""
         chosen, found = await self.of_partitions(progress, "find")
         return chosen, chosen.rows(found)
 
     async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[Found]:
-        """Return the rows of some partitions; what was read of them on the way is not kept."""
+        """Return the positions of the rows in some partitions, without the values read for the condition."""
         targets = [chosen.target(path) for path in paths]
         found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=self.executor, progress=advance)
         return [Found(item.rows) for item in found]

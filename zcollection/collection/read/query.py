@@ -1,4 +1,4 @@
-"""Rows read back."""
+"""Queries: rows, counts, records and keys of the selected partitions, eagerly or lazily."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -53,12 +53,12 @@ async def query(
     await portal.on_loop()
     if request.where is not None:
         selected, rows = await ConsistentFind(request, executor).rows(progress)
-        there = {path: selected.partitions[path] for path in rows.partitions}
-        if not there:
+        partitions: Mapping[str, PartitionRecord] = {path: selected.partitions[path] for path in rows.partitions}
+        if not partitions:
             return await ConsistentRead(opened, schema, executor).rows(evolve(request, where=rows), None)
-        found = _lazy(opened, selected.snapshot, there, schema)
-        whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-        return at_rows(opened, whole, there, rows)
+        found = _lazy(opened, selected.snapshot, partitions, schema)
+        all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+        return at_rows(opened, all_rows, partitions, rows)
     snapshot = await opened.snapshot(key_selection.passing(opened, filters))
     partitions = await key_selection.select(opened, snapshot, filters)
     if not partitions:
@@ -85,7 +85,7 @@ async def count(
 
 
 def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, PartitionRecord], rows: Rows) -> Dataset:
-    """Return the rows that were found of those of all partitions, one after the other."""
+    """Return the rows found, from a dataset with all rows of the partitions, one partition after the other."""
     starts = accumulate((record.rows for record in partitions.values()), initial=0)
     parts = [
         part.found.positions + start
@@ -97,7 +97,7 @@ def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, P
 
 
 def check_on_error(on_error: object, *, lazy: bool = False) -> None:
-    """Raise `SettingError` unless it is a way to treat damage, and one that is possible here."""
+    """Raise `SettingError` if the value of `on_error` is invalid, or is not supported by a lazy query."""
     if on_error not in get_args(OnError):
         message = f"on_error={on_error!r}; {accepted(on_error, get_args(OnError))}"
         raise SettingError(message)
@@ -109,7 +109,7 @@ def check_on_error(on_error: object, *, lazy: bool = False) -> None:
 def _lazy(
     opened: OpenCollection, snapshot: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
 ) -> Dataset:
-    """Return variables that read what is selected of them when it is asked for."""
+    """Return a dataset of lazy variables for all rows of the partitions."""
     partitioned = LookedUp.sources(opened, snapshot.places, partitions)
     fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))])
     parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
@@ -119,9 +119,9 @@ def _lazy(
 
 @frozen(eq=False)
 class LookedUp(Sequence[Source]):
-    """Partitions of a snapshot to read from: what is known of each is looked up once it is asked for.
+    """Partitions of a snapshot as sources of lazy variables; the record of each is looked up on first use.
 
-    Of 10,000 partitions most are never read, and to make a record of each takes longer than all else does.
+    Of 10,000 partitions most are never read, and creating all records would take longer than the rest of the query.
     """
 
     opened: OpenCollection
@@ -163,7 +163,7 @@ class LookedUp(Sequence[Source]):
 
 
 def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, dimension: str) -> dict[str, LazyRows]:
-    """Return every variable of a schema, to be read from these groups when it is asked for."""
+    """Return every variable of a schema as a lazy variable that reads from the sources."""
     return {
         path: LazyRows.whole(objects, sources, schema, path, dimension=dimension) for path in schema.all_variables()
     }

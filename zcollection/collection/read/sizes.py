@@ -1,4 +1,4 @@
-"""How many bytes each variable takes, by a listing of the objects of partitions."""
+"""The stored size of each variable, from a listing of the objects of partitions."""
 
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
