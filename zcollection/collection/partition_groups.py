@@ -134,13 +134,17 @@ def checking_current(opened: OpenCollection, group: GroupRead, record: Partition
 
 def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
     """Return a partition as the source of a later read, with the check that it has not changed."""
-    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record))
+    later = None if record is None else opened.versioning.kept_place(path, record)
+    kept = None if later in {None, place} else group_of(opened, path, record, later)
+    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record), kept=kept)
 
 
 def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "Stamp":
     """Return the check that a partition is still the one of a record."""
     generation = None if record is None else (record.stamp, record.key)
-    return Stamp(path=path, generation=generation, place=f"{opened.store.url}")
+    # An older version never gets a partition, whatever a newer one has put there.
+    is_settled = record is None and opened.versioning.held_at is not None
+    return Stamp(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
 
 
 def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
@@ -155,6 +159,7 @@ class Stamp:
     path: str
     generation: tuple[str, Mapping[str, KeyValue]] | None
     place: str
+    is_settled: bool = False
 
     def __call__(self, document: bytes | None) -> None:
         """Raise `OutdatedError` if the document is of another generation, or of another partition."""
@@ -164,6 +169,8 @@ class Stamp:
 
     def is_of(self, document: bytes | None) -> bool:
         """Return whether a document is of the expected generation."""
+        if self.is_settled:
+            return True
         what = f"the group document of partition {self.path!r}"
         record = None if document is None else PartitionRecord.from_group(document, what=what)
         return (None if record is None else (record.stamp, record.key)) == self.generation

@@ -182,8 +182,9 @@ class _MergedRead:
                     await self._read(versions, advance)
             except (ConflictError, CorruptionError, StoreError) as error:
                 newer = await self._newest(request)
-                # An outdated snapshot may have been removed: a newer one may have the same partitions.
-                if versions.labels == newer.labels if isinstance(error, OutdatedError) else _is_same(versions, newer):
+                # A newer snapshot may have the same partitions; and the same version may have moved them to other places.
+                unchanged = versions.labels == newer.labels or not isinstance(error, OutdatedError)
+                if unchanged and _is_same(versions, newer):
                     raise
                 versions = newer
                 continue
@@ -355,10 +356,12 @@ class _MergedRead:
         )
 
     def _source(self, versions: _Versions, path: str) -> Source:
-        return Source(
-            group=self._group(versions, path),
-            check=partition_groups.stamp_of(self.pair.own, path, versions.own.record(path)),
-        )
+        own, record, place = self.pair.own, versions.own.record(path), versions.own.places.get(path)
+        if path in versions.current:
+            return partition_groups.source_of(own, path, record, place)
+        # A partition that an older version of a view lacks is never added to that version.
+        check = partition_groups.stamp_of(own, path, record if own.versioning.held_at is None else None)
+        return Source(group=self._group(versions, path), check=check)
 
     async def _compute(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> None:
         """Compute partitions of the view in memory, without storing them."""

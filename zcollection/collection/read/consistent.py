@@ -162,9 +162,9 @@ class ConsistentRead:
                     await self._read(begun, advance)
             except (CorruptionError, OutdatedError, StoreError) as error:
                 newer = await request.snapshot()
-                is_removed = isinstance(error, OutdatedError)  # a newer snapshot may have the same partitions
-                same = newer.label == snapshot.label if is_removed else self._is_same(snapshot, newer, partitions)
-                if same and not await self._skips(error, begun):
+                # A newer snapshot may have the same partitions; and the same version may have moved them to other places.
+                same = newer.label == snapshot.label or not isinstance(error, OutdatedError)
+                if same and self._is_same(snapshot, newer, partitions) and not await self._skips(error, begun):
                     raise
                 begun = await self._selected(request, newer)
                 continue
