@@ -49,7 +49,7 @@ async def nothing_later(*_: object, **__: object) -> None:
 
 @step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
 def _validated_snapshot() -> None:
-    from zcollection.collection.open_collection import Stamp
+    from zcollection.collection.partition_groups import Stamp
     from zcollection.engine import read
 
     Stamp.__call__ = nothing
@@ -505,7 +505,7 @@ def _kept_replaced() -> None:
 def _kept_dropped() -> None:
     from zcollection.transaction.log import publication
 
-    publication._going = lambda _: {}
+    publication._dropped_and_kept = lambda _: {}
 
 
 @step("what is replaced is copied before anything is written in its place", DEAD)
