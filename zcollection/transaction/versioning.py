@@ -47,7 +47,7 @@ class Versioning(ABC):
     store: Store
 
     @property
-    def held_at(self) -> Label | None:
+    def pinned_at(self) -> Label | None:
         """The version to which a reader is pinned; None for a reader that always reads the newest version."""
         return None
 

@@ -127,7 +127,7 @@ class PastVersioning(Versioning):
     _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
 
     @property
-    def held_at(self) -> Label:
+    def pinned_at(self) -> Label:
         """The number of the version."""
         return self.number
 

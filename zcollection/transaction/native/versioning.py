@@ -61,18 +61,18 @@ class NativeVersioning(Versioning):
     ----------
     store
         The store of the collection.
-    held_at
+    pinned_at
         Id of the snapshot to which a reader is pinned; None for a reader of the newest snapshot.
     """
 
     has_catalog: ClassVar[bool] = False
 
     store: TransactionalStore
-    held_at: str | None = None
+    pinned_at: str | None = None
     _last: _Last = field(factory=_Last, eq=False, repr=False, init=False)
 
     async def _now(self) -> str:
-        now = self.held_at or await self.store.current()
+        now = self.pinned_at or await self.store.current()
         if now is None:
             raise self.not_found()
         return now
@@ -186,10 +186,8 @@ class NativeVersioning(Versioning):
 
     def _check_free(self) -> None:
         self.store.check_writable()
-        if self.held_at is not None:
-            message = (
-                f"{self.store.url} is pinned to snapshot {self.held_at}; open it without at=, with mode='rw', to write"
-            )
+        if self.pinned_at is not None:
+            message = f"{self.store.url} is pinned to snapshot {self.pinned_at}; open it without at=, with mode='rw', to write"
             raise ReadOnlyError(message)
 
     async def place_statistics(
@@ -242,7 +240,7 @@ class NativeVersioning(Versioning):
 
     async def at(self, moment: Moment) -> Self:
         """Return the collection at the snapshot that a moment selects."""
-        return evolve(self, held_at=await self._resolved(moment))
+        return evolve(self, pinned_at=await self._resolved(moment))
 
     async def _resolved(self, moment: Moment) -> str:
         """Return the id of the snapshot that a moment selects; a string that names no snapshot may be a time."""
@@ -369,7 +367,7 @@ class NativeVersioning(Versioning):
 
     async def refreshed(self) -> Self:
         """Return the versions, pinned to the newest snapshot where the reader was pinned to an older one."""
-        return self if self.held_at is None else evolve(self, held_at=await self.store.current())
+        return self if self.pinned_at is None else evolve(self, pinned_at=await self.store.current())
 
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the snapshot as a Zarr store."""
