@@ -206,7 +206,7 @@ def test_without_a_catalog_that_is_believed_nothing_is_guessed(url, written, web
 
 def test_a_collection_without_catalog_is_refused(web_server):
     samples.create(str(web_server.folder / "bare"), TIMES, catalog_enabled=False)
-    with pytest.raises(StoreError, match=r"has no catalog, and the store lists nothing; .*catalog_enabled=True"):
+    with pytest.raises(StoreError, match=r"has no catalog, and the store has no listing; .*catalog_enabled=True"):
         zc.open_collection(f"{web_server.url}/bare").query()
 
 
