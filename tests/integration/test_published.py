@@ -214,7 +214,7 @@ def test_verify_finds_what_it_finds_on_disk(url, written, web_server):
     read = zc.open_collection(url)
     clean = read.verify(data=True)
     assert (clean.is_clean, clean.chunks) == (True, written.verify(data=True).chunks)
-    assert ["lists nothing" in note for note in clean.notes] == [True]
+    assert ["has no listing" in note for note in clean.notes] == [True]
     root = web_server.folder / "sample" / written.partitions()[1]
     (root / "value" / "c" / "0").unlink()
     (root / "swath" / "c" / "0" / "0").write_bytes(b"")

@@ -112,7 +112,7 @@ class TestReaders:
 
     def test_at_a_snapshot_cannot_write(self, collection, url):
         version = collection.history()[-1].version
-        with pytest.raises(zc.ReadOnlyError, match="stays as it is"):
+        with pytest.raises(zc.ReadOnlyError, match="committed versions are never changed"):
             zc.open_collection(url, mode="rw", at=version)
         with pytest.raises(StoreError, match="never"):
             zc.open_collection(url, at="never")
