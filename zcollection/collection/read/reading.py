@@ -22,7 +22,7 @@ from zcollection.collection.read.asking import Asked, Chosen
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import Outputs, read_groups, reading
-from zcollection.engine.select import Side, Wanted
+from zcollection.engine.select import RowReader, Side
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, OutdatedError, StoreError
 from zcollection.model.dataset import Dataset
@@ -264,7 +264,7 @@ class ConsistentRead:
         """Return the rows of partitions that are asked for, and how many each of them has."""
         objects, targets = chosen.taken.objects, [chosen.target(path) for path in paths]
         found = await chosen.finder.found(objects, targets, executor=self.executor)
-        wanted = Wanted(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
+        wanted = RowReader(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
         (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
         return arrays, [item.count for item in found]
 
