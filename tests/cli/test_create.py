@@ -161,7 +161,7 @@ def test_what_is_there_is_replaced_only_if_that_is_said(command, tmp_path, file,
         (["--from", "{file}", "--set", "swh=1"], 1, "'swh'"),
         (["--from", "{file}", "--set", "cycle"], 1, "NAME=VALUE"),
         (["--from", "{file}", "--name", "(?P<a>"], 1, "no regular expression"),
-        (["--from", "{file}", "--name", "a"], 1, "names no group"),
+        (["--from", "{file}", "--name", "a"], 1, "has no named group"),
         (["--from", "{file}", "--attribute", "cycle=cycle"], 1, "accepted: 'cycle_number'"),
     ],
 )

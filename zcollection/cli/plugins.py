@@ -1,4 +1,4 @@
-"""``zcollection plugins``: what is installed, by whom, and whether it works."""
+"""``zcollection plugins``: the installed plugins, their distributions, and their status."""
 
 import attrs
 
@@ -9,11 +9,11 @@ from zcollection.registry.registry import REGISTRY, Row
 
 
 def plugins(*, as_json: AsJson = False) -> None:
-    """List the plugins: every name, who provides it, and whether it works."""
+    """List the plugins: every name, the distribution that provides it, and whether it works."""
     rows = [*REGISTRY.table(), *verbs.rows()]
     if as_json:
         write_json([attrs.asdict(row) for row in rows])
     else:
         header = [attribute.name for attribute in attrs.fields(Row)]
-        # The text of a failure may have several lines.
+        # The message of a failure may have several lines.
         write_table(header, [[" ".join(text.split()) for text in attrs.astuple(row)] for row in rows])
