@@ -230,7 +230,9 @@ def _check_meaning(parsed: Parsed, operand: Operand, declared: VariableSchema, t
         and (operand.variable.dtype != declared.dtype)
     )
     if (expected is not operand.meaning and not is_flag) or other_unit:
-        why = f"is {operand.meaning.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: values of that type"
+        why = (
+            f"is {operand.meaning.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: values of that type"
+        )
         raise parsed.error(parsed.root, why)
 
 

@@ -85,9 +85,7 @@ def _check_own(view: View, function: Assignments, *, dry_run: bool) -> None:
             )
             raise SchemaError(message)
     if dry_run:
-        message = (
-            f"--dry-run is not supported for the view at {view.store.url}; 'zcollection find' shows which rows pass a condition"
-        )
+        message = f"--dry-run is not supported for the view at {view.store.url}; 'zcollection find' shows which rows pass a condition"
         raise SettingError(message)
 
 

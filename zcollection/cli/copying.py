@@ -11,7 +11,11 @@ from zcollection.cli.repairing import FOUND
 
 TargetOptions = Annotated[
     list[str] | None,
-    typer.Option("--target-option", metavar="KEY=VALUE", help="Option of the target's store, like --storage-option; repeat it for more."),
+    typer.Option(
+        "--target-option",
+        metavar="KEY=VALUE",
+        help="Option of the target's store, like --storage-option; repeat it for more.",
+    ),
 ]
 
 

@@ -48,7 +48,11 @@ def create(
     ] = None,
     schema: Annotated[
         str | None,
-        typer.Option("--schema", metavar="FILE", help="Instead of --from: a schema in JSON, as written by 'zcollection schema --json'."),
+        typer.Option(
+            "--schema",
+            metavar="FILE",
+            help="Instead of --from: a schema in JSON, as written by 'zcollection schema --json'.",
+        ),
     ] = None,
     chunks: Chunks = None,
     codecs: Annotated[
@@ -111,7 +115,9 @@ def _of_json(path: str) -> DatasetSchema:
 
 
 def _with_chunks(schema: DatasetSchema, given: list[str] | None) -> DatasetSchema:
-    lengths = {normalise_path(name): text for name, text in pairs_of(given, option="--chunks", form="time=4096").items()}
+    lengths = {
+        normalise_path(name): text for name, text in pairs_of(given, option="--chunks", form="time=4096").items()
+    }
     known = [join(path, name) for path, group in schema.walk() for name in group.dimensions]
     for name, text in lengths.items():
         if name not in known or not (text.isascii() and text.isdigit()) or int(text) < 1:

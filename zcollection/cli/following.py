@@ -22,7 +22,9 @@ def follow(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="VERSION", help="Begin after this version; 0 for all. By default only future versions are shown."
+            "--since",
+            metavar="VERSION",
+            help="Begin after this version; 0 for all. By default only future versions are shown.",
         ),
     ] = None,
     every: Annotated[
@@ -45,7 +47,9 @@ def follow(
             help="File that stores the last version handled; the next call continues after it.",
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End when there are no more new versions, instead of waiting.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when there are no more new versions, instead of waiting.")
+    ] = False,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,

@@ -72,7 +72,9 @@ def insert(
     immutable: Annotated[
         str,
         typer.Option(
-            "--immutable", metavar="check|replace", help="Other values of variables that are stored once per collection."
+            "--immutable",
+            metavar="check|replace",
+            help="Other values of variables that are stored once per collection.",
         ),
     ] = "check",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and show what would change.")] = False,

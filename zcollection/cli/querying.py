@@ -187,7 +187,13 @@ class Reading:
         return self.source.scan(filters=self.filters, where=where, variables=self.names, keys=self.keys)
 
     def _concatenated(self, parts: list[Dataset]) -> Dataset:
-        return Dataset.concat(parts, self.source.dimension) if len(parts) > 1 else parts[0] if parts else self.without_rows()
+        return (
+            Dataset.concat(parts, self.source.dimension)
+            if len(parts) > 1
+            else parts[0]
+            if parts
+            else self.without_rows()
+        )
 
 
 def _any_of(keys: Iterable[Mapping[str, Any]]) -> Any:

@@ -63,7 +63,9 @@ def changes(
 def diff(
     url: URL,
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="A version, a tag, or a time.")],
-    after: Annotated[str | None, typer.Argument(metavar="[AFTER]", help="Another version; the newest by default.")] = None,
+    after: Annotated[
+        str | None, typer.Argument(metavar="[AFTER]", help="Another version; the newest by default.")
+    ] = None,
     *,
     base: Base = None,
     storage_option: StorageOptions = None,
@@ -94,9 +96,7 @@ def diff(
 
 def rollback(
     url: URL,
-    to: Annotated[
-        str, typer.Argument(metavar="VERSION", help="The version to restore: its number, a tag, or a time.")
-    ],
+    to: Annotated[str, typer.Argument(metavar="VERSION", help="The version to restore: its number, a tag, or a time.")],
     *,
     yes: Yes = False,
     base: Base = None,

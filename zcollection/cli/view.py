@@ -69,6 +69,8 @@ def _open(url: str, mode: Mode, base: str | None, options: list[str] | None, bas
     )
 
 
-views = typer.Typer(no_args_is_help=True, help="Show the status of views over collections, and compute partitions that are not current.")
+views = typer.Typer(
+    no_args_is_help=True, help="Show the status of views over collections, and compute partitions that are not current."
+)
 for _command in (status, refresh):
     views.command()(failures.reported(_command))

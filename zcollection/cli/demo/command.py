@@ -19,7 +19,9 @@ CHECK_FAILED = 3
 URL = Annotated[
     str | None,
     typer.Option(
-        "--url", metavar="URL", help="URL of the collection to create, which is kept; by default a temporary one is used."
+        "--url",
+        metavar="URL",
+        help="URL of the collection to create, which is kept; by default a temporary one is used.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing collection at the URL.")]
