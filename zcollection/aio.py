@@ -189,6 +189,7 @@ async def open_view(
     url_or_store: Location,
     *,
     mode: Mode = "r",
+    at: At = None,
     base: Location | Collection | None = None,
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
@@ -201,8 +202,13 @@ async def open_view(
         As for `create_view`.
     mode
         "r" to read, "rw" to read and write.
+    at
+        Open an older version of the view to read, as for `open_collection`. It is read over the newest version of its base,
+        unless `base` is an older one: partitions that the view computed from other rows than the base has are stale, as
+        `View.status` says.
     base
-        The base collection or its URL; None for the one that the view refers to.
+        The base collection or its URL; None for the one that the view refers to. A collection that was opened with ``at=``
+        is read at that version.
     base_options
         Options of the base's store.
 
@@ -210,11 +216,15 @@ async def open_view(
     ------
     CollectionNotFoundError
         There is no view at the URL, or no collection at the URL of its base.
+    SettingError, StoreError
+        The view has no version `at`, or that version is no longer kept.
+    ReadOnlyError
+        `at` was passed with ``mode="rw"``; older versions are read-only.
     SchemaError
         The base has another partitioning than the one with which the view was created.
     """
     return await View.open_async(
-        url_or_store, mode=mode, base=base, storage_options=storage_options, base_options=base_options
+        url_or_store, mode=mode, at=at, base=base, storage_options=storage_options, base_options=base_options
     )
 
 

@@ -63,8 +63,12 @@ class Store(ABC):
         Where.
     read_only
         Whether every write is refused.
+    contract_versions
+        The versions of this contract, of `KeyStore` and `TransactionalStore` included, that this release of zcollection
+        works with.
     """
 
+    contract_versions: ClassVar[tuple[int, ...]] = (1,)
     cross_process: ClassVar[bool] = True
     opens_at_once: ClassVar[bool] = False
 
