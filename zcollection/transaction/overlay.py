@@ -123,13 +123,13 @@ class OverlaidStage(Site):
     )
 
     @property
-    def travels(self) -> bool:
+    def can_travel(self) -> bool:
         """Whether other processes can work here."""
-        return self.stage.travels
+        return self.stage.can_travel
 
-    def apart(self) -> Self:
+    def for_workers(self) -> Self:
         """Return what other processes can work on."""
-        return evolve(self, stage=self.stage.apart())
+        return evolve(self, stage=self.stage.for_workers())
 
     def attempt(self) -> Self:
         """Return what one attempt at some jobs works on."""

@@ -40,7 +40,7 @@ class NativeStage(Stage):
     is_clean: bool = True
 
     @property
-    def travels(self) -> bool:
+    def can_travel(self) -> bool:
         """Whether other processes can write here: not to a session that was written to, of which there are no forks."""
         return self.is_clean
 
@@ -60,7 +60,7 @@ class NativeStage(Stage):
         yield Remove([self.prefix(path)])
         return (yield from super().copying(path, source, place, record))
 
-    def apart(self) -> "NativeStage":
+    def for_workers(self) -> "NativeStage":
         """Return a fork of the session, which other processes write to, each to a copy of its own."""
         session = cast("StoreSession", self.objects.session)  # of the process that commits
         return evolve(self, objects=SessionObjects(session.fork()))
