@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-CALLS = "write,mkdir,mkdirat,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,fdatasync"
+CALLS = "write,mkdir,mkdirat,rename,renameat2,link,linkat,unlink,unlinkat,rmdir,fsync,fdatasync"
 """The system calls that change something."""
 IS_THERE = shutil.which("strace") is not None
 
@@ -95,7 +95,7 @@ class Nursery:
         """Wait until the operation has ended, and return its exit code."""
         code = int(self._server.stdout.readline())
         if self._tracer is not None:
-            self._tracer.communicate(timeout=60)
+            self._tracer.communicate(timeout=500)
         return code
 
     def _send(self, text: str) -> None:

@@ -1,15 +1,16 @@
-"""What every conformance suite is: checks that a plugin's author runs, and cannot weaken."""
+"""The base class of the conformance suites, whose checks a subclass cannot replace."""
 
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 
 class Suite:
-    """Base of the conformance suites.
+    """Base class of the conformance suites.
 
-    A plugin's test file subclasses one and says what to check; the checks are the suite's, and replacing one of them is
-    an error. More tests, under other names, are welcome.
+    A test file of a plugin subclasses a suite and sets its attributes. A subclass that replaces a check raises an error;
+    it can add tests under other names.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -20,7 +21,15 @@ class Suite:
             raise TypeError(message)
 
 
+def a_quarter() -> settings:
+    """Return settings of Hypothesis: a quarter of the examples of the loaded profile, 25 by default, however long one takes.
+
+    Each check of a suite tries them once for each of the plugin's examples.
+    """
+    return settings(max_examples=max(settings().max_examples // 4, 1), deadline=None)
+
+
 def skip_unless(condition: object, reason: str) -> None:
-    """Skip the running check, with a reason, where the plugin does not declare what it is about."""
+    """Skip the running check, with a reason, unless the plugin declares the property that it tests."""
     if not condition:
         pytest.skip(reason)

@@ -66,6 +66,8 @@ async def create(
         catalog=versioning.has_catalog,
         version=0,
         changed=0,
+        retention=None,  # of the base's versions and tags, the view has none
+        segments=False,
         view=definition,
     )
     return Pair(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
