@@ -251,7 +251,7 @@ class _PartitionInsert:
         return (yield from self._merging(arrays)).report
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
-        """Stage the partition, unless it has no rows after the merge; each chunk of its axis is read only once."""
+        """Stage the partition, unless it has no rows after the merge; each chunk of its axis is read once, to merge and to write."""
         return (yield from reading_once(self._staging(stage, arrays), _is_chunk))
 
     def _staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
