@@ -1,4 +1,4 @@
-"""Partitions of two key fields as a matrix, such as of cycles and passes: how many rows each has, and which are missing."""
+"""A matrix of the partitions by two key fields, such as cycle and pass: row counts and missing partitions."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True, repr=False, eq=False)
 class Matrix(Printed):
-    """Rows by the two fields of the keys of partitions, such as cycle and pass.
+    """The row counts of partitions by their two key fields, such as cycle and pass.
 
     Attributes
     ----------
     row_name, row_values
-        The first field, and its values in order: also those between the first and the last one that no partition has.
+        The first field and its values in order, including missing values between the first and the last one.
     column_name, column_values
-        The second field, and those of its values that any partition has.
+        The second field and its existing values.
     rows
-        The number of rows of each partition: int64, shape (row_values, column_values); 0 where there is no partition.
+        The number of rows of each partition: int64, shape (row_values, column_values); 0 without a partition.
     absent
-        Where a partition is missing between the first and the last one, as `Coverage.absent` lists them; bool, of the same shape.
+        Whether a partition is missing, as listed in `Coverage.absent`; bool, of the same shape.
     """
 
     row_name: str
@@ -38,7 +38,7 @@ class Matrix(Printed):
 
     @classmethod
     def of(cls, counts: Sequence[tuple[Key, int]], absent: Sequence[Key]) -> Self | None:
-        """Return the matrix of partitions and their rows, and of those that are missing; None unless their keys have two fields."""
+        """Return the matrix of existing partitions with their rows and of missing partitions; None unless keys have two fields."""
         keys = [*(key for key, _ in counts), *absent]
         if not keys or len(keys[0]) != 2:
             return None
@@ -72,7 +72,7 @@ class Matrix(Printed):
         columns: Columns[int] = {
             self.row_name: lambda at: f"{self.row_values[at]}",
             "rows": lambda at: int(self.rows[at].sum()),
-            f"{self.column_name} there": lambda at: int((self.rows[at] > 0).sum()),
+            f"{self.column_name} present": lambda at: int((self.rows[at] > 0).sum()),
             f"{self.column_name} absent": lambda at: ", ".join(
                 f"{self.column_values[place]}" for place in np.flatnonzero(self.absent[at])
             ),

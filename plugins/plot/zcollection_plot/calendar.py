@@ -89,7 +89,7 @@ def calendar(found: Coverage, *, ax: Target = None, cmap: Any = SHARE) -> Axes:
     Raises
     ------
     SettingError
-        The axis is no time, or rows are expected further apart than a day.
+        The axis is not a time, or the expected step is longer than a day.
 
     Examples
     --------
