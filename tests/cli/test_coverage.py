@@ -93,7 +93,7 @@ def test_lateness_that_is_unknown_or_does_not_exist_is_not_in_time(command, tmp_
     numbers.insert({"time": np.arange(3), "flag": np.zeros(3)})
     done = command("coverage", f"{tmp_path}/numbers", "--max-lateness", "6h")
     assert done.code == 1
-    assert "the axis 'time' is no time" in done.err
+    assert "the axis 'time' has no times in the standard calendar" in done.err
 
 
 def test_dates_of_a_calendar_are_dates_in_texts_and_json(command, tmp_path):

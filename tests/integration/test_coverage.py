@@ -251,7 +251,7 @@ def test_lateness_that_nobody_knows_is_said_to_be_unknown(tmp_path):
     collection = _collection(tmp_path / "c")
     collection.insert(_rows(_START + np.arange(0, 3600, 60).astype("timedelta64[s]")))
     lost(collection)
-    assert "lateness:      unknown: the insertion times of rows are not recorded" in repr(coverage(collection))
+    assert "lateness:       unknown: the insertion times of rows are not recorded" in repr(coverage(collection))
     assert coverage(collection).to_pandas()["lateness_median"].isna().all()
     collection.insert(_rows(_START + np.arange(3600, 3720, 60).astype("timedelta64[s]")), merge="concat")
     found = coverage(collection)

@@ -36,7 +36,7 @@ def test_it_says_what_it_found_and_did(old, tmp_path):
     assert done.exit_code == 0, done.output
     assert done.stdout == (
         f"a collection of zcollection 1.x (Zarr v2) at file://{old}: 2 units, 72 rows, in 2 partitions, axis time, "
-        f"Date(variables=('time',), resolution='M', dimension=None): all is well\n"
+        f"Date(variables=('time',), resolution='M', dimension=None): no problems\n"
     )
     assert zc.open_collection(tmp_path / "new").count() == 72
 

@@ -65,7 +65,7 @@ def test_days_of_a_calendar_without_datetime64_are_counted_from_1970():
 
 @pytest.mark.parametrize("unit", ["M", "Y", "W", "7h"])
 def test_a_day_is_a_whole_number_of_units(unit):
-    with pytest.raises(SettingError, match="counted in days or in shorter units"):
+    with pytest.raises(SettingError, match="in days or in a shorter unit"):
         days(_one(), Scale(dtype=np.dtype(f"datetime64[{unit}]")), 1)
 
 

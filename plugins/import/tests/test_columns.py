@@ -75,7 +75,7 @@ def test_missing_floats_are_nan():
 
 
 def test_missing_booleans_are_refused():
-    with pytest.raises(SchemaError, match=r"'b' has 1 missing values, and bool has none to mark them with"):
+    with pytest.raises(SchemaError, match=r"'b' has 1 missing values, and bool has no value that marks them"):
         columns.values(chunked([True, None], pa.bool_()), "b", None)
 
 

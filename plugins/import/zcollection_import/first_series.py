@@ -1,4 +1,4 @@
-"""Collections of zcollection 1.x: groups of Zarr v2 in ``key=value`` directories, what they mean in ``.zcollection``."""
+"""Collections of zcollection 1.x: Zarr v2 groups in ``key=value`` directories, declared in ``.zcollection``."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -30,12 +30,12 @@ class FirstSeries(Form):
 
     @property
     def axis(self) -> str:
-        """The axis that it states."""
+        """The axis in its configuration."""
         with naming(self._what):
             return str(self._configuration["axis"])
 
     def partitioning(self, axis: str) -> Partitioning:
-        """Return the partitioning that it states."""
+        """Return the partitioning in its configuration."""
         del axis
         with naming(self._what):
             stated: dict[str, Any] = self._configuration["partitioning"]
@@ -57,5 +57,5 @@ class FirstSeries(Form):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Chunks that are absent."""
+        """A note on absent chunks."""
         return absent_chunks_note(self.units())

@@ -1,4 +1,4 @@
-"""Collections of the Zarr v3 rewrite of zcollection: ``_zcollection.json`` as it wrote it, and groups of Zarr v3."""
+"""Collections of the Zarr v3 rewrite of zcollection: ``_zcollection.json`` in its format, and Zarr v3 groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -32,12 +32,12 @@ class Rewrite(Form):
 
     @property
     def axis(self) -> str:
-        """The axis that it states."""
+        """The axis in its configuration."""
         with naming(self._what):
             return str(self._configuration["axis"])
 
     def partitioning(self, axis: str) -> Partitioning:
-        """Return the partitioning that it states."""
+        """Return the partitioning in its configuration."""
         del axis
         with naming(self._what):
             stated: dict[str, Any] = self._configuration["partitioning"]
@@ -46,7 +46,7 @@ class Rewrite(Form):
 
     @cached_property
     def _paths(self) -> tuple[list[str], list[str]]:
-        """The paths of the partitions, and of those that its catalog, where it has one, does not list."""
+        """The paths of the partitions, and of partitions that are missing from its catalog if it has one."""
         found = in_natural_order(partition_paths(self.place, "zarr.json"))
         with naming(self._what):
             has_catalog = bool(self._configuration["catalog"]["enabled"])
@@ -57,7 +57,7 @@ class Rewrite(Form):
             listed = list(map(str, document(self.place, CATALOG)["paths"]))
         missing = sorted(set(listed) - set(found))
         if missing:
-            message = f"{what} lists the partition {missing[0]!r}, which is not there; restore it, and import again"
+            message = f"{what} lists the partition {missing[0]!r}, which does not exist; restore it, and import again"
             raise CorruptionError(message)
         return in_natural_order(listed), sorted(set(found) - set(listed))
 
@@ -71,7 +71,7 @@ class Rewrite(Form):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Partitions that its own catalog does not have, and chunks that are absent."""
+        """Notes on partitions that are missing from its catalog, and on absent chunks."""
         unlisted = [f"{path} is not in {CATALOG}, and was left out" for path in self._paths[1]]
         return (*unlisted, *absent_chunks_note(self.units()))
 

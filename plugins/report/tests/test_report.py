@@ -239,7 +239,7 @@ def test_a_view_says_what_is_current(collection, tmp_path):
         "twice",
     ):
         assert part in text
-    shades = next(picture for picture in pictures(view.report()) if picture[0].text.startswith("What the view"))
+    shades = next(picture for picture in pictures(view.report()) if picture[0].text.startswith("State of the view"))
     assert sorted(cell.get("class") for cell in shades.iter("rect")) == ["zc-l0", "zc-l1", "zc-l4"]
     assert "in 2 of 3 partitions" in text  # sizes are those of what was computed
 

@@ -44,7 +44,7 @@ def test_what_the_server_refuses_is_told_in_words(azurite, use):
     )
     told = refused(use, "az://missing/p", **azurite.storage_options)
     assert re.search(
-        r"there is no such container \(ContainerNotFound, 404\); check its name and the account: a container is not created",
+        r"there is no such container \(ContainerNotFound, 404\); check its name and the account: containers are not created automatically",
         told,
     )
 
