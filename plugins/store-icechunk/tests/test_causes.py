@@ -2,7 +2,7 @@
 
 import icechunk
 import pytest
-from zcollection_store_icechunk.failures import telling
+from zcollection_store_icechunk.failures import translated
 
 import zcollection as zc
 from zcollection.plugin import StoreError, StoreURL
@@ -42,7 +42,7 @@ CAUSES = [
         ],
         "does not speak TLS, .*; check its port",
     ),
-    (["dispatch failure", "timeout"], "the server does not answer; see to the server"),
+    (["dispatch failure", "timeout"], "the server does not answer; check the server"),
     (["service error", "unhandled error (AccessDenied)"], "access is denied; check the credentials"),
     (["service error", "unhandled error (ExpiredToken)"], "the token has expired; obtain new credentials"),
     (
@@ -58,7 +58,7 @@ def test_a_failure_is_told_by_its_causes_and_not_by_the_names_of_branches(causes
     text = REPORT.format(first=causes[0], name=name, causes="\n".join(f"  |-> {cause}" for cause in causes))
     with (
         pytest.raises(StoreError, match=f"cannot open icechunk.s3://bucket/x: .*{words}"),
-        telling(StoreURL.parse("icechunk+s3://bucket/x"), "open"),
+        translated(StoreURL.parse("icechunk+s3://bucket/x"), "open"),
     ):
         raise icechunk.IcechunkError(text)
 
