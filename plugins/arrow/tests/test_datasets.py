@@ -198,7 +198,7 @@ class TestPyArrow:
     def test_what_pyarrow_would_read_by_itself_is_refused_and_not_empty(self, col):
         from pyarrow.acero import Declaration, ScanNodeOptions
 
-        with pytest.raises(NotImplementedError, match=r"pyarrow reads the files of a dataset by itself here"):
+        with pytest.raises(NotImplementedError, match=r"pyarrow tries to read the files of a dataset"):
             Declaration("scan", ScanNodeOptions(col)).to_table()
         with pytest.raises(NotImplementedError, match="cannot be replaced"):
             col.replace_schema(col.schema)
@@ -228,7 +228,7 @@ class TestPyArrow:
         ("options", "message"),
         [
             ({"variables": ["nothing"]}, "'nothing'"),
-            ({"variables": ["angle"]}, r"variable 'angle' does not span 'time', and is no column"),
+            ({"variables": ["angle"]}, r"variable 'angle' does not span 'time', and is not a column"),
             ({"where": "nothing > 1"}, "'nothing'"),
             ({"time_unit": "h"}, r"time_unit='h'; .*ns"),
         ],

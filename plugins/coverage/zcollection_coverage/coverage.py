@@ -134,7 +134,7 @@ class Coverage(Printed):
     @property
     def matrix(self) -> Matrix | None:
         """The row counts by the two key fields, such as cycle and pass; None unless keys have two fields."""
-        return Matrix.of([(item.key, item.rows) for item in self.partitions], self.absent)
+        return Matrix.of(self.partitions, self.absent)
 
     @property
     def _calendar(self) -> str | None:

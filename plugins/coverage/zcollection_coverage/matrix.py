@@ -8,6 +8,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from zcollection.plugin import Columns, Key, Printed, Section, Table, heading
+from zcollection_coverage.records import PartCoverage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,8 @@ class Matrix(Printed):
         The second field and its existing values.
     rows
         The number of rows of each partition: int64, shape (row_values, column_values); 0 without a partition.
+    shares
+        The share of the expected rows of each partition: float64, of the same shape; NaN if it is unknown or without a partition.
     absent
         Whether a partition is missing, as listed in `Coverage.absent`; bool, of the same shape.
     """
@@ -34,29 +37,32 @@ class Matrix(Printed):
     column_name: str
     column_values: tuple[Any, ...]
     rows: NDArray[np.int64] = field(repr=False)
+    shares: NDArray[np.float64] = field(repr=False)
     absent: NDArray[np.bool_] = field(repr=False)
 
     @classmethod
-    def of(cls, counts: Sequence[tuple[Key, int]], absent: Sequence[Key]) -> Self | None:
-        """Return the matrix of existing partitions with their rows and of missing partitions; None unless keys have two fields."""
-        keys = [*(key for key, _ in counts), *absent]
+    def of(cls, partitions: Sequence[PartCoverage], absent: Sequence[Key]) -> Self | None:
+        """Return the matrix of existing and missing partitions; None unless keys have two fields."""
+        keys = [*(part.key for part in partitions), *absent]
         if not keys or len(keys[0]) != 2:
             return None
         names = tuple(keys[0])
         values = [tuple(sorted({key[name] for key in keys})) for name in names]
-        places = [{value: place for place, value in enumerate(of_field)} for of_field in values]
-        rows = np.zeros([len(of_field) for of_field in values], np.int64)
-        for key, count in counts:
-            rows[_place(key, places)] += count
-        missing = np.zeros(rows.shape, np.bool_)
+        positions = [{value: position for position, value in enumerate(of_field)} for of_field in values]
+        shape = [len(of_field) for of_field in values]
+        rows, shares, missing = np.zeros(shape, np.int64), np.full(shape, np.nan), np.zeros(shape, np.bool_)
+        for part in partitions:
+            cell = _cell(part.key, positions)
+            rows[cell], shares[cell] = part.rows, np.nan if part.share is None else part.share
         for key in absent:
-            missing[_place(key, places)] = True
+            missing[_cell(key, positions)] = True
         return cls(
             row_name=names[0],
             row_values=values[0],
             column_name=names[1],
             column_values=values[1],
             rows=rows,
+            shares=shares,
             absent=missing,
         )
 
@@ -74,12 +80,12 @@ class Matrix(Printed):
             "rows": lambda at: int(self.rows[at].sum()),
             f"{self.column_name} present": lambda at: int((self.rows[at] > 0).sum()),
             f"{self.column_name} absent": lambda at: ", ".join(
-                f"{self.column_values[place]}" for place in np.flatnonzero(self.absent[at])
+                f"{self.column_values[position]}" for position in np.flatnonzero(self.absent[at])
             ),
         }
         return Section(f"{heading(self)} {title}", [Table.of("", range(len(self.row_values)), columns)])
 
 
-def _place(key: Key, places: Sequence[dict[Any, int]]) -> tuple[int, int]:
-    first, second = (place[value] for place, value in zip(places, key.values(), strict=True))
+def _cell(key: Key, positions: Sequence[dict[Any, int]]) -> tuple[int, int]:
+    first, second = (position[value] for position, value in zip(positions, key.values(), strict=True))
     return first, second

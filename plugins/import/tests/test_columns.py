@@ -42,7 +42,7 @@ def test_missing_integers_become_the_marker_and_no_value_is_it(items):
     fill = -7
     column = chunked(items, pa.int64())
     if fill in items:
-        with pytest.raises(SchemaError, match=r"'v' has missing values, and -7"):
+        with pytest.raises(SchemaError, match=r"'v' has missing values, and also contains -7"):
             columns.values(column, "v", np.int64(fill))
     else:
         expected = [fill if item is None else item for item in items]

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import xarray as xr
 from attrs import frozen
 
 from zcollection.errors import CorruptionError
-from zcollection_import.documents import fill_attribute
-from zcollection_import.form import Groups, Unit
+from zcollection.plugin import Partitioning
+from zcollection_import.documents import document, fill_attribute, partitioning_of
+from zcollection_import.form import Form, Groups, Unit, naming
 from zcollection_import.place import Place
 from zcollection_import.zarr_groups import ZarrUnit
 
@@ -28,6 +30,48 @@ class Declaration:
 
     variables: Mapping[str, Mapping[str, Any]]
     attrs: Mapping[str, Mapping[str, Any]]
+
+
+class OlderCollection(Form):
+    """A collection of an older release, which is declared in one JSON document.
+
+    Attributes
+    ----------
+    document_name
+        The name of the document.
+    kind_key
+        The key of the name of the partitioning in the document.
+    """
+
+    document_name: ClassVar[str]
+    kind_key: ClassVar[str]
+
+    @cached_property
+    def _configuration(self) -> dict[str, Any]:
+        return document(self.place, self.document_name)
+
+    @property
+    def _what(self) -> str:
+        return f"{self.document_name} of {self.place.url}"
+
+    @property
+    def axis(self) -> str:
+        """The axis in its configuration."""
+        with naming(self._what):
+            return str(self._configuration["axis"])
+
+    def partitioning(self, axis: str) -> Partitioning:
+        """Return the partitioning in its configuration."""
+        del axis
+        with naming(self._what):
+            stated: dict[str, Any] = self._configuration["partitioning"]
+            kind = str(stated[self.kind_key])
+        return partitioning_of(stated, kind=kind, what=self._what)
+
+    def _partitions(self, paths: Sequence[str], declaration: Declaration, immutable: str) -> Sequence[Unit]:
+        """Return the partitions of some paths, with the variables that are stored once in the directory `immutable`."""
+        once = ZarrUnit(immutable, self.place.below(immutable)) if self.place.exists(immutable) else None
+        return [Partition(path, self.place.below(path), declaration, once) for path in paths]
 
 
 class Partition(ZarrUnit):

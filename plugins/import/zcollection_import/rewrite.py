@@ -5,44 +5,23 @@ from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from zcollection.errors import CorruptionError
-from zcollection.plugin import Partitioning
-from zcollection_import.documents import document, partitioning_of
-from zcollection_import.form import Form, Unit, in_natural_order, naming
-from zcollection_import.partitions import Declaration, Partition, absent_chunks_note, partition_paths
-from zcollection_import.zarr_groups import ZarrUnit
+from zcollection_import.documents import document
+from zcollection_import.form import Unit, in_natural_order, naming
+from zcollection_import.partitions import Declaration, OlderCollection, absent_chunks_note, partition_paths
 
 CONFIGURATION: Final = "_zcollection.json"
 CATALOG: Final = "_catalog/state.json"
 IMMUTABLE: Final = "_immutable"
 
 
-class Rewrite(Form):
+class Rewrite(OlderCollection):
     """A collection of the rewrite, with or without its catalog."""
 
     kind: ClassVar[str] = "zcollection-rewrite"
     title: ClassVar[str] = "a collection of the Zarr v3 rewrite of zcollection"
 
-    @cached_property
-    def _configuration(self) -> dict[str, Any]:
-        return document(self.place, CONFIGURATION)
-
-    @property
-    def _what(self) -> str:
-        return f"{CONFIGURATION} of {self.place.url}"
-
-    @property
-    def axis(self) -> str:
-        """The axis in its configuration."""
-        with naming(self._what):
-            return str(self._configuration["axis"])
-
-    def partitioning(self, axis: str) -> Partitioning:
-        """Return the partitioning in its configuration."""
-        del axis
-        with naming(self._what):
-            stated: dict[str, Any] = self._configuration["partitioning"]
-            kind = str(stated["name"])
-        return partitioning_of(stated, kind=kind, what=self._what)
+    document_name: ClassVar[str] = CONFIGURATION
+    kind_key: ClassVar[str] = "name"
 
     @cached_property
     def _paths(self) -> tuple[list[str], list[str]]:
@@ -66,8 +45,7 @@ class Rewrite(Form):
         with naming(self._what):
             schema = self._configuration["schema"]
             declaration = Declaration(dict(_variables(schema)), dict(_attributes(schema)))
-        once = ZarrUnit(IMMUTABLE, self.place.below(IMMUTABLE)) if self.place.exists(IMMUTABLE) else None
-        return [Partition(path, self.place.below(path), declaration, once) for path in self._paths[0]]
+        return self._partitions(self._paths[0], declaration, IMMUTABLE)
 
     @property
     def notes(self) -> tuple[str, ...]:

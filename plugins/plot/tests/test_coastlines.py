@@ -89,7 +89,7 @@ def test_without_files_there_is_a_grid_and_no_coast(ax, wanted):
 
 
 def test_coastlines_that_are_wanted_and_not_there_are_an_error(ax, monkeypatch):
-    with pytest.raises(SettingError, match="never downloaded here; .*CARTOPY_DATA_DIR"):
+    with pytest.raises(SettingError, match="not downloaded; .*CARTOPY_DATA_DIR"):
         rows().plot("ssh", ax=ax, coastlines=True)
     monkeypatch.setitem(sys.modules, "cartopy.io.shapereader", None)
     with pytest.raises(zc.MissingDependencyError, match=r"zcollection-plot\[coastlines\]"):

@@ -178,7 +178,7 @@ def test_a_dataset_is_drawn_every_nth_row(collection, ax):
     whole = Figure().subplots()
     collection.plot("flag", ax=whole)
     np.testing.assert_array_equal(drawn(lazy)[1], drawn(whole)[1])
-    with pytest.raises(SettingError, match="filters and where choose rows of a collection"):
+    with pytest.raises(SettingError, match="filters and where select rows of a collection"):
         track(dataset, "flag", where="flag == 0", ax=ax)
 
 
@@ -290,7 +290,7 @@ def test_colours_may_leave_out_extremes_or_be_chosen(ax):
             {"variable": "wave", "latitude": "lat"},
             r"variable 'wave' has the dimensions \(time, across\).*'lat' has \(time\)",
         ),
-        ({"variable": "ssh", "points": 0}, "points=0; accepted: a number of points"),
+        ({"variable": "ssh", "points": 0}, "points=0; accepted: an integer, 1 or more"),
     ],
 )
 def test_what_cannot_be_drawn_says_why(collection, ax, options, message):

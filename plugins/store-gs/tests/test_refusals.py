@@ -94,7 +94,11 @@ def refused(use, store):
 REFUSALS = [
     (401, "authError", r"the credentials are not accepted \(authError, 401\); check service_account"),
     (403, "forbidden", r"access is denied \(forbidden, 403\); check that the credentials have permission to get"),
-    (400, "userProjectMissing", r"the requester pays for this bucket \(.*\); pass user_project in storage_options"),
+    (
+        400,
+        "userProjectMissing",
+        r"the requester pays for this bucket \(.*\); pass user_project, .*, in storage_options",
+    ),
     (400, "with a space", r"the server answered \(400\); check service_account"),
 ]
 
