@@ -48,6 +48,7 @@ def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
         (["--every", 53, "--no-catalog"], 15),
         (["--operations", "update rows", "delete", "--every", 7], 25),
         (["--operations", "repartition", "split", "rewrite", "--every", 19], 20),
+        (["--operations", "replace, tagged", "tag the newest", "rollback", "forget", "--every", 29], 8),
         (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
     ],
 )

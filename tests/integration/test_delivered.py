@@ -1,11 +1,12 @@
 """When rows were brought: what is kept of it, what forgets it, and by which clock."""
 
 import datetime as dt
+import uuid
 
 import kept
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -141,3 +142,41 @@ def test_statistics_that_are_completed_keep_when_rows_came(tmp_path):
     collection.add_statistics(["value"])
     np.testing.assert_array_equal(_each(collection), came)
     assert not np.isnat(came).any()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    deliveries=st.lists(
+        st.lists(st.integers(0, 4 * 1440 - 1), min_size=1, max_size=30, unique=True), min_size=1, max_size=6
+    ),
+    forms=st.permutations(["date:M", "date:h", "date:Y", "grouped_sequence"]),
+)
+def test_rows_keep_the_time_of_their_delivery_however_they_are_partitioned(deliveries, forms):
+    collection = _create(f"memory://{uuid.uuid4().hex}", value="int64")
+    came = {}
+    with pytest.MonkeyPatch.context() as patched:
+        for number, minutes in enumerate(deliveries, 1):
+            patched.setattr("zcollection.transaction.change.time_ns", lambda number=number: number * 10**9)
+            times = np.sort(np.datetime64("2026-01-30", "s") + np.array(minutes) * np.timedelta64(60, "s"))
+            collection.insert({"time": times, "value": np.full(len(times), number)}, merge="upsert")
+            came |= dict.fromkeys(times.tolist(), np.datetime64(number * 1000, "ms"))
+        # Rows of one partition that become rows of several, not one after the other, and several that become one.
+        scattered = zc.partitioning.Sequence(("value",), dimension="time")
+        for form in [scattered if form == "grouped_sequence" else form for form in forms]:
+            collection.repartition(form)
+            found = collection.query()
+            order = np.argsort(found["time"].to_numpy(), kind="stable")
+            expected = [came[time] for time in found["time"].to_numpy()[order].tolist()]
+            np.testing.assert_array_equal(_each(collection)[order], expected)
+            assert collection.verify(data=True).is_clean
+
+
+def test_a_partition_of_known_and_unknown_rows_knows_those_that_it_knew(tmp_path):
+    collection = _create(tmp_path / "c")
+    collection.insert({"time": _minutes(0, 1440)})
+    collection.insert({"time": _minutes(0, 100)}, merge=lambda existing, inserted, **_: inserted)
+    unknown = np.isnat(_each(collection)).sum()
+    collection.insert({"time": _minutes(1440, 2000)})
+    collection.repartition("date:M")
+    assert np.isnat(_each(collection)).sum() == unknown == 100
+    assert len(_each(collection)) == 660

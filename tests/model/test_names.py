@@ -49,7 +49,7 @@ def test_a_partition_segment_may_have_an_equals_sign_and_percent_encoding(segmen
     assert validate_partition_segment(segment) == segment
 
 
-def test_the_groups_on_the_way():
+def test_ancestors_include_the_root_and_the_path():
     assert ancestors("a/b/c") == ("", "a", "a/b", "a/b/c")
     assert ancestors("") == ("",)
 

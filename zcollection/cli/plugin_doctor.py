@@ -5,6 +5,7 @@ import os
 import traceback
 from collections.abc import Iterator, Sequence
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
@@ -275,7 +276,10 @@ def _duplicates() -> Iterator[Problem]:
         if any(entry.group in _GROUPS for entry in item.entry_points):
             found.setdefault(item.name.lower().replace("_", "-"), []).append(item)
     for name, several in sorted(found.items()):
-        places = list(dict.fromkeys(f"{item.version} in {item.locate_file('')}" for item in several))
+        # The path may name one directory twice, as "" does for the current one.
+        places = list(
+            dict.fromkeys(f"{item.version} in {Path(str(item.locate_file(''))).resolve()}" for item in several)
+        )
         if len(places) > 1:
             text = f"it is installed {len(places)} times: {places[0]} shadows {', '.join(places[1:])}"
             yield Problem(

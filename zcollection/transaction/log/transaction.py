@@ -197,19 +197,37 @@ class LogTransaction(Transaction):
         self._take_new_form()
         if self.replacement is not None or self.growth is not None:
             await commit_log.announce(self.store)
-        return self._version(self.base.version + len(newer) + 1, unplaced.versions, self._replaced(newer, unplaced))
+        replaced = await self._replaced(newer, unplaced)
+        return self._version(self.base.version + len(newer) + 1, unplaced.versions, replaced)
 
-    def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
+    async def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
         """Return what is to be kept of what the change replaces, as the record says it."""
         if not self.configuration.keeps or self.replacement is not None:
             return {}
         now = evolve(self.base, changes=[*self.base.changes, *newer])
+        paths = [path for path in (*self._written, *self._dropped) if path not in unplaced.failures]
+        tagged = await self._tagged(paths)
         by_stamp: dict[str, list[str]] = {}
-        for path in (*self._written, *self._dropped):
-            record = None if path in unplaced.failures else now.record(path)
-            if record is not None:
+        for path in paths:
+            record = now.record(path)
+            if record is not None and (tagged is None or tagged.is_same(now, path)):
                 by_stamp.setdefault(record.stamp, []).append(path)
         return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
+
+    async def _tagged(self, paths: Sequence[str]) -> Snapshot | None:
+        """Return the newest version with a tag, where only versions with tags are kept; None where all are.
+
+        What the newest version still has of one with an older tag, it also has of that one.
+        """
+        retention = self.configuration.retention
+        # Without a catalog there are no checkpoints: to find out would take all records. A vacuum removes the others.
+        if retention is None or retention.keeps_recent or not self.configuration.catalog:
+            return None
+        try:
+            taken = await checkpoints.at(self.store, max(retention.tagged.values()))
+            return await perform_one(self.store, taken.completed(paths))
+        except CorruptionError:
+            return None  # of what is damaged nothing is known
 
     @property
     def _targets(self) -> list[str]:
@@ -334,14 +352,15 @@ class LogTransaction(Transaction):
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: now and then, what the catalog holds is moved to the history."""
-        if version.pending or (version.number % folding.FOLDED and not self._is_far):
+        configuration, held = self.replacement or self.growth or self.configuration, version.number
+        is_tagged = configuration.retention is not None and None in configuration.retention.tags.values()
+        if version.pending or (version.number % folding.FOLDED and not self._is_far and not is_tagged):
             return
-        configuration, held = self.replacement or self.configuration, version.number
         if configuration.catalog:
             checkpoint = await catalog.load(self.store)
             held = 0 if checkpoint is None else checkpoint.version
-            if checkpoint is not None and configuration.keeps and isinstance(checkpoint.partitions, Partitions):
-                await checkpoints.keep(self.store, checkpoint)  # of a large one, the records say what was then
+            if checkpoint is not None and configuration.keeps:
+                await checkpoints.keep(self.store, checkpoint)
         await folding.fold(self.store, held)
 
     @property
@@ -468,7 +487,8 @@ async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, 
     """
     needed = taken.changing() if configuration.segments else taken.completed(None)
     checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    await catalog.save(store, checkpoint, in_segments=configuration.segments, fence=fence)
+    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes the others
+    await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
 
 
 def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:

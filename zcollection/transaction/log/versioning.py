@@ -98,7 +98,7 @@ class LogVersioning(Versioning):
             raise self.not_found(await foreign.found(self.store))
         configuration = self._understood(data)
         if not self.store.read_only:
-            await portal.carried_out(probe.check, self.store)
+            await portal.run_change(probe.check, self.store)
         if announced is not None:
             await portal.on_loop()
             configuration = await snapshots.current_configuration(self.store, configuration)
@@ -264,7 +264,7 @@ class LogVersioning(Versioning):
         except (ValueError, TypeError) as error:
             message = f"tag {name!r}; accepted: a letter, and up to 99 letters, digits and . _ + - after it"
             raise SettingError(message) from error
-        await self._reconfigure(configuration, "tag", tagged, is_of_newest=number is not None)
+        await self._reconfigure(configuration, "tag", tagged, tagged=number)
 
     async def _numbered(self, version: Label) -> int:
         """Return the number of a version that can be read."""
@@ -284,20 +284,21 @@ class LogVersioning(Versioning):
         """Write it into the configuration."""
         before = configuration.retention or Retention()
         after = evolve(before, versions=versions, seconds=seconds)
-        if not before.keeps:
+        if not before.keeps_recent:
             after = evolve(after, since=None)  # nothing was kept until now
         await self._reconfigure(configuration, "retain", after)
 
     async def _reconfigure(
-        self, configuration: Configuration, operation: str, retention: Retention, *, is_of_newest: bool = False
+        self, configuration: Configuration, operation: str, retention: Retention, *, tagged: int | None = None
     ) -> None:
-        """Write another retention, as one change; where it speaks of the newest version, nobody may change anything else."""
+        """Write another retention, as one change; a version that gets a tag must be readable until the change is committed."""
 
         async def attempt() -> None:
             async with self.begin(configuration, operation) as change:
                 change.growth = evolve(configuration, retention=retention)
-                if is_of_newest:
-                    change.watch(lambda _: True)
+                if tagged is not None:
+                    past.check_kept(self.store, configuration, tagged, change.base.version, SettingError)
+                    change.watch(lambda _: True)  # what others replace meanwhile may not be kept
                 await change.commit()
 
         await retrying(attempt)
