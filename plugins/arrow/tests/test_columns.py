@@ -1,4 +1,4 @@
-"""What the values of a variable are in Arrow: NumPy is the oracle."""
+"""The values of variables in Arrow, against NumPy."""
 
 import datetime as dt
 import json
@@ -43,7 +43,7 @@ def missing_of(name, values):
 
 
 def expected(name, values):
-    """Return a column as Python's objects, made without Arrow."""
+    """Return a column as Python objects, without Arrow."""
     rows = np.moveaxis(values, 1, 0) if name == "cube" else values
     missing = missing_of(name, rows)
     if name == "seen":

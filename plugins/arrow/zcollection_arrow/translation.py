@@ -44,7 +44,7 @@ def condition(tree: Tree | None, columns: Mapping[str, Column]) -> str | None:
     columns
         The columns that a condition can name, by path.
     """
-    text = None if tree is None else _Translation(columns).text(tree, holds=True)
+    text = None if tree is None else _Translation(columns).text(tree, is_true=True)
     return None if text is None or text == _ALWAYS or len(text) > _LONGEST else text
 
 
@@ -54,51 +54,51 @@ class _Translation:
 
     columns: Mapping[str, Column]
 
-    def text(self, tree: Tree, *, holds: bool) -> str | None:
-        """Return a condition for the rows where an expression is true (`holds`) or false; None for all rows."""
+    def text(self, tree: Tree, *, is_true: bool) -> str | None:
+        """Return a condition for the rows where an expression is true (`is_true`) or false; None for all rows."""
         if isinstance(tree, Literal):
-            return _truth(tree.value.as_py(), holds=holds)
+            return _truth(tree.value.as_py(), is_true=is_true)
         if isinstance(tree, FieldName):
             column = self._column(tree)
-            return None if column is None or column.variable.dtype.kind != "b" else f"`{column.path}` == {holds}"
+            return None if column is None or column.variable.dtype.kind != "b" else f"`{column.path}` == {is_true}"
         translate = _FUNCTIONS.get(tree.name)
-        return None if translate is None else translate(self, tree, holds)
+        return None if translate is None else translate(self, tree, is_true)
 
-    def conjunction(self, call: Call, holds: bool) -> str | None:
+    def conjunction(self, call: Call, is_true: bool) -> str | None:
         """Translate "and"."""
-        return self._all(call.arguments, holds) if holds else self._any(call.arguments, holds)
+        return self._all(call.arguments, is_true) if is_true else self._any(call.arguments, is_true)
 
-    def disjunction(self, call: Call, holds: bool) -> str | None:
+    def disjunction(self, call: Call, is_true: bool) -> str | None:
         """Translate "or"."""
-        return self._any(call.arguments, holds) if holds else self._all(call.arguments, holds)
+        return self._any(call.arguments, is_true) if is_true else self._all(call.arguments, is_true)
 
-    def negation(self, call: Call, holds: bool) -> str | None:
+    def negation(self, call: Call, is_true: bool) -> str | None:
         """Translate "not"."""
-        return self.text(call.arguments[0], holds=not holds)
+        return self.text(call.arguments[0], is_true=not is_true)
 
-    def choice(self, call: Call, holds: bool) -> str | None:
+    def choice(self, call: Call, is_true: bool) -> str | None:
         """Translate a choice between an expression and null."""
         _, part, other = call.arguments
         is_null = isinstance(other, Literal) and other.value.as_py() is None
-        return self.text(part, holds=holds) if is_null else None
+        return self.text(part, is_true=is_true) if is_null else None
 
-    def missing(self, call: Call, holds: bool) -> str | None:
+    def missing(self, call: Call, is_true: bool) -> str | None:
         """Translate "is null"."""
         column = self._column(call.arguments[0])
-        return None if column is None else f"{'' if holds else 'not '}isnan(`{column.path}`)"
+        return None if column is None else f"{'' if is_true else 'not '}isnan(`{column.path}`)"
 
-    def present(self, call: Call, holds: bool) -> str | None:
+    def present(self, call: Call, is_true: bool) -> str | None:
         """Translate "is valid"."""
-        return self.missing(call, not holds)
+        return self.missing(call, not is_true)
 
-    def nan(self, call: Call, holds: bool) -> str | None:
+    def nan(self, call: Call, is_true: bool) -> str | None:
         """Translate "is NaN": never true, because NaN is null."""
-        return _NEVER if holds and self._column(call.arguments[0]) is not None else None
+        return _NEVER if is_true and self._column(call.arguments[0]) is not None else None
 
-    def membership(self, call: Call, holds: bool) -> str | None:
+    def membership(self, call: Call, is_true: bool) -> str | None:
         """Translate the membership in a list of values."""
         column = self._column(call.arguments[0])
-        if column is None or not holds:
+        if column is None or not is_true:
             return None
         values: pa.Array = call.options["value_set"].values
         texts = _listed(column, values.drop_null())
@@ -108,7 +108,7 @@ class _Translation:
             texts.append(f"isnan(`{column.path}`)")
         return f"({' or '.join(texts)})" if texts else _NEVER
 
-    def comparison(self, call: Call, holds: bool) -> str | None:
+    def comparison(self, call: Call, is_true: bool) -> str | None:
         """Translate the comparison of a column with a value."""
         left, right = call.arguments
         symbol = _SYMBOLS[call.name]
@@ -117,14 +117,14 @@ class _Translation:
         column = self._column(left)
         if column is None or not isinstance(right, Literal):
             return None
-        return _comparison(column, symbol if holds else _NEGATED[symbol], right.value)
+        return _comparison(column, symbol if is_true else _NEGATED[symbol], right.value)
 
-    def _all(self, parts: tuple[Tree, ...], holds: bool) -> str | None:
-        known = [text for part in parts if (text := self.text(part, holds=holds)) not in {None, _ALWAYS}]
+    def _all(self, parts: tuple[Tree, ...], is_true: bool) -> str | None:
+        known = [text for part in parts if (text := self.text(part, is_true=is_true)) not in {None, _ALWAYS}]
         return f"({' and '.join(map(str, known))})" if known else None
 
-    def _any(self, parts: tuple[Tree, ...], holds: bool) -> str | None:
-        texts = [self.text(part, holds=holds) for part in parts]
+    def _any(self, parts: tuple[Tree, ...], is_true: bool) -> str | None:
+        texts = [self.text(part, is_true=is_true) for part in parts]
         if any(text in {None, _ALWAYS} for text in texts):
             return None
         possible = [str(text) for text in texts if text != _NEVER]
@@ -161,10 +161,10 @@ def _listed(column: Column, values: pa.Array) -> list[str] | None:
     return None if None in texts else [str(text) for text in texts]
 
 
-def _truth(value: object, *, holds: bool) -> str | None:
+def _truth(value: object, *, is_true: bool) -> str | None:
     if value is None:
         return _NEVER
-    return (_ALWAYS if value is holds else _NEVER) if isinstance(value, bool) else None
+    return (_ALWAYS if value is is_true else _NEVER) if isinstance(value, bool) else None
 
 
 def _comparison(column: Column, symbol: str, value: pa.Scalar) -> str | None:

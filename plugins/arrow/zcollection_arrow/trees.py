@@ -2,7 +2,7 @@
 
 The pickle contains a record batch whose metadata lists the tree in serialised order: ``call`` and ``end``
 with the name of a function, around its arguments; ``field_ref`` with a name; ``literal`` and ``options`` with the number of
-the column that holds the value. Source: ``arrow::compute::Serialize`` in cpp/src/arrow/compute/expression.cc; the same from
+the column that contains the value. Source: ``arrow::compute::Serialize`` in cpp/src/arrow/compute/expression.cc; the same from
 pyarrow 18 to 26.
 """
 

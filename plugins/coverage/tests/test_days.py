@@ -39,7 +39,7 @@ def test_days_have_the_values_that_lie_in_them(hours, unit):
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.integers(1, 60)), min_size=1, max_size=6))
 def test_long_runs_are_cut_at_midnight(pieces):
-    """Values of runs, which follow each other and are never made, are where they would be."""
+    """Values of runs are counted on the right day without creating them."""
     at, runs = 0, []
     for gap, step, rows in pieces:
         at += gap

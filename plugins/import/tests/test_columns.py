@@ -1,4 +1,4 @@
-"""Columns of Arrow become arrays that mean the same, or are refused."""
+"""Arrow columns become arrays with the same meaning, or are rejected."""
 
 import datetime as dt
 import decimal

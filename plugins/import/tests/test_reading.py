@@ -1,4 +1,4 @@
-"""Blocks of rows hold what xarray reads, undecoded, and nothing that is missing goes unnoticed."""
+"""Blocks of rows contain what xarray reads without decoding, and missing data are detected."""
 
 import shutil
 import zipfile

@@ -1,4 +1,4 @@
-"""What lies at a place is recognised, or refused with what would have been."""
+"""The form of the data at a location is recognised, or rejected with the accepted forms."""
 
 import json
 import zipfile

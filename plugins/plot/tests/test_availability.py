@@ -1,4 +1,4 @@
-"""What pictures of coverage draw is what pandas and cftime count: images, bars and ticks are read back."""
+"""Plots of coverage against pandas and cftime: images, bars and ticks are read back."""
 
 import cftime
 import matplotlib as mpl
@@ -19,7 +19,7 @@ START = np.datetime64("2023-12-05T07:00", "s")
 
 
 def bars(collection):
-    """Return the bars of a picture: where each begins and ends, to the right and downwards."""
+    """Return the bars of a plot: the limits of each, horizontally and vertically."""
     boxes = [path.get_extents() for path in collection.get_paths()]
     return [(box.x0, box.x1, box.y0, box.y1) for box in boxes]
 
@@ -58,7 +58,7 @@ def test_a_calendar_shows_the_share_of_each_day(series, numbers, partitioning):
         day.strftime("%Y %b" if number == 0 or day.month == 1 else "%b")
         for number, day in enumerate(pd.period_range(index[0], index[-1], freq="M"))
     ]
-    # A cell of the image is where its day and month are on the axes.
+    # Cells of the image are at the ticks of their day and month.
     assert axes.images[0].get_extent() == [0.5, shares.shape[1] + 0.5, len(shares) - 0.5, -0.5]
 
 
@@ -175,11 +175,11 @@ def test_many_short_gaps_do_not_cover_what_is_there(series):
     axes = timeline(series(START + hours[hours % 10 > 0] * np.timedelta64(1, "h")).coverage(), by="all", ax=Figure())
     few = timeline(series(START + hours[hours % 3000 > 0] * np.timedelta64(1, "h")).coverage(), by="all", ax=Figure())
     assert few.collections[1].get_linewidth()[0] == 0.6
-    assert axes.collections[1].get_linewidth()[0] * 720 < 30  # points of 500 that the axes are wide
+    assert axes.collections[1].get_linewidth()[0] * 720 < 30  # points; the axes are 500 wide
 
 
 def passes():
-    """Return cycles and passes of rows: one is missing within, and the last cycle ends early."""
+    """Return cycles and passes of rows: one pass is missing, and the last cycle is incomplete."""
     keys = [(cycle, each) for cycle in (3, 4, 5, 7) for each in (1, 2, 3, 4) if (cycle, each) != (4, 2)]
     keys = keys[:-2]
     counts = np.arange(len(keys)) % 3 + 1

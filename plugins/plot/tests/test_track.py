@@ -1,4 +1,4 @@
-"""Maps draw the rows that are there where they are: offsets and colours are read back, and compared with the rows."""
+"""Maps draw the rows at their positions: offsets and colours are read back, and compared with the rows."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_of_many_rows_some_are_drawn_and_the_title_says_so(collection, ax, point
 
 
 def test_what_is_read_is_a_few_times_what_is_drawn_however_much_there_is(tmp_path):
-    """Chunks that are not drawn may be lost: nobody notices."""
+    """Chunks that are not drawn are not read, so they may be missing."""
     made = zc.create_collection(tmp_path / "orbit", schema=schema(), axis="time", partitioning="date:h")
     made.insert(orbit())
     chunks = sorted(tmp_path.glob("orbit/**/ssh/c/*"))
@@ -125,7 +125,7 @@ def test_what_is_read_is_a_few_times_what_is_drawn_however_much_there_is(tmp_pat
 
 
 class monitored_opens:  # noqa: N801 - used as a function
-    """Notes which files are opened, whoever does it."""
+    """Records which files are opened."""
 
     hooked = None
 

@@ -1,4 +1,4 @@
-"""What a report says is what the collection says, its markup is well formed, and nothing that it quotes does anything."""
+"""Reports agree with the collection, their markup is well formed, and quoted text is never active."""
 
 import html.parser
 import re
@@ -28,7 +28,7 @@ VOID = {"meta", "link", "br", "hr", "img", "input", "base"}
 
 
 class Parsed(html.parser.HTMLParser):
-    """A document as a browser would read it: its texts, its elements and their attributes, all of them closed."""
+    """A document as parsed by a browser: its texts, elements and attributes; all elements are closed."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -79,7 +79,7 @@ def rows(times):
 
 @pytest.fixture
 def collection(tmp_path):
-    """Four days of a row every ten minutes, of which one day and some hours are missing; three versions."""
+    """Four days with a row every ten minutes, without one day and some hours; three versions."""
     made = zc.create_collection(tmp_path / "c", schema=schema(title="Sea level"), axis="time", partitioning="date:D")
     times = np.datetime64("2024-01-01", "s") + np.arange(4 * 144) * np.timedelta64(10, "m")
     for number, chosen in enumerate((times[:100], times[300:])):

@@ -1,4 +1,4 @@
-"""What is refused, by the server or before it is asked: the error says what to do, and shows no credential."""
+"""Rejected requests, by the server or before: errors contain the next step and no credential."""
 
 import base64
 import re

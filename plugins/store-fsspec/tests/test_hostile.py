@@ -1,4 +1,4 @@
-"""Chains and archives that are not what they seem: an error that says what to do, and never data."""
+"""Invalid and hostile chains and archives: an error with the next step, and never wrong data."""
 
 import io
 import re
@@ -49,7 +49,7 @@ def test_an_archive_that_is_missing_is_told(scheme, tmp_path):
 def test_a_file_that_is_no_archive_is_told(scheme, data, tmp_path):
     path = tmp_path / "x"
     path.write_bytes(data)
-    if scheme == "tar" and not any(data):  # what ends an archive, and an archive of nothing
+    if scheme == "tar" and not any(data):  # zeros end an archive, so this is a valid empty one
         with pytest.raises(zc.ZCollectionError, match=r"there is no collection|is not a tar archive"):
             zc.open_collection(f"tar::{path}")
         return
@@ -206,7 +206,7 @@ def test_an_encrypted_zip_archive_is_told(tmp_path, archives):
     for signature, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         at = -1
         while (at := data.find(signature, at + 1)) >= 0:
-            data[at + place] |= 1  # as an archive says that has a password
+            data[at + place] |= 1  # the flag of encryption
     path.write_bytes(data)
     with pytest.raises(StoreError, match=r"the archive is encrypted; create it again without a password"):
         read(f"zip::{path}")
@@ -225,7 +225,7 @@ def test_one_byte_that_is_another_in_a_zip_archive_is_never_data(place, change, 
             (found,) = read(f"zip::{path}", key)
         except StoreError:
             continue
-        assert found in {whole, None}  # its name may be the one with another byte
+        assert found in {whole, None}  # the changed byte may be in its name
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,4 +1,4 @@
-"""What is refused, by the server or before it is asked: the error says what to do, and shows no credential."""
+"""Rejected requests, by the server or before: errors contain the next step and no credential."""
 
 import gc
 import json
@@ -29,7 +29,7 @@ def _no_waiting(monkeypatch):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Keeps each request, and answers with what its server was given, in turn, and by the last of them from then on."""
+    """Records each request, and answers with the given answers in turn; the last one is repeated."""
 
     protocol_version = "HTTP/1.1"
 
@@ -187,7 +187,7 @@ def test_the_environment_leads_to_a_server_of_tests(fake_gcs, monkeypatch):
 
 @contextmanager
 def dropping():
-    """Yield a server that reads each request and drops the connection, and the list of those that it has read."""
+    """Yield a server that reads each request and drops the connection, and the list of requests."""
 
     class Dropping(Handler):
         def answer(self):
@@ -288,7 +288,7 @@ def test_a_key_that_cannot_be_read_is_told(given):
 
 
 def test_where_there_are_no_credentials_the_error_says_how_to_give_them(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))  # gcloud is asked for what it knows, where it is installed
+    monkeypatch.setenv("PATH", str(tmp_path))  # google-auth would call gcloud if it is installed
     told = refused("read", opened(endpoint="http://127.0.0.1:9"))
     assert "there are no usable credentials; pass service_account" in told
 

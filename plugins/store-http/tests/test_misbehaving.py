@@ -1,4 +1,4 @@
-"""Servers that err, redirect, lie or break off: what they send is right, or an error that says what to do."""
+"""Misbehaving servers: a read returns the right bytes, or an error with the next step."""
 
 import base64
 import re
@@ -47,7 +47,7 @@ def refused(url, *reads, **options):
 
 
 def first(count, answer):
-    """Answer so many requests so, and leave the others to the server."""
+    """Answer a number of requests with a given function, and the others normally."""
     answered = []
 
     def instead(handler):
@@ -176,7 +176,7 @@ def test_an_answer_that_contradicts_itself_is_never_data(server, lie):
     told = refused(server.url, asked, max_retries=1)
     assert re.search(r"cannot read 'x' in http://[^ ]+: .+; .+", told)
     server.instead = first(1, LIES[lie])
-    if len(server.requests) == 2:  # what may pass was asked again
+    if len(server.requests) == 2:  # a temporary failure was retried
         assert read(server.url, asked) == [asked.part(DATA)]
 
 
@@ -199,7 +199,7 @@ def test_as_many_requests_are_in_flight_as_the_configuration_allows(server):
         with guard:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        full.wait(30)  # all of them are there at once, or the test fails here
+        full.wait(30)  # all requests are concurrent, or the test fails here
         with guard:
             running[0] -= 1
         return False

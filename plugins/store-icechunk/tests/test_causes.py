@@ -1,4 +1,4 @@
-"""What object storage refuses is an error in plain words, with the next step."""
+"""Errors of object storage become errors in plain words, with the next step."""
 
 import icechunk
 import pytest
@@ -16,7 +16,7 @@ REPORT = """  x error getting object metadata from object store {first}
   |-> error getting object metadata from object store {first}
 {causes}
 """
-"""What Icechunk says; below the context stand the causes, one a line."""
+"""An error text of Icechunk; the causes follow the context, one per line."""
 
 CAUSES = [
     (
@@ -70,7 +70,7 @@ def test_a_server_that_refuses_everything(refusing_port):
 
 
 def test_a_bucket_that_is_not_there(moto_server):
-    # Icechunk 2 does not say whether it is the bucket that is missing, or the repository.
+    # Icechunk 2 does not distinguish a missing bucket from a missing repository.
     words = ("there is no such bucket; check its name", "there is no collection at .*, or check the URL")
     with pytest.raises((StoreError, zc.CollectionNotFoundError), match="|".join(words)):
         zc.open_collection("icechunk+s3://no-such-bucket/x", storage_options=moto_server.storage_options)

@@ -1,4 +1,4 @@
-"""What a URL and the options say, and what they are refused for."""
+"""URLs and options, accepted and rejected."""
 
 import shutil
 import subprocess
@@ -234,7 +234,7 @@ anyio.run(main)
 
 
 class TestFormat2:
-    """A repository that Icechunk 2.3 made with spec_version=2: of its objects, that which says so."""
+    """A repository created by Icechunk 2.3 with spec_version=2: only the object with the format version."""
 
     @pytest.fixture
     def newer(self, tmp_path):

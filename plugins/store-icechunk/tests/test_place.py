@@ -1,4 +1,4 @@
-"""A repository takes the place of an empty directory, on Windows too, which renames nothing onto one."""
+"""A repository replaces an empty directory, also on Windows, which cannot rename onto an existing directory."""
 
 import errno
 import os
