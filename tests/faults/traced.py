@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-CALLS = "write,mkdir,mkdirat,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,fdatasync"
+CALLS = "write,mkdir,mkdirat,rename,renameat2,link,linkat,unlink,unlinkat,rmdir,fsync,fdatasync"
 """The system calls that change something."""
 IS_THERE = shutil.which("strace") is not None
 

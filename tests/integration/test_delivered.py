@@ -1,7 +1,10 @@
 """When rows were brought: what is kept of it, what forgets it, and by which clock."""
 
+import base64
 import datetime as dt
+import json
 import uuid
+import zlib
 
 import kept
 import numpy as np
@@ -61,6 +64,12 @@ def test_with_too_many_runs_the_oldest_times_are_forgotten_and_no_more_than_that
         {"times": [[1], [2]], "rows": [[3], [1]]},
         {"times": [2**70, 2], "rows": [3, 1]},
         {"times": 3, "rows": 4},
+        {"packed": 3},
+        {"packed": "no base64"},
+        {"packed": "AAAA"},
+        {"packed": base64.b64encode(zlib.compress(bytes(15))).decode()},
+        {"packed": base64.b64encode(zlib.compress(bytes(16 * MOST + 16))).decode()},
+        {"packed": base64.b64encode(zlib.compress(bytes(3200))[:-5]).decode()},
     ],
 )
 def test_what_is_no_description_says_nothing(found):
@@ -117,6 +126,26 @@ def test_a_daily_partition_that_grows_each_minute_knows_of_every_one():
     assert MOST > 1440
     deliveries = Deliveries.of(np.datetime64("2026-01-01", "ms") + np.arange(1440) * np.timedelta64(60_000, "ms"))
     assert len(Deliveries.from_json(deliveries.to_json(), rows=1440).rows) == 1440
+
+
+@given(
+    steps=st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40)), min_size=17, max_size=100, unique=True),
+    rows=st.lists(st.integers(1, 2**40), min_size=100, max_size=100),
+)
+def test_many_runs_are_compressed_and_the_same(steps, rows):
+    given_runs = Deliveries(times=_array(steps), rows=np.array(rows[: len(steps)], np.int64))
+    said = given_runs.to_json()
+    assert list(said) == ["packed"]
+    again = Deliveries.from_json(json.loads(json.dumps(said)), rows=sum(rows[: len(steps)]))
+    np.testing.assert_array_equal(again.times, given_runs.times)
+    np.testing.assert_array_equal(again.rows, given_runs.rows)
+
+
+def test_a_buoy_writes_few_bytes_of_when_its_rows_came():
+    late = np.random.default_rng(1).integers(0, 100, MOST)  # milliseconds
+    times = np.datetime64("2026-01-01", "ms") + np.arange(MOST) * np.timedelta64(600_000, "ms") + late
+    said = json.dumps(Deliveries(times=times, rows=np.ones(MOST, np.int64)).to_json())
+    assert len(said) < 5_000, "a sixth of what the numbers would be in JSON"
 
 
 def test_statistics_that_do_not_say_it_leave_it_unknown_until_rows_come(tmp_path, monkeypatch):

@@ -183,11 +183,15 @@ def test_where_no_rename_spares_what_exists_a_key_is_created_once_by_a_lock(stor
     assert keys(store) == ["x"], "the lock is no object"
 
 
-def test_a_link_whose_answer_is_lost_has_created_the_key(store, root, monkeypatch):
+@pytest.mark.parametrize("has_unnamed", [True, False])
+def test_a_link_whose_answer_is_lost_has_created_the_key(store, root, monkeypatch, has_unnamed):
     link = os.link
+    if not has_unnamed:
+        monkeypatch.setattr(files, "_UNNAMED", 0)
+        monkeypatch.setattr(files, "move_to_free_place", lambda *_: False)
 
-    def lossy(source, target):
-        link(source, target)
+    def lossy(source, target, **options):
+        link(source, target, **options)
         raise FileExistsError(errno.EEXIST, "lost")
 
     monkeypatch.setattr(files.os, "link", lossy)

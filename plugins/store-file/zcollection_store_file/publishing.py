@@ -25,6 +25,7 @@ from zcollection_store_file.paths import lock_beside, marker_beside, temporary_b
 from zcollection_store_file.system import rename_directory, unlink
 from zcollection_store_file.trees import Tree
 
+_DOCUMENT: Final = "zarr.json"
 _OCCUPIED: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
@@ -63,6 +64,8 @@ class Publication:
 
     def _moves(self) -> bool:
         """Move what is staged to its target, unless something lies there, as it does after a swap."""
+        if os.path.isfile(f"{self.target}/{_DOCUMENT}"):
+            return False
         try:
             _rename_into_parent(self.staged, self.target, fsync=self.fsync)
         except FileNotFoundError:
@@ -74,7 +77,8 @@ class Publication:
         return True
 
     def _replace(self) -> None:
-        files.write(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
+        # Part of a marker names no two directories: what is staged passes for what is new, as it is.
+        files.write_small(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
         if exchange(self.staged, self.target):
             self._retire()
         else:
@@ -99,29 +103,41 @@ class Publication:
         return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
 
     def _retire(self) -> None:
-        """Put aside what was replaced; removing it, which frees its inode number, comes after the marker that names it.
+        """Remove what was replaced, or move it to where it is kept, and then the marker that names it.
 
         Each step is on the disk before the next: without the marker, what was replaced would pass for what is new.
         """
         self._sync()
-        replaced = self.staged
-        with suppress(FileNotFoundError):  # whoever found it swapped as well may have been faster
-            replaced = self._put_aside(self.staged)
+        try:
+            if not self._keeps(self.staged):
+                self.tree.remove(self.staged)
+        finally:
+            # What cannot be removed, such as a directory of another user, must not pass for what is new.
+            if os.path.lexists(self.staged):
+                with suppress(FileNotFoundError):
+                    os.rename(self.staged, temporary_beside(self.staged))
         if self.fsync:
             sync(os.path.dirname(self.staged))
         self._forget_marker()
-        self._forget(replaced)
+
+    def _keeps(self, replaced: str) -> bool:
+        """Move what was replaced to where it is kept, and return whether nothing is left to remove."""
+        if self.kept is None:
+            return False
+        try:
+            _rename_into_parent(replaced, self.kept, fsync=self.fsync)
+        except FileNotFoundError:
+            return True  # whoever found it swapped as well was faster
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+            return False
+        return True
 
     def _put_aside(self, replaced: str) -> str:
         """Move what is replaced to where it is kept, or is going to be removed, and return where that is."""
-        if self.kept is not None:
-            try:
-                _rename_into_parent(replaced, self.kept, fsync=self.fsync)
-            except OSError as error:
-                if error.errno not in _OCCUPIED:
-                    raise
-            else:
-                return self.kept
+        if self.kept is not None and self._keeps(replaced):
+            return self.kept
         hidden = temporary_beside(self.staged)
         rename_directory(replaced, hidden)
         return hidden

@@ -28,6 +28,8 @@ class Staging:
     places: Places
     _directories: dict[str, str] = field(factory=dict)
     """Paths of the directories that exist, by key."""
+    _new: set[str] = field(factory=set)
+    """Keys of those that this has made: nothing exists below them that it has not made."""
     _parts: dict[str, int] = field(factory=dict)
     """How many parts the keys have within their batches, of those whose text is right: of thousands of groups they are few."""
 
@@ -92,12 +94,15 @@ class Staging:
         """Return the path of a directory; only one that was there before can be a link."""
         parent, _, name = key.rpartition("/")
         path = system.under(self._directory(parent), name) if key else self.places.root
+        if parent not in self._new and os.path.isdir(path):
+            return self.places.below(key) if key else path
         try:
             os.mkdir(path)
         except FileNotFoundError:
             os.makedirs(path, exist_ok=True)  # the root itself, and what it lies in
         except FileExistsError:
             return self.places.below(key) if key else path
+        self._new.add(key)
         return path
 
 

@@ -1,7 +1,7 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from itertools import starmap
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -59,6 +59,7 @@ class _Known:
     def __init__(self) -> None:
         self.sources: tuple[RecordId | None, tuple[str, ...]] = None, ()
         self.snapshot: Snapshot | None = None
+        self.base: Snapshot | None = None
 
     def keep(self, taken: Snapshot | None, *, listed: bool) -> None:
         """Keep a snapshot that can be told from that of another collection in the same place, by what is asked for."""
@@ -66,6 +67,11 @@ class _Known:
         can_be_told = record is not None and (record.tag if listed else record.transaction) is not None
         # Versions since the catalog are held as they are, as many as are read besides it.
         self.snapshot = taken if taken is not None and can_be_told and len(taken.changes) <= _MOST_CHANGES else None
+
+    def keep_base(self, base: Snapshot | None) -> None:
+        """Keep what a change was made from, with the catalog and the changes since, by which the next one is due."""
+        can_be_kept = base is not None and base.indexed and not base.pending and len(base.changes) <= _MOST_CHANGES
+        self.base = base if can_be_kept and base is not None and base.id.transaction is not None else None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -201,16 +207,25 @@ class LogVersioning(Versioning):
         """Return whether a newer version has been committed, or what was committed was moved."""
         return await snapshots.is_outdated(self.store, taken)
 
-    def begin(
+    @asynccontextmanager
+    async def begin(
         self,
         configuration: Configuration,
         operation: str,
         *,
         source: str | None = None,
         candidates: Candidates = None,
-    ) -> AbstractAsyncContextManager[transaction.LogTransaction]:
-        """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
-        return transaction.begin(self.store, configuration, operation, source=source, candidates=candidates)
+    ) -> AsyncIterator[transaction.LogTransaction]:
+        """Open a transaction on the newest version; leaving the block removes its stage unless it was committed.
+
+        Where each request takes a while, the catalog and the records that the last one has read are not read again.
+        """
+        known = self._known.base
+        async with transaction.begin(
+            self.store, configuration, operation, source=source, candidates=candidates, known=known
+        ) as change:
+            yield change
+        self._known.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
 
     async def place_statistics(
         self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
