@@ -1,26 +1,31 @@
 """Fixtures of the kernel's tests: its fake plugins, provided through the same hooks as real ones."""
 
+import gc
 import uuid
 
+import compiled  # first: what is imported after it is compiled once
 import computations
+import effort
 import fakes
 import pytest
 import segmenting
 from environments import build_all
-from hypothesis import settings
 
 from zcollection.registry.hookspecs import Family
 from zcollection.registry.registry import REGISTRY
 from zcollection.testing.servers import ministack_server, moto_server
 
-__all__ = ["ministack_server", "moto_server"]
-
-settings.register_profile("patient", deadline=None)  # how long an example takes decides nothing
-settings.load_profile("patient")
+__all__ = ["compiled", "effort", "ministack_server", "moto_server"]
 
 segmenting.set_up()
 
 collect_ignore = ["thirdparty"]  # installed and tested from their wheels, in environments of their own
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from looking through all tests and modules again, whenever a test asks for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from effort import thorough_only
 
 HERE = Path(__file__).parent
 NEEDED = {
@@ -24,7 +25,7 @@ ASKED = {"ours", "no-statistics", "mask", "arrow", "duckdb", "parquet"}
 
 def run(*arguments):
     command = [sys.executable, str(HERE), *arguments, "--scale", "smoke", "--threads", "2"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def test_peers_that_write_zarr_write_the_same_chunks(measured):
 ON_OBJECT_STORAGE = {"ours", "zarr", "zarr-async", "xarray"}
 
 
+@thorough_only()
 def test_on_object_storage_requests_are_counted_and_every_peer_reads_what_it_was_given(tmp_path):
     file = tmp_path / "out.json"
     done = run("W6", "--peers", "zarr,zarr-async,xarray,parquet", "--rounds", "1", "--json", str(file))
@@ -123,6 +125,7 @@ def test_memory_is_measured_in_a_process_that_reads_the_right_values(tmp_path):
     assert all(item["checked"] and item["peak"] >= item["baseline"] > 0 for item in peaks)
 
 
+@thorough_only()
 def test_every_round_is_timed_and_no_directory_is_left_behind(tmp_path):
     file, place = tmp_path / "out.json", tmp_path / "place"
     place.mkdir()

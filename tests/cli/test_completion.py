@@ -14,7 +14,7 @@ def run(*arguments):
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=500,
         check=False,
     )
 
@@ -46,7 +46,7 @@ def test_a_verb_loads_no_library_that_it_does_not_need(url):
         "from zcollection.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "ls", url], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", code, "ls", url], capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "[]"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ RUN = [sys.executable, "-c", "from zcollection.cli import main; main()"]
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """Return a real run, from the command line in a process of its own, and the URL where it put its collection."""
-    url = f"file://{tmp_path_factory.mktemp('demo')}/track"
-    return subprocess.run([*RUN, "demo", "--url", url], capture_output=True, text=True, timeout=110, check=False), url
+    """Return a real run, from the command line in a process of its own, the URL of its collection, and how long it took."""
+    url, started = f"file://{tmp_path_factory.mktemp('demo')}/track", time.monotonic()
+    done = subprocess.run([*RUN, "demo", "--url", url], capture_output=True, text=True, timeout=500, check=False)
+    return done, url, time.monotonic() - started
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def quick(monkeypatch):
 
 
 def test_a_real_run_succeeds_and_says_what_it_did(real):
-    done, url = real
+    done, url, _ = real
     assert (done.returncode, done.stderr) == (0, "")
     for said in (
         "259,200 rows, one a second, in 85 passes",
@@ -61,7 +63,8 @@ def test_every_step_of_a_real_run_is_timed(real):
     lines = [line.split() for line in real[0].stdout.splitlines() if " s  " in line]
     assert len(lines) == len(steps.STEPS) + 1
     seconds = [float(line[0]) for line in lines]
-    assert seconds[-1] == pytest.approx(sum(seconds[:-1]), abs=0.1)
+    rounding = 0.05 * len(lines)
+    assert sum(seconds[:-1]) - rounding <= seconds[-1] <= real[2] + rounding
 
 
 def test_a_real_run_leaves_what_an_independent_reading_expects(real):

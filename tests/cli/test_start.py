@@ -11,7 +11,7 @@ import zcollection.cli
 
 
 def python(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=500, check=False)
 
 
 def test_importing_zcollection_imports_no_library_of_the_command_line():

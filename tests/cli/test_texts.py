@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -33,14 +34,14 @@ def arrays(draw):
     return draw(hnp.arrays(dtype, st.integers(1, 5), elements=elements))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(arrays())
 def test_what_numpy_writes_is_read_as_it_was(values):
     schema = declared(values.dtype, fill_value=np.nan if values.dtype.kind == "f" else None)
     np.testing.assert_array_equal(read([str(value) for value in values], schema), values)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4), st.sampled_from([*DTYPES, "complex128"]))
 def test_any_text_is_read_or_refused(texts, dtype):
     try:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from asking import FIELDS, KEY, assert_no_contradiction, field_zones, is_missing, schema, variable, zones_of
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from effort import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from zcollection.conditions.expression import Expression
@@ -362,7 +363,7 @@ def agree_as_one_zone(text, holds, declared, columns):
     assert_no_contradiction(bound.verdicts(zones | field_zones(1), 1), mask, count)
 
 
-@settings(max_examples=600, suppress_health_check=list(HealthCheck))
+@examples(600, suppress_health_check=list(HealthCheck))
 @given(condition=CONDITIONS, table=tables(), data=st.data())
 def test_numbers_agree_with_an_oracle_and_zones_with_rows(condition, table, data):
     agree(*condition, *table, data)
@@ -401,7 +402,7 @@ NEAR = st.recursive(
 )
 
 
-@settings(max_examples=800, suppress_health_check=list(HealthCheck))
+@examples(800, suppress_health_check=list(HealthCheck))
 @given(value=NEAR, table=close_tables(), data=st.data())
 def test_bounds_of_what_is_computed_hold_all_that_is(value, table, data):
     declared, columns = table
@@ -464,7 +465,7 @@ def iso(parts, end, separator="T"):
     return f"{year:04d}-{month:02d}-{day:02d}{separator}{clock}{end}"
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@examples(200, suppress_health_check=list(HealthCheck))
 @given(
     calendar=st.sampled_from(CALENDARS),
     step=st.sampled_from(list(STEPS)),
@@ -493,7 +494,7 @@ def test_numbers_that_count_time_agree_with_cftime(calendar, step, reference, li
     )
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@examples(150, suppress_health_check=list(HealthCheck))
 @given(
     unit=st.sampled_from(["D", "h", "m", "s", "ms", "us", "ns"]),
     parts=PARTS.filter(lambda parts: parts[0] > 1700),
@@ -522,7 +523,7 @@ def test_datetime64_agrees_with_numpy(unit, parts, nano, symbol, offsets, fill, 
     )
 
 
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@examples(150, suppress_health_check=list(HealthCheck))
 @given(
     dtype=st.sampled_from(["string", "U4", "S4"]),
     texts=st.lists(st.sampled_from(["", "a", "b", "ab", "S3A", "é", "z"]), min_size=1, max_size=8),

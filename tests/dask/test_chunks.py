@@ -8,7 +8,8 @@ import dask
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -55,7 +56,7 @@ def test_blocks_are_those_of_partitions_or_hold_several_whole(url, chunks, rows)
     assert computed(found) == collection.query()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     rows=st.integers(1, 40) | st.sampled_from([None, -1, "partition"]),
     columns=st.sampled_from([None, 1, 2, 5, -1]),

@@ -49,8 +49,8 @@ def main() -> None:
 
         end = time.monotonic() + options.seconds
         writers = [restart() for _ in range(options.writers)]
-        while time.monotonic() < end or acknowledged(logs) < options.least:
-            if time.monotonic() > end + options.seconds:
+        while time.monotonic() < end or acknowledged(logs) < options.least or not kills:
+            if kills and time.monotonic() > end + options.seconds:
                 time.sleep(1)  # on a machine that is so slow that nobody lives long enough, nobody is killed any more
                 continue
             time.sleep(chance.uniform(0.05, 0.5))

@@ -28,7 +28,8 @@ def run(tests: list[str], *, without: str | None = None) -> tuple[int, str]:
         "-n0",
         "-p",
         "no:cacheprovider",
-        "--timeout=60",
+        "--timeout=600",
+        "--hypothesis-profile=thorough",
         *tests,
     ]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}  # so that reasons are told

@@ -61,7 +61,7 @@ def watchers(place: Path, stop: Path, count: int) -> "list[subprocess.Popen[str]
 def watched(readers: "list[subprocess.Popen[str]]", stop: Path) -> dict[str, object]:
     """Let the readers end, and return what they saw."""
     stop.touch()
-    lines = [reader.communicate(timeout=60)[0].rstrip("\n").split("\t") for reader in readers]
+    lines = [reader.communicate(timeout=500)[0].rstrip("\n").split("\t") for reader in readers]
     return {
         "queries": sum(int(line[0]) for line in lines),
         "bad": sum(int(line[1]) for line in lines),

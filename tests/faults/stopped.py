@@ -39,7 +39,7 @@ def stop_at(nursery: traced.Nursery, place: Path, call: str, number: int, second
         wrote = False  # it waits for the lock, which a stopped process keeps
     os.kill(pid, signal.SIGCONT)
     code = nursery.end()
-    error = other.communicate(timeout=60)[1]
+    error = other.communicate(timeout=500)[1]
     if code or other.returncode:
         return f"the writer ended with {code}, the others with {other.returncode}: {error.decode()[-300:]}", wrote
     return verdict(place), wrote

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import cases
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the commands use signals, /proc and strace of Linux")
 
@@ -15,42 +16,47 @@ HERE = Path(__file__).parent
 
 def figures(name, *arguments):
     done = subprocess.run(
-        [sys.executable, HERE / f"{name}.py", *map(str, arguments)], capture_output=True, text=True, timeout=110
+        [sys.executable, HERE / f"{name}.py", *map(str, arguments)], capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
 def test_processes_that_meet_on_a_partition_lose_no_row_and_readers_see_one_version():
-    found = figures("contention", "--processes", 3, "--upserts", 12, "--readers", 1)
-    assert found["present"] == found["acknowledged"] == 36
+    found = figures("contention", "--processes", 3, "--upserts", 6, "--readers", 1)
+    assert found["present"] == found["acknowledged"] == 18
     assert found["queries"] > 0
 
 
-@pytest.mark.parametrize("place", ["ministack", "icechunk"])
+@pytest.mark.parametrize("place", cases("icechunk", thorough=["ministack"]))
 def test_the_same_holds_where_there_is_no_lock_and_where_the_store_commits(place):
     found = figures("contention", "--processes", 3, "--upserts", 4, "--readers", 1, "--place", place)
     assert found["present"] == found["acknowledged"] == 12
     assert found["queries"] > 0
 
 
-@pytest.mark.parametrize(("place", "least"), [("file", 20), ("ministack", 5)])
+@pytest.mark.parametrize(("place", "least"), cases(("file", 5), thorough=[("file", 20), ("ministack", 5)]))
 def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
-    found = figures("chaos", "--seconds", 8, "--least", least, "--place", place)
+    found = figures("chaos", "--seconds", 8 if least > 5 else 3, "--least", least, "--place", place)
     assert found["kills"] > 0
     assert found["acknowledged"] >= least
 
 
 @pytest.mark.parametrize(
     ("arguments", "least"),
-    [
-        (["--every", 53], 15),
-        (["--every", 53, "--no-catalog"], 15),
-        (["--operations", "update rows", "delete", "--every", 7], 25),
-        (["--operations", "repartition", "split", "rewrite", "--every", 19], 20),
-        (["--operations", "replace, tagged", "tag the newest", "rollback", "forget", "--every", 29], 8),
-        (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
-    ],
+    cases(
+        (["--operations", "update rows", "--every", 17], 4),
+        (["--operations", "repartition", "--every", 37], 2),
+        (["--operations", "replace, tagged", "rollback", "--every", 37], 2),
+        thorough=[
+            (["--every", 53], 15),
+            (["--every", 53, "--no-catalog"], 15),
+            (["--operations", "update rows", "delete", "--every", 7], 25),
+            (["--operations", "repartition", "split", "rewrite", "--every", 19], 20),
+            (["--operations", "replace, tagged", "tag the newest", "rollback", "forget", "--every", 29], 8),
+            (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
+        ],
+    ),
 )
 def test_a_process_that_dies_at_a_request_leaves_all_of_an_operation_or_nothing(arguments, least):
     found = figures("deaths", *arguments)
@@ -66,10 +72,17 @@ needs_strace = pytest.mark.skipif(
 
 @needs_strace
 @pytest.mark.parametrize(
-    "arguments", [["--operations", "upsert", "--every", 47], ["--operations", "drop", "--fsync", "--every", 19]]
+    ("arguments", "least"),
+    cases(
+        (["--operations", "upsert", "--every", 101], 4),
+        thorough=[
+            (["--operations", "upsert", "--every", 47], 12),
+            (["--operations", "drop", "--fsync", "--every", 19], 12),
+        ],
+    ),
 )
-def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments):
-    assert figures("crashes", *arguments)["points"] >= 12
+def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments, least):
+    assert figures("crashes", *arguments)["points"] >= least
 
 
 @needs_strace
@@ -102,10 +115,10 @@ def test_a_writer_that_is_stopped_and_goes_on_damages_nothing():
 
 @pytest.mark.parametrize(
     "arguments",
-    [
+    cases(
         ["--places", "file", "memory", "--every", 1511],
-        ["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 401],
-    ],
+        thorough=[["--places", "bucket", "icechunk", "--verbs", "upsert", "refresh", "--every", 401]],
+    ),
 )
 def test_a_task_that_is_cancelled_at_a_step_leaves_all_of_its_change_or_nothing(arguments):
     found = figures("cancellation", *arguments)
@@ -117,8 +130,9 @@ def test_what_becomes_of_a_collection_is_what_becomes_of_a_dictionary():
     assert figures("model", "--examples", 16, "--steps", 20)["counts"]["steps"] > 200
 
 
-def test_damage_to_a_file_is_detected_or_harmless():
-    assert figures("corruption", "--every", 61)["cases"] >= 20
+@pytest.mark.parametrize(("every", "least"), cases((199, 6), thorough=[(61, 20)]))
+def test_damage_to_a_file_is_detected_or_harmless(every, least):
+    assert figures("corruption", "--every", every)["cases"] >= least
 
 
 def test_input_that_nobody_should_believe_raises_only_our_errors():

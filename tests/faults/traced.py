@@ -95,7 +95,7 @@ class Nursery:
         """Wait until the operation has ended, and return its exit code."""
         code = int(self._server.stdout.readline())
         if self._tracer is not None:
-            self._tracer.communicate(timeout=60)
+            self._tracer.communicate(timeout=500)
         return code
 
     def _send(self, text: str) -> None:

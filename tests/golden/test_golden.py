@@ -4,6 +4,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import effort
 import numpy as np
 import pytest
 
@@ -17,7 +18,22 @@ from golden_cases import CASES, DAY  # noqa: E402 - beside this file, as for the
 ARCHIVES = sorted(HERE.glob("*/*.zip"))
 
 
-@pytest.fixture(params=ARCHIVES, ids=lambda archive: f"{archive.parent.name}-{archive.stem}")
+def name_of(archive):
+    return f"{archive.parent.name}-{archive.stem}"
+
+
+def one_of_each():
+    """Return an archive of each case, of one release after the other; all where the thorough profile is loaded."""
+    releases = {case: [archive for archive in ARCHIVES if archive.stem == case] for case in sorted(CASES)}
+    few = [found[at % len(found)] for at, found in enumerate(releases.values())]
+    return ARCHIVES if effort.is_thorough() else few
+
+
+# All archives are read and checked. What goes further tries fewer of them.
+some = pytest.mark.parametrize("archive", one_of_each(), ids=name_of, indirect=True)
+
+
+@pytest.fixture(params=ARCHIVES, ids=name_of)
 def archive(request):
     return request.param
 
@@ -51,6 +67,7 @@ def test_nothing_is_wrong_with_it(url):
     assert report.is_clean, report.problems
 
 
+@some
 def test_its_paths_and_types_are_those_that_this_release_would_write(archive, url, tmp_path):
     old, new = zc.open_collection(url), CASES[archive.stem].write(f"file://{tmp_path}/new")
     assert old.partitions() == new.partitions()
@@ -60,12 +77,14 @@ def test_its_paths_and_types_are_those_that_this_release_would_write(archive, ur
     assert [one.layout for one in old.records().values()] == [one.layout for one in new.records().values()]
 
 
+@some
 def test_the_partitions_are_found_without_the_catalog_too(archive, url, tmp_path):
     for file in (tmp_path / "_catalog").rglob("0"):
         file.unlink()
     assert_holds(zc.open_collection(url).query(), CASES[archive.stem].expected)
 
 
+@some
 def test_it_can_be_written_to(archive, url):
     collection = zc.open_collection(url, mode="rw")
     before = collection.partitions()
@@ -75,6 +94,7 @@ def test_it_can_be_written_to(archive, url):
     assert collection.drop_partitions(filters="True") == before
 
 
+@some
 def test_it_can_be_partitioned_and_encoded_anew(archive, url):
     collection = zc.open_collection(url, mode="rw")
     case = CASES[archive.stem]
@@ -101,10 +121,15 @@ def test_this_release_has_written_every_case():
     assert {archive.stem for archive in ARCHIVES if archive.parent.name == zc.__version__} == set(CASES)
 
 
+def test_some_are_of_every_release():
+    assert {archive.parent for archive in one_of_each()} == {archive.parent for archive in ARCHIVES}
+
+
 def test_the_cases_are_about_several_partitions():
     assert len({int(time) // DAY for time in CASES["date-D"].expected["time"]}) == 6
 
 
+@some
 def test_its_rows_are_asked_for_with_statistics_and_without(archive, url):
     collection = zc.open_collection(url, mode="rw")
     axis, every = collection.axis, collection.count()
@@ -121,6 +146,7 @@ def test_its_rows_are_asked_for_with_statistics_and_without(archive, url):
     assert collection.verify(data=True).notes == ()
 
 
+@some
 def test_when_rows_came_is_unknown_of_what_did_not_keep_it_and_known_of_what_is_inserted_now(archive, url):
     collection = zc.open_collection(url, mode="rw")
     if archive.parent.name > "2026.12.3" or not collection.schema.get_variable(collection.axis).has_order:

@@ -7,7 +7,8 @@ import cftime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from effort import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from kept import lost
 from zcollection_coverage import Coverage, coverage
@@ -59,7 +60,7 @@ def _check(found: Coverage, times: pd.Series, *, every: pd.Timedelta, gap: pd.Ti
     assert intervals["rows"].sum() == len(times)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=_STEPS,
     second=_STEPS,

@@ -10,7 +10,8 @@ import differential
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import every_value, examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -344,7 +345,9 @@ def evolution(request):
     return EVOLUTIONS[request.param]
 
 
-@pytest.mark.parametrize("merge", [None, "concat", "time_series", "upsert"])
+@pytest.mark.parametrize(
+    ("evolution", "merge"), every_value(EVOLUTIONS, [None, "concat", "time_series", "upsert"]), indirect=["evolution"]
+)
 def test_old_and_new_partitions_hold_what_was_inserted_after_a_merge(tmp_path, evolution, merge):
     collection, oracle = evolved(tmp_path / "col", *evolution)
     times = [9, 10, 11, 40, 200, 201]  # within an old partition, after its end, and in a new one
@@ -382,7 +385,7 @@ KNOBS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     old=KNOBS,
     new=KNOBS,

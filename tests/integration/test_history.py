@@ -11,7 +11,8 @@ import anyio
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -185,14 +186,12 @@ class Versions(RuleBasedStateMachine):
             assert seen(zc.open_collection(self.url, at=name)) == self.held[version]
 
 
-@pytest.mark.parametrize(("kind", "examples"), [("memory", 30), ("file", 10), ("bucket", 10), ("icechunk", 4)])
-def test_every_version_that_is_kept_reads_as_it_was_and_can_be_put_back(kind, examples):
+@pytest.mark.parametrize(("kind", "tries"), [("memory", 60), ("file", 25), ("bucket", 25), ("icechunk", 20)])
+def test_every_version_that_is_kept_reads_as_it_was_and_can_be_put_back(kind, tries):
     machine = type("Machine", (Versions,), {"kind": kind, "has_retention": kind != "icechunk"})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        run_state_machine_as_test(
-            machine, settings=settings(deadline=None, max_examples=examples, stateful_step_count=12)
-        )
+        run_state_machine_as_test(machine, settings=examples(tries, stateful_step_count=12))
 
 
 @pytest.fixture(params=["memory", "file", "bucket"])
@@ -394,7 +393,7 @@ def test_a_view_goes_back_too(tmp_path):
 TABLE = st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1.0, 2.0, np.nan]), st.integers(0, 1)), max_size=14)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(old=TABLE, new=TABLE)
 def test_two_versions_are_compared_as_pandas_does(old, new):
     schema = (

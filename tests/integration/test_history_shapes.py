@@ -20,7 +20,7 @@ def seen(collection):
 @pytest.mark.parametrize("forms", [("date:M", "date:h"), ("date:h", "date:Y", "date:D")])
 def test_versions_before_and_after_a_repartition_read_as_they_were(kind, forms, tmp_path):
     made = create(place(kind, tmp_path), **({} if kind == "icechunk" else {"keep": 99}))
-    made.insert(rows(range(0, 900, 7), 1))
+    made.insert(rows(range(0, 900, 29), 1))
     held = {made.history()[-1].version: seen(made)}
     for number, form in enumerate(forms):
         made.repartition(form)

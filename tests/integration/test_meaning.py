@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, note, settings
+from effort import examples
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -380,7 +381,7 @@ def as_read(dataset):
     return whens, dataset.v.values.astype("f8")
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(pair=deliveries(), number=st.integers(0, 2**60))
 def test_the_result_is_that_of_the_decoded_deliveries_or_nothing_has_changed(pair, number):
     (first, first_decoded), (second, second_decoded) = pair

@@ -7,7 +7,8 @@ import numpy as np
 import oracle
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -77,7 +78,7 @@ def test_a_hundred_thousand_rows_equal_pandas(partitioning, merge, pieces):
     check(partitioning, merge, inserts, schema=make_schema(partitioning))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     partitioning=st.sampled_from(list(PARTITIONINGS)),
     merge=st.sampled_from(MERGES),

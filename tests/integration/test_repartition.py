@@ -11,7 +11,8 @@ import pytest
 import shapes
 from attrs import frozen
 from backends import Place
-from hypothesis import given, settings
+from effort import cases, examples
+from hypothesis import given
 from hypothesis import strategies as st
 from interrupting import heard
 from meddling import meddled
@@ -92,7 +93,7 @@ TIMES = st.lists(
 )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(names=st.lists(NAMES, min_size=2, max_size=3), times=TIMES)
 def test_rows_of_any_times_in_any_order_are_gathered_from_any_partitions_into_others(names, times):
     collection = shapes.create("memory://gathered", PARTITIONINGS[names[0]](), times, overwrite=True)
@@ -103,7 +104,7 @@ def test_rows_of_any_times_in_any_order_are_gathered_from_any_partitions_into_ot
             assert_is_as_anew(collection, other, expected)
 
 
-@pytest.mark.parametrize("name", ["memory", "s3, obstore", "icechunk", "icechunk in memory"])
+@pytest.mark.parametrize("name", cases("memory", "s3, obstore", "icechunk", thorough=["icechunk in memory"]))
 def test_it_is_the_same_on_every_store(name, tmp_path, request):
     place = Place(name, tmp_path, request)
     collection = shapes.create(place.url, "date:D", DAYS, storage_options=place.options)

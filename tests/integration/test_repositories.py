@@ -8,6 +8,7 @@ import time
 import entries
 import pytest
 from backends import Place
+from effort import is_thorough
 
 import zcollection as zc
 from zcollection.testing.servers import ministack_server
@@ -21,11 +22,12 @@ FORKED = multiprocessing.get_context(
 # Processes that live for a moment start from one that has imported all but Icechunk, whose threads no fork survives.
 FORKED.set_forkserver_preload(["anyio", "numpy", "zarr", "zcollection", "zcollection.aio"])
 PLACES = ["icechunk", "icechunk on s3"]
+PROCESSES, ENTRIES = (8, 25) if is_thorough() else (4, 8)
 
 
 @pytest.fixture(scope="module")
 def pool():
-    with SPAWN.Pool(8) as started:
+    with SPAWN.Pool(PROCESSES) as started:
         yield started
 
 
@@ -42,7 +44,7 @@ def collection(place):
 def test_four_processes_lose_no_upsert_while_others_read(pool, collection, place):
     collection.insert(entries.rows([1000]))
     held = zc.open_collection(place.url, storage_options=place.options)
-    work = [(pickle.dumps(collection), range(number * 25, number * 25 + 25)) for number in range(4)]
+    work = [(pickle.dumps(collection), range(number * ENTRIES, (number + 1) * ENTRIES)) for number in range(4)]
     running = pool.starmap_async(entries.enter, work)
     seen = [1]
     while not running.ready():
@@ -51,17 +53,17 @@ def test_four_processes_lose_no_upsert_while_others_read(pool, collection, place
         running.wait(0.2)  # the processor is for the writers
     running.get()
     assert seen == sorted(seen), "a later reader saw less"
-    assert entries.read(collection) == [*range(100), 1000]
-    assert len(collection.history()) == 102
+    assert entries.read(collection) == [*range(4 * ENTRIES), 1000]
+    assert len(collection.history()) == 2 + 4 * ENTRIES
     held.refresh()
-    assert len(entries.read(held)) == 101
+    assert len(entries.read(held)) == 1 + 4 * ENTRIES
 
 
-def test_eight_processes_lose_no_commit_to_a_local_directory(pool, tmp_path, request):
+def test_processes_lose_no_commit_to_a_local_directory(pool, tmp_path, request):
     place = Place("icechunk", tmp_path, request)
     collection = entries.create(place.url)
-    pool.starmap(entries.enter, [(pickle.dumps(collection), range(n * 5, n * 5 + 5)) for n in range(8)])
-    assert entries.read(collection) == list(range(40))
+    pool.starmap(entries.enter, [(pickle.dumps(collection), range(n * 5, n * 5 + 5)) for n in range(PROCESSES)])
+    assert entries.read(collection) == list(range(PROCESSES * 5))
 
 
 def test_partitions_below_one_new_parent_all_land(pool, collection):
@@ -79,7 +81,6 @@ def test_of_several_creators_one_wins(pool, place):
     ]
 
 
-@pytest.mark.timeout(300)  # 24 processes are started
 def test_killed_writers_leave_no_trace(collection, place, tmp_path):
     chance = random.Random(3)
     rounds, writers = (5, 4) if place.backend.server is None else (2, 2)

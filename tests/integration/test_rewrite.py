@@ -8,7 +8,8 @@ import pytest
 import shapes
 import zarr
 from backends import Place
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from interrupting import heard
 
@@ -65,7 +66,7 @@ def test_it_is_as_if_it_had_been_stored_so_from_the_beginning(asked, months, tmp
 LENGTHS = st.one_of(st.none(), st.integers(1, 90))
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["balanced", "cloud-cold", "none"]), LENGTHS, st.integers(1, 3)),

@@ -6,6 +6,7 @@ import entries
 import numpy as np
 import pytest
 import samples
+from effort import every_pair
 from meddling import meddled
 
 import zcollection as zc
@@ -45,9 +46,9 @@ def asked(reader):
     }
 
 
-@pytest.mark.parametrize("ask", ["query", "find", "count", "lazy", "rows"])
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("when", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("change", "ask", "when"), every_pair(CHANGES, ["query", "find", "count", "lazy", "rows"], [1, 2, 3])
+)
 def test_an_answer_is_of_one_version(collection, ask, change, when):
     act, wanted = CHANGES[change]
     begun, changed = [], []
@@ -66,9 +67,7 @@ def test_an_answer_is_of_one_version(collection, ask, change, when):
     assert answer in [one if ask in {"query", "rows"} else len(one) for one in possible]
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("where", [None, WHERE])
-@pytest.mark.parametrize("when", [1, 2, 3, 4])
+@pytest.mark.parametrize(("change", "when", "where"), every_pair(CHANGES, [1, 2, 3, 4], [None, WHERE]))
 def test_a_scan_is_of_one_version_or_ends_with_a_conflict(collection, change, where, when):
     act, _ = CHANGES[change]
     before = collection.query(where=where)["time"].to_numpy().tolist()

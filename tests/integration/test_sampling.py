@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -17,7 +18,7 @@ def _times(*seconds) -> np.ndarray:
     return _START + np.array(seconds, "timedelta64[s]")
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.lists(st.one_of(st.integers(-3, 3), st.integers(-(10**9), 10**9), st.none()), max_size=40))
 def test_the_runs_of_a_sampling_are_the_values_and_its_step_is_the_most_frequent(steps):
     seconds = np.cumsum([step or 0 for step in steps])

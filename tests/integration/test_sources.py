@@ -71,6 +71,6 @@ def test_of_writers_that_insert_the_same_source_one_does(place):
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(60)
+        writer.join(300)
     assert sorted(len(report) for report in reports) == [0, 0, 0, 1]
     samples.assert_rows(zc.open_collection(place).query(), [1, 2])

@@ -62,7 +62,11 @@ def test_a_process_without_files_to_open(scheme, spare, tmp_path):
     entries.create(url).insert(entries.rows([1]))
     support = str(Path(entries.__file__).parent)
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, support, url, str(spare)], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", CHILD, support, url, str(spare)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

@@ -9,7 +9,8 @@ import anyio
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -50,7 +51,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     name=st.text(min_size=1, max_size=20).filter(lambda name: not set(name) & set("\0/") and name not in {".", ".."})
 )

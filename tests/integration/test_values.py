@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 import zarr
 from backends import BACKENDS, Place
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import dataset as ds
 
@@ -131,7 +132,7 @@ STATIONS = (
 )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(stations=st.lists(texts(), min_size=1, max_size=10), seed=st.integers(0, 2**32 - 1))
 def test_a_collection_finds_every_text_again(stations, seed):
     ups = np.random.default_rng(seed).random(len(stations)) < 0.5

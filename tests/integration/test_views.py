@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import samples
-from hypothesis import settings
+from effort import examples
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from meddling import meddled
 
@@ -32,7 +32,7 @@ def start(code, *arguments, before=()):
 
 
 def end(process):
-    said, failed = process.communicate(timeout=100)
+    said, failed = process.communicate(timeout=500)
     assert process.returncode == 0, failed
     return said
 
@@ -292,4 +292,4 @@ class ViewMachine(RuleBasedStateMachine):
 
 
 TestViewMachine = ViewMachine.TestCase
-TestViewMachine.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestViewMachine.settings = examples(25, stateful_step_count=15)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import samples
 from bucket import BUCKETS, BucketStore
+from effort import every_pair
 
 import zcollection as zc
 from zcollection.plugin import Read
@@ -13,7 +14,10 @@ OURS, OTHERS = "sign=plus/quotient=1", "sign=plus/quotient=2"
 EITHER = "sign=plus/quotient=[12]"
 
 
-@pytest.fixture(params=["file", "memory", "bucket"])
+STORES = ["file", "memory", "bucket"]
+
+
+@pytest.fixture(params=STORES)
 def collection(request, register, tmp_path):
     register(BucketStore, name="bucket")
     url = {"file": str(tmp_path / "c"), "memory": f"memory://{tmp_path.name}", "bucket": "bucket://whose"}[
@@ -72,8 +76,7 @@ READS = {
 }
 
 
-@pytest.mark.parametrize("read", READS)
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(("read", "change", "collection"), every_pair(READS, CHANGES, STORES), indirect=["collection"])
 def test_whoever_reads_it_is_told(collection, change, read):
     change(collection)
     with pytest.raises((zc.CorruptionError, zc.ConflictError), match=EITHER):

@@ -7,7 +7,8 @@ import zlib
 import fakes
 import pytest
 import samples
-from hypothesis import HealthCheck, given, settings
+from effort import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -77,7 +78,7 @@ def restored(objects):
 
 
 pytestmark = pytest.mark.filterwarnings("ignore::zcollection.errors.PublicationWarning")
-SLOW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SLOW

@@ -137,7 +137,7 @@ def test_a_coroutine_that_is_closed_leaves_a_change_that_ends():
 
     asyncio.run(main())
     change.may_commit.set()
-    assert ended.wait(30)
+    assert ended.wait(300)
     assert change.steps == ["staged", "committed", "ended"]
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import samples
 from attrs import field, frozen
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -133,7 +134,7 @@ ROWS = st.lists(st.integers(-60, 60), min_size=1, max_size=25)
 DIVISORS = st.sampled_from([1, 3, 10, 50, 1000])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(times=ROWS, divisor=DIVISORS, reach=st.integers(0, 12), chunks=st.permutations([0, 1, 2]))
 def test_partition_by_partition_is_the_whole_axis_at_once(times, divisor, reach, chunks):
     collection = samples.create(f"dict://{uuid.uuid4().hex}", divisor=divisor)
@@ -148,7 +149,7 @@ def test_partition_by_partition_is_the_whole_axis_at_once(times, divisor, reach,
     np.testing.assert_array_equal(collection.query()["value"].to_numpy(), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(times=ROWS, divisor=st.integers(1, 5), reach=st.integers(0, 9))
 def test_partitions_that_interleave_are_neighbours_row_by_row(times, divisor, reach):
     by_remainder = Remainder(("time",), divisor=divisor)
@@ -179,7 +180,7 @@ class ByMinute(Partitioning):
         return {"minute": columns["time"].astype("datetime64[s]").astype("int64") // (60 * self.minutes)}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     seconds=st.lists(st.integers(0, 600), min_size=1, max_size=25),
     minutes=st.integers(1, 4),

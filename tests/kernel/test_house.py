@@ -1,6 +1,7 @@
 """The rules of the house: which way arrows point, what an import loads, and that no plugin is special."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -46,9 +47,18 @@ def name_of(file):
     return ".".join(part for part in parts if part != "__init__")
 
 
+@functools.cache
+def tree_of(file):
+    return ast.parse(file.read_text())
+
+
+@functools.cache
 def imports_of(file):
-    """Every module that a file imports, whether it does so at import time, and where from."""
-    tree = ast.parse(file.read_text())
+    """Every module that a file imports, and whether it does so at import time."""
+    return tuple(_imports(file, tree_of(file)))
+
+
+def _imports(file, tree):
     inside = {
         child
         for node in ast.walk(tree)
@@ -149,7 +159,7 @@ def test_importing_the_package_loads_no_plugin_and_no_optional_library():
 
 
 def strings_compared(file):
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(tree_of(file)):
         operands = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
         operands += [node.value] if isinstance(node, ast.MatchValue) else []
         for operand in operands:

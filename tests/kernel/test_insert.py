@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -22,7 +23,7 @@ def by_partition(times):
     return frame.sort_values(["sign", "quotient"], kind="stable")["time"].tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(inserts=st.lists(TIMES.filter(len), min_size=1, max_size=4))
 def test_rows_in_any_order_come_back_whole_in_the_order_of_the_keys(inserts):
     collection = samples.create(f"dict://{uuid.uuid4().hex}")

@@ -7,7 +7,8 @@ import fakes
 import numpy as np
 import pytest
 from attrs import evolve, field, frozen
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -88,7 +89,7 @@ def test_a_partitioning_that_refuses_the_types_creates_nothing(url):
     assert StoreURL.parse(url).location not in fakes._DATA
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     labels=st.lists(st.tuples(st.text(max_size=16), st.booleans()), min_size=1, max_size=12),
     rest=st.randoms(use_true_random=False),

@@ -4,7 +4,8 @@ import uuid
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -49,7 +50,7 @@ def test_all_of_it_equals_an_eager_query(collection):
 INDEX = st.slices(32) | st.lists(st.integers(-32, 31)).map(lambda rows: np.array(rows, dtype=int))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows=INDEX, again=st.slices(10) | st.just(slice(None, None, -1)), columns=st.slices(2))
 def test_any_selection_of_a_selection_equals_that_of_the_values(shared, rows, again, columns):
     eager, lazy = shared.query(filters="quotient < 20"), shared.query(filters="quotient < 20", lazy=True)
@@ -116,7 +117,7 @@ def test_lazy_rows_may_be_inserted_elsewhere(collection, url):
     samples.assert_rows(other.query(), TIMES)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows=st.slices(32), numbers=st.lists(st.tuples(st.integers(0, 31), st.integers(0, 1)), max_size=9))
 def test_single_values_equal_those_of_the_values(shared, rows, numbers):
     part = shared.query(filters="quotient < 20", lazy=True).isel(row=rows)["swath"].data

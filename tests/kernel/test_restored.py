@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import samples
+from effort import every_pair
 
 import zcollection as zc
 from zcollection.transaction.index import catalog
@@ -119,9 +120,7 @@ def _told(error, answer):
     return answer
 
 
-@pytest.mark.parametrize("direction", ["older", "newer"])
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(("part", "change", "direction"), every_pair(PARTS, CHANGES, ["older", "newer"]))
 def test_the_next_insert_loses_nothing_that_it_acknowledges(collection, part, change, direction):
     data = collection.store.data
     states = [dict(data)]

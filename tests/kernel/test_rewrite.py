@@ -6,7 +6,8 @@ import fakes
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -71,7 +72,7 @@ def written(collection, before):
     }
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     existing=st.integers(1, 30),
     inserted=st.integers(0, 12),

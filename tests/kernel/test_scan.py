@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -41,7 +42,7 @@ def shared():
     return samples.create("dict://scan-shared", TIMES, overwrite=True)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(low=st.integers(-10, 110), high=st.integers(-10, 110), block_size=st.integers(1, 2000))
 def test_any_rows_in_parts_of_any_size_are_those_of_the_rows_that_were_found(shared, low, high, block_size):
     found = shared.find(f"time >= {low} and time <= {high}")
@@ -55,7 +56,7 @@ def long():
     return samples.create("dict://scan-long", [*range(40), *range(60, 77), 83], divisor=40, overwrite=True)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(block_size=st.integers(1, 60 * 8), above=st.integers(-1, 80))
 def test_no_row_is_lost_where_the_last_rows_of_a_partition_would_fit_beside_its_others(long, block_size, above):
     parts = list(long.scan(variables=["time"], where=f"time > {above}", block_size=block_size))

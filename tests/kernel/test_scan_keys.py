@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -30,7 +31,7 @@ def columns(parts, *names):
     return {name: [value for part in parts for value in part[name].to_numpy().tolist()] for name in names}
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     block_size=st.sampled_from([1, 200, 3000, 2**20]),
     where=st.sampled_from(

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import samples
 import segmenting
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -91,7 +92,7 @@ KEYS = st.builds(
 CHANGES = st.lists(st.tuples(st.lists(KEYS, max_size=6), st.lists(KEYS, max_size=6), st.integers(1, 9)), max_size=8)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(KEYS, min_size=1), CHANGES)
 def test_changed_segments_hold_what_a_dictionary_does(keys, changes):
     with pytest.MonkeyPatch.context() as patch:
@@ -252,7 +253,7 @@ def chosen(filters, keys):
     return list(compile_filter(filters, FIELDS)(columns))
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.sampled_from(range(len(FILTERS))), st.integers(1, 60))
 def test_no_stretch_is_left_out_that_holds_what_a_filter_selects(number, size):
     filters = FILTERS[number]

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import samples
 from attrs import frozen
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zcollection.collection import split as splitting
@@ -23,7 +24,7 @@ def block(request, monkeypatch):
     monkeypatch.setattr(splitting, "_BLOCK", request.param)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(times=st.lists(st.integers(-25, 25), max_size=40), rows=st.integers(1, 9))
 def test_the_groups_are_those_of_pandas_whatever_the_size_of_the_blocks(times, rows):
     with pytest.MonkeyPatch.context() as patch:

@@ -4,7 +4,8 @@ import computations
 import numpy as np
 import pytest
 import samples
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -63,7 +64,7 @@ def shared():
     return made
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     bounds=st.tuples(st.integers(-10, 230), st.integers(-10, 230)),
     block_size=st.integers(1, 2000),

@@ -17,8 +17,8 @@ def test_every_day_of_ten_thousand_years_has_the_date_of_cftime(calendar):
     epoch = cftime.datetime(1970, 1, 1, calendar=calendar)
     last = cftime.datetime(9999, 12, 30, calendar=calendar)
     start, stop = (first - epoch).days, (last - epoch).days
-    # cftime would need a minute for all days: test every 17th day, and all days in the years around the reform.
-    days = np.unique(np.concatenate([np.arange(start, stop + 1, 17), np.arange(-142_000, -140_000), [start, stop]]))
+    # cftime would need a minute for all days: test every 97th day, and all days in the years around the reform.
+    days = np.unique(np.concatenate([np.arange(start, stop + 1, 97), np.arange(-142_000, -140_000), [start, stop]]))
     found = np.stack(dates_of(days, calendar), axis=1)
     expected = cftime.num2date(days, "days since 1970-01-01", calendar=calendar)
     np.testing.assert_array_equal(found, [(date.year, date.month, date.day) for date in expected])

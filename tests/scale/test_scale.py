@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from effort import cases
 
 HERE = Path(__file__).parent
 
 
 def figures(*arguments):
-    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=110)
+    done = subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -42,7 +43,7 @@ def test_questions_in_sql_are_answered_right_and_say_what_memory_they_took(tmp_p
     assert all(0 < item["peak resident, MB"] < 450 for item in found["questions"])
 
 
-@pytest.mark.parametrize("store", ["file", "icechunk"])
+@pytest.mark.parametrize("store", cases("file", thorough=["icechunk"]))
 def test_an_operation_whose_worker_is_killed_completes_or_fails_whole(store):
     found = figures(HERE / "kills.py", "--kills", 2, "--store", store)
     assert found["completed"] + found["failed whole"] == 2

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from backends import BACKENDS, Place
-from hypothesis import given, settings
+from effort import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -79,7 +80,7 @@ def test_packed_values_go_through_any_codecs(storage, tmp_path):
     assert collection.verify(data=True).is_clean
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     old=st.lists(st.integers(0, 60), min_size=1, max_size=30, unique=True),
     new=st.lists(st.integers(0, 60), min_size=1, max_size=10, unique=True),

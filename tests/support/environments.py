@@ -2,23 +2,21 @@
 
 import os
 import subprocess
-import sys
 import sysconfig
 import venv
 import zipfile
 from pathlib import Path
+
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
 OURS = ("zcollection", "_zcollection", "__editable__", "_virtualenv")
 
 
 def build_wheel(project, folder):
-    """Build the wheel of a project, with the build backend that is installed here, and return its path."""
-    before = set(folder.glob("*.whl"))
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(command, cwd=project, check=True, capture_output=True)
-    (wheel,) = set(folder.glob("*.whl")) - before
-    return wheel
+    """Build the wheel of a project, by the build backend that is installed here, and return its path."""
+    (wheel,) = WheelBuilder(str(project)).build(directory=str(folder))
+    return Path(wheel)
 
 
 def build_all(folder):
@@ -55,7 +53,7 @@ class Environment:
         """Run code in a process of its own, outside of this checkout."""
         return self.call("-c", code, *arguments, **variables)
 
-    def call(self, *arguments, cwd=None, timeout=120, **variables):
+    def call(self, *arguments, cwd=None, timeout=500, **variables):
         """Run the interpreter with arguments."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ZCOLLECTION"))}
         return subprocess.run(

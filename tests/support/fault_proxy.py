@@ -284,12 +284,12 @@ def running_proxy(server, latency=0.0):
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
     thread.start()
-    assert started.wait(30)
+    assert started.wait(300)
     try:
         yield found[0]
     finally:
         stop[0]()
-        thread.join(30)
+        thread.join(300)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -16,7 +16,7 @@ from zcollection.model.dtypes import same_values
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.testing.computation_cases import DIMENSION, Case, base_schema, cases, result_of
 from zcollection.testing.repeatable import RepeatableSuite
-from zcollection.testing.suite import skip_unless
+from zcollection.testing.suite import a_quarter, skip_unless
 
 Check = Callable[[Computation, Case], None]
 
@@ -182,7 +182,7 @@ class ComputationSuite(RepeatableSuite):
 
 
 def _run(check: Check, computation: Computation, schema: DatasetSchema, axis: str) -> None:
-    @settings(max_examples=25, deadline=None)
+    @a_quarter()
     @given(case=cases(computation, schema, axis))
     def explore(case: Case) -> None:
         check(computation, case)

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -24,7 +24,7 @@ from zcollection.testing.merge_cases import (
     results_of,
 )
 from zcollection.testing.repeatable import RepeatableSuite
-from zcollection.testing.suite import skip_unless
+from zcollection.testing.suite import a_quarter, skip_unless
 
 __all__ = ["MergeSuite", "merged"]
 
@@ -260,7 +260,7 @@ class MergeSuite(RepeatableSuite):
 
 
 def _run(check: Check, strategy: MergeStrategy, dtype: str, *, with_missing: bool) -> None:
-    @settings(max_examples=25, deadline=None)
+    @a_quarter()
     @given(case=cases(dtype, with_missing=with_missing))
     def explore(case: Case) -> None:
         check(strategy, case)

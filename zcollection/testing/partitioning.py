@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -28,7 +28,7 @@ from zcollection.testing.partitioning_cases import (
     wrong_columns,
 )
 from zcollection.testing.repeatable import RepeatableSuite
-from zcollection.testing.suite import skip_unless
+from zcollection.testing.suite import a_quarter, skip_unless
 
 __all__ = ["PartitioningSuite", "table", "texts"]
 
@@ -230,7 +230,7 @@ class PartitioningSuite(RepeatableSuite):
 
 
 def _run(check: Check, partitioning: Partitioning, drawn: st.SearchStrategy[Any]) -> None:
-    @settings(max_examples=25, deadline=None)
+    @a_quarter()
     @given(drawn=drawn)
     def explore(drawn: Any) -> None:
         check(partitioning, drawn)

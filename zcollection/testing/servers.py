@@ -4,6 +4,7 @@ A ``conftest.py`` that imports `moto_server` or `ministack_server` has them as f
 """
 
 import http.client
+import itertools
 import os
 import socket
 import subprocess
@@ -18,8 +19,26 @@ import pytest
 from attrs import frozen
 
 _HOST: Final = "127.0.0.1"
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 300.0
 _INTERVAL: Final = 0.02
+_PORTS: Final = range(20_000, 32_000)
+_NUMBERS: Final = itertools.count()
+_MOTO: Final = """
+import sys, threading
+from moto import server
+
+answering = threading.Lock()
+
+class OneByOne(server.DomainDispatcherApplication):
+    def __call__(self, environ, start_response):
+        with answering:
+            return super().__call__(environ, start_response)
+
+server.DomainDispatcherApplication = OneByOne
+server.main()
+"""
+# By itself moto answers in threads, and looks whether an object exists a while before it writes it: of two conditional writes, both
+# may succeed, which S3 does not do.
 
 
 @frozen
@@ -86,7 +105,7 @@ def running_moto(log: Path) -> Iterator[Server]:
         File for what it says.
     """
     port = free_port()
-    with running_server([_script("moto_server"), "--host", _HOST, "--port", str(port)], {}, port, log) as server:
+    with running_server([sys.executable, "-c", _MOTO, "--host", _HOST, "--port", str(port)], {}, port, log) as server:
         yield server
 
 
@@ -105,11 +124,18 @@ def running_ministack(log: Path) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind((_HOST, 0))
-        port: int = listener.getsockname()[1]
-    return port
+    """Return a port that nobody listens at, another one in every call.
+
+    It is none of those that a system gives to connections: until a server that starts has bound it, one of these could take it.
+    """
+    while True:
+        port = _PORTS[(os.getpid() * 31 + next(_NUMBERS)) % len(_PORTS)]
+        with socket.socket() as listener:
+            try:
+                listener.bind((_HOST, port))
+            except OSError:
+                continue
+        return port
 
 
 def _script(name: str) -> str:

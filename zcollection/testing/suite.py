@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 
 class Suite:
@@ -18,6 +19,14 @@ class Suite:
         for name in sorted(checks & vars(cls).keys()):
             message = f"{cls.__name__} replaces the check {name} of its suite; accepted: tests under names of their own"
             raise TypeError(message)
+
+
+def a_quarter() -> settings:
+    """Return settings of Hypothesis: a quarter of the examples of the loaded profile, 25 by default, however long one takes.
+
+    Each check of a suite tries them once for each of the plugin's examples.
+    """
+    return settings(max_examples=max(settings().max_examples // 4, 1), deadline=None)
 
 
 def skip_unless(condition: object, reason: str) -> None:

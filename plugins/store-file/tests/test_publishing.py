@@ -110,7 +110,7 @@ class Gate:
                 self.done += 1
                 if self.done == self.step:
                     self.reached.set()
-                    assert self.opened.wait(30)
+                    assert self.opened.wait(300)
             return function(*args, **kwargs)
 
         return call
@@ -143,11 +143,11 @@ def published_by_two(store, monkeypatch, step):
         patch.setattr(publishing, "exchange", gate.passing(publishing.exchange))
         patch.setattr(fcntl, "flock", gate.passing(gate.locking))
         gate.thread.start()
-        assert gate.reached.wait(30)
+        assert gate.reached.wait(300)
         stopped = gate.thread.is_alive() and gate.done == step
         store.blocking.publish("stage/p=1/", "p=1/")
         gate.opened.set()
-        gate.thread.join(30)
+        gate.thread.join(300)
     assert failures == []
     return stopped
 

@@ -199,7 +199,7 @@ def test_as_many_requests_are_in_flight_as_the_configuration_allows(server):
         with guard:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        full.wait(30)  # all requests are concurrent, or the test fails here
+        full.wait(300)  # all requests are concurrent, or the test fails here
         with guard:
             running[0] -= 1
         return False

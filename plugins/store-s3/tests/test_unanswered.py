@@ -106,7 +106,7 @@ def assert_told(endpoint, driver, reason):
 
     async def ask(read):
         store = await S3Store.open(StoreURL.parse("s3://bucket/prefix"), mode="rw", **options)
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             await (store.get([Read(key)]) if read else store.put({key: b"data"}))
 
     for read in (True, False):
