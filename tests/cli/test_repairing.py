@@ -28,7 +28,7 @@ def test_what_is_wrong_is_told(command, collection, url):
     } in found
     done = command("repair", url, "--json")
     assert done.code == 1
-    assert json.loads(done.out)["done"] == ["the catalog was made anew"]
+    assert json.loads(done.out)["done"] == ["the catalog was rebuilt"]
     assert [item["chunk"] for item in json.loads(done.out)["remaining"]] == ["ssh/c/0/0"]
 
 

@@ -505,7 +505,7 @@ def _kept_replaced() -> None:
 def _kept_dropped() -> None:
     from zcollection.transaction.log import publication
 
-    publication._going = lambda _: {}
+    publication._dropped_and_kept = lambda _: {}
 
 
 @step("what is replaced is copied before anything is written in its place", DEAD)

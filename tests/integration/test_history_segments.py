@@ -43,7 +43,7 @@ def opened(collection, at=None):
 
 def forget_what_is_known():
     """Forget what was read of catalogs, as a new process does."""
-    segments._KEPT = segments._Kept()
+    segments._CACHE = segments._Cache()
     catalog._RECENT._known = ()
 
 

@@ -188,7 +188,7 @@ def test_an_older_view_is_never_written_to(view):
 
 def test_what_is_no_version_of_a_view_is_refused(view):
     for moment in (99, "other", "1999-01-01"):
-        with pytest.raises(zc.errors.SettingError, match="is no version of .*/view; accepted:"):
+        with pytest.raises(zc.errors.SettingError, match="is not a version of .*/view; accepted:"):
             zc.open_view(view.store.url, at=moment)
     view.retain(1)
     view.vacuum(older_than="0s")

@@ -206,7 +206,7 @@ def test_without_a_catalog_that_is_believed_nothing_is_guessed(url, written, web
 
 def test_a_collection_without_catalog_is_refused(web_server):
     samples.create(str(web_server.folder / "bare"), TIMES, catalog_enabled=False)
-    with pytest.raises(StoreError, match=r"has no catalog, and the store lists nothing; .*catalog_enabled=True"):
+    with pytest.raises(StoreError, match=r"has no catalog, and the store has no listing; .*catalog_enabled=True"):
         zc.open_collection(f"{web_server.url}/bare").query()
 
 
@@ -214,7 +214,7 @@ def test_verify_finds_what_it_finds_on_disk(url, written, web_server):
     read = zc.open_collection(url)
     clean = read.verify(data=True)
     assert (clean.is_clean, clean.chunks) == (True, written.verify(data=True).chunks)
-    assert ["lists nothing" in note for note in clean.notes] == [True]
+    assert ["has no listing" in note for note in clean.notes] == [True]
     root = web_server.folder / "sample" / written.partitions()[1]
     (root / "value" / "c" / "0").unlink()
     (root / "swath" / "c" / "0" / "0").write_bytes(b"")

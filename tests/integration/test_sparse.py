@@ -116,6 +116,6 @@ def test_a_mark_and_the_lock_are_there_whatever_they_hold(collection, name):
 def test_a_copy_reads_none_of_it(collection, tmp_path):
     blow_up(collection, "year=2024/plain/c/0")
     with pytest.raises(
-        zc.CorruptionError, match=r"'year=2024/plain/c/0' has \d+ bytes, and its partition is said to have"
+        zc.CorruptionError, match=r"'year=2024/plain/c/0' has \d+ bytes, but its partition is recorded with"
     ):
         collection.copy(f"memory://{tmp_path}")

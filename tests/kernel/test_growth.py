@@ -259,7 +259,7 @@ def test_a_reader_in_the_middle_sees_the_one_or_the_other(collection, monkeypatc
 
 
 def test_a_growth_whose_writer_dies_after_the_commit_is_there(collection, monkeypatch):
-    async def publish(*_):
+    async def publish(*_, **__):
         raise zc.StoreError("the writer died")
 
     monkeypatch.setattr("zcollection.transaction.log.publication.publish", publish)

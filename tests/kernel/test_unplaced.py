@@ -45,7 +45,7 @@ def collection(request, url):
 
 @pytest.fixture
 def stuck(collection):
-    with pytest.warns(PublicationWarning, match=f"is committed, and putting it in place failed.*{STUCK}"):
+    with pytest.warns(PublicationWarning, match=f"is committed, but its publication failed.*{STUCK}"):
         collection.insert(samples.rows([2, 13, 26]), merge="append")
     return collection
 
@@ -85,7 +85,7 @@ def test_it_is_reported_and_repaired_once_that_can_be_done(stuck):
     stuck.repair_catalog()
     samples.assert_rows(zc.open_collection(stuck.store).query(), [1, 2, 12, 13, 25, 26, 31])
     Refuses.refused.clear()
-    assert "version 2 was committed, and is now in its place" in stuck.repair().done
+    assert "version 2 was committed, and is now published" in stuck.repair().done
     assert stuck.verify(data=True).is_clean
     stuck.insert(samples.rows([14]), merge="append")
     samples.assert_rows(zc.open_collection(stuck.store).query(), [1, 2, 12, 13, 14, 25, 26, 31])

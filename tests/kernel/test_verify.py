@@ -111,7 +111,7 @@ def test_a_lost_catalog_is_reported_and_mended(collection, change):
     spoil(collection, "_catalog/c/0", change)
     (problem,) = collection.verify().problems
     assert "the catalog is missing or damaged" in str(problem)
-    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.repair().done == ("the catalog was rebuilt",)
     assert collection.verify().problems == ()
     assert collection.repair().done == ()
 
@@ -172,8 +172,8 @@ def test_what_a_dead_writer_committed_is_put_in_its_place(collection):
     before = collection.query()["time"].to_numpy().tolist()
     report = collection.verify(data=True)
     assert report.problems == ()
-    assert "version 2 is committed and not yet in its place" in report.notes[0]
-    assert collection.repair().done == ("version 2 was committed, and is now in its place",)
+    assert "version 2 is committed and not yet published" in report.notes[0]
+    assert collection.repair().done == ("version 2 was committed, and is now published",)
     assert collection.verify(data=True).notes == ()
     assert collection.query()["time"].to_numpy().tolist() == before == [1, 14, 25, 41]
 
@@ -229,7 +229,7 @@ def test_a_catalog_that_cannot_be_understood_is_reported_and_mended(collection):
     forged(collection, partitions={**{key: ["x"] for key in COLUMNS}, **NONSENSE})
     (problem,) = collection.verify(data=True).problems
     assert "the catalog is missing or damaged" in str(problem)
-    assert collection.repair().done == ("the catalog was made anew",)
+    assert collection.repair().done == ("the catalog was rebuilt",)
     assert collection.verify(data=True).is_clean
     assert collection.query()["time"].to_numpy().tolist() == whole
 
@@ -284,7 +284,7 @@ def test_the_newest_record_is_missed_where_its_mark_is_there(url):
     collection.insert(samples.rows([401]))
     spoil(collection, record(2), None)
     for use in (collection.query, lambda: collection.insert(samples.rows([501]))):
-        with pytest.raises(zc.CorruptionError, match="the record of version 2 .* is lost, and its mark is there"):
+        with pytest.raises(zc.CorruptionError, match="the record of version 2 .* is lost, but its mark exists"):
             use()
     assert "the record of version 2 is lost or damaged" in map(str, collection.verify().problems)
     collection.repair()
@@ -354,7 +354,7 @@ def test_a_damaged_record_that_readers_need_is_mended_by_what_lies_in_its_place(
     with pytest.raises(zc.CorruptionError, match="the record of version 2 is not valid JSON"):
         collection.query()
     assert [problem.what.partition(" is missing")[0] for problem in collection.verify().problems][:1] == ["the catalog"]
-    assert collection.repair().done == ("the record of version 2 was lost", "the catalog was made anew")
+    assert collection.repair().done == ("the record of version 2 was lost", "the catalog was rebuilt")
     samples.assert_rows(collection.query(), [*range(0, 400, 10), 401])
 
 
@@ -374,7 +374,7 @@ def test_a_name_of_a_version_that_cannot_be_is_an_error_at_once(collection, suff
             use()
     if suffix == "ok":
         with pytest.raises(
-            zc.CorruptionError, match="names version 9{20}, and has records of 2 versions.*remove what has it"
+            zc.CorruptionError, match="names version 9{20}, but contains the records of only 2 versions.*remove it"
         ):
             collection.repair()
         del collection.store.data[f"_transactions/log/{10**20 - 1}.{suffix}"]

@@ -169,7 +169,7 @@ def counts() -> dict[str, int]:
 def forget() -> None:
     """Forget what was read of catalogs: as in a new process."""
     catalog._RECENT._known = ()
-    segments._KEPT.__init__()
+    segments._CACHE.__init__()
 
 
 def measured(sized: list[Sized], work: str, times: int, *, cold: bool) -> dict[int, list[Cost]]:

@@ -124,7 +124,7 @@ def test_what_is_committed_is_read_whole_before_its_documents_are_in_place(catal
     assert reader.map(lambda rows: rows.sizes["row"])["sign=plus/quotient=5"] == 1
     report = reader.verify(data=True)
     assert report.is_clean
-    assert [note for note in report.notes if "committed and not yet in its place" in note]
+    assert [note for note in report.notes if "committed and not yet published" in note]
     samples.assert_rows(reader.copy(f"dict://{uuid.uuid4().hex}").query(), [1, *NEW])
     healthy("bucket://committed").repair()
     assert groups(collection) == groups(reference(NEW))

@@ -162,7 +162,7 @@ def test_a_lease_ends_where_its_holder_is_not_seen_alive(clock):
     assert lease.key in store.data
     clock.time += 37
     for _ in range(2):
-        with pytest.raises(ConflictError, match=r"version 1 .* took 37 s without a sign of life"):
+        with pytest.raises(ConflictError, match=r"version 1 .* took 37 s without a heartbeat"):
             anyio.run(lease.fence)
 
 

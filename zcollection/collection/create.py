@@ -55,7 +55,7 @@ def _retention(versioning: Versioning, keep: Keep) -> Retention | None:
     if keep is None:
         return None
     if not versioning.has_catalog:
-        raise versioning.keeps_itself()
+        raise versioning.retention_refused()
     versions, seconds = kept_by(keep)
     return Retention(versions=versions, seconds=seconds)
 

@@ -143,7 +143,7 @@ def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) 
     """Return the check that a partition is still the one of a record."""
     generation = None if record is None else (record.stamp, record.key)
     # An older version never gets a partition, whatever a newer one has put there.
-    is_settled = record is None and opened.versioning.held_at is not None
+    is_settled = record is None and opened.versioning.pinned_at is not None
     return Stamp(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
 
 

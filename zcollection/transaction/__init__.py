@@ -1,1 +1,1 @@
-"""Many partitions, one change: what is there, staged beside it, and published together."""
+"""Transactions: changes of several partitions that are staged, committed as one version, and published together."""

@@ -1,4 +1,4 @@
-"""A change of several partitions: what the verbs of a collection ask of it, however the store commits."""
+"""The transaction that changes several partitions: the interface that the operations of a collection use on every store."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -23,32 +23,32 @@ from zcollection.transaction.snapshot import Snapshot
 
 _MOST_OBJECTS: Final = 256
 _MOST_BYTES: Final = 16 * 2**20
-"""What a copy holds in memory at once, unless one object is larger."""
+"""Limits of what a copy reads into memory at once; one object may be larger."""
 
 
 def new_id() -> str:
-    """Return an id that nobody else has."""
+    """Return a new unique id."""
     return uuid.uuid4().hex
 
 
 @frozen(kw_only=True)
 class StagedPartition:
-    """A complete partition that nobody sees yet: a small value, which pickles.
+    """A complete partition that is written and not yet committed; a small value that pickles.
 
     Attributes
     ----------
     path
-        Where it is to lie.
+        Path under which the partition is published.
     prefix
-        Where it lies now.
+        Prefix under which the partition is staged.
     record
-        What it says of itself.
+        The record of the partition.
     attempt
-        Id of the attempt that wrote it, where there may have been several.
+        Id of the attempt that wrote it, where a job may run several times; otherwise empty.
     in_place
-        Whether all but its document lies where it is to lie.
+        Whether all objects except the group document are already stored under `path`.
     keys
-        Keys of all its objects, where they are few and each was written: none is a copy of another one.
+        Keys of all its objects, where they are few and each was written rather than copied; otherwise empty.
     """
 
     path: str
@@ -61,18 +61,18 @@ class StagedPartition:
 
 @frozen(kw_only=True)
 class Stage(Site):
-    """Where the partitions of one change are written before they are committed.
+    """The staging area of one change, where its partitions are written before they are committed.
 
-    A small value that pickles: any process may write a partition, and the one that holds the transaction adds it.
+    A small value that pickles: any process may write a partition, and the process with the transaction adds it.
 
     Attributes
     ----------
     objects
-        What to write to, and to read the partitions from that the change is made from.
+        The objects to write to, and from which the change reads existing partitions.
     transaction
         Id of the transaction, which is the stamp of every partition.
     time
-        When it began, in milliseconds since 1970: what is kept of rows that it brings.
+        Start of the transaction, in milliseconds since 1970; it is recorded as the time of the rows that it writes.
     """
 
     objects: Objects
@@ -90,24 +90,24 @@ class Stage(Site):
         Parameters
         ----------
         path
-            Where it is to lie.
+            Path under which the partition is published.
         group
             The arrays to write.
         record
-            What the partition says of itself; the transaction's id and the size are added here.
+            The record of the partition; this method adds the transaction's id and the size.
         """
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition as it lies elsewhere, object by object.
+        """Copy a partition from another place, object by object.
 
         Parameters
         ----------
         path
-            Where it is to lie.
+            Path under which the copy is published.
         source, place
-            The objects, and where the partition lies among them.
+            The objects to read from, and the place of the partition among them.
         record
-            What the partition says of itself there.
+            The record of the source partition.
         """
         prefix, stamped = self.prefix(path), self._complete(record, record.stored_bytes)
         yield from self._copying(path, source, place, record, prefix=prefix, put=staged)
@@ -116,19 +116,19 @@ class Stage(Site):
     def _copying(
         self, path: str, source: Objects, place: Place, record: PartitionRecord, *, prefix: str, put: Put
     ) -> Work[None]:
-        """Write the objects that lie at a place, documents first, under a prefix, with this transaction's stamp."""
+        """Copy the objects stored at a place to a prefix, documents first, with this transaction's stamp."""
         entries = yield from enumerated(place.prefix, source)
         for entry in entries:
             _check_size(entry, record)
-        others = sorted(
+        to_copy = sorted(
             (entry for entry in entries if entry.key != place.document),
             key=lambda entry: (not entry.key.endswith(f"/{GROUP_DOCUMENT}"), entry.key),
         )
         if source == self.objects and put is staged:
-            shared = [entry.key for entry in others if not entry.key.endswith(f"/{STATISTICS}")]
-            others = [entry for entry in others if entry.key.endswith(f"/{STATISTICS}")]
+            shared = [entry.key for entry in to_copy if not entry.key.endswith(f"/{STATISTICS}")]
+            to_copy = [entry for entry in to_copy if entry.key.endswith(f"/{STATISTICS}")]
             yield Share([(key, prefix + key.removeprefix(place.prefix)) for key in shared])
-        for batch in _batches(others):
+        for batch in _batches(to_copy):
             contents = yield from fetch([Read(key) for key in batch], source)
             keys = [prefix + key.removeprefix(place.prefix) for key in batch]
             copies = {key: self._copied(key, data, path, record) for key, data in zip(keys, contents, strict=True)}
@@ -139,14 +139,14 @@ class Stage(Site):
             yield from put({f"{prefix}{GROUP_DOCUMENT}": self._restamped(document, prefix, stamped)})
 
     def _copied(self, key: str, data: bytes | None, path: str, record: PartitionRecord) -> bytes | None:
-        """Return an object as it is copied: statistics as those of the copy, unless they are of another generation."""
+        """Return the bytes to write for an object; statistics get the copy as owner, unless they are of another generation."""
         if data is None or not key.endswith(f"/{STATISTICS}"):
             return data
         return given_to(data, owner_of(path, record.stamp), owner_of(path, self.transaction))
 
     @staticmethod
     def _restamped(document: bytes, prefix: str, record: PartitionRecord) -> bytes:
-        """Return a group's document with another record."""
+        """Return a group document with its record replaced."""
         attributes = parse_json(document, what=f"the group document {prefix}{GROUP_DOCUMENT}").get("attributes", {})
         return group_document({**attributes, **record.to_attribute()})
 
@@ -156,11 +156,11 @@ class Stage(Site):
     def _stamped(
         self, path: str, group: GroupWrite, record: PartitionRecord
     ) -> tuple[GroupWrite, Callable[[int], PartitionRecord]]:
-        """Return a group whose document says what the partition says of itself, and that for the size it turns out to have."""
+        """Return a group whose document contains the partition's record, and the function that completes the record by its size."""
         made: dict[int, PartitionRecord] = {}
 
         def complete(size: int) -> PartitionRecord:
-            if size not in made:  # asked twice: for the document, and for who commits it
+            if size not in made:  # called twice: for the document, and by the caller
                 made[size] = self._complete(record, size)
             return made[size]
 
@@ -177,17 +177,17 @@ class Stage(Site):
 
 
 def _check_size(entry: Listed, record: PartitionRecord) -> None:
-    """Raise `CorruptionError` where an object alone is larger than the partition is said to be: none of it is read."""
+    """Raise `CorruptionError` where one object is larger than the recorded size of its partition, before it is read."""
     if entry.size > max(record.stored_bytes, LARGEST_DOCUMENT):
         message = (
-            f"the object {entry.key!r} has {entry.size} bytes, and its partition is said to have {record.stored_bytes}; call "
+            f"the object {entry.key!r} has {entry.size} bytes, but its partition is recorded with {record.stored_bytes}; call "
             f"verify() on the collection that is copied"
         )
         raise CorruptionError(message)
 
 
 def _batches(entries: Sequence[Listed]) -> Iterator[list[str]]:
-    """Yield the keys of objects, a few at a time."""
+    """Yield the keys of objects in batches of limited size."""
     batch: list[str] = []
     size = 0
     for entry in entries:
@@ -202,28 +202,28 @@ def _batches(entries: Sequence[Listed]) -> Iterator[list[str]]:
 
 @define(kw_only=True)
 class Transaction(ABC):
-    """One change of a collection, on top of the snapshot that it read.
+    """One change of a collection, based on the snapshot that it read.
 
     Attributes
     ----------
     configuration
-        Of the collection.
+        The configuration of the collection.
     base
-        What the change is made from.
+        The snapshot on which the change is based.
     operation
-        What it does, such as "insert".
+        What the change does, such as "insert".
     id
-        Stamp of every partition that it writes.
+        Id of the transaction: the stamp of every partition that it writes.
     time
-        When it began, by this process's clock, in milliseconds since 1970.
+        Start of the transaction by this process's clock, in milliseconds since 1970.
     replacement
-        Configuration of a new collection that takes the place of this one.
+        Configuration of a new collection that replaces this one.
     growth
-        Configuration of this collection with another schema or another partitioning.
+        New configuration of this collection, with another schema, partitioning or retention.
     source
-        Name of what is inserted, for it to be inserted once.
+        Name of the inserted source; a source is inserted only once.
     restored
-        The version that the change puts back.
+        The version that the change restores (rollback).
     """
 
     configuration: Configuration
@@ -243,64 +243,64 @@ class Transaction(ABC):
     @property
     @abstractmethod
     def stage(self) -> Stage:
-        """Where its partitions are written."""
+        """The staging area to which the partitions of the change are written."""
 
     def reads(self, path: str) -> None:
-        """Say that the change depends on what a partition holds, or on its absence."""
+        """Declare that the change depends on the content of a partition, or on its absence."""
         self._read.add(path)
 
-    def watch(self, concerns: Callable[[PartitionRecord], bool]) -> None:
-        """Say that the change depends on which partitions there are: `concerns` tells those of which one more matters."""
-        self._watched.append(concerns)
+    def watch(self, affects: Callable[[PartitionRecord], bool]) -> None:
+        """Declare that the change conflicts with every partition that another writer writes and `affects` accepts."""
+        self._watched.append(affects)
 
     def _depends_on(self, path: str, record: PartitionRecord | None) -> bool:
-        """Return whether the change depends on a partition that another writer has left as a record says."""
-        return path in self._read or (record is not None and any(concerns(record) for concerns in self._watched))
+        """Return whether the change depends on a partition that another writer has changed; `record` is the new record."""
+        return path in self._read or (record is not None and any(affects(record) for affects in self._watched))
 
     async def expect(self, paths: Iterable[str]) -> None:
-        """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""
+        """Declare which partitions are about to be written; stores that publish by copying write new ones in place."""
         del paths  # most stores publish without copying
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
-        """Say what each partition is about to be made from, and return where another attempt has staged the same, by path.
+        """Declare a digest of the inputs of each partition, and return where an earlier attempt staged the same, by path.
 
-        Nobody says that what lies there is whole, or that it will be there in a moment.
+        The staged partitions may be incomplete, or may be removed at any time.
         """
         del digests
-        return {}  # where a store commits by itself nobody sees what was not committed
+        return {}  # a store that commits by itself shows no uncommitted data
 
     def keep(self) -> None:
-        """Leave what was staged, if this is not committed, for another attempt to find."""
+        """Keep the staged partitions for another attempt if this transaction is not committed."""
         return  # as above
 
     def add(self, partition: StagedPartition) -> None:
-        """Make a partition that has been staged part of the change."""
+        """Add a staged partition to the change."""
         self._written[partition.path] = partition.record
         self._dropped.discard(partition.path)
 
     def add_all(self, partitions: Iterable[StagedPartition]) -> None:
-        """Make partitions that have been staged part of the change."""
+        """Add staged partitions to the change."""
         for partition in partitions:
             self.add(partition)
 
     def drop(self, path: str) -> None:
-        """Take a partition away."""
+        """Drop a partition with this change."""
         self._dropped.add(path)
         self.reads(path)
 
     @abstractmethod
     async def commit(self) -> None:
-        """Make the change one version: readers see all of it or, should anything fail, nothing.
+        """Commit the change as one version: readers see all of it or, if anything fails, nothing.
 
         Raises
         ------
         ConflictError
-            Another writer changed a partition that this change was made from; nothing was written.
+            Another writer changed a partition on which this change depends; nothing was written.
         CommitStateUnknownError
-            The store did not say whether the change was committed.
+            The store did not report whether the change was committed.
 
         Warns
         -----
         PublicationWarning
-            The change is committed, and could not be put in its place; the next writer completes it.
+            The change is committed but could not be published; the next writer completes it.
         """

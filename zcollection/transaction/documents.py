@@ -1,4 +1,4 @@
-"""The documents of a collection, and where they lie."""
+"""The documents of a collection, and the keys under which they are stored."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ IMMUTABLE: Final = "_immutable"
 TRANSACTIONS: Final = "_transactions"
 CATALOG: Final = "_catalog"
 ATTRIBUTE: Final = "zcollection"
-"""Key of the one attribute of a partition's group that is ours: a JSON string, for other tools cannot hold objects."""
+"""Key of the attribute with the record of a partition's group: a JSON string, because other tools cannot store objects."""
 
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
@@ -31,16 +31,16 @@ Scalar = int | float | str
 
 @frozen(kw_only=True)
 class ViewDefinition:
-    """What a view is besides its variables.
+    """The definition of a view, without its variables.
 
     Attributes
     ----------
     base
-        Where the collection lies that it lies over: ``scheme://location``, never percent-encoded, or a path from its own.
+        URL of the base collection, ``scheme://location``, never percent-encoded; or a path relative to the view's own URL.
     computations
-        Stored forms of what computes its variables, in order; none where they are written by hand.
+        Stored forms of the computations of its variables, in order; empty where the variables are written by the user.
     shadow
-        Whether its variables may have the names of some of the base's, which they then take the place of.
+        Whether its variables may have the names of variables of the base, which they then replace.
     """
 
     base: str
@@ -50,12 +50,12 @@ class ViewDefinition:
 
 @frozen(kw_only=True)
 class Configuration:
-    """What a collection, or a view, is: ``_zcollection.json``.
+    """The configuration of a collection, or of a view: ``_zcollection.json``.
 
     Attributes
     ----------
     axis
-        Variable whose values identify rows, or the dimension where there is no such variable.
+        The variable whose values identify rows, or the dimension where there is no such variable.
     dimension
         The dimension along which the collection is partitioned.
     partitioning
@@ -65,20 +65,19 @@ class Configuration:
     catalog
         Whether the partitions are also listed in ``_catalog``.
     layouts
-        Every schema that partitions may have been written with; the last one is current.
+        Every schema with which partitions may have been written; the last one is current.
     version
-        The version of the collection at which it was written: 0, or that which took the place of an older collection.
-        In a store that commits by itself it counts the collections that had this place before.
+        The version at which the collection was created: 0, or the version that replaced an older collection. In a store
+        that commits by itself it counts the collections that were stored here before.
     changed
-        The version at which the schema, the partitioning or the retention was last changed, or `segments` set; 0 while none was.
+        The version at which the schema, the partitioning or the retention was last changed, or `segments` was set; 0
+        where none of them was changed.
     view
-        What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
+        The definition of a view; None for a collection. The partitions of a view have the paths of its base's partitions.
     retention
-        Which older versions stay readable; None where only the newest does.
-    view
-        What a view is besides; None for a collection. The partitions of a view have the paths of its base's.
+        Which older versions stay readable; None where only the newest version does.
     segments
-        Whether the catalog lies in segments.
+        Whether the catalog is stored in segments.
     """
 
     axis: str
@@ -95,11 +94,11 @@ class Configuration:
 
     @property
     def keeps(self) -> bool:
-        """Whether what a change replaces is kept, for older versions to be read."""
+        """Whether partitions that a change replaces are kept for readers of older versions."""
         return self.retention is not None and self.retention.keeps
 
     def is_grown_from(self, older: "Configuration") -> bool:
-        """Return whether this is the same collection, of which the schema, partitioning, retention or catalog was changed since."""
+        """Return whether this is the same collection with its schema, partitioning, retention or catalog form changed since."""
         new = {
             name: getattr(self, name)
             for name in ("layouts", "changed", "partitioning", "depth", "retention", "segments")
@@ -111,13 +110,13 @@ class Configuration:
         )
 
     def splits_as(self, other: "Configuration") -> bool:
-        """Return whether both have partitions of the same keys and paths, whichever distribution splits their rows."""
+        """Return whether both have partitions with the same keys and paths, whichever plugin provides the partitioning."""
         forms = self.partitioning, other.partitioning
         return forms[0].name == forms[1].name and forms[0].configuration == forms[1].configuration
 
     @property
     def kind(self) -> str:
-        """What its document calls itself."""
+        """The kind of the document: "collection" or "view"."""
         return "collection" if self.view is None else "view"
 
     @property
@@ -127,23 +126,23 @@ class Configuration:
 
     @cached_property
     def rows_schema(self) -> DatasetSchema:
-        """The variables that partitions hold: those that span the partitioned dimension."""
+        """The schema of the partitioned variables: those that span the partitioned dimension."""
         schema = self.schema
         return schema.select(path for path in schema.all_variables() if schema.spans(path, self.dimension))
 
     @cached_property
     def immutable_schema(self) -> DatasetSchema:
-        """The variables that are stored once for the whole collection."""
+        """The schema of the immutable variables, which are stored once for the whole collection."""
         schema = self.schema
         return schema.select(path for path in schema.all_variables() if not schema.spans(path, self.dimension))
 
     def grown_at(self, number: int) -> "Configuration":
-        """Return it as the version writes it that changes the schema or the retention."""
+        """Return the configuration as the version `number` writes it, which changes the schema or the retention."""
         retention = None if self.retention is None else self.retention.written_by(number)
         return evolve(self, changed=number, retention=retention)
 
     def dump(self) -> bytes:
-        """Return the document, of the first format version that has all that it says."""
+        """Return the document, in the oldest format version that supports its content."""
         features = [documents.WITH_SEGMENTS] if self.segments else []
         features += [] if self.retention is None else [documents.WITH_RETENTION]
         version = max([*features, *(layout.format_version for layout in self.layouts)])
@@ -156,36 +155,36 @@ class Configuration:
         Raises
         ------
         CorruptionError, FormatVersionError
-            The document is not one of ours, or a later release wrote it.
+            The document is no configuration of zcollection, or a later release wrote it.
         """
         return _loaded(data, what)
 
 
 @lru_cache(maxsize=64)
 def _loaded(data: bytes, what: str) -> Configuration:
-    # The same document is the same object, with all that was derived from its schemas when it was opened before.
+    # Equal documents give the same object, together with everything that was derived from its schemas before.
     configuration = documents.load(data, Configuration, kind=("collection", "view"), what=what, newest=documents.NEWEST)
     if configuration.kind != documents.kind_of(data, what=what):
-        message = f"{what} calls itself a {documents.kind_of(data, what=what)}, and holds a {configuration.kind}"
+        message = f"{what} has the kind {documents.kind_of(data, what=what)!r}, and contains a {configuration.kind}"
         raise CorruptionError(message)
     return configuration
 
 
 def _is_count(_instance: object, attribute: Any, value: int) -> None:
     if type(value) is not int or not 0 <= value <= 2**53:
-        message = f"{attribute.name} is {value!r}; accepted: a whole number from 0 to 2**53"
+        message = f"{attribute.name} is {value!r}; accepted: an integer from 0 to 2**53"
         raise TypeError(message)
 
 
 def _is_key(_instance: object, _attribute: object, key: dict[str, KeyValue]) -> None:
     if type(key) is not dict or not all(type(value) in {bool, int, str} for value in key.values()):
-        message = f"the key {key!r} is none; accepted: integers, texts and booleans by name"
+        message = f"the key {key!r} is not valid; accepted: integers, strings and booleans by name"
         raise TypeError(message)
 
 
 def _is_texts(_instance: object, _attribute: object, texts: tuple[str, ...]) -> None:
     if type(texts) is not tuple or not all(type(text) is str for text in texts):
-        message = f"{texts!r} are no texts"
+        message = f"{texts!r} is not valid; accepted: a tuple of strings"
         raise TypeError(message)
 
 
@@ -195,32 +194,32 @@ def _is_range(_instance: object, _attribute: object, limits: tuple[Scalar, ...] 
         or len(limits) != 2
         or not all(isinstance(limit, int | float | str) for limit in limits)
     ):
-        message = f"{limits!r} is no range; accepted: a smallest and a largest value"
+        message = f"{limits!r} is not a range; accepted: a smallest and a largest value"
         raise TypeError(message)
 
 
 @frozen(kw_only=True, repr=False)
 class PartitionRecord(Printed):
-    """What a partition says of itself, in its group document and in the catalog.
+    """The record of a partition, stored in its group document and in the catalog.
 
     Attributes
     ----------
     key
-        Value of each field of the partition's key.
+        Value of each field of the partition key.
     rows
         Length of the partitioned dimension.
     stamp
-        Id of the transaction that wrote it.
+        Id of the transaction that wrote the partition.
     layout
-        Index of the schema that it was written with, among the configuration's layouts.
+        Index of the schema with which it was written, among the configuration's layouts.
     absent
-        Variables that it lacks as a whole; they read as fill.
+        Variables that are not stored in the partition; they read as their fill value.
     axis_range
-        Smallest and largest axis value, as numbers that the axis stores; None where the axis is no variable.
+        Smallest and largest axis value, as stored; None where the axis is no variable.
     stored_bytes
-        Size of its chunks and documents.
+        Size of its chunks and documents, in bytes.
     origin
-        What it was computed from, as the view says it; empty in a collection.
+        What the partition was computed from, as the view records it; empty in a collection.
     """
 
     key: dict[str, KeyValue] = field(validator=_is_key)
@@ -233,18 +232,18 @@ class PartitionRecord(Printed):
     origin: tuple[str, ...] = field(default=(), validator=_is_texts)
 
     def to_attribute(self) -> dict[str, Any]:
-        """Return the record as the attribute of a group."""
+        """Return the record as an attribute of a group, by its key."""
         text = _JSON.encode(documents.CONVERTER.unstructure(self))
         return {ATTRIBUTE: documents.with_checksum(text.encode()).decode()}
 
     @classmethod
     def from_group(cls, data: bytes, *, what: str) -> "PartitionRecord | None":
-        """Return the record in a group's document, or None where the group is not a partition of ours.
+        """Return the record in a group document; None where the group is not a partition of zcollection.
 
         Raises
         ------
         CorruptionError
-            The document cannot be understood.
+            The document cannot be parsed.
         """
         attributes = documents.parse_json(data, what=what).get("attributes", {})
         text = attributes.get(ATTRIBUTE) if isinstance(attributes, Mapping) else None
@@ -281,7 +280,7 @@ def validate_path(path: str) -> str:
 
 
 def is_safe_path(path: str) -> bool:
-    """Return whether a path may be that of a partition, or lead to one."""
+    """Return whether a path is a valid path of a partition, or of a parent group of one."""
     try:
         validate_path(path)
     except PartitionError:

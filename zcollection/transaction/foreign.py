@@ -1,4 +1,4 @@
-"""What others left where a collection is looked for, told from its mark, so that an error can name the way from there."""
+"""Recognition of other formats at the location of a collection, so that an error can name the next step."""
 
 from typing import Final
 
@@ -18,13 +18,13 @@ _MARKS: Final = {
 
 
 async def found(store: KeyStore) -> str | None:
-    """Return what lies in a store that has no configuration of ours; None where it bears no mark that is known."""
+    """Return a description of the format in a store without a zcollection configuration; None where it is unknown."""
     documents = await perform_one(store, fetch([Read(name) for name in _MARKS]))
     return next((what for what, data in zip(_MARKS.values(), documents, strict=True) if data is not None), None)
 
 
 def is_of_rewrite(data: bytes) -> bool:
-    """Return whether a configuration is one of the rewrite, which has the same name as ours."""
+    """Return whether a configuration was written by the Zarr v3 rewrite, which uses the same file name."""
     try:
         body = parse_json(data, what="")
     except CorruptionError:

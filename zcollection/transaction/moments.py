@@ -1,10 +1,10 @@
-"""Times in the history of a collection, as users and records say them."""
+"""Parsing of times in the history of a collection, as given by users or stored in records."""
 
 import datetime as dt
 
 
 def time_of(value: object) -> dt.datetime | None:
-    """Return a time, in UTC where it says nothing else; None for what is none.
+    """Return a time, in UTC where it has no time zone; None where the value is not a time.
 
     Examples
     --------

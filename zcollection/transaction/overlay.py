@@ -1,4 +1,4 @@
-"""What a change is written to and what it is made from as one: a view and its base, or the new and the old of one store."""
+"""Two stores combined: one to write to, one only to read from, such as a view and its base."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Self
@@ -10,31 +10,31 @@ from zcollection.engine.jobs import Site
 from zcollection.transaction.change import Stage
 
 BASE: Final = "@base/"
-"""What the keys of the base's objects begin with; no key of others does."""
+"""Prefix of the keys of the base's objects; no key of the other store begins with it."""
 
 
 def _apart(reads: Sequence[Read]) -> tuple[list[Read], list[Read]]:
-    """Return the reads of what is written to, and those of the base, under its own keys."""
+    """Return the reads of the store that is written to, and the reads of the base with the prefix removed."""
     own = [read for read in reads if not read.key.startswith(BASE)]
     base = [evolve(read, key=read.key.removeprefix(BASE)) for read in reads if read.key.startswith(BASE)]
     return own, base
 
 
 def _together(reads: Sequence[Read], own: list[bytes | None], base: list[bytes | None]) -> list[bytes | None]:
-    ours, theirs = iter(own), iter(base)
-    return [next(theirs if read.key.startswith(BASE) else ours) for read in reads]
+    from_own, from_base = iter(own), iter(base)
+    return [next(from_base if read.key.startswith(BASE) else from_own) for read in reads]
 
 
 @frozen
 class Overlay(Objects):
-    """Reads of two stores, and writes to one of them.
+    """The objects of two stores, of which one is writable.
 
     Attributes
     ----------
     own
-        What is written to.
+        The objects that are read and written.
     base
-        What is only read.
+        The objects that are only read, under keys that begin with `BASE`.
     """
 
     own: Objects
@@ -42,12 +42,12 @@ class Overlay(Objects):
 
     @property
     def blocking(self) -> "BlockingOverlay | None":
-        """Blocking access, where both have it."""
+        """Blocking access, where both stores have it."""
         own, base = self.own.blocking, self.base.blocking
         return None if own is None or base is None else BlockingOverlay(own, base)
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
-        """Return the bytes of each read, whichever store it is of."""
+        """Return the bytes of each read, from either store."""
         own, base = _apart(reads)
         return _together(reads, await self.own.get(own) if own else [], await self.base.get(base) if base else [])
 
@@ -60,28 +60,28 @@ class Overlay(Objects):
         await self.own.stage(items)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix of what is written to."""
+        """List the objects under a prefix of the writable store."""
         async for entry in self.own.list(prefix, after=after, recursive=recursive):
             yield entry
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects within what is written to."""
+        """Copy objects within the writable store."""
         await self.own.copy(pairs)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects of what is written to."""
+        """Delete objects of the writable store."""
         await self.own.delete(keys)
 
 
 @frozen
 class BlockingOverlay(Blocking):
-    """The same, for worker threads."""
+    """Blocking access to the objects of two stores, for worker threads."""
 
     own: Blocking
     base: Blocking
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
-        """Return the bytes of each read, whichever store it is of."""
+        """Return the bytes of each read, from either store."""
         own, base = _apart(reads)
         return _together(reads, self.own.get(own) if own else [], self.base.get(base) if base else [])
 
@@ -90,30 +90,30 @@ class BlockingOverlay(Blocking):
         self.own.stage(items)
 
     def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects within what is written to."""
+        """Copy objects within the writable store."""
         self.own.copy(pairs)
 
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-        """Yield what lies under a prefix of what is written to."""
+        """Yield the objects under a prefix of the writable store."""
         return self.own.list(prefix, after=after, recursive=recursive)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects of what is written to."""
+        """Delete objects of the writable store."""
         self.own.delete(keys)
 
 
 @frozen(kw_only=True)
 class OverlaidStage(Site):
-    """Where partitions are written before they are committed, with a base to read from.
+    """A staging area together with the objects of a base to read from.
 
     Attributes
     ----------
     stage
-        Where they are written.
+        The staging area to which partitions are written.
     base
-        What the base is read from.
+        The objects of the base.
     objects
-        Both.
+        The objects of both, as an overlay.
     """
 
     stage: Stage
@@ -124,21 +124,21 @@ class OverlaidStage(Site):
 
     @property
     def can_travel(self) -> bool:
-        """Whether other processes can work here."""
+        """Whether other processes can write to the staging area."""
         return self.stage.can_travel
 
     def for_workers(self) -> Self:
-        """Return what other processes can work on."""
+        """Return the site on which other processes work."""
         return evolve(self, stage=self.stage.for_workers())
 
     def attempt(self) -> Self:
-        """Return what one attempt at some jobs works on."""
+        """Return the site on which one attempt at some jobs works."""
         return evolve(self, stage=self.stage.attempt())
 
     def outcome(self) -> Any:
-        """Return what a process that worked apart must hand back."""
+        """Return what another process must return to the process that commits."""
         return self.stage.outcome()
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:
-        """Take over what processes that worked apart have written."""
+        """Take over what other processes have written."""
         await self.stage.absorb(outcomes)

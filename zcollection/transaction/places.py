@@ -1,4 +1,4 @@
-"""Where the groups of one version lie: in their own place or, before they are published, elsewhere in whole or in part."""
+"""The place of a group: its published path or, before it is published, a staging prefix for all or part of it."""
 
 from typing import Self
 
@@ -7,14 +7,14 @@ from attrs import Factory, field, frozen
 
 @frozen
 class Place:
-    """Where one group lies.
+    """The keys under which one group is stored.
 
     Attributes
     ----------
     prefix
-        What the keys of its objects begin with; ends with "/".
+        Prefix of the keys of its objects; ends with "/".
     document
-        Key of its document, which lies elsewhere before what was written in its own place is published.
+        Key of its group document; under a staging prefix where the other objects were written in place and are unpublished.
     """
 
     prefix: str
@@ -22,9 +22,9 @@ class Place:
 
     @classmethod
     def of(cls, path: str) -> Self:
-        """Return the place where a group lies once it is published."""
+        """Return the place of a published group."""
         return cls(f"{path}/")
 
     def below(self, prefix: str) -> "Place":
-        """Return the same among keys that begin with a prefix."""
+        """Return the place with a prefix added in front of its keys."""
         return Place(prefix + self.prefix, prefix + self.document)

@@ -1,4 +1,4 @@
-"""What is told of the versions of a collection: their history, what they changed, what is wrong, what was removed."""
+"""Reports about the versions of a collection: history, changes, problems, and what a vacuum removed."""
 
 from typing import Final
 
@@ -10,19 +10,19 @@ from zcollection.model.sections import MOST_ROWS, Columns, Section, Table, headi
 from zcollection.model.texts import more
 
 Label = int | str
-"""What a version is called: its number, or the id of a snapshot where the store makes them by itself."""
+"""How a version is identified: by its number, or by the id of a snapshot where the store commits by itself."""
 
 
 @frozen
 class Total:
-    """How much a collection held at one version.
+    """The size of a collection at one version.
 
     Attributes
     ----------
     partitions, rows
-        How many.
+        Number of partitions, and of their rows.
     bytes
-        Size of the chunks and documents of its partitions.
+        Size of the chunks and documents of the partitions.
     """
 
     partitions: int
@@ -37,23 +37,23 @@ class HistoryEntry(Printed):
     Attributes
     ----------
     version
-        Its number, 0 being the empty collection; or the id of its snapshot.
+        Its number, where 0 is the empty collection; or the id of its snapshot.
     time
         When it was committed, by the writer's clock: ISO 8601, UTC.
     operation
-        What was done: "create", "insert", "update", "drop", "copy" or "vacuum"; "lost" where the record was damaged and
-        a repair put another in its place, the last of which names every partition.
+        What the change did: "create", "insert", "update", "drop", "copy" or "vacuum"; "lost" where the record was damaged
+        and a repair replaced it. The last of consecutive "lost" records names every partition.
     partitions
-        How many partitions were written or dropped.
+        Number of partitions written or dropped.
     rows
         Rows of the partitions written, after the change.
     source
-        Name of what was inserted, where the caller gave one.
+        Name of the inserted source, where the caller gave one.
     writer
         Host and process of the writer.
     total
-        What the collection held after it; None where that is not known: of a store that commits by itself, or where the newest
-        versions alone were asked for.
+        Size of the collection after the change; None where it is not known: in a store that commits by itself, or where
+        only the newest versions were requested.
     """
 
     version: Label
@@ -67,7 +67,7 @@ class HistoryEntry(Printed):
 
 
 class History(Printed, tuple[HistoryEntry, ...]):
-    """The versions of a collection, oldest first; a long one prints the newest of them."""
+    """The versions of a collection, oldest first; a long history prints only the newest."""
 
     __slots__ = ()
 
@@ -92,11 +92,11 @@ class Changes(Printed):
     Attributes
     ----------
     version
-        The newer one: what to ask for the next time.
+        The newer version: pass it as `since` the next time.
     written
-        Paths of the partitions that were written, and are there.
+        Paths of the partitions that were written and exist at the newer version.
     dropped
-        Paths of those that were dropped, and are not.
+        Paths of the partitions that were dropped and do not exist at the newer version.
     """
 
     version: Label
@@ -111,15 +111,15 @@ class Committed(Printed):
     Attributes
     ----------
     version
-        Its number, or the id of its snapshot: what to follow from the next time.
+        Its number, or the id of its snapshot: follow from this one the next time.
     time
         When it was committed, by the writer's clock: ISO 8601, UTC.
     operation
-        What was done, as in the history.
+        What the change did, as in the history.
     source
-        Name of what was inserted, where the caller gave one.
+        Name of the inserted source, where the caller gave one.
     written, dropped
-        Paths of the partitions written, and of those taken away.
+        Paths of the partitions written, and of those dropped.
     """
 
     version: Label
@@ -132,16 +132,16 @@ class Committed(Printed):
 
 @frozen(kw_only=True, repr=False)
 class Problem(Printed):
-    """Something that is not as it should be.
+    """A problem that was found in a collection.
 
     Attributes
     ----------
     partition
-        Path of the partition; "" where it is none of a partition.
+        Path of the affected partition; "" where no single partition is affected.
     variable
-        Path of the variable, or None where it is none of a variable.
+        Path of the affected variable; None where no single variable is affected.
     chunk
-        Key of the chunk within the partition, or None where it is none of a chunk.
+        Key of the affected chunk within the partition; None where no single chunk is affected.
     what
         What is wrong.
     """
@@ -168,13 +168,13 @@ class VacuumReport(Printed):
     Attributes
     ----------
     stages
-        Stages of writers that died.
+        Number of staging areas of dead writers removed.
     groups
-        Replaced or dropped partitions of versions that are no longer kept.
+        Number of replaced or dropped partitions removed, of versions that are no longer kept.
     bytes
-        Size of the objects removed; those that share their bytes with a partition free none.
+        Size of the removed objects; an object that shares its bytes with a partition frees no space.
     versions
-        Records of the log that were folded into the history; or snapshots that the store forgot.
+        Number of commit records folded into the history, or of snapshots that the store expired.
     """
 
     stages: int

@@ -7,31 +7,31 @@ from attrs import evolve, field, frozen, validators
 
 _LAST: Final = 10**18
 _NAME: Final = r"[A-Za-z][A-Za-z0-9._+-]{0,99}"
-"""Names of tags: neither numbers nor times, which say a version otherwise."""
+"""Names of tags: they can be confused neither with version numbers nor with times."""
 
 
 def _is_version(_instance: object, _attribute: object, number: int | None) -> None:
     if number is not None and not (type(number) is int and 0 <= number < _LAST):
-        message = f"{number!r} is no version; accepted: a whole number"
+        message = f"{number!r} is not a version; accepted: an integer of at least 0"
         raise TypeError(message)
 
 
 @frozen(kw_only=True)
 class Retention:
-    """Which older versions stay readable: those before the newest that are recent enough, and those that have a tag.
+    """Which older versions stay readable: recent ones, and those with a tag.
 
-    A version that is None is that of the change which writes it.
+    A version that is None stands for the version that writes this retention.
 
     Attributes
     ----------
     versions
-        How many versions before the newest one; None where they are not counted.
+        Number of versions before the newest one that stay readable; None for no such limit.
     seconds
-        How long a version stays after a newer one took its place; None where that does not matter.
+        How long a version stays readable after a newer one replaced it, in seconds; None for no such limit.
     since
-        The oldest version that can be read without a tag, where others than the newest can be.
+        The oldest version that can be read without a tag, where versions other than the newest can be read.
     tags
-        Versions by the names that they were given.
+        The tagged versions, by the name of the tag.
     """
 
     versions: int | None = field(default=None, validator=validators.optional(validators.in_(range(1, _LAST))))
@@ -43,7 +43,7 @@ class Retention:
 
     @property
     def keeps(self) -> bool:
-        """Whether what a change replaces is kept: all of it, or what a version with a tag needs."""
+        """Whether partitions that a change replaces are kept: all of them, or those that a tagged version needs."""
         return bool(self.versions or self.seconds or self.tags)
 
     @property
@@ -61,21 +61,21 @@ class Retention:
         return (self.keeps_recent and self.since is not None and number >= self.since) or number in self.tagged.values()
 
     def written_by(self, number: int) -> Self:
-        """Return it as a version writes it."""
+        """Return the retention as the version `number` writes it: with that number in place of each None."""
         tags: dict[str, int | None] = {name: number if at is None else at for name, at in self.tags.items()}
         return evolve(self, since=number if self.since is None else self.since, tags=tags)
 
     def after_vacuum(self, replaced: Sequence[float], newest: int, now: float) -> Self:
-        """Return it after versions that are too old were forgotten.
+        """Return the retention without the versions that are too old to be kept.
 
         Parameters
         ----------
         replaced
-            When each version from `since` on was replaced, in seconds since 1970; the newest was not.
+            When each version from `since` on was replaced, in seconds since 1970; without the newest version.
         newest
             The newest version.
         now
-            The time.
+            The current time, in seconds since 1970.
         """
         since = newest if self.since is None else self.since
         if self.versions is not None:
@@ -88,19 +88,19 @@ class Retention:
 
 
 def needed(lives: Mapping[str, Sequence[tuple[int, int]]], retention: Retention) -> set[str]:
-    """Return what some version that can be read needs.
+    """Return the names of the objects that at least one readable version needs.
 
     Parameters
     ----------
     lives
-        By name, the first and the last versions that have had it.
+        The spans of versions (first, last) that contain each object, by name.
     retention
         Which versions can be read.
     """
-    wanted = sorted(retention.tagged.values())
+    tagged = sorted(retention.tagged.values())
     since = _LAST if retention.since is None or not retention.keeps_recent else retention.since
 
     def is_needed(first: int, last: int) -> bool:
-        return last >= since or any(first <= number <= last for number in wanted)
+        return last >= since or any(first <= number <= last for number in tagged)
 
     return {name for name, spans in lives.items() if any(is_needed(*span) for span in spans)}

@@ -1,4 +1,4 @@
-"""Operations run again on fresh data while other writers get in their way."""
+"""Retries of operations that conflict with other writers, each on fresh data."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -16,7 +16,7 @@ _LONGEST_PAUSE: Final = 0.5
 
 
 async def retrying(attempt: Callable[[], Awaitable[R]]) -> R:
-    """Run an operation again on fresh data while other writers get in its way; the last conflict is raised."""
+    """Run an operation, and retry it on fresh data after each conflict; raise the last conflict after many attempts."""
     for number in range(_TRIES - 1):
         try:
             return await attempt()

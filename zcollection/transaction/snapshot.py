@@ -1,4 +1,4 @@
-"""Which partitions there are at one version, and where each of them is stored."""
+"""A snapshot of a collection: its partitions at one version, and where each of them is stored."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,23 +19,23 @@ from zcollection.transaction.version import RecordId, Version
 
 @frozen
 class Snapshot:
-    """The partitions of a collection at one version: those of a checkpoint, and the changes since.
+    """The partitions of a collection at one version: a checkpoint and the versions committed after it.
 
     Attributes
     ----------
     objects
-        What to read them from.
+        The objects from which the partitions are read.
     checkpoint
-        What was known of an older version. Of one in segments some may be held: asking for a partition of another is an
-        `AssertionError`.
+        The partitions at an older version. Where they are in segments, only some segments may be loaded: a request for a
+        partition of another segment is an `AssertionError`.
     changes
-        The versions since, in order.
+        The versions after the checkpoint, in order.
     places
-        Where those groups lie that are committed and not yet in their own place, by path.
+        Where each group is stored that is committed and not yet published, by path.
     indexed
-        Whether the checkpoint is that of a catalog.
+        Whether the checkpoint was read from a catalog.
     commit
-        Id of the snapshot, where the store makes them by itself.
+        Id of the store's own snapshot, where the store commits by itself.
     """
 
     objects: Objects
@@ -47,7 +47,7 @@ class Snapshot:
 
     @property
     def label(self) -> int | str:
-        """What the version is called: its number, or the id of the store's own snapshot."""
+        """The version as shown to users: its number, or the id of the store's own snapshot."""
         return self.version if self.commit is None else self.commit
 
     @property
@@ -57,33 +57,35 @@ class Snapshot:
 
     @cached_property
     def partitions(self) -> Partitions:
-        """What each partition says of itself, by path, in the order of their keys."""
+        """The record of each partition, by path, in the order of the keys."""
         return self._known_now.chosen()
 
     @property
     def _known_now(self) -> Partitions | Segments:
         known = self.checkpoint.partitions
-        if self._is_partitioned_anew:
+        if self._is_repartitioned:
             return self._written
         return known.changed(self._written, self._touched) if self._touched else known
 
     @cached_property
-    def _is_partitioned_anew(self) -> bool:
-        """Whether a change has partitioned the collection by other fields: nothing is left of what the checkpoint names."""
+    def _is_repartitioned(self) -> bool:
+        """Whether a change has repartitioned the collection by other fields, so that none of the checkpoint's partitions remains."""
         known = self.checkpoint.partitions
         if not any(change.schema for change in self.changes) or self._written.fields in {(), known.fields}:
             return False
-        # Of a damaged checkpoint something would be left.
-        is_gone = len(self._touched) >= len(known) if isinstance(known, Segments) else self._touched.issuperset(known)
-        return bool(known.fields) and is_gone
+        # A change that leaves a partition of the checkpoint is a sign of a damaged checkpoint instead.
+        is_replaced = (
+            len(self._touched) >= len(known) if isinstance(known, Segments) else self._touched.issuperset(known)
+        )
+        return bool(known.fields) and is_replaced
 
     @cached_property
     def immutable(self) -> PartitionRecord | None:
-        """What the variables that do not span the axis say of themselves; None while none has been written."""
+        """The record of the immutable variables; None while none has been written."""
         found = self.checkpoint.immutable
         for change in self.changes:
-            is_gone = change.configuration is not None or IMMUTABLE in change.dropped
-            found = change.immutable or (None if is_gone else found)
+            is_dropped = change.configuration is not None or IMMUTABLE in change.dropped
+            found = change.immutable or (None if is_dropped else found)
         return found
 
     @property
@@ -94,7 +96,7 @@ class Snapshot:
 
     @property
     def schema(self) -> int:
-        """The version at which the schema or the partitioning was last changed; 0 while neither was."""
+        """The version at which the schema or the partitioning was last changed; 0 where neither was changed."""
         number = self.checkpoint.schema
         for change in self.changes:
             number = 0 if change.configuration is not None else change.number if change.schema is not None else number
@@ -102,32 +104,32 @@ class Snapshot:
 
     @property
     def id(self) -> RecordId:
-        """The record of the newest change."""
+        """The id of the commit record of the newest version."""
         newest = max(self.changes, key=lambda change: change.number, default=None)
         is_newer = newest is not None and newest.number >= self.checkpoint.version
         return newest.id if newest is not None and is_newer else self.checkpoint.record
 
     def to_checkpoint(self) -> Checkpoint:
-        """Return all of it as a checkpoint, which holds where everything is published; what was changed is to be held."""
+        """Return the snapshot as a checkpoint; all versions must be published, and the changed segments loaded."""
         return Checkpoint(self.id, self._known_now, self.immutable, self.configuration, self.schema)
 
     def completed(self, candidates: Candidates) -> Work["Snapshot"]:
-        """Return the same with the partitions that are asked for; raises as `catalog.holding`."""
-        if self._is_partitioned_anew:
+        """Return the snapshot with the segments of the candidates loaded; raises as `catalog.loading_candidates`."""
+        if self._is_repartitioned:
             return self
-        return evolve(self, checkpoint=(yield from catalog.holding(self.checkpoint, candidates)))
+        return evolve(self, checkpoint=(yield from catalog.loading_candidates(self.checkpoint, candidates)))
 
     def changing(self) -> Work["Snapshot"]:
-        """Return the same with all that `to_checkpoint` needs; raises as `catalog.changing`."""
-        if self._is_partitioned_anew:
+        """Return the snapshot with all segments loaded that `to_checkpoint` needs; raises as `catalog.loading_changed`."""
+        if self._is_repartitioned:
             return self
-        checkpoint = yield from catalog.changing(self.checkpoint, self._written, self._touched)
+        checkpoint = yield from catalog.loading_changed(self.checkpoint, self._written, self._touched)
         return evolve(self, checkpoint=checkpoint)
 
     def published(self) -> "Snapshot | None":
-        """Return what a checkpoint may hold: the snapshot before the first change that is not in its place.
+        """Return the snapshot before the first unpublished version, which a checkpoint may contain.
 
-        None where nobody knows what there was then.
+        None where that state is not known: the snapshot was not read from a catalog.
         """
         changes = list(takewhile(lambda change: change.published, self.changes))
         if not self.indexed and len(changes) < len(self.changes):
@@ -135,7 +137,7 @@ class Snapshot:
         return evolve(self, changes=changes, places={})
 
     def record(self, path: str) -> PartitionRecord | None:
-        """Return what is known of a partition, or of the immutable variables; None where it is not there."""
+        """Return the record of a partition, or of the immutable variables; None where it does not exist."""
         if path == IMMUTABLE:
             return self.immutable
         return (self._written if path in self._touched else self.checkpoint.partitions).get(path)
@@ -143,18 +145,18 @@ class Snapshot:
     def where(
         self, select: Selection | None, narrow: Narrowing | None = None, candidates: Candidates = None
     ) -> Partitions:
-        """Return the partitions whose key is selected, of those that may be wanted and are asked for.
+        """Return the partitions whose key is selected and that `narrow` does not exclude.
 
         Parameters
         ----------
         select
-            Which; None for all.
+            The selection by key; None selects all.
         narrow
-            Which of them may be wanted.
+            Excludes partitions by key columns and axis limits; None excludes none.
         candidates
-            What the snapshot was taken with, which concerns all that are selected.
+            The candidates with which the snapshot was read; they must include all selected partitions.
         """
-        if self._is_partitioned_anew:
+        if self._is_repartitioned:
             return self._written.where(select, narrow)
         found = self.checkpoint.partitions.chosen(candidates).where(select, narrow)
         if not self._touched:
@@ -163,26 +165,26 @@ class Snapshot:
 
     def is_same(self, other: "Snapshot", path: str) -> bool:
         """Return whether a partition is of the same generation in another snapshot."""
-        mine, others = self.record(path), other.record(path)
-        return (mine and mine.stamp) == (others and others.stamp)
+        own, foreign = self.record(path), other.record(path)
+        return (own and own.stamp) == (foreign and foreign.stamp)
 
     def place(self, path: str) -> Place:
-        """Return where a partition lies."""
+        """Return where a partition is stored."""
         return self.places.get(path) or Place.of(path)
 
     @property
     def pending(self) -> list[Version]:
-        """The changes that were not published yet when the snapshot was taken."""
+        """The versions that were not yet published when the snapshot was read."""
         return [change for change in self.changes if not change.published]
 
     @cached_property
     def _touched(self) -> frozenset[str]:
-        """Paths of what the changes have written or dropped."""
+        """Paths of the groups that the changes have written or dropped."""
         return frozenset(path for change in self.changes for path in (*change.partitions, *change.dropped))
 
     @cached_property
     def _written(self) -> Partitions:
-        """What the changes have written, as the last of them has left it."""
+        """The partitions that the changes have written and that still exist at this version."""
         written = Partitions()
         for change in self.changes:
             written = written.changed(change.partitions, change.dropped)

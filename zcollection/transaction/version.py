@@ -1,4 +1,4 @@
-"""One version of a collection as its record says it: a change that was committed, or is about to be."""
+"""One version of a collection, as its commit record describes it."""
 
 import datetime as dt
 import os
@@ -20,12 +20,12 @@ _WITH_PENDING: Final = 2
 """Format version of a record with pending versions."""
 
 _WITH_KEPT: Final = 3
-"""Format version of a record of which something is kept, or that puts back an older version."""
+"""Format version of a record that keeps replaced partitions, or restores an older version."""
 
 _TRANSACTION: Final = b'"transaction": "%s"'
 _IS_ID: Final = validators.matches_re(r"[0-9a-f]{32}")
 IS_VERSION: Final = [validators.instance_of(int), validators.ge(0), validators.lt(10**18)]
-"""What numbers of versions are checked by."""
+"""Validators of a version number."""
 
 
 def _now() -> str:
@@ -46,16 +46,16 @@ _ARE_ATTEMPTS: Final = validators.deep_mapping(_IS_ID, validators.deep_iterable(
 
 @frozen
 class RecordId:
-    """Which record of which log is meant: logs of several collections, or of several copies of one, have the same numbers.
+    """The identity of a commit record: the logs of several collections, or copies of one, contain the same numbers.
 
     Attributes
     ----------
     number
-        Of the version.
+        Number of the version.
     transaction
-        Id of the transaction that became this version; None where a catalog of release 2026.12.0 does not say it.
+        Id of the transaction that became this version; None where it comes from a catalog of release 2026.12.0.
     tag
-        What a listing says of the record, where the store has it; the record with this tag need not be read.
+        Entity tag of the record, where the store lists one; a record whose tag is unchanged need not be read.
     """
 
     number: int = field(default=0, validator=IS_VERSION)
@@ -63,58 +63,57 @@ class RecordId:
     tag: str | None = field(default=None, validator=validators.optional(validators.instance_of(str)))
 
     def is_of(self, record: bytes) -> bool:
-        """Return whether a record of this number is the one that is meant."""
+        """Return whether the bytes of a record with this number are of this transaction."""
         return self.transaction is None or _TRANSACTION % self.transaction.encode() in record
 
 
 @frozen(kw_only=True)
 class Version:
-    """A change that was committed, or is about to be: ``_transactions/log/<n>.json``.
+    """A change that was committed, or is about to be committed: ``_transactions/log/<n>.json``.
 
     Attributes
     ----------
     transaction
-        Id of the transaction, which is the stamp of every partition that it wrote.
+        Id of the transaction: the stamp of every partition that it wrote.
     base
-        The version that the change was made from.
+        The version on which the change was based.
     operation
-        What was done, such as "insert"; "lost" where the record was, and `repair` put another in its place.
+        What the change did, such as "insert"; "lost" where the record was lost and `repair` replaced it.
     time, writer
-        When and where it was committed, by the writer's own clock and name: for people.
+        When the change was committed, by the writer's clock, and the host and process of the writer; for information only.
     source
-        Name of what was inserted, where the caller gave one: it is inserted once.
+        Name of the inserted source, where the caller gave one; a source is inserted only once.
     written
         The partitions written, as columns in JSON; see `partitions`.
     dropped
-        Paths of the partitions taken away.
+        Paths of the dropped partitions.
     immutable
-        The variables that do not span the axis, where they were written.
+        Record of the immutable variables, where they were written.
     configuration
-        The new configuration, where it takes the place of the whole collection.
+        Configuration of the new collection, where the change replaced the whole collection.
     schema
-        The configuration with another schema or another partitioning, where that was changed.
+        The new configuration, where the change modified the schema, the partitioning or the retention.
     removed
-        Transactions whose stages a vacuum removed: none of them can be committed any more.
+        Transactions whose staging areas a vacuum removed: none of them can be committed any more.
     attempts
-        Which partitions lie in a part of the stage that belongs to one attempt, by its id.
+        Paths of the partitions staged under a prefix of one attempt, by the id of the attempt.
     in_place
-        The new partitions that were written where they are to lie, all but their documents.
+        Paths of the new partitions whose objects, except the group document, were written in their published place.
     cleared
-        Paths at which there is no partition, and from which a vacuum removed what a dead writer had put there.
+        Paths without a partition, from which a vacuum removed the objects of a dead writer.
     pending
-        Older versions that could not be put in their place when this one was committed. Where there are none, all older
-        ones have been.
+        Older versions that could not be published when this one was committed. All other older versions are published.
     replaced
-        Paths of the partitions that it replaces or takes away, and that are kept for readers of older versions, by the
-        transaction that wrote them.
+        Paths of the replaced or dropped partitions that are kept for readers of older versions, by the transaction that
+        wrote them.
     restored
-        The version that it puts back; None for any other change.
+        The version that this one restores (rollback); None for any other change.
     number
-        Which version it is; 0 before it is committed.
+        Number of the version; 0 before it is committed.
     published
-        Whether all that it staged lies in its place.
+        Whether everything that it staged is published.
     tag
-        What the store's listing says of the record, where it was listed; not stored.
+        Entity tag of the record, where the store lists one; not stored.
     """
 
     transaction: str = field(validator=_IS_ID)
@@ -141,27 +140,27 @@ class Version:
 
     @property
     def new_configuration(self) -> str | None:
-        """The configuration that the version committed, of a new collection or with another schema; None where none."""
+        """The configuration that the version committed: of a new collection, or with another schema; None where unchanged."""
         return self.configuration or self.schema
 
     @classmethod
     def load(cls, number: int, data: bytes) -> Self:
-        """Return the version whose record this is.
+        """Return the version that a commit record describes.
 
         Raises
         ------
         CorruptionError
-            It cannot be understood, or is that of another version.
+            The record cannot be parsed, or belongs to another version.
         """
         what = f"the record of version {number}"
         version = documents.load(data, cls, kind=_KIND, what=what, newest=_WITH_KEPT)
         if version.number != number:
-            message = f"{what} is that of version {version.number}; call repair()"
+            message = f"{what} is the record of version {version.number}; call repair()"
             raise CorruptionError(message)
         return version
 
     def dump(self) -> bytes:
-        """Return the record, of the first format version that has all that it says."""
+        """Return the commit record, in the oldest format version that supports its content."""
         version = _WITH_PENDING if self.pending else documents.FORMAT_VERSION
         if self.replaced or self.restored is not None:
             version = _WITH_KEPT
@@ -169,12 +168,12 @@ class Version:
 
     @property
     def id(self) -> RecordId:
-        """What tells its record from those of other logs."""
+        """The identity of its commit record."""
         return RecordId(self.number, self.transaction, self.tag)
 
     @cached_property
     def partitions(self) -> Partitions:
-        """What each partition written says of itself, by path."""
+        """The record of each partition written, by path."""
         try:
             return Partitions.from_json(self.written)
         except (ZCollectionError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
@@ -183,11 +182,11 @@ class Version:
 
     @property
     def stage(self) -> str:
-        """Prefix below which the transaction staged what it wrote."""
+        """Prefix under which the transaction staged its groups."""
         return stage_of(self.transaction)
 
     def place(self, path: str) -> Place:
-        """Return where a partition lies before it is published."""
+        """Return where a partition is stored before it is published."""
         staged = Place(f"{stage_of(self.transaction, self._attempt_of.get(path, ''))}{path}/")
         return Place(f"{path}/", staged.document) if path in self._in_place else staged
 
@@ -201,17 +200,17 @@ class Version:
 
     @cached_property
     def kept(self) -> dict[str, str]:
-        """Where each group that it replaces or takes away is kept, as a prefix, by path."""
+        """Prefix under which each replaced or dropped group is kept, by path."""
         return {path: kept_at(stamp, path) for stamp, paths in self.replaced.items() for path in paths}
 
     @cached_property
     def above(self) -> frozenset[str]:
-        """Paths of the groups that lead to what it wrote."""
+        """Paths of the parent groups of the partitions that it wrote."""
         return frozenset(group for path in self.partitions for group in ancestors(path)[:-1])
 
     @cached_property
     def touched(self) -> frozenset[str]:
-        """Paths of all that it changed."""
+        """Paths of all groups that it wrote, dropped or cleared."""
         immutable = [] if self.immutable is None else [IMMUTABLE]
         return frozenset([*self.partitions, *self.dropped, *self.cleared, *immutable])
 
@@ -224,10 +223,10 @@ KEPT: Final = f"{TRANSACTIONS}/kept/"
 
 
 def kept_at(stamp: str, path: str) -> str:
-    """Return the prefix at which a group is kept, given the transaction that wrote it."""
+    """Return the prefix under which a replaced group is kept, given the transaction that wrote it."""
     return f"{KEPT}{stamp}/{path}/"
 
 
 def stage_of(transaction: str, attempt: str = "") -> str:
-    """Return the prefix below which a transaction, or one attempt at a part of it, stages what it writes."""
+    """Return the staging prefix of a transaction, or of one attempt at a part of it."""
     return f"{TRANSACTIONS}/stage/{transaction}/{attempt}/" if attempt else f"{TRANSACTIONS}/stage/{transaction}/"

@@ -1,4 +1,4 @@
-"""How the changes of a collection become versions: what a log of ours and a store's own commits have in common."""
+"""The interface to the versions of a collection, for the kernel's commit log and for stores that commit by themselves."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 Beginning = Callable[[], AbstractAsyncContextManager[Transaction]]
-"""Opens a transaction; leaving its block undoes what was not committed."""
+"""Opens a transaction as a context manager; leaving the block discards changes that were not committed."""
 
 
 class Versioning(ABC):
@@ -37,9 +37,9 @@ class Versioning(ABC):
     Attributes
     ----------
     store
-        Where it lies.
+        The store of the collection.
     has_catalog
-        Whether an index of the partitions is of use.
+        Whether the collection may have a catalog; a store that commits by itself needs none.
     """
 
     has_catalog: ClassVar[bool] = True
@@ -47,12 +47,12 @@ class Versioning(ABC):
     store: Store
 
     @property
-    def held_at(self) -> Label | None:
-        """The version that a reader stays at; None for a reader of the newest version at any time."""
+    def pinned_at(self) -> Label | None:
+        """The version to which a reader is pinned; None for a reader that always reads the newest version."""
         return None
 
     def kept_place(self, path: str, record: PartitionRecord) -> Place | None:
-        """Return where a partition is stored once a newer version replaces it; None where it is removed then."""
+        """Return where a partition is kept after a newer version replaces it; None where it is removed instead."""
         del path, record
         return None
 
@@ -63,71 +63,71 @@ class Versioning(ABC):
         Raises
         ------
         CollectionNotFoundError
-            There is no collection.
+            The collection does not exist.
         CorruptionError, FormatVersionError
-            Its configuration cannot be understood.
+            The configuration cannot be read.
         """
 
     @abstractmethod
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Make a collection without partitions, and return its configuration as it is stored.
+        """Create a collection without partitions, and return its configuration as it is stored.
 
         Raises
         ------
         CollectionExistsError
-            There is one, or another Zarr hierarchy, and `overwrite` is false.
+            A collection, or another Zarr hierarchy, exists in the store, and `overwrite` is false.
         """
 
     @abstractmethod
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
-        """Return how to open a transaction that makes a collection together with its partitions.
+        """Return a function that opens a transaction to create a collection together with its partitions.
 
-        It may be opened again and again, until its commit meets no other writer.
+        The function may be called again until the commit succeeds without a conflict.
 
         Raises
         ------
         CollectionExistsError
-            As for `initialise`.
+            As raised by `initialise`.
         """
 
     @abstractmethod
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return which partitions there are now; of those that are not asked for, it need not know.
+        """Return a snapshot of the newest version; it may contain only the partitions among the candidates.
 
         Raises
         ------
         CollectionNotFoundError
-            Another collection has taken the place of the one with this configuration.
+            The collection with this configuration was replaced by another one.
         """
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
-        """Return which partitions there probably are, without asking the store; None where that is not known."""
+        """Return the snapshot that is probably the newest, without a request to the store; None where none is known."""
         del configuration
-        return None  # looking is cheap on most stores
+        return None  # reading the newest version is cheap on most stores
 
     async def completed(self, expected: Snapshot, candidates: Candidates) -> Snapshot:
-        """Return what `expected` has returned with the partitions that are asked for; raises `CorruptionError` if they are gone."""
+        """Return the result of `expected` with the candidates loaded; raise `CorruptionError` if they were removed."""
         del candidates
         return expected
 
     async def at_once(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
-        """Return what a short work reads of the newest version, or of partitions that are asked for, all of it on one thread.
+        """Perform a short read of the newest version, or of the candidates, on one thread, and return its result.
 
-        None where the store answers no threads, where the work itself has returned it, or where another version was
-        committed meanwhile: then one goes step by step.
+        The result is None where the store has no blocking access, where `read` itself returns None, or where another
+        version was committed meanwhile. The caller then reads asynchronously, step by step.
         """
         del configuration, read, candidates
         return None
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
-        """Return which partitions there are now, for who looks for damage: in spite of any that can be got round."""
+        """Return a snapshot of the newest version for `verify`, in spite of damage that can be bypassed."""
         return await self.snapshot(configuration)
 
     @abstractmethod
-    async def is_outdated(self, taken: Snapshot) -> bool:
-        """Return whether what was read as a snapshot says may be of another version."""
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
+        """Return whether data read by means of a snapshot may belong to another version."""
 
     @abstractmethod
     def begin(
@@ -138,130 +138,132 @@ class Versioning(ABC):
         source: str | None = None,
         candidates: Candidates = None,
     ) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction on the newest version; leaving the block undoes what was not committed.
+        """Open a transaction on the newest version; leaving the block discards changes that were not committed.
 
         Parameters
         ----------
         configuration
-            Of the collection.
+            The configuration of the collection.
         operation
-            What the change does.
+            What the change does, such as "insert".
         source
-            Name of what is inserted; two changes with the same one are in conflict.
+            Name of the inserted source; two changes with the same source conflict.
         candidates
-            The partitions that the change is made from; its base need not know of others.
+            The partitions that the change reads; the base snapshot may contain only these.
         """
 
     @abstractmethod
     async def place_statistics(
-        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+        self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
     ) -> None:
-        """Put statistics beside partitions as a snapshot has them; those of partitions that have changed since are left out.
-
-        Parameters
-        ----------
-        configuration, taken
-            Of the collection, and the snapshot.
-        objects
-            By the path of the partition their key and bytes.
-        """
-
-    @abstractmethod
-    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
-        """Return the versions, or so many of the newest, oldest first."""
-
-    @abstractmethod
-    async def sources(self) -> tuple[str, ...]:
-        """Return the names of what was inserted, in the order of the versions, since the collection was created."""
-
-    @abstractmethod
-    async def at(self, moment: Moment) -> "Versioning":
-        """Return the collection as it was at a version, to read.
-
-        Parameters
-        ----------
-        moment
-            The version, by its number or the id of its snapshot, a tag, or a time: the newest version at that time.
-
-        Raises
-        ------
-        SettingError, StoreError
-            There is no such version, or it is not kept.
-        """
-
-    @abstractmethod
-    async def tags(self) -> dict[str, Label]:
-        """Return the versions that have a name, by name."""
-
-    @abstractmethod
-    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
-        """Give a version a name, by which it stays readable; the newest by default.
-
-        Raises
-        ------
-        SettingError
-            The name is taken, or none; or there is no such version.
-        """
-
-    @abstractmethod
-    async def untag(self, configuration: Configuration, name: str) -> None:
-        """Take a name away.
-
-        Raises
-        ------
-        SettingError
-            There is no such name.
-        """
-
-    @abstractmethod
-    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
-        """Say which older versions stay readable from now on; see `Retention`."""
-
-    @abstractmethod
-    async def changes(self, configuration: Configuration, since: Label) -> Changes:
-        """Return the partitions that changed after a version; 0 is the one before the first.
-
-        Raises
-        ------
-        SettingError
-            There is no such version.
-        """
-
-    @abstractmethod
-    async def newer(self, since: Label | None) -> list[Committed]:
-        """Return the versions that were committed after one, oldest first; the newest alone where none is given.
-
-        Raises
-        ------
-        SettingError
-            There is no such version.
-        """
-
-    @abstractmethod
-    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Remove what nobody needs, if it is older than so many seconds."""
-
-    @abstractmethod
-    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-        """Return what is wrong outside of partitions, and what is merely strange."""
-
-    @abstractmethod
-    async def mend(
-        self,
-        configuration: Configuration,
-        taken: Snapshot,
-        documents: Mapping[str, bytes],
-    ) -> list[str]:
-        """Mend what can be mended of what is wrong, and return what was done.
+        """Store statistics beside the partitions of a snapshot; partitions that have changed since are skipped.
 
         Parameters
         ----------
         configuration
-            Of the collection.
-        taken
-            What was looked at.
+            The configuration of the collection.
+        snapshot
+            The snapshot from which the statistics were computed.
+        objects
+            Key and bytes of the statistics, by the path of their partition.
+        """
+
+    @abstractmethod
+    async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
+        """Return the versions, oldest first; only the newest `last` of them where it is given."""
+
+    @abstractmethod
+    async def sources(self) -> tuple[str, ...]:
+        """Return the names of all sources inserted since the collection was created, in the order of the versions."""
+
+    @abstractmethod
+    async def at(self, moment: Moment) -> "Versioning":
+        """Return a read-only view of the collection as it was at a version.
+
+        Parameters
+        ----------
+        moment
+            A version number, the id of a snapshot, a tag, or a time; a time selects the newest version at that time.
+
+        Raises
+        ------
+        SettingError, StoreError
+            The version does not exist, or is not kept.
+        """
+
+    @abstractmethod
+    async def tags(self) -> dict[str, Label]:
+        """Return the tagged versions, by the name of the tag."""
+
+    @abstractmethod
+    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
+        """Tag a version, the newest by default, so that it stays readable.
+
+        Raises
+        ------
+        SettingError
+            The name is in use or is not valid, or the version does not exist.
+        """
+
+    @abstractmethod
+    async def untag(self, configuration: Configuration, name: str) -> None:
+        """Remove a tag.
+
+        Raises
+        ------
+        SettingError
+            The tag does not exist.
+        """
+
+    @abstractmethod
+    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
+        """Set which older versions stay readable from now on; see `Retention`."""
+
+    @abstractmethod
+    async def changes(self, configuration: Configuration, since: Label) -> Changes:
+        """Return the partitions that changed after a version; 0 selects all changes.
+
+        Raises
+        ------
+        SettingError
+            The version does not exist.
+        """
+
+    @abstractmethod
+    async def newer(self, since: Label | None) -> list[Committed]:
+        """Return the versions committed after `since`, oldest first; only the newest version where it is None.
+
+        Raises
+        ------
+        SettingError
+            The version does not exist.
+        """
+
+    @abstractmethod
+    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
+        """Remove what no reader needs and is older than `older_than` seconds."""
+
+    @abstractmethod
+    async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
+        """Return the problems found outside of partitions, and notes about harmless anomalies."""
+
+    @abstractmethod
+    async def repair(
+        self,
+        configuration: Configuration,
+        snapshot: Snapshot,
+        documents: Mapping[str, bytes],
+    ) -> list[str]:
+        """Repair the damage that can be repaired, and return a description of each repair.
+
+        Parameters
+        ----------
+        configuration
+            The configuration of the collection.
+        snapshot
+            The snapshot that was examined.
         documents
-            What documents of partitions should be, by key, where they are something else.
+            The correct content of each damaged document of a partition, by key.
 
         Raises
         ------
@@ -271,18 +273,18 @@ class Versioning(ABC):
 
     @abstractmethod
     async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Make the catalog anew, where there is one, and return the number of partitions."""
+        """Rebuild the catalog, where the collection has one, and return the number of partitions."""
 
     @abstractmethod
     async def refreshed(self) -> "Versioning":
-        """Return the versions up to now, for a reader that is held at one of them."""
+        """Return the versions up to now, for a reader that is pinned to an older version."""
 
     @abstractmethod
     async def zarr(self) -> "zarr.abc.store.Store":
-        """Return the newest version as a Zarr store, to read from."""
+        """Return the newest version as a read-only Zarr store."""
 
     def not_found(self, instead: str | None = None) -> CollectionNotFoundError:
-        """Return the error that says that there is no collection, and what is there instead."""
+        """Return the error for a missing collection; `instead` describes what was found in its place."""
         url = self.store.url
         message = f"there is no collection at {url}; create one with create_collection(), or check the URL"
         if instead is not None:
@@ -291,20 +293,20 @@ class Versioning(ABC):
             )
         return CollectionNotFoundError(message)
 
-    def keeps_itself(self) -> SettingError:
-        """Return the error that says that the store keeps older versions by its own means."""
-        message = f"{self.store.url} keeps every snapshot until vacuum(older_than=...) lets old ones go; accepted: no keep of ours"
+    def retention_refused(self) -> SettingError:
+        """Return the error for a retention setting on a store that keeps older versions by itself."""
+        message = f"{self.store.url} keeps every snapshot until vacuum(older_than=...) removes old ones; accepted: no retention setting"
         return SettingError(message)
 
     def replaced(self) -> CollectionNotFoundError:
-        """Return the error that says that another collection has taken the place of the one that was opened."""
+        """Return the error for an opened collection that another one has replaced."""
         message = (
             f"another collection was created at {self.store.url}, in place of the one that was opened; open it again"
         )
         return CollectionNotFoundError(message)
 
     def changed(self, old: Configuration, new: Configuration) -> ZCollectionError:
-        """Return the error that says what has become of the collection that was opened."""
+        """Return the error for an opened collection whose configuration was replaced or changed."""
         if not new.is_grown_from(old):
             return self.replaced()
         message = f"the variables, the partitioning or the retention of {self.store.url} were changed; open the collection again"
@@ -312,6 +314,6 @@ class Versioning(ABC):
 
 
 def exists(store: Store) -> CollectionExistsError:
-    """Return the error that says that something lies where a collection is to be made."""
+    """Return the error for a location at which a collection, or another Zarr hierarchy, already exists."""
     message = f"there is a collection, or another Zarr hierarchy, at {store.url}; open it, or pass overwrite=True to replace it"
     return CollectionExistsError(message)

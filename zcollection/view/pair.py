@@ -121,7 +121,7 @@ class Pair:
     @property
     def _advice(self) -> str:
         """The advice of the error if the base has another partitioning than the view."""
-        if self.own.versioning.held_at is not None:
+        if self.own.versioning.pinned_at is not None:
             return (
                 "an older version of a view is never changed: pass a version of its base that has the same partitioning, "
                 "base=open_collection(url, at=…)"

@@ -360,7 +360,7 @@ class _MergedRead:
         if path in versions.current:
             return partition_groups.source_of(own, path, record, place)
         # A partition that an older version of a view lacks is never added to that version.
-        check = partition_groups.stamp_of(own, path, record if own.versioning.held_at is None else None)
+        check = partition_groups.stamp_of(own, path, record if own.versioning.pinned_at is None else None)
         return Source(group=self._group(versions, path), check=check)
 
     async def _compute(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> None:

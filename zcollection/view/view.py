@@ -509,9 +509,9 @@ class View(Maintained):
 
     def _section(self) -> Section:
         facts = {
-            "version": self._pair.own.versioning.held_at,
+            "version": self._pair.own.versioning.pinned_at,
             "base": self._pair.base.store.url,
-            "version of the base": self._pair.base.versioning.held_at,
+            "version of the base": self._pair.base.versioning.pinned_at,
             "axis": f"{self.axis} (dimension {self.dimension})",
             "variables": listed(self.variables),
             "computed by": ", ".join(map(str, self.computations)) or "update()",

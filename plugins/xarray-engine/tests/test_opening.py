@@ -252,7 +252,7 @@ def test_options_of_the_store_reach_it(collection):
     assert xr.open_dataset(url, engine="zcollection", storage_options={"colour": "red"}).sizes["time"] == ROWS
     with pytest.raises(zc.PluginError, match="no option 'shape'"):
         xr.open_dataset(url, engine="zcollection", storage_options={"shape": "round"})
-    with pytest.raises(zc.ZCollectionError, match="is no version of"):
+    with pytest.raises(zc.ZCollectionError, match="is not a version of"):
         xr.open_dataset(url, engine="zcollection", at="v1")
 
 

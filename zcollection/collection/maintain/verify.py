@@ -172,7 +172,7 @@ async def repair(opened: OpenCollection) -> RepairReport:
 async def _repaired(opened: OpenCollection) -> list[str]:
     snapshot = await opened.versioning.inspected(opened.configuration)
     _, documents = await _verified(opened, snapshot, LocalExecutor(), sample=Sample.of(False), progress=None)
-    return await opened.versioning.mend(opened.configuration, snapshot, documents)
+    return await opened.versioning.repair(opened.configuration, snapshot, documents)
 
 
 async def _verified(

@@ -1,1 +1,1 @@
-"""The partitions of a collection: which there are, in columns, stored as a catalog."""
+"""The index of a collection: its partitions in columns, stored as the catalog."""

@@ -1,9 +1,9 @@
-"""The partition index: one object, in columns, that spares readers the walk through the directories.
+"""The catalog: an index of the partitions in one object, so that readers need not list the directories.
 
-It lies in the only chunk of a Zarr array of one string, so that its ``zarr.json`` never changes and the whole of it is
-replaced by one atomic write. It is a checkpoint of the log: it says up to which version it holds, and readers apply the
-versions after that one. A damaged or lost one hides nothing: the partitions are found by walking, and the next writer
-makes a new one. That of a large collection is the root of segments, each an object of its own.
+The catalog is stored in the only chunk of a Zarr array of one string, so that its ``zarr.json`` never changes and one
+atomic write replaces it. It is a checkpoint of the log: it names its version, and readers apply the later versions to it.
+A damaged or lost catalog hides nothing: the partitions are found by listing, and the next writer writes a new catalog. The
+catalog of a large collection is the root of segments, each of which is a separate object.
 """
 
 import json
@@ -27,11 +27,11 @@ from zcollection.transaction.index.segments import FOLDER, Segments
 from zcollection.transaction.version import IS_VERSION, RecordId
 
 _LARGEST: Final = 128 * 2**20
-"""Bytes beyond which a catalog is no longer believed: some million partitions."""
+"""Largest accepted size of a catalog, in bytes: some million partitions."""
 
 _MOST_KEPT: Final = 4
 _LARGEST_KEPT: Final = 4 * 2**20
-"""How many catalogs, of how many bytes each, are kept in memory: some 200,000 partitions."""
+"""Number of catalogs kept in memory, and the largest size of each in bytes: some 200,000 partitions."""
 
 _ROOT: Final = 2
 """Format version of the root of segments."""
@@ -48,15 +48,15 @@ class Checkpoint:
     Attributes
     ----------
     record
-        The record of that version: the checkpoint is believed where the log has this one.
+        Identity of the commit record of that version: the checkpoint is valid where the log contains this record.
     partitions
-        What each partition says of itself, by path; of a large collection in segments, of which some are held.
+        The record of each partition, by path; of a large collection in segments, of which some are loaded.
     immutable
-        The same of the variables that do not span the axis; None while none has been written.
+        The record of the immutable variables; None while none has been written.
     configuration
         The version at which the configuration was written.
     schema
-        The version at which its schema or its partitioning was last changed since; 0 while neither was.
+        The version at which the schema or the partitioning was last changed; 0 where neither was changed.
     """
 
     record: RecordId = field(factory=RecordId)
@@ -67,11 +67,11 @@ class Checkpoint:
 
     @property
     def version(self) -> int:
-        """Its number."""
+        """Number of the version."""
         return self.record.number
 
     def succeeds(self, older: "Checkpoint") -> bool:
-        """Return whether this is a newer one, or one that was made anew: of other segments."""
+        """Return whether this checkpoint is newer than another, or was rebuilt with other segments."""
         if isinstance(self.partitions, Segments) and isinstance(older.partitions, Segments):
             return self.version >= older.version and self.partitions.objects != older.partitions.objects
         return self.version > older.version
@@ -105,15 +105,15 @@ async def save(
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     checkpoint
-        What is to be written; segments that are to be written, or all that are to become one object, are held.
+        The checkpoint to write; changed segments must be loaded, and all segments where they become one object.
     in_segments
-        Which form it is to have.
+        Whether the catalog is written in segments.
     removes
         Whether segments that are no longer used are removed.
     fence
-        That of the writer, where it holds no lock.
+        The fence of the writer's lease, on a store without a lock.
     """
     known = checkpoint.partitions
     obsolete = sorted(known.objects) if isinstance(known, Segments) else []
@@ -124,7 +124,7 @@ async def save(
         await store.flush(FOLDER)
         await fence()
         if not store.has_lock and await _is_overtaken(store, checkpoint):
-            return  # nobody names what was written, and vacuum removes it
+            return  # no root names the segments just written, and a vacuum removes them
     elif isinstance(known, Segments):
         known = known.chosen()
     await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
@@ -134,53 +134,53 @@ async def save(
 
 
 async def _is_overtaken(store: KeyStore, checkpoint: Checkpoint) -> bool:
-    """Return whether there is a newer checkpoint by now, some of whose segments this one knows nothing of."""
-    there = await load(store)
-    return there is not None and there.version > checkpoint.version
+    """Return whether another writer has stored a newer checkpoint, with segments that this one does not contain."""
+    stored = await load(store)
+    return stored is not None and stored.version > checkpoint.version
 
 
 def dump(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as `understood` reads it, whole."""
+    """Return a checkpoint as bytes, which `understood` reads."""
     return _encode(_dump(checkpoint))
 
 
 async def _cut(store: KeyStore, partitions: Partitions) -> Segments:
-    """Return partitions in segments, which take the place of those that there are."""
-    there = await load(store)
-    before = None if there is None else there.partitions
-    found = Segments.of(partitions)
-    return found.in_place_of(before) if isinstance(before, Segments) else found
+    """Return partitions in segments, as a replacement of the stored segments."""
+    stored = await load(store)
+    before = None if stored is None else stored.partitions
+    new = Segments.of(partitions)
+    return new.replacing(before) if isinstance(before, Segments) else new
 
 
 async def load(store: KeyStore) -> Checkpoint | None:
-    """Return the checkpoint, or None where there is no catalog, or none to be believed; no segment is held."""
+    """Return the checkpoint in the catalog, without loaded segments; None where the catalog is missing or damaged."""
     return await perform_one(store, loading())
 
 
-def holding(checkpoint: Checkpoint, candidates: Candidates) -> Work[Checkpoint]:
-    """Return a checkpoint that holds the partitions that are asked for.
+def loading_candidates(checkpoint: Checkpoint, candidates: Candidates) -> Work[Checkpoint]:
+    """Return a checkpoint with the segments of candidates loaded.
 
     Raises
     ------
     CorruptionError
-        A segment is missing, or is not what was written.
+        A segment is missing, or differs from what was written.
     """
     known = checkpoint.partitions
     if not isinstance(known, Segments):
         return checkpoint
-    return evolve(checkpoint, partitions=(yield from known.holding(known.containing(candidates))))
+    return evolve(checkpoint, partitions=(yield from known.loading(known.containing(candidates))))
 
 
-def changing(checkpoint: Checkpoint, written: Collection[str], dropped: Collection[str]) -> Work[Checkpoint]:
-    """Return a checkpoint that holds what is needed to change partitions; raises as `holding`."""
+def loading_changed(checkpoint: Checkpoint, written: Collection[str], dropped: Collection[str]) -> Work[Checkpoint]:
+    """Return a checkpoint with the segments loaded that a change needs; raises as `loading_candidates`."""
     known = checkpoint.partitions
     if not isinstance(known, Segments):
         return checkpoint
-    return evolve(checkpoint, partitions=(yield from known.holding(known.to_change(written, dropped))))
+    return evolve(checkpoint, partitions=(yield from known.loading(known.to_change(written, dropped))))
 
 
 async def unnamed_segments(store: KeyStore) -> dict[str, float]:
-    """Return the segments that the root does not name, and so no reader needs, by key with the time of each."""
+    """Return the time of each segment that the root does not name, so that no reader needs it, by key."""
     checkpoint = await load(store)
     known = None if checkpoint is None else checkpoint.partitions
     named = known.objects if isinstance(known, Segments) else set()
@@ -189,13 +189,13 @@ async def unnamed_segments(store: KeyStore) -> dict[str, float]:
 
 
 def loading() -> Work[Checkpoint | None]:
-    """Return the same; the store is the one that performs the work."""
+    """Return the checkpoint in the catalog, as `load`, from the store that performs the work."""
     (data,) = yield from fetch([READ])
     return understood(data)
 
 
 def understood(data: bytes | None) -> Checkpoint | None:
-    """Return the checkpoint that the catalog's bytes hold, or None where there are none to be believed."""
+    """Return the checkpoint in the bytes of a catalog; None where they are missing or damaged."""
     if data is None:
         return None
     try:
@@ -210,17 +210,17 @@ def understood(data: bytes | None) -> Checkpoint | None:
         MemoryError,
         struct.error,
     ):
-        return None  # it can always be rebuilt: a damaged one is as good as none
+        return None  # the catalog can always be rebuilt: a damaged one counts as missing
 
 
 @define
 class _Recent:
-    """The catalogs that were read last, by their bytes: between two of them most operations read the same one again."""
+    """A cache of parsed catalogs, by their bytes: most operations read an unchanged catalog again."""
 
     _known: tuple[tuple[bytes, Checkpoint], ...] = ()
 
     def checkpoint(self, data: bytes) -> Checkpoint:
-        """Return what the bytes say; a checkpoint never changes, and may be used by many."""
+        """Return the checkpoint in the bytes; it is immutable, so that several callers can share it."""
         known = self._known
         for content, checkpoint in known:
             if content == data:
@@ -236,7 +236,7 @@ _RECENT: Final = _Recent()
 
 _MEMBER: Final[Mapping[type, str]] = {Partitions: "partitions", Segments: "segments"}
 _VERSION: Final[Mapping[str, int]] = {"partitions": documents.FORMAT_VERSION, "segments": _ROOT}
-"""Format versions by the member that holds the partitions."""
+"""Format version of the catalog by the JSON member that contains the partitions."""
 
 
 def _dump(checkpoint: Checkpoint) -> bytes:
@@ -261,7 +261,7 @@ def _parse(document: bytes) -> Checkpoint:
     value = documents.parse_json(body, what=what)
     member = "segments" if "segments" in value else "partitions"
     if stated != {"format_version": _VERSION[member], "checksum": zlib.crc32(body)}:
-        message = f"{what} has another version or checksum than it should"
+        message = f"{what} has the wrong format version or checksum"
         raise CorruptionError(message)
     immutable = value["immutable"]
     return Checkpoint(
@@ -281,7 +281,7 @@ def _encode(text: bytes) -> bytes:
 def _decode(chunk: bytes) -> bytes:
     size = zstd_length(chunk)
     if not 0 <= size <= _LARGEST:
-        message = f"the catalog is said to have {size} bytes; accepted: up to {_LARGEST}"
+        message = f"the catalog claims a size of {size} bytes; accepted: up to {_LARGEST}"
         raise CorruptionError(message)
     data = bytes(Zstd(1).decode(chunk))
     count, length = struct.unpack_from("<II", data)

@@ -1,4 +1,4 @@
-"""Columns of values as JSON that is small and quick to read: numbers as bytes, texts joined, repeated values once."""
+"""Compact JSON for columns of values: numbers as bytes, strings joined, repeated values stored once."""
 
 import base64
 import sys
@@ -16,7 +16,7 @@ _INTEGERS: Final = {
 
 _CODES: Final = {name: code for name, (code, _) in _INTEGERS.items()} | {"float64": "d"}
 _SEPARATORS: Final = (" ", ",", ";", "|")
-"""None of them needs an escape in JSON, which would be read character by character."""
+"""Separators of joined strings: none of them is escaped in JSON, because escaped strings are slow to parse."""
 
 
 def packed_all(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def packed(column: Sequence[Any]) -> Any:
     Parameters
     ----------
     column
-        Values that JSON can hold, or tuples of them.
+        Values that JSON can represent, or tuples of them.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def packed(column: Sequence[Any]) -> Any:
 
 
 def _numbers(column: Sequence[Any], kinds: set[type]) -> dict[str, str] | None:
-    """Return numbers as the bytes of the smallest type that holds them, or None."""
+    """Return numbers as the bytes of the smallest sufficient type; None where the values are not numbers of one type."""
     if kinds == {float}:
         return {"float64": _to_text(array("d", column))}
     if kinds != {int}:
@@ -77,7 +77,7 @@ def repeated(value: Any, times: int) -> Any:
 
 
 def unpacked(value: Any) -> Sequence[Any]:
-    """Return the column that `packed` made a JSON value of."""
+    """Return the column from a JSON value of `packed`."""
     if isinstance(value, list):
         return list(map(_as_tuple, value))
     for name, code in _CODES.items():
@@ -98,14 +98,14 @@ def _as_tuple(value: Any) -> Any:
 
 
 class Columns(Mapping[str, Sequence[Any]]):
-    """Columns by name, each made when it is first asked for: a reader of one partition looks at few of them.
+    """Columns by name, each computed at its first access: a reader of one partition needs few of them.
 
     Parameters
     ----------
     names
-        Theirs.
+        Names of the columns.
     make
-        Returns the column of a name.
+        Returns the column with a name.
     """
 
     __slots__ = ("_made", "_make", "_names")
@@ -116,7 +116,7 @@ class Columns(Mapping[str, Sequence[Any]]):
 
     @classmethod
     def unpacked(cls, packed: Mapping[str, Any]) -> "Columns":
-        """Return the columns of what `packed_all` returned."""
+        """Return the columns from a value of `packed_all`."""
         return cls(packed.keys(), lambda name: unpacked(packed[name]))
 
     def __getitem__(self, name: str) -> Sequence[Any]:
@@ -124,7 +124,7 @@ class Columns(Mapping[str, Sequence[Any]]):
             try:
                 self._made[name] = self._make(name)
             except (LookupError, TypeError, ValueError, AttributeError) as error:
-                message = f"column {name!r} of the partitions cannot be understood: {error!r}"
+                message = f"column {name!r} of the partitions cannot be parsed: {error!r}"
                 raise CorruptionError(message) from error
         return self._made[name]
 
@@ -136,7 +136,7 @@ class Columns(Mapping[str, Sequence[Any]]):
 
 
 class _Repeated(Sequence[Any]):
-    """A column of few distinct values."""
+    """A column with few distinct values, stored once each."""
 
     __slots__ = ("_positions", "_values")
 
@@ -156,7 +156,7 @@ class _Repeated(Sequence[Any]):
 
 
 class _Pairs(Sequence[Any]):
-    """A column of pairs, made of two columns."""
+    """A column of pairs, stored as two columns."""
 
     __slots__ = ("_first", "_last")
 
@@ -178,7 +178,7 @@ class _Pairs(Sequence[Any]):
 
 
 def split_pairs(pairs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[bool]]:
-    """Return the first and the last values of pairs as two columns, and which of the pairs are there and not None.
+    """Return the first and the last values of pairs as two columns, and for each pair whether it is not None.
 
     Examples
     --------
@@ -187,9 +187,9 @@ def split_pairs(pairs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Seq
     """
     if isinstance(pairs, _Pairs):
         return (*pairs.columns, [True] * len(pairs))
-    there = [pair is not None for pair in pairs]
-    whole = [pair or (0, 0) for pair in pairs]
-    return [first for first, _ in whole], [last for _, last in whole], there
+    present = [pair is not None for pair in pairs]
+    filled = [pair or (0, 0) for pair in pairs]
+    return [first for first, _ in filled], [last for _, last in filled], present
 
 
 def _to_text(numbers: "array[Any]") -> str:

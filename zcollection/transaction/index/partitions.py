@@ -1,4 +1,4 @@
-"""The partitions of a collection, held in columns: a query of one partition among 100,000 makes one record."""
+"""The partitions of a collection, stored in columns: a query of one partition among 100,000 makes one record."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,54 +17,54 @@ from zcollection.transaction.index import packing
 from zcollection.transaction.index.packing import Columns
 
 Selection = Callable[[Mapping[str, Sequence[KeyValue]]], Iterable[int]]
-"""Chooses partitions: takes the columns of the key's fields, returns positions in them, in order."""
+"""Selects partitions: takes the columns of the key's fields, and returns positions in them, in order."""
 
 Candidates = Callable[[Sequence[str]], Iterable[str]] | Collection[str] | None
-"""Which partitions are asked for: their paths, or what tells these from the paths of all; None for all.
+"""The requested partitions: their paths, or a function that filters paths; None for all.
 
-It is asked of the beginnings of paths too, all of one length, and returns those at which such a partition may lie. One that is
-`segments.Judging` also tells from limits of keys and of the axis where such a partition may be.
+The function is also called with the first segments of paths, all of one length, and returns those under which a requested
+partition may be stored. A `segments.Judging` also filters by the limits of keys and of the axis.
 """
 
 ByName = Mapping[str, Sequence[Any]]
 Narrowing = Callable[[ByName, Sequence[Any]], Sequence[bool]]
-"""Chooses partitions by what is known without a record of each: takes the columns of the keys' fields and the limits of the
-axis, returns for each whether it may be wanted."""
+"""Prunes partitions without a record of each: takes the columns of the keys' fields and the limits of the axis, and returns
+for each partition whether it may be selected."""
 _COLUMNS: Final = tuple(item.name for item in fields(PartitionRecord) if item.name != "key")
 _ORIGIN: Final = "origin"
 _FEW: Final = 16
 
 
 class Partitions(Printed, Mapping[str, PartitionRecord]):
-    """What each partition says of itself, by path, in the order of their keys.
+    """The record of each partition, by path, in the order of the keys.
 
     Parameters
     ----------
     records
-        The same, in any order.
+        The records by path, in any order.
     """
 
     __slots__ = ("_columns", "_keys", "_lists", "_paths", "_positions")
 
     def __init__(self, records: Mapping[str, PartitionRecord] | None = None) -> None:
         ordered = _ordered(records or {})
-        of_each = list(ordered.values())
-        names = of_each[0].key if of_each else {}
-        self._hold(
+        in_order = list(ordered.values())
+        names = in_order[0].key if in_order else {}
+        self._set(
             list(ordered),
-            {name: [record.key[name] for record in of_each] for name in names},
-            {name: [getattr(record, name) for record in of_each] for name in _COLUMNS},
+            {name: [record.key[name] for record in in_order] for name in names},
+            {name: [getattr(record, name) for record in in_order] for name in _COLUMNS},
         )
 
-    def _hold(self, paths: Sequence[str], keys: ByName, columns: ByName) -> None:
+    def _set(self, paths: Sequence[str], keys: ByName, columns: ByName) -> None:
         self._paths, self._keys, self._columns = paths, keys, columns
         self._positions: dict[str, int] | None = None
-        self._lists: ByName | None = None  # of the keys: columns that repeat values are slow to look at one by one
+        self._lists: ByName | None = None  # the keys as lists: access to single values of a packed column is slow
 
     @classmethod
     def _of(cls, paths: Sequence[str], keys: ByName, columns: ByName) -> "Partitions":
         partitions = cls.__new__(cls)
-        partitions._hold(paths, keys, columns)  # noqa: SLF001 - of its own class, as below
+        partitions._set(paths, keys, columns)  # noqa: SLF001 - of its own class, as below
         return partitions
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -102,7 +102,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         Raises
         ------
         CorruptionError
-            It is not known of each of them.
+            The column does not have one value for each partition.
         """
         return list(self._column(name)) if self._paths else []
 
@@ -115,29 +115,29 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names of the fields of the keys; none where there are no partitions."""
+        """Names of the fields of the keys; empty without partitions."""
         return tuple(self._keys)
 
     def keys_of_each(self) -> tuple[Key, ...]:
-        """Return the key of each partition, in order, without a record of it."""
+        """Return the key of each partition, in order, without making its record."""
         return Key.of_columns(self.listed_keys())
 
     def where(self, select: Selection | None, narrow: Narrowing | None = None) -> "Partitions":
-        """Return the partitions whose key is selected, of those that may be wanted, in order."""
+        """Return the partitions whose key is selected and that `narrow` does not exclude, in order."""
         if not self._paths:
             return self
         positions: Iterable[int] = range(len(self)) if select is None else select(self.listed_keys())
         if narrow is not None:
-            wanted = narrow(self.listed_keys(), self._columns["axis_range"])
-            if len(wanted) != len(self):
-                message = f"there are {len(self)} partitions, and the limits of {len(wanted)}"
+            may_match = narrow(self.listed_keys(), self._columns["axis_range"])
+            if len(may_match) != len(self):
+                message = f"there are {len(self)} partitions, and the limits of {len(may_match)}"
                 raise CorruptionError(message)
-            positions = (at for at in positions if wanted[at])
+            positions = (at for at in positions if may_match[at])
         chosen = list(positions)
         return self if len(chosen) == len(self) else self._picked(chosen)
 
     def _picked(self, positions: Sequence[int]) -> "Partitions":
-        """Return those at some positions."""
+        """Return the partitions at given positions."""
         return self._of(
             _picked(self._paths, positions),
             Columns(self._keys, lambda name: _picked(self._keys[name], positions)),
@@ -145,7 +145,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         )
 
     def listed_keys(self) -> ByName:
-        """Return the columns of the keys as lists, after a look at their lengths."""
+        """Return the columns of the keys as lists, after a check of their lengths."""
         if any(len(column) != len(self._paths) for column in self._keys.values()):
             message = "the partitions have keys of different lengths"
             raise CorruptionError(message)
@@ -156,40 +156,41 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
     def changed(self, written: Mapping[str, PartitionRecord], dropped: Collection[str]) -> "Partitions":
         """Return the partitions after some were written and others dropped."""
         new = written if isinstance(written, Partitions) else Partitions(written)
-        gone = {*new, *dropped}
-        left = [*compress(count(), map(gone.__contains__, self._paths))]
-        if len(left) == len(self):
+        replaced = {*new, *dropped}
+        removed = [*compress(count(), map(replaced.__contains__, self._paths))]
+        if len(removed) == len(self):
             return new
-        if not left and not new:
+        if not removed and not new:
             return self
-        events = [*((place, 0, number) for number, place in enumerate(self._places(new))), *((at, 1, 0) for at in left)]
+        insertions = ((at, 0, number) for number, at in enumerate(self._insertion_points(new)))
         stretches, start = [], 0
-        for place, is_left, number in sorted(events):  # what is new comes before what leaves the same place
-            stretches.append((self, start, place))
-            start = place + is_left
-            if not is_left:
+        # Sorted by position, and insertions before removals at the same position.
+        for at, is_removal, number in sorted([*insertions, *((at, 1, 0) for at in removed)]):
+            stretches.append((self, start, at))
+            start = at + is_removal
+            if not is_removal:
                 stretches.append((new, number, number + 1))
         return Partitions.joined([*stretches, (self, start, len(self))])
 
-    def _places(self, new: "Partitions") -> list[int]:
-        """Return before which of the partitions each of others comes."""
+    def _insertion_points(self, new: "Partitions") -> list[int]:
+        """Return for each new partition the position before which its key sorts."""
         if new and self._keys.keys() != new._keys.keys():  # noqa: SLF001
             raise CorruptionError(OF_DIFFERENT_FIELDS)
-        columns, wanted = [*self.listed_keys().values()], _rows(new.listed_keys())
+        columns, new_keys = [*self.listed_keys().values()], _rows(new.listed_keys())
         try:
-            if _FEW * len(new) < len(self):  # to put together all keys would take longer
+            if _FEW * len(new) < len(self):  # to build the tuples of all keys would take longer
                 return [
                     bisect_left(range(len(self)), key, key=lambda at: tuple(each[at] for each in columns))
-                    for key in wanted
+                    for key in new_keys
                 ]
             rows = _rows(self.listed_keys())
-            return [bisect_left(rows, key) for key in wanted]
+            return [bisect_left(rows, key) for key in new_keys]
         except TypeError as error:
-            raise CorruptionError(_INCOMPREHENSIBLE.format(error)) from error
+            raise CorruptionError(_INVALID_RECORDS.format(error)) from error
 
     @classmethod
     def joined(cls, stretches: Iterable["Stretch"]) -> "Partitions":
-        """Return stretches of partitions one after the other: each with where it begins and ends."""
+        """Return stretches of partitions joined in order; a stretch is the partitions, its start and its stop."""
         parts = [stretch for stretch in stretches if stretch[1] < stretch[2]]
         if not parts:
             return cls()
@@ -200,16 +201,16 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
             Columns(_COLUMNS, lambda name: _joined({id(part): part._column(name) for part, _, _ in parts}, parts)),  # noqa: SLF001
         )
 
-    def chosen(self, candidates: Candidates = None) -> "Partitions":  # noqa: ARG002 - as of segments, some of which are held
-        """Return the partitions that may be asked for: all are known."""
+    def chosen(self, candidates: Candidates = None) -> "Partitions":  # noqa: ARG002 - the interface of `Segments`
+        """Return the loaded partitions that may be candidates: here always all."""
         return self
 
     def made(self) -> "Partitions":
-        """Return the same with all its columns, which no longer needs those that it was made of."""
+        """Return a copy with all columns computed, which no longer refers to the partitions from which it was made."""
         return self._of(self._paths, self.listed_keys(), {name: self.column(name) for name in _COLUMNS})
 
     def cut(self, start: int, stop: int) -> "Partitions":
-        """Return a stretch."""
+        """Return the partitions from position `start` to `stop`."""
         return Partitions.joined([(self, start, stop)])
 
     def to_json(self) -> dict[str, Any]:
@@ -217,23 +218,23 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         try:
             keys, columns = packing.packed_all(self._keys), packing.packed_all(self._columns)
         except TypeError as error:
-            raise CorruptionError(_INCOMPREHENSIBLE.format(error)) from error
+            raise CorruptionError(_INVALID_RECORDS.format(error)) from error
         if not any(self._columns[_ORIGIN]):
-            del columns[_ORIGIN]  # a collection has none
+            del columns[_ORIGIN]  # only views have origins
         return {"path": packing.packed(self._paths), "key": keys, **columns}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Partitions":
-        """Return the partitions in what `to_json` wrote; a checksum has said that we did.
+        """Return the partitions in a value of `to_json`; the caller has verified its checksum.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            A column is missing, or is none.
+            A column is missing or malformed.
         """
         paths = packing.unpacked(value["path"])
         if set(map(type, paths)) - {str} or not isinstance(value["key"], dict):
-            message = "the paths or keys of the partitions are no text"
+            message = "the paths of the partitions are not strings, or their keys not a mapping"
             raise TypeError(message)
         origin = {_ORIGIN: value.get(_ORIGIN) or packing.repeated([], len(paths))}
         columns = {name: value[name] for name in _COLUMNS if name != _ORIGIN} | origin
@@ -245,24 +246,24 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
             key = {name: column[at] for name, column in self._keys.items()}
             return PartitionRecord(key=key, **{name: column[at] for name, column in self._columns.items()})
         except (IndexError, TypeError, ValueError) as error:
-            message = f"what is recorded of partition {self._paths[at]!r} cannot be understood: {error}"
+            message = f"the record of partition {self._paths[at]!r} cannot be parsed: {error}"
             raise CorruptionError(message) from error
 
 
 Stretch = tuple[Partitions, int, int]
-_INCOMPREHENSIBLE: Final = "what is recorded of the partitions cannot be understood: {}"
+_INVALID_RECORDS: Final = "the records of the partitions cannot be parsed: {}"
 OF_DIFFERENT_FIELDS: Final = "the partitions have keys of different fields; call verify()"
 
 
 def _ordered(records: Mapping[str, PartitionRecord]) -> dict[str, PartitionRecord]:
-    """Return partitions in the order of their keys."""
+    """Return the records sorted by key."""
     names: Collection[str] = next(iter(records.values())).key.keys() if records else ()
     if any(record.key.keys() != names for record in records.values()):
         raise CorruptionError(OF_DIFFERENT_FIELDS)
     try:
         return dict(sorted(records.items(), key=lambda item: tuple(item[1].key[name] for name in names)))
     except TypeError as error:
-        raise CorruptionError(_INCOMPREHENSIBLE.format(error)) from error
+        raise CorruptionError(_INVALID_RECORDS.format(error)) from error
 
 
 def _rows(columns: Mapping[str, Sequence[KeyValue]]) -> list[tuple[KeyValue, ...]]:
@@ -270,7 +271,7 @@ def _rows(columns: Mapping[str, Sequence[KeyValue]]) -> list[tuple[KeyValue, ...
 
 
 def _joined(columns: Mapping[int, Sequence[Any]], stretches: Sequence[Stretch]) -> list[Any]:
-    """Return the values of stretches, given the column of each of the partitions that they are of."""
+    """Return the values of one column of stretches, given the column of each `Partitions` object by its id."""
     return [*chain.from_iterable(columns[id(part)][start:stop] for part, start, stop in stretches)]
 
 

@@ -1,7 +1,7 @@
-"""The partitions of a large collection in segments, of which one reads and writes those that are concerned.
+"""The partitions of a large collection in segments, so that an operation reads and writes only the affected ones.
 
-A segment is a stretch of partitions in the order of their keys: an immutable object, named and described by the root of the
-catalog. See decision 28.
+A segment contains consecutive partitions in the order of their keys. It is an immutable object, which the root of the
+catalog names and describes. See decision 28.
 """
 
 import json
@@ -33,19 +33,19 @@ from zcollection.transaction.index.packing import Columns
 from zcollection.transaction.index.partitions import OF_DIFFERENT_FIELDS, Candidates, Partitions
 
 MOST_WHOLE: int = 4096
-"""Partitions of which the catalog is one object: an older release reads it, and to replace it costs little."""
+"""Up to this number of partitions the catalog is one object: older releases read it, and it is cheap to replace."""
 
 SIZE: int = 512
-"""Partitions of a segment at most: see `docs/performance.md` for what others cost."""
+"""Largest number of partitions in a segment: see `docs/performance.md` for the cost of other sizes."""
 
 _SMALL: Final = 4
-"""A segment with less than one of so many of its partitions is joined with its neighbour."""
+"""A segment with fewer than `SIZE // _SMALL` partitions is joined with its neighbour."""
 
 _LARGEST: Final = 64 * 2**20
-"""Bytes beyond which a segment is no longer believed."""
+"""Largest accepted size of a segment, in bytes."""
 
 _MOST_KEPT: Final = 200_000
-"""Partitions of segments that are kept in memory."""
+"""Number of partitions, of recently used segments, that stay in memory."""
 
 FOLDER: Final = f"{TRANSACTIONS}/segments/"
 _NAME: Final = re.compile(r"[0-9]+-[0-9a-f]{16}-[0-9]+")
@@ -56,19 +56,19 @@ KeyRow = tuple[KeyValue, ...]
 
 
 class SegmentError(CorruptionError):
-    """A segment is missing, or is not what was written: it may have been replaced meanwhile."""
+    """A segment is missing, or differs from what was written: it may have been replaced meanwhile."""
 
 
 @frozen
 class Limits:
-    """What is known of stretches of partitions.
+    """The limits of keys and axis values in stretches of partitions.
 
     Attributes
     ----------
     smallest, largest
-        Of each field of the keys a value for each stretch: numbers, booleans, or texts in an array of objects.
+        By field of the key, one value for each stretch: numbers, booleans, or strings in an object array.
     axis
-        The smallest and the largest value of the axis in each, as it stores them; None where nobody knows.
+        The smallest and the largest axis value in each stretch, as stored; None where they are not known.
     """
 
     smallest: Mapping[str, NDArray[Any]]
@@ -82,7 +82,7 @@ class Limits:
         largest: Mapping[str, Sequence[KeyValue]],
         axis: Sequence[tuple[Any, Any] | None],
     ) -> "Limits":
-        """Return them, given as columns."""
+        """Return the limits, given as columns."""
         low, high = ({name: _array(column) for name, column in columns.items()} for columns in (smallest, largest))
         return cls(low, high, axis)
 
@@ -91,39 +91,39 @@ class Limits:
 
 
 def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
-    """Return a column as an array; a text of NumPy's own would lose zeros at its end."""
+    """Return a column as an array; strings as objects, because NumPy's strings drop trailing null characters."""
     is_text = any(isinstance(value, str) for value in column)
     return np.array(list(column), dtype=object if is_text else None)
 
 
 @runtime_checkable
 class Judging(Protocol):
-    """A `Candidates` that tells from limits where partitions that are asked for may be, besides those of some paths."""
+    """A `Candidates` that prunes stretches by their limits, and names further partitions by path."""
 
     @property
     def paths(self) -> Collection[str]:
-        """Partitions that are asked for whatever the limits say."""
+        """Paths of partitions that are requested whatever the limits are."""
 
     def may_hold(self, limits: Limits) -> Sequence[bool]:
-        """Return for each stretch whether one of those that are asked for may be in it."""
+        """Return for each stretch whether it may contain a requested partition."""
 
 
 @frozen(eq=False)
 class Segment:
-    """One that is to be written.
+    """A segment that is to be written.
 
     Attributes
     ----------
     partitions
-        What it holds, one partition at least.
+        The partitions of the segment, at least one.
     count
-        How many.
+        Number of partitions.
     first, smallest, largest
-        The first key, and of each of its fields the smallest and the largest value.
+        The first key, and the smallest and the largest value of each of its fields.
     axis_range
-        As `Limits.axis`.
+        The smallest and the largest axis value, as in `Limits.axis`.
     name, checksum
-        Where it lies, and the CRC-32 of the object, once it is written.
+        Name of the object, and its CRC-32, once it is written.
     """
 
     partitions: Partitions
@@ -137,7 +137,7 @@ class Segment:
 
     @classmethod
     def of(cls, partitions: Partitions) -> "Segment":
-        """Return the segment of some partitions."""
+        """Return the segment with given partitions."""
         keys = partitions.listed_keys().items()
         first, smallest, largest = ({name: choose(column) for name, column in keys} for choose in (_first, min, max))
         return cls(partitions, len(partitions), _range_of(partitions.column("axis_range")), first, smallest, largest)
@@ -148,7 +148,7 @@ def _first(column: Sequence[KeyValue]) -> KeyValue:
 
 
 def _value(name: str, each: str, segment: Segment) -> KeyValue:
-    """Return what a segment says of one field of its keys, such as the smallest value."""
+    """Return one attribute of a segment, such as "smallest", for one field of its keys."""
     value: KeyValue = getattr(segment, name)[each]
     return value
 
@@ -162,16 +162,16 @@ def _range_of(limits: Sequence[Any]) -> tuple[Any, Any] | None:
 
 @define(eq=False)
 class _Memo:
-    """What was found out about segments, by whoever of those who hold some of them.
+    """A cache of derived values, shared by all `Segments` of one root.
 
     Attributes
     ----------
     firsts
-        The first key of each.
+        The first key of each segment.
     limits
-        Of each.
+        The limits of each segment.
     candidates
-        What was asked for last, and the positions of those that it concerns: one operation asks several times.
+        The last candidates, and the positions of their segments: one operation uses them several times.
     """
 
     firsts: list[KeyRow] | None = None
@@ -181,20 +181,20 @@ class _Memo:
 
 @frozen(eq=False)
 class Segments:
-    """The partitions of a collection, of which some are held.
+    """The partitions of a collection in segments, of which some are loaded.
 
     Attributes
     ----------
     described
-        What the root says of the segments, in columns by name: those of `Segment`.
+        The description of the segments in the root, as columns by name: attributes of `Segment`.
     first, smallest, largest
-        The same of keys, by their fields.
+        The keys in that description, as columns by field.
     retired
-        Names of segments that the root of which these are has taken the place of.
-    held
-        Partitions of segments, by position.
+        Names of the segments that the root has replaced.
+    loaded
+        The partitions of each loaded segment, by position.
     named
-        The segments of that root, by name.
+        Names of the segments in the stored root, before changes.
     """
 
     described: Mapping[str, Sequence[Any]]
@@ -202,52 +202,52 @@ class Segments:
     smallest: Mapping[str, Sequence[KeyValue]]
     largest: Mapping[str, Sequence[KeyValue]]
     retired: tuple[str, ...] = ()
-    held: Mapping[int, Partitions] = field(factory=dict, repr=False)
+    loaded: Mapping[int, Partitions] = field(factory=dict, repr=False)
     named: Collection[str] = field(default=Factory(lambda self: self.described["name"], takes_self=True), repr=False)
     _memo: _Memo = field(factory=_Memo, repr=False)
 
     @classmethod
     def of(cls, partitions: Partitions) -> "Segments":
-        """Return partitions cut in segments, none of which is written."""
+        """Return partitions divided into segments, none of which is written yet."""
         _check_paths(partitions)
         nothing: Mapping[str, Sequence[KeyValue]] = dict.fromkeys(partitions.listed_keys(), ())
         empty = cls(dict.fromkeys(_SHARED, ()), nothing, nothing, nothing)
         return empty._spliced([[*map(Segment.of, _pieces(partitions, is_last=False))]])
 
     def _spliced(self, runs: "Sequence[Run]") -> "Segments":
-        """Return runs of what there is and of what is new, one after the other."""
+        """Return the segments of runs in order; a run is a range of existing segments or a list of new ones."""
 
         def keys(name: str) -> dict[str, list[KeyValue]]:
             columns = getattr(self, name).items()
             return {each: _column(runs, column, partial(_value, name, each)) for each, column in columns}
 
-        held: dict[int, Partitions] = {}
+        loaded: dict[int, Partitions] = {}
         start = 0
         for run in runs:
             if isinstance(run, range):
-                held |= {start + at - run.start: self.held[at] for at in run if at in self.held}
+                loaded |= {start + at - run.start: self.loaded[at] for at in run if at in self.loaded}
             else:
-                held |= {start + at: segment.partitions for at, segment in enumerate(run)}
+                loaded |= {start + at: segment.partitions for at, segment in enumerate(run)}
             start += len(run)
         described = {name: _column(runs, self.described[name], attrgetter(name)) for name in _SHARED}
-        return Segments(described, keys("first"), keys("smallest"), keys("largest"), self.retired, held, self.named)
+        return Segments(described, keys("first"), keys("smallest"), keys("largest"), self.retired, loaded, self.named)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Segments":
-        """Return what `to_json` made a JSON value of; a checksum has said that we did."""
+        """Return the segments from a JSON value of `to_json`; the caller has verified its checksum."""
         described = {name: packing.unpacked(value[name]) for name in _SHARED}
         keys = [Columns.unpacked(value[name]) for name in _KEYS]
         lengths = {len(column) for column in described.values()}
         lengths |= {len(column) for columns in keys for column in columns.values()}
         retired = tuple(value["retired"])
         if len(lengths) > 1 or not all(map(_NAME.fullmatch, (*described["name"], *retired))):
-            message = "what the catalog says of its segments cannot be understood"
+            message = "the catalog's description of its segments cannot be parsed"
             raise CorruptionError(message)
         first, smallest, largest = keys
         return cls(described, first, smallest, largest, retired)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON value, once all segments are written."""
+        """Return the description of the segments as a JSON value, once all segments are written."""
         return {
             **packing.packed_all(self.described),
             **{name: packing.packed_all(getattr(self, name)) for name in _KEYS},
@@ -259,7 +259,7 @@ class Segments:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Names of the fields of the keys; none where there are no partitions."""
+        """Names of the fields of the keys; empty without partitions."""
         return tuple(self.first)
 
     @property
@@ -275,9 +275,9 @@ class Segments:
         return self._memo.firsts
 
     def containing(self, candidates: Candidates) -> list[int]:
-        """Return in which segments the partitions may be that are asked for."""
-        asked, positions = self._memo.candidates
-        if asked is not candidates or candidates is None:
+        """Return the positions of the segments that may contain candidates."""
+        known, positions = self._memo.candidates
+        if known is not candidates or candidates is None:
             positions = self._containing(candidates)
             self._memo.candidates = candidates, positions
         return positions
@@ -292,131 +292,133 @@ class Segments:
             may_hold, paths = candidates.may_hold(self._limits), candidates.paths
         else:
             paths = candidates
-        places = self._by_place(paths)
-        return [at for at in every if may_hold[at] or at in places or None in places]
+        needed = self._by_position(paths)
+        return [at for at in every if may_hold[at] or at in needed or None in needed]
 
     def to_change(self, written: Collection[str], dropped: Collection[str]) -> list[int]:
-        """Return which segments a change needs: those of its partitions, and neighbours of what becomes small."""
-        places, lost = self._by_place(written), self._by_place({*dropped}.difference(written))
-        if None in places or None in lost or not self._firsts:
+        """Return the positions of the segments that a change needs: those it changes, and neighbours of those that become small."""
+        changed, reduced = self._by_position(written), self._by_position({*dropped}.difference(written))
+        if None in changed or None in reduced or not self._firsts:
             return list(range(len(self._firsts)))
         counts, last = self.described["count"], len(self._firsts) - 1
-        small = [at for at in lost if at is not None and counts[at] - len(lost[at]) < SIZE // _SMALL]
-        return sorted(filter(_is_place, {*places, *lost, *(at - 1 if at else min(1, last) for at in small)}))
+        small = [at for at in reduced if at is not None and counts[at] - len(reduced[at]) < SIZE // _SMALL]
+        return sorted(filter(_is_position, {*changed, *reduced, *(at - 1 if at else min(1, last) for at in small)}))
 
-    def _position(self, path: str) -> int | None:
+    def _position_of(self, path: str) -> int | None:
         key = key_of(path, self.first)
-        return None if key is None else self._place(key)
+        return None if key is None else self._position(key)
 
-    def _place(self, key: KeyRow) -> int:
+    def _position(self, key: KeyRow) -> int:
         return max(bisect_right(self._firsts, key) - 1, 0)
 
-    def holding(self, positions: Iterable[int]) -> Work["Segments"]:
-        """Return the same with the partitions of some segments more.
+    def loading(self, positions: Iterable[int]) -> Work["Segments"]:
+        """Return the segments with those at some positions loaded.
 
         Raises
         ------
         SegmentError
-            One of them is missing, or is not what was written.
+            One of them is missing, or differs from what was written.
         """
         names, checksums = self.described["name"], self.described["checksum"]
-        missing = [at for at in positions if at not in self.held]
+        missing = [at for at in positions if at not in self.loaded]
         if not missing:
             return self
-        known = {at: _KEPT.get((names[at], checksums[at])) for at in missing}
+        known = {at: _CACHE.get((names[at], checksums[at])) for at in missing}
         found = {at: partitions for at, partitions in known.items() if partitions is not None}
         unread = [at for at in missing if at not in found]
         contents = yield from fetch([Read(f"{FOLDER}{names[at]}", most=_LARGEST + 1) for at in unread])
         for at, data in zip(unread, contents, strict=True):
-            found[at] = self._understood(at, data)
-            _KEPT.put((names[at], checksums[at]), found[at])
-        return evolve(self, held={**self.held, **found})
+            found[at] = self._parsed(at, data)
+            _CACHE.put((names[at], checksums[at]), found[at])
+        return evolve(self, loaded={**self.loaded, **found})
 
     def checking(self) -> Work[None]:
-        """Read every segment, whatever is known of it; raises as `holding`."""
+        """Read and check every segment, including cached ones; raises as `loading`."""
         names = self.described["name"]
         contents = yield from fetch([Read(f"{FOLDER}{name}", most=_LARGEST + 1) for name in names])
         for at, data in enumerate(contents):
-            self._understood(at, data)
+            self._parsed(at, data)
 
-    def _understood(self, at: int, data: bytes | None) -> Partitions:
+    def _parsed(self, at: int, data: bytes | None) -> Partitions:
         name = self.described["name"][at]
         if data is None or zlib.crc32(data) != self.described["checksum"][at]:
-            message = f"segment {name!r} of the catalog is {'missing' if data is None else 'not what was written'}"
+            message = (
+                f"segment {name!r} of the catalog is {'missing' if data is None else 'damaged: its checksum differs'}"
+            )
             raise SegmentError(message)
         return _decoded(name, data)
 
     def chosen(self, candidates: Candidates = None) -> Partitions:
-        """Return the partitions of the segments in which those may be that are asked for; they are to be held."""
-        return Partitions.joined((part, 0, len(part)) for part in map(self._held, self.containing(candidates)))
+        """Return the partitions of the segments that may contain candidates; these segments must be loaded."""
+        return Partitions.joined((part, 0, len(part)) for part in map(self._part, self.containing(candidates)))
 
     def get(self, path: str) -> PartitionRecord | None:
-        """Return what a partition says of itself; None where it is not there. Its segment is to be held."""
+        """Return the record of a partition; None where it does not exist. Its segment must be loaded."""
         for at in self.containing([path]):
-            if path in (part := self._held(at)):
+            if path in (part := self._part(at)):
                 return part[path]
         return None
 
-    def _held(self, at: int) -> Partitions:
-        if at in self.held:
-            return self.held[at]
-        message = f"segment {at} of the catalog was not asked for, and holds {self.described['count'][at]} partitions"
+    def _part(self, at: int) -> Partitions:
+        if at in self.loaded:
+            return self.loaded[at]
+        message = f"segment {at} of the catalog, with {self.described['count'][at]} partitions, is not loaded"
         raise AssertionError(message)
 
     def changed(self, written: Mapping[str, PartitionRecord], dropped: Collection[str]) -> "Segments":
-        """Return them after some partitions were written and others dropped; what `to_change` names is to be held."""
+        """Return the segments after a change of partitions; the segments that `to_change` names must be loaded."""
         new = written if isinstance(written, Partitions) else Partitions(written)
         if not self.described["name"]:
-            return Segments.of(new).in_place_of(self)
+            return Segments.of(new).replacing(self)
         _check_paths(new)
         if new and tuple(new.listed_keys()) != tuple(self.first):
             raise CorruptionError(OF_DIFFERENT_FIELDS)
-        places = frozenset(self.to_change(new, dropped))
-        starts, gone = self._first_of_each(new), self._by_place(dropped)
+        to_change = frozenset(self.to_change(new, dropped))
+        starts, removed = self._starts_of(new), self._by_position(dropped)
         runs: list[Run] = []
-        for is_changed, run in groupby(range(len(self._firsts)), places.__contains__):
+        for is_changed, run in groupby(range(len(self._firsts)), to_change.__contains__):
             positions = list(run)
             first, last = positions[0], positions[-1]
             if not is_changed:
                 runs.append(range(first, last + 1))
                 continue
-            before = Partitions.joined((part, 0, len(part)) for part in map(self._held, positions))
-            lost = [path for at in (*positions, None) for path in gone.get(at, ())]
-            after = before.changed(new.cut(starts[first], starts[last + 1]), lost)
+            before = Partitions.joined((part, 0, len(part)) for part in map(self._part, positions))
+            without = [path for at in (*positions, None) for path in removed.get(at, ())]
+            after = before.changed(new.cut(starts[first], starts[last + 1]), without)
             runs.append([*map(Segment.of, _pieces(after, is_last=last == len(self._firsts) - 1))])
         return self._spliced(runs)
 
-    def in_place_of(self, others: "Segments") -> "Segments":
-        """Return the same as what takes the place of others."""
-        return evolve(self, retired=others.retired, named=others.named)
+    def replacing(self, older: "Segments") -> "Segments":
+        """Return the segments as a replacement of older ones, whose objects are removed when these are written."""
+        return evolve(self, retired=older.retired, named=older.named)
 
-    def _first_of_each(self, new: Partitions) -> list[int]:
-        """Return for each segment how many of new partitions come before it, and then how many there are."""
+    def _starts_of(self, new: Partitions) -> list[int]:
+        """Return for each segment the number of new partitions before it, followed by the number of all new partitions."""
         counts = [0] * (len(self._firsts) + 1)
         for key in zip(*new.listed_keys().values(), strict=True):
-            counts[self._place(key) + 1] += 1
+            counts[self._position(key) + 1] += 1
         return list(accumulate(counts))
 
-    def _by_place(self, paths: Iterable[str]) -> dict[int | None, list[str]]:
-        """Return in which segment each partition is, if it is there; under None those whose path does not say its key."""
+    def _by_position(self, paths: Iterable[str]) -> dict[int | None, list[str]]:
+        """Return paths by the position of the segment that may contain them; under None where a path does not give its key."""
         found: dict[int | None, list[str]] = {}
         for path in paths if self._firsts else ():
             if path != IMMUTABLE:
-                found.setdefault(self._position(path), []).append(path)
+                found.setdefault(self._position_of(path), []).append(path)
         return found
 
     def to_write(self, version: int) -> tuple["Segments", dict[str, bytes], list[str]]:
-        """Return them with names, the objects that are to be written before the root, and what to delete after it."""
+        """Return the segments with names, the objects to write before the root, and the keys to delete after it."""
         names, checksums, objects = list(self.described["name"]), list(self.described["checksum"]), {}
         own = f"{version}-{uuid4().hex[:16]}"
         for at, name in enumerate(names):
             if name is None:
                 names[at] = f"{own}-{at}"
-                value = self.held[at].to_json()
+                value = self.loaded[at].to_json()
                 data = _encoded(value)
                 checksums[at] = zlib.crc32(data)
                 objects[f"{FOLDER}{names[at]}"] = data
-                _KEPT.put((names[at], checksums[at]), Partitions.from_json(value))
+                _CACHE.put((names[at], checksums[at]), Partitions.from_json(value))
         described = {**self.described, "name": names, "checksum": checksums}
         retired = tuple(sorted({*self.named} - {*names}))
         return evolve(self, described=described, retired=retired, named=names), objects, self._obsolete(names)
@@ -426,7 +428,7 @@ class Segments:
 
     @property
     def objects(self) -> set[str]:
-        """The objects that the root names, or, once there were changes, that it named before."""
+        """Keys of the objects that the root names, including those that it named before a change."""
         return {f"{FOLDER}{name}" for name in (*self.described["name"], *self.named, *self.retired) if name is not None}
 
 
@@ -434,19 +436,19 @@ Run = range | list[Segment]
 
 
 def _column(runs: Iterable[Run], column: Sequence[Any], value: Callable[[Segment], Any]) -> list[Any]:
-    """Return a column of runs: of those that there are its values, of those that are new what is told of each."""
+    """Return a column of runs: existing values for existing segments, and `value` of each new segment."""
     found: list[Any] = []
     for run in runs:
         found += column[run.start : run.stop] if isinstance(run, range) else map(value, run)
     return found
 
 
-def _is_place(place: int | None) -> TypeGuard[int]:
-    return place is not None
+def _is_position(at: int | None) -> TypeGuard[int]:
+    return at is not None
 
 
 def _pieces(partitions: Partitions, *, is_last: bool) -> Iterator[Partitions]:
-    """Yield partitions in pieces of the size of a segment: even ones, or full ones where more will follow."""
+    """Yield partitions in pieces of at most `SIZE`: of equal size, or full ones at the end, where more will be appended."""
     total = len(partitions)
     count = -(-total // SIZE)
     bounds = [min(at * SIZE, total) if is_last else at * total // count for at in range(count + 1)] if count else []
@@ -455,7 +457,7 @@ def _pieces(partitions: Partitions, *, is_last: bool) -> Iterator[Partitions]:
 
 
 def key_of(path: str, fields: Mapping[str, Sequence[KeyValue]]) -> KeyRow | None:
-    """Return the key that a path says, given columns of the fields that keys have; None where it says none.
+    """Return the key in a path, given columns with the fields of the keys; None where the path does not give one.
 
     Examples
     --------
@@ -485,16 +487,16 @@ def _value_of(segment: str, name: str, example: KeyValue) -> KeyValue | None:
         return None
 
 
-def says_keys(partitions: Partitions) -> bool:
-    """Return whether each path says the key of its partition."""
+def has_keys_in_paths(partitions: Partitions) -> bool:
+    """Return whether each path gives the key of its partition."""
     fields = partitions.listed_keys()
     rows = zip(*fields.values(), strict=True)
     return all(key_of(path, fields) == key for path, key in zip(partitions, rows, strict=True))
 
 
 def _check_paths(partitions: Partitions) -> None:
-    if not says_keys(partitions):
-        message = "the path of a partition does not say its key; call verify()"
+    if not has_keys_in_paths(partitions):
+        message = "the path of a partition does not match its key; call verify()"
         raise CorruptionError(message)
 
 
@@ -507,16 +509,16 @@ def _decoded(name: str, data: bytes) -> Partitions:
     try:
         if not 0 <= zstd_length(data) <= _LARGEST:
             message = f"it is larger than {_LARGEST} bytes"
-            raise ValueError(message)  # noqa: TRY301 - one of the things that may be wrong with it
-        return Partitions.from_json(json.loads(Zstd(1).decode(data)))  # it has the checksum that the root names
+            raise ValueError(message)  # noqa: TRY301 - reported like every other damage
+        return Partitions.from_json(json.loads(Zstd(1).decode(data)))  # the caller has verified its checksum
     except (CorruptionError, LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
-        message = f"{what} cannot be understood: {error!r}"
+        message = f"{what} cannot be parsed: {error!r}"
         raise SegmentError(message) from error
 
 
 @define
-class _Kept:
-    """The segments that were used last: they never change."""
+class _Cache:
+    """The most recently used segments, which never change."""
 
     _known: dict[tuple[str, int], Partitions] = field(factory=dict)
     _count: int = 0
@@ -538,4 +540,4 @@ class _Kept:
                 self._count -= len(self._known.pop(next(iter(self._known))))
 
 
-_KEPT: Final = _Kept()
+_CACHE: Final = _Cache()

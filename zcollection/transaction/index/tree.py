@@ -14,19 +14,19 @@ from zcollection.transaction.index.partitions import Partitions
 async def found(
     objects: Objects, configuration: Configuration, also: Collection[str] = ()
 ) -> tuple[Partitions, PartitionRecord | None]:
-    """Return what each partition says of itself, and the immutable variables, found by listing, and at other paths."""
+    """Return the records of the partitions, found by listing and at further paths, and of the immutable variables."""
     paths = dict.fromkeys([*await candidates(objects, configuration), *also])
     partitions = Partitions(await _records(objects, list(paths)))
     return partitions, (await _records(objects, [IMMUTABLE])).get(IMMUTABLE)
 
 
 async def candidates(objects: Objects, configuration: Configuration) -> list[str]:
-    """Return the paths at which a partition may lie, found by listing."""
+    """Return the paths at which a partition may be stored, found by listing."""
     return [path async for path in _walk(objects, "", configuration.depth)]
 
 
 async def _walk(objects: Objects, prefix: str, depth: int) -> AsyncIterator[str]:
-    """Yield the paths, `depth` segments long, at which a partition may lie; foreign directories are passed over."""
+    """Yield the paths of `depth` segments at which a partition may be stored; directories with foreign names are ignored."""
     async for entry in objects.list(prefix):
         path = entry.key.rstrip("/")
         if not entry.is_prefix or not is_safe_path(path):
@@ -39,7 +39,7 @@ async def _walk(objects: Objects, prefix: str, depth: int) -> AsyncIterator[str]
 
 
 async def _records(objects: Objects, paths: list[str]) -> dict[str, PartitionRecord]:
-    """Return what the groups at `paths` say of themselves; those that are not partitions are left out."""
+    """Return the records of the groups at `paths`; groups that are not partitions are ignored."""
     batches = [paths[start : start + 256] for start in range(0, len(paths), 256)]
 
     async def read(batch: list[str]) -> list[bytes | None]:
@@ -48,13 +48,13 @@ async def _records(objects: Objects, paths: list[str]) -> dict[str, PartitionRec
     answers = await gather(read, batches, limit=parallelism(objects))
     records: dict[str, PartitionRecord] = {}
     for path, data in zip(paths, (data for batch in answers for data in batch), strict=True):
-        record = None if data is None else _understood(data, path)
+        record = None if data is None else _parsed(data, path)
         if record is not None:
             records[path] = record
     return records
 
 
-def _understood(data: bytes, path: str) -> PartitionRecord | None:
+def _parsed(data: bytes, path: str) -> PartitionRecord | None:
     try:
         return PartitionRecord.from_group(data, what=f"the group document of partition {path!r}")
     except CorruptionError as error:

@@ -1,7 +1,7 @@
-"""What a collection contained at older versions: the nearest checkpoint before a version, and the records since.
+"""The content of a collection at an older version: the nearest checkpoint before it, and the records since.
 
-A checkpoint of a small catalog is a copy of it. That of a large one is a copy of its root, which names segments: objects that never
-change, and that a vacuum leaves for as long as a checkpoint that is kept names them.
+A checkpoint of a small catalog is a copy of it. A checkpoint of a large catalog is a copy of its root, which names
+segments: immutable objects that a vacuum keeps while a kept checkpoint names them.
 """
 
 import re
@@ -22,11 +22,11 @@ from zcollection.transaction.snapshot import Snapshot
 
 _CHECKPOINTS: Final = f"{TRANSACTIONS}/checkpoints/"
 _NAME: Final = re.compile(r"([0-9]{20})(\.root)?")
-"""Release 2026.12.4 reads those without an ending alone."""
+"""Names of checkpoints; release 2026.12.4 reads only those without the suffix."""
 
 
 async def keep(store: KeyStore, checkpoint: Checkpoint) -> None:
-    """Keep a checkpoint, so that its version need not be put together from the whole history."""
+    """Store a checkpoint, so that its version need not be computed from the whole history."""
     known, ending = checkpoint.partitions, ""
     if isinstance(known, Segments):
         checkpoint, ending = evolve(checkpoint, partitions=evolve(known, retired=())), ".root"
@@ -34,34 +34,34 @@ async def keep(store: KeyStore, checkpoint: Checkpoint) -> None:
 
 
 async def at(store: KeyStore, number: int, *, with_segments: bool = True) -> Snapshot:
-    """Return what a collection contained at a version; of a large one no segment is loaded yet.
+    """Return a snapshot of an older version; of a large collection no segment is loaded yet.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     number
-        The version.
+        Number of the version.
     with_segments
-        False passes over checkpoints of large catalogs, for where a segment is missing or damaged.
+        False ignores checkpoints of large catalogs, for a caller that found a segment missing or damaged.
 
     Raises
     ------
     CorruptionError
-        A record is lost.
+        A commit record is lost.
     """
     begun = await _before(store, number, with_segments=with_segments)
     first = 0 if begun is None else begun.version + 1
-    # Where each group is stored, the newest version says: here all of them count as published.
+    # The caller finds the places of the groups by means of the newest version: here all of them count as published.
     changes = [evolve(change, published=True) for change in await history.between(store, first, number)]
-    taken = Snapshot(store, begun or Checkpoint(), changes)
+    snapshot = Snapshot(store, begun or Checkpoint(), changes)
     if begun is not None and isinstance(begun.partitions, Segments):
-        return taken
-    return Snapshot(store, taken.to_checkpoint())
+        return snapshot
+    return Snapshot(store, snapshot.to_checkpoint())
 
 
 async def _before(store: KeyStore, number: int, *, with_segments: bool) -> Checkpoint | None:
-    """Return the last checkpoint up to a version that can be read."""
+    """Return the last valid checkpoint up to a version; None where there is none."""
     known = await kept(store)
     for version, key in sorted(known, reverse=True):
         if version <= number and (with_segments or not key.endswith(".root")):
@@ -77,15 +77,15 @@ async def _load(store: KeyStore, key: str) -> Checkpoint | None:
 
 
 async def kept(store: KeyStore) -> list[tuple[int, str]]:
-    """Return the versions of which there are checkpoints, each with the key of its checkpoint."""
+    """Return the versions that have a checkpoint, each with the key of the checkpoint."""
     keys = [entry.key async for entry in store.list(_CHECKPOINTS)]
     names = {key: _NAME.fullmatch(key.removeprefix(_CHECKPOINTS)) for key in keys}
     return [(int(name[1]), key) for key, name in names.items() if name]
 
 
 async def unnamed_segments(store: KeyStore) -> dict[str, float]:
-    """Return the segments that neither the catalog nor a checkpoint names, by key with the time of each."""
-    unnamed = await catalog.unnamed_segments(store)  # first: a checkpoint that is kept meanwhile is one of the catalog
+    """Return the time of each segment that neither the catalog nor a checkpoint names, by key."""
+    unnamed = await catalog.unnamed_segments(store)  # first: a checkpoint stored meanwhile is a copy of the catalog
     named = await _named_segments(store) if unnamed else set()
     return {key: time for key, time in unnamed.items() if key not in named}
 
@@ -100,15 +100,15 @@ async def _named_segments(store: KeyStore) -> set[str]:
 
 
 async def forget(store: KeyStore, retention: Retention | None) -> None:
-    """Remove the checkpoints from which no version is put together that can be read."""
+    """Remove the checkpoints that no readable version needs."""
     known = await kept(store)
     versions = sorted({version for version, _ in known})
-    wanted = _wanted(versions, retention)
-    await store.delete(key for version, key in known if version not in wanted)
+    required = _required(versions, retention)
+    await store.delete(key for version, key in known if version not in required)
 
 
-def _wanted(versions: Iterable[int], retention: Retention | None) -> set[int]:
-    """Return those of some versions, in order, from which others are put together that can be read."""
+def _required(versions: Iterable[int], retention: Retention | None) -> set[int]:
+    """Return the versions, of a sorted list with checkpoints, from which readable versions are computed."""
     if retention is None or not retention.keeps:
         return set()
     since = retention.since if retention.keeps_recent else None

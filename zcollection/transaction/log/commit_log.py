@@ -1,9 +1,9 @@
-"""The log of versions: one immutable record for each change, whose creation is the moment at which it happened.
+"""The commit log: one immutable record for each version; the creation of the record commits the version.
 
-Record n lies at ``_transactions/log/<n>.json``; an empty object ``<n>.ok`` beside it says that what it staged lies in its
-place. Records are numbered without gaps, so that whoever knows version n finds out by one read whether there is a newer
-one. `vacuum` folds old records into ``_transactions/history/``, and never the newest: whoever knows a version whose own record
-is gone knows that it has missed something.
+Record n is stored under ``_transactions/log/<n>.json``. An empty object ``<n>.ok`` beside it, the mark, states that the
+version is published. Records are numbered without gaps, so that a reader that knows version n finds out by one read whether
+a newer one exists. `vacuum` and commits fold old records into ``_transactions/history/``, but never the newest: a reader
+whose own version has no record in the log knows that it has missed later versions.
 """
 
 import re
@@ -22,7 +22,7 @@ from zcollection.transaction.version import RecordId, Version
 
 LOG: Final = f"{TRANSACTIONS}/log/"
 _BATCH: Final = 16
-"""Records that are asked for at once where there is one: as many as there are at most since the last checkpoint."""
+"""Number of records that are requested at once after the first new one: the most that follow a checkpoint."""
 
 ANNOUNCED: Final = f"{TRANSACTIONS}/replacing"
 _TRIES: Final = 3
@@ -35,17 +35,17 @@ def record_key(number: int) -> str:
 
 
 def mark_key(number: int) -> str:
-    """Return the key of the mark that says that a version is published."""
+    """Return the key of the mark of a published version."""
     return f"{LOG}{number:020d}.ok"
 
 
 def lease_of(number: int, holder: int) -> str:
-    """Return the key at which a holder of the lease on a version is seen alive: between its record and its mark."""
+    """Return the key of the heartbeats of a holder of the lease on a version; it sorts between record and mark."""
     return f"{LOG}{number:020d}.lease-{holder:04d}"
 
 
 async def seen(store: KeyStore, number: int) -> dict[str, object]:
-    """Return what is seen of one version: its record, the leases on it and its mark, by key, with what changes with each."""
+    """Return the objects of one version (record, leases and mark) by key, each with a value that changes when it is written."""
     prefix = f"{LOG}{number:020d}"
     entries: dict[str, object] = {}
     async for entry in store.list(LOG, after=prefix):
@@ -56,7 +56,7 @@ async def seen(store: KeyStore, number: int) -> dict[str, object]:
 
 
 def is_unpublished(number: int, entries: Mapping[str, object]) -> bool:
-    """Return whether a version is committed and not published, by what is seen of it."""
+    """Return whether a version is committed and not published, given the objects that `seen` returned."""
     return record_key(number) in entries and mark_key(number) not in entries
 
 
@@ -66,62 +66,62 @@ async def is_newest(store: KeyStore, known: RecordId) -> bool:
 
 
 def being_newest(store: KeyStore, known: RecordId) -> Work[bool]:
-    """Return whether a version is the newest one, and its record the one that is known.
+    """Return whether a version is the newest one, and the log contains its record.
 
     Raises
     ------
     CorruptionError
-        The record of the next one is lost, and its mark is there, or there is no record at all.
+        The record of the next version is lost while its mark exists, or the log contains no record at all.
     """
     itself, following, mark = yield from _around(store, known)
     if mark and not following:
         yield from _checking_not_lost(store, known.number + 1)
         return False
     if not itself:
-        yield from checking_there(store)
+        yield from checking_not_empty(store)
     return itself and not following
 
 
 def _around(store: KeyStore, known: RecordId) -> Work[tuple[bool, bool, bool]]:
-    """Return whether the record that is known is there, and the record and the mark of the next version."""
+    """Return whether the log contains the known record, and the record and the mark of the next version."""
     number = known.number
     keys = [record_key(number), record_key(number + 1), mark_key(number + 1)]
     if _is_listed(store):
-        there = yield from _from(number)
-        return known.tag in {None, there.get(keys[0], _ABSENT)} and keys[0] in there, keys[1] in there, keys[2] in there
+        tags = yield from _from(number)
+        return known.tag in {None, tags.get(keys[0], _ABSENT)} and keys[0] in tags, keys[1] in tags, keys[2] in tags
     itself, *after = yield from fetch([Read(key) for key in keys])
     return itself is not None and known.is_of(itself), after[0] is not None, after[1] is not None
 
 
 def _checking_not_lost(store: KeyStore, number: int) -> Work[None]:
-    """Raise `CorruptionError` where a record is not there, though its mark is."""
+    """Raise `CorruptionError` where a record is missing although its mark exists."""
     record, mark = yield from fetch([Read(record_key(number)), Read(mark_key(number))])
     if record is not None or mark is None:
         return
-    # The record is older than its mark: asked for once more, it must be there.
+    # The record is older than its mark: a second read must find it.
     (record,) = yield from fetch([Read(record_key(number))])
     if record is None:
-        message = f"the record of version {number} of {store.url} is lost, and its mark is there; call repair()"
+        message = f"the record of version {number} of {store.url} is lost, but its mark exists; call repair()"
         raise CorruptionError(message)
 
 
 def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
-    """Return the versions that were committed after one, in order.
+    """Return the versions committed after a known one, in order.
 
-    Where each request takes a while they are listed, if they can be, and only those that exist are asked for.
+    On a store with slow requests the log is listed, if possible, and only existing records are requested.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     known
-        The record of that version.
+        Identity of the record of the known version.
 
     Raises
     ------
     ConflictError
-        The log has another record of that version, as where a backup was restored, or has it no more, since it was folded
-        into the history: what was read then is not to be built upon.
+        The log contains another record of that version, as after the restoration of a backup, or no longer contains it,
+        because it was folded into the history. Data read at that version cannot be used for a change.
     """
     if _is_listed(store):
         return (yield from _listed_following(store, known))
@@ -129,26 +129,27 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     last, size = known, 1
     while True:
         batch = range(last.number, last.number + size + 1)
-        itself, *answers = yield from fetch([Read(record_key(wanted)) for wanted in batch])
+        itself, *answers = yield from fetch([Read(record_key(number)) for number in batch])
         if itself is None or not last.is_of(itself):
             raise _outdated(store, known)
-        for wanted, data in zip(batch[1:], answers, strict=True):
+        for number, data in zip(batch[1:], answers, strict=True):
             if data is None:
                 return (yield from _marked(found))
-            found.append(Version.load(wanted, data))
+            found.append(Version.load(number, data))
         last, size = found[-1].id, _BATCH
 
 
 def starting(store: KeyStore, number: int) -> Work[list[Version]]:
-    """Return the versions from one on whose records are in the log, in order; none where that one's is not."""
+    """Return the versions from `number` on, in order, up to the first whose record is not in the log."""
     del store  # it performs the work
     found: list[Version] = []
     while True:
         batch = range(number + len(found), number + len(found) + _BATCH)
-        for wanted, data in zip(batch, (yield from fetch([Read(record_key(wanted)) for wanted in batch])), strict=True):
+        records = yield from fetch([Read(record_key(at)) for at in batch])
+        for at, data in zip(batch, records, strict=True):
             if data is None:
                 return (yield from _marked(found))
-            found.append(Version.load(wanted, data))
+            found.append(Version.load(at, data))
 
 
 def _is_listed(store: KeyStore) -> bool:
@@ -158,16 +159,14 @@ def _is_listed(store: KeyStore) -> bool:
 def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     keys = yield from _from(known.number)
     yield from _checking_same(store, known, keys)
-    wanted = list(takewhile(lambda following: record_key(following) in keys, count(known.number + 1)))
-    after = known.number + len(wanted) + 1
+    numbers = list(takewhile(lambda number: record_key(number) in keys, count(known.number + 1)))
+    after = known.number + len(numbers) + 1
     if mark_key(after) in keys:
         yield from _checking_not_lost(store, after)
-    answers = yield from fetch([Read(record_key(following)) for following in wanted])
+    answers = yield from fetch([Read(record_key(number)) for number in numbers])
     if None in answers:
         raise _outdated(store, known)
-    versions = [
-        Version.load(following, data) for following, data in zip(wanted, answers, strict=True) if data is not None
-    ]
+    versions = [Version.load(number, data) for number, data in zip(numbers, answers, strict=True) if data is not None]
     doubtful = _doubtful(versions)
     return [
         evolve(
@@ -180,7 +179,7 @@ def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
 
 
 def _checking_same(store: KeyStore, known: RecordId, keys: Mapping[str, str | None]) -> Work[None]:
-    """Raise `ConflictError` unless the log has a record; it is read only where its tag does not tell."""
+    """Raise `ConflictError` unless the log contains a record; it is read only where its tag does not decide."""
     key = record_key(known.number)
     if key in keys and known.tag is not None and known.tag == keys[key]:
         return
@@ -193,21 +192,21 @@ def _checking_same(store: KeyStore, known: RecordId, keys: Mapping[str, str | No
 
 
 def _from(number: int) -> Work[dict[str, str | None]]:
-    """Return the keys of what the log holds of a version and of all after it, each with its tag."""
+    """Return the tag of each object in the log of a version and of all later ones, by key."""
     entries = yield from enumerated(LOG, after=f"{LOG}{number:020d}")
     return {entry.key: entry.etag for entry in entries}
 
 
 def _outdated(store: KeyStore, known: RecordId) -> ConflictError:
     message = (
-        f"version {known.number} of {store.url} was folded into the history meanwhile, or a copy of the log was restored that "
-        f"has another one; nothing was written, run the operation again"
+        f"version {known.number} of {store.url} was folded into the history meanwhile, or the log was replaced by a copy with "
+        f"another version of this number; nothing was written, run the operation again"
     )
     return ConflictError(message)
 
 
 async def listed(store: KeyStore) -> tuple[RecordId, list[Version]]:
-    """Return the record of the newest version, and all from the first on that is not published, found by listing the log."""
+    """List the log; return the identity of the newest record, and all versions from the first unpublished one on."""
     keys = {entry.key: entry.etag async for entry in store.list(LOG)}
     numbers = numbers_of(keys, ".json")
     if not numbers:
@@ -217,7 +216,7 @@ async def listed(store: KeyStore) -> tuple[RecordId, list[Version]]:
     except CorruptionError:
         if mark_key(numbers[-1]) not in keys:
             raise
-        return RecordId(numbers[-1]), []  # what it says of others cannot be known; verify() tells of it
+        return RecordId(numbers[-1]), []  # its list of pending versions is lost; verify() reports it
     pending = [number for number in (*newest.pending, newest.number) if mark_key(number) not in keys]
     if not pending:
         return newest.id, []
@@ -227,39 +226,37 @@ async def listed(store: KeyStore) -> tuple[RecordId, list[Version]]:
 
 async def _loaded(store: KeyStore, numbers: Iterable[int], keys: Mapping[str, str | None]) -> list[Version]:
     """Return versions whose records were listed."""
-    wanted = list(numbers)
-    answers = await store.get([Read(record_key(number)) for number in wanted])
-    for number, data in zip(wanted, answers, strict=True):
+    requested = list(numbers)
+    answers = await store.get([Read(record_key(number)) for number in requested])
+    for number, data in zip(requested, answers, strict=True):
         if data is None:
             raise _outdated(store, RecordId(number))
     return [
         evolve(Version.load(number, data or b""), tag=keys.get(record_key(number)))
-        for number, data in zip(wanted, answers, strict=True)
+        for number, data in zip(requested, answers, strict=True)
     ]
 
 
-def checking_there(store: KeyStore) -> Work[None]:
-    """Raise `CorruptionError` where it is seen that there is no record at all: the newest one is never removed."""
+def checking_not_empty(store: KeyStore) -> Work[None]:
+    """Raise `CorruptionError` where a listing shows no record at all: the newest record is never removed."""
     if not store.has_listing:
         return
     entries = yield from enumerated(LOG)
     if numbers_of([entry.key for entry in entries], ".json"):
         return
-    message = (
-        f"the log of {store.url} is lost; call repair(), which begins another one with the partitions that are there"
-    )
+    message = f"the log of {store.url} is lost; call repair(), which starts a new log with the existing partitions"
     raise CorruptionError(message)
 
 
 async def contents(store: KeyStore, prefix: str) -> dict[str, bytes]:
-    """Return what lies directly below a prefix, by key."""
+    """Return the content of the objects directly under a prefix, by key."""
     keys = sorted([entry.key async for entry in store.list(prefix)])
     contents = zip(keys, await store.get([Read(key) for key in keys]), strict=True)
     return {key: data for key, data in contents if data is not None}
 
 
 def numbers_of(keys: Iterable[str], suffix: str) -> list[int]:
-    """Return the versions that have a record or a mark, in order; foreign names are passed over."""
+    """Return the versions that have a record or a mark, in order; foreign names are ignored."""
     names = [key.removeprefix(LOG).removesuffix(suffix) for key in keys if key.endswith(suffix)]
     return sorted(int(name) for name in names if re.fullmatch(r"[0-9]{20}", name))
 
@@ -271,27 +268,27 @@ async def times(store: KeyStore) -> dict[int, float]:
 
 
 async def announce(store: KeyStore) -> None:
-    """Say that a configuration may be committed and not in its place yet: whoever opens the collection looks at the log."""
+    """Announce that a configuration may be committed and unpublished, so that readers that open the collection read the log."""
     await store.put({ANNOUNCED: b""})
 
 
 async def append(store: KeyStore, version: Version) -> bool:
-    """Commit a version unless another one has its number, and return whether it was committed.
+    """Commit a version unless its number is in use, and return whether it was committed.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     version
-        The one after the newest, which `following` has just found.
+        The version to commit; its number follows the newest version, which the caller has just read by `following`.
 
     Raises
     ------
     CommitStateUnknownError
-        Nobody can tell whether it was.
+        It is not known whether the version was committed.
     """
     key, data = record_key(version.number), version.dump()
-    if not _is_listed(store):  # else the listing has shown it
+    if not _is_listed(store):  # otherwise the listing of `following` has shown it
         await perform_one(store, _checking_not_lost(store, version.number))
     for _ in range(_TRIES):
         failure: StoreError | None = None
@@ -300,10 +297,10 @@ async def append(store: KeyStore, version: Version) -> bool:
                 return True
         except StoreError as error:
             failure = error
-        # Never believed: after a lost answer, "exists" may mean our own record.
-        there = await _read_back(store, version, failure)
-        if there is not None:
-            return Version.load(version.number, there).transaction == version.transaction
+        # "exists" is always verified: after a lost answer, the existing record may be the one just created here.
+        stored = await _read_back(store, version, failure)
+        if stored is not None:
+            return Version.load(version.number, stored).transaction == version.transaction
         if failure is not None:
             raise failure
     raise _unknown(store, version)
@@ -320,18 +317,18 @@ def _unknown(store: KeyStore, version: Version) -> CommitStateUnknownError:
     message = (
         f"the answer to the commit of version {version.number} of {store.url} was lost (transaction {version.transaction}); "
         f"nothing staged was removed: look for the transaction in history() once the store answers, and run the operation "
-        f"again if it is not there"
+        f"again if it is missing"
     )
     return CommitStateUnknownError(message)
 
 
 async def mark_published(store: KeyStore, version: Version) -> None:
-    """Say that all that a version staged lies in its place."""
+    """Write the mark of a published version."""
     await store.put({mark_key(version.number): b""})
 
 
 async def unpublished(store: KeyStore, versions: Iterable[Version]) -> list[Version]:
-    """Return those of some versions that are not marked as published, neither before nor by now."""
+    """Return the versions that are not marked as published, after reading the marks of those that were not before."""
     doubtful = [version for version in versions if not version.published]
     if not doubtful:
         return []
@@ -340,7 +337,7 @@ async def unpublished(store: KeyStore, versions: Iterable[Version]) -> list[Vers
 
 
 def _marked(versions: Sequence[Version]) -> Work[list[Version]]:
-    """Return versions in order, each with whether it is published."""
+    """Return versions in order, each with its attribute `published` read from the marks."""
     doubtful = sorted(_doubtful(versions))
     marks = yield from fetch([Read(mark_key(number)) for number in doubtful])
     unmarked = {number for number, mark in zip(doubtful, marks, strict=True) if mark is None}
@@ -348,5 +345,5 @@ def _marked(versions: Sequence[Version]) -> Work[list[Version]]:
 
 
 def _doubtful(versions: Sequence[Version]) -> set[int]:
-    """Return which versions may be unpublished: the newest, and those that were when it was committed."""
+    """Return the versions that may be unpublished: the newest, and those that were unpublished when it was committed."""
     return {versions[-1].number, *versions[-1].pending} if versions else set()

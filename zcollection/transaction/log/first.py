@@ -1,7 +1,7 @@
-"""The first version of a collection, by which it is made, whether empty or with partitions.
+"""The first version of a collection, which creates it, empty or with partitions.
 
-A collection exists from the moment at which the record of version 0 does, which holds its configuration. What a maker that
-died has left before that is nothing, and in nobody's way; what it has left undone after that, the next writer does.
+A collection exists once the record of version 0, which contains its configuration, is created. What a dead writer left
+before that is ignored and blocks no other writer. What it left undone after that, the next writer completes.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -25,14 +25,14 @@ from zcollection.transaction.versioning import exists
 
 @define(kw_only=True)
 class FirstTransaction(LogTransaction):
-    """The change that makes a collection."""
+    """The transaction that creates a collection."""
 
     async def expect(self, paths: Iterable[str]) -> None:
-        """Say which partitions are about to be written: all of them are new."""
+        """Declare which partitions are about to be written: all of them are new."""
         await self._write_in_place(paths)
 
     async def _caught_up(self) -> Version:
-        """Return version 0, if nobody has made a collection meanwhile."""
+        """Return version 0, after checking that no other writer has created a collection meanwhile."""
         await check_free(self.store)
         await self.store.check_targets(f"{path}/" for path in self._targets)
         self._take_new_form()
@@ -50,17 +50,17 @@ class FirstTransaction(LogTransaction):
             await catalog.save(self.store, checkpoint, in_segments=configuration.segments, fence=fence)
 
     async def check(self) -> None:
-        """Do nothing: it is made from nothing that others could change."""
+        """Do nothing: the change depends on nothing that another writer could change."""
 
 
 @asynccontextmanager
 async def begin(store: KeyStore, configuration: Configuration, operation: str) -> AsyncIterator[FirstTransaction]:
-    """Open the transaction that makes a collection; leaving the block removes its stage unless it was committed."""
+    """Open the transaction that creates a collection; leaving the block removes its staging area unless it was committed."""
     made = evolve(configuration, version=0, changed=0)
     transaction = FirstTransaction(
         store=store, configuration=made, base=Snapshot(store), operation=operation, replacement=made
     )
-    # First of all: plain readers are to look at nothing that lies below.
+    # Written first: plain Zarr readers must not descend into this prefix.
     await store.put({f"{TRANSACTIONS}/{GROUP_DOCUMENT}": inspection.transactions_document()})
     try:
         yield transaction
@@ -69,12 +69,12 @@ async def begin(store: KeyStore, configuration: Configuration, operation: str) -
 
 
 async def check_free(store: KeyStore) -> None:
-    """Check that nothing lies where a collection is to be made but what makers that died have left.
+    """Check that a collection can be created here; remains of writers that died before version 0 are accepted.
 
     Raises
     ------
     CollectionExistsError
-        There is a collection, or another Zarr hierarchy.
+        A collection, or another Zarr hierarchy, exists.
     """
     existing, root, ours = await store.get(
         [Read(key) for key in (CONFIGURATION, GROUP_DOCUMENT, f"{TRANSACTIONS}/{GROUP_DOCUMENT}")]
@@ -85,7 +85,7 @@ async def check_free(store: KeyStore) -> None:
 
 
 async def _has_remains(store: KeyStore) -> bool:
-    """Return whether there are versions, or groups: those of a collection that has lost its configuration."""
+    """Return whether versions or groups exist, as in a collection that has lost its configuration."""
     if await history.is_begun(store):
         return True
     prefixes = [entry.key async for entry in store.list("") if entry.is_prefix]
@@ -94,12 +94,12 @@ async def _has_remains(store: KeyStore) -> bool:
 
 
 async def committed_configuration(store: KeyStore) -> bytes | None:
-    """Return the configuration that the log holds, where none lies in its place; None where there is no log.
+    """Return the newest configuration in the log, for a collection whose configuration document is missing; None without a log.
 
     Raises
     ------
     CorruptionError
-        There is a log, and it holds none, or is damaged.
+        The log contains no configuration, or is damaged.
     """
     if not await history.is_begun(store):
         return None

@@ -1,4 +1,4 @@
-"""All versions that there were: those whose records the log holds, and older ones that were folded into files of many."""
+"""The history: all versions, from the records in the log and from the history files into which older ones were folded."""
 
 import math
 import re
@@ -24,12 +24,12 @@ from zcollection.transaction.version import RecordId, Version
 
 _HISTORY: Final = f"{TRANSACTIONS}/history/"
 LOST: Final = "lost"
-"""What the record of a version that was lost says was done."""
+"""The operation in the record that replaces a lost one."""
 
 _TRIES: Final = 3
 _JOINED: Final = 16
 _HIGHEST: Final = 3
-"""So many files of so many versions each become one, so many times: a file has at most some thousand versions."""
+"""`_JOINED` history files of equal level become one file, up to level `_HIGHEST`: some thousand versions."""
 
 _NO_VERSION: Final = 10**18 - 1
 _MOST_LOST: Final = 1_000_000
@@ -37,16 +37,16 @@ _MOST_LOST: Final = 1_000_000
 
 @frozen
 class _Records:
-    """What is there of the versions, as far as it can be understood.
+    """The existing records of all versions.
 
     Attributes
     ----------
     folded
-        The versions of each file of the history; None for one that is damaged.
+        The versions in each history file, by key; None for a damaged file.
     logged
-        The versions that the log has records of; what is wrong with a record that is damaged.
+        The versions in the log, by number; the error for a damaged record.
     newest
-        The newest version of which the log has any trace; where it is lost, the one that is to come after the history.
+        The newest version that has a record or a mark in the log; where the log is lost, the version after the history.
     """
 
     folded: Mapping[str, tuple[Version, ...] | None]
@@ -55,7 +55,7 @@ class _Records:
 
     @classmethod
     async def read(cls, store: KeyStore, *, whole: bool = False) -> "_Records":
-        """Return it; where versions are to be whole, those whose partitions cannot be understood are damaged too."""
+        """Read the records; with `whole`, a version whose partitions cannot be parsed counts as damaged."""
         folded = {key: _file_of(key, data, whole=whole) for key, data in (await contents(store, _HISTORY)).items()}
         records = await contents(store, LOG)
         logged = {
@@ -67,29 +67,29 @@ class _Records:
 
     @property
     def versions(self) -> dict[int, Version]:
-        """Those that are there, by number; what the log says comes before what the history says."""
+        """The existing versions, by number; the log has precedence over the history."""
         old = {item.number: item for items in self.folded.values() for item in self.own(items or ())}
         return old | {number: item for number, item in self.logged.items() if isinstance(item, Version)}
 
     def lost(self, *, at_least: int) -> list[int]:
-        """Return the versions, up to the newest of which there is any trace, whose records are lost or damaged.
+        """Return the versions up to the newest known one whose records are lost or damaged.
 
         Raises
         ------
         CorruptionError
-            There would be more of them than can be: a name is no trace of a version.
+            The number of lost records is not plausible: an object name contains a number that is no version.
         """
         newest, known = max(self.newest, at_least), self.versions
         if newest - len(known) > _MOST_LOST:
             message = (
-                f"the log names version {newest}, and has records of {len(known)} versions: that name is none of ours; remove "
-                f"what has it"
+                f"the log names version {newest}, but contains the records of only {len(known)} versions: zcollection did not "
+                f"write the object with this name; remove it"
             )
             raise CorruptionError(message)
         return sorted(set(range(newest + 1)) - known.keys())
 
     def foreign(self) -> list[int]:
-        """Return the versions that the history has, and the log has another one of, or ends before."""
+        """Return the versions in the history that differ from the log's version of that number, or are newer than the log."""
         return sorted(item.number for items in self.folded.values() for item in items or () if self._is_foreign(item))
 
     def _is_foreign(self, folded: Version) -> bool:
@@ -98,17 +98,17 @@ class _Records:
         return is_other or folded.number > self.newest
 
     def own(self, items: Sequence[Version]) -> tuple[Version, ...]:
-        """Return those versions of a file of the history that do not contradict the log."""
+        """Return the versions of a history file that do not contradict the log."""
         return tuple(item for item in items if not self._is_foreign(item))
 
 
 async def every(store: KeyStore) -> list[Version]:
-    """Return all versions that there were, in order.
+    """Return all versions, in order.
 
     Raises
     ------
     CorruptionError
-        A record is lost, or cannot be understood, or the history is not that of the log.
+        A record is lost or cannot be parsed, or the history belongs to another log.
     """
     for _ in range(_TRIES):
         records = await _Records.read(store)
@@ -117,7 +117,7 @@ async def every(store: KeyStore) -> list[Version]:
             return [item for _, item in sorted(records.versions.items())]
         # Another process may have moved records to the history meanwhile.
     if lost:
-        damage = records.logged.get(lost[0], "it is not there")
+        damage = records.logged.get(lost[0], "it is missing")
         message = f"the record of version {lost[0]} of {store.url} is lost or damaged ({damage}); call repair()"
     else:
         message = f"{problem(foreign)} of {store.url}; call repair()"
@@ -125,37 +125,37 @@ async def every(store: KeyStore) -> list[Version]:
 
 
 async def newest(store: KeyStore, count: int) -> list[Version]:
-    """Return the newest versions, so many of them, in order."""
+    """Return the newest `count` versions, in order."""
     entries = [entry.key async for entry in store.list(LOG)]
     numbers = numbers_of(entries, ".json")
     if not numbers:
-        return (await every(store))[-count:]  # which tells what is lost
+        return (await every(store))[-count:]  # which reports what is lost
     return await between(store, max(numbers[-1] - count + 1, 0), numbers[-1])
 
 
 def totals(versions: Iterable[Version]) -> Iterator[Total]:
-    """Yield how much there was after each of all versions."""
-    held: dict[str, tuple[int, int]] = {}
+    """Yield the size of the collection after each version, given all versions."""
+    sizes: dict[str, tuple[int, int]] = {}
     rows = size = 0
     for version in versions:
-        # What took the place of lost records names all partitions that there were.
-        gone = [*held] if version.operation == LOST and version.partitions else [*version.partitions, *version.dropped]
-        for path in gone:
-            before = held.pop(path, (0, 0))
+        # A record that replaces lost ones names all existing partitions.
+        is_complete = version.operation == LOST and version.partitions
+        for path in [*sizes] if is_complete else [*version.partitions, *version.dropped]:
+            before = sizes.pop(path, (0, 0))
             rows, size = rows - before[0], size - before[1]
         for path, record in version.partitions.items():
-            held[path] = record.rows, record.stored_bytes
+            sizes[path] = record.rows, record.stored_bytes
             rows, size = rows + record.rows, size + record.stored_bytes
-        yield Total(len(held), rows, size)
+        yield Total(len(sizes), rows, size)
 
 
 async def changes(store: KeyStore, since: Label, until: int) -> Changes:
-    """Return the partitions that the commit records name after one version, up to another.
+    """Return the partitions that changed after version `since`, up to version `until`, from the commit records.
 
     Raises
     ------
     SettingError
-        `since` is no version, or a newer one.
+        `since` is not a version, or is newer than `until`.
     """
     if not isinstance(since, int) or not 0 <= since <= until:
         message = f"since={since!r}; accepted: a version of {store.url}, 0 to {until}"
@@ -174,7 +174,7 @@ async def changes(store: KeyStore, since: Label, until: int) -> Changes:
 
 
 def sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the sources after versions, given those before: what a version puts back are also the sources of then."""
+    """Return the sources after versions, given those before; a rollback also restores the sources of the older version."""
     known: dict[int, tuple[str, ...]] = {}
     for version in versions:
         if version.restored is not None:
@@ -186,15 +186,15 @@ def sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, .
 
 
 def problem(foreign: Sequence[int]) -> str:
-    """Return what is wrong where the history has versions that are not those of the log."""
+    """Return a description of a history that contains versions of another log."""
     return (
-        f"the history holds version {foreign[0]}, and the log another one, or none so new: one of them was restored from a "
-        f"copy"
+        f"the history contains version {foreign[0]}, but the log another version of this number, or only older ones: one of "
+        f"them was restored from a copy"
     )
 
 
 async def is_begun(store: KeyStore) -> bool:
-    """Return whether there is any trace of a version; where nothing can be listed, none is seen."""
+    """Return whether the log or the history contains any object; False for a store without listing."""
     for prefix in (LOG, _HISTORY) if store.has_listing else ():
         async for _ in store.list(prefix):
             return True
@@ -202,18 +202,17 @@ async def is_begun(store: KeyStore) -> bool:
 
 
 async def after(store: KeyStore, known: RecordId) -> list[Version]:
-    """Return the versions that were committed after one, in order; see `following`."""
+    """Return the versions committed after a known one, in order; see `following`."""
     return await perform_one(store, following(store, known))
 
 
 def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
-    """Return the versions that were committed after one, in order, wherever their records are by now.
+    """Return the versions committed after a known one, in order, from the log and the history.
 
     Raises
     ------
     ConflictError
-        Neither the log nor the history has that version, or another one of this number: what was read then is not to be
-        built upon.
+        Neither the log nor the history contains the known version: data read at that version cannot be used for a change.
     """
     try:
         return (yield from commit_log.following(store, known))
@@ -228,18 +227,18 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
             if same is not None and not folded[-1].id.is_of(same):
                 break  # the log was restored from a copy that is older than the history
             logged = yield from commit_log.starting(store, folded[-1].number + 1)
-            if logged:  # else they were folded meanwhile, for the newest is always in the log
+            if logged:  # otherwise they were folded meanwhile, because the newest is always in the log
                 return [*folded[1:], *logged]
         raise
 
 
 def _folded(first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
-    """Return the versions of the history from one to another one, in order, as far as there is none missing."""
+    """Return the versions `first` to `last` from the history, in order, up to the first one missing."""
     entries = yield from enumerated(_HISTORY)
     spans = {entry.key: _span(entry.key) for entry in entries}
-    wanted = [key for key, span in spans.items() if span and span[1] >= first and span[0] <= last]
+    keys = [key for key, span in spans.items() if span and span[1] >= first and span[0] <= last]
     found: dict[int, Version] = {}
-    for key, data in zip(wanted, (yield from fetch([Read(key) for key in wanted])), strict=True):
+    for key, data in zip(keys, (yield from fetch([Read(key) for key in keys])), strict=True):
         items = () if data is None else _file_of(key, data, whole=False, numbers=range(first, last + 1))
         for item in items or ():
             if found.setdefault(item.number, evolve(item, published=True)).transaction != item.transaction:
@@ -248,52 +247,52 @@ def _folded(first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
 
 
 async def between(store: KeyStore, first: int, last: int, known: Sequence[Version] = ()) -> list[Version]:
-    """Return the versions from one to another one, in order; those that are known are not read.
+    """Return the versions `first` to `last`, in order; versions in `known` are not read.
 
     Raises
     ------
     CorruptionError
-        The record of one is lost.
+        The record of one of them is lost.
     """
     return await perform_one(store, _between(store, first, last, {version.number: version for version in known}))
 
 
 def _between(store: KeyStore, first: int, last: int, known: Mapping[int, Version]) -> Work[list[Version]]:
-    wanted = range(first, last + 1)
+    numbers = range(first, last + 1)
     for _ in range(_TRIES):
-        # Of many most are folded, and to ask the log for each of them would take a request each.
-        is_many = len(wanted) > _JOINED
+        # Most of many versions are folded, and a request to the log for each of them would be slow.
+        is_many = len(numbers) > _JOINED
         older = (yield from _folded(first, last)) if is_many else []
-        asked = [number for number in wanted[len(older) :] if number not in known]
-        records = yield from fetch([Read(record_key(number)) for number in asked])
+        unread = [number for number in numbers[len(older) :] if number not in known]
+        records = yield from fetch([Read(record_key(number)) for number in unread])
         logged = {
-            number: Version.load(number, data) for number, data in zip(asked, records, strict=True) if data is not None
+            number: Version.load(number, data) for number, data in zip(unread, records, strict=True) if data is not None
         }
-        if not is_many and len(logged) < len(asked):
+        if not is_many and len(logged) < len(unread):
             older = yield from _folded(first, last)
-        found = {number: known[number] for number in wanted if number in known}
+        found = {number: known[number] for number in numbers if number in known}
         found |= {version.number: version for version in older} | logged
-        if len(found) == len(wanted):
-            return [found[number] for number in wanted]
-    lost = next(number for number in wanted if number not in found)
+        if len(found) == len(numbers):
+            return [found[number] for number in numbers]
+    lost = next(number for number in numbers if number not in found)
     message = f"the record of version {lost} of {store.url} is lost; call repair()"
     raise CorruptionError(message)
 
 
 async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
-    """Move the oldest versions from the log to the history; done again it changes nothing."""
+    """Move the oldest versions from the log to the history; idempotent."""
     if not versions:
         return
-    # What was pending once is published by now: what a checkpoint holds lies in its place.
+    # Pending versions are published by now: a checkpoint contains only published versions.
     await store.put(_file([evolve(version, pending=(), tag=None) for version in versions]))
-    # A record without its mark would look unpublished, a mark without its record is nothing.
+    # Records first: a record without its mark would look unpublished, a mark without its record is harmless.
     await store.delete(record_key(version.number) for version in versions)
     await store.delete(mark_key(version.number) for version in versions)
     await _join_files(store)
 
 
 async def _join_files(store: KeyStore) -> None:
-    """Make one file of the last ones where they are many and as small as each other."""
+    """Join the last history files into one where there are `_JOINED` files of the same level."""
     spans = {entry.key: _span(entry.key) async for entry in store.list(_HISTORY)}
     last = sorted((span, key) for key, span in spans.items() if span)[-_JOINED:]
     levels = {_level(first, end) for (first, end), _ in last}
@@ -312,7 +311,7 @@ async def _bytes(store: KeyStore, keys: Sequence[str]) -> list[bytes | None]:
 
 
 def _level(first: int, last: int) -> int:
-    """Return how often the versions of a file may have been joined with others, by how many they are."""
+    """Return the level of a history file, the number of times that its versions were joined, from their number."""
     return min(int(math.log(max(last - first + 1, 1), _JOINED) + 1e-9), _HIGHEST)
 
 
@@ -322,30 +321,30 @@ async def wrong(store: KeyStore, *, at_least: int) -> tuple[list[int], list[int]
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     at_least
-        A version that there was.
+        A version that is known to have been committed.
     """
     records = await _Records.read(store, whole=True)
     return records.lost(at_least=at_least), records.foreign()
 
 
-async def mend(store: KeyStore, numbers: Sequence[int], partitions: Partitions, configuration: Configuration) -> None:
-    """Make log and history whole again.
+async def repair(store: KeyStore, numbers: Sequence[int], partitions: Partitions, configuration: Configuration) -> None:
+    """Repair the log and the history.
 
-    Files of the history that are damaged go, and so do versions in them that contradict the log. Records take the place of
-    lost ones, as published; the last of them names all partitions as written.
+    Damaged history files are removed, and so are versions in them that contradict the log. New records, marked as
+    published, replace lost ones; the last of them names all partitions as written.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     numbers
         The versions whose records are lost.
     partitions
-        The partitions that there are.
+        The existing partitions.
     configuration
-        The one that lies in its place: where a lost version has written it, its new record says so.
+        The stored configuration; the new record of a lost version that had written it contains it again.
     """
     records = await _Records.read(store, whole=True)
     for key, items in records.folded.items():
@@ -377,7 +376,7 @@ class _History:
 
 
 def _file(versions: Sequence[Version]) -> dict[str, bytes]:
-    """Return the file of some versions, by its key."""
+    """Return the history file of versions, by its key."""
     records = {str(version.number): documents.CONVERTER.unstructure(version) for version in versions}
     key = f"{_HISTORY}{versions[0].number:020d}-{versions[-1].number:020d}.json"
     return {key: documents.dump(_History(versions=records), kind="history")}
@@ -386,32 +385,32 @@ def _file(versions: Sequence[Version]) -> dict[str, bytes]:
 def _file_of(
     key: str, data: bytes, *, whole: bool, numbers: Container[int] | None = None
 ) -> tuple[Version, ...] | None:
-    """Return the versions in a file of the history, or those of certain numbers; None where it is damaged."""
+    """Return the versions in a history file, or only those with given numbers; None where it is damaged."""
     what = f"the history {key}"
     with suppress(CorruptionError):
         body = documents.load(data, _History, kind="history", what=what)
         names = [f"{int(name):020d}" for name in body.versions if name.isascii() and name.isdigit()]
-        is_told = len(names) == len(body.versions) and [*names[:1], *names[-1:]] == _names(key)
+        is_as_named = len(names) == len(body.versions) and [*names[:1], *names[-1:]] == _names(key)
         versions = tuple(
             documents.structure(value, Version, what=what)
             for name, value in body.versions.items()
-            if is_told and (numbers is None or int(name) in numbers)
+            if is_as_named and (numbers is None or int(name) in numbers)
         )
         is_right = all(str(version.number) in body.versions for version in versions)
         for version in versions if whole else ():
             dict(version.partitions)
-        return versions if is_told and is_right else None
+        return versions if is_as_named and is_right else None
     return None
 
 
 def _names(key: str) -> list[str]:
-    """Return the first and the last version that the name of a file of the history says."""
+    """Return the first and the last version in the name of a history file, as strings."""
     first, _, last = key.removeprefix(_HISTORY).removesuffix(".json").partition("-")
     return [first, last]
 
 
 def _span(key: str) -> tuple[int, int] | None:
-    """Return the same as numbers; None for a foreign name."""
+    """Return the first and the last version in the name of a history file; None for a foreign name."""
     names = _names(key)
     if not all(re.fullmatch(r"[0-9]{20}", name) for name in names):
         return None
@@ -420,7 +419,7 @@ def _span(key: str) -> tuple[int, int] | None:
 
 
 def _version_of(number: int, record: bytes, *, whole: bool) -> Version | CorruptionError:
-    """Return the version of a record, or what is wrong with it."""
+    """Return the version of a record, or the error where it is damaged."""
     try:
         version = Version.load(number, record)
         if whole:

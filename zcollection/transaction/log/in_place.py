@@ -1,10 +1,10 @@
-"""New partitions written where they are to lie, on stores that publish by copying: nobody reads them without their document.
+"""Writing of new partitions in their published place, on stores that publish by copying; readers ignore them without a document.
 
-The document is staged as usual, and put in its place when the change is published. Whoever writes in a place creates a
-certain object there first, so that there is one who does; all others, for as long as anything lies there, stage what they
-write. What is there already is never overwritten, and what a failed or dead writer leaves is not removed before a vacuum
-does so as a change of that partition: another writer may have put its own in the place, at any moment. The announcement
-in the stage says where to look.
+The group document is staged as usual, and is put in place when the change is published. A writer first creates one certain
+object in the place, which only one writer can do; while any object exists there, the other writers stage their partitions.
+Existing objects are never overwritten. Remains of a failed or dead writer stay until a vacuum removes them as a change of
+that partition, because another writer may write to the place at any time. An announcement in the staging area names the
+paths, so that the vacuum can find the remains.
 """
 
 import json
@@ -24,23 +24,23 @@ from zcollection.transaction.places import Place
 from zcollection.transaction.version import Version, stage_of
 
 _AT_ONCE: Final = 64
-"""Documents that are written between two looks at the fence."""
+"""Documents that are written between two checks of the fence."""
 
 
 class OccupiedError(ZCollectionError):
-    """Something lies where a new partition was to be written."""
+    """Objects exist in the place where a new partition was to be written."""
 
 
 @define
 class InPlace:
-    """Puts the objects of one group in their place, and its document at another.
+    """The writer of one group in its published place, with the group document staged.
 
     Attributes
     ----------
     store
-        Where.
+        The store of the collection.
     place
-        The places of both.
+        The published prefix of the objects, and the staged key of the document.
     """
 
     store: KeyStore
@@ -48,7 +48,7 @@ class InPlace:
     _is_claimed: bool = False
 
     def __call__(self, objects: Mapping[str, bytes | Pieces]) -> Work[None]:
-        """Write objects; raises `OccupiedError` unless it creates every one of them."""
+        """Write objects; raise `OccupiedError` unless this call creates every one of them."""
         own = f"{self.place.prefix}{GROUP_DOCUMENT}"
         rest = {key: data for key, data in objects.items() if key != own}
         if rest and not self._is_claimed:
@@ -61,12 +61,12 @@ class InPlace:
 
     def _creating(self, objects: Mapping[str, bytes | Pieces]) -> Work[None]:
         if objects and not (yield Create(self.store, objects)):
-            message = f"something lies at {self.place.prefix!r}"
+            message = f"objects already exist under {self.place.prefix!r}"
             raise OccupiedError(message)
 
 
 def _claim(objects: Mapping[str, bytes | Pieces]) -> str:
-    """Return the object that is created first: all who write in a place have the same one, its first array's document."""
+    """Return the key that is created first: the document of the first array, which is the same for all writers."""
     for key in sorted(objects):
         if key.endswith(f"/{GROUP_DOCUMENT}") and parse_json(bytes(objects[key]), what=key).get("node_type") == "array":
             return key
@@ -79,13 +79,13 @@ def _announcement(transaction: str) -> str:
 
 
 async def announce(store: KeyStore, transaction: str, paths: Collection[str]) -> None:
-    """Say where a transaction is about to write."""
+    """Record the paths to which a transaction is about to write in place."""
     if paths:
         await store.put({_announcement(transaction): json.dumps(sorted(paths)).encode()})
 
 
 async def announced(store: KeyStore, transactions: Iterable[str]) -> list[str]:
-    """Return where some transactions said that they were about to write; what cannot be understood is passed over."""
+    """Return the paths that transactions have announced; announcements that cannot be parsed are ignored."""
     answers = await store.get([Read(_announcement(transaction)) for transaction in transactions])
     return sorted({path for data in answers if data is not None for path in _paths(data)})
 
@@ -98,7 +98,7 @@ def _paths(data: bytes) -> list[str]:
 
 
 async def discard(store: KeyStore, transaction: str, paths: Collection[str]) -> None:
-    """Remove the stage of a transaction that failed, but the announcement where something was written in a place."""
+    """Remove the staging area of a failed transaction, but keep its announcement if objects exist at a path."""
     if not [path for path in paths if await _is_occupied(store, path)]:
         await store.delete([stage_of(transaction)])
         return
@@ -113,7 +113,7 @@ async def _is_occupied(store: KeyStore, path: str) -> bool:
 
 
 async def complete(store: KeyStore, version: Version, fence: Fence) -> None:
-    """Put the documents of a version's groups beside what lies in its place already; done again it changes nothing."""
+    """Publish the group documents of partitions that were written in place; idempotent."""
     for start in range(0, len(version.in_place), _AT_ONCE):
         await _complete(store, version, version.in_place[start : start + _AT_ONCE], fence)
 
@@ -121,10 +121,10 @@ async def complete(store: KeyStore, version: Version, fence: Fence) -> None:
 async def _complete(store: KeyStore, version: Version, paths: Collection[str], fence: Fence) -> None:
     contents = await store.get([Read(version.place(path).document) for path in paths])
     documents = {f"{path}/{GROUP_DOCUMENT}": data for path, data in zip(paths, contents, strict=True)}
-    lost = [key for key, data in documents.items() if data is None]
-    # They are removed once all of the version is published.
-    present = await store.get([Read(key) for key in lost])
-    for key, data in zip(lost, present, strict=True):
+    unstaged = [key for key, data in documents.items() if data is None]
+    # Staged documents are removed once the whole version is published.
+    present = await store.get([Read(key) for key in unstaged])
+    for key, data in zip(unstaged, present, strict=True):
         if data is None:
             message = f"cannot publish {key!r} in {store.url}: nothing is staged for it; insert the partition again"
             raise StoreError(message)

@@ -1,4 +1,4 @@
-"""What lies around the partitions of a collection with a log, looked at: the catalog, the tree, what writers left."""
+"""Examination of a collection outside of its partitions: the catalog, the log, parent groups, remains of writers."""
 
 from typing import Final
 
@@ -20,71 +20,71 @@ from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
 
 _UNLISTED: Final = (
-    "the store lists nothing: older records of the log, and what may lie beside the partitions, were not looked at"
+    "the store has no listing: older records of the log, and objects beside the partitions, were not examined"
 )
 
 
 async def inspected(store: KeyStore, configuration: Configuration) -> Snapshot:
-    """Return the newest version, found by looking at every partition where the catalog or a record is damaged.
+    """Return the newest version; from the group documents of all partitions where the catalog or a record is damaged.
 
     Raises
     ------
     CorruptionError
-        That is so, and the store lists nothing.
+        The catalog or a record is damaged, and the store has no listing.
     """
     try:
-        taken = await snapshots.take(store, configuration)
-        if isinstance(taken.checkpoint.partitions, Segments):
-            await perform_one(store, taken.checkpoint.partitions.checking())
-        dict(taken.partitions)
-        await commit_log.is_newest(store, taken.id)
+        snapshot = await snapshots.take(store, configuration)
+        if isinstance(snapshot.checkpoint.partitions, Segments):
+            await perform_one(store, snapshot.checkpoint.partitions.checking())
+        dict(snapshot.partitions)
+        await commit_log.is_newest(store, snapshot.id)
     except CorruptionError:
         if not store.has_listing:
             raise
         return await snapshots.take(store, configuration, walk=True)
-    return taken
+    return snapshot
 
 
-async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-    """Return what is wrong, and what is merely strange, as far as it is seen where nothing can be listed."""
-    around = [*_catalog_problems(configuration, taken), *_unplaced_problems(taken)]
+async def examine(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
+    """Return the problems, and notes about harmless anomalies; a store without listing shows only a part of them."""
+    around = [*_catalog_problems(configuration, snapshot), *_unplaced_problems(snapshot)]
     if store.has_listing:
-        around += await _log_problems(store, configuration, taken)
-    wrong = await wrong_documents(store, configuration, taken)
+        around += await _log_problems(store, configuration, snapshot)
+    wrong = await wrong_documents(store, configuration, snapshot)
     problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
     if not store.has_listing:
         return problems, [_UNLISTED]
-    strange, notes = await _strangers(store, configuration, taken)
-    return [*problems, *strange], [*notes, *await _leftovers(store, configuration, taken)]
+    strange, notes = await _strangers(store, configuration, snapshot)
+    return [*problems, *strange], [*notes, *await _leftovers(store, configuration, snapshot)]
 
 
-def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
-    if configuration.catalog and not taken.indexed and not _is_being_made(taken):
-        return [Problem(what="the catalog is missing or damaged, so that readers have to look at every partition")]
+def _catalog_problems(configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
+    if configuration.catalog and not snapshot.indexed and not _is_being_made(snapshot):
+        return [Problem(what="the catalog is missing or damaged, so that readers have to read every group document")]
     return []
 
 
-async def _log_problems(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[Problem]:
-    lost, foreign = await history.wrong(store, at_least=newest_known(configuration, taken))
+async def _log_problems(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
+    lost, foreign = await history.wrong(store, at_least=newest_known(configuration, snapshot))
     problems = [f"the record of version {number} is lost or damaged" for number in lost]
     problems += [history.problem(foreign)] if foreign else []
-    if not problems and not _is_being_made(taken) and await right_configuration(store, configuration) is not None:
-        problems.append(f"{CONFIGURATION} is lost, or older than the log, which holds the right one")
+    if not problems and not _is_being_made(snapshot) and await right_configuration(store, configuration) is not None:
+        problems.append(f"{CONFIGURATION} is lost, or older than the log, which contains the correct one")
     return [Problem(what=what) for what in problems]
 
 
-def _is_being_made(taken: Snapshot) -> bool:
-    """Return whether a configuration is committed, and not yet in its place."""
-    return any(change.new_configuration for change in taken.pending)
+def _is_being_made(snapshot: Snapshot) -> bool:
+    """Return whether a new configuration is committed and not yet published."""
+    return any(change.new_configuration for change in snapshot.pending)
 
 
-def newest_known(configuration: Configuration, taken: Snapshot) -> int:
-    """Return the newest version that there was, by all that says so: the log may have been restored from an older copy."""
-    return max(taken.version, configuration.version, configuration.changed)
+def newest_known(configuration: Configuration, snapshot: Snapshot) -> int:
+    """Return the newest version named by the log or the configuration: the log may be restored from an older copy."""
+    return max(snapshot.version, configuration.version, configuration.changed)
 
 
 async def right_configuration(store: KeyStore, configuration: Configuration) -> bytes | None:
-    """Return the configuration that should lie in its place, where none does, or an older one than the log holds."""
+    """Return the correct configuration where its document is missing or older than the log; None where it is correct."""
     found = configuration.dump() if await store.load_document(CONFIGURATION) is None else None
     for version in await history.every(store):
         document = version.new_configuration
@@ -93,37 +93,39 @@ async def right_configuration(store: KeyStore, configuration: Configuration) -> 
     return found
 
 
-def _unplaced_problems(taken: Snapshot) -> list[Problem]:
-    """Return the partitions that could not be put in their place when others were: nobody will do so by himself."""
-    stuck = [version for version in taken.pending if version.number < taken.version]
-    what = "version {} is committed, and this partition cannot be put in its place: see to its directory, and call repair()"
+def _unplaced_problems(snapshot: Snapshot) -> list[Problem]:
+    """Return the partitions that could not be published when newer versions were: they need an intervention."""
+    stuck = [version for version in snapshot.pending if version.number < snapshot.version]
+    what = "version {} is committed, and this partition cannot be published: check its directory, and call repair()"
     return [
         Problem(partition=path, what=what.format(version.number))
         for version in stuck
-        for path in sorted(version.touched & taken.places.keys())
+        for path in sorted(version.touched & snapshot.places.keys())
     ]
 
 
-def documents(configuration: Configuration, taken: Snapshot) -> dict[str, bytes]:
-    """Return what lies around the partitions, which other tools need to find them, by key."""
+def documents(configuration: Configuration, snapshot: Snapshot) -> dict[str, bytes]:
+    """Return the documents outside of partitions, which other tools need to find the partitions, by key."""
     around = {f"{TRANSACTIONS}/{GROUP_DOCUMENT}": transactions_document()}
     if configuration.catalog:
         around |= catalog.array_document()
     around[GROUP_DOCUMENT] = group_document(configuration.schema.attrs)
-    return around | parent_documents(path for path in taken.partitions if path not in taken.places)
+    return around | parent_documents(path for path in snapshot.partitions if path not in snapshot.places)
 
 
-async def wrong_documents(store: KeyStore, configuration: Configuration, taken: Snapshot) -> dict[str, str]:
-    """Return what is wrong with each of the documents around the partitions, by key."""
-    expected = {key: data for key, data in documents(configuration, taken).items() if not _is_replaced(key, taken)}
+async def wrong_documents(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> dict[str, str]:
+    """Return the defect of each damaged document outside of partitions, by key."""
+    expected = {
+        key: data for key, data in documents(configuration, snapshot).items() if not _is_replaced(key, snapshot)
+    }
     contents = await store.get([Read(key) for key in expected])
     found = {key: _defect(data, expected[key]) for key, data in zip(expected, contents, strict=True)}
     return {key: defect for key, defect in found.items() if defect is not None}
 
 
-def _is_replaced(key: str, taken: Snapshot) -> bool:
-    """Return whether a document is still that of a collection whose replacement is committed and not in its place."""
-    return _is_being_made(taken) and key.count("/") < 2
+def _is_replaced(key: str, snapshot: Snapshot) -> bool:
+    """Return whether a document may still belong to a collection whose replacement is committed and not published."""
+    return _is_being_made(snapshot) and key.count("/") < 2
 
 
 def _defect(data: bytes | None, expected: bytes) -> str | None:
@@ -138,49 +140,49 @@ def _defect(data: bytes | None, expected: bytes) -> str | None:
 
 
 def transactions_document() -> bytes:
-    """Return the document of a scalar array, below which readers of Zarr neither look nor warn."""
-    codecs = codec_profiles.profile("balanced", checksum=False)  # as ever: it has no chunk that could be damaged
+    """Return the document of a scalar array at the prefix, so that Zarr readers neither descend nor warn."""
+    codecs = codec_profiles.profile("balanced", checksum=False)  # no checksum: the array has no chunk
     description = {"description": "Transaction log"}
     variable = VariableSchema("transactions", dtype="uint8", dimensions=(), codecs=codecs, attrs=description)
     return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document
 
 
-async def _strangers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-    """Return the partitions that lie in a place and were not committed, and what else lies among partitions."""
+async def _strangers(
+    store: KeyStore, configuration: Configuration, snapshot: Snapshot
+) -> tuple[list[Problem], list[str]]:
+    """Return the partitions that are stored but were not committed, and other groups among the partitions."""
     problems, notes = [], []
     announced = await in_place.announced(store, await _stages(store))
     for path in await tree.candidates(store, configuration):
-        if taken.record(path) is not None:
+        if snapshot.record(path) is not None:
             continue
         (data,) = await store.get([Read(f"{path}/{GROUP_DOCUMENT}")])
-        pending = any(path in version.touched for version in taken.pending)
+        pending = any(path in version.touched for version in snapshot.pending)
         try:
             ours = data is not None and PartitionRecord.from_group(data, what="x") is not None
         except CorruptionError:
             ours = False
         if ours and not pending:
-            problems.append(
-                Problem(partition=path, what="it lies in its place, and was not committed; insert it again")
-            )
+            problems.append(Problem(partition=path, what="it is stored, but was not committed; insert it again"))
         elif not ours and path not in announced:
             notes.append(f"{path}/ is not part of the collection")
     return problems, notes
 
 
-async def _leftovers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
-    """Return what writers have begun, or committed and not put in its place."""
+async def _leftovers(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
+    """Return notes about unpublished versions, and about objects of unfinished or dead writers."""
     notes = [
-        f"version {version.number} is committed and not yet in its place: the next writer, or repair(), completes it"
-        for version in taken.pending
+        f"version {version.number} is committed and not yet published: the next writer, or repair(), completes it"
+        for version in snapshot.pending
     ]
-    ours = {version.transaction for version in taken.pending}
+    ours = {version.transaction for version in snapshot.pending}
     found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
-    if not configuration.keeps:  # else segments stay until a vacuum, which finds out which of them older versions need
+    if not configuration.keeps:  # otherwise segments stay until a vacuum determines which of them older versions need
         found += await checkpoints.unnamed_segments(store)
     return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]
 
 
 async def _stages(store: KeyStore) -> list[str]:
-    """Return the transactions that have a stage."""
+    """Return the ids of the transactions that have a staging area."""
     prefix = f"{TRANSACTIONS}/stage/"
     return [entry.key.removeprefix(prefix).rstrip("/") async for entry in store.list(prefix)]

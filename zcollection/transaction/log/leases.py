@@ -1,9 +1,9 @@
-"""The right to put a version in its place, where there is no lock: held by whoever is seen alive.
+"""Leases: on a store without a lock, the right to publish a version belongs to a writer with a recent heartbeat.
 
-Who has committed a version holds the lease on it from the moment before, and renews it by a beat, a small object beside
-the record. Whoever waits for the version watches: when nothing has changed for a whole lease, by its own clock, it takes
-over, which one of those who try can do. The holder has stopped long before: it touches nothing once 60 % of the lease
-have passed since its last beat, by its own clock. No two clocks are ever compared.
+The writer that commits a version has the first lease on it and renews it by heartbeats: writes of a small object beside
+the record. A waiting writer watches the version. When nothing has changed for the duration of a lease, by its own clock,
+it takes over; an atomic creation lets only one waiting writer do so. The holder has stopped long before: it writes nothing
+once 60 % of the lease have passed since its last heartbeat, by its own clock. Clocks of two processes are never compared.
 """
 
 import time
@@ -23,7 +23,7 @@ from zcollection.transaction.log import commit_log
 
 _BEAT: Final = 0.2
 _STOP: Final = 0.6
-"""Parts of a lease after which its holder beats, and stops."""
+"""Fractions of a lease after which its holder sends a heartbeat, and after which it stops."""
 
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 1.0
@@ -31,14 +31,14 @@ _LONGEST_PAUSE: Final = 1.0
 
 @define
 class Clock:
-    """What time is told by; there is one, `CLOCK`."""
+    """The clock of this process; its only instance is `CLOCK`, which tests replace."""
 
     def now(self) -> float:
-        """Return seconds that never go back."""
+        """Return the monotonic time in seconds."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
         await anyio.sleep(seconds)
 
 
@@ -60,13 +60,13 @@ class Lease:
     Attributes
     ----------
     store
-        Where.
+        The store of the collection.
     number
-        The version's.
+        Number of the version.
     holder
-        0 for who has committed it, then counting those who took over.
+        Number of the holder: 0 for the writer that committed the version, then 1, 2 ... for writers that took over.
     seconds
-        How long others wait.
+        Duration of the lease: how long other writers wait without a heartbeat before they take over.
     """
 
     store: KeyStore
@@ -76,12 +76,12 @@ class Lease:
     _seen: float = field(factory=_now)
 
     async def fence(self) -> None:
-        """Return if the next step may be taken, after a beat where one is due.
+        """Check that the lease is still valid before the next write, and send a heartbeat where one is due.
 
         Raises
         ------
         ConflictError
-            Others may have taken over.
+            The lease may have expired, so that another writer may have taken over.
         """
         self._check()
         if self._age > _BEAT * self.seconds:
@@ -90,12 +90,12 @@ class Lease:
 
     @property
     def key(self) -> str:
-        """Where its beats are seen."""
+        """Key of the object that its heartbeats write."""
         return commit_log.lease_of(self.number, self.holder)
 
     @property
     def keys(self) -> list[str]:
-        """The same of all who have held it."""
+        """Keys of the heartbeats of all holders up to this one."""
         return [commit_log.lease_of(self.number, holder) for holder in range(self.holder + 1)]
 
     @property
@@ -104,30 +104,30 @@ class Lease:
 
     async def _beat(self) -> None:
         begun = _now()
-        with suppress(StoreError):  # the lease goes on without it, for a while
+        with suppress(StoreError):  # the lease remains valid for a while without it
             await self.store.put({self.key: uuid.uuid4().hex.encode()})
             self._seen = begun
 
     def _check(self) -> None:
         if self._age > _STOP * self.seconds:
             message = (
-                f"putting version {self.number} of {self.store.url} in its place took {self._age:.0f} s without a sign of "
-                f"life, and another writer may have taken over; it is left to the others"
+                f"publishing version {self.number} of {self.store.url} took {self._age:.0f} s without a heartbeat, and "
+                f"another writer may have taken over; the other writer completes it"
             )
             raise ConflictError(message)
 
 
 async def settle(store: KeyStore, number: int, publish: Callable[[Lease], Awaitable[None]]) -> None:
-    """Wait until a version is published by who holds the lease, or take over and publish it.
+    """Wait until the holder of the lease has published a version, or take over and publish it.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     number
-        The version's.
+        Number of the version.
     publish
-        Publishes it.
+        Publishes the version under a lease.
     """
     pause, seen, since = _FIRST_PAUSE, await commit_log.seen(store, number), _now()
     while commit_log.is_unpublished(number, seen):
@@ -143,7 +143,7 @@ async def settle(store: KeyStore, number: int, publish: Callable[[Lease], Awaita
 
 
 async def _taken_over(store: KeyStore, number: int, seen: dict[str, object]) -> Lease | None:
-    """Return the lease after the last one that is seen, unless somebody else has it."""
+    """Take over: return the lease after the last one that exists, or None where another writer took it."""
     lease = Lease(store=store, number=number, holder=1)
     while lease.key in seen:
         lease.holder += 1

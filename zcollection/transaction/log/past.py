@@ -1,10 +1,10 @@
-"""A collection as it was at an older version: to read.
+"""A read-only collection at an older version.
 
-What a version holds follows from the records up to it. Each of its groups lies in its place for as long as no newer version has
-replaced it, and afterwards where it is kept: below the id of the transaction that wrote it.
+The commit records up to a version determine its content. Each of its groups is stored in its published place until a newer
+version replaces it, and afterwards in the place where it is kept: under the id of the transaction that wrote it.
 """
 
-# ruff: noqa: ARG002 - what writes is refused, whatever it is given
+# ruff: noqa: ARG002 - methods that write refuse, and use no argument
 
 import datetime as dt
 from collections.abc import Mapping
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 
 async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVersioning":
-    """Return a collection as it was at a moment.
+    """Return a collection as it was at a version, a tag or a time.
 
     Raises
     ------
     SettingError
-        There is no such version, or it is not kept.
+        The version does not exist, or is not kept.
     """
     configuration = await present.load()
     newest = (await commit_log.listed(store))[0].number
@@ -50,14 +50,14 @@ async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVer
         number = await _newest_at(store, time_of(at))
     if number is None or not 0 <= number <= newest:
         known = _readable(configuration, newest)
-        message = f"at={at!r} is no version of {store.url}; accepted: {known}"
+        message = f"at={at!r} is not a version of {store.url}; accepted: {known}"
         raise SettingError(message)
     check_kept(store, configuration, number, newest, SettingError)
     return PastVersioning(store, present, number)
 
 
 def _numbered(at: Moment, configuration: Configuration) -> int | None:
-    """Return the number of the version that is said by its number or a tag; None where it is not."""
+    """Return the version that a number or a tag selects; None where the moment is neither."""
     tags = {} if configuration.retention is None else configuration.retention.tagged
     if isinstance(at, str) and at in tags:
         return tags[at]
@@ -67,7 +67,7 @@ def _numbered(at: Moment, configuration: Configuration) -> int | None:
 
 
 async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
-    """Return the newest version that there was at a time; None where there was none."""
+    """Return the newest version committed up to a time; None where there was none."""
     if time is None:
         return None
     versions = await history.every(store)
@@ -84,7 +84,7 @@ def _readable(configuration: Configuration, newest: int) -> str:
 
 
 def check_kept(store: KeyStore, configuration: Configuration, number: int, newest: int, error: type[Exception]) -> None:
-    """Check that a version can be read; `newest` is the newest one, and the configuration is that of then."""
+    """Check that a version can be read, given the newest version and its configuration."""
     retention = configuration.retention
     if number == newest or (retention is not None and retention.has(number)):
         return
@@ -98,10 +98,10 @@ def check_kept(store: KeyStore, configuration: Configuration, number: int, newes
 
 
 class _Known:
-    """What the version holds, once it is known: it never changes."""
+    """The snapshot of the version, once it was read: it never changes."""
 
     def __init__(self) -> None:
-        self.taken: Snapshot | None = None
+        self.snapshot: Snapshot | None = None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -116,9 +116,9 @@ class PastVersioning(Versioning):
     store
         Where it is stored.
     present
-        The collection as it is.
+        The collection at its newest version.
     number
-        The version.
+        Number of the version.
     """
 
     store: KeyStore
@@ -127,7 +127,7 @@ class PastVersioning(Versioning):
     _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
 
     @property
-    def held_at(self) -> Label:
+    def pinned_at(self) -> Label:
         """The number of the version."""
         return self.number
 
@@ -137,92 +137,94 @@ class PastVersioning(Versioning):
 
     async def load(self) -> Configuration:
         """Return the configuration of that version."""
-        held = await self._held()
-        written = max(held.configuration, held.schema)
+        contained = await self._contained()
+        written = max(contained.configuration, contained.schema)
         (version,) = await history.between(self.store, written, written)
         if version.new_configuration is None:
-            message = f"the record of version {written} of {self.store.url} holds no configuration; call repair()"
+            message = f"the record of version {written} of {self.store.url} contains no configuration; call repair()"
             raise CorruptionError(message)
         return Configuration.load(version.new_configuration.encode(), what=f"the configuration of version {written}")
 
-    async def _held(self) -> Snapshot:
-        """Return what the version contains; of a large collection no segment is loaded."""
-        if self._known.taken is None:
-            self._known.taken = await checkpoints.at(self.store, self.number)
-        return self._known.taken
+    async def _contained(self) -> Snapshot:
+        """Return the snapshot of the version; of a large collection no segment is loaded."""
+        if self._known.snapshot is None:
+            self._known.snapshot = await checkpoints.at(self.store, self.number)
+        return self._known.snapshot
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return the partitions of that version, or those that are asked for, each where it is stored now.
+        """Return the snapshot of that version, or its candidates, each with the place where it is stored now.
 
         Raises
         ------
         OutdatedError
             A vacuum has removed what the version needs.
         """
-        held = await self._held()
+        contained = await self._contained()
         try:
-            then = await perform_one(self.store, held.completed(candidates))
-        except SegmentError:  # an older release has removed it, or it is damaged: the records say the same
-            then = self._known.taken = await checkpoints.at(self.store, self.number, with_segments=False)
+            then = await perform_one(self.store, contained.completed(candidates))
+        except (
+            SegmentError
+        ):  # an older release has removed it, or it is damaged: the records contain the same partitions
+            then = self._known.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
         return evolve(then, places=await self._places(then, candidates))
 
     async def _places(self, then: Snapshot, candidates: Candidates) -> dict[str, Place]:
-        """Return where those groups are stored that are not in their place."""
+        """Return where each group is stored that is not in its published place, by path."""
         stamps = _stamps(then, candidates)
         present = await self.present.load()
-        wanted = [*stamps] if len(stamps) <= segments.MOST_WHOLE else None
-        now = await snapshots.newest(self.store, present, wanted)
+        needed = [*stamps] if len(stamps) <= segments.MOST_WHOLE else None
+        now = await snapshots.newest(self.store, present, needed)
         check_kept(self.store, present, self.number, now.version, OutdatedError)
-        moved = {path: kept_at(stamp, path) for path, stamp in stamps.items() - _stamps(now, wanted).items()}
+        moved = {path: kept_at(stamp, path) for path, stamp in stamps.items() - _stamps(now, needed).items()}
         settled = {path: Place(prefix) for path, prefix in moved.items()}
         being_moved = {change.place(path): path for change in now.pending for path in change.kept if path in moved}
         same = {path: place for path, place in now.places.items() if path not in moved and path in stamps}
         return settled | same | await self._found(then, being_moved, settled)
 
     async def _found(self, then: Snapshot, staged: Mapping[Place, str], kept: Mapping[str, Place]) -> dict[str, Place]:
-        """Return where groups lie that a version is just replacing: where they are kept, in their place, or in its stage."""
+        """Return where groups are stored while a version replaces them: kept, in their published place, or staged."""
         found: dict[str, Place] = {}
         for stage, path in staged.items():
             candidates = [kept[path], Place.of(path), stage]
             documents = await self.store.get([Read(place.document) for place in candidates])
-            there = [
+            matching = [
                 place for place, data in zip(candidates, documents, strict=True) if _is_of(data, then.record(path))
             ]
-            if there:
-                found[path] = there[0]
+            if matching:
+                found[path] = matching[0]
         return found
 
-    async def is_outdated(self, taken: Snapshot) -> bool:
-        """Return whether something that was read has been moved since."""
-        return await self._places(taken, _loaded(taken)) != taken.places
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
+        """Return whether a group of the snapshot has been moved since the snapshot was read."""
+        return await self._places(snapshot, _loaded(snapshot)) != snapshot.places
 
     async def at(self, moment: Moment) -> Self:
         """Return the collection at another version."""
         return evolve(self, number=(await resolved(self.store, self.present, moment)).number)
 
     async def tags(self) -> dict[str, Label]:
-        """Return the tags of the collection as it is."""
+        """Return the tags of the collection at its newest version."""
         return await self.present.tags()
 
     async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def untag(self, configuration: Configuration, name: str) -> None:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
-        """Return the versions up to that one, or so many of the last of them, oldest first."""
+        """Return the versions up to that one, oldest first; only the newest `last` of them where it is given."""
         found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
         return found if last is None else found[-last:]
 
     async def sources(self) -> tuple[str, ...]:
-        """Return the sources that had been inserted by then."""
+        """Return the sources inserted up to that version."""
         versions = await history.every(self.store)
         return history.sources([version for version in versions if version.number <= self.number], ())
 
@@ -238,24 +240,24 @@ class PastVersioning(Versioning):
     async def examine(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
     ) -> tuple[list[Problem], list[str]]:
-        """Return nothing: what lies around partitions is that of the newest version."""
+        """Return nothing: the objects outside of partitions belong to the newest version."""
         return [], []
 
     async def refreshed(self) -> Versioning:
-        """Return the collection as it is."""
+        """Return the collection at its newest version."""
         return self.present
 
     async def zarr(self) -> "zarr.abc.store.Store":
-        """Refuse: the groups of an older version lie in several places.
+        """Refuse: the groups of an older version are stored in several places.
 
         Raises
         ------
         SettingError
             Always.
         """
-        message = f"version {self.number} of {self.store.url} is no Zarr hierarchy of its own; use query(), or copy() it to another place"
+        message = f"version {self.number} of {self.store.url} is not a Zarr hierarchy of its own; use query(), or copy() it to another location"
         raise SettingError(message)
 
     def _refuse(self) -> NoReturn:
@@ -263,11 +265,11 @@ class PastVersioning(Versioning):
         raise ReadOnlyError(message)
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     def begin(
@@ -278,33 +280,33 @@ class PastVersioning(Versioning):
         source: str | None = None,
         candidates: Candidates = None,
     ) -> AbstractAsyncContextManager[Transaction]:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def place_statistics(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
         objects: Mapping[str, tuple[str, bytes]],
     ) -> None:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
-    async def mend(
+    async def repair(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
         documents: Mapping[str, bytes],
     ) -> list[str]:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Refuse."""
+        """Refuse: an older version is read-only."""
         self._refuse()
 
 
@@ -312,24 +314,24 @@ def _number(label: Label) -> int:
     return int(label)
 
 
-def _stamps(taken: Snapshot, candidates: Candidates) -> dict[str, str]:
-    """Return the generation of each partition that is asked for, and of the immutable variables, by path."""
-    partitions = taken.where(None, None, candidates)
+def _stamps(snapshot: Snapshot, candidates: Candidates) -> dict[str, str]:
+    """Return the stamp of each candidate, and of the immutable variables, by path."""
+    partitions = snapshot.where(None, None, candidates)
     stamps = dict(zip(partitions, partitions.column("stamp"), strict=True))
-    return stamps if taken.immutable is None else stamps | {IMMUTABLE: taken.immutable.stamp}
+    return stamps if snapshot.immutable is None else stamps | {IMMUTABLE: snapshot.immutable.stamp}
 
 
-def _loaded(taken: Snapshot) -> Candidates:
-    """Return which partitions a snapshot was taken of; None for all."""
-    known = taken.checkpoint.partitions
-    return [path for part in known.held.values() for path in part] if isinstance(known, Segments) else None
+def _loaded(snapshot: Snapshot) -> Candidates:
+    """Return the paths of the partitions that a snapshot has loaded; None for all."""
+    known = snapshot.checkpoint.partitions
+    return [path for part in known.loaded.values() for path in part] if isinstance(known, Segments) else None
 
 
 def _is_of(document: bytes | None, record: PartitionRecord | None) -> bool:
-    """Return whether a group's document is that of a generation."""
+    """Return whether a group document has the same stamp as a record."""
     if document is None or record is None:
         return False
     with suppress(CorruptionError):
-        there = PartitionRecord.from_group(document, what="a group document")
-        return there is not None and there.stamp == record.stamp
+        found = PartitionRecord.from_group(document, what="a group document")
+        return found is not None and found.stamp == record.stamp
     return False

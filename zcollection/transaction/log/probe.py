@@ -1,4 +1,4 @@
-"""Whether a server does what a log of versions rests on: of those that create one key, one is told that it did."""
+"""A probe of conditional writes: of several writers that create one key, the server must report success to exactly one."""
 
 import uuid
 from typing import Final
@@ -12,16 +12,17 @@ from zcollection.transaction.documents import TRANSACTIONS
 
 _TRIES: Final = 3
 _PROVEN: set[str] = set()
-"""URLs at which it was seen in this process."""
+"""URLs whose servers have passed the probe in this process."""
 
 
 async def check(store: KeyStore) -> None:
-    """Let three create one key, once per process and URL, where the store asks for it.
+    """Probe the server of a store that requires it, once per process and URL: create one key three times.
 
     Raises
     ------
     StoreError
-        Not exactly one of them has created it: two writers could overwrite each other's versions. Or the answers were lost.
+        Not exactly one creation succeeded, so that two writers could overwrite each other's versions; or the answers of
+        the server were lost.
     """
     if not store.is_probed or str(store.url) in _PROVEN:
         return
@@ -31,22 +32,22 @@ async def check(store: KeyStore) -> None:
             break
     if created is None:
         message = (
-            f"the answers of the server of {store.url} were lost {_TRIES} times, and so it is not known whether it keeps writers "
-            f"apart: writing is refused; see to the server and the connection, and run the operation again"
+            f"the answers of the server of {store.url} were lost {_TRIES} times, so that it is not known whether it isolates "
+            f"concurrent writers: writing is refused; check the server and the connection, and run the operation again"
         )
         raise StoreError(message)
     if created != 1:
         message = (
-            f"the server of {store.url} lets {created} of 3 writers create one object, and so cannot keep writers apart: writing "
-            f"is refused; use another server, or pass storage_options={{'single_writer': True}} if there is never more than one "
-            f"writer"
+            f"the server of {store.url} lets {created} of 3 writers create one object, so that it cannot isolate concurrent "
+            f"writers: writing is refused; use another server, or pass storage_options={{'single_writer': True}} if there is "
+            f"never more than one writer"
         )
         raise StoreError(message)
     _PROVEN.add(str(store.url))
 
 
 async def _winners(store: KeyStore) -> int | None:
-    """Return how many of two at once, and a late one, have created a key, or None where an answer was lost."""
+    """Return how many of two concurrent creations and a later one succeeded; None where an answer was lost."""
     key, contents = f"{TRANSACTIONS}/probe/{uuid.uuid4().hex}", [b"first", b"second"]
     try:
         answers = await gather(lambda data: store.create(key, data), contents, limit=2)

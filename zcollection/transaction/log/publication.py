@@ -1,4 +1,4 @@
-"""What was committed, put in its place: every step can be done again, by whoever comes next."""
+"""Publication of committed versions: every step is idempotent, so that the next writer can complete it."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
@@ -20,14 +20,14 @@ from zcollection.transaction.version import Version, stage_of
 
 @frozen
 class Unplaced:
-    """What was committed and cannot be put in its place, such as where a directory may not be written to.
+    """Committed groups that cannot be published, for example because a directory is not writable.
 
     Attributes
     ----------
     versions
-        Numbers of the versions concerned.
+        Numbers of the affected versions.
     failures
-        Why, by path.
+        The error of each group, by path.
     """
 
     versions: tuple[int, ...] = ()
@@ -35,12 +35,12 @@ class Unplaced:
 
 
 class UnplacedError(StoreError):
-    """Some groups of a version cannot be put in their place; all others have been.
+    """Some groups of a version cannot be published; all others have been.
 
     Attributes
     ----------
     failures
-        Why, by path.
+        The error of each group, by path.
     """
 
     def __init__(self, failures: Mapping[str, StoreError]) -> None:
@@ -50,14 +50,14 @@ class UnplacedError(StoreError):
 
 @frozen(kw_only=True)
 class Written:
-    """What the writer of a version knows of it, and nobody who completes it for him.
+    """Facts about a version that only its writer knows; another writer that completes the version does not.
 
     Attributes
     ----------
     replaced
-        Paths at which it replaces a partition: the documents of the groups that lead there exist.
+        Paths at which the version replaces a partition: the documents of their parent groups exist.
     staged
-        Keys of all that lies below its stage, where that is one group of few objects; else none.
+        Keys of all staged objects, where they are one group of few objects; otherwise empty.
     """
 
     replaced: Collection[str] = ()
@@ -72,28 +72,27 @@ async def publish(
     superseded: Collection[str] = (),
     written: Written | None = None,
 ) -> None:
-    """Put what a version staged in its place, say so, and remove its stage.
+    """Publish what a version has staged, write its mark, and remove its staging area.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     version
-        Which.
+        The version to publish.
     lease
-        That of the writer, where it holds no lock.
+        The lease of the writer, on a store without a lock.
     superseded
-        Paths that newer versions have written or dropped, that of the configuration among them: what this one left of them
-        is nobody's any more.
+        Paths that newer versions have written or dropped, including that of the configuration; they are not published.
     written
-        What its writer knows of it, who has just committed it.
+        Facts that the writer knows about the version, where the caller has just committed it.
 
     Raises
     ------
     UnplacedError
-        Some groups cannot be put in their place; the stage stays.
+        Some groups cannot be published; the staging area stays.
     """
-    # Others would have to wait for a whole lease before they could do what a cancellation has left undone.
+    # Uninterrupted: after a cancellation, other writers would have to wait for a whole lease before they could complete it.
     await uninterrupted(_publish, store, version, lease, frozenset(superseded), written or Written())
 
 
@@ -110,7 +109,7 @@ async def _publish(
         raise UnplacedError(failures)
     await fence()
     await commit_log.mark_published(store, version)
-    # From here on others may go on: what follows is this version's own.
+    # From here on other writers may continue: only objects of this version are removed.
     below = written.staged if written.staged and store.publishes_copies else [version.stage]
     await store.delete([*below, *([] if lease is None else lease.keys)])
 
@@ -122,25 +121,25 @@ async def _put_in_place(
     superseded: Collection[str],
     written: Written,
 ) -> dict[str, StoreError]:
-    """Put all in its place that can be, and return why what cannot."""
-    # What is kept of what goes comes first: since the partitioning was changed, new partitions may lie above it, or below.
-    gone = {path: item for path, item in _going(version).items() if path not in superseded}
-    failures = await _replace_all(store, gone, fence)
+    """Publish all groups that can be published, and return the error of each that cannot, by path."""
+    # Dropped groups that are kept are moved first: with a new partitioning, new partitions may be stored above or below them.
+    dropped = {path: item for path, item in _dropped_and_kept(version).items() if path not in superseded}
+    failures = await _replace_all(store, dropped, fence)
     for key, data in parent_documents(version.partitions.keys() - {*written.replaced}).items():
         await fence()
         await store.create(key, data)
     await in_place.complete(store, version, fence)
-    there = {*version.in_place, *superseded}
+    settled = {*version.in_place, *superseded}
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
-    staged = {path: version.place(path).prefix for path in paths if path not in there}
-    failures |= await _replace_all(store, _replacing(version, staged), fence)
-    others = {path: staged[path] for path in staged.keys() - version.kept.keys()}
-    failures |= await _publish_all(store, others, fence, written.staged)
-    # What lay below the place of a new partition went when that was put there.
+    staged = {path: version.place(path).prefix for path in paths if path not in settled}
+    failures |= await _replace_all(store, _replaced_and_kept(version, staged), fence)
+    unkept = {path: staged[path] for path in staged.keys() - version.kept.keys()}
+    failures |= await _publish_all(store, unkept, fence, written.staged)
+    # The publication of a group has already removed everything stored below it.
     covered = staged.keys() - failures.keys()
     for path in (*version.dropped, *version.cleared):
-        if path not in superseded and path not in gone and covered.isdisjoint(ancestors(path)[:-1]):
-            failures |= await _failure(store, path, partial(_take_away, store, version, path, fence))
+        if path not in superseded and path not in dropped and covered.isdisjoint(ancestors(path)[:-1]):
+            failures |= await _failure(store, path, partial(_remove, store, version, path, fence))
     await fence()
     await store.delete(stage_of(transaction) for transaction in version.removed)
     if CONFIGURATION in superseded:
@@ -155,8 +154,8 @@ async def _put_in_place(
     return failures
 
 
-def _going(version: Version) -> dict[str, Replacement]:
-    """Return the groups that are taken away and kept, by path."""
+def _dropped_and_kept(version: Version) -> dict[str, Replacement]:
+    """Return the groups that are dropped and kept for older versions, by path."""
     return {
         path: Replacement(target=f"{path}/", kept=version.kept[path], spared=_below(version, path))
         for path in version.dropped
@@ -165,14 +164,14 @@ def _going(version: Version) -> dict[str, Replacement]:
 
 
 def _below(version: Version, path: str) -> tuple[str, ...]:
-    """Return the prefixes of the partitions that a version puts below the place of another."""
+    """Return the prefixes of the partitions that a version writes below a dropped one."""
     if path not in version.above:
         return ()
     return tuple(f"{new}/" for new in version.partitions if new.startswith(f"{path}/"))
 
 
-def _replacing(version: Version, staged: Mapping[str, str]) -> dict[str, Replacement]:
-    """Return the groups that others take the place of, and that are kept, by path."""
+def _replaced_and_kept(version: Version, staged: Mapping[str, str]) -> dict[str, Replacement]:
+    """Return the groups that staged ones replace and that are kept for older versions, by path."""
     return {
         path: Replacement(target=f"{path}/", kept=version.kept[path], staged=prefix)
         for path, prefix in staged.items()
@@ -180,14 +179,14 @@ def _replacing(version: Version, staged: Mapping[str, str]) -> dict[str, Replace
     }
 
 
-async def _take_away(store: KeyStore, version: Version, path: str, fence: Fence) -> None:
-    """Take a partition away, but none that lies below its place since the partitioning was changed."""
+async def _remove(store: KeyStore, version: Version, path: str, fence: Fence) -> None:
+    """Remove a dropped partition, but none that a new partitioning has written below it."""
     trash = f"{version.stage}dropped/{path}/"
     if path not in version.above:
         await store.unpublish(f"{path}/", trash, fence)
         return
     await fence()
-    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})  # first: what is left of it is no partition
+    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})  # first, so that the remains are not a partition
     for key in [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]:
         if key.rstrip("/") not in version.above and key.rstrip("/") not in version.partitions:
             await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)
@@ -196,7 +195,7 @@ async def _take_away(store: KeyStore, version: Version, path: str, fence: Fence)
 async def _publish_all(
     store: KeyStore, staged: Mapping[str, str], fence: Fence, written: Collection[str]
 ) -> dict[str, StoreError]:
-    """Publish groups, given the prefixes at which they are staged by path, and return why some cannot be."""
+    """Publish groups, given their staging prefixes by path, and return the error of each that cannot be published."""
     if written and len(staged) == 1 and store.publishes_copies:
         ((path, prefix),) = staged.items()
         await store.publish_written(prefix, f"{path}/", [key.removeprefix(prefix) for key in written], fence)
@@ -215,7 +214,7 @@ async def _publish_all(
 
 
 async def _replace_all(store: KeyStore, replacements: Mapping[str, Replacement], fence: Fence) -> dict[str, StoreError]:
-    """Replace groups by path, keep what was there, and return why some cannot be."""
+    """Replace groups by path, keep the replaced groups, and return the error of each that cannot be replaced."""
     if not replacements:
         return {}
     try:
@@ -232,7 +231,7 @@ async def _replace_all(store: KeyStore, replacements: Mapping[str, Replacement],
 
 
 async def _failure(store: KeyStore, path: str, step: Callable[[], Awaitable[None]]) -> dict[str, StoreError]:
-    """Take a step for one group, and return why it could not be taken; without a lock, others are left to do so."""
+    """Perform a step for one group and return its error, by path; without a lock, raise it, so that another writer takes over."""
     try:
         await step()
     except StoreError as failure:
@@ -243,7 +242,7 @@ async def _failure(store: KeyStore, path: str, step: Callable[[], Awaitable[None
 
 
 async def _replace(store: KeyStore, version: Version, document: bytes, fence: Fence) -> None:
-    """Put the documents of a new collection in their place, and take away what is left of an old one."""
+    """Publish the documents of a new collection, and remove what is left of the replaced one."""
     configuration = Configuration.load(document, what=f"the configuration of version {version.number}")
     if version.number:
         await _clear(store, version, configuration, fence)
@@ -256,7 +255,7 @@ async def _replace(store: KeyStore, version: Version, document: bytes, fence: Fe
 
 
 async def _clear(store: KeyStore, version: Version, configuration: Configuration, fence: Fence) -> None:
-    """Take away what the new collection does not have of the old one."""
+    """Remove the groups and documents of the replaced collection that the new one does not have."""
     if version.immutable is None:
         await store.unpublish(f"{IMMUTABLE}/", f"{version.stage}dropped/{IMMUTABLE}/", fence)
     await fence()
@@ -266,14 +265,14 @@ async def _clear(store: KeyStore, version: Version, configuration: Configuration
 
 
 async def settle(store: KeyStore, changes: Sequence[Version]) -> Unplaced:
-    """See to it that versions are published, in order, and return what cannot be put in its place.
+    """Ensure that versions are published, in order, and return the groups that cannot be published.
 
-    Who holds the store's lock publishes what a dead writer left; where there is none, one waits for the living.
+    With a lock, the caller publishes the versions of dead writers; without one, it waits for writers with a valid lease.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     changes
         Versions in order, published or not, up to the newest.
     """

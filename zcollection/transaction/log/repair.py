@@ -1,4 +1,4 @@
-"""What is wrong with a collection that has a log, mended from what is there and without losing what readers see."""
+"""Repair of a collection with a commit log from the data that exists, without losing what readers see."""
 
 from collections.abc import Mapping
 
@@ -13,45 +13,45 @@ from zcollection.transaction.log.transaction import rebuild_catalog
 from zcollection.transaction.snapshot import Snapshot
 
 
-async def mend(
+async def repair(
     store: KeyStore,
     configuration: Configuration,
-    taken: Snapshot,
+    snapshot: Snapshot,
     documents: Mapping[str, bytes],
 ) -> list[str]:
-    """Mend what can be mended, and return what was done; see `Versioning.mend`."""
+    """Repair the damage that can be repaired, and return a description of each repair; see `Versioning.repair`."""
     async with store.lock():
-        done = await _mend_documents(store, taken, documents)
-        settled, unplaced = await _settle(store, taken)
-        done += [*settled, *await _mend_log(store, configuration, taken)]
-        done += await _mend_surroundings(store, configuration, taken, unplaced)
-    if configuration.catalog and not (taken.indexed and await _has_catalog(store)):
+        done = await _repair_documents(store, snapshot, documents)
+        settled, unplaced = await _settle(store, snapshot)
+        done += [*settled, *await _repair_log(store, configuration, snapshot)]
+        done += await _repair_surroundings(store, configuration, snapshot, unplaced)
+    if configuration.catalog and not (snapshot.indexed and await _has_catalog(store)):
         await rebuild_catalog(store, configuration)
-        done.append("the catalog was made anew")
+        done.append("the catalog was rebuilt")
     return done
 
 
-async def _mend_documents(store: KeyStore, taken: Snapshot, documents: Mapping[str, bytes]) -> list[str]:
-    """Write the documents of partitions as they were committed, while nobody commits others."""
-    if documents and not await _is_newest(store, taken):
-        message = f"another writer changed {store.url} while it was looked at; repair it again"
+async def _repair_documents(store: KeyStore, snapshot: Snapshot, documents: Mapping[str, bytes]) -> list[str]:
+    """Write the documents of partitions as they were committed, unless a newer version was committed."""
+    if documents and not await _is_newest(store, snapshot):
+        message = f"another writer changed {store.url} while it was examined; run repair() again"
         raise ConflictError(message)
     await store.put(documents)
     return [f"the document {key!r} was not the one that was written" for key in documents]
 
 
-async def _is_newest(store: KeyStore, taken: Snapshot) -> bool:
+async def _is_newest(store: KeyStore, snapshot: Snapshot) -> bool:
     try:
-        return await commit_log.is_newest(store, taken.id)
+        return await commit_log.is_newest(store, snapshot.id)
     except CorruptionError:
-        return True  # a record after it is lost, and with that what it said
+        return True  # a later record is lost, so that its changes are not known
 
 
-async def _mend_log(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
-    """Make the log and its history whole, and the configuration the one that they say."""
-    lost, foreign = await history.wrong(store, at_least=inspection.newest_known(configuration, taken))
+async def _repair_log(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
+    """Replace lost records of the log and its history, and restore the configuration that they contain."""
+    lost, foreign = await history.wrong(store, at_least=inspection.newest_known(configuration, snapshot))
     if lost or foreign:
-        await history.mend(store, lost, taken.partitions, configuration)
+        await history.repair(store, lost, snapshot.partitions, configuration)
     done = [f"the record of version {number} was lost" for number in lost]
     done += [f"version {number} of the history was not that of the log" for number in foreign]
     right = await inspection.right_configuration(store, configuration)
@@ -62,31 +62,30 @@ async def _mend_log(store: KeyStore, configuration: Configuration, taken: Snapsh
 
 
 async def _has_catalog(store: KeyStore) -> bool:
-    """Return whether there is a catalog that was made from a record of the log, as that is by now."""
+    """Return whether a catalog exists that belongs to the log in its present state."""
     checkpoint = await catalog.load(store)
     if checkpoint is None:
         return False
     try:
-        await perform_one(
-            store, commit_log.following(store, checkpoint.record)
-        )  # who can list nothing has the log alone
+        # Not the history: a store without listing can only read the log.
+        await perform_one(store, commit_log.following(store, checkpoint.record))
     except ConflictError:
         return False
     return True
 
 
-async def _settle(store: KeyStore, taken: Snapshot) -> tuple[list[str], Unplaced]:
-    pending = await commit_log.unpublished(store, taken.changes)
-    unplaced = await publication.settle(store, taken.changes)
+async def _settle(store: KeyStore, snapshot: Snapshot) -> tuple[list[str], Unplaced]:
+    pending = await commit_log.unpublished(store, snapshot.changes)
+    unplaced = await publication.settle(store, snapshot.changes)
     settled = [version.number for version in pending if version.number not in unplaced.versions]
-    return [f"version {number} was committed, and is now in its place" for number in settled], unplaced
+    return [f"version {number} was committed, and is now published" for number in settled], unplaced
 
 
-async def _mend_surroundings(
-    store: KeyStore, configuration: Configuration, taken: Snapshot, unplaced: Unplaced
+async def _repair_surroundings(
+    store: KeyStore, configuration: Configuration, snapshot: Snapshot, unplaced: Unplaced
 ) -> list[str]:
-    places = {path: place for path, place in taken.places.items() if path in unplaced.failures}
-    now = Snapshot(store, taken.checkpoint, taken.changes, places)
+    places = {path: place for path, place in snapshot.places.items() if path in unplaced.failures}
+    now = Snapshot(store, snapshot.checkpoint, snapshot.changes, places)
     expected = inspection.documents(configuration, now)
     wrong = await inspection.wrong_documents(store, configuration, now)
     await store.put({key: expected[key] for key in wrong})

@@ -1,4 +1,4 @@
-"""Partitions that another attempt at the same change has staged, found again: a death costs those in the making alone."""
+"""Reuse of partitions that an earlier attempt at the same change has staged, so that a crash loses only unfinished ones."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _ATTEMPT: Final = re.compile(r"^[0-9a-f]{32}/")
 
 
 async def announce(store: KeyStore, transaction: str, digests: Mapping[str, str]) -> None:
-    """Say what a transaction is about to stage: for each partition, by path, a digest of all that it is made from."""
+    """Record what a transaction is about to stage: a digest of all inputs of each partition, by path."""
     await store.put({stage_of(transaction) + _PLAN: json.dumps(dict(digests)).encode()})
 
 
@@ -30,27 +30,27 @@ async def found(
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     digests
-        Of the partitions that are wanted.
+        Digests of the requested partitions, by path.
     besides
-        Transactions whose stages are not to be looked at.
+        Transactions whose staging areas are ignored.
     """
     places: dict[str, Place] = {}
     stages: list[str] = []
     names = [entry.key.removeprefix(_STAGES).rstrip("/") async for entry in store.list(_STAGES)]
     transactions = [name for name in names if re.fullmatch(r"[0-9a-f]{32}", name) and name not in besides]
     plans = await store.get([Read(stage_of(transaction) + _PLAN) for transaction in transactions])
-    for transaction, plan in zip(transactions, map(_understood, plans), strict=True):
+    for transaction, plan in zip(transactions, map(_parsed, plans), strict=True):
         same = {path for path, digest in digests.items() if plan.get(path) == digest}
-        there = await _staged(store, transaction, same - places.keys()) if same else {}
-        places |= there
-        stages += [transaction] if there else []
+        reusable = await _staged(store, transaction, same - places.keys()) if same else {}
+        places |= reusable
+        stages += [transaction] if reusable else []
     return places, tuple(sorted(stages))
 
 
-def _understood(plan: bytes | None) -> dict[str, Any]:
-    """Return digests by path; none where nothing of the kind was written, or not to its end."""
+def _parsed(plan: bytes | None) -> dict[str, Any]:
+    """Return the digests by path; none where the plan is missing or incomplete."""
     try:
         digests = json.loads(plan or b"")
     except (ValueError, RecursionError):
@@ -59,7 +59,7 @@ def _understood(plan: bytes | None) -> dict[str, Any]:
 
 
 async def _staged(store: KeyStore, transaction: str, paths: Collection[str]) -> dict[str, Place]:
-    """Return where a transaction, or one of its attempts, has staged partitions of some paths."""
+    """Return where a transaction, or one of its attempts, has staged the partitions of given paths."""
     prefix, end = stage_of(transaction), f"/{GROUP_DOCUMENT}"
     places = {}
     async for entry in store.list(prefix, recursive=True):

@@ -1,4 +1,4 @@
-"""The newest version read: from the catalog and the commit log, or by a walk through the directories."""
+"""Reading of the newest version, from the catalog and the commit log, or by listing the directories."""
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -39,57 +39,57 @@ async def take(
     also: Collection[str] = (),
     candidates: Candidates = None,
 ) -> Snapshot:
-    """Return the partitions at the newest version, or those that are asked for.
+    """Return a snapshot of the newest version, or of its candidates.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     configuration
-        Of the collection.
+        The configuration of the collection.
     walk
-        Look at the partitions themselves even where there is a catalog.
+        Read the group documents of the partitions, even where the collection has a catalog.
     known
-        An older version.
+        A snapshot of an older version, which is brought up to date instead of reading the catalog.
     also
-        Paths at which to look for partitions besides those that are listed, where one walks.
+        Further paths at which a partition may exist, where the directories are listed.
     candidates
-        The partitions that are asked for.
+        The requested partitions; None for all.
 
     Raises
     ------
     ConflictError
-        There is no catalog, and the partitions kept changing while they were looked for.
+        The collection has no catalog, and the partitions kept changing while they were listed.
     CollectionNotFoundError
-        Another collection has taken the place of this one.
+        Another collection has replaced this one.
     SchemaChangedError
         The schema or the partitioning was changed since the configuration was loaded.
     CorruptionError
-        The configuration that lies in its place is not the one that the log says.
+        The stored configuration document is not the one in the log.
     """
-    taken = await (
+    snapshot = await (
         _walked(store, configuration, also) if walk else newest(store, configuration, candidates, known=known)
     )
-    if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
-        await _check_configuration_in_place(store, taken)
-    if taken.configuration != configuration.version:
+    if (snapshot.configuration, snapshot.schema) != (configuration.version, configuration.changed):
+        await _check_configuration_in_place(store, snapshot)
+    if snapshot.configuration != configuration.version:
         message = f"another collection was created at {store.url}, in place of the one that was opened; open it again"
         raise CollectionNotFoundError(message)
-    if taken.schema != configuration.changed:
-        message = f"the variables or the partitioning of {store.url} were changed by version {taken.schema}; open the collection again"
+    if snapshot.schema != configuration.changed:
+        message = f"the variables or the partitioning of {store.url} were changed by version {snapshot.schema}; open the collection again"
         raise SchemaChangedError(message)
-    return taken
+    return snapshot
 
 
-async def _check_configuration_in_place(store: KeyStore, taken: Snapshot) -> None:
-    """Check that opening the collection again would help: that the configuration in its place is that of the log."""
-    if any(change.new_configuration for change in taken.pending):
-        return  # it is about to be put there
+async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> None:
+    """Check that opening the collection again would help: that the configuration document agrees with the log."""
+    if any(change.new_configuration for change in snapshot.pending):
+        return  # a pending version is about to replace it
     version, changed = await _configured(store)
-    if (version, changed) != (taken.configuration, taken.schema):
+    if (version, changed) != (snapshot.configuration, snapshot.schema):
         message = (
-            f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, and the log says by version "
-            f"{max(taken.configuration, taken.schema)}: one of them was restored from a copy; call repair()"
+            f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, but the log names version "
+            f"{max(snapshot.configuration, snapshot.schema)}: one of them was restored from a copy; call repair()"
         )
         raise CorruptionError(message)
 
@@ -97,30 +97,30 @@ async def _check_configuration_in_place(store: KeyStore, taken: Snapshot) -> Non
 def reading_at_once(
     store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates
 ) -> Work[R | None]:
-    """Return what is read of the newest version; None where more is to be looked at than the catalog and the log.
+    """Perform a read on the newest version; return None where the catalog and the log are not sufficient.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the collection.
     configuration
-        Of the collection.
+        The configuration of the collection.
     read
-        Returns the work that reads, for a snapshot all of which lies in its place; that may give up, too.
+        Returns the work that reads from a completely published snapshot; the work may return None as well.
     candidates
-        The partitions that it asks for.
+        The partitions that the work requests.
     """
-    taken = (yield from _indexed(store, None, candidates)) if configuration.catalog else None
-    if taken is None or taken.pending:
+    snapshot = (yield from _indexed(store, None, candidates)) if configuration.catalog else None
+    if snapshot is None or snapshot.pending:
         return None
-    if (taken.configuration, taken.schema) != (configuration.version, configuration.changed):
+    if (snapshot.configuration, snapshot.schema) != (configuration.version, configuration.changed):
         return None
-    found = yield from read(taken)
-    return found if found is not None and (yield from commit_log.being_newest(store, taken.id)) else None
+    found = yield from read(snapshot)
+    return found if found is not None and (yield from commit_log.being_newest(store, snapshot.id)) else None
 
 
 async def current_configuration(store: KeyStore, configuration: Configuration) -> Configuration:
-    """Return the configuration that was committed last, whichever lies in its place."""
+    """Return the configuration that was committed last, whether or not it is published."""
     for change in (await newest(store, configuration, ())).changes:
         document = change.new_configuration
         if document is not None:
@@ -131,33 +131,33 @@ async def current_configuration(store: KeyStore, configuration: Configuration) -
 async def newest(
     store: KeyStore, configuration: Configuration, candidates: Candidates = None, known: Snapshot | None = None
 ) -> Snapshot:
-    """Return the newest version, whatever the configuration says of it but whether there is a catalog."""
+    """Return a snapshot of the newest version without a check of its configuration, which only says whether a catalog exists."""
     indexed = await perform_one(store, _indexed(store, known, candidates)) if configuration.catalog else None
     if indexed is not None:
         return indexed
     if not store.has_listing:
         raise _unlisted(store, configuration)
-    await perform_one(store, commit_log.checking_there(store))
+    await perform_one(store, commit_log.checking_not_empty(store))
     return await _walked(store, configuration)
 
 
 def _unlisted(store: KeyStore, configuration: Configuration) -> ZCollectionError:
-    """Return the error that says why the partitions of a collection are not known where nothing can be listed."""
+    """Return the error for a collection whose partitions cannot be found, in a store without listing."""
     if not configuration.catalog:
         message = (
-            f"the partitions of {store.url} cannot be found: the collection has no catalog, and the store lists nothing; "
-            f"publish one that was created with catalog_enabled=True"
+            f"the partitions of {store.url} cannot be found: the collection has no catalog, and the store has no listing; "
+            f"publish a collection that was created with catalog_enabled=True"
         )
         return StoreError(message)
     message = (
-        f"the catalog of {store.url} is missing, damaged or not that of its log, and the store lists nothing by which the "
-        f"partitions could be found; call repair() where the collection is written, and publish all of it again"
+        f"the catalog of {store.url} is missing, damaged or of another log, and the store has no listing to find the "
+        f"partitions; call repair() where the collection is written, and publish all of it again"
     )
     return CorruptionError(message)
 
 
 def _indexed(store: KeyStore, known: Snapshot | None, candidates: Candidates) -> Work[Snapshot | None]:
-    """Return what is known, or else the catalog, and the log say; None where there is no catalog to be believed."""
+    """Return the newest version from a known snapshot or the catalog, and the log; None without a valid catalog."""
     if known is not None:
         with suppress(ConflictError, SegmentError):
             return (yield from _followed(store, known, candidates))
@@ -166,8 +166,8 @@ def _indexed(store: KeyStore, known: Snapshot | None, candidates: Candidates) ->
         try:
             return (yield from _followed(store, Snapshot(store, checkpoint), candidates))
         except (ConflictError, SegmentError):
-            # What it needs was folded, or taken the place of: there is a newer one, or a slow writer has put it in place of
-            # that. Or it is of another log, as where only one of both was restored from a backup, or is damaged.
+            # Its records were folded, or its segments replaced: a newer catalog exists, or a slow writer has overwritten
+            # the newer one. Or it belongs to another log, because only one of them was restored from a backup, or is damaged.
             older, checkpoint = checkpoint, (yield from catalog.loading())
             if checkpoint is None or not checkpoint.succeeds(older):
                 break
@@ -175,24 +175,24 @@ def _indexed(store: KeyStore, known: Snapshot | None, candidates: Candidates) ->
 
 
 def _followed(store: KeyStore, known: Snapshot, candidates: Candidates) -> Work[Snapshot]:
-    """Return the newest version, given an older one."""
+    """Return the newest version, given a snapshot of an older one."""
     changes = yield from history.following(store, known.id)
     now = yield from evolve(known, changes=[*known.changes, *changes]).completed(candidates)
     return (yield from _placed(now))
 
 
-async def is_outdated(store: KeyStore, taken: Snapshot) -> bool:
-    """Return whether what was read as a snapshot says may be of another version.
+async def is_outdated(store: KeyStore, snapshot: Snapshot) -> bool:
+    """Return whether data read by means of a snapshot may belong to another version.
 
-    All that lies in its place stays there until a newer version is committed; what does not may be moved at any time.
+    Published groups stay in their place until a newer version is committed; unpublished groups may be moved at any time.
     """
-    if not await commit_log.is_newest(store, taken.id):
+    if not await commit_log.is_newest(store, snapshot.id):
         return True
-    return bool(taken.places) and taken.places != await perform_one(store, _places(taken))
+    return bool(snapshot.places) and snapshot.places != await perform_one(store, _places(snapshot))
 
 
 async def _walked(store: KeyStore, configuration: Configuration, also: Collection[str] = ()) -> Snapshot:
-    """Return what is found by looking at every partition, while nobody commits."""
+    """Return the newest version from the group documents, listed again until no commit happens in between."""
     newest, pending = await commit_log.listed(store)
     for _ in range(_WALKS):
         partitions, immutable = await tree.found(store, configuration, also)
@@ -201,14 +201,12 @@ async def _walked(store: KeyStore, configuration: Configuration, also: Collectio
         if before == (newest, [change.number for change in pending]):
             checkpoint = Checkpoint(newest, partitions, immutable, *await _configured(store))
             return await perform_one(store, _placed(Snapshot(store, checkpoint, pending, indexed=False)))
-    message = (
-        f"the partitions of {store.url} kept changing while they were looked for; try again, or enable the catalog"
-    )
+    message = f"the partitions of {store.url} kept changing while they were listed; try again, or enable the catalog"
     raise ConflictError(message)
 
 
 async def _configured(store: KeyStore) -> tuple[int, int]:
-    """Return the versions at which the configuration that lies in its place was written, and its schema last changed."""
+    """Return the versions at which the stored configuration was written, and at which its schema was last changed."""
     (document,) = await store.get([Read(CONFIGURATION)])
     if document is None:
         return 0, 0
@@ -216,17 +214,17 @@ async def _configured(store: KeyStore) -> tuple[int, int]:
     return configuration.version, configuration.changed
 
 
-def _placed(taken: Snapshot) -> Work[Snapshot]:
-    return evolve(taken, places=(yield from _places(taken))) if taken.pending else taken
+def _placed(snapshot: Snapshot) -> Work[Snapshot]:
+    return evolve(snapshot, places=(yield from _places(snapshot))) if snapshot.pending else snapshot
 
 
-def _places(taken: Snapshot) -> Work[dict[str, Place]]:
-    """Return where those groups lie that are committed and not yet in their place."""
+def _places(snapshot: Snapshot) -> Work[dict[str, Place]]:
+    """Return where each group is stored that is committed and not yet published, by path."""
     staged = {
         path: change
-        for change in taken.pending
+        for change in snapshot.pending
         for path in change.touched
-        if (record := taken.record(path)) is not None and record.stamp == change.transaction
+        if (record := snapshot.record(path)) is not None and record.stamp == change.transaction
     }
     documents = yield from fetch([Read(f"{path}/zarr.json") for path in staged])
     return {

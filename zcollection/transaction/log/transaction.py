@@ -1,4 +1,4 @@
-"""A change of several partitions: staged as complete groups, then published together."""
+"""The transaction of the commit log: partitions are staged as complete groups, committed by a record, then published."""
 
 import warnings
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -46,44 +46,44 @@ from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, stage_of
 
 _FARTHEST: Final = 16
-"""Versions that the catalog may be behind: what a reader has to read besides it."""
+"""Number of versions by which the catalog may be behind: a reader has to read their records after it."""
 
 _DEAREST: Final = 4
-"""The catalog is written again when one of so many partitions has changed since: its cost is that of the change."""
+"""The catalog is written again when one in `_DEAREST` partitions has changed, so that its cost is proportional to changes."""
 
 _MOST_KEYS: Final = 64
-"""Objects of a group that are remembered by their keys."""
+"""Largest number of objects of a group whose keys are recorded."""
 
 _FEWEST: Final = 16
-"""Changed partitions below which it is not where each request takes a while, unless it has none: in a small collection it
-would be written by each change."""
+"""Number of changed partitions from which the catalog is written again on a store with slow requests, unless it is empty: in
+a small collection every change would write it otherwise."""
 
 
 @define
 class _Written:
-    """Keys of the objects that a group was written to, while they are few and none is shared; else none of them."""
+    """The keys of all objects of a group that is written; none where they are too many, or one is shared with a partition."""
 
     keys: tuple[str, ...] = ()
-    _is_whole: bool = True
+    _is_complete: bool = True
 
     def __call__(self, request: work.Request) -> None:
-        """Look at one request of the work that writes the group."""
+        """Record the keys of one request of the work that writes the group."""
         if isinstance(request, work.Stage):
             self.keys += (*request.objects,)
-        self._is_whole = self._is_whole and not isinstance(request, work.Share) and len(self.keys) <= _MOST_KEYS
-        self.keys = self.keys if self._is_whole else ()
+        self._is_complete = self._is_complete and not isinstance(request, work.Share) and len(self.keys) <= _MOST_KEYS
+        self.keys = self.keys if self._is_complete else ()
 
 
 @frozen(kw_only=True)
 class LogStage(Stage):
-    """A folder beside the partitions, from which they are published.
+    """The staging area beside the partitions, from which they are published.
 
     Attributes
     ----------
     attempt_id
-        Part of the folder that belongs to one attempt; empty where there is no other.
+        Id of the attempt, part of the staging prefix; empty where a job runs only once.
     new
-        Paths of partitions that there are not yet, and that are written in their place unless another writer does so.
+        Paths of new partitions, which are written in their published place unless another writer occupies it.
     """
 
     objects: KeyStore
@@ -91,15 +91,15 @@ class LogStage(Stage):
     new: frozenset[str] = frozenset()
 
     def attempt(self) -> "LogStage":
-        """Return a part of the folder that nobody else writes to: a task may be run twice, even at the same time."""
+        """Return a separate part of the staging area for one attempt: a task may run twice, even concurrently."""
         return evolve(self, attempt_id=new_id())
 
     def prefix(self, path: str) -> str:
-        """Return the prefix of a partition in the folder of the transaction."""
+        """Return the prefix of a partition in the staging area."""
         return f"{stage_of(self.transaction, self.attempt_id)}{path}/"
 
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition there or, where it is new, in its place."""
+        """Write a partition to the staging area or, where it is new, in its published place."""
         stamped, complete = self._stamped(path, group, record)
         if path in self.new:
             with suppress(OccupiedError):
@@ -110,7 +110,7 @@ class LogStage(Stage):
         return evolve(self._staged(path, complete(size)), keys=written.keys)
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition as it lies elsewhere."""
+        """Copy a partition to the staging area or, where it is new, to its published place."""
         if path in self.new:
             with suppress(OccupiedError):
                 stamped = self._complete(record, record.stored_bytes)
@@ -130,18 +130,18 @@ class LogStage(Stage):
 
 @define(kw_only=True)
 class LogTransaction(Transaction):
-    """A change that is staged beside the partitions, committed as a record of the log, and then published.
+    """A change that is staged beside the partitions, committed by a record of the log, and then published.
 
     Attributes
     ----------
     store
-        The collection's.
+        The store of the collection.
     removed
-        Transactions whose stages are to be removed with this change.
+        Transactions whose staging areas are removed with this change.
     unplaced
-        What of the base cannot be put in its place.
+        The groups of the base that cannot be published.
     knows_catalog
-        Whether the base has the catalog that lay in its place when the change was begun, and still has.
+        Whether the base still contains the stored catalog: this change has not replaced it.
     """
 
     store: KeyStore
@@ -158,11 +158,11 @@ class LogTransaction(Transaction):
 
     @property
     def stage(self) -> LogStage:
-        """The folder of this transaction."""
+        """The staging area of this transaction."""
         return LogStage(objects=self.store, transaction=self.id, time=self.time, new=self._new)
 
     async def expect(self, paths: Iterable[str]) -> None:
-        """Say which partitions are about to be written: where publishing copies, new ones are written in their place."""
+        """Declare which partitions are about to be written; a store that publishes by copying gets new ones in place."""
         if self.replacement is None:
             await self._write_in_place(paths)
 
@@ -173,23 +173,23 @@ class LogTransaction(Transaction):
             await in_place.announce(self.store, self.id, self._new)
 
     def add(self, partition: StagedPartition) -> None:
-        """Make a partition that has been staged part of the change, wherever it lies."""
+        """Add a staged partition, or one that was written in place, to the change."""
         super().add(partition)
         self._keys.append(partition.keys)
         if partition.attempt:
             self._attempts.setdefault(partition.attempt, []).append(partition.path)
         if partition.in_place:
-            self.reads(partition.path)  # another one, that is committed meanwhile, takes the place
+            self.reads(partition.path)  # conflicts with a partition that is committed there meanwhile
             self._in_place.append(partition.path)
 
     def reads(self, path: str) -> None:
-        """Say that the change depends on what a partition holds, which must lie in its place: elsewhere it may be moved."""
+        """Declare that the change depends on a partition, which must be published: otherwise it may be moved."""
         super().reads(path)
         if path not in self._dropped:
             self._check_placed(path, self.unplaced)
 
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
-        """Say what is about to be staged, and return where another attempt has: the stages of such go with this change."""
+        """Declare digests, and return where an earlier attempt staged the same; its staging area is removed with this change."""
         pending = {version.transaction for version in self.base.pending}
         self._is_announced = True
         places, stages = await resuming.found(self.store, digests, besides={self.id, *pending})
@@ -198,28 +198,28 @@ class LogTransaction(Transaction):
         return places
 
     def keep(self) -> None:
-        """Leave the stage, until another attempt is committed or a vacuum comes."""
+        """Keep the staging area until another attempt is committed, or a vacuum removes it."""
         self._keeps_stage = True
 
     def clear(self, path: str) -> None:
-        """Remove what a dead writer has put where there is no partition, unless there is one by the time of the commit."""
+        """Remove objects of a dead writer at a path with this change, unless a partition exists there at the commit."""
         self.reads(path)
         self._cleared.append(path)
 
     async def commit(self) -> None:
-        """Append the record to the log, publish, and let the catalog follow."""
+        """Append the record to the log, publish the change, and write the catalog where it is due."""
         changes = (self._written, self._dropped, self.removed, self.replacement, self.growth)
         if not any(changes) and self.restored is None:
             return
         await self.store.flush(stage_of(self.id))
         async with self.store.lock():
-            # The next writer begins where this one has ended: what is committed is put in its place, whoever waits for it.
+            # Uninterrupted, so that the next writer need not complete this change: after the commit it is also published.
             committed = False
             while not committed:
                 committed = await uninterrupted(self._carry_out, await self._caught_up())
 
     async def _caught_up(self) -> Version:
-        """Return the version that the change is to become, after all that was committed before lies in its place."""
+        """Return the version to commit, after all earlier versions are published and conflicts are excluded."""
         newer = await history.after(self.store, self.base.id)
         unplaced = await publication.settle(self.store, [*self.base.changes, *newer])
         self._check(newer)
@@ -233,7 +233,7 @@ class LogTransaction(Transaction):
         return self._version(self.base.version + len(newer) + 1, unplaced.versions, replaced)
 
     async def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
-        """Return what is to be kept of what the change replaces, as the record says it."""
+        """Return the paths of replaced partitions that must be kept, by stamp, as stored in the record."""
         if not self.configuration.keeps or self.replacement is not None:
             return {}
         now = evolve(self.base, changes=[*self.base.changes, *newer])
@@ -247,19 +247,19 @@ class LogTransaction(Transaction):
         return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
 
     async def _tagged(self, paths: Sequence[str]) -> Snapshot | None:
-        """Return the newest version with a tag, where only versions with tags are kept; None where all are.
+        """Return the newest tagged version, where only tagged versions are kept; None where all are.
 
-        What the newest version still has of one with an older tag, it also has of that one.
+        A partition that an older tagged version needs and that still exists is also part of the newest tagged version.
         """
         retention = self.configuration.retention
-        # Without a catalog there are no checkpoints: to find out would take all records. A vacuum removes the others.
+        # Without a catalog there are no checkpoints, so that this would read all records. A vacuum removes superfluous groups.
         if retention is None or retention.keeps_recent or not self.configuration.catalog:
             return None
         try:
-            taken = await checkpoints.at(self.store, max(retention.tagged.values()))
-            return await perform_one(self.store, taken.completed(paths))
+            snapshot = await checkpoints.at(self.store, max(retention.tagged.values()))
+            return await perform_one(self.store, snapshot.completed(paths))
         except CorruptionError:
-            return None  # of what is damaged nothing is known
+            return None  # the content of a damaged version is not known: keep everything
 
     @property
     def _written_now(self) -> publication.Written:
@@ -267,40 +267,40 @@ class LogTransaction(Transaction):
 
     @property
     def _replacing(self) -> set[str]:
-        """Paths of the partitions that it replaces: of those that it has read, nobody has changed one meanwhile."""
+        """Paths of the partitions that it read and replaces: the conflict check shows that they still exist."""
         if self.replacement is not None:
             return set()
         return {path for path in self._read & self._written.keys() if self.base.record(path) is not None}
 
     @property
     def _staged(self) -> tuple[str, ...]:
-        """Keys of all that lies below its stage, where that is one group and nothing else; else none."""
+        """Keys of all objects in the staging area, where they are one group and nothing else; otherwise empty."""
         is_alone = len(self._keys) == 1 and not (self._attempts or self._is_announced or self.removed)
         return self._keys[0] if is_alone else ()
 
     @property
     def _targets(self) -> list[str]:
-        """Paths at which something is put in its place, or taken away."""
+        """Paths under which objects are published or removed."""
         catalogs = [CATALOG] if (self.replacement or self.configuration).catalog else []
         return [*catalogs, *self._written, *self._dropped, *self._cleared]
 
     def _take_new_form(self) -> None:
-        """Let the configuration say that the catalog lies in segments, once there are so many partitions."""
-        next_one = self.replacement or self.growth or self.configuration
-        if not next_one.catalog or next_one.segments or not self._is_large():
+        """Change the configuration to a catalog in segments once the collection has many partitions."""
+        following = self.replacement or self.growth or self.configuration
+        if not following.catalog or following.segments or not self._is_large():
             return
-        larger = evolve(next_one, segments=True)
+        larger = evolve(following, segments=True)
         if self.replacement is not None:
             self.replacement = larger
         else:
             self.growth = larger
 
     def _is_large(self) -> bool:
-        """Return whether the catalog has more partitions after this change than one object is to hold."""
+        """Return whether the catalog has too many partitions for one object after this change."""
         written = Partitions({path: record for path, record in self._written.items() if path != IMMUTABLE})
         before = self.base.checkpoint.partitions if self.replacement is None else Partitions()
         most = len(before) + sum(len(change.partitions) for change in self.base.changes) + len(written)
-        if most <= segments.MOST_WHOLE or not segments.says_keys(written):
+        if most <= segments.MOST_WHOLE or not segments.has_keys_in_paths(written):
             return False
         return isinstance(before, Segments) or len(self._after(written)) > segments.MOST_WHOLE
 
@@ -308,16 +308,16 @@ class LogTransaction(Transaction):
         return self.base.partitions.changed(written, self._dropped)
 
     def _check_placed(self, path: str, unplaced: Unplaced) -> None:
-        """Check that a partition that the change is made from is not one that cannot be put in its place."""
+        """Check that a partition on which the change depends is not one that cannot be published."""
         if path in unplaced.failures:
             message = (
-                f"partition {path!r} of {self.store.url} was committed and cannot be put in its place, so that it is read, and "
-                f"nothing else: {unplaced.failures[path]}; nothing was written: see to that and call repair(), or drop it"
+                f"partition {path!r} of {self.store.url} was committed and cannot be published, so that it can only be read: "
+                f"{unplaced.failures[path]}; nothing was written: solve the problem and call repair(), or drop the partition"
             )
             raise StoreError(message)
 
     async def _carry_out(self, version: Version) -> bool:
-        """Commit a version and put it in its place, and return whether that was done; False where another one was first."""
+        """Commit a version and publish it; return False where another writer has committed this number first."""
         self._keeps_stage = True  # until the answer is known
         lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
         try:
@@ -330,7 +330,7 @@ class LogTransaction(Transaction):
         return self._keeps_stage
 
     async def _publish(self, version: Version, lease: Lease | None) -> None:
-        """Put a version in its place that is committed: whatever fails now is a warning."""
+        """Publish a committed version; a failure is only a warning, because the commit has succeeded."""
         try:
             await publication.publish(self.store, version, lease, written=self._written_now)
             if lease is not None:
@@ -339,7 +339,7 @@ class LogTransaction(Transaction):
             await self._fold(version)
         except ZCollectionError as error:
             message = (
-                f"version {version.number} of {self.store.url} is committed, and putting it in place failed: {error}; "
+                f"version {version.number} of {self.store.url} is committed, but its publication failed: {error}; "
                 f"readers see it, and the next writer completes it"
             )
             warnings.warn(message, PublicationWarning, stacklevel=2)
@@ -377,7 +377,7 @@ class LogTransaction(Transaction):
         return evolve(configuration, version=number, retention=retention).dump().decode()
 
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
-        """Write the catalog anew where that costs little against what was changed since it was written."""
+        """Write the catalog again where its cost is small compared with the changes since it was written."""
         configuration = self.replacement or self.growth or self.configuration
         if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version], self._fewest)):
             return
@@ -385,18 +385,18 @@ class LogTransaction(Transaction):
         checkpoint = await catalog.load(self.store)
         if checkpoint is not None:
             with suppress(CorruptionError, ConflictError):
-                # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
-                # Mostly the catalog is that of the base, with whose changes the records since need not be read again.
+                # Without a lock the next writer may have committed already: a checkpoint contains published versions only.
+                # Usually the stored catalog is the one of the base, whose changes need not be read again.
                 is_of_base = self.base.indexed and checkpoint.record == self.base.checkpoint.record
                 before = self.base if is_of_base else Snapshot(self.store, checkpoint)
                 newer = await history.after(self.store, before.id)
                 now = evolve(before, changes=[*before.changes, *newer]).published()
-                if not self.base.indexed:  # what was damaged may be a segment
-                    await perform_one(self.store, catalog.holding(checkpoint, None))
+                if not self.base.indexed:  # a segment may be damaged
+                    await perform_one(self.store, catalog.loading_candidates(checkpoint, None))
                 if now is not None and _is_due(now, [], self._fewest):
                     await _save(self.store, configuration, now, fence)
                 return
-        # Without a catalog that can be understood, the partitions themselves say what they are.
+        # Without a valid catalog, the partitions are found by their group documents.
         current = evolve(
             self.growth or configuration, version=self._configured(version), changed=self._changed(version)
         )
@@ -409,20 +409,20 @@ class LogTransaction(Transaction):
         return _FEWEST if self.store.publishes_copies else 0
 
     async def _fold(self, version: Version) -> None:
-        """Keep the log short: now and then, what the catalog has is moved to the history."""
-        configuration, held = self.replacement or self.growth or self.configuration, version.number
+        """Keep the log short: from time to time, move the records that the catalog contains to the history."""
+        configuration, before = self.replacement or self.growth or self.configuration, version.number
         is_tagged = configuration.retention is not None and None in configuration.retention.tags.values()
         if version.pending or not (is_tagged or self._folds(version)):
             return
         if configuration.catalog:
             checkpoint = await catalog.load(self.store)
-            held = 0 if checkpoint is None else checkpoint.version
+            before = 0 if checkpoint is None else checkpoint.version
             if checkpoint is not None and configuration.keeps:
                 await checkpoints.keep(self.store, checkpoint)
-        await folding.fold(self.store, held, known=self.base.changes)
+        await folding.fold(self.store, before, known=self.base.changes)
 
     def _folds(self, version: Version) -> bool:
-        """Whether there is enough to move: some versions, up to a catalog that was due just now."""
+        """Return whether enough records can be moved: `FOLDED` versions, up to a catalog that was just due."""
         if not (self.replacement or self.configuration).catalog:
             return version.number % folding.FOLDED == 0
         return (
@@ -439,12 +439,12 @@ class LogTransaction(Transaction):
         return self.configuration.changed if self.replacement is None else 0
 
     async def check(self) -> None:
-        """Check that nobody has changed what this change was made from.
+        """Check that no other writer has changed a partition on which this change depends.
 
         Raises
         ------
         ConflictError
-            Another writer has.
+            Another writer has changed one.
         """
         self._check(await history.after(self.store, self.base.id))
 
@@ -461,8 +461,8 @@ class LogTransaction(Transaction):
                 raise SchemaChangedError(message)
             if self.id in version.removed:
                 message = (
-                    f"what was staged for {self.store.url} was older than the vacuum of version {version.number} allows, and "
-                    f"was removed; nothing was written, run the operation again"
+                    f"the staged partitions for {self.store.url} were older than the vacuum of version {version.number} allows, "
+                    f"and were removed; nothing was written, run the operation again"
                 )
                 raise ConflictError(message)
             if self.source is not None and version.source == self.source:
@@ -471,9 +471,9 @@ class LogTransaction(Transaction):
                     f"was written, run the operation again"
                 )
                 raise ConflictError(message)
-            # Of a collection that is replaced nothing may remain, nor anything that others have written meanwhile.
-            whole, written = self.replacement is not None, version.partitions
-            for path in sorted(path for path in version.touched if whole or self._depends_on(path, written.get(path))):
+            # A replacement conflicts with every change: no partition of the old collection may remain.
+            is_any, written = self.replacement is not None, version.partitions
+            for path in sorted(path for path in version.touched if is_any or self._depends_on(path, written.get(path))):
                 message = (
                     f"partition {path!r} of {self.store.url} was changed by another writer ({version.operation} of version "
                     f"{version.number}, by {version.writer}); nothing was written, run the operation again"
@@ -481,7 +481,7 @@ class LogTransaction(Transaction):
                 raise ConflictError(message)
 
     async def discard(self) -> None:
-        """Remove what is left of the stage, unless the change was or may have been committed."""
+        """Remove the staging area, unless the change was or may have been committed."""
         if not self._keeps_stage:
             await in_place.discard(self.store, self.id, self._new)
 
@@ -496,14 +496,14 @@ async def begin(
     candidates: Candidates = None,
     known: Snapshot | None = None,
 ) -> AsyncIterator[LogTransaction]:
-    """Open a transaction on the newest version; leaving the block removes its stage unless it was committed.
+    """Open a transaction on the newest version; leaving the block removes its staging area unless it was committed.
 
     Parameters
     ----------
     store, configuration, operation, source, candidates
-        What is changed, how, and by what.
+        As in `Versioning.begin`.
     known
-        An older version, with the catalog that it was taken from.
+        A snapshot of an older version, with the catalog from which it was read.
     """
     store.check_writable()
     base, unplaced = await _settled(store, configuration, candidates, known)
@@ -513,15 +513,13 @@ async def begin(
     try:
         yield transaction
     except (CorruptionError, StoreError):
-        # What another writer has replaced meanwhile is neither damaged nor missing.
+        # A conflict, not damage, where another writer has replaced the partition meanwhile.
         await transaction.check()
         raise
     except OutdatedError as error:
-        # Nor does a group become that of another writer while nobody commits.
+        # Damage, not another writer, where a group changed without a commit.
         if await commit_log.is_newest(store, base.id):
-            message = (
-                f"something in {store.url} is not what was committed, and nobody has changed it; call verify(): {error}"
-            )
+            message = f"a group in {store.url} is not what was committed, and no later commit has changed it; call verify(): {error}"
             raise CorruptionError(message) from error
         raise
     finally:
@@ -529,63 +527,66 @@ async def begin(
 
 
 async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:
-    """Let the catalog hold the newest version up to which all is published, and return its number.
+    """Write the catalog of the newest version up to which all versions are published, and return its number.
 
-    The caller holds the lock. 0 where nobody knows what there was at that version.
+    The caller holds the lock. The result is 0 where the partitions at that version are not known.
     """
-    taken = await snapshots.take(store, configuration, candidates=())
-    if taken.pending:
-        await publication.settle(store, taken.changes)
-        taken = await snapshots.take(store, configuration, candidates=())
-    held = taken.published()
-    if held is None:
+    snapshot = await snapshots.take(store, configuration, candidates=())
+    if snapshot.pending:
+        await publication.settle(store, snapshot.changes)
+        snapshot = await snapshots.take(store, configuration, candidates=())
+    published = snapshot.published()
+    if published is None:
         return 0
     if configuration.catalog:
         try:
-            await _save(store, configuration, held)
+            await _save(store, configuration, published)
         except SegmentError:
-            return 0  # the next writer makes another catalog
-    return held.version
+            return 0  # the next writer rebuilds the catalog
+    return published.version
 
 
-async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, fence: Fence = unfenced) -> None:
-    """Write the catalog with what lies in its place, in the form that the configuration says.
+async def _save(store: KeyStore, configuration: Configuration, snapshot: Snapshot, fence: Fence = unfenced) -> None:
+    """Write the catalog of a published snapshot, in the form that the configuration requires.
 
     Raises
     ------
     CorruptionError
         A segment that is needed is missing or damaged.
     """
-    needed = taken.changing() if configuration.segments else taken.completed(None)
+    needed = snapshot.changing() if configuration.segments else snapshot.completed(None)
     checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes the others
+    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes unused ones
     await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
 
 
-def _is_due(taken: Snapshot, later: Sequence[Version], fewest: int) -> bool:
-    """Return whether a checkpoint is to be written after the changes of a snapshot and later ones.
+def _is_due(snapshot: Snapshot, later: Sequence[Version], fewest: int) -> bool:
+    """Return whether a checkpoint is due after the changes of a snapshot and later ones.
 
     Parameters
     ----------
-    taken, later
-        The snapshot, and the changes that it does not have.
+    snapshot, later
+        The snapshot, and the changes after it.
     fewest
-        Changed partitions that are worth one, unless the catalog has no partitions or is far behind.
+        Smallest number of changed partitions for a new checkpoint, unless the catalog is empty or far behind.
     """
-    if taken.checkpoint.record.transaction is None:
-        return True  # one of release 2026.12.0, which does not say of which log it is
-    changes = [*taken.changes, *later]
+    if snapshot.checkpoint.record.transaction is None:
+        return True  # a catalog of release 2026.12.0, which does not identify its log
+    changes = [*snapshot.changes, *later]
     changed = sum(len(change.touched) for change in changes)
-    behind, indexed = changes[-1].number - taken.checkpoint.version if changes else 0, len(taken.checkpoint.partitions)
+    behind, indexed = (
+        changes[-1].number - snapshot.checkpoint.version if changes else 0,
+        len(snapshot.checkpoint.partitions),
+    )
     return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= fewest or not indexed))
 
 
 async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
-    """Write the catalog from what is found by walking, and return the number of partitions."""
+    """Write the catalog from the partitions found by listing, and return their number."""
     store.check_writable()
     async with store.lock():
         await publication.settle(store, (await commit_log.listed(store))[1])
-        # What is not listed may be there all the same, such as through a symbolic link.
+        # A partition that is not listed may exist nevertheless, for example behind a symbolic link.
         known = await _known_paths(store, configuration)
         found = await snapshots.take(store, configuration, walk=True, also=known)
         unplaced = await publication.settle(store, found.changes)
@@ -595,7 +596,7 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
 
 
 async def _known_paths(store: KeyStore, configuration: Configuration) -> list[str]:
-    """Return the partitions that the catalog names, if it can be understood."""
+    """Return the paths of the partitions in the catalog; none where it is damaged."""
     with suppress(CorruptionError):
         return list((await snapshots.take(store, configuration)).partitions)
     return []
@@ -604,13 +605,13 @@ async def _known_paths(store: KeyStore, configuration: Configuration) -> list[st
 async def _settled(
     store: KeyStore, configuration: Configuration, candidates: Candidates, known: Snapshot | None
 ) -> tuple[Snapshot, Unplaced]:
-    """Return the newest version, after publishing what a dead writer left, and what of it cannot be put in its place.
+    """Return the newest version after publishing the versions of dead writers, and the groups that cannot be published.
 
-    What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
+    A change cannot be based on a version that is being published: reads during the publication could see a mixed state.
     """
-    taken, unplaced = await snapshots.take(store, configuration, known=known, candidates=candidates), Unplaced()
-    while any(change.number not in unplaced.versions for change in taken.pending):
+    snapshot, unplaced = await snapshots.take(store, configuration, known=known, candidates=candidates), Unplaced()
+    while any(change.number not in unplaced.versions for change in snapshot.pending):
         async with store.lock():
-            unplaced = await publication.settle(store, taken.changes)
-        taken = await snapshots.take(store, configuration, candidates=candidates)
-    return taken, unplaced
+            unplaced = await publication.settle(store, snapshot.changes)
+        snapshot = await snapshots.take(store, configuration, candidates=candidates)
+    return snapshot, unplaced

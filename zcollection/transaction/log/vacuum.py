@@ -1,4 +1,4 @@
-"""What nobody needs any more, removed: stages of writers that died, versions that are not to be kept, old records of the log."""
+"""Vacuum: remove staging areas of dead writers and versions that are not kept, and fold old commit records."""
 
 import datetime as dt
 import re
@@ -21,14 +21,14 @@ _CLOCK: Final = f"{TRANSACTIONS}/clock"
 
 
 async def vacuum(store: KeyStore, configuration: Configuration, older_than: float) -> VacuumReport:
-    """Remove what is older than so many seconds."""
+    """Remove what no reader needs and is older than `older_than` seconds."""
     limit = await _now(store) - older_than
     stages = {transaction: size for transaction, (newest, size) in (await _stages(store)).items() if newest <= limit}
     left = await _left(store, configuration, stages)
-    # Part of the log: a writer that is only slow meets a conflict instead of a stage that is gone.
+    # Committed to the log: a writer that is only slow gets a conflict instead of a missing staging area.
     async with begin(store, configuration, "vacuum", candidates=left) as transaction:
         for version in transaction.base.pending:
-            stages.pop(version.transaction, None)  # what it staged is read there
+            stages.pop(version.transaction, None)  # readers still read from its staging area
         transaction.removed = tuple(sorted(stages))
         for path in await _left(store, configuration, stages):
             if transaction.base.record(path) is None:
@@ -42,9 +42,9 @@ async def vacuum(store: KeyStore, configuration: Configuration, older_than: floa
 
 
 async def _with_retention(store: KeyStore, configuration: Configuration, transaction: LogTransaction) -> Configuration:
-    """Let the change say which versions can be read from now on, and return the configuration that it leaves.
+    """Add the shortened retention to the change, and return the resulting configuration.
 
-    It is part of the change: nobody gives a tag meanwhile to a version that is forgotten.
+    As it is part of the change, no other writer can meanwhile tag a version that is removed.
     """
     retention, newest = configuration.retention, transaction.base.version
     if retention is None or retention.since is None:
@@ -59,9 +59,9 @@ async def _with_retention(store: KeyStore, configuration: Configuration, transac
 
 
 async def _forget(store: KeyStore) -> tuple[int, int]:
-    """Remove the groups that no version needs which can be read, and return how many, and their size.
+    """Remove the kept groups that no readable version needs, and return their number and total size.
 
-    They are listed first: who has kept one of them had committed by then, and is among the versions that are read afterwards.
+    The groups are listed before the versions are read: each listed group was kept by a version that is committed by then.
     """
     sizes = {entry.key: entry.size async for entry in store.list(KEPT, recursive=True)}
     if not sizes and not await checkpoints.kept(store):
@@ -69,11 +69,11 @@ async def _forget(store: KeyStore) -> tuple[int, int]:
     versions = await history.every(store)
     retention = _newest_retention(versions)
     lives = _lives(versions)
-    wanted = set() if retention is None else needed(lives, retention)
+    required = set() if retention is None else needed(lives, retention)
     groups: dict[str, int] = {}
     for key, size in sizes.items():
         group = _group(key, lives)
-        if group not in wanted:
+        if group not in required:
             groups[group] = groups.get(group, 0) + size
     await store.delete(groups)
     await checkpoints.forget(store, retention)
@@ -81,20 +81,20 @@ async def _forget(store: KeyStore) -> tuple[int, int]:
 
 
 def _newest_retention(versions: Sequence[Version]) -> Retention | None:
-    """Return which versions can be read after all of some."""
+    """Return the retention of the newest configuration among versions."""
     documents = [version.new_configuration for version in versions if version.new_configuration is not None]
     return Configuration.load(documents[-1].encode(), what="the newest configuration").retention if documents else None
 
 
 def _group(key: str, known: Collection[str]) -> str:
-    """Return the prefix of the group that an object belongs to; its own key where no version knows of it."""
+    """Return the prefix of the group to which an object belongs; its own key where no version contains that group."""
     stamp, *names = key.removeprefix(KEPT).split("/")
     prefixes = (kept_at(stamp, "/".join(names[:depth])) for depth in range(1, len(names)))
     return next((prefix for prefix in prefixes if prefix in known), key)
 
 
 def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
-    """Return the first and the last version that had each group, by the prefix at which it is, or would be, kept."""
+    """Return the first and the last version that contain each group, by the prefix under which it is, or would be, kept."""
     lives: dict[str, list[tuple[int, int]]] = {}
     alive: dict[str, tuple[str, int]] = {}
 
@@ -113,13 +113,13 @@ def _lives(versions: Sequence[Version]) -> dict[str, list[tuple[int, int]]]:
 
 
 async def _left(store: KeyStore, configuration: Configuration, stages: Iterable[str]) -> list[str]:
-    """Return where writers that died may have left something."""
+    """Return the paths at which dead writers may have left objects."""
     announced = await in_place.announced(store, stages)
     return [path for each in announced for path in _left_at(each, configuration)]
 
 
 def _left_at(path: str, configuration: Configuration) -> list[str]:
-    """Return what a dead writer may have left at a path; where partitions lie below it by now, the groups of variables alone."""
+    """Return the paths that a dead writer may have left; only groups of variables where partitions are now stored below."""
     if path == IMMUTABLE or path.count("/") + 1 >= configuration.depth:
         return [path]
     variables = {name for layout in configuration.layouts for name in layout.all_variables()}
@@ -142,7 +142,7 @@ async def _now(store: KeyStore) -> float:
 
 
 async def _stages(store: KeyStore) -> dict[str, tuple[float, int]]:
-    """Return the time of the newest object of each stage, and the size of all."""
+    """Return the time of the newest object, and the total size, of each staging area, by transaction."""
     found: dict[str, tuple[float, int]] = {}
     async for entry in store.list(_STAGE, recursive=True):
         transaction = entry.key.removeprefix(_STAGE).partition("/")[0]
@@ -153,6 +153,6 @@ async def _stages(store: KeyStore) -> dict[str, tuple[float, int]]:
 
 
 async def _fold(store: KeyStore, configuration: Configuration, limit: float) -> int:
-    """Move the records that are old enough, up to the one that the catalog holds, to the history, and return how many."""
+    """Move the records that are old enough and that the catalog contains to the history, and return how many."""
     async with store.lock():
         return await folding.fold(store, await write_checkpoint(store, configuration), until=limit)

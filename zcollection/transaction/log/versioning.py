@@ -1,4 +1,4 @@
-"""Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
+"""Versions of a collection in a store of keys and bytes: each is a commit record of the kernel's log."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -50,26 +50,28 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 _MOST_CHANGES: Final = 16
-"""Versions that are held besides a catalog: as many as it may be behind."""
+"""Largest number of versions that are cached after a catalog: the most by which it may be behind."""
 
 
 class _Known:
-    """What was read of the log, up to some version: what was committed stays so."""
+    """A cache of data read from the log; committed versions never change."""
 
     def __init__(self) -> None:
         self.sources: tuple[RecordId | None, tuple[str, ...]] = None, ()
         self.snapshot: Snapshot | None = None
         self.base: Snapshot | None = None
 
-    def keep(self, taken: Snapshot | None, *, listed: bool) -> None:
-        """Keep a snapshot that can be told from that of another collection in the same place, by what is asked for."""
-        record = None if taken is None else taken.id
-        can_be_told = record is not None and (record.tag if listed else record.transaction) is not None
-        # Versions since the catalog are held as they are, as many as are read besides it.
-        self.snapshot = taken if taken is not None and can_be_told and len(taken.changes) <= _MOST_CHANGES else None
+    def keep(self, snapshot: Snapshot | None, *, listed: bool) -> None:
+        """Keep a snapshot whose record a later read can distinguish from that of another collection in the same place."""
+        record = None if snapshot is None else snapshot.id
+        is_identified = record is not None and (record.tag if listed else record.transaction) is not None
+        # Versions after the catalog are kept unmerged, as many as a reader may have to read after it.
+        self.snapshot = (
+            snapshot if snapshot is not None and is_identified and len(snapshot.changes) <= _MOST_CHANGES else None
+        )
 
     def keep_base(self, base: Snapshot | None) -> None:
-        """Keep what a change was made from, with the catalog and the changes since, by which the next one is due."""
+        """Keep the base of a change, with its catalog and the versions since, from which the next catalog becomes due."""
         can_be_kept = base is not None and base.indexed and not base.pending and len(base.changes) <= _MOST_CHANGES
         self.base = base if can_be_kept and base is not None and base.id.transaction is not None else None
 
@@ -79,12 +81,12 @@ class _Known:
 
 @frozen
 class LogVersioning(Versioning):
-    """The log of a collection.
+    """The commit log of a collection, as its versions.
 
     Attributes
     ----------
     store
-        Where it lies, beside the partitions.
+        The store of the collection.
     """
 
     store: KeyStore
@@ -92,8 +94,8 @@ class LogVersioning(Versioning):
 
     async def load(self) -> Configuration:
         """Return the configuration that was committed last."""
-        wanted = fetch([Read(CONFIGURATION), Read(commit_log.ANNOUNCED), *self._index])
-        data, announced, *index = await perform_one(self.store, wanted)
+        documents = fetch([Read(CONFIGURATION), Read(commit_log.ANNOUNCED), *self._index])
+        data, announced, *index = await perform_one(self.store, documents)
         checkpoint = catalog.understood(index[0]) if index else None
         known = None if checkpoint is None else Snapshot(self.store, checkpoint)
         self._known.keep(known, listed=self.store.has_listing)
@@ -102,7 +104,7 @@ class LogVersioning(Versioning):
             data = await first.committed_configuration(self.store)
         if data is None:
             raise self.not_found(await foreign.found(self.store))
-        configuration = self._understood(data)
+        configuration = self._parsed(data)
         if not self.store.read_only:
             await portal.run_change(probe.check, self.store)
         if announced is not None:
@@ -110,7 +112,7 @@ class LogVersioning(Versioning):
             configuration = await snapshots.current_configuration(self.store, configuration)
         return configuration
 
-    def _understood(self, data: bytes) -> Configuration:
+    def _parsed(self, data: bytes) -> Configuration:
         try:
             return Configuration.load(data, what=f"{CONFIGURATION} of {self.store.url}")
         except CorruptionError:
@@ -120,11 +122,11 @@ class LogVersioning(Versioning):
 
     @property
     def _index(self) -> list[Read]:
-        """The catalog, where it is worth asking for at the same time as for other documents."""
+        """The read of the catalog, where requests are slow, so that it is read together with other documents."""
         return [catalog.READ] if self.store.blocking is None else []
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Make an empty collection by its first version; one that is to be overwritten is replaced as one change."""
+        """Create an empty collection by its first version; an existing collection is replaced by one change."""
         beginning = await self.making(configuration, "create", overwrite=overwrite)
 
         async def attempt() -> None:
@@ -135,7 +137,7 @@ class LogVersioning(Versioning):
         return await self.load()
 
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
-        """Return how to make a collection by one change: its first version, or one of the collection that it replaces."""
+        """Return a function that opens a transaction to create a collection, or to replace an existing one."""
         self.store.check_writable()
         await probe.check(self.store)
         if overwrite:
@@ -146,7 +148,7 @@ class LogVersioning(Versioning):
         return lambda: first.begin(self.store, configuration, operation)
 
     async def _replaceable(self) -> Configuration | None:
-        """Return what is there, or None where it is so damaged that it cannot be replaced as one change."""
+        """Return the existing configuration; None where the collection is missing or too damaged to be replaced by one change."""
         try:
             old = await self.load()
             dict((await self.snapshot(old)).partitions)
@@ -158,7 +160,7 @@ class LogVersioning(Versioning):
     async def _replacing(
         self, old: Configuration, configuration: Configuration, operation: str
     ) -> AsyncIterator[transaction.LogTransaction]:
-        """Put a collection in the place of another, as one change of that: readers see the one or the other."""
+        """Replace a collection by another as one change: readers see either the old or the new one."""
         async with self.begin(old, operation) as change:
             for path in change.base.partitions:
                 change.drop(path)
@@ -166,46 +168,46 @@ class LogVersioning(Versioning):
             yield change
 
     async def _clear(self) -> None:
-        """Delete the Zarr hierarchy below the root and our documents, what makes it a collection first; foreign files stay."""
+        """Delete the collection's documents, the configuration and the log first, and the Zarr hierarchy; foreign files stay."""
         await self.store.delete([CONFIGURATION, f"{TRANSACTIONS}/log/", f"{TRANSACTIONS}/history/"])
         prefixes = [entry.key async for entry in self.store.list("") if entry.is_prefix]
         documents = await self.store.get([Read(f"{prefix}{GROUP_DOCUMENT}") for prefix in prefixes])
-        ours = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
-        await self.store.delete([*ours, GROUP_DOCUMENT, f"{TRANSACTIONS}/"])
+        groups = [prefix for prefix, data in zip(prefixes, documents, strict=True) if data is not None]
+        await self.store.delete([*groups, GROUP_DOCUMENT, f"{TRANSACTIONS}/"])
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return the partitions at the newest version, or those that are asked for."""
-        taken = await snapshots.take(self.store, configuration, known=self._known.snapshot, candidates=candidates)
-        if self.store.blocking is None and taken.indexed and not taken.pending:
-            self._known.keep(_put_together(self.store, taken), listed=self.store.has_listing)
-        return taken
+        """Return a snapshot of the newest version, or of its candidates."""
+        snapshot = await snapshots.take(self.store, configuration, known=self._known.snapshot, candidates=candidates)
+        if self.store.blocking is None and snapshot.indexed and not snapshot.pending:
+            self._known.keep(_merged(self.store, snapshot), listed=self.store.has_listing)
+        return snapshot
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
-        """Return the version that was the newest when it was last looked at, where asking again takes a while."""
+        """Return the snapshot that was the newest when it was last read; None on a store with fast requests."""
         known = self._known.snapshot
         if known is None or (known.configuration, known.schema) != (configuration.version, configuration.changed):
             return None
         return known
 
     async def completed(self, expected: Snapshot, candidates: Candidates) -> Snapshot:
-        """Return the same with the partitions that are asked for."""
+        """Return the expected snapshot with the segments of the candidates loaded."""
         return await perform_one(self.store, expected.completed(candidates))
 
     async def at_once(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
-        """Return what a short work reads of the newest version, where the store has blocking access."""
+        """Perform a short read of the newest version, where the store has blocking access."""
         if self.store.blocking is None:
             return None
         return await perform_one(self.store, snapshots.reading_at_once(self.store, configuration, read, candidates))
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
-        """Return the partitions at the newest version, found by walking where the catalog or a record is damaged."""
+        """Return the newest version, found by listing where the catalog or a record is damaged."""
         return await inspection.inspected(self.store, configuration)
 
-    async def is_outdated(self, taken: Snapshot) -> bool:
-        """Return whether a newer version has been committed, or what was committed was moved."""
-        return await snapshots.is_outdated(self.store, taken)
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
+        """Return whether a newer version was committed, or a group of the snapshot was moved by its publication."""
+        return await snapshots.is_outdated(self.store, snapshot)
 
     @asynccontextmanager
     async def begin(
@@ -216,9 +218,9 @@ class LogVersioning(Versioning):
         source: str | None = None,
         candidates: Candidates = None,
     ) -> AsyncIterator[transaction.LogTransaction]:
-        """Open a transaction on the newest version; leaving the block removes its stage unless it was committed.
+        """Open a transaction on the newest version; leaving the block removes its staging area unless it was committed.
 
-        Where each request takes a while, the catalog and the records that the last one has read are not read again.
+        On a store with slow requests, the catalog and the records that the last transaction read are not read again.
         """
         known = self._known.base
         async with transaction.begin(
@@ -228,23 +230,23 @@ class LogVersioning(Versioning):
         self._known.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
 
     async def place_statistics(
-        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+        self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
     ) -> None:
-        """Put statistics beside partitions, while nobody publishes others; where there is no lock, their stamp tells."""
+        """Store statistics beside partitions under the lock; without a lock, the stamp in them shows outdated statistics."""
         async with self.store.lock():
             now = await self.snapshot(configuration, list(objects))
-            same = [path for path in objects if path not in now.places and now.is_same(taken, path)]
+            same = [path for path in objects if path not in now.places and now.is_same(snapshot, path)]
             await self.store.put(dict(objects[path] for path in same))
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
-        """Return the versions that the log and its history hold, oldest first."""
+        """Return the versions in the log and the history, oldest first."""
         if last is not None:
             return tuple(_entry(version, None) for version in await history.newest(self.store, last))
         versions = await history.every(self.store)
         return tuple(starmap(_entry, zip(versions, history.totals(versions), strict=True)))
 
     async def sources(self) -> tuple[str, ...]:
-        """Return the sources of the records; those that were read once are not read again."""
+        """Return the sources in the records; records that were read before are not read again."""
         known, names = self._known.sources
         newer: list[Version] | None = None
         if known is not None:
@@ -257,16 +259,16 @@ class LogVersioning(Versioning):
         return names
 
     async def at(self, moment: Moment) -> past.PastVersioning:
-        """Return the collection as it was at a version that is kept."""
+        """Return the collection at a version that is kept."""
         return await past.resolved(self.store, self, moment)
 
     async def tags(self) -> dict[str, Label]:
-        """Return the versions that the configuration gives names."""
+        """Return the tags in the configuration."""
         retention = (await self.load()).retention
         return {} if retention is None else dict(sorted(retention.tagged.items()))
 
     async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
-        """Give a version a name, in the configuration."""
+        """Add a tag to the configuration."""
         retention = configuration.retention or Retention()
         if name in retention.tags:
             message = (
@@ -287,7 +289,7 @@ class LogVersioning(Versioning):
         return found.number
 
     async def untag(self, configuration: Configuration, name: str) -> None:
-        """Take a name out of the configuration."""
+        """Remove a tag from the configuration."""
         retention = configuration.retention or Retention()
         if name not in retention.tags:
             message = f"{self.store.url} has no tag {name!r}; {accepted(name, retention.tags)}"
@@ -296,35 +298,35 @@ class LogVersioning(Versioning):
         await self._reconfigure(configuration, "untag", evolve(retention, tags=tags))
 
     async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
-        """Write it into the configuration."""
+        """Write the retention into the configuration."""
         before = configuration.retention or Retention()
         after = evolve(before, versions=versions, seconds=seconds)
         if not before.keeps_recent:
-            after = evolve(after, since=None)  # nothing was kept until now
+            after = evolve(after, since=None)  # no version was kept until now
         await self._reconfigure(configuration, "retain", after)
 
     async def _reconfigure(
         self, configuration: Configuration, operation: str, retention: Retention, *, tagged: int | None = None
     ) -> None:
-        """Write another retention, as one change; a version that gets a tag must be readable until the change is committed."""
+        """Write another retention as one change; a newly tagged version must be readable until the change is committed."""
 
         async def attempt() -> None:
             async with self.begin(configuration, operation) as change:
                 change.growth = evolve(configuration, retention=retention)
                 if tagged is not None:
                     past.check_kept(self.store, configuration, tagged, change.base.version, SettingError)
-                    change.watch(lambda _: True)  # what others replace meanwhile may not be kept
+                    change.watch(lambda _: True)  # partitions that other writers replace meanwhile may not be kept
                 await change.commit()
 
         await retrying(attempt)
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:  # noqa: ARG002 - a contract
-        """Return the partitions that the commit records after a version name."""
+        """Return the partitions that changed after a version, from the commit records."""
         newest = (await commit_log.listed(self.store))[0].number
         return await history.changes(self.store, since, newest)
 
     async def newer(self, since: Label | None) -> list[Committed]:
-        """Return what the records after a version say; where none is new, this asks for two objects."""
+        """Return the versions committed after one; where there is none, this takes two reads."""
         if since is None:
             newest = (await commit_log.listed(self.store))[0].number
             return list(map(_committed, await history.between(self.store, newest, newest)))
@@ -342,32 +344,32 @@ class LogVersioning(Versioning):
         return list(map(_committed, await history.between(self.store, known + 1, newest)))
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Remove the stages of writers that died, and fold old records."""
+        """Remove staging areas of dead writers and versions that are not kept, and fold old records."""
         return await retrying(lambda: vacuum.vacuum(self.store, configuration, older_than))
 
-    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-        """Return what is wrong with the catalog, the tree and the log, and what is left over."""
-        return await inspection.examine(self.store, configuration, taken)
+    async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
+        """Return problems of the catalog, the parent groups and the log, and notes about remains."""
+        return await inspection.examine(self.store, configuration, snapshot)
 
-    async def mend(
+    async def repair(
         self,
         configuration: Configuration,
-        taken: Snapshot,
+        snapshot: Snapshot,
         documents: Mapping[str, bytes],
     ) -> list[str]:
-        """Write documents as they should be, publish what is pending, and make a wrong log or catalog anew."""
-        return await repair.mend(self.store, configuration, taken, documents)
+        """Restore documents, publish pending versions, and repair the log and the catalog."""
+        return await repair.repair(self.store, configuration, snapshot, documents)
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Write the catalog from what is found by walking."""
+        """Write the catalog from the partitions found by listing."""
         return await transaction.rebuild_catalog(self.store, configuration)
 
     async def refreshed(self) -> Self:
-        """Return the same: every operation looks at the newest version."""
+        """Return the versions: every operation already uses the newest one."""
         return evolve(self)
 
     async def zarr(self) -> "zarr.abc.store.Store":
-        """Return the store, in which the newest version lies."""
+        """Return the store, in which the newest version is published."""
         return self.store.zarr
 
 
@@ -395,9 +397,9 @@ def _committed(version: Version) -> Committed:
     )
 
 
-def _put_together(store: KeyStore, taken: Snapshot) -> Snapshot:
-    """Return a snapshot that is to be kept: without changes, where all partitions are known."""
-    known = taken.checkpoint.partitions
-    if not taken.changes or not isinstance(known, Partitions):
-        return taken
-    return Snapshot(store, evolve(taken.to_checkpoint(), partitions=taken.partitions.made()))
+def _merged(store: KeyStore, snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot with its changes merged into the checkpoint, where no segments are used."""
+    known = snapshot.checkpoint.partitions
+    if not snapshot.changes or not isinstance(known, Partitions):
+        return snapshot
+    return Snapshot(store, evolve(snapshot.to_checkpoint(), partitions=snapshot.partitions.made()))

@@ -1,1 +1,1 @@
-"""Versions on a store that commits by itself, such as an Icechunk repository."""
+"""Versions in a store that commits by itself, such as an Icechunk repository."""

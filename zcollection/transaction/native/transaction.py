@@ -1,4 +1,4 @@
-"""A change on a store that commits by itself: one session, one commit."""
+"""A transaction in a store that commits by itself: one session, one commit."""
 
 import os
 import socket
@@ -29,23 +29,23 @@ from zcollection.transaction.native.zarr_objects import SessionObjects, Snapshot
 from zcollection.transaction.places import Place
 
 ATTRIBUTE: Final = "zcollection"
-"""Key of what a commit's metadata say of us."""
+"""Key of zcollection's entry in the metadata of a commit."""
 
 
 @frozen(kw_only=True)
 class NativeStage(Stage):
-    """The partitions' own places, in a session, or a fork of one, that nobody else sees."""
+    """The staging area in a session, or a fork of one: partitions are written in their place, and no reader sees them."""
 
     objects: SessionObjects
     is_clean: bool = True
 
     @property
     def can_travel(self) -> bool:
-        """Whether other processes can write here: not to a session that was written to, of which there are no forks."""
+        """Whether other processes can write here: a session that was already written to cannot be forked."""
         return self.is_clean
 
     def prefix(self, path: str) -> str:
-        """Return the prefix of a partition's place."""
+        """Return the prefix of a partition."""
         return f"{path}/"
 
     def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
@@ -56,21 +56,21 @@ class NativeStage(Stage):
         return self._staged(path, complete(size))
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
-        """Copy a partition to its place, of which nothing remains."""
+        """Copy a partition to its place, after deleting the objects stored there."""
         yield Remove([self.prefix(path)])
         return (yield from super().copying(path, source, place, record))
 
     def for_workers(self) -> "NativeStage":
-        """Return a fork of the session, which other processes write to, each to a copy of its own."""
-        session = cast("StoreSession", self.objects.session)  # of the process that commits
+        """Return a fork of the session for other processes, each of which writes to its own copy."""
+        session = cast("StoreSession", self.objects.session)  # in the process that commits
         return evolve(self, objects=SessionObjects(session.fork()))
 
     def outcome(self) -> StoreFork:
-        """Return the fork, with what was written to it."""
-        return cast("StoreFork", self.objects.session)  # of a process that works apart
+        """Return the fork, with everything written to it."""
+        return cast("StoreFork", self.objects.session)  # in another process
 
     async def absorb(self, outcomes: Iterable[StoreFork]) -> None:
-        """Merge what was written to forks."""
+        """Merge forks into the session."""
         forks = list(outcomes)
         if forks:
             await cast("StoreSession", self.objects.session).merge(forks)
@@ -78,16 +78,16 @@ class NativeStage(Stage):
 
 @define(kw_only=True)
 class NativeTransaction(Transaction):
-    """A change that is written where it is to lie, in a session that nobody else sees.
+    """A transaction that writes in place in a session, which no reader sees before it is committed.
 
     Attributes
     ----------
     store, session
-        The collection's store, and the session on the snapshot that the change is made from.
+        The collection's store, and the session on the snapshot on which the change is based.
     documents
-        Documents of the collection that are to be written too.
+        Documents of the collection that are written with the change.
     beside
-        Objects that are to be written besides, by key: statistics of partitions that stay what they are.
+        Further objects that are written with the change, by key: statistics of unchanged partitions.
     """
 
     store: TransactionalStore
@@ -98,9 +98,9 @@ class NativeTransaction(Transaction):
     _is_rebased: bool = field(default=False, init=False)
 
     def outcome(self, before: Listing) -> Listing | None:
-        """Return what is known of the snapshot that came of the change, from what was known before.
+        """Return the listing of the committed snapshot, derived from the listing of the base snapshot.
 
-        None where it was not committed, others have changed what nobody has looked at yet, or the configuration is another.
+        None where the change was not committed, was rebased on changes of other writers, or changed the configuration.
         """
         if self._made is None or self._is_rebased or self.replacement is not None or self.growth is not None:
             return None
@@ -108,7 +108,7 @@ class NativeTransaction(Transaction):
 
     @property
     def stage(self) -> NativeStage:
-        """The session."""
+        """The session, as a staging area."""
         return NativeStage(
             objects=self._objects, transaction=self.id, time=self.time, is_clean=self.replacement is None
         )
@@ -118,19 +118,19 @@ class NativeTransaction(Transaction):
         return SessionObjects(self.session)
 
     async def commit(self) -> None:
-        """Commit the session; where others have committed, on top of what they did, if they did nothing of the same."""
+        """Commit the session; rebase it where another writer has committed a change that does not conflict."""
         changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.beside)
         if not any(changes) and self.restored is None:
             return
         await self._objects.put(self.beside)
-        await self._take_away()
+        await self._remove_dropped()
         if self.growth is not None:
             grown = evolve(self.growth, changed=self.configuration.changed + 1)
             await self.session.save_document(CONFIGURATION, grown.dump())
         await self._complete_tree()
         for name, data in self.documents.items():
             await self.session.save_document(name, data)
-        while not await uninterrupted(self._is_told_committed):
+        while not await uninterrupted(self._commits):
             if self.replacement is not None:
                 message = (
                     f"{self.store.url} was changed by another writer; nothing was written, run the operation again"
@@ -140,45 +140,47 @@ class NativeTransaction(Transaction):
             await self.session.rebase()
             await self._check(SnapshotObjects(self.store, self.session.base))
 
-    async def _is_told_committed(self) -> bool:
-        """Commit, and return whether that happened; False where others have committed since.
+    async def _commits(self) -> bool:
+        """Commit, and return whether the commit succeeded; False where another writer has committed since.
 
         Raises
         ------
         StoreError
-            It did not happen.
+            The commit failed.
         CommitStateUnknownError
-            Nobody can tell.
+            The outcome of the commit is not known.
         """
         try:
             self._made = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
         except StoreError as failure:
-            # The answer may be lost, and the commit there.
+            # Only the answer may be lost, with the commit stored.
             if await self._is_committed(failure):
                 return True
             raise
         return self._made is not None or await self._is_committed()
 
-    async def _take_away(self) -> None:
-        """Take away what is dropped, but no partition that lies below it since the partitioning was changed."""
+    async def _remove_dropped(self) -> None:
+        """Delete dropped partitions, but none that a new partitioning has written below a dropped one."""
         above = {group for path in self._written for group in ancestors(path)[:-1]}
-        gone = [f"{path}/" for path in sorted(self._dropped - above)]
+        obsolete = [f"{path}/" for path in sorted(self._dropped - above)]
         for path in sorted(self._dropped & above):
             below = [entry.key async for entry in self._objects.list(f"{path}/") if entry.is_prefix]
-            gone += [key for key in below if key.rstrip("/") not in {*above, *self._written}]
+            obsolete += [key for key in below if key.rstrip("/") not in {*above, *self._written}]
             await self._objects.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
         if self.growth is not None:
-            gone += abandoned_documents(self._dropped, self._partitions)
-        await self._objects.delete(gone)
+            obsolete += abandoned_documents(self._dropped, self._partitions)
+        await self._objects.delete(obsolete)
 
     async def _complete_tree(self) -> None:
-        """Write the documents of the groups on the way to partitions, where they are missing."""
+        """Write the documents of the parent groups of partitions, where they are missing."""
         parents = parent_documents(self._partitions)
-        there = await self._objects.get([Read(key) for key in parents])
-        await self._objects.put({key: parents[key] for key, data in zip(parents, there, strict=True) if data is None})
+        existing = await self._objects.get([Read(key) for key in parents])
+        await self._objects.put(
+            {key: parents[key] for key, data in zip(parents, existing, strict=True) if data is None}
+        )
 
     async def replace(self) -> None:
-        """Take away what is left of an older collection, and write the documents of the one that replaces it."""
+        """Delete the groups of an older collection, and write the documents of the collection that replaces it."""
         names = [entry.key async for entry in self._objects.list("") if entry.is_prefix]
         await self._objects.delete(names)
         await self._objects.put({GROUP_DOCUMENT: group_document(self.configuration.schema.attrs)})
@@ -212,7 +214,7 @@ class NativeTransaction(Transaction):
         }
 
     async def _is_committed(self, failure: StoreError | None = None) -> bool:
-        """Return whether the commit is in the history, though its answer was another one.
+        """Return whether the history contains the commit, whatever the store has answered.
 
         Raises
         ------
@@ -224,15 +226,15 @@ class NativeTransaction(Transaction):
             history = [] if newest is None else await self.store.history(newest)
         except StoreError as error:
             message = (
-                f"{self.store.url} did not say whether transaction {self.id} was committed, and its history cannot be read: "
-                f"{failure or error}; look into history() before running the operation again"
+                f"{self.store.url} did not report whether transaction {self.id} was committed, and its history cannot be read: "
+                f"{failure or error}; check history() before running the operation again"
             )
             raise CommitStateUnknownError(message) from (failure or error)
         since = [*takewhile(lambda commit: commit.snapshot != self.session.base, history)]
-        said = [commit.metadata.get(ATTRIBUTE, {}) for commit in since]
-        if any(item.get("transaction") == self.id for item in said):
+        entries = [commit.metadata.get(ATTRIBUTE, {}) for commit in since]
+        if any(entry.get("transaction") == self.id for entry in entries):
             return True
-        if self.source is not None and any(item.get("source") == self.source for item in said):
+        if self.source is not None and any(entry.get("source") == self.source for entry in entries):
             message = (
                 f"source {self.source!r} was inserted into {self.store.url} by another writer; nothing was written, run the "
                 f"operation again"
@@ -241,9 +243,9 @@ class NativeTransaction(Transaction):
         return False
 
     async def _check(self, newest: SnapshotObjects) -> None:
-        """Check that a newer snapshot holds the same of all that this change read or writes.
+        """Check that the partitions that this change reads or writes are the same in a newer snapshot.
 
-        The store's own rebase may accept more, such as one partition replaced twice.
+        The store's own rebase may accept more, such as one partition replaced by two writers.
 
         Raises
         ------
@@ -269,17 +271,17 @@ class NativeTransaction(Transaction):
         documents = await newest.get([Read(f"{path}/{GROUP_DOCUMENT}") for path in paths])
         for path, document in zip(paths, documents, strict=True):
             what = f"the group document of partition {path!r}"
-            there = None if document is None else PartitionRecord.from_group(document, what=what)
-            self._check_same(path, there, newest)
+            record = None if document is None else PartitionRecord.from_group(document, what=what)
+            self._check_same(path, record, newest)
         if self._watched:
             found = await Listing(newest, self.configuration).snapshot()
-            for path, record in found.partitions.items():
-                if self._depends_on(path, record):
-                    self._check_same(path, record, newest)
+            for path, current in found.partitions.items():
+                if self._depends_on(path, current):
+                    self._check_same(path, current, newest)
 
-    def _check_same(self, path: str, there: PartitionRecord | None, newest: SnapshotObjects) -> None:
+    def _check_same(self, path: str, record: PartitionRecord | None, newest: SnapshotObjects) -> None:
         read = self.base.record(path)
-        if (there and there.stamp) != (read and read.stamp):
+        if (record and record.stamp) != (read and read.stamp):
             message = (
                 f"partition {path!r} of {self.store.url} was changed by another writer (snapshot {newest.snapshot}); "
                 f"nothing was written, run the operation again"

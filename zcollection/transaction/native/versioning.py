@@ -43,7 +43,7 @@ _SOURCES: Final = "_sources.json"
 
 
 class _Last:
-    """The snapshot that was listed last, and that whose sources were: what is in one never changes."""
+    """A cache of the last listing and of the last sources; the content of a snapshot never changes."""
 
     def __init__(self) -> None:
         self.listing: Listing | None = None
@@ -55,30 +55,30 @@ class _Last:
 
 @frozen
 class NativeVersioning(Versioning):
-    """The snapshots of a store.
+    """The snapshots of a store that commits by itself, as versions.
 
     Attributes
     ----------
     store
-        Which.
-    held_at
-        Id of the snapshot at which a reader is held; None for the newest at any time.
+        The store of the collection.
+    pinned_at
+        Id of the snapshot to which a reader is pinned; None for a reader of the newest snapshot.
     """
 
     has_catalog: ClassVar[bool] = False
 
     store: TransactionalStore
-    held_at: str | None = None
+    pinned_at: str | None = None
     _last: _Last = field(factory=_Last, eq=False, repr=False, init=False)
 
     async def _now(self) -> str:
-        now = self.held_at or await self.store.current()
+        now = self.pinned_at or await self.store.current()
         if now is None:
             raise self.not_found()
         return now
 
     async def load(self) -> Configuration:
-        """Return the configuration that the snapshot holds."""
+        """Return the configuration in the snapshot."""
         return await self._configuration(await self._now())
 
     async def _configuration(self, now: str) -> Configuration:
@@ -89,7 +89,7 @@ class NativeVersioning(Versioning):
         return Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}")
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Write the root group, in the place of all that is there if it is to be overwritten."""
+        """Write the root group; with `overwrite`, replace the existing hierarchy."""
         self.store.check_writable()
         return await retrying(lambda: self._initialise(configuration, overwrite=overwrite))
 
@@ -99,7 +99,7 @@ class NativeVersioning(Versioning):
             return transaction.configuration
 
     async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
-        """Return how to make a collection and its partitions by one commit."""
+        """Return a function that opens a transaction to create a collection and its partitions by one commit."""
         self.store.check_writable()
         return lambda: self._replacing(configuration, operation, overwrite=overwrite)
 
@@ -107,7 +107,7 @@ class NativeVersioning(Versioning):
     async def _replacing(
         self, configuration: Configuration, operation: str, *, overwrite: bool
     ) -> AsyncIterator[NativeTransaction]:
-        """Open a transaction in which nothing is left of an older collection."""
+        """Open a transaction that replaces an existing collection completely."""
         session = await self.store.begin(create=True)
         objects = SnapshotObjects(self.store, session.base)
         if not overwrite and (await objects.get([Read(GROUP_DOCUMENT)]))[0] is not None:
@@ -125,7 +125,7 @@ class NativeVersioning(Versioning):
         yield transaction
 
     async def _next_version(self, base: str) -> int:
-        """Return what tells a new collection from the one that it takes the place of, were they equal in all else."""
+        """Return a number that distinguishes a new collection from an otherwise equal one that it replaces."""
         try:
             return (await self._configuration(base)).version + 1
         except CollectionNotFoundError:
@@ -134,7 +134,7 @@ class NativeVersioning(Versioning):
             return len(await self.store.history(base))
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return the partitions of the newest snapshot, or of the one at which the reader is held."""
+        """Return the partitions of the newest snapshot, or of the snapshot to which the reader is pinned."""
         now = await self._now()
         await self._check_configuration(now, configuration)
         return await self._listing(now, configuration).snapshot(candidates)
@@ -150,8 +150,8 @@ class NativeVersioning(Versioning):
             last = self._last.listing = Listing(SnapshotObjects(self.store, now), configuration)
         return last
 
-    async def is_outdated(self, taken: Snapshot) -> bool:  # noqa: ARG002 - what a snapshot holds stays
-        """Return False: what was read of a snapshot is of that snapshot."""
+    async def is_outdated(self, snapshot: Snapshot) -> bool:  # noqa: ARG002 - a snapshot never changes
+        """Return False: data read by means of a snapshot belongs to that snapshot."""
         return False
 
     @asynccontextmanager
@@ -163,7 +163,7 @@ class NativeVersioning(Versioning):
         source: str | None = None,
         candidates: Candidates = None,
     ) -> AsyncIterator[NativeTransaction]:
-        """Open a transaction in a session of its own; one that is not committed leaves no trace."""
+        """Open a transaction in a new session; a session that is not committed leaves no trace."""
         self._check_free()
         session = await self._session(configuration)
         listing = self._listing(session.base, configuration)
@@ -186,18 +186,16 @@ class NativeVersioning(Versioning):
 
     def _check_free(self) -> None:
         self.store.check_writable()
-        if self.held_at is not None:
-            message = (
-                f"{self.store.url} is held at snapshot {self.held_at}; open it without at=, with mode='rw', to write"
-            )
+        if self.pinned_at is not None:
+            message = f"{self.store.url} is pinned to snapshot {self.pinned_at}; open it without at=, with mode='rw', to write"
             raise ReadOnlyError(message)
 
     async def place_statistics(
-        self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
+        self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
     ) -> None:
-        """Put statistics beside partitions, by a commit of their own."""
+        """Store statistics beside partitions, by a separate commit."""
         async with self.begin(configuration, "statistics", candidates=list(objects)) as transaction:
-            same = [path for path in objects if transaction.base.is_same(taken, path)]
+            same = [path for path in objects if transaction.base.is_same(snapshot, path)]
             for path in same:
                 transaction.reads(path)
             transaction.beside = dict(objects[path] for path in same)
@@ -210,7 +208,7 @@ class NativeVersioning(Versioning):
             return tuple(_entry(commit) for commit in reversed((await self.store.history(now))[:last]))
 
     async def sources(self) -> tuple[str, ...]:
-        """Return the sources of the commits, and those of commits that a vacuum has let go."""
+        """Return the sources of all commits, including commits that a vacuum has removed."""
         now = await self._now()
         if now != self._last.sources[0]:
             self._last.sources = now, await self._sources(now)
@@ -220,20 +218,20 @@ class NativeVersioning(Versioning):
         known, names = self._last.sources
         newer: list[str] = []
         for commit in await self.store.history(now):
-            said = commit.metadata.get(ATTRIBUTE, {})
-            if commit.snapshot == known or said.get("operation") == "create":
+            entry = commit.metadata.get(ATTRIBUTE, {})
+            if commit.snapshot == known or entry.get("operation") == "create":
                 names = names if commit.snapshot == known else ()
                 break
-            if "restored" in said:
-                names = await self._sources(str(said["restored"]))
+            if "restored" in entry:
+                names = await self._sources(str(entry["restored"]))
                 break
-            newer += [str(said["source"])] if "source" in said else []
+            newer += [str(entry["source"])] if "source" in entry else []
         else:
             names = await self._kept_sources(now)
         return tuple(dict.fromkeys([*names, *reversed(newer)]))
 
     async def _kept_sources(self, now: str) -> tuple[str, ...]:
-        """Return the sources of commits that are gone."""
+        """Return the sources of commits that a vacuum has removed."""
         document = await self.store.load_document(_SOURCES, snapshot=now)
         if document is None:
             return ()
@@ -241,11 +239,11 @@ class NativeVersioning(Versioning):
         return tuple(map(str, names))
 
     async def at(self, moment: Moment) -> Self:
-        """Return the snapshot at a moment."""
-        return evolve(self, held_at=await self._resolved(moment))
+        """Return the collection at the snapshot that a moment selects."""
+        return evolve(self, pinned_at=await self._resolved(moment))
 
     async def _resolved(self, moment: Moment) -> str:
-        """Return the id of the snapshot at a moment; what names none may be a time."""
+        """Return the id of the snapshot that a moment selects; a string that names no snapshot may be a time."""
         try:
             return await self.store.resolve(moment)
         except StoreError:
@@ -259,7 +257,7 @@ class NativeVersioning(Versioning):
         return dict(await self.store.tags())
 
     async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:  # noqa: ARG002 - a contract
-        """Let the store give a snapshot a name."""
+        """Tag a snapshot in the store."""
         self._check_free()
         known = await self.store.tags()
         if name in known:
@@ -268,7 +266,7 @@ class NativeVersioning(Versioning):
         await self.store.add_tag(name, await (self._now() if version is None else self._resolved(version)))
 
     async def untag(self, configuration: Configuration, name: str) -> None:  # noqa: ARG002 - a contract
-        """Let the store take a name away."""
+        """Remove a tag from the store."""
         self._check_free()
         known = await self.store.tags()
         if name not in known:
@@ -290,7 +288,7 @@ class NativeVersioning(Versioning):
         SettingError
             Always.
         """
-        raise self.keeps_itself()
+        raise self.retention_refused()
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
         """Return the partitions whose stamps differ between two snapshots."""
@@ -326,15 +324,15 @@ class NativeVersioning(Versioning):
     async def _stamps(self, since: str) -> dict[str, str]:
         try:
             before = await self.store.resolve(since)
-            older = await self._configuration(before)  # which may have been partitioned in another way
-            taken = await Listing(SnapshotObjects(self.store, before), older).snapshot()
+            older = await self._configuration(before)  # its partitioning may differ
+            snapshot = await Listing(SnapshotObjects(self.store, before), older).snapshot()
         except (OutdatedError, StoreError) as error:
             message = f"since={since!r}; accepted: the version of an entry of history(), or 0: {error}"
             raise SettingError(message) from error
-        return {path: record.stamp for path, record in taken.partitions.items()}
+        return {path: record.stamp for path, record in snapshot.partitions.items()}
 
     async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Let the store forget old snapshots, and delete what only they hold; the sources are noted before."""
+        """Let the store expire old snapshots and delete their objects, after storing the names of the sources."""
         self._check_free()
         limit = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=older_than)
         if set(await self.sources()) != set(await self._kept_sources(await self._now())):
@@ -348,19 +346,19 @@ class NativeVersioning(Versioning):
             transaction.documents[_SOURCES] = json.dumps({"sources": names}).encode()
             await transaction.commit()
 
-    async def examine(self, configuration: Configuration, taken: Snapshot) -> tuple[list[Problem], list[str]]:
-        """Return the groups that lie among the partitions and are none."""
-        known = taken.partitions
-        strange = [path for path in await tree.candidates(taken.objects, configuration) if path not in known]
+    async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
+        """Return notes about groups among the partitions that are not partitions."""
+        known = snapshot.partitions
+        strange = [path for path in await tree.candidates(snapshot.objects, configuration) if path not in known]
         return [], [f"{path}/ is not part of the collection" for path in strange]
 
-    async def mend(
+    async def repair(
         self,
         configuration: Configuration,  # noqa: ARG002 - a contract
-        taken: Snapshot,  # noqa: ARG002
+        snapshot: Snapshot,  # noqa: ARG002
         documents: Mapping[str, bytes],  # noqa: ARG002
     ) -> list[str]:
-        """Return nothing: what was committed is whole, and what is damaged is for the store's own history to mend."""
+        """Return nothing: commits are complete, and damage is repaired by means of the store's own history."""
         return []
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
@@ -368,8 +366,8 @@ class NativeVersioning(Versioning):
         return len((await self.snapshot(configuration)).partitions)
 
     async def refreshed(self) -> Self:
-        """Return the same, held at the newest snapshot where it was held at an older one."""
-        return self if self.held_at is None else evolve(self, held_at=await self.store.current())
+        """Return the versions, pinned to the newest snapshot where the reader was pinned to an older one."""
+        return self if self.pinned_at is None else evolve(self, pinned_at=await self.store.current())
 
     async def zarr(self) -> "zarr.abc.store.Store":
         """Return the snapshot as a Zarr store."""
@@ -389,13 +387,13 @@ def _committed(commit: Commit, before: Mapping[str, str], stamps: Mapping[str, s
 
 
 def _entry(commit: Commit) -> HistoryEntry:
-    ours: dict[str, Any] = commit.metadata.get(ATTRIBUTE, {})
+    entry: dict[str, Any] = commit.metadata.get(ATTRIBUTE, {})
     return HistoryEntry(
         version=commit.snapshot,
         time=commit.time.isoformat(timespec="milliseconds"),
-        operation=str(ours.get("operation", commit.message)),
-        partitions=int(ours.get("partitions", 0)),
-        rows=int(ours.get("rows", 0)),
-        source=None if ours.get("source") is None else str(ours["source"]),
-        writer=str(ours.get("writer", "")),
+        operation=str(entry.get("operation", commit.message)),
+        partitions=int(entry.get("partitions", 0)),
+        rows=int(entry.get("rows", 0)),
+        source=None if entry.get("source") is None else str(entry["source"]),
+        writer=str(entry.get("writer", "")),
     )

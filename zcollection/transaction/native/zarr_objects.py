@@ -1,4 +1,4 @@
-"""Keys and bytes in a Zarr store of somebody else's: what the engine reads and writes where a store commits by itself."""
+"""The objects in a Zarr store that another library provides, for a store that commits by itself."""
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _DOCUMENT: Final = "zarr.json"
 _BESIDE: Final = "c" + "/0" * 17
-"""Name of the statistics in a store that takes nothing but chunks: one with more dimensions than any array has."""
+"""Key of the statistics in a store that accepts only chunk keys: a chunk with more dimensions than any array has."""
 
 
 class ZarrObjects(Objects):
@@ -42,7 +42,7 @@ class ZarrObjects(Objects):
         return await gather(one, reads, limit=config.get().concurrency)
 
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects: groups and arrays from the root on, and then the chunks, which lie in arrays that exist."""
+        """Write objects: the documents of groups and arrays from the root on, and then the chunks."""
         documents = sorted((key for key in items if _is_document(key)), key=lambda key: key.count("/"))
         for key in documents:
             await self._set(key, items[key])
@@ -50,7 +50,7 @@ class ZarrObjects(Objects):
         await gather(lambda key: self._set_chunk(key, items[key]), chunks, limit=config.get().concurrency)
 
     async def _set_chunk(self, key: str, data: bytes) -> None:
-        """Write a chunk, or what lies beside chunks: a store that takes no such key has no statistics."""
+        """Write a chunk or statistics; a store that refuses the key of statistics has none."""
         with suppress(StoreError) if _inner(key) != key else nullcontext():
             await self._set(key, data)
 
@@ -60,7 +60,7 @@ class ZarrObjects(Objects):
         await (await self.zarr()).set(_inner(key), default_buffer_prototype().buffer.from_bytes(data))
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix; sizes are asked for where it is recursive."""
+        """List the objects under a prefix; sizes are included where `recursive` is true."""
         store = await self.zarr()
         if recursive:
             keys = sorted([outer async for key in store.list_prefix(prefix) if (outer := _outer(key)) > after])
@@ -74,7 +74,7 @@ class ZarrObjects(Objects):
                 yield Listed(key=key)
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects, bytes and all."""
+        """Copy objects by reading and writing their bytes."""
         given = list(pairs)
         for (source, target), data in zip(given, await self.get([Read(source) for source, _ in given]), strict=True):
             if data is None:
@@ -83,7 +83,7 @@ class ZarrObjects(Objects):
             await self._set(target, data)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects and, for keys that end with "/", all below."""
+        """Delete objects and, for keys that end with "/", all objects under that prefix."""
         store = await self.zarr()
         for key in keys:
             await (store.delete_dir(key.rstrip("/")) if key.endswith("/") else store.delete(_inner(key)))
@@ -91,7 +91,7 @@ class ZarrObjects(Objects):
 
 @define(eq=False)
 class _Once:
-    """Something that is opened when first needed, and again in another process."""
+    """A value that is opened when it is first needed, and again in another process."""
 
     value: Any = None
 
@@ -101,12 +101,12 @@ class _Once:
 
 @frozen
 class SnapshotObjects(ZarrObjects):
-    """What one snapshot of a store holds. It pickles as its store does, and reads the same again in another process.
+    """The objects of one snapshot of a store; it pickles with its store, and reads the same snapshot in another process.
 
     Attributes
     ----------
     store
-        Which.
+        The store of the collection.
     snapshot
         Id of the snapshot.
     """
@@ -121,7 +121,7 @@ class SnapshotObjects(ZarrObjects):
             return await super().get(reads)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix; sizes are asked for where it is recursive."""
+        """List the objects under a prefix; sizes are included where `recursive` is true."""
         async with unless_removed(self.store, self.snapshot):
             async for entry in super().list(prefix, after=after, recursive=recursive):
                 yield entry
@@ -136,7 +136,7 @@ class SnapshotObjects(ZarrObjects):
 
 @frozen
 class SessionObjects(ZarrObjects):
-    """What a session, or a fork of one, holds so far."""
+    """The objects of a session, or of a fork of one, with its uncommitted writes."""
 
     session: StoreSession | StoreFork
 
@@ -147,7 +147,7 @@ class SessionObjects(ZarrObjects):
 
 @asynccontextmanager
 async def unless_removed(store: TransactionalStore, snapshot: str) -> AsyncIterator[None]:
-    """Read a snapshot in a block; a read that fails because a vacuum removed the snapshot is not taken for damage.
+    """Read a snapshot in a block; a failure caused by a vacuum that removed the snapshot raises `OutdatedError`.
 
     Raises
     ------
@@ -160,8 +160,8 @@ async def unless_removed(store: TransactionalStore, snapshot: str) -> AsyncItera
         if await _keeps(store, snapshot):
             raise
         message = (
-            f"snapshot {snapshot} of {store.url} was removed by a vacuum after it was looked up; query again, in a collection that "
-            f"is held at it after refresh()"
+            f"snapshot {snapshot} of {store.url} was removed by a vacuum after it was looked up; query again; where the "
+            f"collection is pinned to it, call refresh() first"
         )
         raise OutdatedError(message) from error
 
@@ -174,12 +174,12 @@ async def _keeps(store: TransactionalStore, snapshot: str) -> bool:
 
 
 def _inner(key: str) -> str:
-    """Return the key that the store takes for one of ours."""
+    """Return the key in the store for a key of the engine."""
     return key.removesuffix(STATISTICS) + _BESIDE if key.endswith(f"/{STATISTICS}") else key
 
 
 def _outer(key: str) -> str:
-    """Return our key of one of the store's."""
+    """Return the key of the engine for a key in the store."""
     return key.removesuffix(_BESIDE) + STATISTICS if key.endswith(f"/{_BESIDE}") else key
 
 
