@@ -1,4 +1,4 @@
-"""The public surface for asynchronous callers; the synchronous one is derived from it.
+"""The asynchronous public API; the synchronous functions of `zcollection` are derived from it.
 
 Examples
 --------
@@ -41,39 +41,39 @@ async def create_collection(
     Parameters
     ----------
     url_or_store
-        URL whose scheme an installed plugin opens (``file://``, ``memory://`` …), a local path as text or as a
-        `pathlib.Path`, or an open store. In a path ``~`` is the home directory, and ``%20`` is itself; in ``file:///path``
-        it is a space.
+        URL of the collection, with a scheme of an installed store plugin (``file://``, ``memory://`` …); a local path as
+        a string or a `pathlib.Path`; or an open store. In a path, ``~`` is the home directory and ``%20`` is literal; in
+        ``file:///path``, ``%20`` is a space.
     schema
-        What its datasets may have: a `DatasetSchema`, the `Schema` builder of one, or a dataset (of ours, of xarray or of
-        pandas) whose variables are taken over, without their values.
+        The variables of the collection: a `DatasetSchema`, its builder `Schema`, or a dataset (of zcollection, xarray or
+        pandas) whose variables are declared, without their values.
     axis
-        The variable whose values order and identify rows: one-dimensional, at the root; the collection is partitioned
-        along its dimension. Or a dimension, where no variable has this name.
+        The variable whose values order and identify the rows: one-dimensional, in the root group; the collection is
+        partitioned along its dimension. Or the name of a dimension that has no variable of this name.
     partitioning
         How rows map to partitions, such as ``zcollection.partitioning.Date(("time",), resolution="D")``, or its text form
         ``"date:D"``; see `zcollection.partitioning.from_text`.
     catalog_enabled
-        Whether to index the partitions; None lets the store decide.
+        Whether to keep a catalog, the index of the partitions; None lets the store decide.
     keep
-        For how long older versions stay readable: a number of versions, a duration such as "30d", or None for not at all;
-        `Collection.retain` changes it.
+        How long older versions stay readable: a number of versions, a duration such as "30d", or None to keep no older
+        version. `Collection.retain` changes it.
     overwrite
-        Replace the collection that is there, as a whole, its partitions and its older versions included.
+        Replace an existing collection, including all its partitions and older versions.
     storage_options
-        Options of the store; those that it does not know are refused.
+        Options of the store; unknown ones raise an error.
 
     Returns
     -------
     Collection
-        Open for reading and writing.
+        The new collection, open for reading and writing.
 
     Raises
     ------
     CollectionExistsError
-        There is one, and `overwrite` is False.
+        A collection exists at the URL, and `overwrite` is False.
     SchemaError
-        Schema, axis and partitioning do not fit each other.
+        The schema, the axis and the partitioning do not fit together.
     PluginError
         No installed plugin opens the URL, or an option is unknown.
     """
@@ -92,7 +92,7 @@ async def create_collection(
 async def open_collection(
     url_or_store: Location, *, mode: Mode = "r", at: At = None, storage_options: Mapping[str, Any] | None = None
 ) -> Collection:
-    """Open a collection; this never creates anything.
+    """Open an existing collection.
 
     Parameters
     ----------
@@ -101,12 +101,13 @@ async def open_collection(
     mode
         "r" to read, "rw" to read and write.
     at
-        Open an older version to read: its number, or the id of its snapshot; a tag; or a time, such as "2026-11-20T06:00".
+        An older version to open for reading: its number, or the id of its snapshot; a tag; or a time, such as
+        "2026-11-20T06:00".
 
     Raises
     ------
     CollectionNotFoundError
-        There is none.
+        There is no collection at the URL.
     """
     return await Collection._open(  # noqa: SLF001 - its own package
         url_or_store, mode=mode, at=at, storage_options=storage_options
@@ -126,42 +127,44 @@ async def create_view(
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
 ) -> View:
-    """Create a view: variables of its own over a collection, which it never writes to.
+    """Create a view: additional variables over a collection, its base, which the view never writes to.
 
     Parameters
     ----------
     url_or_store, storage_options
-        Where, as for `create_collection`.
+        URL or store of the view, and the store's options, as for `create_collection`.
     base
-        The collection, or its URL.
+        The base collection, or its URL.
     variables
-        What the view has, to be written by `View.update`: a sequence of `VariableSchema`, a mapping from paths to them,
-        or a schema. They use the base's dimensions, the partitioned one among them. A variable needs a fill value;
-        without one, floating-point numbers have NaN, and times NaT.
+        Variables of the view that `View.update` will write: a sequence of `VariableSchema`, a mapping from paths to
+        them, or a schema. They use dimensions of the base, including the partitioned one. A variable needs a fill value;
+        the default is NaN for floating-point numbers, and NaT for times.
     computation
-        Or what computes them, such as ``zcollection.computation.Expression({"sla": "ssh - mss"})``; of several, a later
-        one may read what an earlier one makes. It is stored by name and configuration.
+        Instead of `variables`: one or several computations that compute them, such as
+        ``zcollection.computation.Expression({"sla": "ssh - mss"})``. A computation may read the results of earlier ones.
+        Computations are stored by name and configuration.
     shadow
-        Whether variables may have the names of some of the base's, which they then take the place of.
+        Whether variables of the view may replace variables of the base that have the same names.
     conventions
-        What happens where such a variable means something else than the base's: "check" raises, "ignore" lets it.
+        Whether such a variable must have the same meaning as that of the base: "check" raises an error if it has not,
+        "ignore" accepts it.
     reference
-        How the view finds its base again; by default the base's URL. A path relative to the view's own place, such as
-        ``"../base"``, where both move together.
+        How the view refers to its base; by default the URL of the base. Use a path relative to the view, such as
+        ``"../base"``, if both will be moved together.
     overwrite
-        Replace what is there, as a whole.
+        Replace an existing collection or view.
     base_options
-        Options of the base's store, where `base` is its URL. They are not stored.
+        Options of the base's store, if `base` is a URL. They are not stored.
 
     Returns
     -------
     View
-        Open for reading and writing; nothing is computed yet.
+        The new view, open for reading and writing; nothing is computed yet.
 
     Raises
     ------
     CollectionExistsError
-        There is something, and `overwrite` is False.
+        A collection or view exists at the URL, and `overwrite` is False.
     SchemaError
         The variables do not fit the base: one has the name of a variable of the base, an unknown dimension, or no fill
         value.
@@ -191,7 +194,7 @@ async def open_view(
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
 ) -> View:
-    """Open a view and, to read, its base; this never creates anything.
+    """Open an existing view, and its base for reading.
 
     Parameters
     ----------
@@ -204,21 +207,21 @@ async def open_view(
         unless `base` is an older one: partitions that the view computed from other rows than the base has are stale, as
         `View.status` says.
     base
-        The base or its URL; None for the one that the view refers to. A collection that was opened with ``at=`` is read at
-        that version.
+        The base collection or its URL; None for the one that the view refers to. A collection that was opened with ``at=``
+        is read at that version.
     base_options
         Options of the base's store.
 
     Raises
     ------
     CollectionNotFoundError
-        There is no view, or its base is not where it refers to.
+        There is no view at the URL, or no collection at the URL of its base.
     SettingError, StoreError
-        The view has no version `at`, or it is not kept.
+        The view has no version `at`, or that version is no longer kept.
     ReadOnlyError
-        An older version was asked for, with ``mode="rw"``.
+        `at` was passed with ``mode="rw"``; older versions are read-only.
     SchemaError
-        The base is partitioned in another way than the one that the view was made for.
+        The base has another partitioning than the one with which the view was created.
     """
     return await View.open_async(
         url_or_store, mode=mode, at=at, base=base, storage_options=storage_options, base_options=base_options

@@ -13,7 +13,7 @@ def test_a_copy_is_made_and_looked_over(command, collection, url, tmp_path, pref
     done = command("copy", url, target)
     rows = collection.query().sizes["time"]
     assert (done.code, done.err) == (0, "")
-    assert done.out == f"4 partitions, {rows} rows, 13 chunks copied: all is well\n"
+    assert done.out == f"4 partitions, {rows} rows, 13 chunks copied: no problems\n"
     assert zc.open_collection(target).query() == collection.query()
     assert command("verify", target, "--data").code == 0
 

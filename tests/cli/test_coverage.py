@@ -44,10 +44,10 @@ def test_coverage_says_what_the_library_finds(command, gappy, tmp_path):
     ("options", "code", "message"),
     [
         (("--fail-under", "70", "--max-gap", "2 d"), 0, ""),
-        (("--fail-under", "73"), 1, "72.91 % of the expected rows are there, less than 73 %"),
+        (("--fail-under", "73"), 1, "72.91 % of the expected rows exist, less than 73 %"),
         (("--max-gap", "PT25H"), 1, "the largest gap is 1 d 2 h, more than PT25H"),
         (("--fail-under", "60", "--where", "flag == 1"), 0, ""),
-        (("--fail-under", "60", "--where", "flag == 7"), 1, "nothing is known of what is expected"),
+        (("--fail-under", "60", "--where", "flag == 7"), 1, "the number of expected rows is unknown"),
         (("--max-gap", "soon"), 1, "--max-gap is 'soon'; accepted: a length of time"),
     ],
 )
@@ -88,12 +88,12 @@ def test_lateness_that_is_unknown_or_does_not_exist_is_not_in_time(command, tmp_
     lost(collection)
     done = command("coverage", f"{tmp_path}/unknown", "--max-lateness", "6h")
     assert done.code == 1
-    assert "nothing is known of when rows were brought" in done.err
+    assert "the insertion times of rows are unknown" in done.err
     numbers = _collection(tmp_path / "numbers", dtype="int64", partitioning="values:flag")
     numbers.insert({"time": np.arange(3), "flag": np.zeros(3)})
     done = command("coverage", f"{tmp_path}/numbers", "--max-lateness", "6h")
     assert done.code == 1
-    assert "the axis 'time' is no time" in done.err
+    assert "the axis 'time' has no times in the standard calendar" in done.err
 
 
 def test_dates_of_a_calendar_are_dates_in_texts_and_json(command, tmp_path):

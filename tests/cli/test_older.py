@@ -27,7 +27,7 @@ def test_a_change_is_seen_and_taken_back(command, kept, url):
     assert header.split() == ["partition", "added", "removed", "changed", "variables"]
     assert line.split() == [gone.path, "0", str(len(gone.removed)), "0"]
     assert command("rollback", url, "2", "--yes").out.splitlines() == [
-        f"put back  {gone.path}",
+        f"restored  {gone.path}",
         "1 partitions changed",
     ]
     np.testing.assert_array_equal(kept.query()["time"].to_numpy(), before)
@@ -47,7 +47,7 @@ def test_versions_are_given_names(command, kept, url):
     done = command("tag", url, "good")
     assert (done.code, done.out) == (1, "")
     assert "taken" in done.err
-    assert command("tag", url, "good", "--delete").out == "tag good taken away\n"
+    assert command("tag", url, "good", "--delete").out == "tag good removed\n"
     assert kept.tags() == {}
 
 
@@ -88,7 +88,7 @@ def test_a_command_meets_each_version_once_also_where_it_fails(command, kept, ur
     state.write_text("{}")
     done = command(*follow)
     assert (done.code, done.out) == (2, "")
-    assert "holds no version" in done.err
+    assert "contains no version" in done.err
 
 
 def test_an_older_version_is_read(command, kept, url):

@@ -7,9 +7,9 @@ from pathlib import Path
 def test_all_is_well(command, url):
     done = command("verify", url, "--data")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "version 1, 4 partitions, 13 chunks: all is well\n"
+    assert done.out == "version 1, 4 partitions, 13 chunks: no problems\n"
     assert json.loads(command("verify", url, "--json").out)["problems"] == []
-    assert command("repair", url).out == "nothing to mend\n"
+    assert command("repair", url).out == "nothing to repair\n"
 
 
 def test_what_is_wrong_is_told(command, collection, url):
@@ -33,7 +33,7 @@ def test_what_is_wrong_is_told(command, collection, url):
 
 
 def test_a_vacuum_tells_what_it_removed(command, url):
-    assert command("vacuum", url).out == "0 stages of 0 B removed, 0 versions folded into the history\n"
+    assert command("vacuum", url).out == "0 staging areas of 0 B removed, 0 versions folded into the history\n"
     assert json.loads(command("vacuum", url, "--older-than", "0s", "--json").out)["versions"] > 0
     done = command("vacuum", url, "--older-than", "soon")
     assert (done.code, "older_than='soon'" in done.err) == (1, True)

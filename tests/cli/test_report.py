@@ -36,8 +36,8 @@ def test_it_writes_a_view_too(command, url, tmp_path):
     )
     assert done.code == 0, done.err
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "What the view holds" in text
-    assert "one every 2 h (as asked for)" in text
+    assert "State of the view" in text
+    assert "one every 2 h (given by the caller)" in text
 
 
 @pytest.mark.parametrize(

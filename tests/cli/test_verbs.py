@@ -69,7 +69,7 @@ def test_its_errors_are_one_line(command, install, tmp_path):
 BROKEN = [
     ("broken", "no_such_module_of_ours:verb", "cannot be imported (ModuleNotFoundError"),
     ("broken", "verbs_of_a_test:nothing", "cannot be imported (AttributeError"),
-    ("broken", "verbs_of_a_test:number", "is no command (TypeError: it is a int)"),
+    ("broken", "verbs_of_a_test:number", "is not a command (TypeError: it is a int)"),
 ]
 
 

@@ -55,7 +55,7 @@ def test_a_view_without_a_computation_tells_what_waits(command, collection, tmp_
     done = command("view", "refresh", str(view.store.url))
     assert done.code == 1
     assert done.out.splitlines()[0] == f"waiting   {collection.partitions()[0]}"
-    assert done.out.endswith("the view has no computation: View.update() computes what waits\n")
+    assert done.out.endswith("the view has no computation: compute the waiting partitions with View.update()\n")
 
 
 def test_a_collection_is_no_view(command, url):

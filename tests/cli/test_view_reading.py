@@ -138,7 +138,7 @@ def test_what_keeps_it_in_order(command, url, view):
     assert [entry["version"] for entry in history] == [entry.version for entry in view.history()]
     assert json.loads(command("changes", url, "--since", "0", "--json").out)["written"] == list(view.partitions())
     assert command("verify", url).code == 0
-    assert command("repair", url).out == "nothing to mend\n"
+    assert command("repair", url).out == "nothing to repair\n"
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_what_is_done_with_collections_alone_names_the_base(command, url, base, 
     done = command(verb, url, *rest)
     assert (done.code, done.out) == (1, "")
     assert f"there is a view at {url}" in done.err
-    assert f"its base is the collection at {base.store.url}: give that URL" in done.err
+    assert f"the base of the view is the collection at {base.store.url}: pass that URL" in done.err
     assert base.history() == before
 
 
@@ -199,13 +199,13 @@ class TestUpdate:
         _, url = own
         done = command("update", url, "--set", "height = 1")
         assert (done.code, done.out) == (1, "")
-        assert "variable 'height' is that of the base" in done.err
+        assert "variable 'height' belongs to the base" in done.err
         assert f"update the collection at {base.store.url}" in done.err
 
     def test_what_would_change_is_not_told(self, command, own):
         done = command("update", own[1], "--set", "quality = 1", "--dry-run")
         assert (done.code, done.out) == (1, "")
-        assert "--dry-run for the view" in done.err
+        assert "--dry-run is not supported for the view" in done.err
 
     def test_a_view_with_a_computation_is_refreshed(self, command, url):
         done = command("update", url, "--set", "twice = 1")

@@ -192,7 +192,7 @@ def test_a_blocking_call_on_the_loop_of_its_own_client_is_refused(client, tmp_pa
 
     async def main():
         async with Client(client.scheduler.address, asynchronous=True, set_as_default=False) as own:
-            with pytest.raises(zc.errors.SynchronousCallError, match="await its asynchronous twin"):
+            with pytest.raises(zc.errors.SynchronousCallError, match="await its asynchronous counterpart"):
                 collection.map(workers.count, client=own)
             return await collection.map_async(workers.count, reduce=operator.add, client=own)
 
@@ -209,7 +209,7 @@ def test_what_is_no_client_is_refused(url):
 
 def test_memory_that_workers_cannot_see_is_refused(client, memory_url):
     collection = samples.create(memory_url, TIMES)
-    with pytest.raises(zc.errors.SettingError, match="lives in the memory of one process"):
+    with pytest.raises(zc.errors.SettingError, match="is in the memory of one process"):
         collection.map(workers.count, client=client)
 
 

@@ -53,7 +53,7 @@ def _validated_snapshot() -> None:
     from zcollection.engine import read
 
     Stamp.__call__ = nothing
-    read._check_limits = nothing  # which would miss some of them
+    read._check_limits = nothing  # which would detect some of them
 
 
 @step(

@@ -1,4 +1,4 @@
-"""What is there along the axis and what is missing, against pandas."""
+"""The coverage of an axis and its gaps, against pandas."""
 
 import datetime as dt
 import sys
@@ -119,7 +119,7 @@ def test_no_value_is_read_of_what_statistics_tell(tmp_path, monkeypatch):
     collection.insert(_rows(_START + np.unique(rng.integers(2 * 86_400, 3 * 86_400, 900)).astype("timedelta64[s]")))
     found = coverage(collection)
     assert found.read == 1  # that with most of the irregular rows
-    assert "axis read of:" in repr(found)
+    assert "axis read for:" in repr(found)
     assert coverage(collection, filters="day < 1 or month == 1").read == 0
 
 
@@ -252,7 +252,7 @@ def test_lateness_that_nobody_knows_is_said_to_be_unknown(tmp_path):
     collection = _collection(tmp_path / "c")
     collection.insert(_rows(_START + np.arange(0, 3600, 60).astype("timedelta64[s]")))
     lost(collection)
-    assert "lateness:      unknown, for nothing is kept of when rows were brought" in repr(coverage(collection))
+    assert "lateness:       unknown: the insertion times of rows are not recorded" in repr(coverage(collection))
     assert coverage(collection).to_pandas()["lateness_median"].isna().all()
     collection.insert(_rows(_START + np.arange(3600, 3720, 60).astype("timedelta64[s]")), merge="concat")
     found = coverage(collection)
@@ -281,7 +281,7 @@ def test_a_calendar_without_datetime64_has_the_dates_and_periods_of_cftime(calen
     dates = cftime.num2date(hours, units, calendar)
     found = coverage(collection, every="1 h")
     assert found.calendar == {"365_day": "noleap"}.get(calendar, calendar)
-    assert found.total.said("first") == dates[0].isoformat()
+    assert found.total.text_of("first") == dates[0].isoformat()
     assert f"{dates[0].isoformat()} to {dates[-1].isoformat()}" in repr(found)
     wide = np.flatnonzero(np.diff(hours) > 1)
     frame = found.gaps.to_pandas()

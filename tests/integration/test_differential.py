@@ -130,7 +130,7 @@ def test_both_paths_refuse_a_chunk_with_a_damaged_byte(written, at):
     for path in ("float64-row", "int8-row-x"):
         layout = ArrayLayout.of(collection.schema, path, dimension="row", rows=LENGTHS[LONG])
         chunks = dict(direct.encode(layout, stored_values(groups[LONG][path], layout.variable)))
-        key, place = layout.chunk_places[0]
+        key, place = layout.chunk_parts[0]
         damaged = bytearray(chunks[key])
         damaged[at] ^= 1
         chunks[key] = bytes(damaged)

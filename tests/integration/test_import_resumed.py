@@ -143,7 +143,7 @@ def test_a_value_that_was_changed_is_noticed(variable, tmp_path):
 
     zc.open_collection(tmp_path / "new", mode="rw").update(change, filters="month == 2")
     with pytest.raises(
-        zc.CorruptionError, match=rf"partition 'year=2024/month=02', variable '{variable}': does not hold the values"
+        zc.CorruptionError, match=rf"partition 'year=2024/month=02', variable '{variable}': does not have the values"
     ):
         run(old, tmp_path)
 
@@ -175,13 +175,13 @@ def test_old_data_that_are_not_what_was_imported_are_noticed(tmp_path):
     old = folder(tmp_path)
     run(old, tmp_path)
     (dataset(slice(0, 10)) + 1).to_netcdf(old / "0.nc", engine="h5netcdf")
-    with pytest.raises(zc.CorruptionError, match="variable 'ssh': does not hold the values"):
+    with pytest.raises(zc.CorruptionError, match="variable 'ssh': does not have the values"):
         run(old, tmp_path)
     dataset(slice(0, 9)).to_netcdf(old / "0.nc", engine="h5netcdf")
     with pytest.raises(zc.CorruptionError, match=r"0\.nc has 9 rows, and 10 were imported before"):
         run(old, tmp_path)
     (old / "0.nc").unlink()
-    with pytest.raises(zc.StoreError, match=r"holds '0\.nc\[0:10\]', which is no part of NetCDF files"):
+    with pytest.raises(zc.StoreError, match=r"contains '0\.nc\[0:10\]', which is not a part of NetCDF files"):
         run(old, tmp_path)
 
 
@@ -194,7 +194,7 @@ def test_the_comparison_may_be_left_out(tmp_path):
 def test_a_collection_that_is_split_otherwise_is_not_gone_on_with(tmp_path):
     old = store(tmp_path)
     run(old, tmp_path)
-    with pytest.raises(zc.StoreError, match="import as before, or into a new place"):
+    with pytest.raises(zc.StoreError, match="import as before, or into a new location"):
         run(old, tmp_path, partitioning="date:D")
     assert run(old, tmp_path, partitioning=None).imported == 0
 
@@ -202,7 +202,7 @@ def test_a_collection_that_is_split_otherwise_is_not_gone_on_with(tmp_path):
 @pytest.mark.parametrize("new", ["old", "old/new", "."])
 def test_the_new_place_is_apart_from_the_old_one(new, tmp_path):
     old = store(tmp_path)
-    with pytest.raises(zc.StoreError, match="in the same place; name another place"):
+    with pytest.raises(zc.StoreError, match="which overlaps it; import into another location"):
         import_collection(old, tmp_path / new, partitioning="date:M")
 
 

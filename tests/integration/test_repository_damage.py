@@ -199,10 +199,10 @@ def test_a_snapshot_in_the_place_of_another_is_not_taken_for_it(directory):
     shutil.copy(first, second)
     if head(directory).name == "repo":
         pytest.skip("format 2 keeps the history elsewhere, and reads what lies in a snapshot's place as that snapshot")
-    with pytest.raises(zc.CorruptionError, match=f"{second.name}.*says that it is {first.name}"):
+    with pytest.raises(zc.CorruptionError, match=f"{second.name}.*has the id {first.name}"):
         opened(directory).history()
     shutil.copy(first, third)
-    with pytest.raises(zc.CorruptionError, match=f"{third.name}.*says that it is {first.name}"):
+    with pytest.raises(zc.CorruptionError, match=f"{third.name}.*has the id {first.name}"):
         opened(directory)
 
 

@@ -40,7 +40,7 @@ def test_it_says_so_and_what_to_do(base, view):
         assert len(status.orphaned) == 7
         assert opened.status(filters="month == 2").missing == ("year=2000/month=02",)
         with pytest.raises(
-            zc.errors.StaleError, match=r"date.*resolution='D'.* then.*resolution='M'.* now.*refresh\(\)"
+            zc.errors.StaleError, match=r"repartitioned from date.*resolution='D'.* to .*resolution='M'.*refresh\(\)"
         ):
             opened.query()
         with pytest.raises(zc.errors.StaleError):

@@ -153,5 +153,5 @@ def test_an_axis_without_numbers_has_no_sampling(tmp_path):
     with pytest.raises(zc.SchemaError, match="axis 'name' is of the type .*; accepted: numbers or times"):
         collection.sampling()
     collection = zc.create_collection(tmp_path / "d", schema=schema, axis="row", partitioning="sequence:cycle")
-    with pytest.raises(zc.SchemaError, match="axis 'row' is no variable"):
+    with pytest.raises(zc.SchemaError, match="axis 'row' is not a variable"):
         collection.sampling()

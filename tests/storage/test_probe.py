@@ -81,9 +81,7 @@ def test_a_server_that_honours_them_is_asked_once_in_a_process(proxy, driver, re
 def test_answers_that_are_lost_are_told_as_that_and_not_as_a_server_without_conditions(proxy, driver, request):
     proxy.proxy.faults.append(Fault("lose", kind="CREATE", times=None))
     options = {**proxy.storage_options, "driver": driver, "max_retries": 0}
-    with pytest.raises(
-        StoreError, match="answers .* were lost 3 times.*check the server and the connection"
-    ) as caught:
+    with pytest.raises(StoreError, match="answers .* were lost 3 times.*check the server and the connection") as caught:
         samples.create(f"s3://bucket/{request.node.name}", storage_options=options)
     assert "single_writer" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""The command line; its libraries load only when it runs."""
+"""The command line; its libraries are imported only when it runs."""
 
 import sys
 from importlib.util import find_spec

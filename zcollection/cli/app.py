@@ -1,4 +1,4 @@
-"""The application: its verbs and global options."""
+"""The command-line application: its verbs and global options."""
 
 import io
 import os
@@ -19,7 +19,7 @@ def run() -> None:
 
 
 def _exchange_utf8() -> None:
-    """Write UTF-8 with line feeds to files and pipes, and read UTF-8: on Windows it would be the code page of the country."""
+    """Use UTF-8 and line feeds for files and pipes; the default on Windows is the code page of the system."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
             newline = None if stream is sys.stdin else "\n"
@@ -32,7 +32,7 @@ def build() -> typer.Typer:
         cls=Verbs,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        # Boxes are for people: in a pipe the help is plain text.
+        # In a pipe the help is plain text, without boxes.
         rich_markup_mode="rich" if sys.stdout.isatty() else None,
     )
     app.callback()(_options)
@@ -52,6 +52,6 @@ def _options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Make collections, fill them, look into them: partitioned Zarr v3 groups, for data that keeps arriving."""
-    del version  # its callback has done all
+    """Create, fill and query collections: partitioned Zarr v3 groups, for data that keeps arriving."""
+    del version  # handled by its callback
     failures.DEBUG.set(debug)

@@ -1,4 +1,4 @@
-"""Assignments such as ``ssh = ssh - 0.02``: values computed by the language of conditions, never by Python."""
+"""Assignments such as ``ssh = ssh - 0.02``, evaluated by the language of conditions, never by Python."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -22,29 +22,29 @@ VALUE: Final = Language(
     noun="value",
     functions=frozenset({"abs"}),
     accepted=(
-        "variables, numbers, texts, True and False, + - * / // % and abs(); the path of a nested variable stands in backticks"
+        "variables, numbers, texts, True and False, + - * / // % and abs(); the path of a nested variable in backticks"
     ),
     otherwise="compute it with Collection.update()",
 )
-"""What stands behind the ``=``."""
+"""The language of the right-hand side of an assignment."""
 
 
 @frozen(kw_only=True, eq=False)
 class Assignment:
-    """A variable, and what its values become.
+    """A variable, and the expression for its new values.
 
     Attributes
     ----------
     text
-        As it was given.
+        The assignment as the user wrote it.
     target, declared
-        The variable.
+        The path and the schema of the variable.
     operand
-        What is computed; None where the value is a text that stands for one of the variable's.
+        The expression; None if the value is a quoted text, which is converted to the type of the variable.
     constant
-        That value.
+        The converted value of the quoted text; None if there is an expression.
     read
-        Paths of the variables that it is computed from.
+        Paths of the variables in the expression.
     """
 
     text: str
@@ -56,16 +56,16 @@ class Assignment:
 
     @classmethod
     def of(cls, text: str, schema: DatasetSchema) -> "Assignment":
-        """Return what a text assigns.
+        """Parse an assignment.
 
         Raises
         ------
         ExpressionError, SchemaError
-            It is no assignment, names something unknown, or computes what the variable cannot hold.
+            The text is not an assignment, names an unknown variable, or its values have a type that the variable cannot store.
         """
         left, separator, right = text.partition("=")
         if not separator or not left.strip() or not right.strip() or right.startswith("="):
-            message = f"--set {text!r} is no assignment; accepted: NAME = VALUE, such as 'ssh = ssh - 0.02'"
+            message = f"--set {text!r} is not an assignment; accepted: NAME = VALUE, such as 'ssh = ssh - 0.02'"
             raise ExpressionError(message)
         target = path_of(left.strip().strip("`"), schema)
         declared = schema.get_variable(target)
@@ -91,7 +91,7 @@ class Assignment:
         Raises
         ------
         SchemaError
-            One of them is none that the variable can hold.
+            The variable cannot store one of the values.
         """
         shape = dataset.get_variable(f"/{self.target}").shape
         if self.operand is None:
@@ -110,15 +110,15 @@ class Assignment:
                 f"{self.text!r} has missing values, and {self.target!r} has no fill value; exclude them with --where"
             )
             raise SchemaError(message)
-        whole = np.zeros(values.shape, dtype)
+        converted = np.zeros(values.shape, dtype)
         present = np.ones(values.shape, np.bool_) if missing is None else ~missing
-        whole[present] = self._cast(values[present])
+        converted[present] = self._cast(values[present])
         if missing is not None:
-            whole[missing] = (np.nan if dtype.kind == "f" else "NaT") if fill is None else fill
-        return whole
+            converted[missing] = (np.nan if dtype.kind == "f" else "NaT") if fill is None else fill
+        return converted
 
     def _cast(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values in the type of the variable: rounded to its floats, and to nothing else."""
+        """Return values in the type of the variable; only conversion to floats may round."""
         dtype = self.declared.dtype
         if dtype.kind in "mM":
             return values.astype(np.int64).view(dtype)
@@ -131,7 +131,7 @@ class Assignment:
         wrong = np.isinf(cast) & np.array(np.abs(values) < np.inf, np.bool_) if dtype.kind == "f" else cast != values
         if wrong.any():
             first = values[wrong].flat[0]
-            message = f"{self.text!r} comes to {first}, which {self.target!r} ({dtype_name(dtype)}) cannot hold"
+            message = f"{self.text!r} gives {first}, which {self.target!r} ({dtype_name(dtype)}) cannot store"
             raise SchemaError(message)
         return cast
 
@@ -139,20 +139,20 @@ class Assignment:
         cast: NDArray[Any] = values.astype(self.declared.dtype)
         cut = cast.astype(values.dtype) != values
         if cut.any():
-            message = f"{self.text!r} comes to {values[cut].flat[0]!r}, which {self.target!r} ({dtype_name(cast.dtype)}) cannot hold"
+            message = f"{self.text!r} gives {values[cut].flat[0]!r}, which {self.target!r} ({dtype_name(cast.dtype)}) cannot store"
             raise SchemaError(message)
         return cast
 
 
 @frozen
 class Assignments:
-    """Several of them, each computed from the values before all of them; what `Collection.update` calls."""
+    """Several assignments, all computed from the old values; a callable for `Collection.update`."""
 
     parts: tuple[Assignment, ...]
 
     @classmethod
     def of(cls, texts: Iterable[str], schema: DatasetSchema) -> "Assignments":
-        """Return what texts assign; raises as `Assignment.of`, and where a variable is assigned twice."""
+        """Parse assignments; raises as `Assignment.of`, and if a variable is assigned twice."""
         found = cls(tuple(Assignment.of(text, schema) for text in texts))
         twice = next((name for name in found.targets if found.targets.count(name) > 1), None)
         if twice is not None:
@@ -167,7 +167,7 @@ class Assignments:
 
     @property
     def variables(self) -> list[str]:
-        """Paths of the variables that are read, and of those that are assigned."""
+        """Paths of the variables that are read or assigned."""
         return list(dict.fromkeys(name for part in self.parts for name in (part.target, *part.read)))
 
     def __call__(self, dataset: Dataset) -> Mapping[str, NDArray[Any]]:
@@ -176,12 +176,12 @@ class Assignments:
 
 
 def _as_integers(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return numbers as integers, where they are such and in the range; elsewhere something else than them."""
+    """Return numbers as integers; a number that the type cannot store becomes a different one, which the caller detects."""
     if dtype.kind == "b":
         return np.asarray(values.astype(np.bool_))
     limits: Any = np.iinfo(dtype)
     fits = (values >= limits.min) & (values <= limits.max)
-    # 2**63 is a float64, and no int64: it would wrap to a value that differs.
+    # Values out of range are replaced by 0: casting them is undefined, and 2**63 as a float64 would wrap.
     return np.asarray(np.where(fits.astype(np.bool_), values, 0).astype(dtype))
 
 
@@ -200,7 +200,7 @@ def _column(parsed: Parsed, node: Name, target: str, schema: DatasetSchema) -> C
 
 
 def _constant(parsed: Parsed, operand: Operand, target: str, declared: VariableSchema) -> Any:
-    """Return the value that a text in quotes stands for; None where the value is something else."""
+    """Return the value of a quoted text, converted to the variable's type; None for any other expression."""
     if not isinstance(operand, Constant) or operand.meaning is not Meaning.TEXT:
         return None
     found = values_of([str(operand.data[0])], declared, name=f"{parsed.text} of {target!r}")
@@ -221,23 +221,25 @@ _MEANINGS: Final[Mapping[str, Meaning]] = {
 
 
 def _check_meaning(parsed: Parsed, operand: Operand, declared: VariableSchema, target: str) -> None:
-    """Check that a variable holds values of the kind that is computed."""
-    wanted = _MEANINGS.get(declared.dtype.kind)
-    is_flag = {wanted, operand.meaning} == {Meaning.NUMBER, Meaning.TRUTH}
+    """Check that an expression has values of the same kind as the variable."""
+    expected = _MEANINGS.get(declared.dtype.kind)
+    is_flag = {expected, operand.meaning} == {Meaning.NUMBER, Meaning.TRUTH}
     other_unit = (
         isinstance(operand, Column)
         and operand.meaning in {Meaning.TIME, Meaning.LENGTH}
         and (operand.variable.dtype != declared.dtype)
     )
-    if (wanted is not operand.meaning and not is_flag) or other_unit:
-        why = f"is {operand.meaning.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: what it holds"
+    if (expected is not operand.meaning and not is_flag) or other_unit:
+        why = (
+            f"is {operand.meaning.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: values of that type"
+        )
         raise parsed.error(parsed.root, why)
 
 
-def _aligned(dataset: Dataset, path: str, wanted: tuple[str, ...]) -> NDArray[Any]:
-    """Return values with the dimensions of the target in its order, and of length 1 along those that they lack."""
+def _aligned(dataset: Dataset, path: str, dimensions: tuple[str, ...]) -> NDArray[Any]:
+    """Return the values of a variable with given dimensions, of length 1 along those that the variable lacks."""
     variable = dataset.get_variable(f"/{path}")
     own = variable.dimensions
-    moved = np.transpose(variable.to_numpy(), [own.index(name) for name in wanted if name in own])
-    lengths = iter(moved.shape)
-    return moved.reshape([next(lengths) if name in own else 1 for name in wanted])
+    transposed = np.transpose(variable.to_numpy(), [own.index(name) for name in dimensions if name in own])
+    lengths = iter(transposed.shape)
+    return transposed.reshape([next(lengths) if name in own else 1 for name in dimensions])

@@ -1,4 +1,4 @@
-"""``zcollection update``, ``delete`` and ``drop``: rows changed, and rows and partitions taken away."""
+"""``zcollection update``, ``delete`` and ``drop``: change rows, and remove rows and partitions."""
 
 import sys
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.lengths import length_in
 from zcollection.view.view import View
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would change.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing, and show what would change.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -39,7 +39,7 @@ def update(
         typer.Option(
             "--set",
             metavar="'NAME = VALUE'",
-            help="New values, such as 'ssh = ssh - 0.02'; repeat it for more: all are computed from the values before.",
+            help="New values, such as 'ssh = ssh - 0.02'; repeat it for more: all are computed from the old values.",
         ),
     ],
     where: Where = None,
@@ -50,13 +50,13 @@ def update(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute variables anew, in all rows or in those that pass a condition, as one change."""
+    """Compute new values of variables, in all rows or in those that pass a condition, as one change."""
     source = open_source(url, storage_option, base, base_option, mode="r" if dry_run else "rw")
     function = Assignments.of(assignments, source.schema)
     if isinstance(source, View):
         _check_own(source, function, dry_run=dry_run)
     if dry_run:
-        change: Any = source.update  # of its forms, the blocking twin has the first alone
+        change: Any = source.update  # the blocking method is typed by its first overload only
         planned: ChangeReport = change(function, filters=filters, where=where, dry_run=True)
         _write_report(planned, "would change", as_json=as_json)
         return
@@ -68,26 +68,24 @@ def update(
 
 
 def _check_own(view: View, function: Assignments, *, dry_run: bool) -> None:
-    """Check that what is assigned lies in a view, which never writes to its base.
+    """Check that the assigned variables are those of a view, which never writes to its base.
 
     Raises
     ------
     SchemaError
-        A variable is the base's.
+        A variable belongs to the base.
     SettingError
-        What would change is asked for.
+        A dry run is requested, which views do not support.
     """
     for path in function.targets:
         if path not in view.variables:
             message = (
-                f"variable {path!r} is that of the base of the view at {view.store.url}; {accepted(path, view.variables)}, or update the "
+                f"variable {path!r} belongs to the base of the view at {view.store.url}; {accepted(path, view.variables)}, or update the "
                 f"collection at {view.base.store.url}"
             )
             raise SchemaError(message)
     if dry_run:
-        message = (
-            f"--dry-run for the view at {view.store.url}; accepted: without it; find says which rows pass a condition"
-        )
+        message = f"--dry-run is not supported for the view at {view.store.url}; 'zcollection find' shows which rows pass a condition"
         raise SettingError(message)
 
 
@@ -104,7 +102,7 @@ def delete(
     """Delete the rows that pass a condition, as one change; on a terminal it asks first, elsewhere it needs --yes."""
     collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
     if dry_run:
-        _write_report(collection.delete(where, filters=filters, dry_run=True), "would go", as_json=as_json)
+        _write_report(collection.delete(where, filters=filters, dry_run=True), "would be deleted", as_json=as_json)
         return
     if not yes:
         planned = collection.delete(where, filters=filters, dry_run=True)
@@ -130,7 +128,7 @@ def drop(
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Drop whole partitions, as one change; on a terminal it asks first, elsewhere it needs --yes."""
+    """Drop partitions, as one change; on a terminal it asks first, elsewhere it needs --yes."""
     collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
     age = _age(older_than)
     if dry_run or not yes:
@@ -147,23 +145,23 @@ def drop(
 
 
 def _age(text: str | None) -> Age:
-    """Return a time as it was given, and an age as a length of time."""
+    """Return an age as a duration, and a time unchanged."""
     length = None if text is None else length_in(text)
     return text if length is None else length
 
 
 def ask(question: str) -> None:
-    """Ask on the terminal whether to go on.
+    """Ask on the terminal whether to continue.
 
     Raises
     ------
     typer.BadParameter
-        There is no terminal to ask on.
+        There is no terminal.
     typer.Abort
         The answer is no.
     """
     if not sys.stdin.isatty():
-        message = f"{question} There is no terminal to ask on; --yes goes on, --dry-run shows what would be done"
+        message = f"{question} There is no terminal to ask on; --yes continues, --dry-run shows what would be done"
         raise typer.BadParameter(message, param_hint="--yes")
     typer.confirm(question, abort=True, err=True)
 

@@ -1,4 +1,4 @@
-"""Values that are no variables of a file: given as such, global attributes of the file, or parts of its name."""
+"""Values that a file does not have as variables: from options, its global attributes, or its file name."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ Attribute = Annotated[
     typer.Option(
         "--attribute",
         metavar="ATTRIBUTE=NAME",
-        help="Global attribute of the file that is the value of a variable in all its rows; repeat it for more.",
+        help="Global attribute of a file whose value a variable has in all rows of the file; repeat it for more.",
     ),
 ]
 Name = Annotated[
@@ -32,23 +32,23 @@ Name = Annotated[
     typer.Option(
         "--name",
         metavar="REGEX",
-        help=r"Finds values in the name of a file, such as 'c(?P<cycle>\d+)_p(?P<pass>\d+)': each group is a variable.",
+        help=r"Finds values in the file name, such as 'c(?P<cycle>\d+)_p(?P<pass>\d+)': each group is a variable.",
     ),
 ]
 
 
 @frozen(kw_only=True)
 class Columns:
-    """What is known of all rows of a file, besides what stands in it.
+    """Variables that have one value for all rows of a file, and where their values come from.
 
     Attributes
     ----------
     fixed
         Values, by variable.
     attributes
-        Variables, by the attribute that is their value.
+        Variables, by the name of the global attribute that has their value.
     pattern
-        What finds values in the name of a file.
+        A regular expression for the file name, with one named group for each variable.
     """
 
     fixed: Mapping[str, str]
@@ -57,12 +57,12 @@ class Columns:
 
     @classmethod
     def of(cls, fixed: Iterable[str] | None, attributes: Iterable[str] | None, name: str | None) -> "Columns":
-        """Return what the options say.
+        """Parse the command-line options.
 
         Raises
         ------
         SchemaError
-            They say nothing, or a variable twice.
+            An option is malformed, or gives a second value to a variable.
         """
         found = cls(
             fixed=pairs_of(fixed, option="--set", form="NAME=VALUE"),
@@ -79,12 +79,12 @@ class Columns:
         return found
 
     def given(self, file: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values for a file, by name: texts, or what its attributes hold.
+        """Return the values for a file, by variable name: texts, or values of its attributes.
 
         Raises
         ------
         FileError
-            The file has no such attribute, or another name.
+            The file lacks an attribute, or its name does not match the pattern.
         """
         values: dict[str, Any] = dict(self.fixed)
         for attribute, name in self.attributes.items():
@@ -97,11 +97,11 @@ class Columns:
         return values
 
     def values(self, file: str, attrs: Mapping[str, Any], schema: DatasetSchema) -> dict[str, Any]:
-        """Return the values for a file, by the path of their variable, of the types that a collection declares."""
+        """Return the values for a file, by variable path, in the types that the collection declares."""
         return dict(_typed(name, value, schema) for name, value in self.given(file, attrs).items())
 
     def declared(self, file: str, attrs: Mapping[str, Any], dimension: str) -> list[VariableSchema]:
-        """Return schemas of the variables: int64, float64, booleans, times or texts, by what the values are."""
+        """Return schemas of the variables, with types inferred from the values: int64, float64, bool, time or string."""
         found = []
         for name, value in self.given(file, attrs).items():
             dtype = inferred([value]).dtype if isinstance(value, str) else np.asarray(value).dtype
@@ -110,19 +110,19 @@ class Columns:
 
 
 def path_of(name: str, schema: DatasetSchema) -> str:
-    """Return the path of a variable that is named by it, or by its last name where no other has that.
+    """Return the path of a variable, given its path, or only its last name if that is unique.
 
     Raises
     ------
     SchemaError
-        There is none, or several.
+        There is no such variable, or several.
     """
     paths = schema.all_variables()
     path = normalise_path(name)
     nested = [each for each in paths if split(each)[1] == name]
     if path in paths or len(nested) == 1:
         return path if path in paths else nested[0]
-    message = f"variable {name!r} is {'one of several' if nested else 'unknown'}; {accepted(name, nested or paths)}"
+    message = f"variable {name!r} is {'ambiguous' if nested else 'unknown'}; {accepted(name, nested or paths)}"
     raise SchemaError(message)
 
 
@@ -130,10 +130,10 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        message = f"--name {text!r} is no regular expression: {error}"
+        message = f"--name {text!r} is not a regular expression: {error}"
         raise SchemaError(message) from error
     if not pattern.groupindex:
-        message = rf"--name {text!r} names no group; accepted: groups such as (?P<cycle>\d+)"
+        message = rf"--name {text!r} has no named group; accepted: groups such as (?P<cycle>\d+)"
         raise SchemaError(message)
     return pattern
 
@@ -143,7 +143,7 @@ def _named(pattern: re.Pattern[str], file: str) -> dict[str, str]:
     match = pattern.search(name)
     lacking = [group for group in pattern.groupindex if match is None or match[group] is None]
     if match is None or lacking:
-        message = f"the name {name!r} has no {', '.join(lacking)} by --name {pattern.pattern!r}"
+        message = f"--name {pattern.pattern!r} finds no {', '.join(lacking)} in the file name {name!r}"
         raise FileError(message)
     return match.groupdict()
 

@@ -1,4 +1,4 @@
-"""``zcollection copy``: a collection copied to another place, on whatever store, and looked over there."""
+"""``zcollection copy``: copy a collection to another URL, on any store, and verify the copy."""
 
 from typing import Annotated
 
@@ -11,22 +11,26 @@ from zcollection.cli.repairing import FOUND
 
 TargetOptions = Annotated[
     list[str] | None,
-    typer.Option("--target-option", metavar="KEY=VALUE", help="As --storage-option, for the store that is copied to."),
+    typer.Option(
+        "--target-option",
+        metavar="KEY=VALUE",
+        help="Option of the target's store, like --storage-option; repeat it for more.",
+    ),
 ]
 
 
 def copy(
     url: URL,
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="URL, or local path, of the copy.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="URL or local path of the copy.")],
     *,
     filters: Filter = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the collection that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing collection.")] = False,
     data: Annotated[bool, typer.Option("--data", help="Also read every chunk of the copy.")] = False,
     storage_option: StorageOptions = None,
     target_option: TargetOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a collection, and verify the copy; exits with 1 if something is wrong with it."""
+    """Copy a collection, and verify the copy; exits with 1 if there are problems."""
     source = open_to_read(url, storage_option)
     made = source.copy(target, filters=filters, overwrite=overwrite, storage_options=options_of(target_option))
     report, rows = made.verify(data=data), sum(record.rows for record in made.records().values())
@@ -34,8 +38,8 @@ def copy(
     if as_json:
         write_json({**counts, "problems": [asdict(problem) for problem in report.problems]})
     else:
-        told = f"{len(report.problems)} problems" if report.problems else "all is well"
-        summary = f"{report.partitions:,} partitions, {rows:,} rows, {report.chunks:,} chunks copied: {told}"
+        result = f"{len(report.problems)} problems" if report.problems else "no problems"
+        summary = f"{report.partitions:,} partitions, {rows:,} rows, {report.chunks:,} chunks copied: {result}"
         write_lines([*map(str, report.problems), summary])
     if report.problems:
         raise typer.Exit(FOUND)

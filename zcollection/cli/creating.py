@@ -1,4 +1,4 @@
-"""``zcollection create``: a collection whose schema comes from a file."""
+"""``zcollection create``: create a collection with the schema of a file."""
 
 import sys
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ Chunks = Annotated[
 
 
 def create(
-    url: Annotated[str, typer.Argument(metavar="URL", help="URL, or local path, of what is made.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="URL or local path of the new collection.")],
     *,
     axis: Annotated[str, typer.Option("--axis", metavar="NAME", help="Variable whose values order and identify rows.")],
     by: Annotated[
@@ -43,12 +43,16 @@ def create(
     file: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="FILE", help="File of the kind that will be inserted: NetCDF, Zarr, CSV or Parquet."
+            "--from", metavar="FILE", help="A file like those that will be inserted: NetCDF, Zarr, CSV or Parquet."
         ),
     ] = None,
     schema: Annotated[
         str | None,
-        typer.Option("--schema", metavar="FILE", help="Or a schema in JSON, as 'zcollection schema --json' writes it."),
+        typer.Option(
+            "--schema",
+            metavar="FILE",
+            help="Instead of --from: a schema in JSON, as written by 'zcollection schema --json'.",
+        ),
     ] = None,
     chunks: Chunks = None,
     codecs: Annotated[
@@ -61,14 +65,14 @@ def create(
     attribute: Attribute = None,
     name: Name = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the collection that is there, and its data.")
+        bool, typer.Option("--overwrite", help="Replace an existing collection, and its data.")
     ] = False,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a collection, with the schema of a file; nothing of the file is inserted.
+    """Create a collection with the schema of a file; no data are inserted.
 
-    With --set, --attribute and --name it gets variables for what the file does not hold, as insert takes them.
+    --set, --attribute and --name declare additional variables, for the same options of insert.
     """
     if (file is None) is (schema is None):
         message = "give the schema once: --from FILE, or --schema FILE"
@@ -96,7 +100,7 @@ def _of_file(file: str, axis: str, columns: Columns) -> DatasetSchema:
     more = {variable.name: variable for variable in columns.declared(file, content.attrs, dimension)}
     known = sorted(more.keys() & schema.variables.keys())
     if known:
-        message = f"{file!r} has a variable {known[0]!r}, which is given a value too; accepted: one of both"
+        message = f"{file!r} has a variable {known[0]!r}, and an option gives it a value too; accepted: one of them"
         raise SchemaError(message)
     return evolve(schema, variables={**schema.variables, **more})
 
@@ -105,23 +109,25 @@ def _of_json(path: str) -> DatasetSchema:
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        message = f"{path!r} is no text in UTF-8: {error}"
+        message = f"{path!r} is not UTF-8 text: {error}"
         raise FileError(message) from error
     return DatasetSchema.from_json(text)
 
 
 def _with_chunks(schema: DatasetSchema, given: list[str] | None) -> DatasetSchema:
-    wanted = {normalise_path(name): text for name, text in pairs_of(given, option="--chunks", form="time=4096").items()}
+    lengths = {
+        normalise_path(name): text for name, text in pairs_of(given, option="--chunks", form="time=4096").items()
+    }
     known = [join(path, name) for path, group in schema.walk() for name in group.dimensions]
-    for name, text in wanted.items():
+    for name, text in lengths.items():
         if name not in known or not (text.isascii() and text.isdigit()) or int(text) < 1:
-            what = f"; {accepted(name, known)}" if name not in known else "; accepted: a whole number from 1 on"
+            what = f"; {accepted(name, known)}" if name not in known else "; accepted: an integer of at least 1"
             message = f"--chunks {name}={text}{what}"
             raise SchemaError(message)
 
     def chunked(path: str, item: Dimension) -> Dimension:
-        text = wanted.get(join(path, item.name))
-        # Shards are a multiple of the chunks that they were made for.
+        text = lengths.get(join(path, item.name))
+        # The shards are dropped: they need not be a multiple of the new chunks.
         return item if text is None else evolve(item, chunks=int(text), shards=None)
 
     return _rebuilt(
@@ -140,7 +146,7 @@ def _with_codecs(schema: DatasetSchema, profile: str | None) -> DatasetSchema:
 
 
 def _rebuilt(schema: DatasetSchema, changes: Any) -> DatasetSchema:
-    """Return a schema with what a function of (path, group) returns in place of what each group has."""
+    """Return a schema in which `changes(path, group)` replaces attributes of each group."""
 
     def groups_of(path: str, group: GroupSchema) -> dict[str, GroupSchema]:
         return {name: rebuilt(join(path, name), child) for name, child in group.groups.items()}

@@ -1,4 +1,4 @@
-"""What commands say of a collection, as JSON values and in words."""
+"""Properties of a collection as commands show them, in JSON and as text."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,11 +13,11 @@ from zcollection.registry.stored import StoredForm
 from zcollection.transaction.documents import PartitionRecord, Scalar
 
 Limits = list[Scalar] | None
-"""Smallest and largest value of the axis, times as ISO 8601; None where there is none."""
+"""Smallest and largest value of the axis, times as ISO 8601; None if there are none."""
 
 
 def partitioning(collection: Collection) -> StoredForm:
-    """Return the stored form of the partitioning, which is known even where its plugin is missing."""
+    """Return the stored form of the partitioning, which is available even if its plugin is not installed."""
     return collection._opened.configuration.partitioning  # noqa: SLF001 - its own package
 
 
@@ -33,7 +33,7 @@ def axis_limits(collection: Collection, records: Iterable[PartitionRecord]) -> L
 
 
 def _as_declared(collection: Collection, stored: Sequence[Scalar]) -> list[Scalar]:
-    """Return axis values as they are declared, times in words."""
+    """Return axis values in their declared type, times as ISO 8601 text."""
     schema = collection.schema.variables[collection.axis]
     values = np.array(stored, dtype=schema.stored_dtype)
     declared = as_times(Variable(schema, declared_values(values, schema)))

@@ -1,4 +1,4 @@
-"""What becomes of errors: a line on standard error and an exit code."""
+"""Error handling of commands: a line on standard error, and an exit code."""
 
 import functools
 import traceback
@@ -20,18 +20,18 @@ INTERRUPTED = 130
 
 
 def reported(command: Callable[P, None]) -> Callable[P, None]:
-    """Return a command that says in one line what went wrong, and exits with the code of it."""
+    """Wrap a command so that it reports an error in one line and exits with the corresponding code."""
 
     @functools.wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
-            raise  # Typer's own, and the end of `| head`, which Typer passes over in silence
+            raise  # Typer handles its own exceptions, and ignores the broken pipe of `| head`
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        except Exception as error:  # noqa: BLE001 - whatever it is, a command ends with a line and a code
+        except Exception as error:  # noqa: BLE001 - for any error, a command ends with a line and a code
             _show(error)
             raise typer.Exit(FAILED) from None
 
@@ -44,13 +44,13 @@ def _show(error: Exception) -> None:
 
 
 def show_traceback(error: Exception) -> None:
-    """Show where an error comes from, if that was asked for."""
+    """Show the traceback of an error, if --debug is set."""
     if DEBUG.get():
         typer.echo(printable("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False)
 
 
 def line_of(error: Exception) -> str:
-    """Return what went wrong in one line."""
+    """Return the message of an error as one line."""
     text = printable(" ".join(str(error).split()))
     if isinstance(error, ZCollectionError | OSError):
         return text

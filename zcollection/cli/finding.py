@@ -1,4 +1,4 @@
-"""``zcollection find`` and ``count``: which rows pass a condition, and how many; of all else nothing is read."""
+"""``zcollection find`` and ``count``: which rows pass a condition, and how many; other variables are not read."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def find(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which rows of which partitions pass a condition, as runs: the first, and that after the last."""
+    """Show which rows pass a condition, as runs of rows in each partition: the first row, and the row after the last."""
     rows = open_source(url, storage_option, base, base_option, at=at).find(where, filters=filters)
     parts = {path: part for path in rows.partitions if (part := rows.part(path)) is not None}
     if as_json:
@@ -55,7 +55,7 @@ def count(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many rows there are, or how many pass a condition."""
+    """Show the number of rows, or of those that pass a condition."""
     found = open_source(url, storage_option, base, base_option, at=at).count(where, filters=filters)
     if as_json:
         write_json({"rows": found})

@@ -1,4 +1,4 @@
-"""``zcollection follow``: versions as they are committed, each handed to a command."""
+"""``zcollection follow``: show versions as they are committed, or run a command for each."""
 
 import json
 import os
@@ -22,19 +22,21 @@ def follow(
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="VERSION", help="Begin after this version; 0 for all. By default with those to come."
+            "--since",
+            metavar="VERSION",
+            help="Begin after this version; 0 for all. By default only future versions are shown.",
         ),
     ] = None,
     every: Annotated[
-        str, typer.Option("--every", metavar="TIME", help="Time between two looks, such as 10s or 5min.")
+        str, typer.Option("--every", metavar="TIME", help="Time between two checks, such as 10s or 5min.")
     ] = "10s",
     command: Annotated[
         str | None,
         typer.Option(
             "--exec",
             metavar="CMD",
-            help="A shell command for each version, which has it as JSON on its standard input, and its number in the "
-            "variable ZCOLLECTION_VERSION. Where it fails, following ends with its exit code.",
+            help="A shell command to run for each version, with the version as JSON on standard input, and its number in "
+            "the environment variable ZCOLLECTION_VERSION. If the command fails, following ends with its exit code.",
         ),
     ] = None,
     state: Annotated[
@@ -42,18 +44,20 @@ def follow(
         typer.Option(
             "--state",
             metavar="FILE",
-            help="Where the last version that was dealt with is kept: the next call goes on there.",
+            help="File that stores the last version handled; the next call continues after it.",
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End where nothing is new, instead of waiting.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when there are no more new versions, instead of waiting.")
+    ] = False,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show versions as they are committed, with the partitions that each changed, or hand them to a command.
+    """Show versions as they are committed, with the partitions that each changed, or run a command for each.
 
-    With --json each is one line of JSON.
+    With --json each version is one line of JSON.
     """
     collection = open_source(url, storage_option, base, base_option)
     begin = _first(state, since)
@@ -63,7 +67,7 @@ def follow(
     following = collection.follow(since=begin, every=every)
     versions = run(following.new) if once else following
     for version in versions:
-        _deal_with(version, command, as_json=as_json)
+        _handle(version, command, as_json=as_json)
         if state is not None:
             _keep(state, version.version)
 
@@ -75,12 +79,12 @@ def _first(state: Path | None, since: str | None) -> Label | None:
 
 
 def _kept(state: Path | None) -> Label | None:
-    """Return the version that was dealt with last; None where that is not known yet.
+    """Return the last version handled; None if there is none yet.
 
     Raises
     ------
     typer.BadParameter
-        The file holds something else.
+        The file does not contain a version.
     """
     if state is None or not state.exists():
         return None
@@ -88,25 +92,25 @@ def _kept(state: Path | None) -> Label | None:
         label: Label = json.loads(state.read_text(encoding="utf-8"))["version"]
     except (ValueError, TypeError, KeyError) as error:
         message = (
-            f"{state} holds no version; remove it to begin with the versions to come, or give --since and another file"
+            f"{state} contains no version; remove it to begin with future versions, or pass --since and another file"
         )
         raise typer.BadParameter(message, param_hint="--state") from error
     return label
 
 
 def _keep(state: Path, version: Label) -> None:
-    """Keep the version that was dealt with, whole at any time."""
-    beside = state.with_name(f"{state.name}.new")
-    beside.write_text(json.dumps({"version": version}), encoding="utf-8", newline="\n")
-    beside.replace(state)
+    """Store the last version handled; the file is replaced atomically."""
+    temporary = state.with_name(f"{state.name}.new")
+    temporary.write_text(json.dumps({"version": version}), encoding="utf-8", newline="\n")
+    temporary.replace(state)
 
 
-def _deal_with(version: Committed, command: str | None, *, as_json: bool) -> None:
+def _handle(version: Committed, command: str | None, *, as_json: bool) -> None:
     if command is None:
         write_lines([_json(version)] if as_json else _lines(version))
         return
     environment = os.environ | {"ZCOLLECTION_VERSION": str(version.version)}
-    code = subprocess.run(command, shell=True, env=environment, input=_json(version), text=True, check=False).returncode  # noqa: S602 - the user's own
+    code = subprocess.run(command, shell=True, env=environment, input=_json(version), text=True, check=False).returncode  # noqa: S602 - the user's own command
     if code:
         raise typer.Exit(code)
 

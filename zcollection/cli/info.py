@@ -1,4 +1,4 @@
-"""``zcollection info``: what a collection is, and how much is in it."""
+"""``zcollection info``: the properties and the size of a collection."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def info(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the axis, the partitioning, and how much a collection holds; of a view also its base and what is current."""
+    """Show the axis, the partitioning and the size of a collection; for a view also its base and its status."""
     source = open_source(url, storage_option, base, base_option, at=at)
     facts = facts_of(source) if isinstance(source, Collection) else facts_of_view(source)
     if as_json:
@@ -34,7 +34,7 @@ def info(
 
 
 def facts_of(collection: Collection) -> dict[str, Any]:
-    """Return what there is to say of a collection, as JSON."""
+    """Return the properties and the size of a collection, as JSON."""
     form, records = partitioning(collection), collection.records()
     return {
         "url": str(collection.store.url),
@@ -51,15 +51,15 @@ def facts_of(collection: Collection) -> dict[str, Any]:
 
 
 def facts_of_view(view: View) -> dict[str, Any]:
-    """Return what there is to say of a view, as JSON: what it holds itself, and the rows of its base."""
-    taken, status = portal.run(view._now, lambda opened: opened.snapshot()), view.status()  # noqa: SLF001 - its own package
+    """Return the properties of a view, as JSON: the size of its own variables, and the rows of its base."""
+    snapshot, status = portal.run(view._now, lambda opened: opened.snapshot()), view.status()  # noqa: SLF001 - its own package
     return {
         **facts_of(view.base),
         "url": str(view.store.url),
         "base": str(view.base.store.url),
         "computed_by": [form.name for form in view.computations],
         "variables": len(view.variables),
-        "stored_bytes": sum(record.stored_bytes for record in taken.partitions.values()),
+        "stored_bytes": sum(record.stored_bytes for record in snapshot.partitions.values()),
         "status": {kind: len(paths) for kind, paths in asdict(status).items()},
     }
 

@@ -1,4 +1,4 @@
-"""``zcollection insert``: many files, each as one change; those that were inserted before are passed over."""
+"""``zcollection insert``: insert files, each as one change; files that were inserted before are skipped."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ def insert(
         typer.Option(
             "--merge",
             metavar="NAME",
-            help="What becomes of partitions that exist, such as upsert; by default they are replaced.",
+            help="Merge strategy for existing partitions, such as upsert; by default they are replaced.",
             autocompletion=_merges,
         ),
     ] = None,
@@ -48,7 +48,7 @@ def insert(
         typer.Option(
             "--source",
             metavar="name|path|none",
-            help="What a file is remembered by: one that was inserted before is passed over, unless this is 'none'.",
+            help="How a file is identified: a file that was inserted before is skipped, unless this is 'none'.",
             autocompletion=lambda: list(get_args(Naming)),
         ),
     ] = "name",
@@ -66,22 +66,24 @@ def insert(
         typer.Option(
             "--conventions",
             metavar="check|ignore",
-            help="Values that mean something else than those of the collection, by their attributes.",
+            help="Whether to check that attributes, such as units, give values the same meaning as in the collection.",
         ),
     ] = "check",
     immutable: Annotated[
         str,
         typer.Option(
-            "--immutable", metavar="check|replace", help="Other values of what is stored once for the whole collection."
+            "--immutable",
+            metavar="check|replace",
+            help="Other values of variables that are stored once per collection.",
         ),
     ] = "check",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and say what would become of it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, and show what would change.")] = False,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Insert files, each as one change; exits with 1 if one of them cannot be inserted: the others are.
+    """Insert files, each as one change; a file that fails does not stop the others, and the exit code is then 1.
 
-    Run it again after an interruption: what was inserted is passed over.
+    Run it again after an interruption: files that were inserted are skipped.
     """
     given = {"merge": merge, "unknown": unknown, "missing": missing, "conventions": conventions}
     work = Insertion(
@@ -106,18 +108,18 @@ def insert(
 
 @frozen(kw_only=True)
 class Outcome:
-    """What has become of a file.
+    """The outcome of inserting one file.
 
     Attributes
     ----------
     file, source
-        The file, and what it is remembered by.
+        The file, and the source name that identifies it in the collection.
     status
         "inserted", "planned", "skipped" or "failed".
     report
-        Of what was inserted, or would be.
+        The report of the insert, or of the dry run; None if the file was skipped or failed.
     error
-        Why it failed.
+        The error message; None unless the file failed.
     """
 
     file: str
@@ -127,7 +129,7 @@ class Outcome:
     error: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """Return the same as JSON."""
+        """Return the outcome as JSON."""
         report = self.report
         found = None if report is None else {"partitions": [asdict(item) for item in report.partitions]}
         more = {} if report is None else {"ignored": dict(report.ignored), "variables_added": report.variables_added}
@@ -140,24 +142,24 @@ class Outcome:
         }
 
     def __str__(self) -> str:
-        told = "it was inserted before" if self.report is None else str(self.report)
-        return f"{self.status:<8}  {self.file}: {told}"
+        details = "it was inserted before" if self.report is None else str(self.report)
+        return f"{self.status:<8}  {self.file}: {details}"
 
 
 @frozen(kw_only=True)
 class Insertion:
-    """Files to insert.
+    """Inserts files.
 
     Attributes
     ----------
     collection
-        Where to.
+        The collection.
     sources
-        What each file is remembered by.
+        The source name of each file.
     columns, options
-        What is known of all of them.
+        Additional columns, and options of the insert, for all files.
     dry_run
-        Whether nothing is to be written.
+        Whether to write nothing.
     """
 
     collection: Collection
@@ -167,10 +169,10 @@ class Insertion:
     dry_run: bool
 
     def done(self, files: Iterable[str], *, progress: bool) -> list[Outcome]:
-        """Insert the files, one after the other, and return what has become of each."""
-        wanted, known, found = list(dict.fromkeys(files)), set(self.collection.sources()), []
-        with tracking(progress, len(wanted), "insert") as advance:
-            for file in wanted:
+        """Insert the files, one after the other, and return the outcome of each."""
+        distinct, known, found = list(dict.fromkeys(files)), set(self.collection.sources()), []
+        with tracking(progress, len(distinct), "insert") as advance:
+            for file in distinct:
                 found.append(self._attempted(file, known))
                 advance()
         return found
@@ -181,11 +183,11 @@ class Insertion:
             return Outcome(file=file, source=source, status="skipped")
         try:
             report = self._inserted(file, source)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others are inserted
+        except Exception as error:  # noqa: BLE001 - one bad file must not stop the others
             failures.show_traceback(error)
             return Outcome(file=file, source=source, status="failed", error=failures.line_of(error))
         if not report.partitions and source is not None and source in self.collection.sources():
-            return Outcome(file=file, source=source, status="skipped")  # another process was first
+            return Outcome(file=file, source=source, status="skipped")  # another process inserted it meanwhile
         return Outcome(file=file, source=source, status="planned" if self.dry_run else "inserted", report=report)
 
     def _inserted(self, file: str, source: str | None) -> InsertReport:
@@ -197,12 +199,12 @@ class Insertion:
 
 
 def _sources(files: list[str], naming: str) -> dict[str, str | None]:
-    """Return what each file is remembered by.
+    """Return the source name of each file.
 
     Raises
     ------
     SettingError
-        There is no such way, or two files would be taken for one.
+        `naming` is unknown, or two files have the same name.
     """
     if naming not in get_args(Naming):
         message = f"--source {naming!r}; {accepted(naming, get_args(Naming))}"
@@ -214,8 +216,8 @@ def _sources(files: list[str], naming: str) -> dict[str, str | None]:
     twice = [source for source, count in Counter(found.values()).items() if count > 1]
     if twice:
         message = (
-            f"several files have the name {twice[0]!r}, and only one of them would be inserted; give --source path, which "
-            f"remembers them by their paths"
+            f"several files have the name {twice[0]!r}, and only one of them would be inserted; pass --source path, which "
+            f"identifies files by their paths"
         )
         raise SettingError(message)
     return dict(found)

@@ -1,4 +1,4 @@
-"""From the arguments of a command to an open collection."""
+"""Common command-line arguments, and opening the collection that they name."""
 
 import json
 from collections.abc import Iterable
@@ -19,18 +19,18 @@ StorageOptions = Annotated[
     typer.Option(
         "--storage-option",
         metavar="KEY=VALUE",
-        help='Option of the store; repeat it for more. A VALUE that reads as JSON (true, 3, "3") is taken as such.',
+        help='Option of the store; repeat it for more. A VALUE that is valid JSON (true, 3, "3") is parsed as JSON.',
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 Base = Annotated[
     str | None,
-    typer.Option("--base", metavar="URL", help="Of a view: where its base lies, if not where it refers to."),
+    typer.Option("--base", metavar="URL", help="For a view: URL of its base, if not the stored one."),
 ]
 BaseOptions = Annotated[
     list[str] | None,
     typer.Option(
-        "--base-option", metavar="KEY=VALUE", help="Of a view: option of its base's store; repeat it for more."
+        "--base-option", metavar="KEY=VALUE", help="For a view: option of the store of its base; repeat it for more."
     ),
 ]
 At = Annotated[
@@ -64,7 +64,7 @@ def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
     typer.BadParameter
         A storage option is not of the form ``KEY=VALUE``.
     ZCollectionError
-        It cannot be opened, or a view is there.
+        It cannot be opened, or it is a view.
     """
     return _collection(url, "r", options)
 
@@ -83,7 +83,7 @@ def open_source(
     mode: Mode = "r",
     at: str | None = None,
 ) -> Collection | View:
-    """Return the collection or the view at a URL, whichever is there; of a view the base is opened too.
+    """Return the collection or the view at a URL; the base of a view is opened too.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def _collection(url: str, mode: Mode, options: Iterable[str] | None) -> Collecti
     if isinstance(found, Collection):
         return found
     message = (
-        f"there is a view at {found.store.url}, and this is done with collections alone; its base is the collection at "
-        f"{found.base.store.url}: give that URL"
+        f"there is a view at {found.store.url}, and this command accepts only collections; the base of the view is the "
+        f"collection at {found.base.store.url}: pass that URL"
     )
     raise CollectionNotFoundError(message)
 
@@ -126,14 +126,14 @@ def options_of(given: Iterable[str] | None) -> dict[str, Any]:
 
 
 def names_of(given: Iterable[str] | None) -> list[str] | None:
-    """Return names that were given one by one, or with commas between them; None where none was."""
+    """Return names from repeated options, or separated by commas; None if there are none."""
     return [name.strip() for text in given for name in text.split(",") if name.strip()] if given else None
 
 
 def _option(text: str) -> tuple[str, Any]:
     key, separator, value = text.partition("=")
     if not key or not separator:
-        # Not the text itself: it may be a secret.
+        # The message does not show the text: it may be a secret.
         message = "an option without KEY or without '='; accepted: KEY=VALUE, such as anon=true"
         raise typer.BadParameter(message, param_hint="--storage-option")
     return key, _value(value)

@@ -1,4 +1,4 @@
-"""What a command writes: JSON, tables and trees; plain text in a pipe, Rich on a terminal."""
+"""Output of commands: JSON, tables and trees; plain text in a pipe, Rich on a terminal."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from zcollection.errors import printable
 Rows = Sequence[Sequence[str]]
 
 _NARROWEST = 30
-"""Characters that the last column of a table has at least."""
+"""Smallest width of the last column of a table, in characters."""
 
 
 @frozen
@@ -23,7 +23,7 @@ class Node:
     label
         One line of text.
     children
-        Nodes below.
+        Child nodes.
     """
 
     label: str
@@ -31,7 +31,7 @@ class Node:
 
 
 def write_lines(lines: Sequence[str]) -> None:
-    """Write lines, however long; what would drive the terminal is escaped."""
+    """Write lines without wrapping them; control characters are escaped."""
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
@@ -39,7 +39,7 @@ def write_json(value: object) -> None:
     """Write a JSON document."""
     sys.stdout.write(
         f"{json.dumps(value, indent=2)}\n".replace("\x7f", "\\u007f")
-    )  # all else that is no text it escapes
+    )  # json.dumps escapes all other control characters
 
 
 def write_table(header: Sequence[str], rows: Rows, *, numeric: Collection[str] = ()) -> None:
@@ -103,7 +103,7 @@ def _write_rich_table(header: Sequence[str], rows: Rows, numeric: Collection[str
         table.add_column(name, justify=align, no_wrap=position < len(header), overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    # Only the last column folds: where the others do not fit, the terminal wraps, and nothing is cut.
+    # Only the last column folds: if the other columns do not fit, the terminal wraps lines, and no text is cut.
     console.width = max(console.width, sum(widths[:-1]) + 2 * len(widths) + _NARROWEST)
     console.print(table)
 

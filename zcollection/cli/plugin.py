@@ -1,4 +1,4 @@
-"""What a distribution that adds a verb to the command line may use: the options that all verbs share, and what writes results.
+"""The API for distributions that add a verb to the command line: options common to all verbs, and functions for output.
 
 A verb is a function with Typer's annotations, named by an entry point of the group ``zcollection.commands``::
 
@@ -9,7 +9,7 @@ Examples
 --------
 >>> from zcollection.cli.plugin import URL, AsJson, StorageOptions, open_to_read, write_json, write_lines
 >>> def shape(url: URL, *, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
-...     '''Show how many partitions and rows there are.'''
+...     '''Show the number of partitions and rows.'''
 ...     records = open_to_read(url, storage_option).records()
 ...     found = {"partitions": len(records), "rows": sum(record.rows for record in records.values())}
 ...     if as_json:

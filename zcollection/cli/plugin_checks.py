@@ -321,10 +321,10 @@ def check_commands(item: Installed) -> Iterator[Finding]:
     if importlib.util.find_spec("typer") is None:
         yield Finding("the commands are not checked without typer: pip install 'zcollection[cli]'", is_problem=False)
         return
-    from zcollection.cli.verbs import OURS, loaded
+    from zcollection.cli.verbs import BUILT_IN, loaded
 
     for entry in item.commands:
-        if entry.name in OURS:
+        if entry.name in BUILT_IN:
             yield Finding(f"the command {entry.name!r} is one of zcollection; give it another name")
             continue
         try:

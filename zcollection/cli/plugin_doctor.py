@@ -257,7 +257,7 @@ def _commands() -> Iterator[Problem]:
         try:
             verbs.loaded(name, found)
         except PluginConflictError:
-            if name in verbs.OURS:
+            if name in verbs.BUILT_IN:
                 text = f"it is provided by {', '.join(sources)}, and is a command of zcollection, which is the one that runs"
                 yield Problem(
                     f"command {name!r}", text, f"{_DISABLED}={sources[0]}, or ask its author for another name"

@@ -1,4 +1,4 @@
-"""``zcollection plugins``: what is installed, whether it works, what a distribution gets wrong, and what collections need."""
+"""``zcollection plugins``: list plugins, check a distribution, and diagnose which plugins fail or are missing."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -17,28 +17,28 @@ from zcollection.registry.registry import REGISTRY, Row
 WRONG = 1
 """Exit code where something is wrong."""
 
-plugins = typer.Typer(help="List the plugins, check a distribution of plugins, and find out why one does not work.")
+plugins = typer.Typer(help="List the plugins, check a distribution of plugins, or diagnose why one does not work.")
 
 
 @plugins.callback(invoke_without_command=True)
 @failures.reported
 def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """List the plugins, check a distribution of plugins, and find out why one does not work."""
+    """List the plugins, check a distribution of plugins, or diagnose why one does not work."""
     if context.invoked_subcommand is None:
         listing(as_json=as_json)
     elif as_json:
-        message = f"it stands before {context.invoked_subcommand!r}; accepted: after it"
+        message = f"it is given before {context.invoked_subcommand!r}; accepted: after it"
         raise typer.BadParameter(message, param_hint="--json")
 
 
 def listing(*, as_json: AsJson = False) -> None:
-    """List the plugins: every name, who provides it, and whether it works; this is done without a command too."""
+    """List the plugins: every name, the distribution that provides it, and whether it works; the default command."""
     rows = [*REGISTRY.table(), *verbs.rows()]
     if as_json:
         write_json([attrs.asdict(row) for row in rows])
     else:
         header = [attribute.name for attribute in attrs.fields(Row)]
-        # The text of a failure may have several lines.
+        # The message of a failure may have several lines.
         write_table(header, [[" ".join(text.split()) for text in attrs.astuple(row)] for row in rows])
 
 

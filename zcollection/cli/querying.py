@@ -1,4 +1,4 @@
-"""``zcollection query`` and ``head``: rows in a file, or on the terminal."""
+"""``zcollection query`` and ``head``: write rows to a file, or show them on the terminal."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
@@ -20,7 +20,7 @@ from zcollection.cli.opening import (
     open_source,
 )
 from zcollection.cli.output import write_json, write_lines, write_table
-from zcollection.cli.targets import check_target, holds_rows_alone, write
+from zcollection.cli.targets import check_target, has_rows_only, write
 from zcollection.cli.values import columns_of, shown
 from zcollection.collection.collection import Collection
 from zcollection.collection.read.keyed import Keys
@@ -33,7 +33,7 @@ from zcollection.view.view import View
 Source = Collection | View
 
 _SHOWN: Final = 20
-"""Rows that are shown where nobody says how many."""
+"""Number of rows shown by default."""
 
 Output = Annotated[
     str | None,
@@ -41,7 +41,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write a file: .nc, .zarr, .csv or .parquet; it appears whole or not at all.",
+        help="Write a file: .nc, .zarr, .csv or .parquet; it appears complete or not at all.",
     ),
 ]
 
@@ -50,7 +50,7 @@ KeyFields = Annotated[
     typer.Option(
         "--keys",
         metavar="all|FIELD[=COLUMN][,…]",
-        help="Fields of the partitions' keys as columns too: all of them, or some, under another name with '='.",
+        help="Add fields of the partition keys as columns: all, or some; '=' gives another name.",
     ),
 ]
 
@@ -63,11 +63,11 @@ def query(
     variables: Variables = None,
     keys: KeyFields = None,
     output: Output = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", "-n", metavar="ROWS", help=f"First rows alone; {_SHOWN} by default where no file is written."
+            "--limit", "-n", metavar="ROWS", help=f"Only the first rows; {_SHOWN} by default if no file is written."
         ),
     ] = None,
     at: At = None,
@@ -76,7 +76,7 @@ def query(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read the rows that pass a condition, into a file or onto the terminal."""
+    """Read the rows that pass a condition, and write them to a file or to the terminal."""
     _check_limit(limit)
     if output is not None:
         check_target(output, overwrite=overwrite)
@@ -100,7 +100,7 @@ def query(
 def head(
     url: URL,
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="ROWS", help="How many.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="ROWS", help="Number of rows.")] = 10,
     where: Where = None,
     filters: Filter = None,
     variables: Variables = None,
@@ -111,7 +111,7 @@ def head(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the first rows, in the order of the partitions' keys; no more is read than that takes."""
+    """Show the first rows, in the order of the partition keys; only the chunks that contain them are read."""
     _check_limit(limit)
     source = open_source(url, storage_option, base, base_option, at=at)
     found = Reading(source, filters, names_of(variables), keys_of(keys)).first_passing(limit, where)
@@ -120,12 +120,12 @@ def head(
 
 def _check_limit(limit: int | None) -> None:
     if limit is not None and limit < 1:
-        message = f"--limit {limit}; accepted: a whole number from 1 on"
+        message = f"--limit {limit}; accepted: an integer of at least 1"
         raise SettingError(message)
 
 
 def keys_of(given: Iterable[str] | None) -> Keys:
-    """Return the fields of keys that become columns, by the names of their columns."""
+    """Return the key fields that become columns: True for all, False for none, else the column name of each field."""
     names = names_of(given)
     if names is None or names == ["all"]:
         return names is not None
@@ -134,14 +134,14 @@ def keys_of(given: Iterable[str] | None) -> Keys:
 
 @frozen
 class Reading:
-    """Rows of a collection or a view that are asked for.
+    """A selection of partitions and columns of a collection or a view.
 
     Attributes
     ----------
     source
-        The collection, or the view.
+        The collection or the view.
     filters, names, keys
-        Which partitions, which variables, and which fields of keys.
+        The filter on partitions, the variables, and the key fields that become columns.
     """
 
     source: Source
@@ -152,12 +152,12 @@ class Reading:
     def every(self, where: Any, *, progress: bool) -> Dataset:
         """Return all rows that pass a condition."""
         if self.keys:
-            return self._together([*self._scan(where)])
+            return self._concatenated([*self._scan(where)])
         found = self.source.query(where=where, filters=self.filters, variables=self.names, progress=progress)
-        return self.nothing() if found is None else found
+        return self.without_rows() if found is None else found
 
     def first_passing(self, count: int, where: str | None) -> Dataset:
-        """Return the first rows that pass, looked for in one partition, then in two more, in four, and so on."""
+        """Return the first rows that pass: search one partition, then two more, then four more, and so on."""
         if where is None:
             return self.first(count, None)
         keys, found, at, step = self.source.keys(filters=self.filters), None, 0, 1
@@ -165,23 +165,23 @@ class Reading:
             rows = self.source.find(where, filters=_any_of(keys[at : at + step]))
             found = rows if found is None else found | rows
             at, step = at + step, step * 2
-        if found is None:  # says what is wrong with the condition, where there is no partition
+        if found is None:  # without partitions: still validates the condition
             found = self.source.find(where, filters=_any_of([]))
         return evolve(self, filters=None).first(count, found)
 
     def first(self, count: int, rows: Rows | None) -> Dataset:
-        """Return the first rows, or the first of those that were found; of the chunks, those are read that hold them."""
+        """Return the first rows, or the first of the rows found; only the chunks that contain them are read."""
         scan, dimension = self._scan(rows), self.source.dimension
         parts: list[Dataset] = []
         for part in evolve(scan, block_size=max(count * scan.bytes_of_a_row, 1)):
             parts.append(part)
             if dimension not in part.sizes or sum(each.sizes[dimension] for each in parts) >= count:
                 break
-        found = self._together(parts)
+        found = self._concatenated(parts)
         return found.isel({dimension: slice(0, count)}) if dimension in found.sizes else found
 
-    def nothing(self) -> Dataset:
-        """Return a dataset of no rows."""
+    def without_rows(self) -> Dataset:
+        """Return a dataset without rows."""
         empty, scan = no_rows(self.source, self.names), self._scan(None)
         arrays = {path: variable.to_numpy() for path, variable in empty.all_variables().items()}
         return Dataset(scan.schema, {**arrays, **scan.keys.arrays([], [])})
@@ -189,17 +189,23 @@ class Reading:
     def _scan(self, where: Any) -> Scan:
         return self.source.scan(filters=self.filters, where=where, variables=self.names, keys=self.keys)
 
-    def _together(self, parts: list[Dataset]) -> Dataset:
-        return Dataset.concat(parts, self.source.dimension) if len(parts) > 1 else parts[0] if parts else self.nothing()
+    def _concatenated(self, parts: list[Dataset]) -> Dataset:
+        return (
+            Dataset.concat(parts, self.source.dimension)
+            if len(parts) > 1
+            else parts[0]
+            if parts
+            else self.without_rows()
+        )
 
 
 def _any_of(keys: Iterable[Mapping[str, Any]]) -> Any:
-    wanted = {tuple(key.values()) for key in keys}
-    return lambda key: tuple(key.values()) in wanted
+    selected = {tuple(key.values()) for key in keys}
+    return lambda key: tuple(key.values()) in selected
 
 
 def no_rows(source: Source, names: Iterable[str] | None) -> Dataset:
-    """Return a dataset of no rows; a condition that nothing passes has one even where no partition is."""
+    """Return a dataset without rows, by a condition that no row passes; it exists even without partitions."""
     found = source.query(where="False", variables=names)
     assert found is not None  # noqa: S101 - see above
     return found
@@ -210,9 +216,9 @@ def _length(dataset: Dataset, dimension: str) -> int:
 
 
 def _left_out(dataset: Dataset, dimension: str, output: str) -> str:
-    """Return which variables a file of rows has no place for, in words."""
+    """Return a note on the variables that a file of rows cannot contain; empty if there are none."""
     names = [path for path in dataset.all_variables() if not dataset.schema.spans(path, dimension)]
-    return f"; without {', '.join(names)}, which has no rows" if names and holds_rows_alone(output) else ""
+    return f"; without {', '.join(names)}, which has no rows" if names and has_rows_only(output) else ""
 
 
 def _write(source: Source, dataset: Dataset, *, total: int | None, as_json: bool) -> None:

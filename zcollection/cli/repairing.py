@@ -1,4 +1,4 @@
-"""``zcollection verify``, ``repair`` and ``vacuum``: what is wrong with a collection, mended where it can be, and kept small."""
+"""``zcollection verify``, ``repair`` and ``vacuum``: find and repair problems, and remove objects no longer needed."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from zcollection.model.texts import format_bytes
 from zcollection.transaction.reports import Problem
 
 FOUND = 1
-"""Exit code where something is wrong."""
+"""Exit code if there are problems."""
 
 
 def verify(
@@ -26,7 +26,7 @@ def verify(
             min=0,
             max=1,
             metavar="SHARE",
-            help="Read so many of the chunks, such as 0.01; others each time.",
+            help="Share of the chunks to read, such as 0.01; chosen at random on each call.",
         ),
     ] = None,
     base: Base = None,
@@ -34,7 +34,7 @@ def verify(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look for what is wrong with a collection; exits with 1 if something is."""
+    """Check a collection for problems; exits with 1 if there are some."""
     report = open_source(url, storage_option, base, base_option).verify(
         data=data if sample is None else sample, progress=not as_json
     )
@@ -48,9 +48,9 @@ def verify(
         write_json({**counts, "problems": _facts(report.problems), "notes": list(report.notes)})
     else:
         lines = [*map(str, report.problems), *(f"note: {note}" for note in report.notes)]
-        told = f"{len(report.problems)} problems" if report.problems else "all is well"
+        result = f"{len(report.problems)} problems" if report.problems else "no problems"
         write_lines(
-            [*lines, f"version {report.version}, {report.partitions:,} partitions, {report.chunks:,} chunks: {told}"]
+            [*lines, f"version {report.version}, {report.partitions:,} partitions, {report.chunks:,} chunks: {result}"]
         )
     if report.problems:
         raise typer.Exit(FOUND)
@@ -64,13 +64,13 @@ def repair(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Mend what can be mended without losing data; exits with 1 if something remains."""
+    """Repair what can be repaired without losing data; exits with 1 if problems remain."""
     report = open_source(url, storage_option, base, base_option, mode="rw").repair()
     if as_json:
         write_json({"done": list(report.done), "remaining": _facts(report.remaining)})
     else:
         remaining = [f"remains: {problem}" for problem in report.remaining]
-        write_lines([*report.done, *remaining] or ["nothing to mend"])
+        write_lines([*report.done, *remaining] or ["nothing to repair"])
     if report.remaining:
         raise typer.Exit(FOUND)
 
@@ -84,14 +84,14 @@ def vacuum(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove what writers that died have left, and fold old records of the log into the history."""
+    """Remove staged objects of writers that died, and fold old records of the commit log into the history."""
     report = open_source(url, storage_option, base, base_option, mode="rw").vacuum(older_than=older_than)
     if as_json:
         write_json(asdict(report))
     else:
         size = format_bytes(report.bytes)
         write_lines(
-            [f"{report.stages:,} stages of {size} removed, {report.versions:,} versions folded into the history"]
+            [f"{report.stages:,} staging areas of {size} removed, {report.versions:,} versions folded into the history"]
         )
 
 

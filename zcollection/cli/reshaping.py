@@ -1,4 +1,4 @@
-"""``zcollection repartition`` and ``rewrite``: the same rows in other partitions, or stored in another way."""
+"""``zcollection repartition`` and ``rewrite``: store the same rows in other partitions, or in another way."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ def repartition(
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Partition a collection in another way, in place and as one change; interrupted, it goes on where it is called again."""
+    """Change the partitioning of a collection, in place and as one change; call it again to resume after an interruption."""
     collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
     report = collection.repartition(by, dry_run=dry_run, progress=not as_json)
     _write(report, dry_run=dry_run, as_json=as_json)
@@ -53,7 +53,7 @@ def rewrite(
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write partitions with other codecs, chunks or shards, or those of an older layout as they would be now."""
+    """Rewrite partitions with other codecs, chunks or shards; without options, those whose layout is not the current one."""
     given: dict[str, Any] = {
         "codecs": _codecs(codecs or []),
         "chunks": _lengths(chunks or [], option="--chunks", nothing="auto"),
@@ -64,10 +64,10 @@ def rewrite(
 
 
 def _codecs(given: Sequence[str]) -> str | dict[str, str] | None:
-    """Return one profile for all variables, or one for each of some."""
+    """Return one profile for all variables, or profiles by variable."""
     pairs = [text.rpartition("=") for text in given]
     if len(pairs) > 1 and not all(separator for _, separator, _ in pairs):
-        message = f"{', '.join(given)}: accepted: one profile for all variables, or VARIABLE=PROFILE for each of some"
+        message = f"{', '.join(given)}: accepted: one profile for all variables, or VARIABLE=PROFILE for some of them"
         raise typer.BadParameter(message, param_hint="--codecs")
     if pairs and not pairs[0][1]:
         return given[0]
@@ -97,5 +97,5 @@ def _write(report: ReshapeReport, *, dry_run: bool, as_json: bool) -> None:
         f"{changed}: {report.rows:,} rows, {report.bytes_before:,} bytes{size}",
     ]
     if report.reused:
-        lines.append(f"{report.reused:,} of them an earlier run had finished")
+        lines.append(f"{report.reused:,} of them were finished by an earlier run")
     write_lines(lines)

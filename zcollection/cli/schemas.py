@@ -1,4 +1,4 @@
-"""``zcollection schema``: what datasets of a collection may have, in words or as ``create --schema`` takes it."""
+"""``zcollection schema``: the schema of a collection, as text or in the JSON that ``create --schema`` accepts."""
 
 import json
 
@@ -15,7 +15,7 @@ def schema(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the schema; with --json as a file that 'zcollection create --schema' takes."""
+    """Show the schema; with --json in the form that 'zcollection create --schema' accepts."""
     found = open_source(url, storage_option, base, base_option, at=at).schema
     if as_json:
         write_json(json.loads(found.to_json()))

@@ -1,4 +1,4 @@
-"""Files read by their endings: NetCDF, Zarr, CSV and Parquet. Their libraries load when such a file is met."""
+"""Read files in the format of their suffix: NetCDF, Zarr, CSV and Parquet. Libraries are imported when they are used."""
 
 import csv
 import gzip
@@ -24,7 +24,7 @@ class FileError(ZCollectionError):
 
 @frozen(eq=False)
 class Content:
-    """What a file holds.
+    """The content of a file.
 
     Attributes
     ----------
@@ -38,54 +38,54 @@ class Content:
     attrs: Mapping[str, Any] = field(factory=dict)
 
     def schema(self, *, axis: str) -> Schema:
-        """Return a builder that declares what the file holds."""
+        """Return a schema builder that declares the variables of the file."""
         return (Schema.from_pandas if is_frame(self.data) else Schema.from_xarray)(self.data, axis=axis)
 
 
 def read(path: str, schema: DatasetSchema | None = None) -> Content:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Parameters
     ----------
     path
-        The file; its ending says what it is.
+        The file; its suffix determines the format.
     schema
-        What texts in it are to be read as; without one their types are inferred.
+        Declares the types of the columns of a CSV file; without it they are inferred.
 
     Raises
     ------
     FileError
-        Its ending is unknown, or it cannot be read.
+        The suffix is unknown, or the file cannot be read.
     MissingDependencyError
         A library is not installed.
     """
-    reader = _READERS.get(ending_of(path))
+    reader = _READERS.get(suffix_of(path))
     if reader is None:
-        message = f"{path!r} has an ending that says nothing; accepted: {', '.join(_READERS)}"
+        message = f"{path!r} has an unknown suffix; accepted: {', '.join(_READERS)}"
         raise FileError(message)
     try:
         return reader(path, schema)
     except (ZCollectionError, FileNotFoundError, PermissionError):
         raise
-    except Exception as error:  # the libraries raise whatever they like
+    except Exception as error:  # the libraries raise exceptions of many types
         message = f"{path!r} cannot be read ({type(error).__name__}: {error})"
         raise FileError(message) from error
 
 
-def ending_of(path: str) -> str:
-    """Return the ending of a path, in lower case; that of a compressed file is two.
+def suffix_of(path: str) -> str:
+    """Return the suffix of a path, in lower case; a compressed file has two.
 
     Examples
     --------
-    >>> ending_of("a/b.2024.NC"), ending_of("rows.csv.gz")
+    >>> suffix_of("a/b.2024.NC"), suffix_of("rows.csv.gz")
     ('.nc', '.csv.gz')
     """
     suffixes = [suffix.lower() for suffix in PurePath(path.rstrip("/")).suffixes]
     return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
 
 
-def needed(library: str, purpose: str, *alternatives: str) -> None:
-    """Raise `MissingDependencyError` unless a library, or one of those that do the same, is installed."""
+def require_library(library: str, purpose: str, *alternatives: str) -> None:
+    """Raise `MissingDependencyError` unless a library, or one of its alternatives, is installed."""
     if not any(map(find_spec, (library, *alternatives))):
         others = "".join(f" or {name!r}" for name in alternatives)
         message = f"{purpose} needs {library!r}{others}, which is not installed: pip install {library}"
@@ -93,44 +93,44 @@ def needed(library: str, purpose: str, *alternatives: str) -> None:
 
 
 def _netcdf(path: str, _: object) -> Content:
-    needed("xarray", "reading NetCDF files")
+    require_library("xarray", "reading NetCDF files")
     with Path(path).open("rb") as file:
         is_classic = file.read(3) == b"CDF"
     import xarray
 
     if is_classic:
-        needed("scipy", "reading NetCDF files of the classic format", "netCDF4")
+        require_library("scipy", "reading NetCDF files of the classic format", "netCDF4")
         return _decoded(xarray.open_dataset(path, decode_cf=False))
-    needed("h5netcdf", "reading NetCDF files", "netCDF4")
+    require_library("h5netcdf", "reading NetCDF files", "netCDF4")
     return _decoded(xarray.open_datatree(path, decode_cf=False))
 
 
 def _zarr(path: str, _: object) -> Content:
-    needed("xarray", "reading Zarr stores")
+    require_library("xarray", "reading Zarr stores")
     import xarray
 
     return _decoded(xarray.open_datatree(path, engine="zarr", chunks=None, consolidated=False, decode_cf=False))
 
 
 def _decoded(opened: Any) -> Content:
-    """Return what was opened, in memory, so that a damaged file is found out before anything is made of it."""
+    """Load an opened file into memory and decode it, so that a damaged file is detected before it is used."""
     import xarray
 
     try:
         if isinstance(opened, xarray.Dataset):
-            whole: Any = _decoded_group(opened)
+            decoded: Any = _decoded_group(opened)
         elif not opened.children:
-            whole = _decoded_group(opened.to_dataset())
+            decoded = _decoded_group(opened.to_dataset())
         else:
             nodes = {node.path: _decoded_group(node.to_dataset(inherit=False)) for node in opened.subtree}
-            whole = xarray.DataTree.from_dict(nodes)
-        return Content(whole.load(), dict(whole.attrs))
+            decoded = xarray.DataTree.from_dict(nodes)
+        return Content(decoded.load(), dict(decoded.attrs))
     finally:
         opened.close()
 
 
 def _decoded_group(group: Any) -> Any:
-    """Return variables as xarray means them; but whole numbers that may be missing stay whole numbers."""
+    """Decode variables as xarray does by default, except that integers with a fill value stay integers."""
     import xarray
 
     scaled: Any = {
@@ -141,8 +141,8 @@ def _decoded_group(group: Any) -> Any:
 
 
 def _parquet(path: str, _: object) -> Content:
-    needed("pandas", "reading Parquet files")
-    needed("pyarrow", "reading Parquet files")
+    require_library("pandas", "reading Parquet files")
+    require_library("pyarrow", "reading Parquet files")
     import pandas as pd
 
     # Integers with nulls stay integers.
@@ -150,7 +150,7 @@ def _parquet(path: str, _: object) -> Content:
 
 
 def _csv(path: str, schema: DatasetSchema | None) -> Content:
-    needed("pandas", "reading CSV files")
+    require_library("pandas", "reading CSV files")
     import pandas as pd
 
     names, rows = _lines(path)
@@ -165,7 +165,7 @@ def _lines(path: str) -> tuple[list[str], list[list[str]]]:
     Raises
     ------
     FileError
-        It has no header, or a row has another number of values: it may have been cut.
+        It has no header, or a row has another number of values: the file may be truncated.
     """
     opener: Any = gzip.open if path.lower().endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
@@ -191,7 +191,7 @@ def _column(name: str, texts: list[str], schema: DatasetSchema | None) -> Any:
 
 
 def _for_pandas(values: Any) -> Any:
-    """Return an array as pandas keeps it without a change of type."""
+    """Return an array in a form that pandas stores without changing its type."""
     import pandas as pd
 
     if isinstance(values, np.ma.MaskedArray):
@@ -206,7 +206,7 @@ def _for_pandas(values: Any) -> Any:
 
 
 _MADE_FLOATS: Final = frozenset({"scale_factor", "add_offset", "_Unsigned"})
-"""Attributes that say that numbers mean others than those that are stored."""
+"""Attributes with which the meaning of a number differs from the stored number."""
 
 _READERS: Final[Mapping[str, Callable[[str, DatasetSchema | None], Content]]] = {
     **dict.fromkeys((".nc", ".nc4", ".netcdf", ".h5"), _netcdf),

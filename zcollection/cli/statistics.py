@@ -1,4 +1,4 @@
-"""``zcollection stats``: what the values of each variable are, computed partition by partition."""
+"""``zcollection stats``: summary statistics of each variable, computed partition by partition."""
 
 from collections.abc import Iterable, Mapping
 from functools import reduce
@@ -34,16 +34,16 @@ from zcollection.view.view import View
 
 @frozen(kw_only=True)
 class Summary:
-    """Values of one variable.
+    """Summary statistics of the values of one variable.
 
     Attributes
     ----------
     count, missing
-        How many are there, and how many are missing.
+        The number of values that are present, and of those that are missing.
     smallest, largest
-        Of those that are there; None where none is, or where they have no order.
+        Smallest and largest value present; None if there are none, or they have no order.
     total
-        Their sum, of integers and times a whole number of any size; None where they are no numbers.
+        The sum of the values: for integers and times an exact integer of any size; None if they are not numbers.
     """
 
     count: int
@@ -54,22 +54,22 @@ class Summary:
 
     @classmethod
     def of(cls, variable: Variable) -> "Summary":
-        """Return what the values of a variable are."""
-        lost = missing_of(variable)
-        values = variable.to_numpy()[~lost]
+        """Summarise the values of a variable."""
+        missing = missing_of(variable)
+        values = variable.to_numpy()[~missing]
         if not values.size or values.dtype.kind == "c":
-            return cls(count=values.size, missing=int(lost.sum()))
+            return cls(count=values.size, missing=int(missing.sum()))
         smallest, largest = _limits(values)
         return cls(
             count=values.size,
-            missing=int(lost.sum()),
+            missing=int(missing.sum()),
             smallest=smallest,
             largest=largest,
             total=_total(values, smallest),
         )
 
-    def with_others(self, other: "Summary") -> "Summary":
-        """Return what these values and others are together."""
+    def combined(self, other: "Summary") -> "Summary":
+        """Return the summary of the values of both."""
         both = [part for part in (self, other) if part.smallest is not None]
         return Summary(
             count=self.count + other.count,
@@ -80,7 +80,7 @@ class Summary:
         )
 
     def facts(self, variable: Variable) -> dict[str, Any]:
-        """Return the same as JSON; the variable says what the numbers mean."""
+        """Return the summary as JSON; the variable tells how to write its values."""
         return {
             "count": self.count,
             "missing": self.missing,
@@ -112,7 +112,7 @@ def _limits(values: NDArray[Any]) -> tuple[Any, Any]:
 
 
 def _total(values: NDArray[Any], smallest: Any) -> Any:
-    """Return the sum of values: of floats in float64; of others exactly, from how far each is from the smallest."""
+    """Return the sum of values: of floats in float64, of integers and times exactly."""
     if values.dtype.kind in "TUS":
         return None
     if values.dtype.kind == "f":
@@ -124,7 +124,7 @@ def _total(values: NDArray[Any], smallest: Any) -> Any:
     else:
         counts = values.astype(values.dtype if values.dtype.kind in "mM" else np.int64).view(np.int64)
         low = int(counts.min())
-        far = counts.view(np.uint64) - np.array(low, np.int64).view(np.uint64)  # wraps, and is right
+        far = counts.view(np.uint64) - np.array(low, np.int64).view(np.uint64)  # modulo 2**64, the distance is correct
     high, rest = far >> np.uint64(32), far & np.uint64(2**32 - 1)
     return low * values.size + (int(high.sum()) << 32) + int(rest.sum())
 
@@ -140,13 +140,13 @@ def _in_words(variable: Variable, value: Any) -> Any:
 
 
 def summaries(dataset: Dataset, names: Iterable[str] | None = None) -> Summaries:
-    """Return what the values of variables of a dataset are, by path."""
-    wanted = dataset.all_variables() if names is None else {name: dataset.get_variable(f"/{name}") for name in names}
-    return {path: Summary.of(variable) for path, variable in wanted.items()}
+    """Summarise the variables of a dataset, by path."""
+    variables = dataset.all_variables() if names is None else {name: dataset.get_variable(f"/{name}") for name in names}
+    return {path: Summary.of(variable) for path, variable in variables.items()}
 
 
-def _together(one: Summaries, other: Summaries) -> Summaries:
-    return {path: summary.with_others(other[path]) for path, summary in one.items()}
+def _combined(one: Summaries, other: Summaries) -> Summaries:
+    return {path: summary.combined(other[path]) for path, summary in one.items()}
 
 
 def stats(
@@ -161,9 +161,9 @@ def stats(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show of each variable: how many values it has and lacks, smallest, mean and largest, and how small it is stored.
+    """Show for each variable: values present and missing, smallest, mean and largest, stored bytes and compression ratio.
 
-    Bytes and ratio are those of whole partitions, and not shown with --where.
+    Bytes and ratio refer to entire partitions, and are not shown with --where.
     """
     source = open_source(url, storage_option, base, base_option, at=at)
     facts = facts_of(source, where, filters, names_of(variables), progress=not as_json)
@@ -189,7 +189,7 @@ def _cell(name: str, value: Any) -> str:
 def facts_of(
     source: Source, where: str | None, filters: str | None, names: list[str] | None, *, progress: bool
 ) -> dict[str, dict[str, Any]]:
-    """Return what there is to say of each variable, by path."""
+    """Return the statistics of each variable as JSON, by path."""
     empty = no_rows(source, names)
     partitioned = [path for path in empty.all_variables() if source.schema.spans(path, source.dimension)]
     fixed = [path for path in empty.all_variables() if path not in partitioned]
@@ -202,7 +202,7 @@ def facts_of(
     for path, item in facts.items():
         variable = empty.get_variable(f"/{path}")
         size = (item["count"] + item["missing"]) * variable.dtype.itemsize
-        is_text = variable.dtype.kind == "T"  # what its values take depends on each of them
+        is_text = variable.dtype.kind == "T"  # the size of its values depends on each of them
         item |= {"stored": stored[path], "ratio": size / stored[path] if stored[path] and not is_text else None}
     return facts
 
@@ -210,26 +210,26 @@ def facts_of(
 def _of_partitioned(
     source: Source, summing: "_Partitioned", where: str | None, filters: str | None, *, progress: bool
 ) -> Summaries | None:
-    """Return what the values along the partitioned dimension are; None where there are no rows."""
+    """Summarise the partitioned variables; None if there are no rows."""
     if isinstance(source, View):
         parts = source.scan(where=where, filters=filters, variables=summing.names)
-        return reduce(_together, map(summing, parts)) if summing.names and source.count(filters=filters) else None
-    applied: Any = source.map  # of its forms, the blocking twin has the first alone
+        return reduce(_combined, map(summing, parts)) if summing.names and source.count(filters=filters) else None
+    applied: Any = source.map  # the blocking method is typed by its first overload only
     mapped: Summaries | None = applied(
-        summing, where=where, filters=filters, variables=summing.names, reduce=_together, progress=progress
+        summing, where=where, filters=filters, variables=summing.names, reduce=_combined, progress=progress
     )
     return mapped
 
 
 def _stored(source: Source, filters: str | None) -> dict[str, int]:
-    """Return the size of all objects of each variable; those of a view lie in its own store."""
+    """Return the size of all objects of each variable; the variables of a view are in its own store."""
     of_base = {} if isinstance(source, Collection) else source.base.stored_bytes(filters=filters)
     return of_base | source.stored_bytes(filters=filters)
 
 
 @frozen
 class _Partitioned:
-    """Sums up the variables along the partitioned dimension: all others are the same in each partition."""
+    """Summarises the partitioned variables of a partition; immutable ones are the same in each partition."""
 
     names: tuple[str, ...]
 

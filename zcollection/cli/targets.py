@@ -1,4 +1,4 @@
-"""Files written by their endings: NetCDF, Zarr, CSV and Parquet; they appear whole, or not at all."""
+"""Write files in the format of their suffix: NetCDF, Zarr, CSV and Parquet; they appear complete, or not at all."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from zcollection.cli.sources import FileError, ending_of, needed
+from zcollection.cli.sources import FileError, require_library, suffix_of
 from zcollection.errors import ZCollectionError
 from zcollection.model.dataset import Dataset
 
@@ -18,61 +18,61 @@ def check_target(path: str, *, overwrite: bool) -> None:
     Raises
     ------
     FileError
-        Its ending is unknown, its folder is missing, or there is one and `overwrite` is False.
+        Its suffix is unknown, its folder does not exist, or the file exists and `overwrite` is False.
     MissingDependencyError
         A library is not installed.
     """
-    if ending_of(path) not in _WRITERS:
-        message = f"{path!r} has an ending that says nothing; accepted: {', '.join(_WRITERS)}"
+    if suffix_of(path) not in _WRITERS:
+        message = f"{path!r} has an unknown suffix; accepted: {', '.join(_WRITERS)}"
         raise FileError(message)
-    for library, alternatives in _NEEDED[ending_of(path)].items():
-        needed(library, f"writing {ending_of(path)} files", *alternatives)
+    for library, alternatives in _NEEDED[suffix_of(path)].items():
+        require_library(library, f"writing {suffix_of(path)} files", *alternatives)
     if not Path(path).absolute().parent.is_dir():
-        message = f"{path!r} would lie in a folder that does not exist; make it first"
+        message = f"the folder of {path!r} does not exist; create it first"
         raise FileError(message)
     if os.path.lexists(path) and not overwrite:
         message = f"{path!r} exists; --overwrite replaces it"
         raise FileError(message)
 
 
-def holds_rows_alone(path: str) -> bool:
-    """Return whether a file of this ending has no place for variables that are stored once."""
-    return _WRITERS[ending_of(path)] in {_csv, _parquet}
+def has_rows_only(path: str) -> bool:
+    """Return whether a file of this format contains only rows, and so no immutable variables."""
+    return _WRITERS[suffix_of(path)] in {_csv, _parquet}
 
 
 def write(dataset: Dataset, path: str, *, overwrite: bool) -> None:
-    """Write a dataset to a file: next to its place at first, and put there once it is complete.
+    """Write a dataset to a temporary file in the same folder, and rename it when it is complete.
 
     Raises
     ------
     FileError
-        As `check_target`, or it cannot be written in this form.
+        See `check_target`; or the dataset cannot be written in this format.
     """
     check_target(path, overwrite=overwrite)
-    place = Path(path).absolute()
-    # The ending stays: libraries look at it.
-    beside = place.with_name(f".{uuid.uuid4().hex}{ending_of(path)}")
+    target = Path(path).absolute()
+    # Libraries choose the format by the suffix, so the temporary file has the same one.
+    temporary = target.with_name(f".{uuid.uuid4().hex}{suffix_of(path)}")
     try:
-        _WRITERS[ending_of(path)](dataset, str(beside))
-        check_target(path, overwrite=overwrite)  # others may have written it meanwhile
-        _put(beside, place)
+        _WRITERS[suffix_of(path)](dataset, str(temporary))
+        check_target(path, overwrite=overwrite)  # another process may have created it meanwhile
+        _put(temporary, target)
     except (ZCollectionError, OSError):
         raise
-    except Exception as error:  # the libraries raise whatever they like
+    except Exception as error:  # the libraries raise exceptions of many types
         message = f"{path!r} cannot be written ({type(error).__name__}: {error})"
         raise FileError(message) from error
     finally:
-        _remove(beside)
+        _remove(temporary)
 
 
-def _put(beside: Path, place: Path) -> None:
-    if not beside.is_dir() and not place.is_dir():
-        beside.replace(place)
+def _put(temporary: Path, target: Path) -> None:
+    if not temporary.is_dir() and not target.is_dir():
+        temporary.replace(target)
         return
-    old = beside.with_name(f"{beside.name}.old")  # no system puts one folder in the place of another
-    if os.path.lexists(place):
-        place.rename(old)
-    beside.rename(place)
+    old = temporary.with_name(f"{temporary.name}.old")  # a rename cannot replace one folder by another
+    if os.path.lexists(target):
+        target.rename(old)
+    temporary.rename(target)
     _remove(old)
 
 
@@ -102,7 +102,7 @@ def _parquet(dataset: Dataset, path: str) -> None:
 
 
 def _has_index(frame: Any) -> bool:
-    """Return whether the index holds a variable, and not only numbers of rows."""
+    """Return whether the index is a variable, and not only row numbers."""
     return frame.index.name is not None
 
 
@@ -120,4 +120,4 @@ _NEEDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     **dict.fromkeys((".csv", ".csv.gz"), _PANDAS),
     **{key: {**_PANDAS, "pyarrow": ()} for key in (".parquet", ".pq")},
 }
-"""Libraries, and those that do as well, by ending."""
+"""Required libraries, with alternatives, by suffix."""

@@ -1,4 +1,4 @@
-"""Texts as values: those of CSV files, and those that stand on the command line. A text has no type: the schema says which it is."""
+"""Parse texts as values, from CSV files and from the command line; the schema determines their type."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,23 +23,23 @@ _WORDS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0
 
 
 def values_of(texts: Sequence[str], declared: VariableSchema, *, name: str) -> Any:
-    """Return what texts mean as values of a variable: an array, masked where a text is empty and the variable holds no texts.
+    """Parse texts as values of a variable: an array, masked where a text is empty unless the variable is a string.
 
-    Times are ISO 8601, in UTC unless they state an offset; numbers of a variable with CF time units may stand as such.
+    Times are ISO 8601, in UTC unless they have an offset; for a variable with CF time units, numbers are accepted too.
 
     Parameters
     ----------
     texts
-        One for each value.
+        One text for each value.
     declared
-        What the variable holds. Numbers are rounded to its floats, and to nothing else.
+        The schema of the variable. Only conversion to floats may round.
     name
-        What the texts are, for messages.
+        The name of the texts in messages.
 
     Raises
     ------
     SchemaError
-        A text means no such value.
+        A text is not a value of this type.
     """
     kind = declared.dtype.kind
     if kind in "TUS":
@@ -54,15 +54,15 @@ def values_of(texts: Sequence[str], declared: VariableSchema, *, name: str) -> A
         raise SchemaError(message) from error
     if not missing.any():
         return found
-    whole = np.zeros(len(stripped), found.dtype)
-    whole[~missing] = found
-    return np.ma.MaskedArray(whole, missing)
+    values = np.zeros(len(stripped), found.dtype)
+    values[~missing] = found
+    return np.ma.MaskedArray(values, missing)
 
 
 def inferred(texts: Sequence[str]) -> Any:
-    """Return values in the first type that all texts have: int64, float64, booleans, times, or else texts.
+    """Return values of the first type that fits all texts: int64, float64, booleans, times, or else strings.
 
-    What is empty is missing, and masked where it is no text.
+    Empty texts are missing values, and are masked unless the type is string.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def inferred(texts: Sequence[str]) -> Any:
 
 
 def _read(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
-    """Return what texts mean, none of which is empty."""
+    """Parse texts, none of which is empty."""
     kind = declared.dtype.kind
     if kind in "iuf" and has_time_units(declared.attrs) and not all(map(_NUMBER.fullmatch, texts)):
         return _times_in_units(texts, declared)
@@ -85,9 +85,9 @@ def _read(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
 
 
 def _integers(texts: Sequence[str], _: object) -> NDArray[Any]:
-    values = [int(_checked(text, _WHOLE, "a whole number such as 12")) for text in texts]
-    held = exact.integers(values)
-    return np.array(values, np.uint64) if held.dtype == object and min(values) >= 0 else held
+    values = [int(_checked(text, _WHOLE, "an integer such as 12")) for text in texts]
+    numbers = exact.integers(values)
+    return np.array(values, np.uint64) if numbers.dtype == object and min(values) >= 0 else numbers
 
 
 def _floats(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -108,15 +108,15 @@ def _complex(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
 def _truths(texts: Sequence[str], _: object) -> NDArray[Any]:
     wrong = next((text for text in texts if text.lower() not in _WORDS), None)
     if wrong is not None:
-        message = f"{wrong!r} is none; accepted: true, false, 1 or 0"
+        message = f"{wrong!r} is not a boolean; accepted: true, false, 1 or 0"
         raise ValueError(message)
     return np.array([_WORDS[text.lower()] for text in texts], np.bool_)
 
 
 def _times(texts: Sequence[str], _: object = None) -> NDArray[Any]:
     pd = _pandas()
-    whole = [_checked(text, _TIME, "ISO 8601 such as 2024-01-03T12:30") if text != "NaT" else text for text in texts]
-    times = pd.to_datetime(pd.Series(whole, dtype=object), format="ISO8601", utc=True)
+    valid = [_checked(text, _TIME, "ISO 8601 such as 2024-01-03T12:30") if text != "NaT" else text for text in texts]
+    times = pd.to_datetime(pd.Series(valid, dtype=object), format="ISO8601", utc=True)
     return np.asarray(times.dt.tz_localize(None))
 
 
@@ -124,13 +124,13 @@ def _lengths(texts: Sequence[str], _: object) -> NDArray[Any]:
     pd = _pandas()
     bare = next((text for text in texts if _NUMBER.fullmatch(text)), None)
     if bare is not None:
-        message = f"{bare!r} has no unit; accepted: a length of time such as '90 seconds' or '1 days 00:00:30'"
+        message = f"{bare!r} has no unit; accepted: a duration such as '90 seconds' or '1 days 00:00:30'"
         raise ValueError(message)
     return np.asarray(pd.to_timedelta(pd.Series(list(texts), dtype=object)))
 
 
 def _times_in_units(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
-    """Return times, or the numbers that count them where their calendar is not that of datetime64."""
+    """Return times, or numbers in the CF units if their calendar is not that of datetime64."""
     units = units_of(declared.attrs, name=declared.name)
     if units.has_datetime64:
         return _times(texts)
@@ -139,14 +139,14 @@ def _times_in_units(texts: Sequence[str], declared: VariableSchema) -> NDArray[A
         return np.array([float(number) for number in numbers])
     broken = next((text for text, number in zip(texts, numbers, strict=True) if number.denominator != 1), None)
     if broken is not None:
-        message = f"{broken!r} is no whole number of '{units}'"
+        message = f"{broken!r} is not an integer number of '{units}'"
         raise ValueError(message)
     return exact.integers([int(number) for number in numbers])
 
 
 def _checked(text: str, pattern: re.Pattern[str], accepted: str) -> str:
     if not pattern.fullmatch(text):
-        message = f"{text!r} is none; accepted: {accepted}"
+        message = f"{text!r} is not valid; accepted: {accepted}"
         raise ValueError(message)
     return text
 
@@ -173,22 +173,22 @@ _INFERRED: Final[Mapping[str, Callable[[str], object]]] = {
     "bool": lambda text: text.lower() in {"true", "false"},
     "datetime64[ns]": _TIME.fullmatch,
 }
-"""How texts are known to be of a type that nothing declares."""
+"""Tests that recognise the type of a text when no schema declares it, in the order in which they are tried."""
 
 
 def pairs_of(given: Iterable[str] | None, *, option: str, form: str) -> dict[str, str]:
-    """Return what was given as ``KEY=VALUE``.
+    """Parse options of the form ``KEY=VALUE``.
 
     Raises
     ------
     SchemaError
-        A text has no key or no value, or a key stands twice.
+        A text has no key or no '=', or a key is repeated.
     """
     found: dict[str, str] = {}
     for text in given or ():
         key, separator, value = (part.strip() for part in text.partition("="))
         if not key or not separator or key in found:
-            what = "stands twice" if key in found else "is not of that form"
+            what = "repeats a key" if key in found else "is not of that form"
             message = f"{option} {text!r} {what}; accepted: {form}, each once"
             raise SchemaError(message)
         found[key] = value

@@ -1,4 +1,4 @@
-"""``zcollection tree``: what datasets may have, and the partitions that there are."""
+"""``zcollection tree``: the schema and the partitions of a collection."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -15,9 +15,9 @@ from zcollection.model.names import join
 from zcollection.model.schema import ROOT, Dimension, GroupSchema
 
 _SHOWN = 20
-"""Partitions that the tree shows unless it is asked for all."""
+"""Number of partitions shown by default."""
 
-All = Annotated[bool, typer.Option("--all", "-a", help=f"Show every partition, not the first {_SHOWN} alone.")]
+All = Annotated[bool, typer.Option("--all", "-a", help=f"Show every partition, not only the first {_SHOWN}.")]
 
 
 def tree(url: URL, *, everything: All = False, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
@@ -31,16 +31,16 @@ def tree(url: URL, *, everything: All = False, storage_option: StorageOptions = 
 
 @frozen(kw_only=True)
 class Branch:
-    """Partitions whose paths start alike.
+    """Partitions whose paths have the same first segments.
 
     Attributes
     ----------
     segment, path
-        Last segment of what they share, and all of it.
+        The last of these segments, and all of them as a path.
     partitions, rows
-        How many there are, and how many rows they have.
+        The number of partitions, and of their rows.
     branches
-        The same for the next segment; empty for a partition.
+        The branches by the next segment; empty for a partition.
     """
 
     segment: str
@@ -58,7 +58,7 @@ def draw(collection: Collection, *, everything: bool = False) -> Node:
     collection
         The collection.
     everything
-        Whether to show every partition, however many there are.
+        Whether to show every partition.
     """
     branches = _branches(collection)
     partitions, rows = sum(item.partitions for item in branches), sum(item.rows for item in branches)
@@ -106,7 +106,7 @@ def _branches(collection: Collection) -> tuple[Branch, ...]:
 
 
 def _grow(partitions: Sequence[tuple[list[str], int]], parent: str) -> Iterator[Branch]:
-    # In the order of their keys, so that those whose paths start alike are neighbours.
+    # Partitions are in the order of their keys, so those with the same first segments are neighbours.
     for segment, members in groupby(partitions, key=lambda item: item[0][0]):
         below = [(segments[1:], rows) for segments, rows in members]
         path = join(parent, segment)

@@ -1,4 +1,4 @@
-"""Values of variables as JSON and as texts of tables: times in words, null for what is missing."""
+"""Values of variables as JSON and as table cells: times in ISO 8601, null for missing values."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,24 +14,24 @@ from zcollection.model.times import has_time_units, in_words, units_of
 from zcollection.model.variable import Variable
 
 _SHOWN: Final = 3
-"""Values of one row of a variable with more dimensions that a table shows."""
+"""Number of values that a table shows for one row of a multidimensional variable."""
 
 
 def missing_of(variable: Variable) -> NDArray[np.bool_]:
-    """Return which values are missing: NaN, NaT and the fill value."""
+    """Return a mask of the missing values: NaN, NaT and the fill value."""
     values = variable.to_numpy()
     found = missing_in(values, variable.fill_value) if values.dtype.kind != "c" else np.isnan(values)
     return np.zeros(values.shape, np.bool_) if found is None else found
 
 
 def plain_values(variable: Variable) -> list[Any]:
-    """Return values as JSON has them, one list in another for each dimension; None for what is missing.
+    """Return values as JSON: nested lists, one level for each dimension, with None for missing values.
 
-    Floats have the digits that their type needs to be read back; those that JSON does not have are texts.
+    Floats have as many digits as needed to read them back exactly; infinities, which JSON lacks, are strings.
     """
     missing = missing_of(variable).reshape(-1)
     flat = _words(variable)
-    words = np.array([None if lost else word for word, lost in zip(flat, missing, strict=True)] + [None], dtype=object)
+    words = np.array([None if gap else word for word, gap in zip(flat, missing, strict=True)] + [None], dtype=object)
     return words[:-1].reshape(variable.shape).tolist()  # type: ignore[no-any-return]  # the dtype is object
 
 
@@ -70,7 +70,7 @@ def _by_rows(variable: Variable, dimension: str) -> Variable:
 
 
 def shown(value: Any) -> str:
-    """Return a value of a row as it stands in a table.
+    """Return the table cell for a value of a row.
 
     Examples
     --------

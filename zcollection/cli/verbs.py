@@ -1,4 +1,4 @@
-"""The verbs of the command line, ours and those of other distributions: each is imported when it is asked for."""
+"""The verbs of the command line: built-in ones and those of other distributions, each imported when it is used."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ GROUP: Final = "zcollection.commands"
 
 _PACKAGE: Final = "zcollection.cli"
 
-OURS: Final[Mapping[str, str]] = {
+BUILT_IN: Final[Mapping[str, str]] = {
     "create": "creating:create",
     "insert": "inserting:insert",
     "query": "querying:query",
@@ -51,23 +51,23 @@ OURS: Final[Mapping[str, str]] = {
     "plugins": "plugins:plugins",
     "demo": "demo.command:demo",
 }
-"""Where our verbs are, in the order of the help."""
+"""Module and function of each built-in verb, in the order of the help."""
 
 
 class Verbs(TyperGroup):
     """All verbs, by name."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names, ours first."""
+        """Return the names, the built-in ones first."""
         del ctx
-        return [*OURS, *(name for name in added() if name not in OURS)]
+        return [*BUILT_IN, *(name for name in added() if name not in BUILT_IN)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a verb, None where there is none of the name; one that cannot be used says why when it is called."""
+        """Return a verb, or None if there is no such verb; a verb that cannot be loaded reports why when it is called."""
         del ctx
         markup = self.rich_markup_mode
-        if cmd_name in OURS:
-            return command_of(cmd_name, ours(cmd_name), markup)
+        if cmd_name in BUILT_IN:
+            return command_of(cmd_name, built_in(cmd_name), markup)
         found = added().get(cmd_name)
         if found is None:
             return None
@@ -77,8 +77,8 @@ class Verbs(TyperGroup):
             return _failing(cmd_name, error, markup)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the verb that the arguments begin with; for one that is misspelt the error names the nearest."""
-        if args[0] not in OURS:
+        """Return the verb that the arguments begin with; the error for an unknown verb suggests the nearest name."""
+        if args[0] not in BUILT_IN:
             self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[assignment]  # for their names
         return super().resolve_command(ctx, args)
 
@@ -97,7 +97,7 @@ def command_of(name: str, verb: Any, markup: Any = None) -> Any:
 
 
 def _failing(name: str, error: Exception, markup: Any) -> Any:
-    """Return a command that says why there is none of the name."""
+    """Return a command that raises the error for which a verb could not be loaded."""
 
     def verb() -> None:
         raise error
@@ -108,14 +108,14 @@ def _failing(name: str, error: Exception, markup: Any) -> Any:
     return typer.main.get_command(app)
 
 
-def ours(name: str) -> Any:
-    """Return one of our verbs."""
-    module, _, attribute = OURS[name].partition(":")
+def built_in(name: str) -> Any:
+    """Return a built-in verb."""
+    module, _, attribute = BUILT_IN[name].partition(":")
     return getattr(importlib.import_module(f"{_PACKAGE}.{module}"), attribute)
 
 
 def added() -> dict[str, list[EntryPoint]]:
-    """Return who adds which verb, by name, as far as the environment lets them."""
+    """Return the entry points of added verbs by name, without those that the environment disables."""
     installed = {(entry.name, *_provider(entry)): entry for entry in entry_points(group=GROUP)}
     found: dict[str, list[EntryPoint]] = {}
     for _, entry in sorted(installed.items()):
@@ -130,13 +130,13 @@ def loaded(name: str, found: Sequence[EntryPoint], markup: Any = None) -> Any:
     Raises
     ------
     PluginConflictError
-        Several add it, or it is one of ours.
+        Several distributions add it, or it is the name of a built-in verb.
     BrokenPluginError
-        It cannot be imported, or is no function that Typer takes.
+        It cannot be imported, or is not a function that Typer accepts.
     """
     sources = [_provider(entry)[0] for entry in found]
-    if name in OURS or len(sources) > 1:
-        who = ", ".join((["zcollection"] if name in OURS else []) + sources)
+    if name in BUILT_IN or len(sources) > 1:
+        who = ", ".join((["zcollection"] if name in BUILT_IN else []) + sources)
         message = (
             f"the command {name!r} is provided by several distributions: {who}; disable all but one of them with the "
             f"environment variable ZCOLLECTION_DISABLE_PLUGINS"
@@ -154,12 +154,12 @@ def loaded(name: str, found: Sequence[EntryPoint], markup: Any = None) -> Any:
             raise TypeError(f"it is a {type(verb).__name__}")  # noqa: TRY301 - it becomes the message below
         return command_of(name, verb, markup)
     except Exception as error:
-        message = f"{what} is no command ({type(error).__name__}: {error}); report this to the plugin's author"
+        message = f"{what} is not a command ({type(error).__name__}: {error}); report this to the plugin's author"
         raise BrokenPluginError(message) from error
 
 
 def rows() -> list[Row]:
-    """Return what ``zcollection plugins`` says of the verbs that other distributions add."""
+    """Return the rows of ``zcollection plugins`` for the verbs that other distributions add."""
     return [_row(name, entry, found) for name, found in added().items() for entry in found]
 
 

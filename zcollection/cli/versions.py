@@ -18,7 +18,7 @@ def history(
     url: URL,
     *,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, metavar="VERSIONS", help="The newest alone, so many of them.")
+        int | None, typer.Option("--limit", "-n", min=1, metavar="VERSIONS", help="Only the newest versions.")
     ] = None,
     base: Base = None,
     storage_option: StorageOptions = None,
@@ -43,7 +43,7 @@ def changes(
     since: Annotated[
         str,
         typer.Option(
-            "--since", metavar="VERSION", help="A version of the history, such as that of the last time; 0 for all."
+            "--since", metavar="VERSION", help="A version, such as the one that the last call printed; 0 for all."
         ),
     ],
     base: Base = None,
@@ -51,7 +51,7 @@ def changes(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the partitions that were written or dropped after a version, and say what to ask for the next time."""
+    """List the partitions written or dropped after a version, and show the version to pass as --since the next time."""
     found = open_source(url, storage_option, base, base_option).changes(since=label_of(since))
     if as_json:
         write_json(asdict(found))
@@ -63,7 +63,9 @@ def changes(
 def diff(
     url: URL,
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="A version, a tag, or a time.")],
-    after: Annotated[str | None, typer.Argument(metavar="[AFTER]", help="Another; the newest by default.")] = None,
+    after: Annotated[
+        str | None, typer.Argument(metavar="[AFTER]", help="Another version; the newest by default.")
+    ] = None,
     *,
     base: Base = None,
     storage_option: StorageOptions = None,
@@ -94,9 +96,7 @@ def diff(
 
 def rollback(
     url: URL,
-    to: Annotated[
-        str, typer.Argument(metavar="VERSION", help="A version, a tag, or a time: what was then is put back.")
-    ],
+    to: Annotated[str, typer.Argument(metavar="VERSION", help="The version to restore: its number, a tag, or a time.")],
     *,
     yes: Yes = False,
     base: Base = None,
@@ -104,31 +104,31 @@ def rollback(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put back what there was at an older version, as one change; on a terminal it asks first, elsewhere it needs --yes."""
+    """Restore an older version, as one change; on a terminal it asks first, elsewhere it needs --yes."""
     collection = open_source(url, storage_option, base, base_option, mode="rw")
     if not yes:
-        ask(f"Put back version {to} of {url}?")
+        ask(f"Restore version {to} of {url}?")
     paths = collection.rollback(to, progress=not as_json)
     if as_json:
         write_json({"changed": list(paths)})
     else:
-        write_lines([*(f"put back  {path}" for path in paths), f"{len(paths):,} partitions changed"])
+        write_lines([*(f"restored  {path}" for path in paths), f"{len(paths):,} partitions changed"])
 
 
 def tag(
     url: URL,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="The name to give; all are listed by default.")
+        str | None, typer.Argument(metavar="[NAME]", help="The tag to create; all tags are listed by default.")
     ] = None,
     version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="The newest by default.")] = None,
     *,
-    delete: Annotated[bool, typer.Option("--delete", help="Take the name away.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove the tag.")] = False,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the names of versions, give one, by which a version stays readable, or take it away."""
+    """List tags, create one, which keeps a version readable, or remove one."""
     if name is None:
         found = open_source(url, storage_option, base, base_option).tags()
         if as_json:
@@ -146,7 +146,7 @@ def tag(
     if as_json:
         write_json(collection.tags())
     else:
-        write_lines([f"tag {name} taken away" if delete else f"tag {name} is version {collection.tags()[name]}"])
+        write_lines([f"tag {name} removed" if delete else f"tag {name} is version {collection.tags()[name]}"])
 
 
 def retain(
@@ -159,12 +159,12 @@ def retain(
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
 ) -> None:
-    """Say for how long older versions stay readable, from now on; vacuum removes the others."""
+    """Set for how long older versions stay readable, from now on; vacuum removes the others."""
     label = label_of(keep)
     open_source(url, storage_option, base, base_option, mode="rw").retain(None if label == "none" else label)
     write_lines([f"older versions are kept: {keep}"])
 
 
 def label_of(text: str) -> Label:
-    """Return a version as it was given: a number as such."""
+    """Return a version label: digits as an integer, anything else unchanged."""
     return int(text) if text.isascii() and text.isdigit() else text

@@ -1,4 +1,4 @@
-"""``zcollection view``: which partitions of a view are current, and those computed that are not."""
+"""``zcollection view``: show which partitions of a view are current, and compute those that are not."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ def status(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which partitions a refresh would compute or drop; exits with 1 if there are some."""
+    """Show which partitions a refresh would compute or drop; exits with 1 if there are any."""
     found = _open(url, "r", base, storage_option, base_option).status(filters=filters)
     if as_json:
         write_json(asdict(found))
@@ -42,13 +42,13 @@ def refresh(
     url: URL,
     *,
     filters: Filter = None,
-    everything: Annotated[bool, typer.Option("--all", "-a", help="Compute also what is current.")] = False,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Also compute current partitions.")] = False,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the partitions that are not current, and drop those that the base no longer has."""
+    """Compute the partitions that are not current, and drop those that no longer exist in the base."""
     view = _open(url, "rw", base, storage_option, base_option)
     report = view.refresh(filters=filters, everything=everything, progress=not as_json)
     if as_json:
@@ -57,7 +57,7 @@ def refresh(
         lines = [f"computed  {path}" for path in report.computed] + [f"dropped   {path}" for path in report.dropped]
         waiting = [f"waiting   {path}" for path in report.waiting]
         counts = f"{len(report.computed):,} computed, {len(report.dropped):,} dropped"
-        advice = "; the view has no computation: View.update() computes what waits" if waiting else ""
+        advice = "; the view has no computation: compute the waiting partitions with View.update()" if waiting else ""
         write_lines([*lines, *waiting, counts + advice])
     if report.waiting:
         raise typer.Exit(NOT_CURRENT)
@@ -69,6 +69,8 @@ def _open(url: str, mode: Mode, base: str | None, options: list[str] | None, bas
     )
 
 
-views = typer.Typer(no_args_is_help=True, help="Look at views over collections, and compute what is not current.")
+views = typer.Typer(
+    no_args_is_help=True, help="Show the status of views over collections, and compute partitions that are not current."
+)
 for _command in (status, refresh):
     views.command()(failures.reported(_command))

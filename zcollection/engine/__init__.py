@@ -1,1 +1,1 @@
-"""Between arrays and bytes: what a variable looks like in Zarr, its chunks encoded and decoded, groups written and read."""
+"""Between arrays and bytes: layouts of Zarr arrays, encoding and decoding of chunks, reading and writing of groups."""

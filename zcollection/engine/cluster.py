@@ -1,4 +1,4 @@
-"""Jobs run on the workers of a cluster of dask's, a few in each task."""
+"""Run jobs on the workers of a Dask cluster, several jobs in each task."""
 
 import asyncio
 import uuid
@@ -24,36 +24,36 @@ S = TypeVar("S", bound=Site)
 R = TypeVar("R")
 
 _LARGEST_BATCH: Final = 16
-"""Jobs of one task at most: with more of them the cost of a task is no longer felt, and work is shared out less evenly."""
+"""Most jobs in one task: the overhead of a task is already negligible, and larger tasks spread the work less evenly."""
 
 _ROUNDS: Final = 4
-"""Tasks that each thread of the cluster gets at least, so that all of them end at about the same time."""
+"""Least number of tasks for each thread of the cluster, so that all threads finish at about the same time."""
 
 _FAN_IN: Final = 8
-"""Results that one task of a reduction combines."""
+"""Number of results that one task of a reduction combines."""
 
-_PATIENCE: Final = 0.2
-"""Seconds between two looks at whether the caller has given up."""
+_POLL: Final = 0.2
+"""Seconds between two checks whether the caller has cancelled."""
 
 
 @frozen
 class DaskExecutor(Executor):
-    """The workers of a cluster.
+    """Runs jobs on the workers of a Dask cluster.
 
     Attributes
     ----------
     client
-        Of the cluster.
+        The `distributed.Client` of the cluster.
     """
 
-    client: Any  # few functions of dask's have types
+    client: Any  # most of dask is untyped
 
     def check_reaches(self, store: Store) -> None:
-        """Refuse a store that lives in one process, unless the workers are threads of it."""
+        """Raise `SettingError` for a store in the memory of one process, unless the workers are threads of this process."""
         if store.cross_process or self.client.scheduler.address.startswith("inproc://"):
             return
         message = (
-            f"{store.url} lives in the memory of one process, where the workers of a cluster cannot see it; accepted: "
+            f"{store.url} is in the memory of one process, where the workers of a cluster cannot access it; accepted: "
             f"client=None, or a store that other processes can open"
         )
         raise SettingError(message)
@@ -61,11 +61,11 @@ class DaskExecutor(Executor):
     async def run(
         self, site: S, jobs: Iterable[Job[S, R]], *, total: int, label: str, threads: int, progress: Advance = None
     ) -> list[R]:
-        """Run them in tasks named after the label, and let the site take over what the workers wrote."""
-        if not site.travels:
-            here = LocalExecutor()
-            return await here.run(site, jobs, total=total, label=label, threads=threads, progress=progress)
-        batches = self._batches(site.apart(), jobs, total)
+        """Run jobs in tasks named after the label, and let the site absorb what the workers wrote."""
+        if not site.can_travel:
+            local = LocalExecutor()
+            return await local.run(site, jobs, total=total, label=label, threads=threads, progress=progress)
+        batches = self._batches(site.for_workers(), jobs, total)
         answers = await in_thread(_Tasks(self.client, label, progress).gathered, batches, await in_thread(self._window))
         await site.absorb(outcome for _, outcome in answers)
         return [result for results, _ in answers for result in results]
@@ -81,15 +81,15 @@ class DaskExecutor(Executor):
         threads: int,
         progress: Advance = None,
     ) -> R | None:
-        """Combine the results of each task, and those of several tasks in a tree of others: one result comes back."""
+        """Combine the results within each task, then those of the tasks in a tree of further tasks; return one result."""
         del threads
-        batches = self._batches(site.apart(), jobs, total, combine)
+        batches = self._batches(site.for_workers(), jobs, total, combine)
         return await in_thread(
             _Tasks(self.client, label, progress).reduced, batches, await in_thread(self._window), combine
         )
 
     async def compute(self, arrays: Arrays) -> Arrays:
-        """Compute them on the cluster."""
+        """Compute the Dask arrays on the cluster."""
         lazy = {name: values for name, values in arrays.items() if is_dask(values)}
         if not lazy:
             return arrays
@@ -99,7 +99,7 @@ class DaskExecutor(Executor):
         return {**arrays, **dict(zip(lazy, values, strict=True))}
 
     def _window(self) -> int:
-        """Return how many tasks are worth having submitted at once."""
+        """Return how many tasks to have submitted at the same time."""
         return 2 * self._slots() + 2
 
     def _slots(self) -> int:
@@ -117,16 +117,16 @@ class DaskExecutor(Executor):
 
 @frozen
 class _Batch:
-    """Jobs of one task.
+    """The jobs of one task.
 
     Attributes
     ----------
     size
-        How many.
+        The number of jobs.
     parcel
-        The site, the jobs, and how to combine their results.
+        The site, the jobs, and the function that combines their results, pickled.
     parts
-        Rows of arrays of dask that the jobs need, which are computed by other tasks.
+        Rows of Dask arrays that the jobs need; other tasks compute them.
     """
 
     size: int
@@ -143,7 +143,7 @@ class _Batch:
 
     @property
     def keys(self) -> list[Any]:
-        """The blocks that hold its rows."""
+        """The keys of the blocks that contain these rows."""
         return [key for part in self.parts for key in part.keys]
 
 
@@ -154,14 +154,14 @@ def _without_graph(values: Any) -> Any:
 def _run_batch(parcel: Parcel, blocks: list[Any]) -> Any:
     """Run the jobs of one task; on a worker."""
     site, jobs, combine = parcel.open()
-    here, supply = site.attempt(), iter(blocks)
-    works = (Job(job.function, received(job.arrays, supply)).work(here) for job in jobs)
-    results = perform_here(here.objects, works)
+    attempt, supply = site.attempt(), iter(blocks)
+    works = (Job(job.function, received(job.arrays, supply)).work(attempt) for job in jobs)
+    results = perform_here(attempt.objects, works)
     try:
-        return (list(results), here.outcome()) if combine is None else _folded(combine, results)
+        return (list(results), attempt.outcome()) if combine is None else _folded(combine, results)
     except ZCollectionError as error:
         failure = type(error)(*error.args)
-    # By itself: what led to it may be too deep to be pickled, and dask would replace all of it by a text.
+    # Without its cause: a chain of causes may be too deep to pickle, and Dask would then replace it by a string.
     raise failure
 
 
@@ -179,9 +179,9 @@ def _folded(combine: Callable[[Any, Any], Any], results: Iterator[Any]) -> Any:
 
 @define(eq=False)
 class _Tasks:
-    """The tasks of one operation; every method blocks, on a thread that may be told to give up."""
+    """The tasks of one operation; every method blocks, on a thread that may be cancelled."""
 
-    _client: Any  # few functions of dask's have types
+    _client: Any  # most of dask is untyped
     _label: str
     _progress: Advance
     _token: str = field(factory=lambda: f"0{uuid.uuid4().hex}", init=False)
@@ -190,7 +190,7 @@ class _Tasks:
     _running: dict[str, Any] = field(factory=dict, init=False)
 
     def gathered(self, batches: Iterator[_Batch], window: int) -> list[Any]:
-        """Return the results of batches, in order; each is released as soon as it is here."""
+        """Return the results of batches, in order; each is released on the cluster as soon as it has been received."""
         answers: dict[str, Any] = {}
 
         def collect(finished: list[Any]) -> None:
@@ -201,16 +201,16 @@ class _Tasks:
         return [answers[key] for key in self._sizes]
 
     def reduced(self, batches: Iterator[_Batch], window: int, combine: Callable[[Any, Any], Any]) -> Any:
-        """Return what the results of all batches are combined to, None where there are none."""
-        held: dict[str, Any] = {}
+        """Return the combined result of all batches; None if there are no batches."""
+        tasks_by_key: dict[str, Any] = {}
 
         def collect(finished: list[Any]) -> None:
             self._raise_failures(finished)
-            held.update({task.key: task for task in finished})
+            tasks_by_key.update({task.key: task for task in finished})
 
         with self._cancelled_on_failure():
             self._submit_all(batches, window, collect)
-            parcel, level, tasks = Parcel.of(combine), 0, [held.pop(key) for key in self._sizes]
+            parcel, level, tasks = Parcel.of(combine), 0, [tasks_by_key.pop(key) for key in self._sizes]
             while len(tasks) > 1:
                 level += 1
                 tasks = [
@@ -227,10 +227,10 @@ class _Tasks:
         return "-".join(map(str, ["zcollection", self._label, self._token, *parts]))
 
     def _submit_all(self, batches: Iterator[_Batch], window: int, collect: Callable[[list[Any]], None]) -> None:
-        """Submit batches, a few at a time, and hand over the tasks that have finished."""
+        """Submit batches, at most `window` at a time, and pass finished tasks to `collect`."""
         first = next(batches, None)
         if first is not None and first.parts:
-            # What several of them need of dask is computed once only while all of them are known.
+            # Submitted together: only then does Dask compute once a block that several batches need.
             self._submit_lazy([first, *batches])
         for batch in () if first is None or first.parts else chain([first], batches):
             self._submit(batch)
@@ -260,11 +260,11 @@ class _Tasks:
         task.add_done_callback(self._finished.put)
 
     def _wait(self, collect: Callable[[list[Any]], None]) -> None:
-        """Wait for at least one task, or for the caller to give up."""
+        """Wait for at least one task, or until the caller cancels."""
         finished: list[Any] = []
         while not finished or not self._finished.empty():
             try:
-                finished.append(self._finished.get(timeout=_PATIENCE))
+                finished.append(self._finished.get(timeout=_POLL))
             except Empty:
                 from_thread.check_cancelled()
         collect(finished)
@@ -286,8 +286,8 @@ class _Tasks:
             results: list[Any] = _settled(self._client, self._client.gather(finished))
         except KilledWorker as error:
             message = (
-                f"{error.allowed_failures + 1} workers died while they ran the {self._label}; nothing was written: look into "
-                f"their logs (they may have had too little memory), and run the operation again"
+                f"{error.allowed_failures + 1} workers died while they ran the {self._label}; nothing was written: check "
+                f"their logs (they may have run out of memory), and run the operation again"
             )
             raise ClusterError(message) from error
         except CancelledError as error:
@@ -305,7 +305,7 @@ class _Tasks:
 
 
 def _settled(client: Any, answer: Any) -> Any:
-    """Return an answer of a client, waiting on this thread for one that is asynchronous."""
+    """Return the answer of a client; an asynchronous one is awaited, blocking this thread."""
     if not isawaitable(answer):
         return answer
 
@@ -321,7 +321,7 @@ def _groups(tasks: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def _any_size() -> AbstractContextManager[Any]:
-    """Return a block in which dask does not warn of large tasks: a partition has the size that it has."""
+    """Return a context in which Dask does not warn of large tasks: they are as large as their partitions."""
     import dask
 
     return dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})

@@ -1,4 +1,4 @@
-"""Arrays of dask, known without importing it: which of their blocks hold some rows, and those rows computed."""
+"""Dask arrays, recognised without importing Dask: find the blocks that contain some rows, and compute these rows."""
 
 import sys
 import uuid
@@ -18,13 +18,13 @@ Graph = Mapping[Any, Any]
 
 
 def is_dask(value: object) -> bool:
-    """Return whether a value is a collection of dask's."""
+    """Return whether a value is a Dask collection."""
     library = sys.modules.get("dask.base")
     return library is not None and bool(library.is_dask_collection(value))
 
 
 def in_task() -> bool:
-    """Return whether the caller is part of a task of dask's: it holds a thread of a worker."""
+    """Return whether the caller runs in a Dask task, and so occupies a thread of a worker."""
     library = sys.modules.get("distributed")
     if library is None:
         return False
@@ -37,20 +37,20 @@ def in_task() -> bool:
 
 @frozen(kw_only=True, eq=False)
 class BlockRows:
-    """Rows of an array of dask: the blocks that hold them, and which of their rows are meant.
+    """Rows of a Dask array: the blocks that contain them, and the index of the rows within these blocks.
 
     Slicing the array itself would add a task for every block and partition to the graph.
 
     Attributes
     ----------
     graph
-        How the blocks are computed; empty where somebody else does so.
+        The graph that computes the blocks; empty if another process computes them.
     keys
-        The blocks, in row-major order.
+        The keys of the blocks, in row-major order.
     counts
-        How many there are along each dimension.
+        The number of blocks along each dimension.
     index
-        What is selected of all of them together.
+        The selection within the concatenated blocks.
     """
 
     graph: Graph = field(repr=False)
@@ -59,11 +59,11 @@ class BlockRows:
     index: tuple[Indexer, ...]
 
     def without_graph(self) -> "BlockRows":
-        """Return the same for a process that is given the blocks."""
+        """Return a copy for a process that receives the computed blocks."""
         return evolve(self, graph={})
 
     def assembled(self, blocks: Iterator[Any]) -> NDArray[Any]:
-        """Return the rows from the blocks, in the order of the keys."""
+        """Return the rows, given the computed blocks in the order of the keys."""
         rows: NDArray[Any] = _joined(blocks, self.counts)[self.index]
         return rows
 
@@ -77,14 +77,14 @@ def _joined(blocks: Iterator[Any], counts: tuple[int, ...], axis: int = 0) -> ND
 
 @frozen(eq=False)
 class Blocks:
-    """An array of dask as blocks whose rows can be told apart.
+    """A Dask array as blocks with known edges.
 
     Attributes
     ----------
     graph
-        How they are computed; that of all arrays that were prepared together.
+        The graph that computes the blocks, common to all arrays that were prepared together.
     name
-        Of the array, which is the first part of the keys.
+        Name of the array, which is the first part of the keys.
     edges
         Where the blocks start and end along each dimension.
     """
@@ -95,12 +95,12 @@ class Blocks:
 
     @classmethod
     def of_all(cls, arrays: Mapping[str, Any]) -> dict[str, "Blocks"]:
-        """Return the arrays of dask among some, prepared together.
+        """Return the Dask arrays among `arrays`, optimised together.
 
         Raises
         ------
         SchemaError
-            The lengths of blocks are not known.
+            The lengths of blocks are unknown.
         """
         lazy = {path: values for path, values in arrays.items() if is_dask(values)}
         if not lazy:
@@ -118,55 +118,53 @@ class Blocks:
         edges = [tuple((0, *accumulate(sizes)) for sizes in array.chunks) for array in prepared]
         return {path: cls(graph, array.name, at) for path, array, at in zip(lazy, prepared, edges, strict=True)}
 
-    def rows(self, position: int, wanted: Indexer) -> BlockRows:
-        """Return some rows along one dimension."""
-        numbers, before = self._holding(position, wanted)
+    def rows(self, position: int, rows: Indexer) -> BlockRows:
+        """Return some rows along the dimension at `position`."""
+        numbers, before = self._covering(position, rows)
         along = [range(len(edges) - 1) for edges in self.edges]
         along[position] = numbers
-        moved = slice(wanted.start - before, wanted.stop - before) if isinstance(wanted, slice) else wanted - before
+        shifted = slice(rows.start - before, rows.stop - before) if isinstance(rows, slice) else rows - before
         return BlockRows(
             graph=self.graph,
             keys=tuple((self.name, *index) for index in product(*along)),
             counts=tuple(map(len, along)),
-            index=(*(slice(None),) * position, moved),
+            index=(*(slice(None),) * position, shifted),
         )
 
-    def _holding(self, position: int, wanted: Indexer) -> tuple[range, int]:
-        """Return the blocks from the first to the last that hold some rows, and the number of rows before them."""
+    def _covering(self, position: int, rows: Indexer) -> tuple[range, int]:
+        """Return the blocks from the first to the last that contain some rows, and the number of rows before them."""
         edges = self.edges[position]
-        start, stop = (
-            (wanted.start, wanted.stop) if isinstance(wanted, slice) else (int(wanted.min()), int(wanted.max()) + 1)
-        )
+        start, stop = (rows.start, rows.stop) if isinstance(rows, slice) else (int(rows.min()), int(rows.max()) + 1)
         first = bisect_right(edges, start) - 1
         return range(first, bisect_left(edges, stop)), edges[first]
 
 
 def computed(arrays: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return arrays, those of dask and rows of such computed together; all others as they are."""
-    whole = {path: values for path, values in arrays.items() if is_dask(values)}
+    """Return arrays with the Dask arrays, and rows of Dask arrays, computed together; other arrays are unchanged."""
+    lazy = {path: values for path, values in arrays.items() if is_dask(values)}
     parts = {path: values for path, values in arrays.items() if isinstance(values, BlockRows)}
-    if whole:
-        values = sys.modules["dask.base"].compute(*whole.values(), **_options())
-        arrays = {**arrays, **dict(zip(whole, values, strict=True))}
+    if lazy:
+        values = sys.modules["dask.base"].compute(*lazy.values(), **_options())
+        arrays = {**arrays, **dict(zip(lazy, values, strict=True))}
     return {**arrays, **_assembled(parts, _compute(parts.values()))} if parts else arrays
 
 
 def _options() -> dict[str, Any]:
-    # A task that waits for other tasks may wait for ever: it holds the thread that they need.
+    # A task that waits for other tasks may deadlock: it occupies the thread that they need.
     return {"scheduler": "threads"} if in_task() else {}
 
 
 def _compute(parts: Iterable[BlockRows]) -> Iterator[Any]:
-    """Compute the blocks of several parts, each once, in the order in which they are needed."""
+    """Compute the blocks of several parts, each block once, and return them in the order of the parts."""
     from dask.base import get_scheduler
     from dask.optimization import cull
     from dask.threaded import get
 
     keys = [key for part in parts for key in part.keys]
     graph = next(iter(parts)).graph
-    needed, _ = cull(graph, list(dict.fromkeys(keys)))  # type: ignore[no-untyped-call]  # dask's
+    needed, _ = cull(graph, list(dict.fromkeys(keys)))  # type: ignore[no-untyped-call]  # dask is untyped
     run = get_scheduler(**_options()) or get  # type: ignore[no-untyped-call]
-    # A cluster knows results by their keys: those of blocks, which others may need as well, are not asked for.
+    # A cluster identifies results by keys, and other callers may use the same blocks: a new key is requested instead.
     together = f"zcollection-rows-0{uuid.uuid4().hex}"
     return iter(run({**needed, together: (list, keys)}, together))
 
@@ -176,7 +174,7 @@ def _assembled(parts: Mapping[str, BlockRows], blocks: Iterator[Any]) -> dict[st
 
 
 def received(arrays: Mapping[str, Any], blocks: Iterator[Any]) -> dict[str, Any]:
-    """Return arrays, rows of those of dask assembled from blocks that were computed before."""
+    """Return arrays with the rows of Dask arrays assembled from computed blocks."""
     return {
         path: values.assembled(blocks) if isinstance(values, BlockRows) else values for path, values in arrays.items()
     }

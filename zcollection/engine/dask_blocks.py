@@ -1,4 +1,4 @@
-"""Arrays of dask over rows that are read when they are computed: one block for each chunk of each partition, or for more."""
+"""Dask arrays over lazily read rows: each block covers one chunk of one partition, or several."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,25 +16,25 @@ from zcollection.model.dataset import Dataset
 
 Length = int | Literal["partition"] | None
 Chunks = Mapping[str, Length]
-"""Lengths of blocks by dimension: None for that of the stored chunks, -1 for all of it, "partition" for a partition."""
+"""Block lengths by dimension: None for that of the stored chunks, -1 for one block, "partition" for one per partition."""
 
 
 def chunked(dataset: Dataset, chunks: Chunks) -> Dataset:
-    """Return a dataset whose variables are arrays of dask; nothing is read.
+    """Return a dataset whose variables are Dask arrays; nothing is read.
 
     Parameters
     ----------
     dataset
-        Its variables are `LazyRows`.
+        A dataset whose variables are `LazyRows`.
     chunks
-        Lengths of the blocks.
+        Block lengths by dimension.
 
     Raises
     ------
     SettingError
-        It is no mapping, a dimension is unknown, or a length is none.
+        `chunks` is not a mapping, a dimension is unknown, or a length is invalid.
     MissingDependencyError
-        dask is not installed.
+        Dask is not installed.
     """
     try:
         from dask.delayed import delayed
@@ -42,7 +42,7 @@ def chunked(dataset: Dataset, chunks: Chunks) -> Dataset:
         raise MissingDependencyError.of("dask", extra="dask", purpose="query(chunks=…)") from error
     lazy: dict[str, LazyRows] = {path: variable.data for path, variable in dataset.all_variables().items()}
     _check(chunks, lazy)
-    # The groups go to each worker once, and not with every block.
+    # The groups are sent to each worker once, and not with every block.
     tables = {id(rows.sources): rows.sources for rows in lazy.values()}
     shared = {
         key: delayed(sources, name=f"zcollection-partitions-0{uuid.uuid4().hex}", traverse=False)
@@ -71,9 +71,9 @@ def _check(chunks: Chunks, lazy: Mapping[str, LazyRows]) -> None:
 
 
 def stored_blocks(rows: LazyRows) -> tuple[tuple[int, ...], ...]:
-    """Return the lengths, along each dimension, of the stored chunks of what is selected of a variable.
+    """Return the block lengths of a lazy array, along each dimension, that match its stored chunks.
 
-    None of them holds rows of two partitions. Where only some rows are selected, they are those of each partition.
+    No block contains rows of two partitions. If only some rows are selected, each partition has one block.
     """
     names = rows.schema.get_variable(rows.path).dimensions
     return tuple(
@@ -93,7 +93,7 @@ def _selected_rows(rows: LazyRows, positions: Positions) -> tuple[int, ...]:
 
 
 def _array(rows: LazyRows, chunks: Chunks, table: Any) -> Any:
-    """Return one variable."""
+    """Return one variable as a Dask array."""
     from dask.array import map_blocks
 
     variable = rows.schema.get_variable(rows.path)
@@ -104,7 +104,7 @@ def _array(rows: LazyRows, chunks: Chunks, table: Any) -> Any:
         for position, name in enumerate(variable.dimensions)
     )
     bare = evolve(rows, sources=Sources(()))
-    return map_blocks(  # type: ignore[no-untyped-call]  # dask's
+    return map_blocks(  # type: ignore[no-untyped-call]  # dask is untyped
         _Reading(bare, tuple((0, *accumulate(sizes)) for sizes in lengths)),
         table=table,
         chunks=lengths,
@@ -116,12 +116,12 @@ def _array(rows: LazyRows, chunks: Chunks, table: Any) -> Any:
 
 @frozen
 class _Reading:
-    """Reads one block, on whichever thread or worker computes it.
+    """Reads one block, on the thread or worker that computes it.
 
     Attributes
     ----------
     rows
-        All of the variable, without the groups.
+        A lazy array of the full variable, without the groups.
     edges
         Where the blocks start and end along each dimension.
     """
@@ -141,23 +141,23 @@ def _stored_chunk(rows: LazyRows, position: int) -> int:
     return ArrayLayout.of(rows.schema, rows.path, dimension=rows.dimension, rows=longest).chunks[position]
 
 
-def _blocks(chunk: int, length: int, wanted: Length) -> tuple[int, ...]:
-    """Return the lengths of blocks of which each holds whole chunks, the last one excepted."""
-    if wanted == -1 or not length:
+def _blocks(chunk: int, length: int, requested: Length) -> tuple[int, ...]:
+    """Return the lengths of blocks, all of which are multiples of the chunk length except for the last one."""
+    if requested == -1 or not length:
         return (length,)
-    size = chunk if not isinstance(wanted, int) else max(wanted // chunk, 1) * chunk
+    size = chunk if not isinstance(requested, int) else max(requested // chunk, 1) * chunk
     return tuple(min(size, length - start) for start in range(0, length, size))
 
 
-def _row_blocks(rows: LazyRows, position: int, wanted: Length) -> tuple[int, ...]:
-    """Return the lengths of blocks of which none holds parts of two partitions, unless it holds all of both."""
+def _row_blocks(rows: LazyRows, position: int, requested: Length) -> tuple[int, ...]:
+    """Return block lengths along the rows: a block contains full partitions, or a part of one partition."""
     partitions = rows.sources.lengths
-    if wanted == -1:
+    if requested == -1:
         return (sum(partitions),)
-    if wanted == "partition":
+    if requested == "partition":
         return tuple(partitions)
     chunk = _stored_chunk(rows, position)
-    if wanted is None and max(partitions, default=0) <= chunk:
+    if requested is None and max(partitions, default=0) <= chunk:
         return tuple(partitions)
     blocks: list[int] = []
     room = 0
@@ -165,10 +165,10 @@ def _row_blocks(rows: LazyRows, position: int, wanted: Length) -> tuple[int, ...
         if length <= room:
             blocks[-1] += length
             room -= length
-        elif isinstance(wanted, int) and length <= wanted:
+        elif isinstance(requested, int) and length <= requested:
             blocks.append(length)
-            room = wanted - length
+            room = requested - length
         else:
-            blocks.extend(_blocks(min(chunk, length), length, wanted))
+            blocks.extend(_blocks(min(chunk, length), length, requested))
             room = 0
     return tuple(blocks)

@@ -1,4 +1,4 @@
-"""When each row of a partition was brought: runs of rows that came with one change, in the order of the rows."""
+"""Times at which the rows of a partition were delivered: runs of rows delivered by one change, in row order."""
 
 import base64
 import zlib
@@ -24,13 +24,13 @@ _MOST_PLAIN: Final = 16
 
 @frozen(kw_only=True, eq=False)
 class Deliveries:
-    """When the rows of a partition were brought, in their order.
+    """Times at which the rows of a partition were delivered, in row order.
 
     Attributes
     ----------
     times
-        When the change began that brought each run of rows, by the clock of who wrote it, in UTC: datetime64[ms], shape (runs,).
-        NaT where nobody knows.
+        When the change that delivered each run of rows began, by the clock of its writer, in UTC: datetime64[ms], shape
+        (runs,). NaT if unknown.
     rows
         The number of rows of each run: int64, at least 1.
     """
@@ -40,7 +40,7 @@ class Deliveries:
 
     @classmethod
     def at(cls, time: int | None, rows: int) -> Self:
-        """Return so many rows that came together, in milliseconds since 1970; None where nobody knows when."""
+        """Return `rows` rows delivered together at a time in milliseconds since 1970; None if it is unknown."""
         numbers = np.full(min(rows, 1), _UNKNOWN if time is None else time, np.int64)
         return cls(times=numbers.view(_TYPE), rows=np.full(len(numbers), rows, np.int64))
 
@@ -73,7 +73,7 @@ class Deliveries:
         source
             As in `RowPlan`: row s of these where s >= 0, else one that comes now.
         time
-            When that is; None where nobody knows.
+            The time of this change, in milliseconds since 1970; None if unknown.
         """
         came = source < 0
         times = np.full(len(source), _UNKNOWN if time is None else time, np.int64).view(_TYPE)

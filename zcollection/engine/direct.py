@@ -1,4 +1,4 @@
-"""Chunks encoded and decoded without zarr-python: contiguous bytes through the common compressors.
+"""Encode and decode chunks without zarr-python: contiguous bytes through the common compressors.
 
 Sources: Zarr v3 specifications of the codecs ``bytes``, ``zstd``, ``blosc``, ``gzip`` and ``crc32c``.
 """
@@ -24,14 +24,14 @@ from zcollection.model.codecs import Codec
 
 _BLOSC_HEADER = 16
 _SMALL = 2**16
-"""Bytes up to which it is quicker to copy a content and its checksum together."""
+"""Bytes up to which it is faster to copy a chunk and its checksum into one buffer."""
 _RESIDUE = 0x48674BC7
-"""CRC32C of any bytes that end with their own CRC32C in little-endian order: a property of the polynomial."""
+"""CRC32C of any bytes followed by their own little-endian CRC32C; the same for all bytes."""
 _SHUFFLES = {"noshuffle": blosc.NOSHUFFLE, "shuffle": blosc.SHUFFLE, "bitshuffle": blosc.BITSHUFFLE}
 
 
 class Compressor(Protocol):
-    """One step from bytes to bytes."""
+    """A codec from bytes to bytes."""
 
     def encode(self, data: Any, /) -> bytes: ...  # noqa: D102 - any buffer
     def decode(self, data: bytes, /) -> Any: ...  # noqa: D102 - any buffer
@@ -39,27 +39,30 @@ class Compressor(Protocol):
 
 @frozen
 class _Checksum:
-    """CRC32C of what goes before, as four little-endian bytes at the end."""
+    """The codec ``crc32c``: it appends the CRC32C of the bytes, as four little-endian bytes."""
 
     def encode(self, data: Any) -> bytes:
         content = data if isinstance(data, bytes) else bytes(memoryview(data).cast("B"))
-        return content + self.behind(content)
+        return content + self.suffix(content)
 
-    def behind(self, content: bytes) -> bytes:
-        """Return what `encode` puts behind a content."""
+    def suffix(self, content: bytes) -> bytes:
+        """Return the bytes that `encode` appends."""
         return struct.pack("<I", google_crc32c.value(content))
 
     def decode(self, data: bytes | memoryview) -> memoryview:
-        whole = data if isinstance(data, bytes) else bytes(data)
-        if len(whole) < 4 or google_crc32c.value(whole) != _RESIDUE:
+        sealed = data if isinstance(data, bytes) else bytes(data)
+        if len(sealed) < 4 or google_crc32c.value(sealed) != _RESIDUE:
             message = "the CRC32C checksum does not match"
             raise ValueError(message)
-        return memoryview(whole)[:-4]  # nothing is copied
+        return memoryview(sealed)[:-4]  # no copy
 
 
 @frozen
 class _Blosc:
-    """Blosc without the checks of numcodecs' class, which take as long as a small chunk: all that comes here is contiguous."""
+    """The codec ``blosc``, without the checks of the numcodecs class, which take as long as a small chunk.
+
+    They are not needed: the input is always contiguous.
+    """
 
     name: bytes
     level: int
@@ -89,7 +92,7 @@ _COMPRESSORS: dict[str, Callable[[dict[str, Any]], Compressor]] = {
 
 @lru_cache(maxsize=8192)
 def supports(layout: ArrayLayout) -> bool:
-    """Return whether this module reads and writes the array: little-endian bytes, then compressors that it knows."""
+    """Return whether this module can read and write the array: little-endian bytes, then known compressors."""
     if not layout.codecs or layout.variable.dtype.kind == "T":
         return False
     serializer, *compressors = layout.codecs
@@ -107,30 +110,30 @@ def _is_known(codec: Codec) -> bool:
 def encode(
     layout: ArrayLayout, values: NDArray[Any], *, is_stored: bool = False
 ) -> Iterator[tuple[str, bytes | Pieces]]:
-    """Yield the key and the bytes of every chunk of an array, fill-only ones too, each when it is asked for.
+    """Yield the key and the bytes of every chunk of an array, encoded lazily; chunks of fill values are included.
 
     Parameters
     ----------
     layout
         The array.
     values
-        Of the declared type, or as they are stored; of the layout's shape.
+        Values of the declared or the stored type, in the shape of the layout.
     is_stored
-        Which of the two.
+        Whether the values are of the stored type.
     """
     compressors = _compressors(layout)
-    for key, part in layout.chunk_places:
+    for key, part in layout.chunk_parts:
         chunk = values[part] if is_stored else stored_values(values[part], layout.variable, start=_first_row(part))
-        yield key, _compress(_whole_chunk(layout, chunk), compressors)
+        yield key, _compress(_padded_chunk(layout, chunk), compressors)
 
 
 def _first_row(part: tuple[Any, ...]) -> int:
-    """Return the number of the first row of a part, of which the partitioned dimension nearly always is the first."""
+    """Return the first index of a part along its first dimension, which is nearly always the partitioned one."""
     return part[0].start if len(part) > 1 else 0
 
 
 def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
-    """Decode one chunk into its place.
+    """Decode one chunk into an output array.
 
     Parameters
     ----------
@@ -139,12 +142,12 @@ def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
     data
         Bytes of the chunk.
     out
-        Where the values go: the part of the array that the chunk holds.
+        The output, in the shape of the part of the array that the chunk covers.
 
     Raises
     ------
     ValueError
-        The bytes are not those of such a chunk.
+        The bytes are not a valid chunk of this array.
     """
     content: Any = data
     first, *later = _compressors(layout) or (None,)
@@ -159,12 +162,12 @@ def decode_chunk(layout: ArrayLayout, data: bytes, out: NDArray[Any]) -> None:
     if chunk.size != math.prod(layout.chunks):
         message = f"{chunk.size} values instead of those of a chunk of shape {layout.chunks}"
         raise ValueError(message)
-    whole = chunk.reshape(layout.chunks)
-    out[...] = whole if out.shape == layout.chunks else whole[tuple(map(slice, out.shape))]
+    padded = chunk.reshape(layout.chunks)
+    out[...] = padded if out.shape == layout.chunks else padded[tuple(map(slice, out.shape))]
 
 
 def _check_length(layout: ArrayLayout, compressor: Compressor | None, frame: bytes) -> None:
-    """Check that a frame says that it holds a whole chunk, before room is made for what it says."""
+    """Check that the length in the header of a frame is that of one chunk, before memory is allocated for it."""
     length = -1
     if isinstance(compressor, _Blosc):
         length = _frame_length(frame)
@@ -176,7 +179,7 @@ def _check_length(layout: ArrayLayout, compressor: Compressor | None, frame: byt
 
 
 def zstd_length(frame: bytes) -> int:
-    """Return the bytes that a frame of zstd says it holds (RFC 8878, 3.1.1.1), -1 where it says none."""
+    """Return the content size in the header of a zstd frame (RFC 8878, 3.1.1.1); -1 if the header has none."""
     descriptor = frame[4]
     is_single = bool(descriptor & 0x20)
     start = 5 + (not is_single) + (0, 1, 2, 4)[descriptor & 3]
@@ -186,12 +189,12 @@ def zstd_length(frame: bytes) -> int:
 
 
 def check_count(layout: ArrayLayout, data: bytes) -> None:
-    """Check that a chunk of texts says that it holds as many as it must, where its compressors are known.
+    """Check that a chunk of variable-length strings declares the right number of them, if its compressors are known.
 
     Raises
     ------
     ValueError
-        It says another number, or is damaged.
+        It declares another number, or is damaged.
     """
     if layout.codecs[0]["name"] != "vlen-utf8" or not all(map(_is_known, layout.codecs[1:])):
         return
@@ -202,26 +205,26 @@ def check_count(layout: ArrayLayout, data: bytes) -> None:
         content = compressor.decode(content)
     count, expected = int.from_bytes(bytes(content[:4]), "little"), math.prod(layout.chunks)
     if count != expected:
-        message = f"{count} texts instead of the {expected} of a chunk of shape {layout.chunks}"
+        message = f"{count} strings instead of the {expected} of a chunk of shape {layout.chunks}"
         raise ValueError(message)
 
 
 def _frame_length(frame: bytes) -> int:
-    """Return the bytes that a blosc frame holds, after checking that it is all there: blosc would read beyond its end.
+    """Return the uncompressed length of a blosc frame, after checking that it is complete: blosc would read past its end.
 
     Source: the header of C-Blosc 1, whose bytes 4 to 7 and 12 to 15 are the lengths without and with compression.
     """
     if len(frame) < _BLOSC_HEADER or struct.unpack_from("<I", frame, 12)[0] != len(frame):
-        message = f"{len(frame)} bytes are not a whole blosc frame"
+        message = f"{len(frame)} bytes are not a complete blosc frame"
         raise ValueError(message)
     length: int = struct.unpack_from("<I", frame, 4)[0]
     return length
 
 
 def _takes_frame(layout: ArrayLayout, out: NDArray[Any]) -> bool:
-    """Return whether a frame can be decompressed into its place: all of a chunk, in the bytes that are stored."""
-    whole = out.shape == layout.chunks and out.flags.c_contiguous
-    return whole and out.dtype.kind in "biufc" and sys.byteorder == "little"
+    """Return whether a frame can be decompressed directly into the output: a full chunk with the stored bytes."""
+    is_full = out.shape == layout.chunks and out.flags.c_contiguous
+    return is_full and out.dtype.kind in "biufc" and sys.byteorder == "little"
 
 
 @lru_cache(maxsize=8192)
@@ -229,8 +232,8 @@ def _compressors(layout: ArrayLayout) -> tuple[Compressor, ...]:
     return tuple(_COMPRESSORS[codec["name"]](codec.get("configuration", {})) for codec in layout.codecs[1:])
 
 
-def _whole_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:
-    """Return a chunk in little-endian bytes, one at the edge of the array padded with the fill value."""
+def _padded_chunk(layout: ArrayLayout, part: NDArray[Any]) -> NDArray[Any]:
+    """Return a full chunk in little-endian order; one at the edge of the array is padded with the fill value."""
     if part.shape == layout.chunks:
         return np.ascontiguousarray(part, dtype=layout.chunk_dtype)
     chunk = np.full(layout.chunks, layout.fill, dtype=layout.chunk_dtype)
@@ -246,7 +249,7 @@ def _compress(chunk: NDArray[Any], compressors: tuple[Compressor, ...]) -> bytes
     for compressor in before:
         content = compressor.encode(content)
     if isinstance(last, _Checksum) and isinstance(content, bytes) and len(content) > _SMALL:
-        return Pieces((content, last.behind(content)))
+        return Pieces((content, last.suffix(content)))
     if last is not None:
         content = last.encode(content)
     return content.tobytes() if isinstance(content, np.ndarray) else bytes(content)

@@ -1,4 +1,4 @@
-"""Arrays encoded: by the direct path where it knows the codecs, else by zarr-python."""
+"""Encode arrays: directly if the codecs are supported, else with zarr-python."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,15 +14,15 @@ from zcollection.engine.layout import ArrayLayout, stored_values
 
 @frozen
 class Encoded:
-    """The arrays of a group.
+    """The encoded arrays of a group.
 
     Attributes
     ----------
     objects
-        What is to be written: keys within the group, and bytes that are encoded as they are taken.
+        The objects to write: keys within the group, and bytes, encoded lazily while iterating.
     shared
-        Keys, within the group, of what is shared with the group that it takes the place of; one that ends with "/" means
-        all below.
+        Keys, within the group, of the objects shared with the replaced group; a key that ends with "/" stands for all
+        objects under it.
     """
 
     objects: Iterable[tuple[str, bytes | Pieces]]
@@ -39,13 +39,13 @@ def encode_array(
     layout
         The array.
     values
-        Of the layout's shape.
+        The values, in the shape of the layout.
     is_stored
-        Whether the values are as they are stored; they are of the declared type otherwise.
+        Whether the values are of the stored type; if not, they are of the declared type.
     """
-    whole = np.ascontiguousarray(values).reshape(layout.shape)
+    contiguous = np.ascontiguousarray(values).reshape(layout.shape)
     if direct.supports(layout):
-        return direct.encode(layout, whole, is_stored=is_stored)
+        return direct.encode(layout, contiguous, is_stored=is_stored)
     from zcollection.engine import fallback  # loads zarr
 
-    return fallback.encode(layout, whole if is_stored else stored_values(whole, layout.variable)).items()
+    return fallback.encode(layout, contiguous if is_stored else stored_values(contiguous, layout.variable)).items()

@@ -1,4 +1,4 @@
-"""Where work runs: user code and codecs on worker threads, partitions side by side up to a limit."""
+"""Threads and concurrency: user code and codecs run on worker threads, and partitions concurrently up to a limit."""
 
 import functools
 import math
@@ -19,17 +19,17 @@ R = TypeVar("R")
 
 
 _LARGE_CHUNK = 128 * 1024
-"""Bytes of a chunk from which on a second thread pays: measured, smaller chunks decode slower on two threads."""
+"""Least bytes of a chunk for which more threads are used: measurements show that two threads decode smaller ones slower."""
 
 
 def parallelism(store: Objects) -> int:
-    """Return how many requests are worth having in flight: as many as threads, where each takes one."""
+    """Return how many requests to have in flight; on a blocking store each needs a thread, so as many as threads."""
     settings = config.get()
     return settings.concurrency if store.blocking is None else settings.threads
 
 
 def worthwhile_threads(schema: DatasetSchema, dimension: str, rows: int) -> int:
-    """Return how many threads to use for partitions of `rows` rows: one, unless their chunks are large."""
+    """Return how many threads to use for partitions of `rows` rows: one unless their chunks are large."""
     layouts = [ArrayLayout.of(schema, path, dimension=dimension, rows=rows) for path in schema.all_variables()]
     size = sum(math.prod(layout.shape) * layout.variable.stored_dtype.itemsize for layout in layouts)
     chunks = sum(layout.chunk_count for layout in layouts)
@@ -39,9 +39,9 @@ def worthwhile_threads(schema: DatasetSchema, dimension: str, rows: int) -> int:
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run blocking code on a worker thread.
 
-    Each call brings a limiter of its own: user code that calls zcollection again must never wait for a thread that its
-    own caller holds. How many calls run at once is for `gather` to bound. Work that has begun on the
-    thread of a blocking caller stays there.
+    Each call has its own capacity limiter: user code that calls zcollection again must never wait for a thread that its
+    own caller occupies. `gather` limits how many calls run at once. Work that began on the thread of a blocking caller
+    continues on that thread.
     """
     if portal.is_callers_thread():
         return function(*args, **kwargs)

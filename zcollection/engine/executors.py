@@ -1,4 +1,4 @@
-"""Which executor runs an operation, decided in this one place."""
+"""Choose the executor that runs an operation."""
 
 import sys
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 ClientOption: TypeAlias = "Client | str | None"
-"""Where an operation runs: on a cluster of dask's, on that of the client that is active, or as the configuration says."""
+"""Where an operation runs: on the Dask cluster of a client, of the active client, or as configured."""
 
 
 def chosen(client: object, store: Store) -> Executor:
@@ -22,25 +22,25 @@ def chosen(client: object, store: Store) -> Executor:
     Parameters
     ----------
     client
-        A `distributed.Client`, "active" for the one of this process, or None for what the configuration says; and where
-        that says nothing, threads.
+        A `distributed.Client`, "active" for the active client of this process, or None for the configured one, which is
+        threads by default.
     store
-        What the operation works on.
+        The store that the operation reads and writes.
 
     Raises
     ------
     SettingError
-        It is something else, no client is active, or the cluster cannot see the store.
+        `client` is something else, no client is active, or the cluster cannot access the store.
     SynchronousCallError
-        The caller blocks the event loop that serves the client.
+        The call blocks the event loop that serves the client.
     MissingDependencyError
         distributed is not installed.
     """
-    wanted = config.get().client if client is None else client
-    # A task holds a thread of a worker: if it waited for other tasks, all threads might wait, for ever.
-    if wanted is None or in_task():
+    requested = config.get().client if client is None else client
+    # A task occupies a thread of a worker: if tasks waited for other tasks, all threads might deadlock.
+    if requested is None or in_task():
         return LocalExecutor()
-    executor = _on_cluster(_client(wanted))
+    executor = _on_cluster(_client(requested))
     executor.check_reaches(store)
     return executor
 
@@ -49,18 +49,20 @@ def _on_cluster(client: "Client") -> Executor:
     from zcollection.engine.cluster import DaskExecutor
 
     if portal.is_blocked(getattr(client.loop, "asyncio_loop", None)):
-        message = "a blocking call was made on the event loop that serves the client, and would hang; await its asynchronous twin"
+        message = (
+            "a blocking call on the event loop that serves the client would hang; await its asynchronous counterpart"
+        )
         raise SynchronousCallError(message)
     return DaskExecutor(client)
 
 
-def _client(wanted: Any) -> "Client":
-    if wanted != "active":
+def _client(requested: Any) -> "Client":
+    if requested != "active":
         library = sys.modules.get("distributed")
-        if library is None or not isinstance(wanted, library.Client):
-            message = f"client={wanted!r}; accepted: a distributed.Client, 'active', or None for threads"
+        if library is None or not isinstance(requested, library.Client):
+            message = f"client={requested!r}; accepted: a distributed.Client, 'active', or None for threads"
             raise SettingError(message)
-        return cast("Client", wanted)
+        return cast("Client", requested)
     try:
         from distributed import get_client
     except ImportError as error:
@@ -68,5 +70,5 @@ def _client(wanted: Any) -> "Client":
     try:
         return get_client()
     except ValueError as error:
-        message = "client='active', and no client is active; make one: distributed.Client(…), or pass client=None"
+        message = "client='active', but no client is active; create one: distributed.Client(…), or pass client=None"
         raise SettingError(message) from error

@@ -1,7 +1,7 @@
-"""Arrays that need zarr-python: variable-length strings, sharding, filters and codecs of third parties.
+"""Encode and decode arrays with zarr-python: variable-length strings, sharding, filters and third-party codecs.
 
-An array and its chunks go through a store in memory, so that what this module returns and takes is what the direct
-path does: bytes by key.
+The array is written to or read from a store in memory, so that this module has the same interface as `direct`: bytes
+by key.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from zcollection.engine.layout import ArrayLayout
 
 
 def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
-    """Return every chunk of an array by its key, fill-only ones too."""
+    """Return every chunk of an array by its key; chunks of fill values are included."""
     objects = {"zarr.json": _buffer(layout.document)}
     array = zarr.open_array(MemoryStore(objects), mode="r+").with_config({"write_empty_chunks": True})
     array[...] = values
@@ -25,7 +25,7 @@ def encode(layout: ArrayLayout, values: NDArray[Any]) -> dict[str, bytes]:
 
 
 def decode(layout: ArrayLayout, chunks: Mapping[str, bytes], out: NDArray[Any]) -> None:
-    """Decode all chunks of an array, given by key, into their place."""
+    """Decode all chunks of an array, given by key, into an output array."""
     for data in chunks.values():
         direct.check_count(layout, data)
     objects = {_key(index): _buffer(chunks[layout.chunk_key(index)]) for index in layout.chunk_indices}
@@ -34,7 +34,7 @@ def decode(layout: ArrayLayout, chunks: Mapping[str, bytes], out: NDArray[Any]) 
 
 
 def _key(index: tuple[int, ...]) -> str:
-    """Return the key of a chunk of an array that lies at the root."""
+    """Return the key of a chunk of an array at the root of a store."""
     return "/".join(["c", *map(str, index)])
 
 

@@ -1,4 +1,4 @@
-"""The seam between what is done to partitions and where it runs: jobs, the site that they work on, and their executor."""
+"""Jobs, the site that they read and write, and executors: separates the work on partitions from where it runs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -20,79 +20,79 @@ Advance = Callable[[], None] | None
 
 
 class Site(ABC):
-    """Where jobs read and write.
+    """The storage that jobs read and write.
 
     Attributes
     ----------
     objects
-        What answers their requests.
+        The store that answers their requests.
     """
 
     objects: Objects
 
     @property
-    def travels(self) -> bool:
-        """Whether other processes can work here."""
+    def can_travel(self) -> bool:
+        """Whether jobs on this site can run in other processes."""
         return True
 
-    def apart(self) -> Self:
-        """Return what other processes can work on: it pickles."""
+    def for_workers(self) -> Self:
+        """Return a site for other processes, which can be pickled."""
         return self
 
     def attempt(self) -> Self:
-        """Return what one attempt at some jobs works on; no two attempts write to the same place."""
+        """Return a site for one attempt at some jobs; no two attempts write under the same prefix."""
         return self
 
     def outcome(self) -> Any:
-        """Return what a process that worked apart must hand back, besides the results of its jobs."""
+        """Return what a worker process must send back, in addition to the results of its jobs."""
         return None
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:
-        """Take over what processes that worked apart have handed back."""
-        del outcomes  # all that they did is seen by all
+        """Add the outcomes of worker processes to this site."""
+        del outcomes  # whatever the workers did is visible to all processes
 
 
 @frozen
 class ReadingSite(Site):
-    """Objects that are only read."""
+    """A site that is only read."""
 
     objects: Objects
 
 
 @frozen
 class Job(Generic[S, R]):
-    """What is done to one partition: a small value that pickles, whatever it is a part of.
+    """The work on one partition, as a small value that can be pickled.
 
     Attributes
     ----------
     function
-        Returns the work, for a site and the arrays.
+        Returns the work, given a site and the arrays.
     arrays
-        The partition's own arrays, if any; those of dask are computed where and when the job runs.
+        The arrays of this partition, if any; Dask arrays are computed where and when the job runs.
     """
 
     function: Callable[[S, Arrays], Work[R]]
     arrays: Arrays = field(factory=dict, eq=False, repr=False)
 
     def work(self, site: S) -> Work[R]:
-        """Return the work on a site."""
+        """Return the work of this job on a site."""
         return (yield from self.function(site, computed(self.arrays)))
 
 
 class Executor(ABC):
-    """Where jobs run: on threads of this process, or on the workers of a cluster.
+    """Base class of what runs jobs: on threads of this process, or on the workers of a cluster.
 
     Attributes
     ----------
     is_local
-        Whether they share the memory of their caller.
+        Whether the jobs share the memory of their caller.
     """
 
     is_local: ClassVar[bool] = False
 
     @abstractmethod
     def check_reaches(self, store: Store) -> None:
-        """Raise `SettingError` where jobs would run in processes that cannot see a store."""
+        """Raise `SettingError` if jobs would run in processes that cannot access a store."""
 
     @abstractmethod
     async def run(
@@ -105,17 +105,17 @@ class Executor(ABC):
         Parameters
         ----------
         site
-            What they work on.
+            The site that they read and write.
         jobs
-            Each is asked for when its turn comes.
+            The jobs; the iterator is advanced when one can run.
         total
-            How many there are.
+            The number of jobs.
         label
-            What they do, such as "insert".
+            The name of the operation, such as "insert".
         threads
-            Threads of this process that are worth using, where the store has blocking access.
+            Number of threads of this process to use, if the store has blocking access.
         progress
-            Called after each of them, on any thread.
+            Called after each job, on any thread.
         """
 
     @abstractmethod
@@ -130,26 +130,26 @@ class Executor(ABC):
         threads: int,
         progress: Advance = None,
     ) -> R | None:
-        """Combine the results of neighbouring jobs, two at a time, until there is one; None where there are no jobs."""
+        """Combine the results of neighbouring jobs in pairs until one is left, and return it; None if there are no jobs."""
 
     @abstractmethod
     async def compute(self, arrays: Arrays) -> Arrays:
-        """Return arrays, those of dask computed together."""
+        """Return arrays with the Dask arrays computed together."""
 
 
 @frozen
 class LocalExecutor(Executor):
-    """Threads of this process, and its event loop."""
+    """Runs jobs on threads of this process, and on its event loop."""
 
     is_local: ClassVar[bool] = True
 
     def check_reaches(self, store: Store) -> None:
-        """Accept every store: what this process has opened, it sees."""
+        """Accept every store: this process has opened it."""
 
     async def run(
         self, site: S, jobs: Iterable[Job[S, R]], *, total: int, label: str, threads: int, progress: Advance = None
     ) -> list[R]:
-        """Run them side by side, each on one thread or between requests of the event loop."""
+        """Run jobs concurrently, on threads or on the event loop."""
         del total, label
         return await perform(site.objects, (job.work(site) for job in jobs), threads=threads, progress=progress)
 
@@ -164,7 +164,7 @@ class LocalExecutor(Executor):
         threads: int,
         progress: Advance = None,
     ) -> R | None:
-        """Combine neighbours as soon as both are there, so that few results are held at once."""
+        """Combine neighbouring results as soon as both exist, so that few are in memory at once."""
         del total, label
         results = AdjacentResults(combine)
 
@@ -173,8 +173,8 @@ class LocalExecutor(Executor):
 
         works = (combining(position, job.work(site)) for position, job in enumerate(jobs))
         await perform(site.objects, works, threads=threads, progress=progress)
-        return results.whole()
+        return results.result()
 
     async def compute(self, arrays: Arrays) -> Arrays:
-        """Compute them as dask does by default."""
+        """Compute the Dask arrays with the default scheduler."""
         return await in_thread(computed, arrays)

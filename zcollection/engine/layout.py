@@ -1,4 +1,4 @@
-"""How a variable lies in a Zarr array: shape, chunks, codecs, and the array's document, all known from the schema."""
+"""Layout of a variable as a Zarr array: shape, chunks, codecs and ``zarr.json``, all derived from the schema."""
 
 import base64
 import json
@@ -20,14 +20,14 @@ from zcollection.model.schema import DatasetSchema, Dimension, VariableSchema
 from zcollection.model.times import TimeUnits, has_time_units, units_of
 
 _CHUNK_BYTES = 4 * 2**20
-"""Size that a chunk has at most where the schema leaves the choice to the engine."""
+"""Largest size of a chunk if the schema does not declare one."""
 
 _OVERHEAD = 4096
 _INNER_OVERHEAD = 256
-"""Bytes that codecs add at most to a chunk, and with the index of a shard to each of those in it."""
+"""Most bytes that codecs add to a chunk, and, with the shard's index, to each chunk inside a shard."""
 
 _LARGEST_TEXTS = 2**31
-"""Bytes that a chunk of texts, which may be of any length, has at most: blosc makes none that are larger."""
+"""Most bytes of a chunk of strings, whose length is not limited: blosc does not make larger buffers."""
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
@@ -46,7 +46,7 @@ Chunk = tuple[str, tuple[int, ...]]
 """The key of a chunk within the partition, and its index."""
 
 
-@frozen(kw_only=True, eq=False)  # compared by identity: each is made once, and what follows from it is remembered
+@frozen(kw_only=True, eq=False)  # compared by identity: each is made once, and is a key of caches
 class ArrayLayout:
     """One variable of one partition as a Zarr array.
 
@@ -59,13 +59,13 @@ class ArrayLayout:
     shape
         Shape of the array.
     chunks
-        Shape of what is stored as one object: a chunk, or a shard.
+        Shape of the part that is stored as one object: a chunk, or a shard.
     inner_chunks
         Shape of the chunks inside a shard; None without sharding.
     coordinates
         Names of the coordinates that its document refers to.
     origin
-        For a part of an array, the index of its first chunk in the whole; None for the whole.
+        For a part of an array, the index of its first chunk in the full array; None for the full array.
     """
 
     path: str
@@ -78,7 +78,7 @@ class ArrayLayout:
 
     @classmethod
     def of(cls, schema: DatasetSchema, path: str, *, dimension: str, rows: int) -> "ArrayLayout":
-        """Return the layout of a variable; of one schema object each is made once.
+        """Return the layout of a variable; cached per schema object.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class ArrayLayout:
         path
             The variable.
         dimension, rows
-            The dimension without a size of its own, and its length here.
+            The dimension without a declared size, and its length in this partition.
         """
         return _laid_out(Identity(schema), path, dimension, rows)
 
@@ -95,7 +95,7 @@ class ArrayLayout:
     def several(
         cls, schema: DatasetSchema, paths: Iterable[str], *, dimension: str, rows: int
     ) -> "tuple[ArrayLayout, ...]":
-        """Return the layouts of several variables, as `of`, in the order of their keys."""
+        """Return the layouts of several variables, in the order of their keys."""
         return _all_laid_out(Identity(schema), tuple(paths), dimension, rows)
 
     @cached_property
@@ -113,7 +113,7 @@ class ArrayLayout:
 
     @cached_property
     def declared_fill(self) -> NDArray[Any]:
-        """Fill value, that of the type where the schema has none; shape (1,), in the declared type."""
+        """Fill value in the declared type, shape (1,); the default of the type if the schema has none."""
         if self.variable.packing is not None:
             return declared_values(np.array([self.fill]), self.variable)
         fill = self.variable.fill_value
@@ -122,7 +122,7 @@ class ArrayLayout:
 
     @cached_property
     def fill(self) -> Any:
-        """Fill value of the array, in the type that is stored."""
+        """Fill value of the array, in the stored type."""
         if self.variable.packing is not None:
             return self.variable.packing.dtype.type(self.variable.packing.fill_value or 0)
         return stored_values(self.declared_fill, self.variable)[0]
@@ -151,13 +151,13 @@ class ArrayLayout:
         return tuple(product(*(range(count) for count in counts)))
 
     @cached_property
-    def chunk_places(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-        """Key of every chunk, and the part of the array that it holds, in row-major order."""
+    def chunk_parts(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+        """Key of every chunk, and the index of the part of the array that it covers, in row-major order."""
         return tuple((self.chunk_key(index), self.chunk_slices(index)) for index in self.chunk_indices)
 
     @cached_property
     def last_chunk(self) -> tuple[int, ...]:
-        """Index of the last chunk, told without those before it."""
+        """Index of the last chunk, computed without listing the others."""
         return tuple(-(-length // chunk) - 1 for length, chunk in zip(self.shape, self.chunks, strict=True))
 
     @cached_property
@@ -167,12 +167,15 @@ class ArrayLayout:
 
     @cached_property
     def chunk_bytes(self) -> int:
-        """Bytes of a chunk, decoded; at least 1."""
+        """Bytes of a decoded chunk; at least 1."""
         return max(math.prod(self.chunks) * self.variable.stored_dtype.itemsize, 1)
 
     @cached_property
     def largest_chunk(self) -> int:
-        """Bytes that a chunk, or a shard, has at most: twice what it decodes to, for no codec makes more of it; texts apart."""
+        """Most bytes of an encoded chunk or shard: twice the decoded size plus overhead, which no codec exceeds.
+
+        For strings, whose length is not limited, a constant.
+        """
         if self.variable.dtype.kind == "T":
             return _LARGEST_TEXTS
         inner = math.prod(self.inner_chunks or self.chunks)
@@ -180,7 +183,7 @@ class ArrayLayout:
         return 2 * values * self.variable.stored_dtype.itemsize + _OVERHEAD + values // inner * _INNER_OVERHEAD
 
     def chunk_read(self, prefix: str, key: str) -> Read:
-        """Return the read of a chunk, of no more than shows that it is too large."""
+        """Return the read of a chunk, limited to one byte more than is valid, which reveals a chunk that is too large."""
         return Read(prefix + key, most=self.largest_chunk + 1)
 
     def chunk_key(self, index: tuple[int, ...]) -> str:
@@ -192,7 +195,7 @@ class ArrayLayout:
         return "/".join([self.path, "c", *map(str, index)])
 
     def part(self, position: int, chunks: range) -> "ArrayLayout":
-        """Return the layout of a run of whole chunks along one dimension; their keys are those in the whole."""
+        """Return the layout of a run of chunks along one dimension; they have the same keys as in the full array."""
         length = self.chunks[position]
         stop = min(chunks.stop * length, self.shape[position])
         if chunks.start == 0 and stop == self.shape[position]:
@@ -202,7 +205,7 @@ class ArrayLayout:
         return evolve(self, shape=tuple(shape), origin=tuple(origin))
 
     def single(self, index: tuple[int, ...]) -> "ArrayLayout":
-        """Return the layout of one chunk; its key is that in the whole."""
+        """Return the layout of one chunk; it has the same key as in the full array."""
         shape = tuple(
             min((number + 1) * length, size) - number * length
             for number, length, size in zip(index, self.chunks, self.shape, strict=True)
@@ -210,7 +213,7 @@ class ArrayLayout:
         return evolve(self, shape=shape, origin=index)
 
     def chunk_slices(self, index: tuple[int, ...]) -> tuple[Any, ...]:
-        """Return the part of the array that a chunk holds, as an index that makes a view even of a scalar array."""
+        """Return the index of the part of the array that a chunk covers; it gives a view even of a scalar array."""
         slices = (
             slice(position * chunk, min((position + 1) * chunk, length))
             for position, chunk, length in zip(index, self.chunks, self.shape, strict=True)
@@ -219,7 +222,7 @@ class ArrayLayout:
 
     @cached_property
     def chunk_dtype(self) -> np.dtype[Any]:
-        """Type of the elements in the bytes of a chunk."""
+        """Type of the elements in a decoded chunk, little-endian."""
         return self.variable.stored_dtype.newbyteorder("<")
 
     @cached_property
@@ -229,7 +232,7 @@ class ArrayLayout:
 
 
 class Identity:
-    """A schema as a key: equal to itself alone, which is quicker to tell than whether all that it holds is equal."""
+    """A schema as a cache key, compared by identity, which is faster than comparing all variables."""
 
     __slots__ = ("schema",)
 
@@ -266,7 +269,7 @@ def _laid_out(key: Identity, path: str, dimension: str, rows: int) -> ArrayLayou
 
 @lru_cache(maxsize=1024)
 def _stored_with(key: Identity, dimension: str, spanning: bool) -> frozenset[str]:
-    """Return the variables that lie in one group, those of partitions or those that are stored once."""
+    """Return the variables that are stored together: the partitioned ones if `spanning`, else the immutable ones."""
     schema = key.schema
     return frozenset(path for path in schema.all_variables() if schema.spans(path, dimension) is spanning)
 
@@ -282,8 +285,8 @@ def _chunk_length(item: Dimension, variable: VariableSchema, shape: tuple[int, .
         return item.chunks
     if item.size is not None:
         return item.size
-    others = math.prod(shape[:position] + shape[position + 1 :])
-    rows = _CHUNK_BYTES // max(1, others * variable.stored_dtype.itemsize)
+    row_size = math.prod(shape[:position] + shape[position + 1 :])
+    rows = _CHUNK_BYTES // max(1, row_size * variable.stored_dtype.itemsize)
     return 1 << max(0, rows.bit_length() - 1)  # a power of two, whatever the other dimensions are
 
 
@@ -292,7 +295,7 @@ def _clip(chunk: int, length: int) -> int:
 
 
 def _data_type(dtype: np.dtype[Any]) -> str | dict[str, Any]:
-    """Return the name of a type in a Zarr v3 document, those of fixed-width strings as zarr-python writes them."""
+    """Return the name of a type in a Zarr v3 document; fixed-width strings are named as by zarr-python."""
     if dtype.kind == "T":
         return "string"
     if dtype.kind == "S":
@@ -324,7 +327,7 @@ def _unit_name(dtype: np.dtype[Any]) -> str:
 
 
 def _fill_attribute(fill: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fill value as xarray writes it in the attributes of a Zarr v3 array: floats as base64 of a double."""
+    """Return a fill value as xarray writes it in the attributes of a Zarr v3 array: floats as a base64-encoded double."""
     if dtype.kind == "c":
         return [_double(fill.real), _double(fill.imag)]
     return _double(fill) if dtype.kind == "f" else scalar_to_json(fill, dtype)
@@ -335,14 +338,14 @@ def _double(value: float) -> str:
 
 
 def stored_values(values: NDArray[Any], variable: VariableSchema, *, start: int = 0) -> NDArray[Any]:
-    """Return a variable's values as the array stores them: packed, and times as the numbers that their units count.
+    """Return a variable's values as the array stores them: packed, and times as numbers in their CF units.
 
     Parameters
     ----------
     values
-        Of the declared type.
+        Values of the declared type.
     variable
-        Its schema.
+        The schema of the variable.
     start
         The number of the first row, for messages.
     """
@@ -350,36 +353,36 @@ def stored_values(values: NDArray[Any], variable: VariableSchema, *, start: int 
         return variable.packing.pack(values, name=variable.name, start=start)
     if variable.dtype.kind not in "mM":
         return values
-    units = _foreign_units(variable)
+    units = _declared_units(variable)
     return values.view(np.int64) if units is None else units.encode(values, name=variable.name)
 
 
 def declared_values(stored: NDArray[Any], variable: VariableSchema) -> NDArray[Any]:
-    """Return what an array stores as values of the declared type: the inverse of `stored_values`."""
+    """Return stored values as values of the declared type: the inverse of `stored_values`."""
     if variable.packing is not None:
         return variable.packing.unpack(stored, variable.dtype)
     if variable.dtype.kind not in "mM":
         return stored
-    units = _foreign_units(variable)
+    units = _declared_units(variable)
     return stored.view(variable.dtype) if units is None else units.decode(stored).astype(variable.dtype)
 
 
-def in_place(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any] | None:
-    """Return values of the declared type as what is stored, in the same memory; None where they are other numbers."""
-    if variable.packing is not None or _foreign_units(variable) is not None:
+def stored_view(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any] | None:
+    """Return a view of declared values as stored values; None if storing them needs a conversion."""
+    if variable.packing is not None or _declared_units(variable) is not None:
         return None
     return values.view(np.int64) if variable.dtype.kind in "mM" else values
 
 
-def _foreign_units(variable: VariableSchema) -> TimeUnits | None:
-    """Return the units of a datetime64 that declares some: its own integers already count the others'."""
+def _declared_units(variable: VariableSchema) -> TimeUnits | None:
+    """Return the CF units that a datetime64 variable declares, or None; without them its int64 values are stored."""
     if variable.dtype.kind == "M" and has_time_units(variable.attrs):
         return units_of(variable.attrs, name=variable.name)
     return None
 
 
 def as_stored(schema: DatasetSchema) -> DatasetSchema:
-    """Return a schema by which packed variables are read as the numbers that are stored; of one schema it is made once."""
+    """Return a schema that reads packed variables as their stored numbers; cached per schema object."""
     return _as_stored(Identity(schema))
 
 
@@ -400,7 +403,7 @@ def group_document(attributes: Mapping[str, Any]) -> bytes:
 
 
 def subgroup_documents(schema: DatasetSchema) -> Mapping[str, bytes]:
-    """Return the ``zarr.json`` of every group of a schema but the root, by key."""
+    """Return the ``zarr.json`` of every group of a schema except the root, by key."""
     return _subgroup_documents(Identity(schema))
 
 

@@ -1,4 +1,4 @@
-"""What is sent to other processes: pickled once, and opened with an error that says what to install there."""
+"""Objects sent to other processes: pickled once, and unpickled with an error that names a distribution to install."""
 
 import socket
 from functools import cache
@@ -12,14 +12,14 @@ from zcollection.registry.registry import REGISTRY
 
 @frozen
 class Parcel:
-    """An object, pickled: functions that cannot be imported elsewhere go along with it.
+    """A pickled object; functions that other processes cannot import are included by value.
 
     Attributes
     ----------
     data
         The pickle.
     distributions
-        By the name of a plugin's module, the distribution that provides it.
+        The distribution that provides each plugin, by the name of the plugin's top-level module.
     """
 
     data: bytes = field(repr=False)
@@ -27,18 +27,18 @@ class Parcel:
 
     @classmethod
     def of(cls, content: object) -> "Parcel":
-        """Return a parcel with an object in it."""
+        """Pickle an object."""
         import cloudpickle
 
         return cls(cloudpickle.dumps(content), _distributions())
 
     def open(self) -> Any:
-        """Return the object, another one each time.
+        """Unpickle the object; every call returns a new one.
 
         Raises
         ------
         BrokenPluginError
-            A plugin is not installed in this process, or only in part.
+            A plugin is not installed in this process, or incompletely.
         """
         import cloudpickle
 
@@ -53,7 +53,7 @@ class Parcel:
             return error
         message = (
             f"a worker on {socket.gethostname()} lacks the module {error.name!r} of the distribution {distribution}; install it there "
-            f"as well: pip install {distribution}"
+            f"too: pip install {distribution}"
         )
         return BrokenPluginError(message)
 

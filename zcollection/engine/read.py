@@ -1,4 +1,4 @@
-"""Groups read: each output array allocated once, every chunk decoded straight into its place."""
+"""Read groups: each output array is allocated once, and every chunk is decoded directly into it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -13,7 +13,7 @@ from zcollection.contracts.objects import Objects, Read
 from zcollection.engine import direct
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
-from zcollection.engine.layout import ArrayLayout, Chunk, declared_values, in_place, stored_values
+from zcollection.engine.layout import ArrayLayout, Chunk, declared_values, stored_values, stored_view
 from zcollection.engine.work import Work, fetch, perform, stream
 from zcollection.errors import CorruptionError
 from zcollection.model.schema import DatasetSchema, VariableSchema
@@ -21,13 +21,13 @@ from zcollection.model.schema import DatasetSchema, VariableSchema
 Scalar = int | float | str
 
 _MANY: Final = 64
-"""Chunks from which on it is worth a read to see that an array is as large as it is said to be."""
+"""Number of chunks above which the size in an array's document is verified before memory is allocated."""
 
 _COMPARED: Final = "iufM"
-"""Kinds of axis whose limits are compared with the values that are read."""
+"""Kinds of dtypes for which the limits of the axis are compared with the values read."""
 
-_HELD: Final = 4 * 2**20
-"""Bytes of chunks that are worth reading at once: more would be memory that is new, and cold, for every partition."""
+_BUFFERED: Final = 4 * 2**20
+"""Bytes of chunks that are read at once: with more, every partition would use new memory that is not in the cache."""
 
 
 @frozen(kw_only=True)
@@ -37,7 +37,7 @@ class GroupRead:
     Attributes
     ----------
     path
-        Name of the partition, for messages.
+        Path of the partition, for messages.
     prefix
         Prefix of the group, ending with "/".
     rows
@@ -45,16 +45,16 @@ class GroupRead:
     schema
         The schema that it was written with.
     absent
-        Variables that the group lists as absent: they read as fill.
+        Variables that the group lists as absent; they read as the fill value.
     document
         Key of the group's document.
     stamp
-        Which generation of the partition it is; None where that is not known.
+        The generation of the partition; None if it is not known.
     axis
         The variable whose limits are known.
     limits
-        Smallest and largest value of the axis, as it is stored; None where they are not known. Rows with others are those
-        of another group.
+        Smallest and largest stored value of the axis; None if they are not known. If the values read have other limits,
+        they belong to another group.
     """
 
     path: str
@@ -77,28 +77,28 @@ async def read_groups(
     executor: Executor | None = None,
     progress: Callable[[], None] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Return the rows of groups, one after the other, by variable path.
+    """Return the rows of several groups, concatenated, by variable path.
 
     Parameters
     ----------
     store
-        Where.
+        The store of the groups.
     groups
-        What, in the order of the rows wanted.
+        The groups, in the order in which their rows are returned.
     schema
-        The variables to read; where none of them spans `dimension` there is one group. A variable that a group lacks
-        reads as fill.
+        The variables to read; if none of them spans `dimension` there is one group. A variable that is absent from a
+        group reads as its fill value.
     dimension
         The partitioned dimension.
     executor
-        Where the groups are read and decoded, if not on threads of this process.
+        Where the groups are read and decoded; None for threads of this process.
     progress
         Called after each group.
 
     Raises
     ------
     CorruptionError
-        A chunk is missing, or is not what was written.
+        A chunk is missing or damaged, or the rows of another group were found.
     """
     rows = sum(group.rows for group in groups)
     outputs = Outputs.allocated(schema, dimension, rows)
@@ -108,7 +108,7 @@ async def read_groups(
         works = (outputs.filling(group, start) for group, start in zip(groups, starts, strict=False))
         await perform(store, works, threads=threads, progress=progress)
         return outputs.checked(groups)
-    jobs = (Job(partial(_read_apart, group, schema, dimension)) for group in groups)
+    jobs = (Job(partial(_read_on_worker, group, schema, dimension)) for group in groups)
     parts = await executor.run(
         ReadingSite(store), jobs, total=len(groups), label="query", threads=threads, progress=progress
     )
@@ -117,10 +117,10 @@ async def read_groups(
     return outputs.checked(groups)
 
 
-def _read_apart(
+def _read_on_worker(
     group: GroupRead, schema: DatasetSchema, dimension: str, site: Site, arrays: Arrays
 ) -> Work[dict[str, NDArray[Any]]]:
-    """Return the values of one group, for whoever puts them in their place."""
+    """Return the values of one group, for the caller to copy into the output."""
     del site, arrays
     outputs = Outputs.allocated(schema, dimension, group.rows)
     yield from outputs.filling(group, 0)
@@ -128,7 +128,7 @@ def _read_apart(
 
 
 def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: str) -> Work[dict[str, NDArray[Any]]]:
-    """Return the rows of groups, by variable path; as `read_groups`, one after the other."""
+    """Return the rows of several groups, concatenated, by variable path; the groups are read one after the other."""
     outputs = Outputs.allocated(schema, dimension, sum(group.rows for group in groups))
     start = 0
     for group in groups:
@@ -139,14 +139,14 @@ def reading(groups: Sequence[GroupRead], schema: DatasetSchema, *, dimension: st
 
 @frozen
 class Outputs:
-    """An array for each variable, made once, into whose places every chunk is decoded.
+    """One output array for each variable, allocated once; every chunk is decoded into it.
 
     Attributes
     ----------
     dimension
         The partitioned dimension.
     layouts
-        How each array would lie in one group that holds all rows.
+        The layout that each array would have in one group of all rows.
     arrays
         Values of the declared types, in the shape of the layouts.
     """
@@ -157,38 +157,38 @@ class Outputs:
 
     @classmethod
     def allocated(cls, schema: DatasetSchema, dimension: str, rows: int) -> "Outputs":
-        """Return room for so many rows of the variables of a schema."""
+        """Return uninitialised arrays for `rows` rows of the variables of a schema."""
         paths = schema.all_variables()
         layouts = {item.path: item for item in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)}
         arrays = {path: allocated(layout.shape, layout.variable.dtype) for path, layout in layouts.items()}
         return cls(dimension, layouts, arrays)
 
     def filling(self, group: GroupRead, start: int) -> Work[None]:
-        """Decode one group into the rows from `start` on; variables that it lacks are filled."""
+        """Decode one group into the rows from `start` on; variables absent from the group get their fill value."""
         written = group.schema.all_variables().keys() - group.absent
-        places = {path: self.part(path, start, group.rows) for path in self.arrays}
-        for path in places.keys() - written:
-            places[path][...] = self.layouts[path].declared_fill[0]
-        held = [path for path in places if path in written]
-        layouts = ArrayLayout.several(group.schema, held, dimension=self.dimension, rows=group.rows)
+        parts = {path: self.part(path, start, group.rows) for path in self.arrays}
+        for path in parts.keys() - written:
+            parts[path][...] = self.layouts[path].declared_fill[0]
+        present = [path for path in parts if path in written]
+        layouts = ArrayLayout.several(group.schema, present, dimension=self.dimension, rows=group.rows)
         yield from check_size(group, layouts)
         largest = [layout.largest_chunk + 1 for layout in layouts]
         reads = [
             Read(group.prefix + key, most=most)
             for layout, most in zip(layouts, largest, strict=True)
-            for key, _ in layout.chunk_places
+            for key, _ in layout.chunk_parts
         ]
-        supply = yield from stream(reads, held=worth_holding(layouts))
+        supply = yield from stream(reads, buffered=worth_buffering(layouts))
         for layout in layouts:
-            decode_array(group, layout, supply, places[layout.path])
+            decode_array(group, layout, supply, parts[layout.path])
 
     def place(self, group: GroupRead, start: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Put the values of one group in the rows from `start` on."""
+        """Copy the values of one group into the rows from `start` on."""
         for path in self.arrays:
             self.part(path, start, group.rows)[...] = arrays[path]
 
     def part(self, path: str, start: int, rows: int) -> NDArray[Any]:
-        """Return some rows of an output; all of it where the variable has no rows."""
+        """Return a view of some rows of an output; of all of it for an immutable variable."""
         dimensions, output = self.layouts[path].variable.dimensions, self.arrays[path]
         if self.dimension not in dimensions:
             return output
@@ -196,12 +196,12 @@ class Outputs:
         return part
 
     def checked(self, groups: Sequence[GroupRead]) -> dict[str, NDArray[Any]]:
-        """Return the values after a look at whether they are those of the groups.
+        """Return the arrays after checking the limits of the axis in each group.
 
         Raises
         ------
         CorruptionError
-            The rows of another group lie in the place of one.
+            A group contains the rows of another one.
         """
         axis = next((group.axis for group in groups if group.axis in self.arrays), None)
         if axis is not None:
@@ -211,48 +211,48 @@ class Outputs:
 
 
 def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: VariableSchema) -> None:
-    """Check the smallest and largest axis value of each of some groups, whose rows lie one after the other."""
+    """Check the smallest and largest axis value of each group; `values` are those of all groups, concatenated."""
     if not groups or values.dtype.kind not in _COMPARED:
         return
     stops = list(accumulate(group.rows for group in groups))
     starts = [0, *stops[:-1]]
-    # Of nearly all groups the rows are sorted: their first and last value are the limits.
+    # The rows of nearly all groups are sorted: their first and last values are the limits.
     ends = values[[[start, stop - 1] for start, stop in zip(starts, stops, strict=True)]]
-    whole = np.equal(ends, ends)
-    # In the place of a missing value one that can be stored: zero may be none, of a packed axis.
-    present = ends[whole][:1] if whole.any() else declared_values(np.zeros(1, axis.stored_dtype), axis)
-    stored = stored_values(np.where(whole, ends, present), axis).tolist()
+    is_present = np.equal(ends, ends)
+    # Missing values are replaced by one that can be stored; for a packed axis zero may not be storable.
+    present = ends[is_present][:1] if is_present.any() else declared_values(np.zeros(1, axis.stored_dtype), axis)
+    stored = stored_values(np.where(is_present, ends, present), axis).tolist()
     for at, (group, found) in enumerate(zip(groups, stored, strict=True)):
-        if group.limits is not None and (group.limits != tuple(found) or not whole[at].all()):
+        if group.limits is not None and (group.limits != tuple(found) or not is_present[at].all()):
             _check_limits_of(group, values[starts[at] : stops[at]], axis)
 
 
 def _check_limits_of(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> None:
-    """Check the smallest and largest axis value of a group, missing ones left out."""
+    """Check the smallest and largest axis value of a group, ignoring missing values."""
     limits = _limits_of(values, axis)
     if group.limits is not None and group.limits != (limits or (None, None)):
         raise _of_another(group, axis, limits)
 
 
 def check_within_limits(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> None:
-    """Check that some axis values of a group, missing ones left out, lie within its limits.
+    """Check that some axis values of a group, ignoring missing ones, are within its limits.
 
     Raises
     ------
     CorruptionError
-        The rows of another group lie in its place.
+        The group contains the rows of another one.
     """
     if group.limits is None or values.dtype.kind not in _COMPARED or not values.size:
         return
     limits = _limits_of(values, axis)
-    # A packed axis with a negative scale stores its limits the other way round.
+    # A packed axis with a negative scale stores its limits in descending order.
     first, last = sorted(group.limits)
     if limits is not None and (min(limits) < first or max(limits) > last):
         raise _of_another(group, axis, limits)
 
 
 def _limits_of(values: NDArray[Any], axis: VariableSchema) -> tuple[Any, ...] | None:
-    """Return the smallest and largest axis value as they are stored, missing ones left out; None where all are."""
+    """Return the smallest and largest stored axis value, ignoring missing ones; None if all are missing."""
     limits = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
     return tuple(stored_values(limits, axis).tolist()) if np.equal(limits, limits).all() else None
 
@@ -261,44 +261,43 @@ def _of_another(group: GroupRead, axis: VariableSchema, found: tuple[Any, ...] |
     low, high = found or (None, None)
     first, last = group.limits or (None, None)
     message = (
-        f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, and those that were committed go from "
-        f"{first} to {last}: another partition, or another version of it, lies in its place; restore it, insert it again, or "
-        f"drop it"
+        f"partition {group.path!r} has values of {axis.name!r} from {low} to {high}, but those committed range from {first} "
+        f"to {last}: its objects are those of another partition, or of another version; restore it, insert it again, or drop it"
     )
     return CorruptionError(message)
 
 
-def worth_holding(layouts: Iterable[ArrayLayout]) -> int:
-    """Return how many chunks of arrays are worth reading at once."""
+def worth_buffering(layouts: Iterable[ArrayLayout]) -> int:
+    """Return how many chunks of some arrays to read at once."""
     largest = max((layout.chunk_bytes for layout in layouts), default=1)
-    return max(_HELD // largest, 1)
+    return max(_BUFFERED // largest, 1)
 
 
 def allocated(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array for what is to be read.
+    """Return an uninitialised array for values to be read.
 
     Raises
     ------
     CorruptionError
-        It is larger than any memory: what says so is damaged.
+        It does not fit into memory: the metadata with its shape may be damaged.
     """
     try:
         return np.empty(shape, dtype)
     except (MemoryError, OverflowError, ValueError) as error:
         message = (
-            f"an array of the shape {shape} and type {dtype} does not fit into the memory ({error}); read fewer partitions, or "
-            f"call verify() if there cannot be so many rows"
+            f"an array of the shape {shape} and type {dtype} does not fit into memory ({error}); read fewer partitions, or "
+            f"call verify() if there should not be that many rows"
         )
         raise CorruptionError(message) from error
 
 
 def check_size(group: GroupRead, layouts: Sequence[ArrayLayout]) -> Work[None]:
-    """Check that the last chunk of arrays of many chunks is there: a size is not believed before anything is made of it.
+    """Check that the last chunk of every array of many chunks exists, before memory is allocated for its size.
 
     Raises
     ------
     CorruptionError
-        One of them is missing.
+        A last chunk is missing.
     """
     large = [layout for layout in layouts if layout.chunk_count > _MANY]
     reads = [Read(group.prefix + layout.chunk_key(layout.last_chunk), length=1) for layout in large]
@@ -315,17 +314,17 @@ def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes |
     group, layout
         The array.
     supply
-        Its chunks, taken in the order of their indices.
+        Its encoded chunks, in the order of their indices.
     target
-        Where the values go.
+        The array that receives the values.
 
     Raises
     ------
     CorruptionError
-        A chunk is missing, or is not what was written.
+        A chunk is missing or damaged.
     """
     variable = layout.variable
-    stored = in_place(target, variable)
+    stored = stored_view(target, variable)
     if stored is not None:
         decode_stored(group, layout, supply, stored)
     elif not direct.supports(layout):
@@ -333,27 +332,27 @@ def decode_array(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes |
         decode_stored(group, layout, supply, stored)
         target[...] = declared_values(stored, variable)
     else:
-        memory = allocated(layout.chunks, variable.stored_dtype)  # the same for all chunks: it stays in the cache
-        for (key, part), data in zip(layout.chunk_places, supply, strict=False):
-            place = target[part]
-            chunk = memory if memory.shape == place.shape else allocated(place.shape, variable.stored_dtype)
+        buffer = allocated(layout.chunks, variable.stored_dtype)  # one for all chunks: it stays in the cache
+        for (key, slices), data in zip(layout.chunk_parts, supply, strict=False):
+            part = target[slices]
+            chunk = buffer if buffer.shape == part.shape else allocated(part.shape, variable.stored_dtype)
             _decode_chunk(group, layout, key, data, chunk)
-            _declare(chunk, variable, place)
+            _declare(chunk, variable, part)
 
 
 def decode_chunk(group: GroupRead, layout: ArrayLayout, chunk: Chunk, data: bytes | None, out: NDArray[Any]) -> None:
-    """Decode one chunk of an array into values of the declared type: those of the part of the array that it holds.
+    """Decode one chunk into `out`: values of the declared type, in the shape of the part of the array that it covers.
 
     Raises
     ------
     CorruptionError
-        It is missing, or is not what was written.
+        The chunk is missing or damaged.
     """
     key, index = chunk
     if not direct.supports(layout):
         decode_array(group, layout.single(index), iter([data]), out)
         return
-    stored = in_place(out, layout.variable)
+    stored = stored_view(out, layout.variable)
     if stored is not None:
         _decode_chunk(group, layout, key, data, stored)
         return
@@ -370,12 +369,12 @@ def _declare(stored: NDArray[Any], variable: VariableSchema, out: NDArray[Any]) 
 
 
 def decode_stored(group: GroupRead, layout: ArrayLayout, supply: Iterator[bytes | None], target: NDArray[Any]) -> None:
-    """Decode all chunks of an array, or of a part of one, as they are stored; as `decode_array` otherwise."""
+    """Decode all chunks of an array, or of a part of one, into values of the stored type; see `decode_array`."""
     if direct.supports(layout):
-        for (key, part), data in zip(layout.chunk_places, supply, strict=False):
+        for (key, part), data in zip(layout.chunk_parts, supply, strict=False):
             _decode_chunk(group, layout, key, data, target[part])
         return
-    pairs = zip(layout.chunk_places, supply, strict=False)
+    pairs = zip(layout.chunk_parts, supply, strict=False)
     chunks = {key: _checked_size(group, layout, key, data) for (key, _), data in pairs}
     _decode_with_zarr(group, layout, chunks, target)
 
@@ -384,7 +383,7 @@ def _checked_size(group: GroupRead, layout: ArrayLayout, key: str, data: bytes |
     if data is None:
         raise _corrupt(group, layout, key, "it is missing")
     if len(data) > layout.largest_chunk:
-        raise _corrupt(group, layout, key, f"it has more than {layout.largest_chunk} bytes, the most that it can have")
+        raise _corrupt(group, layout, key, f"it has more than {layout.largest_chunk} bytes, the most that are possible")
     return data
 
 

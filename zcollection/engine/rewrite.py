@@ -1,7 +1,7 @@
-"""Arrays rewritten from a plan of rows: chunks whose rows stay where they are keep their bytes.
+"""Rewrite the arrays of a group according to a row plan; chunks whose rows do not change position keep their bytes.
 
-A chunk is kept when both generations have the same layout and its rows come, in order, from the same rows: time and
-space are proportional to the change. Only the old chunks that hold a row which moves are read.
+A chunk is kept if both generations have the same layout and its rows come, in order, from the same row numbers. Time
+and space are therefore proportional to the change. Only the old chunks with rows for rewritten chunks are read.
 """
 
 from collections.abc import Iterator
@@ -39,22 +39,22 @@ def rewriting(
     base
         The older group.
     schema
-        Every variable that the group is to have; all span the dimension.
+        The variables that the new group will have; all span the dimension.
     inserted
-        The rows that arrive, with every variable that the base has but those that are kept.
+        The inserted rows, with every variable of the base except the kept ones.
     source
         int64, shape (rows,): row s of the base where s >= 0, else row ~s of the dataset.
     kept
-        Variables whose objects stay as they are: as many rows as the base has.
+        Variables whose objects are shared with the base; they have as many rows as the base.
     dimension
         The partitioned dimension.
     gathering
-        Is given the statistics.
+        Collects the statistics.
     """
     plan = _Plan(source, base.rows)
     arrays = [_Array.of(base, schema, path, plan, dimension) for path in schema.all_variables() if path not in kept]
-    held = inserted.all_variables()
-    rewritten = [array for array in arrays if array.layout.path in held]
+    variables = inserted.all_variables()
+    rewritten = [array for array in arrays if array.layout.path in variables]
     for path in kept:
         gathering.kept(path)
     for array in rewritten:
@@ -66,7 +66,7 @@ def rewriting(
         yield from ((array.layout.document_key, array.layout.document) for array in arrays)
         for array, part in old:
             path, variable = array.layout.path, array.layout.variable
-            values = part.rows(base, array, chunks, held[path].to_numpy())
+            values = part.rows(base, array, chunks, variables[path].to_numpy())
             if path in gathering.form.zoned:
                 gathering.values(path, declared_values(values, variable), start=part.first_row(array.position))
             yield from encode_array(part.layout, values, is_stored=True)
@@ -82,11 +82,11 @@ class _Part:
     Attributes
     ----------
     layout
-        Where they lie.
+        The layout of these chunks.
     source
-        Where their rows come from.
+        The origin of their rows, as in `RowPlan`.
     old
-        The part of the base that holds those of its rows; None where there are none.
+        The part of the base array with the rows that come from the base; None if there are none.
     start
         First row of that part.
     """
@@ -97,17 +97,17 @@ class _Part:
     start: int
 
     def first_row(self, position: int) -> int:
-        """Return the number of its first row, where rows are the dimension at a position."""
+        """Return the number of the first row, if rows are the dimension at `position`."""
         return 0 if self.layout.origin is None else self.layout.origin[position] * self.layout.chunks[position]
 
     def reads(self, base: GroupRead) -> Iterator[Read]:
         if self.old is not None:
-            yield from (self.old.chunk_read(base.prefix, key) for key, _ in self.old.chunk_places)
+            yield from (self.old.chunk_read(base.prefix, key) for key, _ in self.old.chunk_parts)
 
     def rows(
         self, base: GroupRead, array: "_Array", chunks: Iterator[bytes | None], inserted: NDArray[Any]
     ) -> NDArray[Any]:
-        """Return the values of the chunks, as they are stored: rows that stay keep their bits, packed ones too."""
+        """Return the stored values of the chunks; rows from the base keep their bits, packed values too."""
         variable = array.layout.variable
         values = np.empty(self.layout.shape, variable.stored_dtype)
         arriving, staying = np.flatnonzero(self.source < 0), np.flatnonzero(self.source >= 0)
@@ -128,13 +128,13 @@ class _Array:
     Attributes
     ----------
     layout
-        Where it is to lie.
+        The layout of the new array.
     position
-        The place of the partitioned dimension among its dimensions.
+        The index of the partitioned dimension among its dimensions.
     kept, kept_rows
-        Keys of the chunks that keep their bytes, and the rows that they hold.
+        Keys of the chunks that keep their bytes, and the rows in these chunks.
     parts
-        The runs of the others.
+        The runs of all other chunks.
     """
 
     layout: ArrayLayout
@@ -149,37 +149,37 @@ class _Array:
         position = layout.variable.dimensions.index(dimension)
         old, length = _old_layout(base, path, dimension), max(layout.chunks[position], 1)
         runs = plan.runs(length, shared=old is not None and _is_alike(old, layout, position))
-        parts = tuple(_part(layout, old, position, run, plan.source) for moved, run in runs if moved)
-        kept = [run for moved, run in runs if not moved]
-        keys = (key for run in kept for key, _ in layout.part(position, run).chunk_places)
+        parts = tuple(_part(layout, old, position, run, plan.source) for changed, run in runs if changed)
+        kept = [run for changed, run in runs if not changed]
+        keys = (key for run in kept for key, _ in layout.part(position, run).chunk_parts)
         rows = (range(run.start * length, min(run.stop * length, len(plan.source))) for run in kept)
         return cls(layout=layout, position=position, kept=tuple(keys), kept_rows=tuple(rows), parts=parts)
 
     def at(self, rows: NDArray[np.integer[Any]]) -> tuple[Any, ...]:
-        """Return the index of rows: where they follow each other a slice, which copies nothing."""
-        follow = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1 and bool((np.diff(rows) == 1).all())
-        return (*(slice(None),) * self.position, slice(rows[0], rows[-1] + 1) if follow else rows)
+        """Return an index for some rows: a slice if they are consecutive, which avoids a copy."""
+        consecutive = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1 and bool((np.diff(rows) == 1).all())
+        return (*(slice(None),) * self.position, slice(rows[0], rows[-1] + 1) if consecutive else rows)
 
 
 class _Plan:
-    """The rows of a plan, and what they mean for chunks of any length.
+    """A row plan, and the runs of changed and unchanged chunks that follow from it for any chunk length.
 
     Parameters
     ----------
     source
-        As in `RowPlan`.
+        The origin of each row, as in `RowPlan`.
     rows
-        Of the base.
+        The number of rows of the base.
     """
 
     def __init__(self, source: NDArray[np.int64], rows: int) -> None:
         self.source = source
         self._rows = rows
-        self._moved = source != np.arange(len(source))
+        self._changed = source != np.arange(len(source))
         self._runs: dict[int, list[tuple[bool, range]]] = {}
 
     def runs(self, length: int, *, shared: bool) -> list[tuple[bool, range]]:
-        """Return runs of chunks, and for each whether its rows move; all do where nothing can be shared."""
+        """Return runs of chunks, each with whether its rows change; all change if nothing can be shared."""
         count = -(-len(self.source) // length)
         if not shared or not count:
             return [(True, range(count))] if count else []
@@ -188,12 +188,12 @@ class _Plan:
         return self._runs[length]
 
     def _runs_of(self, length: int, count: int) -> list[tuple[bool, range]]:
-        moved = np.logical_or.reduceat(self._moved, np.arange(0, len(self.source), length))
+        changed = np.logical_or.reduceat(self._changed, np.arange(0, len(self.source), length))
         if len(self.source) != self._rows:
-            # The last chunk of either generation is the same one only if both end at the same row.
-            moved |= np.arange(1, count + 1) * length > min(self._rows, len(self.source))
-        edges = [0, *(np.flatnonzero(moved[1:] != moved[:-1]) + 1).tolist(), count]
-        return [(bool(moved[start]), range(start, stop)) for start, stop in pairwise(edges)]
+            # The last chunk can be kept only if both generations end at the same row.
+            changed |= np.arange(1, count + 1) * length > min(self._rows, len(self.source))
+        edges = [0, *(np.flatnonzero(changed[1:] != changed[:-1]) + 1).tolist(), count]
+        return [(bool(changed[start]), range(start, stop)) for start, stop in pairwise(edges)]
 
 
 def _old_layout(base: GroupRead, path: str, dimension: str) -> ArrayLayout | None:
@@ -203,7 +203,7 @@ def _old_layout(base: GroupRead, path: str, dimension: str) -> ArrayLayout | Non
 
 
 def _is_alike(old: ArrayLayout, new: ArrayLayout, position: int) -> bool:
-    """Return whether two generations of an array differ in nothing but the number of rows, so that chunks can be shared."""
+    """Return whether two generations of an array differ at most in their number of rows, so that chunks can be shared."""
     return (
         (old.variable is new.variable or old.variable == new.variable)
         and (old.chunks, old.inner_chunks) == (new.chunks, new.inner_chunks)

@@ -1,7 +1,7 @@
-"""How the axis of a partition is sampled: runs of rows of which each is one step after the one before.
+"""Sampling of a partition's axis: runs of rows in which each value is one step after the previous one.
 
-A year of one row a second is a run for each partition, and one more for each gap: what is there and what is missing is
-known without reading a value.
+A year of one row per second needs one run for each partition, and one more for each gap. So coverage and gaps are
+known without reading values.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from zcollection.model.schema import VariableSchema
 
 MOST: Final = 256
-"""Runs that are kept of a partition at most: beyond, its rows have no step."""
+"""Most runs stored for a partition; an axis with more runs is treated as not sampled regularly."""
 
-_FEW: Final = 4096
-"""Rows up to which all steps are counted; of more, one that most of them share is their median."""
+_COUNTED: Final = 4096
+"""Number of steps up to which the most frequent one is counted; beyond, it is the median, if most steps are equal."""
 
 
 @frozen(kw_only=True)
@@ -27,14 +27,14 @@ class Sampling:
     Attributes
     ----------
     step
-        The most frequent difference between a row and the next, the smallest one of several; None for fewer than two rows.
-        In the numbers that the axis declares: of times, in the unit of its type.
+        The most frequent difference between consecutive rows, the smallest one if there are several; None for fewer than
+        two rows. A plain number, for times in the unit of the axis's dtype.
     starts
-        The value with which each run begins: int64 or float64, shape (runs,).
+        The first value of each run: int64 or float64, shape (runs,).
     rows
         The number of rows of each run: int64, shape (runs,).
     missing
-        Rows without a value; they are in no run.
+        The number of rows without a value; they belong to no run.
     """
 
     step: int | float | None
@@ -44,16 +44,16 @@ class Sampling:
 
     @classmethod
     def of(cls, values: NDArray[Any], variable: VariableSchema, *, most: int | None = MOST) -> Self | None:
-        """Return how values are sampled; None where they are no finite numbers, or make more runs than are allowed.
+        """Return the sampling of values; None if they are not finite numbers, or need more runs than allowed.
 
         Parameters
         ----------
         values
-            Of the axis, of its declared type, shape (rows,).
+            Values of the axis, of its declared type, shape (rows,).
         variable
-            The axis, whose fill value is missing.
+            The axis; its fill value marks missing values.
         most
-            Runs at most; None for any number.
+            The most runs allowed; None for any number.
         """
         numbers = _present(values, variable)
         if numbers is None:
@@ -73,11 +73,12 @@ class Sampling:
     def values(self) -> NDArray[Any]:
         """The values that are present, in the order of the rows: int64 or float64."""
         within = np.arange(self.rows.sum()) - np.repeat(np.cumsum(self.rows) - self.rows, self.rows)
-        whole: NDArray[Any] = np.repeat(self.starts, self.rows) + within * np.asarray(self.step or 0, self.starts.dtype)
-        return whole
+        step = np.asarray(self.step or 0, self.starts.dtype)
+        values: NDArray[Any] = np.repeat(self.starts, self.rows) + within * step
+        return values
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+        """Return the sampling as JSON; `from_json` is the inverse."""
         return {
             "step": self.step,
             "starts": self.starts.tolist(),
@@ -87,9 +88,9 @@ class Sampling:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any], *, rows: int) -> Self | None:
-        """Return what `to_json` wrote of so many rows; None where it is something else."""
+        """Return a sampling of `rows` rows from the result of `to_json`; None if it is invalid."""
         try:
-            # Of no values nothing tells the type; integers make floats of no others.
+            # An empty list has no type; int64 leaves the type of other values unchanged when they are concatenated.
             starts = np.array(found["starts"]) if found["starts"] else np.empty(0, np.int64)
             counts = np.array(found["rows"], np.int64)
             step, missing = found["step"], int(found["missing"])
@@ -101,7 +102,7 @@ class Sampling:
 
 
 def are_present(values: NDArray[Any], variable: VariableSchema) -> NDArray[np.bool_]:
-    """Return which values are not missing."""
+    """Return a mask of the values that are not missing."""
     present: NDArray[np.bool_] = values == values  # noqa: PLR0124 - NaN and NaT differ from themselves
     if variable.fill_value is not None:
         present &= values != variable.fill_value
@@ -109,7 +110,7 @@ def are_present(values: NDArray[Any], variable: VariableSchema) -> NDArray[np.bo
 
 
 def _present(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any] | None:
-    """Return the values that are not missing, as int64 or float64; None where they are no finite numbers between which lies one."""
+    """Return the values that are not missing, as int64 or float64; None if they or their differences are not finite numbers."""
     kind = values.dtype.kind
     if kind not in "iufmM" or values.dtype == np.uint64:
         return None
@@ -121,13 +122,13 @@ def _present(values: NDArray[Any], variable: VariableSchema) -> NDArray[Any] | N
     if numbers.size and kind == "f" and not np.isfinite(numbers).all():
         return None
     if numbers.size and kind != "f" and int(numbers.max()) - int(numbers.min()) > np.iinfo(np.int64).max:
-        return None  # a difference would wrap
+        return None  # a difference would overflow
     return numbers
 
 
 def _most_frequent(steps: NDArray[Any], *, exact: bool) -> Any:
-    """Return the most frequent step; where not exactly, that which most of them share if there is one."""
-    if not exact and len(steps) > _FEW:
+    """Return the most frequent step; unless `exact`, the median of many steps, which is the step that most of them share."""
+    if not exact and len(steps) > _COUNTED:
         return np.partition(steps, len(steps) // 2)[len(steps) // 2]
     found, counts = np.unique(steps, return_counts=True)
     return found[np.argmax(counts)]

@@ -1,8 +1,10 @@
-"""Rows that pass a condition: found in the zones that may hold some, and only then read of all other variables.
+"""Find the rows that pass a condition, and read the selected variables for these rows only.
 
-Three steps, of which each reads what the one before has left: the statistics of partitions, which say of every zone of rows
-whether none, perhaps some, or all of its rows pass; the columns of the condition, in the chunks that hold a zone with
-perhaps; and of the variables wanted the chunks that hold a row which passes.
+There are three steps, each on the result of the previous one:
+
+1. Read the statistics of the partitions. For every zone of rows they decide whether none, perhaps some, or all rows pass.
+2. Read the condition's own variables, from the chunks that contain an undecided zone.
+3. Read the selected variables, from the chunks that contain a row that passes.
 """
 
 from abc import ABC, abstractmethod
@@ -29,31 +31,31 @@ from zcollection.engine.read import (
     check_size,
     check_within_limits,
     decode_chunk,
-    worth_holding,
+    worth_buffering,
 )
 from zcollection.engine.statistics import ZONE, Form, Statistics, zones_in
 from zcollection.engine.work import Work, fetch, perform, perform_one, stream
 from zcollection.model.schema import DatasetSchema
 
 Slab = tuple[int, int, int, Any]
-"""The number of a run of chunks, between which of some rows those lie that it holds, and which they are within it."""
+"""A run of chunks: its number, the first and last-plus-one of the selected rows in it, and their positions within it."""
 
 _TOGETHER: Final = 64
-"""Partitions whose statistics one piece of work reads."""
+"""Number of partitions whose statistics are read together."""
 _DEFERRED: Final = 2**20
-"""Rows whose columns are kept, of all partitions together, to be decided at once."""
+"""Most rows, over all partitions, for which evaluating the condition is postponed so that one mask covers them all."""
 
 
 @frozen(kw_only=True)
 class Side:
-    """Where some of the variables lie: in the collection, or in a view of it.
+    """Where some of the variables are stored: in the collection, or in a view of it.
 
     Attributes
     ----------
     schema
-        The variables that can be read there, each along the partitioned dimension.
+        The variables that are stored there; all of them are partitioned variables.
     objects
-        Its store; None for that of whoever works.
+        The store; None for the store on which the work runs.
     """
 
     schema: DatasetSchema
@@ -62,16 +64,16 @@ class Side:
 
 @frozen(kw_only=True)
 class Target:
-    """A partition in which rows are looked for.
+    """A partition to search for rows.
 
     Attributes
     ----------
     rows
-        Of it.
+        The number of its rows.
     key
-        Its key.
+        Its partition key.
     groups
-        Where it lies on each side.
+        Its group on each side.
     """
 
     rows: int
@@ -81,35 +83,35 @@ class Target:
 
 @frozen
 class Runs:
-    """Rows that follow each other, or several such runs of rows, in order.
+    """One or several runs of consecutive rows, in order.
 
     Attributes
     ----------
     pairs
-        The first row of each run, and that after its last.
+        The first row of each run, and the row after its last.
     """
 
     pairs: tuple[tuple[int, int], ...]
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return sum(stop - start for start, stop in self.pairs)
 
     @property
     def positions(self) -> NDArray[np.intp]:
-        """The rows."""
+        """The row numbers within the partition."""
         return np.concatenate([np.empty(0, np.intp), *(np.arange(start, stop) for start, stop in self.pairs)])
 
     def at(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return which rows some of them are, by their numbers among all of the runs."""
+        """Return the rows with the given positions in the concatenated runs."""
         starts, stops = np.array(self.pairs).T
         before = np.cumsum(stops - starts)
         positions: NDArray[np.intp] = numbers + (stops - before)[np.searchsorted(before, numbers, side="right")]
         return positions
 
     def slabs(self, length: int) -> list[Slab]:
-        """Return the runs of `length` rows that hold some of them."""
+        """Return the runs of `length` rows that contain some of these rows."""
         found: list[Slab] = []
         before = 0
         for start, stop in self.pairs:
@@ -117,7 +119,7 @@ class Runs:
                 first, last = max(number * length, start), min((number + 1) * length, stop)
                 within: Any = slice(first - number * length, last - number * length)
                 here = before + first - start
-                if found and found[-1][0] == number:  # two runs in one: it is read once
+                if found and found[-1][0] == number:  # two runs of rows in one run of chunks: it is read once
                     within, here = np.r_[found[-1][3], within], found.pop()[1]
                 found.append((number, here, before + last - start, within))
             before += stop - start
@@ -126,23 +128,23 @@ class Runs:
 
 @frozen
 class Scattered:
-    """Rows that do not all follow each other, in order.
+    """Rows that are not consecutive, in order.
 
     Attributes
     ----------
     positions
-        Which.
+        The row numbers within the partition.
     """
 
     positions: NDArray[np.intp] = field(eq=False, repr=False)
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self.positions.size
 
     def slabs(self, length: int) -> list[Slab]:
-        """Return the runs of `length` rows that hold some of them."""
+        """Return the runs of `length` rows that contain some of these rows."""
         numbers = self.positions // length
         edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), numbers.size]
         return [
@@ -154,14 +156,14 @@ class Scattered:
 
 @frozen(eq=False)
 class Found:
-    """Rows of one partition.
+    """Selected rows of one partition.
 
     Attributes
     ----------
     rows
-        Which.
+        The rows.
     columns
-        What was read of them already, by path.
+        Their values for the variables that have already been read, by path.
     """
 
     rows: Runs | Scattered
@@ -169,7 +171,7 @@ class Found:
 
     @classmethod
     def at(cls, rows: NDArray[np.intp], columns: Mapping[str, NDArray[Any]] | None = None) -> "Found":
-        """Return what was found at positions, in order."""
+        """Return a selection of rows, given their numbers in order."""
         if not rows.size:
             return NOTHING
         if rows[-1] - rows[0] == rows.size - 1:
@@ -178,17 +180,17 @@ class Found:
 
     @classmethod
     def all(cls, rows: int) -> "Found":
-        """Return all rows of a partition."""
+        """Return a selection of all rows of a partition."""
         return cls(Runs(((0, rows),)))
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self.rows.count
 
     @property
     def positions(self) -> NDArray[np.intp]:
-        """Which, as positions."""
+        """The row numbers within the partition."""
         return self.rows.positions
 
 
@@ -196,7 +198,7 @@ NOTHING: Final = Found(Runs(()))
 
 
 class Finder(ABC):
-    """Finds rows of partitions."""
+    """Base class of what selects rows in partitions."""
 
     @abstractmethod
     async def found(
@@ -207,32 +209,32 @@ class Finder(ABC):
         executor: Executor,
         progress: Callable[[], None] | None = None,
     ) -> list[Found]:
-        """Return the rows of partitions, in order.
+        """Return the selected rows of each partition, in the order of `targets`.
 
         Raises
         ------
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         """
 
     @abstractmethod
     def finding(self, target: Target) -> Work[Found]:
-        """Return the rows of one partition."""
+        """Return the selected rows of one partition."""
 
     def only(self, target: Target) -> "Finder":
-        """Return what finds the rows of one partition, and perhaps no others: a small value."""
-        del target  # a condition is the same for all
+        """Return a finder for one partition, small enough to be sent to a worker; it need not work for others."""
+        del target  # a condition is the same for all partitions
         return self
 
 
 @frozen
-class Listed(Finder):
-    """Rows that were found before.
+class KnownRows(Finder):
+    """Rows that are already known.
 
     Attributes
     ----------
     rows
-        By the path of the partition.
+        The rows by the path of their partition.
     """
 
     rows: Mapping[str, Found]
@@ -245,26 +247,26 @@ class Listed(Finder):
         executor: Executor,
         progress: Callable[[], None] | None = None,
     ) -> list[Found]:
-        """Return the rows of partitions; those of others are none."""
+        """Return the known rows of each partition; none for a partition without an entry."""
         del objects, executor, progress
         return [self._of(target) for target in targets]
 
     def finding(self, target: Target) -> Work[Found]:
-        """Return the rows of one partition."""
+        """Return the known rows of one partition."""
         return self._of(target)
-        yield  # a piece of work, which asks for nothing
+        yield  # makes this a generator, as `Work` is; it requests nothing
 
-    def only(self, target: Target) -> "Listed":
-        """Return the rows of one partition alone."""
-        return Listed({target.groups[0].path: self._of(target)})
+    def only(self, target: Target) -> "KnownRows":
+        """Return a finder with the rows of one partition only."""
+        return KnownRows({target.groups[0].path: self._of(target)})
 
     def _of(self, target: Target) -> Found:
         return self.rows.get(target.groups[0].path, NOTHING)
 
 
 @frozen(kw_only=True)
-class Question(Finder):
-    """A condition, and where the variables lie that it reads.
+class ConditionFinder(Finder):
+    """Finds the rows that pass a condition.
 
     Attributes
     ----------
@@ -273,7 +275,7 @@ class Question(Finder):
     dimension
         The partitioned dimension.
     sides
-        Where its variables lie.
+        Where the variables of the condition are stored.
     """
 
     bound: Bound
@@ -288,12 +290,12 @@ class Question(Finder):
         executor: Executor,
         progress: Callable[[], None] | None = None,
     ) -> list[Found]:
-        """Return the rows of partitions that pass."""
+        """Return the rows of each partition that pass."""
         if not targets:
             return []
         threads = self._threads(targets)
         if not executor.is_local:
-            jobs = (Job(partial(self._finding_apart, target)) for target in targets)
+            jobs = (Job(partial(self._find_on_worker, target)) for target in targets)
             site = ReadingSite(objects)
             return await executor.run(site, jobs, total=len(targets), label="find", threads=threads, progress=progress)
         if objects.blocking is not None and threads == 1:
@@ -302,9 +304,9 @@ class Question(Finder):
         read = await perform(objects, map(self._statistics, batches), threads=1)
         verdicts = self._verdicts(targets, [known for batch in read for known in batch])
         room = self._room(targets)
-        works = (self._looking(target, verdict, room) for target, verdict in zip(targets, verdicts, strict=True))
-        looked = await perform(objects, works, threads=threads, progress=progress)
-        return await in_thread(self._decided, looked)
+        works = (self._searching(target, verdict, room) for target, verdict in zip(targets, verdicts, strict=True))
+        searched = await perform(objects, works, threads=threads, progress=progress)
+        return await in_thread(self._evaluated, searched)
 
     def finding(self, target: Target) -> Work[Found]:
         """Return the rows of one partition that pass."""
@@ -312,20 +314,20 @@ class Question(Finder):
         return found
 
     def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[Found]]:
-        """Return the rows of partitions that pass, looked at one after the other."""
+        """Return the rows of each partition that pass, one partition after the other."""
         verdicts = self._verdicts(targets, (yield from self._statistics(targets)))
-        looked, room = [], self._room(targets)
+        searched, room = [], self._room(targets)
         for target, verdict in zip(targets, verdicts, strict=True):
-            looked.append((yield from self._looking(target, verdict, room)))
+            searched.append((yield from self._searching(target, verdict, room)))
             if progress is not None:
                 progress()
-        return self._decided(looked)
+        return self._evaluated(searched)
 
     def _room(self, targets: Sequence[Target]) -> int:
-        """Return how many rows of a partition may be decided together with those of others."""
+        """Return the most rows of one partition that may be evaluated together with those of other partitions."""
         return 0 if self.bound.fields else _DEFERRED // len(targets)
 
-    def _finding_apart(self, target: Target, site: Site, arrays: Arrays) -> Work[Found]:
+    def _find_on_worker(self, target: Target, site: Site, arrays: Arrays) -> Work[Found]:
         del site, arrays
         return (yield from self.finding(target))
 
@@ -335,7 +337,7 @@ class Question(Finder):
 
     @cached_property
     def _schemas(self) -> tuple[DatasetSchema, ...]:
-        """The variables that are read, of each side."""
+        """The variables that the condition reads from each side."""
         return tuple(
             side.schema.select(path for path in self.bound.variables if path in side.schema.all_variables())
             for side in self.sides
@@ -343,43 +345,43 @@ class Question(Finder):
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, ...], ...]:
-        """Their paths."""
+        """The paths of the variables that the condition reads from each side."""
         return tuple(tuple(schema.all_variables()) for schema in self._schemas)
 
     def _side(self, path: str) -> int:
         return next(at for at, paths in enumerate(self._paths) if path in paths)
 
     def _statistics(self, targets: Sequence[Target]) -> Work[list[tuple[Statistics | None, ...]]]:
-        """Return the statistics of partitions, one for each side; None where none are needed, or there are none."""
+        """Return the statistics of each partition on each side; None where they are not needed or do not exist."""
         needed = [bool(paths) for paths in self._paths]
         known: list[list[Statistics | None]] = [[None] * len(self.sides) for _ in targets]
         for at, side in enumerate(self.sides):
             groups = [target.groups[at] for target in targets]
             keys = [Form.of_group(group, dimension=self.dimension).key for group in groups]
-            asked = [number for number, key in enumerate(keys) if needed[at] and key is not None]
+            requested = [number for number, key in enumerate(keys) if needed[at] and key is not None]
             contents = yield from fetch(
-                [Read(f"{groups[number].prefix}{keys[number]}") for number in asked], side.objects
+                [Read(f"{groups[number].prefix}{keys[number]}") for number in requested], side.objects
             )
-            for number, data in zip(asked, contents, strict=True):
+            for number, data in zip(requested, contents, strict=True):
                 known[number][at] = Statistics.load(
                     data, groups[number], dimension=self.dimension, only=self._paths[at]
                 )
         return [tuple(each) for each in known]
 
     def _verdicts(self, targets: Sequence[Target], known: Sequence[tuple[Statistics | None, ...]]) -> list[Verdicts]:
-        """Return what is said of each zone of each partition."""
+        """Return the verdict on each zone of each partition: never, perhaps or always."""
         counts = [-(-target.rows // ZONE) for target in targets]
         zones = {name: field_zones([target.key[name] for target in targets], counts) for name in self.bound.fields}
         for path in self.bound.variables:
             side = self._side(path)
-            groups = ((target.groups[side], of_each[side]) for target, of_each in zip(targets, known, strict=True))
+            groups = ((target.groups[side], by_side[side]) for target, by_side in zip(targets, known, strict=True))
             zones[path] = zones_in(groups, self.sides[side].schema.get_variable(path), path)
         stops = list(accumulate(counts))
-        whole = self.bound.verdicts(zones, stops[-1] if stops else 0)
-        return [whole[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
+        verdicts = self.bound.verdicts(zones, stops[-1] if stops else 0)
+        return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
 
-    def _looking(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
-        """Return the rows of a partition that pass or, where there are few to look at, what is to be decided of them."""
+    def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
+        """Return the rows of a partition that pass; or candidates, if there are at most `room`, to be evaluated later."""
         if not (verdict > NEVER).any():
             return NOTHING
         if (verdict == ALWAYS).all():
@@ -392,20 +394,20 @@ class Question(Finder):
         key = {name: target.key[name] for name in self.bound.fields}
         return candidates.passing(self.bound.mask({**candidates.columns, **key}, runs.count))
 
-    def _decided(self, looked: "Sequence[Found | _Candidates]") -> list[Found]:
-        """Return the rows that pass, those of all candidates decided at once: a mask costs as much for few rows as for many."""
-        candidates = [item for item in looked if isinstance(item, _Candidates)]
+    def _evaluated(self, searched: "Sequence[Found | _Candidates]") -> list[Found]:
+        """Return the rows that pass, with one mask for all candidates: evaluating many small masks would cost more."""
+        candidates = [item for item in searched if isinstance(item, _Candidates)]
         if not candidates:
-            return [item for item in looked if isinstance(item, Found)]
+            return [item for item in searched if isinstance(item, Found)]
         columns = {path: np.concatenate([item.columns[path] for item in candidates]) for path in self.bound.variables}
         counts = [item.runs.count for item in candidates]
         mask = self.bound.mask(columns, sum(counts))
         masks = iter(np.split(mask, np.cumsum(counts)[:-1]))
-        return [item if isinstance(item, Found) else item.passing(next(masks)) for item in looked]
+        return [item if isinstance(item, Found) else item.passing(next(masks)) for item in searched]
 
     @staticmethod
     def _runs(target: Target, verdict: Verdicts) -> Runs:
-        """Return the zones in which some rows may pass."""
+        """Return the rows of the undecided zones, in which some rows may pass."""
         pairs: list[tuple[int, int]] = []
         for zone in np.flatnonzero(verdict == PERHAPS).tolist():
             start, stop = zone * ZONE, min((zone + 1) * ZONE, target.rows)
@@ -414,16 +416,16 @@ class Question(Finder):
         return Runs(tuple(pairs))
 
     def _columns(self, target: Target, found: Found) -> Work[dict[str, NDArray[Any]]]:
-        """Return the values that the condition reads, of some rows of a partition."""
+        """Return the values of the condition's variables for some rows of a partition."""
         columns: dict[str, NDArray[Any]] = {}
         for at, side in enumerate(self.sides):
             variables = {path: side.schema.get_variable(path) for path in self._paths[at]}
-            places = {path: allocated((found.count,), variable.dtype) for path, variable in variables.items()}
+            outputs = {path: allocated((found.count,), variable.dtype) for path, variable in variables.items()}
             group = target.groups[at]
-            yield from filling(group, side, found, places, dimension=self.dimension)
-            if group.axis in places:
-                check_within_limits(group, places[group.axis], variables[group.axis])
-            columns |= places
+            yield from filling(group, side, found, outputs, dimension=self.dimension)
+            if group.axis in outputs:
+                check_within_limits(group, outputs[group.axis], variables[group.axis])
+            columns |= outputs
         return columns
 
 
@@ -434,11 +436,11 @@ class _Candidates:
     Attributes
     ----------
     runs
-        Which.
+        The rows.
     columns
-        What the condition reads of them, by path.
+        The values of the condition's variables for these rows, by path.
     always
-        Which rows of the whole partition pass in any case; None for none.
+        Mask over all rows of the partition: those of zones that pass entirely. None if there are none.
     """
 
     runs: Runs
@@ -446,14 +448,14 @@ class _Candidates:
     always: NDArray[np.bool_] | None
 
     def passing(self, mask: NDArray[np.bool_]) -> Found:
-        """Return the rows that pass, those of the candidates by a mask."""
+        """Return the rows that pass, given the mask over the candidates."""
         passed = np.flatnonzero(mask)
         rows = self.runs.at(passed)
         if self.always is None:
             return Found.at(rows, {path: values[passed] for path, values in self.columns.items()})
-        whole = self.always.copy()
-        whole[rows] = True
-        return Found.at(np.flatnonzero(whole))
+        every = self.always.copy()
+        every[rows] = True
+        return Found.at(np.flatnonzero(every))
 
 
 def _has(group: GroupRead, path: str) -> bool:
@@ -465,15 +467,15 @@ def _layout(group: GroupRead, path: str, dimension: str) -> ArrayLayout:
 
 
 @frozen(kw_only=True)
-class Wanted:
-    """Variables of rows that were found.
+class RowReader:
+    """Reads variables for selected rows.
 
     Attributes
     ----------
     dimension
         The partitioned dimension.
     sides
-        The variables, where they lie.
+        The variables to read, and where they are stored.
     """
 
     dimension: str
@@ -488,12 +490,12 @@ class Wanted:
         executor: Executor,
         progress: Callable[[], None] | None = None,
     ) -> list[dict[str, NDArray[Any]]]:
-        """Return the rows that were found in partitions, one after the other: for each side its variables, by path.
+        """Return the values for the selected rows of all partitions, concatenated: per side, one array per variable path.
 
         Raises
         ------
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         """
         rows = max((target.rows for target in targets), default=0)
         threads = max((worthwhile_threads(side.schema, self.dimension, rows) for side in self.sides), default=1)
@@ -504,22 +506,26 @@ class Wanted:
             works = (self._filling(*part, outputs, start) for part, start in zip(parts, starts, strict=False))
             await perform(objects, works, threads=threads, progress=progress)
         else:
-            jobs = (Job(partial(self._apart, *part)) for part in parts)
+            jobs = (Job(partial(self._read_on_worker, *part)) for part in parts)
             site = ReadingSite(objects)
-            apart = await executor.run(site, jobs, total=len(parts), label="query", threads=threads, progress=progress)
-            for arrays, item, start in zip(apart, found, starts, strict=False):
-                for output, of_side in zip(outputs, arrays, strict=True):
-                    for path, values in of_side.items():
+            results = await executor.run(
+                site, jobs, total=len(parts), label="query", threads=threads, progress=progress
+            )
+            for arrays, item, start in zip(results, found, starts, strict=False):
+                for output, by_path in zip(outputs, arrays, strict=True):
+                    for path, values in by_path.items():
                         output.part(path, start, item.count)[...] = values
         return [dict(output.arrays) for output in outputs]
 
     def reading(self, target: Target, found: Found) -> Work[list[dict[str, NDArray[Any]]]]:
-        """Return the rows that were found in one partition: for each side its variables, by path."""
+        """Return the values for the selected rows of one partition: per side, one array per variable path."""
         outputs = self._allocated(found.count)
         yield from self._filling(target, found, outputs, 0)
         return [dict(output.arrays) for output in outputs]
 
-    def _apart(self, target: Target, found: Found, site: Site, arrays: Arrays) -> Work[list[dict[str, NDArray[Any]]]]:
+    def _read_on_worker(
+        self, target: Target, found: Found, site: Site, arrays: Arrays
+    ) -> Work[list[dict[str, NDArray[Any]]]]:
         del site, arrays
         return (yield from self.reading(target, found))
 
@@ -530,33 +536,33 @@ class Wanted:
         if not found.count:
             return
         for group, side, output in zip(target.groups, self.sides, outputs, strict=True):
-            places = {path: output.part(path, start, found.count) for path in output.arrays}
-            yield from filling(group, side, found, places, dimension=self.dimension)
+            parts = {path: output.part(path, start, found.count) for path in output.arrays}
+            yield from filling(group, side, found, parts, dimension=self.dimension)
 
 
 def filling(
-    group: GroupRead, side: Side, found: Found, places: Mapping[str, NDArray[Any]], *, dimension: str
+    group: GroupRead, side: Side, found: Found, outputs: Mapping[str, NDArray[Any]], *, dimension: str
 ) -> Work[None]:
-    """Put rows that were found in one group in their places, by path of the variable; variables that it lacks are filled."""
+    """Read the selected rows of one group into output arrays, by variable path; absent variables get their fill value."""
     columns, slabs = [], {}
-    for path, place in places.items():
+    for path, output in outputs.items():
         if path in found.columns:
-            place[...] = found.columns[path]
+            output[...] = found.columns[path]
         elif not _has(group, path):
-            place[...] = ArrayLayout.of(side.schema, path, dimension=dimension, rows=group.rows).declared_fill[0]
+            output[...] = ArrayLayout.of(side.schema, path, dimension=dimension, rows=group.rows).declared_fill[0]
         else:
             layout = _layout(group, path, dimension)
             position = layout.variable.dimensions.index(dimension)
             length = layout.chunks[position]
             if length not in slabs:
                 slabs[length] = found.rows.slabs(length)
-            columns.append(_Column(layout=layout, position=position, slabs=slabs[length], place=place))
+            columns.append(_Column(layout=layout, position=position, slabs=slabs[length], output=output))
     if not columns:
         return
     layouts = [column.layout for column in columns]
     yield from check_size(group, layouts)
     reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key, _ in column.chunks]
-    supply = yield from stream(reads, side.objects, held=worth_holding(layouts))
+    supply = yield from stream(reads, side.objects, buffered=worth_buffering(layouts))
     for column in columns:
         column.decode(group, supply)
 
@@ -570,48 +576,48 @@ class _Column:
     layout
         The array.
     position
-        The place of the partitioned dimension among its dimensions.
+        The index of the partitioned dimension among its dimensions.
     slabs
-        The runs of chunks along that dimension that hold some of the rows.
-    place
-        Where the values go.
+        The runs of chunks along that dimension that contain some of the rows.
+    output
+        The array that receives the values.
     """
 
     layout: ArrayLayout
     position: int
     slabs: Sequence[Slab]
-    place: NDArray[Any]
+    output: NDArray[Any]
 
     @cached_property
     def chunks(self) -> list[Chunk]:
         """The chunks, slab by slab, in the order in which they are decoded."""
         key = self.layout.chunk_key
-        if self.place.ndim == 1:
+        if self.output.ndim == 1:
             return [(key((slab,)), (slab,)) for slab, *_ in self.slabs]
         return [(key(index), index) for slab, *_ in self.slabs for index in self._indices(slab)]
 
     def _indices(self, slab: int) -> Iterator[tuple[int, ...]]:
         """Yield the indices of the chunks of a slab."""
-        others = (range(last + 1) for last in self.layout.last_chunk)
-        return product(*((slab,) if at == self.position else numbers for at, numbers in enumerate(others)))
+        counts = (range(last + 1) for last in self.layout.last_chunk)
+        return product(*((slab,) if at == self.position else numbers for at, numbers in enumerate(counts)))
 
     def decode(self, group: GroupRead, supply: Iterator[bytes | None]) -> None:
-        """Decode the chunks, each straight into its place where all of it is wanted."""
+        """Decode the chunks: directly into the output where all of their rows are selected."""
         length, size = self.layout.chunks[self.position], self.layout.shape[self.position]
-        before, whole = (slice(None),) * self.position, None  # the same memory for all that is not wanted whole
+        before, buffer = (slice(None),) * self.position, None  # one buffer for all chunks that are selected in part
         each = len(self.chunks) // len(self.slabs)
         for number, (slab, first, last, within) in enumerate(self.slabs):
             chunks = self.chunks[number * each : (number + 1) * each]
             rows = min(length, size - slab * length)
-            place = self.place[(*before, slice(first, last))]
+            part = self.output[(*before, slice(first, last))]
             if last - first == rows:
-                self._decode(group, chunks, supply, place)
+                self._decode(group, chunks, supply, part)
                 continue
-            shape = (*place.shape[: self.position], rows, *place.shape[self.position + 1 :])
-            if whole is None or whole.shape != shape:
-                whole = allocated(shape, place.dtype)
-            self._decode(group, chunks, supply, whole)
-            place[...] = whole[(*before, within)]
+            shape = (*part.shape[: self.position], rows, *part.shape[self.position + 1 :])
+            if buffer is None or buffer.shape != shape:
+                buffer = allocated(shape, part.dtype)
+            self._decode(group, chunks, supply, buffer)
+            part[...] = buffer[(*before, within)]
 
     def _decode(
         self, group: GroupRead, chunks: Sequence[Chunk], supply: Iterator[bytes | None], out: NDArray[Any]
@@ -621,13 +627,13 @@ class _Column:
             return
         for chunk in chunks:
             index = chunk[1]
-            others = self.layout.chunk_slices(index)[: len(index)]
-            part = (*others[: self.position], slice(None), *others[self.position + 1 :])
+            slices = self.layout.chunk_slices(index)[: len(index)]
+            part = (*slices[: self.position], slice(None), *slices[self.position + 1 :])
             decode_chunk(group, self.layout, chunk, next(supply), out[part])
 
 
 def field_zones(values: Sequence[KeyValue], counts: Sequence[int] | int = 1) -> Zones:
-    """Return what is known of a field of the key in the zones of partitions: its value, unless that is a text."""
+    """Return the bounds of a key field in the zones of partitions: its exact value; unknown for strings."""
     repeated = np.repeat(np.asarray(values), counts)
     if repeated.dtype.kind not in "biu":
         return Zones.unknown()

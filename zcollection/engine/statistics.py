@@ -1,8 +1,9 @@
-"""What is kept of a partition beside its chunks: bounds of zones of rows, and the checksum of every chunk.
+"""Statistics of a partition: the bounds of its zones of rows, and the checksum of every chunk.
 
-One object for each partition, below the directory of one of its arrays, where no reader of Zarr looks. It is written,
-published, copied and removed with the partition, whose name and stamp it carries: any other is of an older
-generation, and ignored, as is one that is damaged. Without it a query reads more, and answers the same.
+Each partition has one such object, stored under the directory of one of its arrays, where Zarr readers do not look. It
+is written, published, copied and removed with the partition, and contains the partition's path and stamp. An object
+with another path or stamp belongs to an older generation; it is ignored, and so is a damaged one. Without statistics
+a query reads more, and returns the same rows.
 """
 
 import json
@@ -28,39 +29,39 @@ from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
 ZONE: Final = 256
-"""Rows of a zone: two hundred kilometres of a satellite's track, where a chunk is half an orbit."""
+"""Rows of a zone: about 200 km of a satellite's track, where a chunk is half an orbit."""
 
 STATISTICS: Final = "_statistics"
-"""Name of the object, which is that of no array, group or chunk."""
+"""Name of the object; no array, group or chunk has this name."""
 
 _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
-"""What the object begins with: its format, the lengths of owner and description, and the CRC32C of all that follows."""
+"""Header of the object: the format, the lengths of owner and description, and the CRC32C of the rest."""
 _MISSING, _EMPTY, _KNOWN = 1, 2, 4
 Sampled = Mapping[str, Any] | Literal["unknown"] | None
-"""How the axis is sampled: as JSON, None where that takes too many runs, and "unknown" where nobody looked."""
+"""How the axis is sampled: as JSON; None if that would take too many runs; "unknown" if it was not examined."""
 
 _NAT: Final = np.iinfo(np.int64).min
 
 
 @frozen(eq=False)
 class Form:
-    """What the statistics of the partitions of one schema and length have in common.
+    """Layout of the statistics, common to all partitions of one schema and length.
 
     Attributes
     ----------
     key
-        Theirs within the group: below the directory of the axis or, where that is no variable, of the first variable by its
-        path. None for a group that is no partition.
+        Key of the statistics within the group: under the directory of the axis or, if that is not a variable, of the
+        first variable by path. None for a group that is not a partition.
     axis
-        The axis, where it is a variable whose values have an order.
+        The axis, if it is a variable whose values have an order.
     zoned
-        The variables of which bounds are kept, by path: the axis, latitudes, longitudes, and those that are declared so.
+        The variables with bounds, by path: the axis, latitudes, longitudes, and those declared with ``statistics``.
     count
         Number of zones.
     chunks
-        By key, the place of each chunk among the checksums, arrays in the order of their documents, and whether the bytes of
-        the chunk end with their checksum.
+        By key, the position of each chunk among the checksums (arrays in the order of their documents), and whether the
+        bytes of the chunk end with their checksum.
     """
 
     key: str | None
@@ -70,31 +71,31 @@ class Form:
     chunks: Mapping[str, tuple[int, bool]]
 
     @cached_property
-    def whole_text(self) -> bytes:
-        """The description of statistics that have bounds of all these variables."""
+    def full_text(self) -> bytes:
+        """The description of statistics that have bounds for all variables of `zoned`."""
         return _described({path: _stored_dtype(variable.dtype) for path, variable in self.zoned.items()}, self.count)
 
     @classmethod
     def of(cls, schema: DatasetSchema, axis: str | None, *, dimension: str, rows: int) -> "Form":
-        """Return the form of a partition; of one schema object each is made once."""
+        """Return the form for partitions of a length; cached per schema object."""
         return _form(Identity(schema), axis, dimension, rows)
 
     @classmethod
     def of_group(cls, group: GroupRead, *, dimension: str) -> "Form":
-        """Return the form of a group that there is."""
+        """Return the form of an existing group."""
         return cls.of(group.schema, group.axis, dimension=dimension, rows=group.rows)
 
 
 @lru_cache(maxsize=4096)
 def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Form:
     schema = identity.schema
-    # What is stored once for the whole collection has no rows.
+    # Immutable variables, stored once for the whole collection, have no rows.
     paths = [path for path in schema.all_variables() if rows and schema.spans(path, dimension)]
     host = axis if axis in paths else min(paths, default=None)
     chunks: dict[str, tuple[int, bool]] = {}
     for layout in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows):
         is_sealed = layout.codecs[-1]["name"] == "crc32c"
-        for key, _ in layout.chunk_places:
+        for key, _ in layout.chunk_parts:
             chunks[key] = len(chunks), is_sealed
     zoned = {path: schema.get_variable(path) for path in paths if _is_zoned(schema.get_variable(path), path, axis)}
     return Form(
@@ -107,12 +108,12 @@ def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Fo
 
 
 def _is_zoned(variable: VariableSchema, path: str, axis: str | None) -> bool:
-    is_wanted = path == axis or variable.statistics or is_latitude(variable) or is_longitude(variable)
-    return is_wanted and variable.has_order
+    is_selected = path == axis or variable.statistics or is_latitude(variable) or is_longitude(variable)
+    return is_selected and variable.has_order
 
 
 def checksum(data: bytes | Pieces, *, is_sealed: bool) -> int:
-    """Return what is kept of the bytes of a chunk: the CRC32C at their end, or of all of them; 0 means that none is known."""
+    """Return the checksum of a chunk: the CRC32C that ends it if it is sealed, else the CRC32C of its bytes; 0 means unknown."""
     if is_sealed:
         return int.from_bytes((data.parts[-1] if isinstance(data, Pieces) else data)[-4:], "little")
     found: int = google_crc32c.value(bytes(data))
@@ -125,11 +126,11 @@ def zones_of(values: NDArray[Any], variable: VariableSchema, *, start: int = 0) 
     Parameters
     ----------
     values
-        Of the declared type, shape (rows,), at least one.
+        Values of the declared type, shape (rows,), at least one.
     variable
-        Its schema, which says what is missing.
+        The schema of the variable, with the fill value that marks missing values.
     start
-        Number of the first row in the partition: zones begin at multiples of `ZONE`.
+        Number of the first row within the partition; zones begin at multiples of `ZONE`.
     """
     edges = _edges(start % ZONE, len(values))
     numbers, equal = _counted(values), _equal_to_fill(values, variable)
@@ -147,7 +148,7 @@ def zones_of(values: NDArray[Any], variable: VariableSchema, *, start: int = 0) 
 
 
 def _equal_to_fill(values: NDArray[Any], variable: VariableSchema) -> NDArray[np.bool_] | None:
-    """Return which values are the fill value; None where none is, or it is NaN or NaT."""
+    """Return a mask of the values equal to the fill value; None if there are none, or the fill value is NaN or NaT."""
     fill = variable.fill_value
     if fill is None or fill != fill:  # noqa: PLR0124 - as above
         return None
@@ -156,7 +157,7 @@ def _equal_to_fill(values: NDArray[Any], variable: VariableSchema) -> NDArray[np
 
 
 def _has_missing(lower: NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    """Return whether NaN or NaT is among the smallest numbers: the one comes through, the other is the smallest of all."""
+    """Return whether zone minima reveal NaN or NaT: NaN propagates, and NaT is the smallest int64."""
     if dtype.kind == "f":
         return bool((lower != lower).any())  # noqa: PLR0124 - as above
     return dtype.kind in "mM" and bool((lower == _NAT).any())
@@ -164,7 +165,7 @@ def _has_missing(lower: NDArray[Any], dtype: np.dtype[Any]) -> bool:
 
 @lru_cache(maxsize=256)
 def _edges(offset: int, rows: int) -> NDArray[np.intp]:
-    """Return where the zones of so many rows begin, of which the first is that many rows behind the beginning of its zone."""
+    """Return the first row of each zone, for `rows` rows that start `offset` rows after the beginning of a zone."""
     edges = np.arange(-offset, rows, ZONE)
     edges[0] = 0
     edges.flags.writeable = False
@@ -173,14 +174,14 @@ def _edges(offset: int, rows: int) -> NDArray[np.intp]:
 
 @lru_cache(maxsize=256)
 def _flags(count: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return as many yeses, and noes; nobody may change them."""
+    """Return an array of True and one of False, both of a length and read-only."""
     yes, no = np.ones(count, np.bool_), np.zeros(count, np.bool_)
     yes.flags.writeable = no.flags.writeable = False
     return yes, no
 
 
 def _counted(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values as numbers, in the same memory."""
+    """Return a view of values as numbers: times as int64, booleans as uint8."""
     if values.dtype.kind in "mM":
         return values.view(np.int64)
     return values.view(np.uint8) if values.dtype.kind == "b" else values
@@ -191,7 +192,7 @@ def _declared(numbers: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
-    """Return the smallest and the largest number that a value may be."""
+    """Return the smallest and the largest number that a value of a type can be."""
     if dtype.kind == "f":
         return dtype.type(-np.inf), dtype.type(np.inf)
     limits = np.iinfo(_counted(np.empty(0, dtype)).dtype)
@@ -199,19 +200,19 @@ def _limits(dtype: np.dtype[Any]) -> tuple[Any, Any]:
 
 
 def nothing_known(variable: VariableSchema, count: int) -> Zones:
-    """Return zones of which nothing is known."""
+    """Return zones with unknown bounds."""
     yes, no = _flags(count)
     return Zones(*_of_nothing(variable.dtype, count), yes, no, no)
 
 
 def all_missing(variable: VariableSchema, count: int) -> Zones:
-    """Return zones all of whose values are missing."""
+    """Return zones in which all values are missing."""
     yes, _ = _flags(count)
     return Zones(*_of_nothing(variable.dtype, count), yes, yes, yes)
 
 
 def _of_nothing(dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return bounds that say nothing, and that those of any values are wider than."""
+    """Return empty bounds, largest below smallest: joined with other bounds they change nothing."""
     smallest, largest = _limits(dtype)
     numbers = _counted(np.empty(0, dtype)).dtype
     return _declared(np.full(count, largest, numbers), dtype), _declared(np.full(count, smallest, numbers), dtype)
@@ -219,20 +220,20 @@ def _of_nothing(dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], NDArray
 
 @frozen(kw_only=True)
 class Statistics:
-    """What an object of statistics says.
+    """The statistics of one partition.
 
     Attributes
     ----------
     owner
-        The partition that it is of, and its generation.
+        The path and the generation of the partition, as of `owner_of`.
     zones
-        Bounds by path.
+        Bounds of the zones by variable path.
     checksums
-        uint32, of each chunk in the order of the form; 0 where none is known.
+        uint32, one for each chunk in the order of `Form.chunks`; 0 for an unknown one.
     sampling
         How the axis is sampled.
     deliveries
-        When its rows were brought, as JSON; None where nobody knows.
+        When its rows were delivered, as JSON; None if unknown.
     """
 
     owner: str
@@ -242,9 +243,10 @@ class Statistics:
     deliveries: Mapping[str, Any] | None = None
 
     def is_complete(self, names: Iterable[str], form: Form, absent: Collection[str]) -> bool:
-        """Return whether bounds are known of all zones of some variables, and the checksum of every chunk that ends with it.
+        """Return whether the statistics have everything that can be computed from the values of a partition.
 
-        Absent variables have no chunks. How the axis is sampled is known too. When rows were brought no values tell.
+        That is: the bounds of all zones of the variables `names`, the checksum of every sealed chunk, and how the axis is
+        sampled. Absent variables have no chunks. The times of delivery cannot be computed from values, so they do not count.
         """
         if form.axis is not None and form.axis not in absent and self.sampling == "unknown":
             return False
@@ -257,11 +259,11 @@ class Statistics:
         return has_sums and all(name in self.zones and self.zones[name].known.all() for name in names)
 
     def dump(self, form: Form) -> bytes:
-        """Return the object; `load` is the inverse."""
+        """Return the statistics as bytes; `load` is the inverse."""
         arrays = [self.checksums.astype("<u4", copy=False).tobytes()]
         for zones in self.zones.values():
             arrays += [_stored_bounds(zones), _stored_flags(zones)]
-        text = form.whole_text
+        text = form.full_text
         if self.zones.keys() != form.zoned.keys():
             text = _described(
                 {path: _stored_dtype(zones.lower.dtype) for path, zones in self.zones.items()}, form.count
@@ -272,7 +274,7 @@ class Statistics:
 
     @property
     def _more(self) -> dict[str, Any]:
-        """What the description says besides bounds."""
+        """The parts of the description besides the bounds."""
         axis = {} if self.sampling == "unknown" else {"axis": self.sampling}
         return axis if self.deliveries is None else {**axis, "deliveries": self.deliveries}
 
@@ -280,16 +282,16 @@ class Statistics:
     def load(
         cls, data: bytes | None, group: GroupRead, *, dimension: str, only: Collection[str] | None = None
     ) -> "Statistics | None":
-        """Return what an object says of a group; None where it is none of ours, damaged, or of another generation.
+        """Return the statistics of a group from bytes; None if they are in another format, damaged, or of another generation.
 
         Parameters
         ----------
         data
-            The object; None where there is none.
+            The object; None if it does not exist.
         group, dimension
             The group, and the partitioned dimension.
         only
-            The variables whose bounds are wanted; None for all.
+            The variables whose bounds are loaded; None for all.
         """
         found = _opened(data)
         owner = owner_of(group.path, group.stamp or "")
@@ -298,7 +300,7 @@ class Statistics:
         _, text, body = found
         form, variables = Form.of_group(group, dimension=dimension), group.schema.all_variables()
         try:
-            description = _understood(text, form.count)
+            description = _parsed(text, form.count)
             checksums, at = np.frombuffer(body, "<u4", len(form.chunks)), 4 * len(form.chunks)
             zones = {}
             for path, name in description["zones"].items():
@@ -319,19 +321,19 @@ class Statistics:
 
 
 def _described(zones: Mapping[str, np.dtype[Any]], count: int) -> bytes:
-    """Return the description of an object: for what it has bounds, of which type they are stored, and of how many zones."""
+    """Return the description of an object: the stored type of the bounds of each variable, and the number of zones."""
     names = {path: dtype.str for path, dtype in zones.items()}
     return json.dumps({"zones": names, "count": count, "rows": ZONE}, separators=(",", ":")).encode()
 
 
 @lru_cache(maxsize=256)
-def _understood(text: bytes, count: int) -> dict[str, Any]:
-    """Return a description.
+def _parsed(text: bytes, count: int) -> dict[str, Any]:
+    """Return a description, parsed.
 
     Raises
     ------
     ValueError
-        It is of another number of zones, or of zones of another length.
+        It has another number of zones, or zones of another length.
     """
     found: dict[str, Any] = json.loads(text)
     if (found["count"], found["rows"]) != (count, ZONE):
@@ -341,7 +343,7 @@ def _understood(text: bytes, count: int) -> dict[str, Any]:
 
 
 def owner_of(path: str, stamp: str) -> str:
-    """Return what tells a partition from any other one, and from each of its other generations."""
+    """Return the text that identifies one generation of a partition."""
     return f"{stamp} {path}"
 
 
@@ -351,7 +353,7 @@ def _sealed(owner: bytes, text: bytes, arrays: Iterable[bytes]) -> bytes:
 
 
 def _opened(data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
-    """Return the owner, the description and the numbers of an object; None where it is none of ours, or damaged."""
+    """Return the owner, the description and the numbers of an object; None if it is in another format or damaged."""
     if data is None or len(data) < _HEAD.size:
         return None
     magic, owner, text, expected = _HEAD.unpack_from(data)
@@ -362,7 +364,7 @@ def _opened(data: bytes | None) -> tuple[bytes, bytes, bytes] | None:
 
 
 def given_to(data: bytes, before: str, after: str) -> bytes | None:
-    """Return the statistics of one owner as those of another, such as a copy; None where they are not its own."""
+    """Return the statistics of one owner rewritten for another, such as a copy; None if `before` does not own them."""
     found = _opened(data)
     if found is None or found[0] != before.encode():
         return None
@@ -370,7 +372,7 @@ def given_to(data: bytes, before: str, after: str) -> bytes | None:
 
 
 def _stored_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of stored bounds: times and booleans are stored as numbers."""
+    """Return the type of the stored bounds of a variable; times and booleans are stored as numbers."""
     return _counted(np.empty(0, dtype)).dtype.newbyteorder("<")
 
 
@@ -382,7 +384,7 @@ def _stored_bounds(zones: Zones) -> bytes:
 
 
 def _stored_flags(zones: Zones) -> bytes:
-    if zones.known is _flags(len(zones.known))[0]:  # of all of them nothing is missing
+    if zones.known is _flags(len(zones.known))[0]:  # no value of any zone is missing
         return bytes([_KNOWN]) * len(zones.known)
     flags = zones.missing * np.uint8(_MISSING) | zones.empty * np.uint8(_EMPTY) | zones.known * np.uint8(_KNOWN)
     return flags.tobytes()
@@ -405,7 +407,7 @@ def _loaded_zones(body: bytes, at: int, stored: np.dtype[Any], dtype: np.dtype[A
 def reading_statistics(
     group: GroupRead, *, dimension: str, only: Collection[str] | None = None
 ) -> Work[Statistics | None]:
-    """Return the statistics of a group, as `Statistics.load`; None where there are none that can be believed."""
+    """Return the statistics of a group, read from its store; None where there are none, or `Statistics.load` rejects them."""
     key = Form.of_group(group, dimension=dimension).key
     if key is None:
         return None
@@ -415,18 +417,18 @@ def reading_statistics(
 
 @define(eq=False)
 class Gathering:
-    """The statistics of a group that is being written, gathered from what passes by.
+    """Collects the statistics of a group while the group is written.
 
     Attributes
     ----------
     form
-        What they are of.
+        The layout of the statistics.
     base
-        The group that it takes the place of and its statistics, where there are such.
+        The group that is replaced, and its statistics; None if there are none.
     dimension
         The partitioned dimension.
     deliveries
-        When its rows were brought.
+        When the rows of the new group were delivered.
     """
 
     form: Form
@@ -440,23 +442,23 @@ class Gathering:
     _sampling: Sampled = field(default="unknown", init=False)
 
     def chunk(self, key: str, data: bytes | Pieces) -> None:
-        """Take the checksum of an object, if it is a chunk."""
-        place = self.form.chunks.get(key)
-        if place is not None:
-            self._checksums[place[0]] = checksum(data, is_sealed=place[1])
+        """Add the checksum of an object, if it is a chunk."""
+        entry = self.form.chunks.get(key)
+        if entry is not None:
+            self._checksums[entry[0]] = checksum(data, is_sealed=entry[1])
 
     def shared(self, keys: Iterable[str]) -> None:
-        """Take the checksums of chunks that are those of the base."""
+        """Add the checksums of chunks that are shared with the base."""
         if self.base is None:
             return
-        group, before = self.base
-        there, here = Form.of_group(group, dimension=self.dimension).chunks, self.form.chunks
+        group, statistics = self.base
+        before, after = Form.of_group(group, dimension=self.dimension).chunks, self.form.chunks
         for key in keys:
-            if key in there and key in here:
-                self._checksums[here[key][0]] = int(before.checksums[there[key][0]])
+            if key in before and key in after:
+                self._checksums[after[key][0]] = int(statistics.checksums[before[key][0]])
 
     def values(self, path: str, values: NDArray[Any], *, start: int = 0) -> None:
-        """Take the bounds of values of the declared type, of rows from `start` on."""
+        """Add the bounds of values of the declared type, for the rows from `start` on."""
         variable = self.form.zoned.get(path)
         if variable is None or not len(values):
             return
@@ -467,11 +469,11 @@ class Gathering:
             self._unite(path, variable, found, start // ZONE)
 
     def axis(self, values: NDArray[Any]) -> None:
-        """Take how the axis is sampled, from all of its values, of the declared type."""
+        """Add how the axis is sampled, from all of its values, of the declared type."""
         self._sampling = sampled(values, self.form)
 
     def kept(self, path: str) -> None:
-        """Take the bounds of a variable whose rows are those of the base; of what nobody knows they say nothing."""
+        """Add the bounds of a variable that is kept from the base; bounds unknown there stay unknown."""
         variable = self.form.zoned.get(path)
         if variable is None:
             return
@@ -481,7 +483,7 @@ class Gathering:
             self._sampling = self.base[1].sampling
 
     def kept_rows(self, path: str, runs: Iterable[range]) -> None:
-        """Take the bounds of runs of rows that are those of the base."""
+        """Add the bounds of runs of rows that are kept from the base."""
         variable = self.form.zoned.get(path)
         if variable is None:
             return
@@ -492,8 +494,8 @@ class Gathering:
             self._unite(path, variable, part, first)
 
     def _unite(self, path: str, variable: VariableSchema, part: Zones, first: int) -> None:
-        whole = self._zones.get(path) or _without_rows(variable, self.form.count)
-        self._zones[path] = _united(whole, part, first)
+        zones = self._zones.get(path) or _without_rows(variable, self.form.count)
+        self._zones[path] = _united(zones, part, first)
 
     def _base_zones(self, path: str, variable: VariableSchema) -> Zones | None:
         if self.base is None:
@@ -504,7 +506,7 @@ class Gathering:
         return before.zones.get(path)
 
     def dump(self, owner: str) -> bytes:
-        """Return the object."""
+        """Return the statistics as bytes, for an owner."""
         zones = {path: self._zones[path] for path in self.form.zoned if path in self._zones}
         checksums = np.array(self._checksums, np.uint32)
         return Statistics(
@@ -525,7 +527,7 @@ def sampled(values: NDArray[Any] | None, form: Form) -> Sampled:
 
 
 def include(zones: Zones, part: Zones, first: int) -> bool:
-    """Return whether the bounds of zones, from one on, hold for those of others."""
+    """Return whether the bounds of zones, from zone `first` on, include those of `part`; unknown bounds include all."""
     here = slice(first, first + len(part.known))
     lower, upper = zones.lower[here] <= part.lower, part.upper <= zones.upper[here]
     within = part.empty | ((lower & upper) & ~zones.empty[here])
@@ -540,17 +542,17 @@ def _part(zones: Zones, part: slice) -> Zones:
 
 
 def _without_rows(variable: VariableSchema, count: int) -> Zones:
-    """Return zones without rows, which add nothing to others."""
+    """Return zones without rows: joined with other zones they change nothing."""
     yes, no = _flags(count)
     return Zones(*_of_nothing(variable.dtype, count), no, yes, yes)
 
 
-def _united(whole: Zones, part: Zones, first: int) -> Zones:
-    """Return zones, with those from one on joined with others: of the rows of both."""
+def _united(zones: Zones, part: Zones, first: int) -> Zones:
+    """Return zones for the rows of both arguments: those from zone `first` on are joined with the zones of `part`."""
     here = slice(first, first + len(part.known))
 
     def joined(name: str, join: Any) -> NDArray[Any]:
-        values: NDArray[Any] = getattr(whole, name).copy()
+        values: NDArray[Any] = getattr(zones, name).copy()
         values[here] = join(values[here], getattr(part, name))
         return values
 
@@ -564,7 +566,7 @@ def _united(whole: Zones, part: Zones, first: int) -> Zones:
 
 
 def zones_in(groups: Iterable[tuple[GroupRead, Statistics | None]], variable: VariableSchema, path: str) -> Zones:
-    """Return the bounds of one variable in each zone of some groups, one after the other."""
+    """Return the bounds of one variable in each zone of several groups, concatenated."""
     if not variable.has_order:
         return Zones.unknown()
     each = [_zones_of_group(group, found, variable, path) for group, found in groups]

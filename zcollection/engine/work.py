@@ -1,9 +1,9 @@
-"""Work that asks for bytes as it goes, written once for every store.
+"""Work on partitions as generators that request bytes from a store, written once for every kind of store.
 
-A piece of work, a partition to read or to merge and stage, is a generator: it yields what it wants of the store and is
-sent the answer. On a store with blocking access a worker thread runs it from beginning to end, and one after the other:
-a thread costs one hop, however many partitions it handles. On any other store the requests are awaited on the event
-loop, many pieces side by side, and what lies between two requests runs on a thread.
+One piece of work, such as reading one partition, or merging and staging it, is a generator: it yields requests to the
+store and is sent the answers. On a store with blocking access a worker thread runs many pieces from beginning to end,
+one after the other, so the cost of switching threads is paid once. On any other store the event loop awaits the
+requests of many pieces concurrently, and the code between two requests runs on a thread.
 """
 
 import threading
@@ -29,26 +29,26 @@ _SMALL: Final = 2**20
 
 @frozen
 class Fetch:
-    """Wants the bytes of objects, None for those that do not exist; of another store where there is a source.
+    """Request the bytes of objects; the answer has None for those that do not exist.
 
     Attributes
     ----------
     reads
-        Which.
+        The reads.
     source
-        The other store.
-    held
-        Where they are taken one after the other, how many are worth holding at once, if reading them takes no turns.
+        Another store to read from; None for the store on which the work runs.
+    buffered
+        If the answer is consumed as a stream, how many objects to read at once on a blocking store; None for all.
     """
 
     reads: Sequence[Read]
     source: Objects | None = None
-    held: int | None = None
+    buffered: int | None = None
 
 
 @frozen
 class Enumerate:
-    """Wants the objects below a prefix, of another store where there is a source, whose keys are greater than another one."""
+    """Request a list of the objects under a prefix with keys greater than `after`; of another store if `source` is given."""
 
     prefix: str
     source: Objects | None = None
@@ -57,14 +57,14 @@ class Enumerate:
 
 @frozen
 class Stage:
-    """Wants objects written where nobody reads before they are published."""
+    """Request to write objects where no reader looks before they are published."""
 
     objects: Mapping[str, bytes | Pieces]
 
 
 @frozen
 class Create:
-    """Wants new objects of a store of keys, and to know whether it was this that created all of them."""
+    """Request to create objects in a key store; the answer says whether this request is known to have created all of them."""
 
     store: KeyStore
     objects: Mapping[str, bytes | Pieces]
@@ -72,39 +72,39 @@ class Create:
 
 @frozen
 class Share:
-    """Wants objects copied, each from its first key to its second."""
+    """Request to copy objects, each from its first key to its second."""
 
     pairs: Sequence[tuple[str, str]]
 
 
 @frozen
 class Remove:
-    """Wants objects gone: those with these keys, or below one that ends with a slash."""
+    """Request to delete the objects with these keys, and those under keys that end with a slash."""
 
     keys: Sequence[str]
 
 
 Request = Fetch | Enumerate | Stage | Create | Share | Remove
 Work = Generator[Request, Any, R]
-"""Work that returns an R."""
+"""A piece of work that returns an R."""
 
 
 def fetch(reads: Sequence[Read], source: Objects | None = None) -> Work[list[bytes | None]]:
-    """Return the bytes of objects, of another store where a source is given."""
+    """Return the bytes of objects; of another store if `source` is given."""
     if not reads:
         return []
     chunks: list[bytes | None] = yield Fetch(reads, source)
     return chunks
 
 
-def stream(reads: Sequence[Read], source: Objects | None = None, *, held: int) -> Work[Iterator[bytes | None]]:
-    """Return the bytes of objects, of another store where a source is given, to be taken one after the other."""
-    chunks: Iterable[bytes | None] = yield Fetch(reads, source, held=held)
+def stream(reads: Sequence[Read], source: Objects | None = None, *, buffered: int) -> Work[Iterator[bytes | None]]:
+    """Return an iterator over the bytes of objects, `buffered` of them in memory at once on a blocking store."""
+    chunks: Iterable[bytes | None] = yield Fetch(reads, source, buffered=buffered)
     return iter(chunks)
 
 
 def enumerated(prefix: str, source: Objects | None = None, *, after: str = "") -> Work[list[Listed]]:
-    """Return the objects below a prefix, of another store where a source is given, whose keys are greater than another one."""
+    """Return the objects under a prefix with keys greater than `after`; of another store if `source` is given."""
     entries: list[Listed] = yield Enumerate(prefix, source, after)
     return entries
 
@@ -170,13 +170,13 @@ async def perform(
     Parameters
     ----------
     store
-        What answers their requests.
+        The store that answers the requests.
     works
-        The pieces; each is made when its turn comes.
+        The pieces of work; the iterator is advanced when one can run.
     threads
-        Threads that are worth using, where the store has blocking access.
+        Number of threads to use, if the store has blocking access.
     progress
-        Called after each of them, on any thread.
+        Called after each piece, on any thread.
     """
     queue = _Queue(iter(works), progress or (lambda: None))
     if (blocking := store.blocking) is not None:
@@ -205,7 +205,7 @@ async def perform_one(store: Objects, work: Work[R]) -> R:
 def perform_here(store: Objects, works: Iterable[Work[R]]) -> Iterator[R]:
     """Run pieces of work on this thread, one after the other, and yield their results.
 
-    For threads that somebody else manages: what lies between two requests runs on the caller's own.
+    For threads that the caller manages, such as those of a Dask worker: the code between two requests runs on them.
     """
     blocking = store.blocking
     for work in works:
@@ -214,12 +214,12 @@ def perform_here(store: Objects, works: Iterable[Work[R]]) -> Iterator[R]:
 
 @define(eq=False)
 class _Queue(Generic[R]):
-    """Pieces of work, given out to whoever asks next, and their results."""
+    """Pieces of work, handed out to the next free thread or task, and their results."""
 
     _works: Iterator[Work[R]]
     _progress: Callable[[], None]
     _results: dict[int, R] = field(factory=dict)
-    _given: int = 0
+    _started: int = 0
     _failed: bool = False
     _lock: threading.Lock = field(factory=threading.Lock)
 
@@ -231,8 +231,8 @@ class _Queue(Generic[R]):
             if self._failed:
                 raise StopIteration
             work = next(self._works)
-            self._given += 1
-            return self._given - 1, work
+            self._started += 1
+            return self._started - 1, work
 
     def done(self, position: int, result: R) -> None:
         with self._lock:
@@ -243,7 +243,7 @@ class _Queue(Generic[R]):
         self._failed = True
 
     def ordered(self) -> list[R]:
-        return [self._results[position] for position in range(self._given)]
+        return [self._results[position] for position in range(self._started)]
 
 
 def _run_all(blocking: Blocking, queue: _Queue[R]) -> None:
@@ -275,36 +275,36 @@ def _drive(work: Work[R], answering: Callable[[Request], Any]) -> R:
             return result
         try:
             resume = partial(work.send, answering(request))
-        except CorruptionError as damage:  # the work may get round it
+        except CorruptionError as damage:  # the work may handle it
             resume = partial(work.throw, damage)
 
 
 _OnLoop = Callable[[Callable[[Objects, Request], Coroutine[Any, Any, Any]], Objects, Request], Any]
-"""Runs an asynchronous function for a thread that waits for it."""
+"""Runs an asynchronous function on the event loop, for a thread that waits for the result."""
 
 
 def _answer_here(blocking: Blocking, request: Request, on_loop: _OnLoop) -> Any:
     source = _source(request)
     if source is not None and (source.blocking is None or isinstance(request, Create)):
         return on_loop(_answer_on_loop, source, request)
-    asked = blocking if source is None or source.blocking is None else source.blocking
+    store = blocking if source is None or source.blocking is None else source.blocking
     match request:
-        case Fetch(reads, _, held):
-            return asked.get(reads) if held is None else _streamed(asked, reads, held)
+        case Fetch(reads, _, buffered):
+            return store.get(reads) if buffered is None else _streamed(store, reads, buffered)
         case Enumerate(prefix, _, after):
-            return list(asked.list(prefix, after=after, recursive=True))
+            return list(store.list(prefix, after=after, recursive=True))
         case Stage(objects):
-            takes_pieces = getattr(asked, "takes_pieces", False)
-            return asked.stage(objects if takes_pieces else _joined(objects))  # type: ignore[arg-type]  # it says so
+            takes_pieces = getattr(store, "takes_pieces", False)
+            return store.stage(objects if takes_pieces else _joined(objects))  # type: ignore[arg-type]  # as declared
         case Share(pairs):
-            return asked.copy(pairs)
+            return store.copy(pairs)
         case Remove(keys):
-            return asked.delete(keys)
+            return store.delete(keys)
 
 
-def _streamed(blocking: Blocking, reads: Sequence[Read], held: int) -> Iterator[bytes | None]:
-    for first in range(0, len(reads), held):
-        yield from blocking.get(reads[first : first + held])
+def _streamed(blocking: Blocking, reads: Sequence[Read], buffered: int) -> Iterator[bytes | None]:
+    for first in range(0, len(reads), buffered):
+        yield from blocking.get(reads[first : first + buffered])
 
 
 def _source(request: Request) -> Objects | None:
@@ -326,7 +326,7 @@ async def _run_on_loop(store: Objects, work: Work[R]) -> R:
 
 
 def _advanced(resume: Callable[[], Request]) -> tuple[Request | None, Any]:
-    """Run until the next request; a generator's end cannot pass through a thread as what it is."""
+    """Run until the next request; StopIteration is converted, because it cannot be raised through a thread's future."""
     try:
         return resume(), None
     except StopIteration as end:
@@ -335,12 +335,12 @@ def _advanced(resume: Callable[[], Request]) -> tuple[Request | None, Any]:
 
 async def _answer_on_loop(store: Objects, request: Request) -> Any:
     source = _source(request)
-    asked = store if source is None else source
+    target = store if source is None else source
     match request:
         case Fetch(reads):
-            return await asked.get(reads)
+            return await target.get(reads)
         case Enumerate(prefix, _, after):
-            return [entry async for entry in asked.list(prefix, after=after, recursive=True)]
+            return [entry async for entry in target.list(prefix, after=after, recursive=True)]
         case Stage(objects):
             return await store.stage(_joined(objects))
         case Create(creating, objects):
@@ -356,7 +356,7 @@ def _joined(objects: Mapping[str, bytes | Pieces]) -> dict[str, bytes]:
 
 
 async def _created(store: KeyStore, objects: Mapping[str, bytes | Pieces]) -> bool:
-    """Create objects, and return whether each of them was known to be created by this."""
+    """Create objects, and return whether this call is known to have created all of them."""
 
     async def create(key: str) -> bool:
         return await store.create(key, bytes(objects[key])) == "created"

@@ -1,4 +1,4 @@
-"""Groups written: every array of a dataset encoded and put under one prefix of a store."""
+"""Write groups: every array of a dataset is encoded and written under one prefix of a store."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
@@ -23,48 +23,48 @@ from zcollection.model.schema import DatasetSchema
 GROUP_DOCUMENT = "zarr.json"
 
 _BATCH = 4 * 2**20
-"""Bytes after which what was encoded is written, so that the same memory serves all chunks of a large partition."""
+"""Bytes of encoded chunks that are written together; limits the memory that a large partition needs."""
 
-_TRIED = 3
+_TRIAL_LENGTH = 3
 """Elements along each dimension of the array on which codecs are tried."""
 
 
 @frozen(kw_only=True)
 class GroupWrite:
-    """What to write as one complete Zarr group.
+    """A description of one complete Zarr group to write.
 
     Attributes
     ----------
     schema
-        Every variable that the group is to have, and no other.
+        Exactly the variables that the group will have.
     dimension, rows
-        The partitioned dimension, and its length here.
+        The partitioned dimension, and its length in this group.
     dataset
-        The values; variables that it lacks become arrays without chunks, or are kept.
+        The values. Variables absent from it become arrays without chunks, unless they are in `kept`.
     packed
-        Variables whose values in the dataset are packed already: the numbers that are stored.
+        Variables whose values in the dataset are already packed, as stored.
     attributes
-        Attributes of the root group, for the number of bytes that its arrays take.
+        Returns the attributes of the root group, given the number of bytes of its arrays.
     axis
-        The axis, where it is a variable.
+        The axis, if it is a variable.
     owner
-        What its statistics say that they are of.
+        The owner of the statistics, as of `owner_of`.
     base
-        The group that this one takes the place of; None where nothing of it is used.
+        The group that this one replaces; None if nothing of it is used.
     kept
-        Variables whose objects are those of the base.
+        Variables whose objects are shared with the base.
     source
-        Where the rows of the dataset's variables come from, as in `RowPlan`: row s of the base where s >= 0, else row ~s of
-        the dataset. None: they are those of the dataset.
+        Origin of the rows of the dataset's variables, as in `RowPlan`: row s of the base where s >= 0, else row ~s of
+        the dataset. None if all rows come from the dataset.
     axis_values
-        The axis of all rows, where they do not all come from the dataset and it is known.
+        The axis of all rows, if they do not all come from the dataset and the axis is known.
     brings_rows
-        Whether rows of the dataset come with this change; else they are values of rows that are there, or nobody knows which
-        of them came.
+        Whether this change delivers the rows of the dataset. If not, they are new values for existing rows, or it is
+        unknown which of them are new.
     time
-        When the change began, in milliseconds since 1970; None where nobody knows.
+        When the change began, in milliseconds since 1970; None if unknown.
     deliveries
-        When the rows were brought, where the caller knows.
+        When the rows were delivered; None if the caller does not know.
     """
 
     schema: DatasetSchema
@@ -85,25 +85,25 @@ class GroupWrite:
 
 
 Put = Callable[[Mapping[str, bytes | Pieces]], Work[None]]
-"""Writes objects of a group that nobody reads yet."""
+"""Writes objects of a group that no reader can see yet."""
 
 
 def staged(objects: Mapping[str, bytes | Pieces]) -> Work[None]:
-    """Write objects where nobody else does."""
+    """Write objects under a prefix that no other writer uses."""
     yield Stage(objects)
 
 
 def writing(prefix: str, group: GroupWrite, put: Put = staged) -> Work[int]:
-    """Write a group under a prefix below which nothing lies, and return the bytes that its arrays take.
+    """Write a group under an empty prefix, and return the number of bytes of its arrays.
 
     Parameters
     ----------
     prefix
         Prefix of the group, ending with "/".
     group
-        What.
+        The group to write.
     put
-        Writes some of its objects, those of one array after those of the other by their keys, and its document last.
+        Writes a batch of objects. It is called array by array, in the order of their keys, and for the group's document last.
     """
     gathering = yield from _gathering(group)
     arrays = yield from _encoding(group, gathering)
@@ -126,9 +126,9 @@ def writing(prefix: str, group: GroupWrite, put: Put = staged) -> Work[int]:
 
 
 def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
-    """Write a group in the place of the one that lies there, and return the bytes that its arrays take.
+    """Replace the group under a prefix, and return the number of bytes of the new arrays.
 
-    What the group shares with its base stays where it is. For stores in which nobody sees a change in the making.
+    Objects shared with the base are not touched. Only for stores in which no reader sees a change before its commit.
     """
     gathering = yield from _gathering(group)
     arrays = yield from _encoding(group, gathering)
@@ -150,7 +150,7 @@ def overwriting(prefix: str, group: GroupWrite) -> Work[int]:
 
 
 def _gathering(group: GroupWrite) -> Work[Gathering]:
-    """Return what gathers the statistics of a group, with those of the group that it takes the place of."""
+    """Return the object that collects the statistics of a group, with the statistics of the group that it replaces."""
     base = group.base
     known = None if base is None else (yield from reading_statistics(base, dimension=group.dimension))
     return Gathering(
@@ -162,7 +162,7 @@ def _gathering(group: GroupWrite) -> Work[Gathering]:
 
 
 def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
-    """Return when the rows of a group were brought, given the statistics of the group that it takes the place of."""
+    """Return when the rows of a group were delivered, given the statistics of the group that it replaces."""
     if group.deliveries is not None:
         return group.deliveries
     if group.base is None:
@@ -172,7 +172,7 @@ def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
         return before
     if group.brings_rows:
         return before.merged(group.source, group.time)
-    staying = group.source >= 0  # the others are rows that are there, with new values
+    staying = group.source >= 0  # all other rows exist in the base and get new values
     return before.chosen(np.where(staying, group.source, np.arange(len(group.source))))
 
 
@@ -183,7 +183,7 @@ def _statistics(prefix: str, group: GroupWrite, gathering: Gathering) -> dict[st
 
 
 def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:
-    """Return the objects of a group's arrays."""
+    """Return the encoded arrays of a group."""
     if group.axis_values is not None:
         gathering.axis(group.axis_values)
     if group.base is not None and group.source is not None:
@@ -198,19 +198,19 @@ def _encoding(group: GroupWrite, gathering: Gathering) -> Work[Encoded]:
                 gathering=gathering,
             )
         )
-    described = _described_anew(group)
+    redescribed = _changed_documents(group)
     for path in group.kept:
         gathering.kept(path)
-    shared = (f"{path}/c/" if dimensions else f"{path}/c" for path, dimensions in described.items())
+    shared = (f"{path}/c/" if dimensions else f"{path}/c" for path, dimensions in redescribed.items())
     return Encoded(
-        _arrays(group, described, gathering), (*shared, *(f"{path}/" for path in group.kept - described.keys()))
+        _arrays(group, redescribed, gathering), (*shared, *(f"{path}/" for path in group.kept - redescribed.keys()))
     )
 
 
-def _described_anew(group: GroupWrite) -> dict[str, int]:
-    """Return the variables that are kept and have another document than in the base, and their numbers of dimensions.
+def _changed_documents(group: GroupWrite) -> dict[str, int]:
+    """Return the kept variables whose document differs from that in the base, with their number of dimensions.
 
-    A document names the coordinates of its variable, of which others may have come or gone.
+    A document names the coordinates of its variable; coordinates may have been added or dropped.
     """
     base = group.base
     if base is None:
@@ -224,14 +224,16 @@ def _described_anew(group: GroupWrite) -> dict[str, int]:
     return found
 
 
-def _arrays(group: GroupWrite, described: Container[str], gathering: Gathering) -> Iterator[tuple[str, bytes | Pieces]]:
-    held = group.dataset.all_variables()
-    written = [path for path in group.schema.all_variables() if path not in group.kept or path in described]
+def _arrays(
+    group: GroupWrite, redescribed: Container[str], gathering: Gathering
+) -> Iterator[tuple[str, bytes | Pieces]]:
+    values_by_path = group.dataset.all_variables()
+    written = [path for path in group.schema.all_variables() if path not in group.kept or path in redescribed]
     layouts = ArrayLayout.several(group.schema, written, dimension=group.dimension, rows=group.rows)
     for layout in layouts:
         yield layout.document_key, layout.document
-        if layout.path in held and layout.path not in group.kept:
-            values, is_packed = held[layout.path].to_numpy(), layout.path in group.packed
+        if layout.path in values_by_path and layout.path not in group.kept:
+            values, is_packed = values_by_path[layout.path].to_numpy(), layout.path in group.packed
             if layout.path in {group.axis, *gathering.form.zoned}:
                 declared = declared_values(values, layout.variable) if is_packed else values
                 gathering.values(layout.path, declared)
@@ -241,14 +243,14 @@ def _arrays(group: GroupWrite, described: Container[str], gathering: Gathering) 
 
 
 def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], gathering: Gathering) -> Work[list[Listed]]:
-    """Return the objects of the base that have one of these keys, or lie below one that ends with a slash.
+    """Return the objects of the base with the keys `shared`, or under those that end with a slash.
 
-    Its statistics are none of them: they are those of an older generation.
+    The statistics of the base are left out: they belong to the older generation.
 
     Raises
     ------
     CorruptionError
-        One of them is missing.
+        An object is missing.
     """
     if group.base is None or not shared:
         return []
@@ -266,21 +268,21 @@ def _enumerated_shares(group: GroupWrite, shared: tuple[str, ...], gathering: Ga
 
 
 def _documents(prefix: str, group: GroupWrite, size: int) -> dict[str, bytes]:
-    """Return the documents of a group and those below it by their keys in the store, its own last."""
+    """Return the documents of a group and of its subgroups by their keys in the store, its own last."""
     documents = {prefix + key: data for key, data in subgroup_documents(group.schema).items()}
     return {**documents, prefix + GROUP_DOCUMENT: group_document(group.attributes(size))}
 
 
 def parent_documents(paths: Iterable[str]) -> dict[str, bytes]:
-    """Return the documents of the groups on the way to partitions, which make the tree readable for other tools."""
+    """Return the documents of the parent groups of partitions, which other Zarr tools need to read the tree."""
     parents = {parent for path in paths for parent in ancestors(split(path)[0])}
     return {join(parent, GROUP_DOCUMENT): group_document({}) for parent in sorted(parents) if parent}
 
 
 def abandoned_documents(dropped: Iterable[str], partitions: Iterable[str]) -> set[str]:
-    """Return the keys of the documents of groups that led to partitions which were dropped, and lead to no other."""
-    there = list(partitions)
-    needed = {*parent_documents(there), *(join(path, GROUP_DOCUMENT) for path in there)}
+    """Return the keys of the documents of parent groups that have no partition left after some were dropped."""
+    remaining = list(partitions)
+    needed = {*parent_documents(remaining), *(join(path, GROUP_DOCUMENT) for path in remaining)}
     return parent_documents(dropped).keys() - needed
 
 
@@ -290,12 +292,12 @@ def validate_codecs(schema: DatasetSchema, *, dimension: str) -> None:
     Raises
     ------
     SchemaError
-        A codec is unknown, not installed, or refuses its configuration or the variable's type.
+        A codec is unknown or not installed, or rejects its configuration or the variable's type.
     """
     for path, variable in schema.all_variables().items():
-        whole = ArrayLayout.of(schema, path, dimension=dimension, rows=_TRIED)
-        shape = tuple(min(length, _TRIED) for length in whole.shape)
-        layout = evolve(whole, shape=shape, chunks=shape, inner_chunks=whole.inner_chunks and shape)
+        full = ArrayLayout.of(schema, path, dimension=dimension, rows=_TRIAL_LENGTH)
+        shape = tuple(min(length, _TRIAL_LENGTH) for length in full.shape)
+        layout = evolve(full, shape=shape, chunks=shape, inner_chunks=full.inner_chunks and shape)
         try:
             _try_codecs(layout)
         except Exception as error:
@@ -311,11 +313,11 @@ def _try_codecs(layout: ArrayLayout) -> None:
         return
     from zcollection.engine import fallback  # loads zarr
 
-    # Released versions of zarr-python shuffle the strings of a transposed array.
+    # Released versions of zarr-python return the strings of a transposed array in the wrong order.
     numbers = np.arange(np.prod(layout.shape, dtype=np.int64)).reshape(layout.shape)
     values = numbers.astype(np.str_).astype(dtype)
     out = np.empty_like(values)
     fallback.decode(layout, {key: bytes(data) for key, data in encode_array(layout, values)}, out)
     if not np.array_equal(values, out):
-        message = "what is read back is not what was written"
+        message = "the values read back differ from those written"
         raise ValueError(message)

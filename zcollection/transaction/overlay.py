@@ -123,13 +123,13 @@ class OverlaidStage(Site):
     )
 
     @property
-    def travels(self) -> bool:
+    def can_travel(self) -> bool:
         """Whether other processes can write to the staging area."""
-        return self.stage.travels
+        return self.stage.can_travel
 
-    def apart(self) -> Self:
+    def for_workers(self) -> Self:
         """Return the site on which other processes work."""
-        return evolve(self, stage=self.stage.apart())
+        return evolve(self, stage=self.stage.for_workers())
 
     def attempt(self) -> Self:
         """Return the site on which one attempt at some jobs works."""

@@ -21,7 +21,7 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source, Sources
 from zcollection.engine.read import GroupRead, read_groups
-from zcollection.engine.select import NOTHING, Found, Side, Wanted
+from zcollection.engine.select import NOTHING, Found, RowReader, Side
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
     ConflictError,
@@ -290,8 +290,8 @@ class _MergedRead:
             sides = tuple(
                 Side(schema=pieces.schema if side == at else DatasetSchema(), objects=objects) for side in (0, 1)
             )
-            wanted = Wanted(dimension=self.pair.base.dimension, sides=sides)
-            arrays = await wanted.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
+            reader = RowReader(dimension=self.pair.base.dimension, sides=sides)
+            arrays = await reader.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
             pieces.put([(path, generations[path][at], item.count) for path, item in by_path.items()], arrays[at])
         for path, values in computed.items():
             self._own.put([(path, generations[path][1], rows[path].count)], values)

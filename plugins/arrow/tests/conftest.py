@@ -1,4 +1,4 @@
-"""A collection with a variable of every kind, and what it holds."""
+"""A collection with a variable of every kind, and its values."""
 
 from contextlib import contextmanager
 
@@ -99,7 +99,7 @@ def collection(tmp_path_factory, arrays):
 
 @pytest.fixture
 def chunks_read(monkeypatch):
-    """Note which chunks of partitions are read: a context that returns their keys."""
+    """Return a context manager that records the keys of the chunks that are read."""
     get = Files.get
     keys = []
 

@@ -1,4 +1,4 @@
-"""Collections as datasets of pyarrow: pyarrow, DuckDB, Polars, DataFusion and pandas get what NumPy says, and read no more than that."""
+"""Collections as pyarrow datasets, read by pyarrow, DuckDB, Polars, DataFusion and pandas, against NumPy; nothing else is read."""
 
 import pickle
 import subprocess
@@ -32,11 +32,11 @@ def duck():
 
 
 def times(table):
-    """Return the times of a result, sorted: no tool promises an order."""
+    """Return the sorted times of a result: no tool guarantees an order."""
     return np.sort(np.asarray(table["time"]).astype("datetime64[ns]"))
 
 
-# Each is a condition three times: in SQL, as an expression of pyarrow, and as a mask of NumPy with the rows where it is known.
+# A condition in three forms: SQL, a pyarrow expression, and a NumPy mask with the rows where it is known.
 class Asked:
     def __init__(self, sql, expression, holds, known):
         self.sql, self.expression, self.holds, self.known = sql, expression, holds & known, known
@@ -176,7 +176,7 @@ class TestPyArrow:
         few = col.filter(f("flag") == 1)
         some = few.sort_by([("big", "descending")]).to_table(columns=["big"])["big"].to_pylist()
         assert some == sorted(arrays["big"][arrays["flag"] == 1].tolist(), reverse=True)
-        # joined with itself, by a column that has no number twice
+        # joined with itself by a column of unique numbers
         narrow = [zcollection_arrow.dataset(collection, variables=["big", name]) for name in ("flag", "latitude")]
         assert narrow[0].join(narrow[1], "big").to_table().num_rows == arrays["big"].size
 
@@ -198,7 +198,7 @@ class TestPyArrow:
     def test_what_pyarrow_would_read_by_itself_is_refused_and_not_empty(self, col):
         from pyarrow.acero import Declaration, ScanNodeOptions
 
-        with pytest.raises(NotImplementedError, match=r"pyarrow reads the files of a dataset by itself here"):
+        with pytest.raises(NotImplementedError, match=r"pyarrow tries to read the files of a dataset"):
             Declaration("scan", ScanNodeOptions(col)).to_table()
         with pytest.raises(NotImplementedError, match="cannot be replaced"):
             col.replace_schema(col.schema)
@@ -228,7 +228,7 @@ class TestPyArrow:
         ("options", "message"),
         [
             ({"variables": ["nothing"]}, "'nothing'"),
-            ({"variables": ["angle"]}, r"variable 'angle' does not span 'time', and is no column"),
+            ({"variables": ["angle"]}, r"variable 'angle' does not span 'time', and is not a column"),
             ({"where": "nothing > 1"}, "'nothing'"),
             ({"time_unit": "h"}, r"time_unit='h'; .*ns"),
         ],
@@ -252,7 +252,7 @@ def test_a_time_that_another_unit_does_not_have_is_an_error(tmp_path):
     made.insert({"time": np.array(["2024-01-01T00:00:00.000000001"], "datetime64[ns]")})
     with pytest.raises(
         zc.SchemaError,
-        match=r"'time' has the value 2024-01-01T00:00:00.000000001, which datetime64\[us\] does not have",
+        match=r"'time' has the value 2024-01-01T00:00:00.000000001, which datetime64\[us\] cannot represent",
     ):
         zcollection_arrow.dataset(made, time_unit="us").to_table()
 
@@ -347,7 +347,7 @@ class TestPandas:
 
 
 class TestPushedDown:
-    """What is not needed is not read."""
+    """Only the necessary chunks are read."""
 
     def names(self, keys):
         return {key.partition("/c/")[0].rpartition("/")[2] for key in keys}
@@ -364,7 +364,7 @@ class TestPushedDown:
             found = col.to_table(columns=["time", "big"], filter=(f("time") >= noon) & (f("time") < later))
         inside = (arrays["time"] >= np.datetime64("2024-01-02T12")) & (arrays["time"] < np.datetime64("2024-01-02T13"))
         assert found.num_rows == inside.sum() > 0
-        # The zones of an hour lie in two chunks of the times, its rows in one of the others: of 16 each.
+        # The zones of an hour are in two of 16 chunks of the times, its rows in one of 16 chunks of the other variables.
         assert sorted(keys) == [f"year=2024/month=01/day=02/{name}" for name in ("big/c/2", "time/c/2", "time/c/3")]
 
     def test_only_the_chunks_with_such_latitudes_are_read(self, col, chunks_read):

@@ -1,4 +1,4 @@
-"""Fields of the partition keys as columns: SQL groups by them, and filters on them read no partition that they leave out."""
+"""Key fields as columns: SQL groups by them, and filters on them skip partitions without reading them."""
 
 import pickle
 
@@ -21,13 +21,13 @@ NAMES = ["time", "latitude", "flag", "big", NESTED]
 
 @pytest.fixture(scope="module")
 def keyed(collection):
-    """The variables, and of the key its days: the variable of that name is left out."""
+    """A dataset with the key field `day`, without the variable of the same name."""
     return zcollection_arrow.dataset(collection, variables=NAMES, keys=True)
 
 
 @pytest.fixture(scope="module")
 def frame(arrays):
-    """The same as pandas has it."""
+    """The same rows as a pandas table."""
     time = pd.DatetimeIndex(arrays["time"])
     columns = {name: arrays[name] for name in NAMES}
     return pd.DataFrame({**columns, "year": time.year, "month": time.month, "day": time.day})
@@ -181,7 +181,7 @@ def test_what_cannot_be_is_refused_at_once(collection, options, error, message):
 
 @pytest.fixture(scope="module")
 def stations(tmp_path_factory):
-    """A collection by texts and booleans."""
+    """A collection partitioned by text and booleans."""
     schema = (
         zc.Schema()
         .with_dimension("row")

@@ -1,4 +1,4 @@
-"""Expressions of pyarrow as conditions: each row that passes the one passes the other, and what helps is pushed down."""
+"""Pyarrow expressions as conditions: each row that passes the expression passes the condition, and useful parts are pushed down."""
 
 import datetime as dt
 from functools import reduce

@@ -1,4 +1,4 @@
-"""Views as datasets of pyarrow: SQL sees the variables of the base and of the view, as a query of the view has them."""
+"""Views as pyarrow datasets: SQL sees the variables of the base and of the view, as in a query of the view."""
 
 import pickle
 
@@ -24,7 +24,7 @@ def base(tmp_path_factory, collection):
 
 @pytest.fixture(scope="module")
 def view(base, tmp_path_factory):
-    """Twice the latitude beside the base: of one day it is not current, of the last it was never computed."""
+    """A view with twice the latitude: stale on one day, and never computed on the last day."""
     made = zc.create_view(
         f"file://{tmp_path_factory.mktemp('views')}/view",
         base=base,
@@ -37,7 +37,7 @@ def view(base, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frame(arrays):
-    """What the view has, as pandas has it: what is not current is missing."""
+    """The rows of the view as a pandas table; values that are not current are missing."""
     days = pd.DatetimeIndex(arrays["time"]).day
     latitude = np.where(days == STALE, arrays["latitude"] / 2, arrays["latitude"])
     return pd.DataFrame(
@@ -101,7 +101,7 @@ def test_a_filter_on_the_views_own_variable_is_pushed_down(col, chunks_read, fra
     with chunks_read() as keys:
         found = col.to_table(columns=["big"], filter=f("twice") > 159)
     assert sorted(found["big"].to_pylist()) == sorted(frame.big[frame.twice > 159].tolist())
-    every = 2 * 4 * 4  # of both variables all chunks
+    every = 2 * 4 * 4  # all chunks of both variables
     assert 0 < len(keys) < every / 2
 
 

@@ -1,4 +1,4 @@
-"""Bridge of zcollection to Arrow: collections as datasets of pyarrow, rows as tables and streams of record batches."""
+"""The bridge to Arrow: collections as pyarrow datasets, and rows as tables and streams of record batches."""
 
 from zcollection_arrow.bridge import reader, schema_of, table
 from zcollection_arrow.datasets import CollectionDataset, CollectionFragment, dataset

@@ -1,4 +1,4 @@
-"""Datasets and scans as tables, streams and schemas of Arrow."""
+"""Conversion of datasets and scans to Arrow tables, streams and schemas."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol
@@ -9,13 +9,13 @@ from zcollection.plugin import Dataset, DatasetSchema, SchemaError
 from zcollection_arrow.columns import Columns
 
 BATCH_SIZE: Final = 2**20
-"""Bytes of a record batch: so many are ready for whoever reads them that each must be small."""
+"""The size of a record batch, in bytes; it is small because readers keep many batches in memory."""
 _MOST_ROWS: Final = 2**17
 _LEAST_ROWS: Final = 2**10
 
 
 class Scan(Protocol):
-    """What `Collection.scan` and `View.scan` return."""
+    """The protocol of the results of `Collection.scan` and `View.scan`."""
 
     @property
     def schema(self) -> DatasetSchema: ...  # noqa: D102
@@ -37,7 +37,7 @@ def schema_of(rows: Dataset | Scan) -> pa.Schema:
     Raises
     ------
     SchemaError
-        A variable has a type that Arrow does not have.
+        A variable has a type without an equivalent in Arrow.
     """
     return _columns_of(rows).schema
 
@@ -48,7 +48,7 @@ def table(dataset: Dataset) -> pa.Table:
     Raises
     ------
     SchemaError
-        A variable has a type that Arrow does not have, or there is not one dimension without a size.
+        A variable has a type without an equivalent in Arrow, or there is not exactly one dimension without a size.
 
     Examples
     --------
@@ -58,34 +58,34 @@ def table(dataset: Dataset) -> pa.Table:
     [0, None, 2]
     """
     columns = _columns_of(dataset)
-    here = columns.named(path for path in columns.columns if path in dataset.all_variables())
-    return pa.Table.from_batches([here.batch(dataset.all_variables())], here.schema)
+    present = columns.named(path for path in columns.columns if path in dataset.all_variables())
+    return pa.Table.from_batches([present.batch(dataset.all_variables())], present.schema)
 
 
 def reader(scan: Scan) -> pa.RecordBatchReader:
-    """Return the rows of a scan as record batches, which are read as they are asked for.
+    """Return the rows of a scan as lazy record batches.
 
     Parameters
     ----------
     scan
-        What `Collection.scan` or `View.scan` returned.
+        The result of `Collection.scan` or `View.scan`.
 
     Raises
     ------
     SchemaError
-        A variable has a type that Arrow does not have.
+        A variable has a type without an equivalent in Arrow.
     """
     columns = _columns_of(scan)
     return pa.RecordBatchReader.from_batches(columns.schema, batches(iter(scan), columns))
 
 
 def batches(parts: Iterable[Dataset], columns: Columns, most: int = _MOST_ROWS) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of datasets, a megabyte at a time, and never more than `most` of them."""
+    """Yield the rows of datasets in batches of about a megabyte, with at most `most` rows."""
     rows = max(min(BATCH_SIZE // max(columns.width, 1), most, _MOST_ROWS), min(most, _LEAST_ROWS), 1)
     for part in parts:
-        whole = columns.batch(part.all_variables())
-        for start in range(0, whole.num_rows, rows):
-            yield whole.slice(start, rows)
+        batch = columns.batch(part.all_variables())
+        for start in range(0, batch.num_rows, rows):
+            yield batch.slice(start, rows)
 
 
 def _columns_of(rows: Dataset | Scan) -> Columns:

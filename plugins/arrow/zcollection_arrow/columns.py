@@ -1,4 +1,4 @@
-"""Which column of Arrow a variable is, and its values as an array of it."""
+"""The Arrow columns of variables, and the conversion of their values."""
 
 import json
 import math
@@ -16,10 +16,10 @@ from zcollection.errors import SettingError
 from zcollection.plugin import DatasetSchema, SchemaError, Variable, VariableSchema, accepted, as_times
 
 LEFT_OUT: Final = b"zcollection.left_out"
-"""Key in the metadata of a schema: variables that are no columns, as JSON."""
+"""The key in the schema metadata with the variables that are not columns, as JSON."""
 _UNITS: Final = ("s", "ms", "us", "ns")
 _REFORM: Final = np.datetime64("1582-10-15", "s")
-"""From here on the standard calendar of CF, and Arrow, name the same days."""
+"""From this time on, dates in the standard calendar of CF and in Arrow are equal."""
 
 Missing = NDArray[np.bool_] | None
 
@@ -31,15 +31,15 @@ class Column:
     Attributes
     ----------
     path
-        Of the variable, and its name in Arrow.
+        The path of the variable, which is also the name of the column.
     variable
-        It itself.
+        The schema of the variable.
     sizes
-        Lengths of its other dimensions, in their order.
+        The lengths of its other dimensions, in order.
     position
-        The place of the partitioned dimension among its dimensions.
+        The index of the partitioned dimension among its dimensions.
     time_unit
-        What instants are counted in; None for the unit of the variable, or the next finer one that Arrow has.
+        The unit of times; None for the unit of the variable, or the next finer unit of Arrow.
     """
 
     path: str
@@ -50,14 +50,14 @@ class Column:
 
     @cached_property
     def _first(self) -> NDArray[Any]:
-        """The numbers 0 and 1 as times, where the numbers of the variable are times that Arrow has; else as they are."""
+        """The numbers 0 and 1 of the variable, decoded if they are times that Arrow supports."""
         numbers = np.arange(2).astype(self.variable.dtype)
         times = as_times(Variable(self.variable, numbers)) if self.variable.dtype.kind in "iuf" else numbers
         return times if times.dtype.kind == "M" else numbers
 
     @property
     def is_time(self) -> bool:
-        """Whether the values are instants."""
+        """Whether the values are times."""
         return self._first.dtype.kind == "M"
 
     @cached_property
@@ -67,7 +67,7 @@ class Column:
         Raises
         ------
         SchemaError
-            Arrow has no such type.
+            Arrow has no equivalent type.
         """
         dtype = self._first.dtype
         match dtype.kind:
@@ -85,7 +85,7 @@ class Column:
                 return pa.large_binary()
         message = (
             f"variable {self.path!r} is {dtype}, which Arrow does not have; accepted: booleans, integers, floats, times, texts and "
-            f"bytes; name the others with variables="
+            f"bytes; select the others with variables="
         )
         raise SchemaError(message)
 
@@ -99,24 +99,24 @@ class Column:
 
     @property
     def field(self) -> pa.Field:
-        """The column in a schema, with the attributes of the variable; those that are no texts are JSON."""
-        said = {"units", "calendar"} if self.is_time else set()  # by the type
-        given = {name: value for name, value in self.variable.attrs.items() if name not in said}
+        """The field of the schema, with the attributes of the variable; non-string attributes are JSON."""
+        implied = {"units", "calendar"} if self.is_time else set()  # by the type
+        given = {name: value for name, value in self.variable.attrs.items() if name not in implied}
         attrs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
         return pa.field(self.path, self.type, metadata=attrs or None)
 
     @property
     def width(self) -> int:
-        """Bytes of a row."""
+        """The size of a row, in bytes."""
         return int(np.prod(self.sizes, dtype=np.int64)) * self.variable.dtype.itemsize
 
     def array(self, values: NDArray[Any]) -> pa.Array:
-        """Return values as an array of the column; they are shared where Arrow holds the same bytes.
+        """Return values as an Arrow array, without a copy if the representation is the same.
 
         Parameters
         ----------
         values
-            Of the variable's type, in its shape.
+            The values, with the dtype and the dimensions of the variable.
         """
         rows = (
             np.ascontiguousarray(np.moveaxis(values, self.position, 0)) if self.sizes else np.ascontiguousarray(values)
@@ -149,7 +149,7 @@ class Column:
         return _fixed(self.element, self._counts(times, missing), missing)
 
     def _missing(self, values: NDArray[Any]) -> Missing:
-        """Return which values are missing, as conditions have it: NaN, NaT and the fill value."""
+        """Return which values are missing, as in conditions: NaN, NaT and the fill value."""
         fill, kind = self.variable.fill_value, values.dtype.kind
         found: Missing = np.isnan(values) if kind == "f" else np.isnat(values) if kind in "Mm" else None
         if fill is not None and fill == fill:  # noqa: PLR0124 - NaN is not itself
@@ -158,12 +158,12 @@ class Column:
         return found
 
     def _counts(self, times: NDArray[Any], missing: Missing) -> NDArray[np.int64]:
-        """Return times, or lengths of time, as the numbers that Arrow counts.
+        """Return times or lengths of time as integers in the unit of Arrow.
 
         Raises
         ------
         SchemaError
-            One of them is no such number.
+            A value cannot be represented in this unit.
         """
         native = times.astype(times.dtype.newbyteorder("="), copy=False)
         target = np.dtype(f"{native.dtype.kind}8[{self.element.unit}]")
@@ -172,7 +172,7 @@ class Column:
         counted, same = _converted(native, target)
         wrong = ~same if missing is None else ~same & ~missing
         if wrong.any():
-            message = f"variable {self.path!r} has the value {native[wrong][0]}, which {target} does not have; leave it out, or give time_unit="
+            message = f"variable {self.path!r} has the value {native[wrong][0]}, which {target} cannot represent; leave it out, or give time_unit="
             raise SchemaError(message)
         return counted.view(np.int64)
 
@@ -182,22 +182,22 @@ class Column:
         early = (times < _REFORM) & ~(False if missing is None else missing)
         if early.any():
             message = (
-                f"variable {self.path!r} has times before 1582-10-15 in the standard calendar, which names other days than Arrow's "
-                f"there; leave it out: name the others with variables="
+                f"variable {self.path!r} has times before 1582-10-15 in the standard calendar, which differs from Arrow's "
+                f"there; leave it out: select the others with variables="
             )
             raise SchemaError(message)
 
 
 @frozen(kw_only=True)
 class Columns:
-    """The variables of a dataset that are columns.
+    """The columns of a dataset.
 
     Attributes
     ----------
     columns
-        They themselves, by path.
+        The columns, by path.
     left_out
-        Paths of the variables that do not span the partitioned dimension.
+        The paths of the immutable variables.
     dimension
         The partitioned dimension.
     """
@@ -213,7 +213,7 @@ class Columns:
         Raises
         ------
         SettingError
-            There is no such unit.
+            The unit is unknown.
         """
         if time_unit not in {None, *_UNITS}:
             message = f"time_unit={time_unit!r}; {accepted(time_unit, _UNITS)}"
@@ -233,34 +233,34 @@ class Columns:
         return cls(columns=columns, left_out=tuple(variables.keys() - columns.keys()), dimension=dimension)
 
     def named(self, names: Iterable[str]) -> "Columns":
-        """Return those of some paths, in the order of the schema.
+        """Return the columns with the given paths, in the order of the schema.
 
         Raises
         ------
         SchemaError
-            One of them is no column.
+            A path is not that of a column.
         """
-        wanted = list(names)
-        for name in wanted:
+        paths = list(names)
+        for name in paths:
             if name not in self.columns:
-                message = f"variable {name!r} does not span {self.dimension!r}, and is no column; {accepted(name, self.columns)}"
+                message = f"variable {name!r} does not span {self.dimension!r}, and is not a column; {accepted(name, self.columns)}"
                 raise SchemaError(message)
-        chosen = {path: column for path, column in self.columns.items() if path in wanted}
+        chosen = {path: column for path, column in self.columns.items() if path in paths}
         return Columns(columns=chosen, left_out=self.left_out, dimension=self.dimension)
 
-    def beside(self, others: Mapping[str, Column]) -> "Columns":
-        """Return these columns, and others after them."""
-        return Columns(columns={**self.columns, **others}, left_out=self.left_out, dimension=self.dimension)
+    def with_columns(self, more: Mapping[str, Column]) -> "Columns":
+        """Return these columns with more columns at the end."""
+        return Columns(columns={**self.columns, **more}, left_out=self.left_out, dimension=self.dimension)
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The schema of Arrow's."""
+        """The Arrow schema."""
         metadata = {LEFT_OUT: json.dumps(sorted(self.left_out)).encode()} if self.left_out else None
         return pa.schema([column.field for column in self.columns.values()], metadata=metadata)
 
     @property
     def width(self) -> int:
-        """Bytes of a row."""
+        """The size of a row, in bytes."""
         return sum(column.width for column in self.columns.values())
 
     def batch(self, dataset: Mapping[str, Any]) -> pa.RecordBatch:
@@ -270,7 +270,7 @@ class Columns:
 
 
 def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type in this machine's order of bytes, and float32 for float16, which few tools have."""
+    """Return the dtype in native byte order; float16 becomes float32, because few tools support float16."""
     return np.dtype("f4") if dtype.kind == "f" and dtype.itemsize == 2 else dtype.newbyteorder("=")
 
 
@@ -280,7 +280,7 @@ def _unit_in_arrow(dtype: np.dtype[Any]) -> str:
 
 
 def _fixed(kind: pa.DataType, values: NDArray[Any], missing: Missing) -> pa.Array:
-    """Return values of a fixed width, which are shared."""
+    """Return an array of fixed-width values without a copy."""
     nulls = 0 if missing is None else int(np.count_nonzero(missing))
     valid = pa.py_buffer(np.packbits(~missing, bitorder="little")) if nulls and missing is not None else None
     return pa.Array.from_buffers(
@@ -289,10 +289,10 @@ def _fixed(kind: pa.DataType, values: NDArray[Any], missing: Missing) -> pa.Arra
 
 
 def _converted(times: NDArray[Any], target: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return times in another unit, and which of them are the same there."""
+    """Return times in another unit, and which of them are converted exactly."""
     try:
         counted = times.astype(target)
-    except OverflowError:  # what newer releases of NumPy raise; of which value it is not said
+    except OverflowError:  # raised by newer releases of NumPy, without naming the value
         counted = np.full(times.shape, "NaT", target)
         for at, time in enumerate(times):
             with suppress(OverflowError):

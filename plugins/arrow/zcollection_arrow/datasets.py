@@ -1,4 +1,4 @@
-"""Collections as datasets of pyarrow, of which DuckDB, Polars, DataFusion and pandas read what a question needs."""
+"""Collections as pyarrow datasets: DuckDB, Polars, DataFusion and pandas read only what a query needs."""
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,8 +22,9 @@ from zcollection_arrow.trees import Tree, names_in, tree_of
 Stale = Literal["fill", "error", "compute"]
 
 _BATCH_ROWS: Final = 2**17
-_NEAR, _FAR = 4 * 2**20, 32 * 2**20
-"""Bytes that are read at a time: so few that whoever asks computes while more is read, and so many that requests overlap."""
+_LOCAL, _REMOTE = 4 * 2**20, 32 * 2**20
+"""The block sizes of scans, in bytes, for local and for remote stores: small enough to compute while more is read, and large enough
+to overlap requests."""
 
 
 def dataset(
@@ -38,52 +39,52 @@ def dataset(
 ) -> "CollectionDataset":
     """Return a collection, or a view, as a `pyarrow.dataset.Dataset`.
 
-    Its columns are the variables that span the partitioned dimension. Of a question only the columns that it names are read, and
-    its filters are pushed down to the statistics and the partitions of the collection.
+    Its columns are the partitioned variables. A query reads only the columns that it names, and its filters are pushed down to
+    the statistics and the partitions of the collection.
 
     Parameters
     ----------
     collection
-        What is asked. Each scan reads its newest version.
+        The collection or the view. Each scan reads its newest version.
     filters, where
-        Which partitions and rows there are, as for `Collection.query`.
+        The partitions and rows of the dataset, as for `Collection.query`.
     variables
-        Paths of the columns; None for all.
+        The paths of the columns; None for all.
     keys
-        Fields of the partition keys that are columns too, behind the others: True for all of them, a list for some, a
-        mapping such as ``{"cycle": "key_cycle"}`` for columns of other names. They are int64, large_string or bool, and are
-        not read: a filter on them leaves out whole partitions.
+        The key fields that are additional columns, after the others: True for all, a list for some, or a mapping such as
+        ``{"cycle": "key_cycle"}`` for other names. They are int64, large_string or bool, and are not read: a filter on them
+        excludes complete partitions.
     time_unit
-        What all instants are counted in: "s", "ms", "us" or "ns". A time that is no whole number of it is an error when it is
-        read. None for the unit of each variable.
+        The unit of all times: "s", "ms", "us" or "ns". A time that cannot be represented in this unit raises an error when it is
+        read. None keeps the unit of each variable.
     stale
-        What becomes of a view's variables in partitions that are not current, as for `View.query`; a collection has none.
+        The treatment of partitions of a view that are not current, as for `View.query`; not for collections.
 
     Raises
     ------
     SchemaError
-        A variable is unknown, does not span the partitioned dimension, has a type that Arrow does not have, or the name of
-        a field that is a column too.
+        A variable is unknown, does not span the partitioned dimension, has a type without an equivalent in Arrow, or has the name
+        of a key field that is also a column.
     ExpressionError
-        The condition cannot be understood.
+        The condition is invalid.
     SettingError
-        There is no such field, or `stale` cannot be met.
+        A key field is unknown, or `stale` is not supported.
     """
     if isinstance(collection, Collection) and stale != "fill":
-        message = f"stale={stale!r} for the collection {collection.store.url}, which has no such partitions; accepted: 'fill', or a view"
+        message = f"stale={stale!r} for the collection {collection.store.url}, which has no stale partitions; accepted: 'fill', or a view"
         raise SettingError(message)
     every = Columns.of(collection.schema, collection.dimension, time_unit)
     names = every.columns if variables is None else [name.strip("/") for name in variables]
-    asked = Asked(
+    selection = Selection(
         collection=collection, filters=filters, where=where, variables=tuple(names), time_unit=time_unit, stale=stale
     )
-    # What cannot be understood is refused here.
-    return CollectionDataset(evolve(asked, keys=dict(asked.scanning(names, keys, where).keys.names)))
+    # Invalid arguments raise here.
+    return CollectionDataset(evolve(selection, keys=dict(selection.scanning(names, keys, where).keys.names)))
 
 
 @frozen(kw_only=True, eq=False)
-class Asked:
-    """What a `CollectionDataset` has of a collection.
+class Selection:
+    """The part of a collection in a `CollectionDataset`.
 
     Attributes
     ----------
@@ -92,9 +93,9 @@ class Asked:
     variables
         The columns that are variables.
     keys
-        The columns that are fields of keys, by field.
+        The columns of key fields, by field.
     kept
-        An expression that all of its rows pass; None for any.
+        The expression of the filters applied so far; None without filters.
     """
 
     collection: Collection | View
@@ -111,30 +112,30 @@ class Asked:
         """All columns."""
         schema, dimension = self.collection.schema, self.collection.dimension
         variables = Columns.of(schema, dimension, self.time_unit).named(self.variables)
-        return variables.beside(self._key_columns)
+        return variables.with_columns(self._key_columns)
 
     @cached_property
     def _key_columns(self) -> Mapping[str, Column]:
-        """Those that are fields of keys, by name."""
+        """The columns of key fields, by name."""
         return Columns.of(self.scanning((), self.keys, None).schema, self.collection.dimension).columns
 
     def also(self, expression: pc.Expression | None) -> pc.Expression | None:
-        """Return an expression that holds where this one and what is kept hold."""
+        """Return the conjunction of an expression and the filters applied so far."""
         if self.kept is None or expression is None:
             return self.kept if expression is None else expression
         return self.kept & expression
 
     def cheapest(self) -> str:
-        """Return the column of which the least is read: one that no more is read for than for a number of rows."""
+        """Return the cheapest column to read, for counting rows."""
         return min(
             self.columns.columns.values(), key=lambda item: (item.path not in self._key_columns, item.width)
         ).path
 
     def scan(self, columns: Iterable[str], tree: Tree | None) -> Scan:
-        """Return rows to be read, with some columns; those that a filter leaves out may be missing."""
-        wanted = set(columns)
-        keys = {name: column for name, column in self.keys.items() if column in wanted}
-        scanning = partial(self.scanning, [name for name in self.variables if name in wanted], keys)
+        """Return a scan of some columns; rows that fail the filter may already be excluded."""
+        names = set(columns)
+        keys = {name: column for name, column in self.keys.items() if column in names}
+        scanning = partial(self.scanning, [name for name in self.variables if name in names], keys)
         if not (self.where is None or isinstance(self.where, str | rows.Condition)):
             return scanning(self.where)
         try:
@@ -143,15 +144,15 @@ class Asked:
             return scanning(self.where)
 
     def scanning(self, variables: Iterable[str], keys: Any, where: Any) -> Scan:
-        """Return the scan of some variables, and fields of keys, of the rows that pass a condition."""
+        """Return the scan of some variables and key fields, for the rows that pass a condition."""
         store = self.collection.store
-        is_near = isinstance(store, KeyStore) and store.blocking is not None
+        is_local = isinstance(store, KeyStore) and store.blocking is not None
         options = {
             "filters": self.filters,
             "where": where,
             "variables": variables,
             "keys": keys,
-            "block_size": _NEAR if is_near else _FAR,
+            "block_size": _LOCAL if is_local else _REMOTE,
         }
         if isinstance(self.collection, View):
             return self.collection.scan(**options, stale=self.stale)
@@ -167,25 +168,25 @@ class Asked:
         return [key for key in found if bound.mask({name: key[name] for name in bound.fields}, 1)[0]]
 
     def _where(self, tree: Tree | None) -> rows.Condition | None:
-        """Return the condition on the rows, with what helps of a filter."""
+        """Return the condition on rows, with the parts of a filter that can be translated."""
         own = rows.expression(self.where) if isinstance(self.where, str) else self.where
         pushed, keyed = self._on_variables(tree), self._on_keys(tree)
         found = [part for part in (own, pushed) if part is not None]
         if keyed is not None and self._variables_in(found).isdisjoint(self._bound(keyed).fields):
-            found.append(keyed)  # else a name would mean two things in one condition
+            found.append(keyed)  # otherwise a name would be ambiguous in the condition
         return reduce(operator.and_, found) if found else None
 
     def _variables_in(self, conditions: Iterable[rows.Condition]) -> set[str]:
         return {name for each in conditions for name in self._bound(each).variables}
 
-    def _bound(self, asked: rows.Condition) -> Any:
+    def _bound(self, condition: rows.Condition) -> Any:
         fields = tuple(item.name for item in self.collection.partitioning.fields)
-        return asked.bound(self.collection.schema, self.collection.dimension, fields)
+        return condition.bound(self.collection.schema, self.collection.dimension, fields)
 
     def _on_variables(self, tree: Tree | None) -> rows.Condition | None:
         known = set(self.variables)
         if isinstance(self.collection, View) and self.stale == "compute":
-            known -= set(self.collection.variables)  # nobody can ask by what is not computed yet
+            known -= set(self.collection.variables)  # variables that are not computed yet cannot be filtered on
         text = condition(tree, {name: column for name, column in self.columns.columns.items() if name in known})
         return None if text is None else rows.expression(text)
 
@@ -197,7 +198,7 @@ class Asked:
 
 @frozen
 class OfKeys(rows.Condition):
-    """A condition in which every name is a field of the partition keys, also where a variable has the same."""
+    """A condition in which every name is a key field, even if a variable has the same name."""
 
     condition: rows.Condition
 
@@ -208,24 +209,24 @@ class OfKeys(rows.Condition):
 
 
 class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarrow publishes no types
-    """A collection as a dataset of pyarrow; see `dataset`.
+    """A collection as a pyarrow dataset; see `dataset`.
 
     Parameters
     ----------
-    asked
-        What it has of the collection.
+    selection
+        The selected part of the collection.
     """
 
-    # pyarrow has no base class to derive from: what its C++ reads by itself, past the methods below, must not be nothing, and
-    # must not crash. It finds a file that cannot be opened.
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._columns = asked.columns
+    # pyarrow has no abstract base class. C++ code of pyarrow that bypasses the methods below must neither crash nor read an empty
+    # dataset, so it gets a file whose opening raises.
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._columns = selection.columns
         files, form = fs.PyFileSystem(_NoFiles()), pads.IpcFileFormat()
         super().__init__([form.make_fragment("collection", files)], self._columns.schema, form, files)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._asked,)
+        return type(self), (self._selection,)
 
     def scanner(
         self,
@@ -234,41 +235,41 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
         batch_size: int = _BATCH_ROWS,
         **options: Any,
     ) -> pads.Scanner:
-        """Return a scanner, which reads once.
+        """Return a scanner, which can be read once.
 
         Parameters
         ----------
         columns, filter, batch_size
             As for `pyarrow.dataset.Dataset.scanner`.
         **options
-            Those of pyarrow that concern no files.
+            Options of pyarrow that do not refer to files.
         """
-        asked, expression = self._asked, self._asked.also(filter)
+        selection, expression = self._selection, self._selection.also(filter)
         named = list(self._columns.columns) if columns is None else columns
-        wanted = self._columns.named(self._needed(named, expression))
+        needed = self._columns.named(self._needed(named, expression))
         tree = None if expression is None else tree_of(expression)
-        parts = asked.scan(wanted.columns, tree)
-        reader = pa.RecordBatchReader.from_batches(wanted.schema, batches(iter(parts), wanted, batch_size))
+        parts = selection.scan(needed.columns, tree)
+        reader = pa.RecordBatchReader.from_batches(needed.schema, batches(iter(parts), needed, batch_size))
         kept = {name: options[name] for name in ("use_threads", "memory_pool") if name in options}
         return pads.Scanner.from_batches(reader, columns=named, filter=expression, batch_size=batch_size, **kept)
 
     def get_fragments(self, filter: pc.Expression | None = None) -> Iterator["CollectionFragment"]:  # noqa: A002
-        """Yield the partitions that may have rows which pass `filter`; each applies it when it is scanned with it."""
-        for key in self._asked.passing_keys(self._asked.also(filter)):
-            yield CollectionFragment(type(self)(evolve(self._asked, filters=dict(key))), key, self._asked.keys)
+        """Yield the partitions that may contain rows that pass `filter`; fragments do not apply it by themselves."""
+        for key in self._selection.passing_keys(self._selection.also(filter)):
+            yield CollectionFragment(type(self)(evolve(self._selection, filters=dict(key))), key, self._selection.keys)
 
     def count_rows(self, filter: pc.Expression | None = None, **options: Any) -> int:  # noqa: A002
-        """Return how many rows there are, or pass `filter`; no column is read that this does not take."""
-        if self._asked.also(filter) is None:
-            return self._asked.collection.count(self._asked.where, filters=self._asked.filters)
+        """Return the number of rows, or of those that pass `filter`; only the necessary columns are read."""
+        if self._selection.also(filter) is None:
+            return self._selection.collection.count(self._selection.where, filters=self._selection.filters)
         return int(self.scanner([], filter, **options).to_table().num_rows)
 
     def filter(self, expression: pc.Expression) -> "CollectionDataset":
-        """Return the dataset of the rows that pass an expression as well."""
-        return type(self)(evolve(self._asked, kept=self._asked.also(expression)))
+        """Return the dataset with an additional filter."""
+        return type(self)(evolve(self._selection, kept=self._selection.also(expression)))
 
     def replace_schema(self, schema: pa.Schema) -> NoReturn:
-        """Refuse: the columns are those of the collection."""
+        """Raise: the schema of a collection cannot be replaced."""
         message = f"the schema of a collection cannot be replaced by {schema.names}; choose columns with dataset(…, variables=…)"
         raise NotImplementedError(message)
 
@@ -288,7 +289,7 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
         return pads.InMemoryDataset(self.to_table())
 
     def _needed(self, named: list[str] | Mapping[str, pc.Expression], expression: pc.Expression | None) -> set[str]:
-        """Return the columns that a projection and a filter read, one at least: of none nobody could count the rows."""
+        """Return the columns that a projection and a filter read; at least one, which is necessary to count rows."""
         every, needed = self._columns.columns, set(named) if isinstance(named, list) else set()
         for item in [
             *(named.values() if isinstance(named, Mapping) else ()),
@@ -299,7 +300,7 @@ class CollectionDataset(pads.FileSystemDataset):  # type: ignore[misc]  # pyarro
                 return set(every)
             needed |= names_in(tree)
         known = {name for name in needed if name in every}
-        return known or {self._asked.cheapest()}
+        return known or {self._selection.cheapest()}
 
 
 class CollectionFragment:
@@ -308,7 +309,7 @@ class CollectionFragment:
     Attributes
     ----------
     key
-        Of the partition.
+        The key of the partition.
     """
 
     def __init__(self, rows: CollectionDataset, key: Key, columns: Mapping[str, str]) -> None:
@@ -324,9 +325,9 @@ class CollectionFragment:
 
     @property
     def partition_expression(self) -> pc.Expression:
-        """What holds of all rows: the values of the key that are columns, and True where none is."""
-        held = [pc.field(column) == self.key[name] for name, column in self._columns.items()]
-        return reduce(operator.and_, held) if held else pc.scalar(True)
+        """The expression that is true for all rows: the values of the key columns, or True without key columns."""
+        terms = [pc.field(column) == self.key[name] for name, column in self._columns.items()]
+        return reduce(operator.and_, terms) if terms else pc.scalar(True)
 
     def scanner(
         self,
@@ -336,7 +337,7 @@ class CollectionFragment:
         batch_size: int = _BATCH_ROWS,
         **options: Any,
     ) -> pads.Scanner:
-        """Return a scanner of the partition, which reads once; `schema` chooses columns where `columns` is None."""
+        """Return a scanner of the partition, which can be read once; `schema` selects the columns if `columns` is None."""
         named = schema.names if columns is None and schema is not None else columns
         return self._rows.scanner(named, filter, batch_size, **options)
 
@@ -353,7 +354,7 @@ class CollectionFragment:
         return self.scanner(**options).head(num_rows)
 
     def count_rows(self, **options: Any) -> int:
-        """Return how many rows there are; the parameters are those of `scanner`."""
+        """Return the number of rows; the parameters are those of `scanner`."""
         return int(self.scanner(columns=[], **options).to_table().num_rows)
 
     def __repr__(self) -> str:
@@ -365,7 +366,7 @@ def _in_memory(data: pads.Dataset) -> pads.Dataset:
 
 
 class _NoFiles(fs.FileSystemHandler):  # type: ignore[misc]  # pyarrow publishes no types
-    """A file system without files, which says what to do in their stead."""
+    """A file system without files, whose error contains the next step."""
 
     def get_type_name(self) -> str:
         return "zcollection"
@@ -373,13 +374,13 @@ class _NoFiles(fs.FileSystemHandler):  # type: ignore[misc]  # pyarrow publishes
     def normalize_path(self, path: str) -> str:
         return path
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _raise(self, *_: Any, **__: Any) -> NoReturn:
         message = (
-            "pyarrow reads the files of a dataset by itself here, and a collection has none for it; use the methods of the dataset, such "
+            "pyarrow tries to read the files of a dataset, but a collection has none; use the methods of the dataset, such "
             "as scanner() and to_table(), or pyarrow.dataset.dataset(dataset.to_table())"
         )
         raise NotImplementedError(message)
 
-    get_file_info = get_file_info_selector = create_dir = delete_dir = delete_dir_contents = _refuse
-    delete_root_dir_contents = delete_file = move = copy_file = open_input_stream = open_input_file = _refuse
-    open_output_stream = open_append_stream = _refuse
+    get_file_info = get_file_info_selector = create_dir = delete_dir = delete_dir_contents = _raise
+    delete_root_dir_contents = delete_file = move = copy_file = open_input_stream = open_input_file = _raise
+    open_output_stream = open_append_stream = _raise

@@ -1,7 +1,7 @@
-"""Expressions of pyarrow as conditions of zcollection that no row fails which passes the expression.
+"""Translation of pyarrow expressions to conditions of zcollection.
 
-What is returned may let more rows pass, for pyarrow applies the expression to what is read: what cannot be translated is left
-out. Missing values are null in Arrow, and pass no comparison there either.
+Every row that passes the expression passes the condition. The condition may accept more rows, because pyarrow applies the
+expression afterwards: parts that cannot be translated are left out. Missing values are null in Arrow, and pass no comparison in either.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from zcollection_arrow.columns import Column
 from zcollection_arrow.trees import Call, FieldName, Literal, Tree
 
 _LONGEST: Final = 9_000
-"""Characters of a condition; zcollection takes 10,000."""
+"""The largest length of a condition; the limit of zcollection is 10,000."""
 _LISTED: Final = 64
-"""Values of a list; of longer ones the smallest and the largest value are compared."""
+"""The largest number of values of a list; for longer lists the smallest and the largest value are compared."""
 _EXACT: Final = 2**53
-"""From here on float64 does not have every integer, and pyarrow compares integers with floats as such."""
+"""From this value on, float64 cannot represent every integer, but pyarrow compares integers with floats as float64."""
 _NEVER, _ALWAYS = "False", "True"
 _SYMBOLS: Final = {
     "greater": ">",
@@ -35,70 +35,70 @@ _NEGATED: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=":
 
 
 def condition(tree: Tree | None, columns: Mapping[str, Column]) -> str | None:
-    """Return the text of a condition which every row passes that passes an expression; None where there is none that helps.
+    """Return the text of a condition that is true for every row that passes an expression; None if there is no useful one.
 
     Parameters
     ----------
     tree
-        The expression; None for one that is no tree.
+        The expression; None if it cannot be converted to a tree.
     columns
-        Those that a condition can name, by path.
+        The columns that a condition can name, by path.
     """
-    text = None if tree is None else _Translation(columns).text(tree, holds=True)
+    text = None if tree is None else _Translation(columns).text(tree, is_true=True)
     return None if text is None or text == _ALWAYS or len(text) > _LONGEST else text
 
 
 @frozen
 class _Translation:
-    """The columns, by which parts of an expression are understood."""
+    """The translation of expressions over some columns."""
 
     columns: Mapping[str, Column]
 
-    def text(self, tree: Tree, *, holds: bool) -> str | None:
-        """Return a condition on the rows for which an expression holds, or for which it is false; None for all rows."""
+    def text(self, tree: Tree, *, is_true: bool) -> str | None:
+        """Return a condition for the rows where an expression is true (`is_true`) or false; None for all rows."""
         if isinstance(tree, Literal):
-            return _truth(tree.value.as_py(), holds=holds)
+            return _truth(tree.value.as_py(), is_true=is_true)
         if isinstance(tree, FieldName):
             column = self._column(tree)
-            return None if column is None or column.variable.dtype.kind != "b" else f"`{column.path}` == {holds}"
+            return None if column is None or column.variable.dtype.kind != "b" else f"`{column.path}` == {is_true}"
         translate = _FUNCTIONS.get(tree.name)
-        return None if translate is None else translate(self, tree, holds)
+        return None if translate is None else translate(self, tree, is_true)
 
-    def conjunction(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where all parts hold, or where one of them is false."""
-        return self._all(call.arguments, holds) if holds else self._any(call.arguments, holds)
+    def conjunction(self, call: Call, is_true: bool) -> str | None:
+        """Translate "and"."""
+        return self._all(call.arguments, is_true) if is_true else self._any(call.arguments, is_true)
 
-    def disjunction(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where one of the parts holds, or where all of them are false."""
-        return self._any(call.arguments, holds) if holds else self._all(call.arguments, holds)
+    def disjunction(self, call: Call, is_true: bool) -> str | None:
+        """Translate "or"."""
+        return self._any(call.arguments, is_true) if is_true else self._all(call.arguments, is_true)
 
-    def negation(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where the part is false, or where it holds."""
-        return self.text(call.arguments[0], holds=not holds)
+    def negation(self, call: Call, is_true: bool) -> str | None:
+        """Translate "not"."""
+        return self.text(call.arguments[0], is_true=not is_true)
 
-    def choice(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where the part is chosen and holds, or is false; elsewhere it is null."""
+    def choice(self, call: Call, is_true: bool) -> str | None:
+        """Translate a choice between an expression and null."""
         _, part, other = call.arguments
         is_null = isinstance(other, Literal) and other.value.as_py() is None
-        return self.text(part, holds=holds) if is_null else None
+        return self.text(part, is_true=is_true) if is_null else None
 
-    def missing(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where a value is null, or is not."""
+    def missing(self, call: Call, is_true: bool) -> str | None:
+        """Translate "is null"."""
         column = self._column(call.arguments[0])
-        return None if column is None else f"{'' if holds else 'not '}isnan(`{column.path}`)"
+        return None if column is None else f"{'' if is_true else 'not '}isnan(`{column.path}`)"
 
-    def present(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where a value is not null, or is."""
-        return self.missing(call, not holds)
+    def present(self, call: Call, is_true: bool) -> str | None:
+        """Translate "is valid"."""
+        return self.missing(call, not is_true)
 
-    def nan(self, call: Call, holds: bool) -> str | None:
-        """Return that no value is NaN: they are null."""
-        return _NEVER if holds and self._column(call.arguments[0]) is not None else None
+    def nan(self, call: Call, is_true: bool) -> str | None:
+        """Translate "is NaN": never true, because NaN is null."""
+        return _NEVER if is_true and self._column(call.arguments[0]) is not None else None
 
-    def membership(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where a value is one of a list."""
+    def membership(self, call: Call, is_true: bool) -> str | None:
+        """Translate the membership in a list of values."""
         column = self._column(call.arguments[0])
-        if column is None or not holds:
+        if column is None or not is_true:
             return None
         values: pa.Array = call.options["value_set"].values
         texts = _listed(column, values.drop_null())
@@ -108,8 +108,8 @@ class _Translation:
             texts.append(f"isnan(`{column.path}`)")
         return f"({' or '.join(texts)})" if texts else _NEVER
 
-    def comparison(self, call: Call, holds: bool) -> str | None:
-        """Return what holds where a column compares so with a value."""
+    def comparison(self, call: Call, is_true: bool) -> str | None:
+        """Translate the comparison of a column with a value."""
         left, right = call.arguments
         symbol = _SYMBOLS[call.name]
         if isinstance(left, Literal):
@@ -117,21 +117,21 @@ class _Translation:
         column = self._column(left)
         if column is None or not isinstance(right, Literal):
             return None
-        return _comparison(column, symbol if holds else _NEGATED[symbol], right.value)
+        return _comparison(column, symbol if is_true else _NEGATED[symbol], right.value)
 
-    def _all(self, parts: tuple[Tree, ...], holds: bool) -> str | None:
-        known = [text for part in parts if (text := self.text(part, holds=holds)) not in {None, _ALWAYS}]
+    def _all(self, parts: tuple[Tree, ...], is_true: bool) -> str | None:
+        known = [text for part in parts if (text := self.text(part, is_true=is_true)) not in {None, _ALWAYS}]
         return f"({' and '.join(map(str, known))})" if known else None
 
-    def _any(self, parts: tuple[Tree, ...], holds: bool) -> str | None:
-        texts = [self.text(part, holds=holds) for part in parts]
+    def _any(self, parts: tuple[Tree, ...], is_true: bool) -> str | None:
+        texts = [self.text(part, is_true=is_true) for part in parts]
         if any(text in {None, _ALWAYS} for text in texts):
             return None
         possible = [str(text) for text in texts if text != _NEVER]
         return f"({' or '.join(possible)})" if possible else _NEVER
 
     def _column(self, tree: Tree) -> Column | None:
-        """Return the column that a part of an expression is, where a condition can name it."""
+        """Return the column of an expression; None if it is not a column that a condition can name."""
         column = self.columns.get(tree.name) if isinstance(tree, FieldName) else None
         return None if column is None or column.sizes or "`" in column.path else column
 
@@ -152,7 +152,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[[_Translation, Call, bool], str | None]]
 
 
 def _listed(column: Column, values: pa.Array) -> list[str] | None:
-    """Return comparisons of which one holds where a column has one of the values; None where that is not known."""
+    """Return comparisons, one of which is true if a column has one of the values; None if they cannot be translated."""
     if len(values) > _LISTED:
         limits = pc.min_max(values)
         bounds = [_comparison(column, ">=", limits["min"]), _comparison(column, "<=", limits["max"])]
@@ -161,28 +161,28 @@ def _listed(column: Column, values: pa.Array) -> list[str] | None:
     return None if None in texts else [str(text) for text in texts]
 
 
-def _truth(value: object, *, holds: bool) -> str | None:
+def _truth(value: object, *, is_true: bool) -> str | None:
     if value is None:
         return _NEVER
-    return (_ALWAYS if value is holds else _NEVER) if isinstance(value, bool) else None
+    return (_ALWAYS if value is is_true else _NEVER) if isinstance(value, bool) else None
 
 
 def _comparison(column: Column, symbol: str, value: pa.Scalar) -> str | None:
-    """Return what holds wherever a column compares so with a value; None where that is not known."""
+    """Return a condition that is true where a comparison is; None if it cannot be translated."""
     if not value.is_valid:
         return _NEVER
-    words = _words_for(column)
-    return None if words is None else words(column, symbol, value)
+    translate = _translator_of(column)
+    return None if translate is None else translate(column, symbol, value)
 
 
-def _words_for(column: Column) -> Callable[[Column, str, pa.Scalar], str | None] | None:
+def _translator_of(column: Column) -> Callable[[Column, str, pa.Scalar], str | None] | None:
     kind = column.variable.dtype.kind
     if column.is_time or kind == "M":
         return _with_time
     return {
-        "b": _with_truth,
-        "i": _with_whole,
-        "u": _with_whole,
+        "b": _with_boolean,
+        "i": _with_integer,
+        "u": _with_integer,
         "f": _with_float,
         "U": _with_text,
         "T": _with_text,
@@ -193,16 +193,16 @@ def _with_time(column: Column, symbol: str, value: pa.Scalar) -> str | None:
     if not pa.types.is_timestamp(value.type) or value.type.tz is not None:
         return None
     text = str(np.datetime_as_string(np.datetime64(value.value, value.type.unit)))
-    # Before, dates are another calendar's; and of a year with more or less than four digits the text is not ISO 8601.
+    # Earlier dates may be in another calendar; years without exactly four digits are not ISO 8601.
     is_common = text[4] == "-" and text[:4] >= "1600"
     return f"`{column.path}` {symbol} '{text}'" if is_common else None
 
 
-def _with_truth(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+def _with_boolean(column: Column, symbol: str, value: pa.Scalar) -> str | None:
     return f"`{column.path}` {symbol} {value.as_py()}" if pa.types.is_boolean(value.type) else None
 
 
-def _with_whole(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+def _with_integer(column: Column, symbol: str, value: pa.Scalar) -> str | None:
     if pa.types.is_integer(value.type):
         return f"`{column.path}` {symbol} {value.as_py()}"
     number = value.as_py() if pa.types.is_floating(value.type) else None
@@ -212,7 +212,7 @@ def _with_whole(column: Column, symbol: str, value: pa.Scalar) -> str | None:
 
 
 def _with_float(column: Column, symbol: str, value: pa.Scalar) -> str | None:
-    """Return a comparison with the nearest values of the column's type: pyarrow compares in the wider of both."""
+    """Return a comparison with the nearest values of the column's dtype, because pyarrow compares in the wider type."""
     if not (pa.types.is_integer(value.type) or pa.types.is_floating(value.type)):
         return None
     number, kind, name = value.as_py(), column.variable.dtype.newbyteorder("=").type, f"`{column.path}`"

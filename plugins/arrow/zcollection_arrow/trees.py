@@ -1,8 +1,8 @@
-"""Expressions of pyarrow as trees: pyarrow shows no parts of them, and stores each, to pickle it, as the tree that it is.
+"""Pyarrow expressions as trees. Pyarrow does not expose the parts of an expression, but its pickle contains them.
 
-What is stored is a record batch whose metadata lists the tree in the order in which it is written down: ``call`` and ``end``
+The pickle contains a record batch whose metadata lists the tree in serialised order: ``call`` and ``end``
 with the name of a function, around its arguments; ``field_ref`` with a name; ``literal`` and ``options`` with the number of
-the column that holds the value. Source: ``arrow::compute::Serialize`` in cpp/src/arrow/compute/expression.cc; the same from
+the column that contains the value. Source: ``arrow::compute::Serialize`` in cpp/src/arrow/compute/expression.cc; the same from
 pyarrow 18 to 26.
 """
 
@@ -18,14 +18,14 @@ from pyarrow import ipc
 
 @frozen
 class Call:
-    """A function of arguments.
+    """A call of a function.
 
     Attributes
     ----------
     name
-        Of the function.
+        The name of the function.
     arguments, options
-        What it is given; None for no options.
+        The arguments and the options; None without options.
     """
 
     name: str
@@ -35,26 +35,26 @@ class Call:
 
 @frozen
 class FieldName:
-    """A column, by its name."""
+    """A column."""
 
     name: str
 
 
 @frozen
 class Literal:
-    """A value: a scalar of pyarrow."""
+    """A literal: a pyarrow scalar."""
 
     value: Any
 
 
 _ASSOCIATIVE: Final = frozenset({"and_kleene", "or_kleene"})
-"""Functions of two arguments, of which a chain is made one call of all of its members."""
+"""Binary functions whose nested calls are flattened to a single call."""
 
 Tree = Call | FieldName | Literal
 
 
 def tree_of(expression: pc.Expression) -> Tree | None:
-    """Return an expression as a tree; None where it has a part that is none of those above, or is stored in another way."""
+    """Return an expression as a tree; None if a part is not supported, or the serialisation is unknown."""
     try:
         (stored,) = expression.__reduce__()[1]
         batch = ipc.open_file(pa.py_buffer(stored)).get_batch(0)
@@ -70,7 +70,7 @@ def tree_of(expression: pc.Expression) -> Tree | None:
         TypeError,
         ValueError,
     ):
-        return None  # nothing is pushed down, and pyarrow applies the expression in any case
+        return None  # nothing is pushed down; pyarrow applies the expression anyway
 
 
 def names_in(tree: Tree) -> set[str]:
@@ -100,7 +100,7 @@ def _tree(kind: str, value: str, entries: Iterator[tuple[str, str]], batch: pa.R
 
 
 def _entries(schema: pa.Schema) -> Iterator[tuple[str, str]]:
-    """Yield the metadata of a schema in their order: pyarrow makes a dictionary of them, in which each key is there once.
+    """Yield the metadata of a schema in order; the dictionary of pyarrow would drop repeated keys.
 
     Source: the Arrow C data interface, ``ArrowSchema.metadata``.
     """
@@ -108,20 +108,20 @@ def _entries(schema: pa.Schema) -> Iterator[tuple[str, str]]:
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     fields = ctypes.cast(pointer(capsule, b"arrow_schema"), ctypes.POINTER(ctypes.c_void_p))
-    place = fields[2]  # behind `format` and `name`
-    if place is None:
+    address = fields[2]  # after `format` and `name`
+    if address is None:
         return
 
     def number() -> int:
-        nonlocal place
-        place += 4
-        return ctypes.c_int32.from_address(place - 4).value
+        nonlocal address
+        address += 4
+        return ctypes.c_int32.from_address(address - 4).value
 
     def text() -> str:
-        nonlocal place
+        nonlocal address
         length = number()
-        place += length
-        return ctypes.string_at(place - length, length).decode()
+        address += length
+        return ctypes.string_at(address - length, length).decode()
 
     for _ in range(number()):
         yield text(), text()

@@ -39,7 +39,7 @@ def test_days_have_the_values_that_lie_in_them(hours, unit):
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.integers(1, 60)), min_size=1, max_size=6))
 def test_long_runs_are_cut_at_midnight(pieces):
-    """Values of runs, which follow each other and are never made, are where they would be."""
+    """Values of runs are counted on the right day without creating them."""
     at, runs = 0, []
     for gap, step, rows in pieces:
         at += gap
@@ -65,7 +65,7 @@ def test_days_of_a_calendar_without_datetime64_are_counted_from_1970():
 
 @pytest.mark.parametrize("unit", ["M", "Y", "W", "7h"])
 def test_a_day_is_a_whole_number_of_units(unit):
-    with pytest.raises(SettingError, match="counted in days or in shorter units"):
+    with pytest.raises(SettingError, match="in days or in a shorter unit"):
         days(_one(), Scale(dtype=np.dtype(f"datetime64[{unit}]")), 1)
 
 
@@ -77,5 +77,5 @@ def _one():
 def test_more_days_than_anybody_looks_at_are_refused():
     one = np.array([0, 10**9], np.int64)
     runs = Runs(starts=one, steps=one * 0, rows=one * 0 + 1, owners=one * 0)
-    with pytest.raises(SettingError, match="1,000,000,001 days lie between .*; accepted: up to 100,000"):
+    with pytest.raises(SettingError, match="1,000,000,001 days between .*; accepted: up to 100,000"):
         days(runs, Scale(dtype=np.dtype("datetime64[D]")), 1)

@@ -1,4 +1,4 @@
-"""Keys in rows and columns, ticks of axes and shares of columns, for whatever there is."""
+"""Grids of keys, ticks of axes and shares of columns."""
 
 import re
 from xml.etree import ElementTree as ET

@@ -17,7 +17,7 @@ def _variable(dtype, units=None):
 
 
 def _sampled(values, came, variable):
-    """Return a partition with some values of the axis, and when each was brought."""
+    """Return a partition with values of the axis and their insertion times."""
     return PartitionSampling(
         path="",
         key=Key(),
@@ -29,7 +29,7 @@ def _sampled(values, came, variable):
 
 
 def _expected(late):
-    """Return what NumPy says of lateness, NaT where it is unknown."""
+    """Return the lateness computed by NumPy, NaT where it is unknown."""
     known = late[~np.isnat(late)]
     if not len(known):
         return Lateness()
@@ -79,7 +79,7 @@ def test_lateness_of_numbers_with_units_is_that_of_their_times(dtype, step):
     ("dtype", "units", "values"),
     [
         ("float64", None, [1.0, 2.0]),  # no times
-        ("int64", "days since 2026-01-01", [1, 2]),  # in a calendar that no clock goes by
+        ("int64", "days since 2026-01-01", [1, 2]),  # in a calendar other than that of clocks
         (
             "datetime64[ns]",
             None,

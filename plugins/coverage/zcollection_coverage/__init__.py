@@ -1,4 +1,4 @@
-"""What is there along the axis of a collection of zcollection, and what is missing."""
+"""The coverage of the axis of a collection: which rows exist, where gaps are, and how late rows arrived."""
 
 from zcollection_coverage.coverage import Coverage, coverage
 from zcollection_coverage.days import DayCoverage

@@ -1,4 +1,4 @@
-"""``zcollection coverage``: a line in a cron job, and a picture in the terminal."""
+"""The command ``zcollection coverage``: coverage in the terminal, with exit codes for cron jobs."""
 
 from typing import Annotated, Any, Final
 
@@ -13,7 +13,7 @@ from zcollection_coverage.records import Record, names_of
 from zcollection_coverage.words import in_words, percent
 
 INCOMPLETE: Final = 1
-"""Exit code where less is there, a gap is larger, or rows are later than is allowed."""
+"""The exit code when a limit is exceeded: the share of rows, the size of a gap, or the lateness."""
 
 
 def command(
@@ -23,12 +23,14 @@ def command(
         str | None,
         typer.Option(
             metavar="LENGTH",
-            help="Expected step from a row to the next, such as '1 s'; by default what the axis declares, or its most frequent one.",
+            help="Expected step from a row to the next, such as '1 s'; by default the one that the axis declares, or the most frequent one.",
         ),
     ] = None,
     gap: Annotated[
         str | None,
-        typer.Option(metavar="LENGTH", help="The largest step that is no gap; by default one and a half of --every."),
+        typer.Option(
+            metavar="LENGTH", help="The largest step that does not count as a gap; by default 1.5 times --every."
+        ),
     ] = None,
     filters: Filter = None,
     where: Where = None,
@@ -39,7 +41,7 @@ def command(
             metavar="PERCENT",
             min=0,
             max=100,
-            help="Exit with 1 if less than this share of the expected rows is there.",
+            help="Exit with 1 if less than this share of the expected rows exists.",
         ),
     ] = None,
     max_gap: Annotated[
@@ -50,19 +52,21 @@ def command(
         typer.Option(
             "--max-lateness",
             metavar="LENGTH",
-            help="Exit with 1 if a row was brought later than so long after its time, such as '6 h', or of none it is known.",
+            help="Exit with 1 if a row was inserted later than this after its time, such as '6 h', or if no insertion time is known.",
         ),
     ] = None,
     plot: Annotated[
         str | None,
         typer.Option(
-            "--plot", metavar="FILE", help="Draw it too, such as coverage.png or coverage.svg (zcollection[plot])."
+            "--plot",
+            metavar="FILE",
+            help="Also draw the coverage to a file, such as coverage.png or coverage.svg (zcollection[plot]).",
         ),
     ] = None,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is there along the axis and what is missing, without reading values where statistics are kept."""
+    """Show which rows exist along the axis and which are missing. Values are read only where statistics are missing."""
     collection = open_to_read(url, storage_option)
     found = coverage(collection, every=_step(every), gap=_step(gap), filters=filters, where=where)
     failures = [*_incomplete(found, fail_under), *_large(found, max_gap), *_late(found, max_lateness)]
@@ -80,7 +84,7 @@ def command(
 
 
 def _step(text: str | None) -> Any:
-    """Return a step as `coverage` takes it: a number where it reads as one."""
+    """Return a step as `coverage` accepts it: a number if the text is one."""
     try:
         return None if text is None else float(text)
     except ValueError:
@@ -88,18 +92,18 @@ def _step(text: str | None) -> Any:
 
 
 def _incomplete(found: Coverage, fail_under: float | None) -> list[str]:
-    """Return what is wrong where less is there than is allowed."""
+    """Return the failure if the share of existing rows is too small."""
     share = found.total.share
     if fail_under is None or (share is not None and share * 100 >= fail_under):
         return []
-    there = (
-        "nothing is known of what is expected" if share is None else f"{percent(share)} of the expected rows are there"
+    reason = (
+        "the number of expected rows is unknown" if share is None else f"{percent(share)} of the expected rows exist"
     )
-    return [f"{there}, less than {fail_under:g} %"]
+    return [f"{reason}, less than {fail_under:g} %"]
 
 
 def _large(found: Coverage, max_gap: str | None) -> list[str]:
-    """Return what is wrong where a gap is larger than is allowed."""
+    """Return the failure if a gap is too large."""
     total = found.total
     if max_gap is None or not total.gaps or total.largest_gap <= found.difference(_step(max_gap), name="--max-gap"):
         return []
@@ -107,23 +111,23 @@ def _large(found: Coverage, max_gap: str | None) -> list[str]:
 
 
 def _late(found: Coverage, max_lateness: str | None) -> list[str]:
-    """Return what is wrong where a row is later than is allowed.
+    """Return the failure if a row is too late.
 
     Raises
     ------
     SettingError
-        It is no length of time, or rows of this axis have no lateness.
+        The limit is not a length of time, or rows of this axis have no lateness.
     """
     if max_lateness is None:
         return []
     limit, largest = length_of(max_lateness, name="--max-lateness"), found.lateness.largest
     if not found.has_lateness:
-        message = f"--max-lateness is {max_lateness!r}, and the axis {found.axis!r} is no time of the clock's calendar; leave it out"
+        message = f"--max-lateness is {max_lateness!r}, but the axis {found.axis!r} has no times in the standard calendar; leave the option out"
         raise SettingError(message)
     if largest is not None and largest > limit:
         return [f"the largest lateness is {in_words(largest)}, more than {max_lateness}"]
     is_unknown = largest is None and found.total.first is not None
-    return ["nothing is known of when rows were brought; leave --max-lateness out"] if is_unknown else []
+    return ["the insertion times of rows are unknown; leave --max-lateness out"] if is_unknown else []
 
 
 def _facts(found: Coverage) -> dict[str, Any]:
@@ -143,12 +147,12 @@ def _facts(found: Coverage) -> dict[str, Any]:
 
 def _record(item: Record) -> dict[str, Any]:
     return {
-        name: item.said(name) if item.is_date(name) else _json(getattr(item, name)) for name in names_of(type(item))
+        name: item.text_of(name) if item.is_date(name) else _json(getattr(item, name)) for name in names_of(type(item))
     }
 
 
 def _json(value: Any) -> Any:
-    """Return a value as JSON has it: a length of time in seconds."""
+    """Return a value for JSON: a length of time is in seconds."""
     if isinstance(value, np.timedelta64):
         return float(value / np.timedelta64(1, "s"))
     return value.item() if isinstance(value, np.generic) else value

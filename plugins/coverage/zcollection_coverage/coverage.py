@@ -1,4 +1,4 @@
-"""What is there along the axis of a collection, and what is missing."""
+"""The coverage of the axis of a collection: the class `Coverage` and the function that computes it."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True, repr=False)
 class Coverage(Printed):
-    """What is there along the axis of a collection, and what is missing.
+    """The coverage of the axis of a collection: which rows exist, and where gaps are.
 
     Attributes
     ----------
     axis
-        Its name.
+        The name of the axis.
     every
-        The expected difference between a row and the next; None where no two rows differ.
+        The expected difference between a row and the next; None if it is unknown because no two rows differ.
     every_from
-        Where that is from: what was asked for, an attribute, or the rows.
+        The source of `every`: the argument, an attribute, or the rows.
     gap
-        The largest difference that is no gap.
+        The largest difference that does not count as a gap.
     total
-        All partitions together.
+        The coverage of all partitions together.
     partitions
-        Each of them, in the order of their keys.
+        The coverage of each partition, in the order of the keys.
     absent
-        Keys of partitions that are not there between the first and the last one: periods without rows, of whole numbers such as
-        cycle and pass those that occur in other cycles.
+        The keys of missing partitions between the first and the last one: periods without rows; with integer keys such as cycle
+        and pass, the passes that occur in other cycles.
     read
-        The number of partitions of which the axis was read, for no statistics say how it is sampled.
+        The number of partitions whose axis was read because their statistics do not describe its sampling.
     calendar
-        The calendar of the axis, as CF names it; None where its values are no times. Times are datetime64 or, in a calendar that
-        it does not have, timedelta64 since 1970-01-01 of it: texts, JSON and tables of pandas say their dates.
+        The CF calendar of the axis; None if its values are not times. Times are datetime64; in a calendar that datetime64 does
+        not support, they are timedelta64 since 1970-01-01 of that calendar. Text, JSON and pandas tables contain the dates.
     """
 
     axis: str
@@ -85,18 +85,18 @@ class Coverage(Printed):
 
     @property
     def gap_edges(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The last value before each gap, and the first one after it: two arrays in the order of the axis."""
+        """The last value before each gap and the first value after it: two arrays in the order of the axis."""
         found = self._covered.gaps
         return self._scale.values(found.starts), self._scale.values(found.stops)
 
     @property
     def intervals(self) -> Records:
-        """Where rows follow each other without a gap, in the order of the axis."""
+        """The intervals without a gap, in the order of the axis."""
         return Records.of(Interval, self._intervals(self._covered))
 
     @property
     def partition_intervals(self) -> Mapping[str, Records]:
-        """The same of each partition by itself, by its path."""
+        """The intervals without a gap of each partition, by path."""
         found, owners = self._intervals(self._covered_parts), self._covered_parts.intervals.owners
         edges = np.searchsorted(owners, np.arange(len(self.partitions) + 1))
         return {
@@ -106,18 +106,18 @@ class Coverage(Printed):
 
     @property
     def days(self) -> Records:
-        """What is there on each day from the first row to the last, however the collection is partitioned.
+        """The coverage of each day from the first row to the last, whatever the partitioning.
 
         Raises
         ------
         SettingError
-            The axis is no time, or rows are expected further apart than a day.
+            The axis is not a time, or the expected step is longer than a day.
         """
         return Records.of(DayCoverage, days(self._covered.runs, self._scale, self._step, self._calendar))
 
     @property
     def lateness(self) -> Lateness:
-        """How late the rows of all partitions were: the time of the change that brought each, less the value of its axis."""
+        """The lateness of all rows: the time of the commit that inserted a row minus the row's value of the axis."""
         total = self.total
         return Lateness(
             rows=total.lateness_rows,
@@ -128,17 +128,17 @@ class Coverage(Printed):
 
     @property
     def has_lateness(self) -> bool:
-        """Whether rows may be late: the axis is a time, in the calendar of clocks."""
+        """Whether rows have a lateness: the axis is a time that datetime64 supports."""
         return self._scale.dtype.kind == "M"
 
     @property
     def matrix(self) -> Matrix | None:
-        """The rows of partitions by the two fields of their keys, such as cycle and pass; None where they have not two."""
-        return Matrix.of([(item.key, item.rows) for item in self.partitions], self.absent)
+        """The row counts by the two key fields, such as cycle and pass; None unless keys have two fields."""
+        return Matrix.of(self.partitions, self.absent)
 
     @property
     def _calendar(self) -> str | None:
-        """The calendar of times that are no datetime64."""
+        """The calendar of times that are not datetime64; None if they are."""
         return self.calendar if self._scale.dtype.kind == "m" else None
 
     def _intervals(self, covered: Covered) -> list[Interval]:
@@ -147,10 +147,10 @@ class Coverage(Printed):
         return [Interval(start=start, stop=stop, rows=rows, calendar=self._calendar) for start, stop, rows in columns]
 
     def plot(self, kind: str | None = None, *, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Draw what is there, and return the axes of Matplotlib.
+        """Draw the coverage, and return the Matplotlib axes.
 
-        Calls ``zcollection_plot.availability``, whose parameters these are: a calendar of days, a timeline of gaps, or a matrix such
-        as of cycle and pass.
+        The parameters are those of ``zcollection_plot.availability``, which draws a calendar of days, a timeline of gaps, or a matrix
+        such as cycles and passes.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Coverage(Printed):
         return drawn
 
     def difference(self, given: Step, *, name: str = "step") -> Any:
-        """Return a difference as those of this coverage are; raises as `coverage`."""
+        """Return a step in the units of this coverage; raises as `coverage`."""
         return self._scale.length(self._scale.step(given, name=name))
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -176,7 +176,7 @@ class Coverage(Printed):
         total, gaps = self.total, self.gaps
         facts = {
             "axis": self.axis,
-            "from": None if total.first is None else f"{total.said('first')} to {total.said('last')}",
+            "from": None if total.first is None else f"{total.text_of('first')} to {total.text_of('last')}",
             "calendar": self._calendar,
             "a row every": None if self.every is None else f"{in_words(self.every)} ({self.every_from})",
             "rows": f"{total.rows:,}" + ("" if total.expected is None else f" of {total.expected:,} expected"),
@@ -187,25 +187,25 @@ class Coverage(Printed):
             "rows out of order": total.backward or None,
             "rows without value": total.without_value or None,
             "lateness": self._lateness_in_words,
-            "axis read of": f"{self.read:,} partitions, of which no statistics say how it is sampled"
+            "axis read for": f"{self.read:,} partitions, whose statistics do not describe its sampling"
             if self.read
             else None,
         }
         parts = [Table.of("Gaps", gaps, _GAP, most=_SHOWN)] if gaps else []
         if len(self.partitions) > 1:
             poorest = sorted(self.partitions, key=lambda item: (item.share is None, item.share or 0))[:_SHOWN]
-            lacking = [item for item in poorest if item.share is not None and item.share < 1]
-            parts += [Table.of("Partitions that lack most", lacking, _PART)] if lacking else []
+            incomplete = [item for item in poorest if item.share is not None and item.share < 1]
+            parts += [Table.of("Least complete partitions", incomplete, _PART)] if incomplete else []
         return Section(f"{heading(self)} {len(self.partitions):,} partitions", [Table.pairs("", facts), *parts])
 
     @property
     def _lateness_in_words(self) -> str | None:
-        """What is said of lateness; None where it is none, for the axis is no time, or none of the clock's."""
+        """The lateness as text; None if rows have none."""
         known, total = self.lateness, self.total
         if not self.has_lateness or total.first is None:
             return None
         if not known.rows:
-            return "unknown, for nothing is kept of when rows were brought"
+            return "unknown: the insertion times of rows are not recorded"
         rows = total.rows - total.without_value
         return f"{known}" + ("" if known.rows == rows else f" (of {known.rows:,} of {rows:,} rows)")
 
@@ -218,8 +218,8 @@ class Coverage(Printed):
 _SHOWN: Final = 10
 
 _GAP: Final[Columns[Gap]] = {
-    "from": lambda item: item.said("start"),
-    "to": lambda item: item.said("stop"),
+    "from": lambda item: item.text_of("start"),
+    "to": lambda item: item.text_of("stop"),
     "length": lambda item: in_words(item.length),
     "rows missing": lambda item: item.missing,
 }
@@ -241,29 +241,29 @@ def coverage(
     filters: Any = None,
     where: Any = None,
 ) -> Coverage:
-    """Return what is there along the axis of a collection, and what is missing.
+    """Return the coverage of the axis of a collection.
 
-    Of partitions whose statistics say how the axis is sampled no value is read.
+    The axis is read only for partitions whose statistics do not describe its sampling.
 
     Parameters
     ----------
     collection
         The collection.
     every
-        The expected difference between a row and the next: of times as `numpy.timedelta64`, `datetime.timedelta` or in words, such
-        as ``"1 s"``, ``"10 min"`` or ``"PT10M"``; of other axes a number. By default what the attribute ``sampling_interval`` of
-        the axis says, or ``time_coverage_resolution`` of the collection; else the most frequent one, the smallest of several.
+        The expected difference between a row and the next. For times: `numpy.timedelta64`, `datetime.timedelta` or text such as
+        ``"1 s"``, ``"10 min"`` or ``"PT10M"``; for other axes a number. By default the attribute ``sampling_interval`` of the axis,
+        then ``time_coverage_resolution`` of the collection, then the most frequent difference (the smallest if several are).
     gap
-        The largest difference that is no gap; by default one and a half of `every`.
+        The largest difference that does not count as a gap; by default 1.5 times `every`.
     filters, where
-        Which partitions and which rows, as for `Collection.query`; with `where` the axis is read.
+        The partitions and the rows, as for `Collection.query`; with `where` the axis is read.
 
     Raises
     ------
     SettingError
-        `every` or `gap` is no difference of the axis.
+        `every` or `gap` is not a valid difference of the axis.
     SchemaError
-        The axis is no variable, or neither numbers nor times.
+        The axis is not a variable, or its values are neither numbers nor times.
 
     Examples
     --------
@@ -285,10 +285,10 @@ def coverage(
     keys = [item.key for item in samplings]
     calendar = calendar_of(variable)
     periods = Periods.of(collection.partitioning, collection.axis, keys, axis.scale, calendar)
-    whole = Covered.of(axis.runs.of_one(), limit)
+    all_rows = Covered.of(axis.runs.of_one(), limit)
     measures = _Measures(axis=axis, step=step, limit=limit)
     total = measures.parts(
-        whole, [(sum(map(_rows, samplings)), sum(item.sampling.missing for item in samplings))], None
+        all_rows, [(sum(map(_rows, samplings)), sum(item.sampling.missing for item in samplings))], None
     )
     of_parts = Covered.of(axis.runs, limit)
     parts = measures.parts(of_parts, [(_rows(item), item.sampling.missing) for item in samplings], periods)
@@ -310,14 +310,14 @@ def coverage(
         read=sum(item.was_read for item in samplings),
         calendar=calendar,
         scale=axis.scale,
-        covered=whole,
+        covered=all_rows,
         covered_parts=of_parts,
         step=step,
     )
 
 
 def _late(known: Lateness) -> dict[str, Any]:
-    """Return lateness as a part of a record."""
+    """Return the attributes of a record that describe its lateness."""
     return {
         "lateness_rows": known.rows,
         "lateness_median": known.median,
@@ -331,9 +331,9 @@ def _rows(item: PartitionSampling) -> int:
 
 
 def _step(axis: Axis, every: Step | None, declared: tuple[str, str] | None) -> tuple[int | float | None, str]:
-    """Return the expected step, and where it is from."""
+    """Return the expected step and its source."""
     if every is not None:
-        return axis.scale.step(every, name="every"), "as asked for"
+        return axis.scale.step(every, name="every"), "given by the caller"
     if declared is not None:
         text, source = declared
         return axis.scale.step(text if axis.scale.is_time else float(text), name=source), source
@@ -350,7 +350,7 @@ def _limit(axis: Axis, step: int | float | None, gap: Step | None) -> Any:
 
 @frozen(kw_only=True)
 class _Measures:
-    """How parts of an axis are measured."""
+    """Computes the measures of parts of an axis."""
 
     axis: Axis
     step: int | float | None
@@ -359,7 +359,7 @@ class _Measures:
     def parts(
         self, covered: Covered, counts: Sequence[tuple[int, int]], periods: Periods | None
     ) -> list[dict[str, Any]]:
-        """Return the measures of each owner, given its rows and those without a value."""
+        """Return the measures of each owner; `counts` contains its rows and its rows without a value."""
         owners, scale = len(counts), self.axis.scale
         runs = covered.runs
         has_rows = np.bincount(runs.owners, minlength=owners) > 0
@@ -395,7 +395,7 @@ class _Measures:
 
     @staticmethod
     def _limits(runs: Runs, has_rows: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the smallest and the largest value of each owner; 0 where there is none."""
+        """Return the smallest and the largest value of each owner; 0 if it has none."""
         first, last = np.zeros(len(has_rows), runs.starts.dtype), np.zeros(len(has_rows), runs.starts.dtype)
         owners, begins, counts = np.unique(runs.owners, return_index=True, return_counts=True)
         first[owners], last[owners] = runs.starts[begins], runs.ends[begins + counts - 1]
@@ -409,14 +409,14 @@ class _Measures:
         after: NDArray[Any],
         has_rows: NDArray[np.bool_],
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Return gaps with those between the edges of a period and the rows in it."""
+        """Return the gaps, including those between the edges of a period and its rows."""
         lead, trail = np.flatnonzero(has_rows & (before > self.limit)), np.flatnonzero(has_rows & (after > self.limit))
         return np.concatenate([lengths, before[lead], after[trail]]), np.concatenate([owners, lead, trail])
 
     def _expected(
         self, begins: NDArray[Any], ends: NDArray[Any], has_rows: NDArray[np.bool_], *, is_open: bool
     ) -> NDArray[np.int64] | None:
-        """Return the rows expected from the one to the other, the last one counted unless the range is open."""
+        """Return the number of expected rows from `begins` to `ends`; a closed range includes its last row."""
         if self.step is None:
             return None
         length = np.maximum(ends - begins, 0)
@@ -429,12 +429,12 @@ class _Measures:
         return np.where(has_rows, count, 0).astype(np.int64)
 
 
-def _share(there: int, expected: int | None) -> float | None:
-    return None if not expected else min(there / expected, 1.0)
+def _share(existing: int, expected: int | None) -> float | None:
+    return None if not expected else min(existing / expected, 1.0)
 
 
 def _missing(gaps: Gaps, step: int | float | None) -> list[int | None]:
-    """Return how many rows each gap lacks."""
+    """Return the number of missing rows of each gap."""
     if step is None:
         return [None] * len(gaps.starts)
     missing: list[int | None] = np.maximum(np.rint(gaps.lengths / step).astype(np.int64) - 1, 0).tolist()

@@ -1,7 +1,7 @@
-"""Pictures in SVG, and the style of the pages that hold them: light and dark, on screens and on paper, without scripts.
+"""SVG pictures, and the style sheet of the pages that contain them: light and dark, on screen and on paper, without scripts.
 
-Every picture is a figure with a title, a description for those who do not see it, and a legend in words. Colours are those of
-the style sheet, by class, so that one picture is right on every page.
+Every picture is a figure with a title, a description for screen readers, and a legend in words. Colours are classes of the style
+sheet, so that the same picture fits every page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ from zcollection.plugin import shortened, stylesheet, tag
 from zcollection_coverage.grid import Grid, Place
 
 WIDTH: Final = 640
-"""Of every picture, in its own units, which are pixels where there is room."""
+"""The width of every picture, in SVG units (pixels if there is enough room)."""
 
 _LABELS: Final = 104
-"""Of the names of rows."""
+"""The width of the row labels."""
 
 _WIDEST_LABEL: Final = 13
 _CELL: Final = 15
@@ -73,31 +73,31 @@ def style() -> Element:
 def figure(
     title: str, description: str, *, height: float, shapes: Sequence[Element | None], legend: Element | None = None
 ) -> Element:
-    """Return a picture with its title, which scrolls where a screen is narrower than it can be read.
+    """Return a picture with its title; on narrow screens it scrolls.
 
     Parameters
     ----------
     title
-        What it shows.
+        The title.
     description
-        What is to be seen, in words.
+        The content of the picture in words.
     height
-        Of the picture; it is `WIDTH` wide.
+        The height of the picture; its width is `WIDTH`.
     shapes
-        What is drawn.
+        The elements of the picture.
     legend
-        What colours mean.
+        The legend of the colours.
     """
     drawn = tag(
         "svg", tag("title", title), tag("desc", description), shapes, viewBox=f"0 0 {WIDTH} {height:g}", role="img"
     )
     scroll = tag("div", drawn, class_="zc-scroll", tabindex="0", role="group", aria_label=f"Picture: {title}")
-    # Where a page takes away style sheets and pictures, as of notebooks that nobody trusts, their texts alone are of no use.
+    # Untrusted notebooks remove style sheets and pictures; the remaining text alone is useless, so it is hidden.
     return tag("figure", tag("figcaption", title), scroll, legend, style="display:none")
 
 
 def as_svg(drawn: Element) -> str:
-    """Return the picture of a figure as a file of its own, such as for a page of documentation; it is light or dark as its reader's screen.
+    """Return the picture of a figure as the text of an SVG file; its colours follow the light or dark mode of the reader.
 
     Examples
     --------
@@ -110,26 +110,26 @@ def as_svg(drawn: Element) -> str:
     sheet = stylesheet(f".zc{{{LIGHT};fill:var(--zc-soft);font-size:12px}}{dark}{text}{_SHAPES}")
     title, description, *shapes = picture
     parts = (title, description, sheet, tag("g", shapes, class_="zc"))
-    whole = tag("svg", parts, **dict(picture.items()), xmlns="http://www.w3.org/2000/svg")
-    return tostring(whole, encoding="unicode")
+    document = tag("svg", parts, **dict(picture.items()), xmlns="http://www.w3.org/2000/svg")
+    return tostring(document, encoding="unicode")
 
 
 def legend(entries: Mapping[str, str]) -> Element:
-    """Return what classes of colours mean, by the class."""
+    """Return a legend; `entries` maps CSS classes to their meaning."""
     swatches = [tag("span", tag("span", class_=name), text) for name, text in entries.items()]
     return tag("div", swatches, class_="zc-legend")
 
 
 @frozen
 class Tile:
-    """What a cell of a heat map shows.
+    """The content of a cell of a heat map.
 
     Attributes
     ----------
     shade
-        Class of its colour.
+        The CSS class of its colour.
     text
-        What is said of it, where a pointer rests on it.
+        The text that appears when the pointer is on the cell.
     """
 
     shade: str
@@ -158,7 +158,7 @@ def heat_map(
     entries
         As for `legend`.
     is_titled
-        Whether each cell says what it is; without, the cells of one colour are one shape.
+        Whether each cell has a text; if not, the cells of one colour are one shape.
     """
     width = min((WIDTH - _LABELS) / max(len(grid.columns), 1), 2 * _CELL)
     height = _CELL if len(grid.rows) <= 30 else 12
@@ -198,7 +198,7 @@ def _column_labels(grid: Grid, width: float) -> list[Element]:
         return []
     longest = max(map(len, grid.columns), default=1)
     apart = max(1, int(np.ceil((min(longest, _WIDEST_LABEL) * 7 + 8) / width)))
-    # The name stands above the first columns where it has room before the first number.
+    # Labels are far enough apart not to overlap.
     return [
         tag(
             "text",
@@ -246,7 +246,7 @@ class Line:
     first, last
         Values at its ends: times, or numbers.
     left, right
-        Where these are.
+        Their x positions.
     """
 
     first: Any
@@ -255,13 +255,13 @@ class Line:
     right: float = float(WIDTH)
 
     def at(self, values: Any) -> Any:
-        """Return where values lie: float64, of the same shape."""
+        """Return the x positions of values: float64, of the same shape."""
         length = _number(np.asarray(self.last) - self.first)
         shares = _number(np.asarray(values) - self.first) / (length or 1.0)
         return self.left + shares * (self.right - self.left)
 
     def ticks(self, y: float) -> list[Element]:
-        """Return marks with what they are of, below a height."""
+        """Return tick marks and their labels below a given y position."""
         shapes: list[Element] = []
         for value, label in ticks(self.first, self.last):
             x = float(self.at(value))
@@ -291,7 +291,7 @@ _STEPS: Final = (
 
 
 def ticks(first: Any, last: Any) -> list[tuple[Any, str]]:
-    """Return a few values between two, at round places, and what each is called.
+    """Return a few round values between two, each with its label.
 
     Examples
     --------
@@ -300,13 +300,13 @@ def ticks(first: Any, last: Any) -> list[tuple[Any, str]]:
     >>> [label for _, label in ticks(0.0, 1.0)]
     ['0', '0.2', '0.4', '0.6', '0.8', '1']
     """
-    if isinstance(first, np.timedelta64):  # since 1970 in a calendar that datetime64 does not have
+    if isinstance(first, np.timedelta64):  # since 1970 in a calendar that datetime64 does not support
         days = _round_numbers(*(float(value / np.timedelta64(1, "D")) for value in (first, last)))
         return [(np.timedelta64(round(value * 86_400), "s"), f"{label} d") for value, label in days]
     if not isinstance(first, np.datetime64):
         return _round_numbers(float(first), float(last))
     if first == last:
-        return [_said(first)]
+        return [_labelled(first)]
     for unit, count in _STEPS:
         begin, end = first.astype(f"datetime64[{unit}]"), last.astype(f"datetime64[{unit}]")
         if int((end - begin).astype(np.int64)) // count >= _TICKS:
@@ -317,18 +317,18 @@ def ticks(first: Any, last: Any) -> list[tuple[Any, str]]:
         labels = [
             _time_of(value, unit, is_first=at == 0) if unit in "hms" else str(value) for at, value in enumerate(found)
         ]
-        return list(zip(found, labels, strict=True)) or [_said(first)]
+        return list(zip(found, labels, strict=True)) or [_labelled(first)]
     return [(first, str(first.astype("datetime64[Y]"))), (last, str(last.astype("datetime64[Y]")))]
 
 
 def _time_of(value: np.datetime64, unit: str, *, is_first: bool) -> str:
-    """Return a time of day, and the day where another one begins."""
+    """Return a time of day, with the day for the first label and at midnight."""
     day, _, time = str(value.astype(f"datetime64[{'s' if unit == 's' else 'm'}]")).partition("T")
     is_midnight = value == value.astype("datetime64[D]")
     return day if is_midnight else f"{day} {time}" if is_first else time
 
 
-def _said(value: np.datetime64) -> tuple[Any, str]:
+def _labelled(value: np.datetime64) -> tuple[Any, str]:
     return value, str(value.astype("datetime64[s]")).replace("T", " ")
 
 
@@ -338,7 +338,7 @@ def _instant(number: int, unit: str) -> np.datetime64:
 
 
 def _is_round(number: int, unit: str, count: int) -> bool:
-    """Return whether a count of a unit since 1970 is at a place that people count from."""
+    """Return whether a count of a unit since 1970 is a round value."""
     if unit == "Y":
         return (number + 1970) % count == 0
     if unit == "D" and count > 1:
@@ -349,7 +349,7 @@ def _is_round(number: int, unit: str, count: int) -> bool:
 
 def _round_numbers(first: float, last: float) -> list[tuple[Any, str]]:
     rough = (last - first) / _TICKS
-    if not rough > max(abs(first), abs(last), 1e-290) * 1e-12:  # what differs less is the same number to who reads it
+    if not rough > max(abs(first), abs(last), 1e-290) * 1e-12:  # smaller differences are not visible in the labels
         return [(first, f"{first:g}")]
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
@@ -358,7 +358,7 @@ def _round_numbers(first: float, last: float) -> list[tuple[Any, str]]:
 
 
 def strip(title: str, description: str, line: Line, shares: NDArray[np.float64], entries: Mapping[str, str]) -> Element:
-    """Return an axis in columns, of each of which a share stands out: so much of its height, and enough to be seen.
+    """Return an axis as columns; each share is a bar of proportional height, at least 3 units high if it is not 0.
 
     Parameters
     ----------
@@ -367,7 +367,7 @@ def strip(title: str, description: str, line: Line, shares: NDArray[np.float64],
     line
         The axis.
     shares
-        0 to 1, of columns of the same width, shape (columns,).
+        The share of each column, 0 to 1, shape (columns,); all columns have the same width.
     """
     height, width = 40.0, (line.right - line.left) / len(shares)
     tops = np.where(shares > 0, np.maximum(shares * height, 3.0), 0.0)

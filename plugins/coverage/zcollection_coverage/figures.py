@@ -1,4 +1,4 @@
-"""What is there and what is missing, as pictures: a heat map of the partitions, and a timeline of the gaps."""
+"""Pictures of a coverage: a heat map of the partitions, and a timeline of the gaps."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,14 +21,14 @@ SHADES: Final = {
     "zc-l3": "90 % and more",
     "zc-l4": "all",
 }
-"""What the colours of the heat map mean."""
+"""The meaning of the colours of the heat map, by CSS class."""
 
 _COLUMNS: Final = 320
-"""Of the timeline."""
+"""The number of columns of the timeline."""
 
 
 def page(found: Coverage) -> str:
-    """Return what a notebook shows of a coverage."""
+    """Return the HTML of a coverage for notebooks."""
     facts, *tables = found._section().parts  # noqa: SLF001 - its own package
     title = found._section().title  # noqa: SLF001
     shown = [*elements_of([facts]), *pictures(found, is_titled=False), *elements_of(tables)]
@@ -36,7 +36,7 @@ def page(found: Coverage) -> str:
 
 
 def pictures(found: Coverage, *, is_titled: bool = True) -> list[Element]:
-    """Return the pictures of a coverage, those for which there is something to be seen.
+    """Return the pictures of a coverage; empty ones are left out.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def pictures(found: Coverage, *, is_titled: bool = True) -> list[Element]:
 
 
 def shares(found: Coverage, *, is_titled: bool = True) -> Element | None:
-    """Return the share that is there of each partition as a heat map; None for fewer than two partitions."""
+    """Return the share of existing rows of each partition as a heat map; None for fewer than two partitions."""
     parts = {part.key: part for part in found.partitions}
     if len(parts) < 2:
         return None
@@ -58,21 +58,21 @@ def shares(found: Coverage, *, is_titled: bool = True) -> Element | None:
     tiles = {place: _tile([(key, parts.get(key)) for key in keys]) for place, keys in grid.cells.items()}
     complete = sum(part.share is None or part.share >= 1 for part in parts.values())
     description = (
-        f"{len(parts):,} partitions are there, {complete:,} of them complete; {len(found.absent):,} are absent between the first "
-        f"and the last. The tables name those that lack most."
+        f"{len(parts):,} partitions exist, {complete:,} of them complete; {len(found.absent):,} are absent between the first "
+        f"and the last. The tables list the least complete ones."
     )
     seen = {tile.shade for tile in tiles.values()}
     entries = {shade: text for shade, text in SHADES.items() if shade in seen}
-    return heat_map("What is there of each partition", description, grid, tiles, entries, is_titled=is_titled)
+    return heat_map("Share of expected rows by partition", description, grid, tiles, entries, is_titled=is_titled)
 
 
 def _tile(members: Sequence[tuple[Key, PartCoverage | None]]) -> Tile:
-    there = [part for _, part in members if part is not None]
+    existing = [part for _, part in members if part is not None]
     name = " to ".join(dict.fromkeys(_named(key) for key, _ in (members[0], members[-1])))
-    if not there:
+    if not existing:
         return Tile("zc-l0", f"{name}: absent")
-    share = _mean_share(there) * len(there) / len(members)
-    rows = sum(part.rows for part in there)
+    share = _mean_share(existing) * len(existing) / len(members)
+    rows = sum(part.rows for part in existing)
     return Tile(shade(share), f"{name}: {rows:,} rows, {percent(share)}")
 
 
@@ -84,7 +84,7 @@ def _mean_share(parts: Sequence[PartCoverage]) -> float:
 
 
 def shade(share: float) -> str:
-    """Return the class of a share; that of all only where nothing is missing.
+    """Return the CSS class of a share; only a complete share gets the last class.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def _named(key: Key) -> str:
 
 
 def timeline(found: Coverage) -> Element | None:
-    """Return the axis with the share of it that lies in gaps; None where there are none."""
+    """Return the axis with the share of gaps in each column; None without gaps."""
     total, (starts, stops) = found.total, found.gap_edges
     if not len(starts):
         return None
@@ -107,14 +107,14 @@ def timeline(found: Coverage) -> Element | None:
     lost = shares_between(line.at(starts) - line.left, line.at(stops) - line.left, length=line.right - line.left)
     description = (
         f"{total.gaps:,} gaps between {in_words(total.first)} and {in_words(total.last)}, the largest of "
-        f"{in_words(total.largest_gap)}, all together {in_words(total.gap_length)}."
+        f"{in_words(total.largest_gap)}, {in_words(total.gap_length)} in total."
     )
-    entries = {"zc-l4": "rows follow each other", "zc-bad": "share of the time in gaps"}
+    entries = {"zc-l4": "no gap", "zc-bad": "share of the time in gaps"}
     return strip("Gaps along the axis", description, line, lost, entries)
 
 
 def shares_between(starts: NDArray[np.float64], stops: NDArray[np.float64], *, length: float) -> NDArray[np.float64]:
-    """Return the share of each of some columns that lies between starts and stops, which ascend and do not overlap.
+    """Return the share of each column that is between starts and stops, which are sorted and do not overlap.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def shares_between(starts: NDArray[np.float64], stops: NDArray[np.float64], *, l
     [0, 300, 301, 302]
     """
     lengths = np.cumsum(stops - starts)
-    # How much of the axis lies in gaps before a place: it grows within them, and stays between them.
+    # The total length of gaps before a position: it increases inside gaps and is constant between them.
     places = np.column_stack([starts, stops]).ravel()
     before = np.column_stack([lengths - (stops - starts), lengths]).ravel()
     edges = np.linspace(0, length, _COLUMNS + 1)

@@ -1,4 +1,4 @@
-"""Keys of partitions in rows and columns, folded until there are few enough cells to look at."""
+"""The keys of partitions in rows and columns, folded to a readable number of cells."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
@@ -9,33 +9,33 @@ from attrs import frozen
 from zcollection.plugin import Key
 
 MOST_CELLS: Final = 1600
-"""Cells of a picture at most."""
+"""The largest number of cells of a picture."""
 
 _MOST_ROWS: Final = 60
 _MOST_COLUMNS: Final = 64
 _WRAPPED: Final = 31
-"""Cells of a row where the keys have one field alone."""
+"""The number of cells in a row if keys have a single field."""
 
 _DATES: Final = ("year", "month", "day", "hour", "minute", "second")
 
 Place = tuple[int, int]
-"""Number of the row, and of the column."""
+"""The index of the row and of the column."""
 
 
 @frozen(kw_only=True)
 class Grid:
-    """Where the keys of partitions lie.
+    """The keys of partitions in rows and columns.
 
     Attributes
     ----------
     rows, columns
-        What each row, and each column, is called.
+        The labels of the rows and columns.
     cells
         The keys of each cell.
     row_names, column_name
-        The fields of the keys that tell rows apart, and that which tells columns.
+        The key fields of the rows, and the key field of the columns.
     folded
-        What a cell is of, where it is of more than one key; "" where it is not.
+        How keys are grouped in a cell; "" if each cell has one key.
     """
 
     rows: tuple[str, ...]
@@ -49,8 +49,8 @@ class Grid:
     def of(cls, keys: Iterable[Key]) -> "Grid":
         """Return the grid of keys, all of the same fields, in any order.
 
-        Of several fields the last one tells the columns, and the others the rows. Fields are left out from the end, and
-        neighbours put together, until there are few enough cells.
+        With several fields, the last one gives the columns and the others give the rows. Fields are dropped from the end, and
+        neighbours are grouped, until the number of cells is small enough.
 
         Examples
         --------
@@ -97,7 +97,7 @@ def _label(names: Sequence[str], values: Sequence[object]) -> str:
 
 
 def _between(values: set[int | str]) -> Sequence[int | str]:
-    """Return the values, of whole numbers also those between the smallest and the largest, unless these are too many."""
+    """Return the values; for integers also the missing ones between the smallest and the largest, unless there are too many."""
     if any(isinstance(value, str | bool) for value in values):
         return sorted(values)
     numbers = range(int(min(values)), int(max(values)) + 1)
@@ -105,7 +105,7 @@ def _between(values: set[int | str]) -> Sequence[int | str]:
 
 
 def _wrapped(ordered: Sequence[Key], names: Sequence[str]) -> Grid:
-    """Return keys of one field: few one below the other, many line after line."""
+    """Return the grid of keys with one field: a single column if they are few, else several columns."""
     width = 1 if len(ordered) <= _WRAPPED else _WRAPPED
     bins = _Bins.of([_part(key, names) for key in ordered], MOST_CELLS)
     cells: dict[Place, list[Key]] = {}
@@ -124,7 +124,7 @@ def _wrapped(ordered: Sequence[Key], names: Sequence[str]) -> Grid:
 
 @frozen(kw_only=True)
 class _Bins:
-    """Values in order, so many neighbours of them together that there are not too many."""
+    """Values in order, with neighbours grouped to limit their number."""
 
     values: Sequence[tuple[int | str, ...]]
     size: int
@@ -135,5 +135,5 @@ class _Bins:
         size = -(-len(values) // most) or 1
         return cls(values=values, size=size, number={value: at // size for at, value in enumerate(values)})
 
-    def labels(self, said: Callable[[tuple[int | str, ...]], str]) -> tuple[str, ...]:
-        return tuple(said(next(group)) for _, group in groupby(self.values, key=self.number.__getitem__))
+    def labels(self, text_of: Callable[[tuple[int | str, ...]], str]) -> tuple[str, ...]:
+        return tuple(text_of(next(group)) for _, group in groupby(self.values, key=self.number.__getitem__))

@@ -1,7 +1,7 @@
-"""How late rows were: when the change began that brought each, less the value of its axis, told from runs of rows.
+"""The lateness of rows: the time of the commit that inserted a row minus the row's value of the axis, computed from runs of rows.
 
-The rows of one run that came together are late by an arithmetic progression. So a year of one row a second is measured
-without a value for each of its rows.
+The lateness of the rows of one run that were inserted together is an arithmetic progression. A year with one row per second is
+therefore measured without a value for each row.
 """
 
 from collections.abc import Sequence
@@ -21,23 +21,23 @@ Numbers = NDArray[np.int64]
 _NONE: Final = np.empty(0, np.int64)
 
 _DENSE: Final = 8
-"""Rows that a run has on average where progressions are searched; with fewer of them it is quicker to sort all rows."""
+"""The average rows per run above which progressions are searched; below it, sorting all rows is faster."""
 
 _LARGEST: Final = 2**62
-"""What a lateness is shorter than, in its unit: beyond, differences would not fit. In nanoseconds these are 146 years."""
+"""The limit of a lateness in its unit, so that differences fit int64: 146 years in nanoseconds."""
 
 
 @frozen(kw_only=True, repr=False)
 class Lateness(Printed):
-    """How late rows were: the time of the change that brought each, less the value of its axis.
+    """The lateness of rows: the time of the commit that inserted a row minus the row's value of the axis.
 
     Attributes
     ----------
     rows
-        The rows of which it is known; the others are not counted.
+        The number of rows whose lateness is known.
     median, ninety, largest
-        As `numpy.timedelta64`: the smallest lateness that at least half of these rows do not exceed, that at least 90 % do not
-        exceed, and the largest one. Negative for times that lay ahead. None where nothing is known.
+        As `numpy.timedelta64`: the median, the 90th percentile and the maximum. The two first ones are values of rows, without
+        interpolation. Negative for times in the future. None if no lateness is known.
     """
 
     rows: int = 0
@@ -56,7 +56,7 @@ class Lateness(Printed):
 
 
 def lateness(samplings: Sequence[PartitionSampling], variable: VariableSchema) -> tuple[Lateness, list[Lateness]]:
-    """Return the lateness of all rows, and that of the rows of each partition; of an axis that datetime64 does not have none is known."""
+    """Return the lateness of all rows and of each partition; unknown for calendars that datetime64 does not support."""
     late = _Late.of(samplings, variable)
     return late.together().measured(1)[0], late.measured(len(samplings))
 
@@ -68,11 +68,11 @@ class _Late:
     Attributes
     ----------
     smallest, steps, rows
-        The smallest number of each progression, the difference between its numbers, and how many these are.
+        The smallest number, the step and the length of each progression.
     owners
-        Whose it is.
+        The owner of each progression.
     unit
-        The unit in which the numbers count.
+        The unit of the numbers.
     """
 
     smallest: Numbers
@@ -83,7 +83,7 @@ class _Late:
 
     @classmethod
     def of(cls, samplings: Sequence[PartitionSampling], variable: VariableSchema) -> Self:
-        """Return the lateness of the rows of partitions, whose number is the owner, as far as it is known."""
+        """Return the known lateness of the rows of partitions; the owner is the number of the partition."""
         deliveries = [item.deliveries for item in samplings]
         times = np.concatenate([np.empty(0, "datetime64[ms]"), *(item.times for item in deliveries)])
         partitions = np.repeat(np.arange(len(deliveries)), [len(item.rows) for item in deliveries])
@@ -99,26 +99,26 @@ class _Late:
     def _of_times(
         cls, runs: Runs, factor: int, times: NDArray[np.datetime64], partitions: NDArray[np.intp], unit: str
     ) -> Self:
-        """Return the lateness of times that were brought at others, both known.
+        """Return the lateness of times, given the times of their insertion.
 
         Parameters
         ----------
         runs
-            The times, each run of which came at once; their owners are those of `partitions`.
+            The times; the rows of each run were inserted together. The owners are indices into `partitions`.
         factor
-            What makes their numbers such of the unit.
+            The factor that converts their numbers to `unit`.
         times
-            When each run came.
+            The time of insertion of each run.
         partitions, unit
-            Of the result.
+            The owners and the unit of the result.
         """
-        came, edges = times.astype(f"datetime64[{unit}]").view(np.int64), np.stack([runs.starts, runs.ends])
+        inserted, edges = times.astype(f"datetime64[{unit}]").view(np.int64), np.stack([runs.starts, runs.ends])
         about = edges * float(factor)
-        starts, ends = (np.abs(came - about) < _LARGEST) & (np.abs(about) < 2 * _LARGEST)
+        starts, ends = (np.abs(inserted - about) < _LARGEST) & (np.abs(about) < 2 * _LARGEST)
         fits = starts & ends
         runs = _chosen(runs, fits)
         return cls(
-            smallest=(came[fits] - edges[:, fits] * factor).min(axis=0),
+            smallest=(inserted[fits] - edges[:, fits] * factor).min(axis=0),
             steps=np.abs(runs.steps) * factor,
             rows=runs.rows,
             owners=partitions[runs.owners],
@@ -126,7 +126,7 @@ class _Late:
         )
 
     def together(self) -> "_Late":
-        """Return all of it as that of one owner."""
+        """Return the progressions of all owners as those of one owner."""
         return evolve(self, owners=np.zeros_like(self.owners))
 
     def measured(self, owners: int) -> list[Lateness]:
@@ -141,9 +141,9 @@ class _Late:
             for count, median, ninety, largest in zip(counts.tolist(), *lengths, strict=True)
         ]
 
-    def _of(self, wanted: NDArray[np.bool_]) -> "_Late":
-        """Return that of some owners."""
-        chosen = wanted[self.owners]
+    def _of(self, owners: NDArray[np.bool_]) -> "_Late":
+        """Return the progressions of the selected owners."""
+        chosen = owners[self.owners]
         return evolve(
             self,
             smallest=self.smallest[chosen],
@@ -153,7 +153,7 @@ class _Late:
         )
 
     def searched(self, ranks: Numbers) -> Numbers:
-        """Return the numbers that have some ranks among those of each owner, by halving what they lie between."""
+        """Return the numbers with the given ranks among those of each owner, by bisection."""
         low = np.full(ranks.shape[1], _LARGEST)
         high = -low
         np.minimum.at(low, self.owners, self.smallest)
@@ -166,13 +166,13 @@ class _Late:
         return low
 
     def _up_to(self, limits: Numbers) -> Numbers:
-        """Return how many numbers of each owner are not larger than its limit."""
+        """Return how many numbers of each owner are at most its limit."""
         above = limits[self.owners] - self.smallest
         many = np.clip(above // np.maximum(self.steps, 1) + 1, 0, self.rows)
         return sums(np.where(self.steps == 0, np.where(above >= 0, self.rows, 0), many), self.owners, len(limits))
 
     def ordered(self, ranks: Numbers) -> Numbers:
-        """Return the same, from all numbers in order."""
+        """Return the numbers with the given ranks among those of each owner, by sorting all numbers."""
         number = np.arange(self.rows.sum()) - np.repeat(np.cumsum(self.rows) - self.rows, self.rows)
         values = np.repeat(self.smallest, self.rows) + number * np.repeat(self.steps, self.rows)
         owners = np.repeat(self.owners, self.rows)
@@ -182,7 +182,7 @@ class _Late:
 
 
 def _by_delivery(runs: Runs, deliveries: Sequence[Deliveries]) -> Runs:
-    """Return runs, in the order of the rows, as runs of which each came at once, and whose owner is the number of that delivery."""
+    """Split runs, in the order of the rows, at the edges of deliveries; the new owner of a run is the number of its delivery."""
     rows = np.concatenate([_NONE, *(item.rows for item in deliveries)])
     of_runs, of_deliveries = np.cumsum(runs.rows), np.cumsum(rows)
     ends = np.union1d(of_runs, of_deliveries)
@@ -203,6 +203,6 @@ def _chosen(runs: Runs, chosen: NDArray[np.bool_]) -> Runs:
 
 
 def _factor(unit: str, finer: str) -> int:
-    """Return how many of a finer unit one of another is."""
-    whole, part = (nanoseconds_of(np.ones(1, f"timedelta64[{name}]")[0]) for name in (unit, finer))
-    return whole // part
+    """Return how many of the finer unit are in one of the other unit."""
+    longer, shorter = (nanoseconds_of(np.ones(1, f"timedelta64[{name}]")[0]) for name in (unit, finer))
+    return longer // shorter

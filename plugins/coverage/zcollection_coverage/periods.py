@@ -1,4 +1,4 @@
-"""The periods of partitions by date, as the axis counts time: what a partition should hold, and not only what it does."""
+"""The periods of partitions by date, in the units of the axis: the range that a complete partition covers."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -11,10 +11,10 @@ from zcollection.plugin import Key, Partitioning, dates_of, days_of
 from zcollection_coverage.scale import Scale
 
 _FIELDS: Final = ("year", "month", "day", "hour", "minute", "second")
-"""The fields of keys by date; the last one of a key says what its period is one of."""
+"""The fields of keys by date; the last field of a key is the unit of its period."""
 
 _PARTS: Final = {"hour": 24, "minute": 60, "second": 60}
-"""How many of each make one of what comes before."""
+"""How many of each unit are in one of the preceding unit."""
 
 Numbers = NDArray[np.int64]
 
@@ -26,9 +26,9 @@ class Periods:
     Attributes
     ----------
     begins, ends
-        The first instant of each, and that after its last; in the numbers of the axis.
+        The first instant of each period and the first instant after it, in the numbers of the axis.
     numbers
-        Each of them counted, so that one follows the other.
+        The sequence number of each period: consecutive periods have consecutive numbers.
     calendar
         The calendar of their dates.
     fields
@@ -45,7 +45,7 @@ class Periods:
     def of(
         cls, partitioning: Partitioning, axis: str, keys: Sequence[Key], scale: Scale, calendar: str | None
     ) -> "Periods | None":
-        """Return the periods of partitions; None where they are none by date."""
+        """Return the periods of partitions; None if the partitioning is not by date."""
         fields = tuple(item.name for item in partitioning.fields)
         is_by_date = partitioning.time_variables == (axis,) and fields == _FIELDS[: len(fields)]
         if not is_by_date or calendar is None or not keys:

@@ -1,4 +1,4 @@
-"""Coverage as lines of characters: a month in a line by date, a cycle in a line by cycle and pass, else a bar for each partition."""
+"""Coverage as text: a line per month (by date) or per cycle (by cycle and pass), else a bar per partition."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -10,14 +10,14 @@ from zcollection_coverage.records import PartCoverage
 from zcollection_coverage.words import percent
 
 _SHADES: Final = "·░▒▓█"
-"""From nothing to all."""
+"""The characters from an absent partition to a complete one."""
 
 _WIDTH: Final = 20
 _MOST: Final = 60
 
 
 def picture(found: Coverage) -> list[str]:
-    """Return lines that show the share of each partition, absent ones as a dot.
+    """Return lines of text that show the share of each partition; a dot is an absent partition.
 
     Examples
     --------
@@ -36,14 +36,14 @@ def picture(found: Coverage) -> list[str]:
 
 
 def shade(share: float | None) -> str:
-    """Return the character of a share; that of all only where nothing is missing."""
+    """Return the character of a share; only a complete share gets the last character."""
     if share is None:
         return _SHADES[0]
     return _SHADES[-1] if share >= 1 else _SHADES[1 + int(share * (len(_SHADES) - 2))]
 
 
 def _lines(keys: Sequence[Key], shares: dict[Key, float | None], names: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each combination of all fields but the last, its place in the line being the last field."""
+    """Yield a line for each combination of all fields except the last, which is the position in the line."""
     *outer, inner = names
     columns = sorted({key[inner] for key in keys})
     place = {value: number for number, value in enumerate(columns)}
@@ -61,7 +61,7 @@ def _lines(keys: Sequence[Key], shares: dict[Key, float | None], names: Sequence
 
 
 def _known(shares: dict[Key, float | None], key: Key) -> float | None:
-    """Return the share of a partition, all where nobody knows what is expected; None for an absent one."""
+    """Return the share of a partition, 1 if the expected number is unknown; None for an absent partition."""
     if key not in shares:
         return None
     share = shares[key]

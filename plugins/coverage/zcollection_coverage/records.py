@@ -1,4 +1,4 @@
-"""Partitions, gaps and intervals as records, which print as tables and become tables of pandas."""
+"""Partitions, gaps and intervals as records, which print as tables and convert to pandas."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -18,24 +18,24 @@ _TIMES: Final = ("first", "last", "start", "stop", "day")
 """Attributes that are values of the axis."""
 
 _OF_ALL: Final = ("key", "calendar")
-"""Attributes that are not shown of each record."""
+"""Attributes that are not shown."""
 
 
 class Record(Printed):
-    """One of several, whose attributes are the columns of a table.
+    """A record: its attributes are the columns of a table.
 
     Attributes
     ----------
     calendar
-        The calendar of its times, where these are no datetime64 but timedelta64 since 1970-01-01 of it.
+        The calendar of the times if they are not datetime64 but timedelta64 since 1970-01-01 of that calendar.
     """
 
     __slots__ = ()
 
     calendar: str | None
 
-    def said(self, name: str) -> str:
-        """Return an attribute as people read it: of times in any calendar the date."""
+    def text_of(self, name: str) -> str:
+        """Return an attribute as text; a time is a date, in any calendar."""
         return in_words(getattr(self, name), self.calendar if name in _TIMES else None)
 
     def is_date(self, name: str) -> bool:
@@ -44,46 +44,46 @@ class Record(Printed):
         return isinstance(value, np.datetime64) or (name in _TIMES and isinstance(value, np.timedelta64))
 
     def _section(self) -> Section:
-        said = {name: text for name in names_of(type(self)) if (text := self.said(name))}
-        return Section(heading(self), [Table.pairs("", {name.replace("_", " "): text for name, text in said.items()})])
+        texts = {name: text for name in names_of(type(self)) if (text := self.text_of(name))}
+        return Section(heading(self), [Table.pairs("", {name.replace("_", " "): text for name, text in texts.items()})])
 
 
 def names_of(kind: type[Record]) -> tuple[str, ...]:
-    """Return the names of what is shown of records."""
+    """Return the names of the attributes that are shown."""
     fields = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
     return tuple(item.name for item in fields if item.name not in _OF_ALL)
 
 
 @frozen(kw_only=True, repr=False)
 class PartCoverage(Record):
-    """What one partition holds, or all of them together.
+    """The coverage of one partition, or of all partitions together.
 
     Attributes
     ----------
     path, key
-        The partition; empty for all of them.
+        The partition; empty for all partitions.
     first, last
-        The smallest and the largest value of the axis; None where there is none.
+        The smallest and the largest value of the axis; None without values.
     rows
-        Rows, those without a value counted.
+        The number of rows, including those without a value.
     without_value
-        Rows of which the axis has no value.
+        The number of rows without a value of the axis.
     expected
-        Rows that there would be at the expected step: of a partition by date in its period, as far as that lies between the
-        first and the last row of all; of others between its own first and last row. None where no step is known.
+        The number of rows at the expected step. For a partition by date it counts the part of its period between the first and
+        the last row of all; for others the range from its own first to its last row. None if the step is unknown.
     share
-        The values that are there, each counted once, as a part of those expected: 0 to 1.
+        The number of distinct values divided by `expected`, at most 1.
     gaps, gap_length, largest_gap
-        How many gaps there are, their lengths together, and the length of the largest one. A gap that reaches into a partition by
-        date counts with the part that lies in its period.
+        The number of gaps, their total length, and the length of the largest one. A gap that extends into a partition by date
+        counts with its part inside the period.
     duplicates
-        Rows whose value another row has that comes before.
+        The number of rows whose value occurs in an earlier row.
     backward
-        Rows whose value is smaller than that of the row before, in the order in which the partition holds them.
+        The number of rows whose value is smaller than that of the previous row, in the stored order.
     lateness_rows, lateness_median, lateness_90, lateness_largest
-        How late rows were, as `Lateness` has it, and of how many of them that is known; None where of none.
+        The number of rows with a known lateness, and the measures of `Lateness`; None if it is unknown.
     calendar
-        The calendar of its times, where these are no datetime64 but timedelta64 since 1970-01-01 of it.
+        The calendar of the times if they are not datetime64 but timedelta64 since 1970-01-01 of that calendar.
     """
 
     path: str
@@ -108,16 +108,16 @@ class PartCoverage(Record):
 
 @frozen(kw_only=True, repr=False)
 class Gap(Record):
-    """Where rows are missing.
+    """A gap: a range of the axis where rows are missing.
 
     Attributes
     ----------
     start, stop
-        The last value before it, and the first one after it.
+        The last value before the gap and the first one after it.
     length
-        How far the one is from the other.
+        The difference between `stop` and `start`.
     missing
-        Rows that would lie between them at the expected step; None where none is known.
+        The number of missing rows at the expected step; None if the step is unknown.
     calendar
         As for `PartCoverage`.
     """
@@ -131,14 +131,14 @@ class Gap(Record):
 
 @frozen(kw_only=True, repr=False)
 class Interval(Record):
-    """Where rows follow each other without a gap.
+    """An interval: a range of the axis without a gap.
 
     Attributes
     ----------
     start, stop
         The first and the last value.
     rows
-        How many rows there are, duplicates counted.
+        The number of rows, including duplicates.
     calendar
         As for `PartCoverage`.
     """
@@ -149,8 +149,8 @@ class Interval(Record):
     calendar: str | None = None
 
 
-class Records(Printed, tuple[Any, ...]):  # noqa: SLOT001 - they know their class, also where there are none
-    """Gaps, intervals or partitions, in order: a tuple that prints as a table, and becomes one of pandas.
+class Records(Printed, tuple[Any, ...]):  # noqa: SLOT001 - an empty tuple also has the class of its records
+    """Gaps, intervals or partitions in order: a tuple that prints as a table and converts to pandas.
 
     Attributes
     ----------
@@ -170,7 +170,7 @@ class Records(Printed, tuple[Any, ...]):  # noqa: SLOT001 - they know their clas
     def to_pandas(self) -> "pd.DataFrame":
         """Return the records as a `pandas.DataFrame`, with a column for each attribute.
 
-        Times in calendars that datetime64 does not have are objects of cftime.
+        Times in calendars that datetime64 does not support are cftime objects.
         """
         import pandas as pd
 
@@ -186,16 +186,16 @@ class Records(Printed, tuple[Any, ...]):  # noqa: SLOT001 - they know their clas
         return values
 
     def _section(self) -> Section:
-        columns = {name.replace("_", " "): partial(_said, name) for name in names_of(self.kind)}
-        return Section(f"{len(self):,} of them", [Table.of("", self, columns)])
+        columns = {name.replace("_", " "): partial(_text_of, name) for name in names_of(self.kind)}
+        return Section(f"{len(self):,} records", [Table.of("", self, columns)])
 
 
-def _said(name: str, record: Record) -> str:
-    return record.said(name)
+def _text_of(name: str, record: Record) -> str:
+    return record.text_of(name)
 
 
 def _dates(values: Iterable[Any], calendar: str) -> Iterable[Any]:
-    """Return times since 1970-01-01 of a calendar as objects of cftime, None as NaN."""
+    """Return times since 1970-01-01 of a calendar as cftime objects; None becomes NaN."""
     times = np.array([np.timedelta64("NaT", "us") if value is None else value for value in values], "timedelta64[us]")
     attrs_of_times = {"units": "microseconds since 1970-01-01", "calendar": calendar}
     variable = VariableSchema("time", dtype=np.dtype("int64"), dimensions=("time",), attrs=attrs_of_times)

@@ -1,7 +1,7 @@
-"""Runs of values that follow each other by one step: where values are missing among them, told without the values themselves.
+"""Runs of values with a constant step; gaps are found without creating the values.
 
-All arrays have one element for each run. A run belongs to an owner, such as its partition; nothing is compared between
-two owners.
+All arrays have one element for each run. A run belongs to an owner, such as its partition; runs of different owners are never
+compared.
 """
 
 from itertools import pairwise
@@ -12,19 +12,19 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 Numbers = NDArray[Any]
-"""int64 or float64."""
+"""An array of int64 or float64."""
 
 _NONE: Final = np.empty(0, np.int64)
 
 
 @frozen(eq=False, kw_only=True)
 class Runs:
-    """Runs of values, in the order of the rows, those of one owner one after the other.
+    """Runs of values, in the order of the rows and grouped by owner.
 
     Attributes
     ----------
     starts, steps
-        The first value of each run, and the difference between each of its values and the next.
+        The first value and the step of each run.
     rows
         The number of its values: int64, at least 1.
     owners
@@ -44,16 +44,16 @@ class Runs:
 
     @property
     def follows(self) -> NDArray[np.bool_]:
-        """Whether a run is one of the same owner as the run before it: shape (runs - 1,)."""
+        """Whether a run has the same owner as the previous one: shape (runs - 1,)."""
         same: NDArray[np.bool_] = self.owners[1:] == self.owners[:-1]
         return same
 
     def of_one(self) -> Self:
-        """Return the same runs as those of one owner."""
+        """Return the runs with a single owner."""
         return type(self)(starts=self.starts, steps=self.steps, rows=self.rows, owners=np.zeros_like(self.owners))
 
     def backward(self, owners: int) -> NDArray[np.int64]:
-        """Return for each owner how many rows have a smaller value than the row before."""
+        """Return for each owner the number of rows with a smaller value than the previous row."""
         within = np.where(self.steps < 0, self.rows - 1, 0)
         between = (
             np.concatenate([_NONE, (self.starts[1:] < self.ends[:-1]) & self.follows]) if len(self.rows) else _NONE
@@ -63,9 +63,9 @@ class Runs:
         return sums(counted, self.owners, owners)
 
     def most_frequent_step(self) -> Any:
-        """Return the most frequent difference between a row and the next of the same owner that is greater than zero.
+        """Return the most frequent positive difference between consecutive rows of the same owner.
 
-        The smallest one of several; None where there is none.
+        If several are equally frequent, return the smallest; None if there is none.
         """
         within = self.rows > 1
         between = (self.starts[1:] - self.ends[:-1])[self.follows]
@@ -78,7 +78,7 @@ class Runs:
         return found[np.argmax(np.bincount(places, weights=counts))].item()
 
     def sorted(self) -> "Self":
-        """Return runs with the same values, ascending within each owner, whose ranges do not overlap."""
+        """Return runs with the same values, sorted within each owner, whose ranges do not overlap."""
         ends, backward = self.ends, self.steps < 0
         starts, ends = np.where(backward, ends, self.starts), np.where(backward, self.starts, ends)
         order = np.lexsort((ends, starts, self.owners))
@@ -89,12 +89,12 @@ class Runs:
         return runs.apart(mixed) if mixed.any() else runs
 
     def without_steps_above(self, limit: Any) -> "Self":
-        """Return the same values, those that follow each other by a greater step as runs of one."""
+        """Return the same values; runs with a larger step are split into runs of one value."""
         wide = (self.steps > limit) & (self.rows > 1)
         return self.apart(wide) if wide.any() else self
 
     def apart(self, chosen: NDArray[np.bool_]) -> "Self":
-        """Return the same values, sorted by owner and value, those of some runs each as a run of its own."""
+        """Return the same values, sorted by owner and value; the selected runs are split into runs of one value."""
         rows = self.rows[chosen]
         number = np.arange(rows.sum()) - np.repeat(np.cumsum(rows) - rows, rows)
         values = np.repeat(self.starts[chosen], rows) + number * np.repeat(self.steps[chosen], rows)
@@ -109,14 +109,14 @@ class Runs:
 
 @frozen(eq=False, kw_only=True)
 class Gaps:
-    """Where no value lies between two that are further from each other than is allowed.
+    """Gaps: pairs of consecutive values whose difference exceeds the limit.
 
     Attributes
     ----------
     starts, stops
-        The last value before each, and the first one after it.
+        The last value before each gap and the first one after it.
     owners
-        Whose they are.
+        The owner of each gap.
     """
 
     starts: Numbers
@@ -125,23 +125,23 @@ class Gaps:
 
     @property
     def lengths(self) -> Numbers:
-        """How far the one is from the other."""
+        """The length of each gap."""
         lengths: Numbers = self.stops - self.starts
         return lengths
 
 
 @frozen(eq=False, kw_only=True)
 class Intervals:
-    """Where values follow each other without a gap.
+    """Intervals of values without a gap.
 
     Attributes
     ----------
     starts, stops
         The first and the last value of each.
     rows
-        How many values it has, duplicates counted.
+        The number of values of each interval, including duplicates.
     owners
-        Whose they are.
+        The owner of each interval.
     """
 
     starts: Numbers
@@ -157,9 +157,9 @@ class Covered:
     Attributes
     ----------
     runs
-        As `Runs.sorted` returns them.
+        The runs, as `Runs.sorted` returns them.
     gap
-        The largest difference between two values that is no gap.
+        The largest difference between two values that does not count as a gap.
     """
 
     runs: Runs
@@ -168,7 +168,7 @@ class Covered:
 
     @classmethod
     def of(cls, runs: Runs, gap: Any) -> Self:
-        """Return what values cover, given in any order."""
+        """Return the sorted values of runs in any order."""
         return cls(runs=runs.sorted().without_steps_above(gap), gap=gap)
 
     def __attrs_post_init__(self) -> None:
@@ -177,7 +177,7 @@ class Covered:
         object.__setattr__(self, "_breaks", np.flatnonzero(apart) + 1)
 
     def duplicates(self, owners: int) -> NDArray[np.int64]:
-        """Return for each owner how many values another one is equal to that comes before."""
+        """Return for each owner the number of values that occur before."""
         runs = self.runs
         repeated = np.where(runs.steps == 0, runs.rows - 1, 0)
         repeated[1:] += (runs.starts[1:] == runs.ends[:-1]) & runs.follows
@@ -203,7 +203,7 @@ class Covered:
 
 
 def _overlapping(runs: Runs) -> NDArray[np.bool_]:
-    """Return which runs, sorted by their first value, hold values between some of another run."""
+    """Return which runs, sorted by their first value, overlap another run."""
     mixed = np.zeros(len(runs.rows), np.bool_)
     if len(mixed) < 2:
         return mixed
@@ -211,7 +211,7 @@ def _overlapping(runs: Runs) -> NDArray[np.bool_]:
     for first, last in pairwise(edges):
         np.maximum.accumulate(reach[first:last], out=reach[first:last])
     within = runs.follows & (runs.starts[1:] < reach[:-1])
-    # All runs up to one that begins behind all before it are sorted together.
+    # A cluster ends before a run that begins after all previous runs; each cluster is sorted together.
     cluster = np.concatenate([[0], np.cumsum(~within)])
     mixed[1:] = within
     mixed[:-1] |= within

@@ -1,4 +1,4 @@
-"""The numbers in which the axis is compared: whole counts of a unit of time where it is a time, else its own."""
+"""The numbers in which values of the axis are compared: integer counts of a unit of time, or the values themselves."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -20,24 +20,24 @@ from zcollection.plugin import (
 from zcollection_coverage.runs import Runs
 
 Step = int | float | str | np.timedelta64 | dt.timedelta
-"""A difference: a number, of times a length of time as such or in words."""
+"""A difference: a number; for times, a length of time as an object or as text."""
 
 INTERVAL: Final = "sampling_interval"
-"""Attribute of the axis that says how far a row is from the next, such as ``"10 min"``."""
+"""The attribute of the axis with the expected step between rows, such as ``"10 min"``."""
 
 RESOLUTION: Final = "time_coverage_resolution"
-"""The same as an attribute of the collection, in the convention ACDD: an ISO 8601 duration, such as ``"PT10M"``."""
+"""The attribute of the collection with the expected step (ACDD convention): an ISO 8601 duration, such as ``"PT10M"``."""
 
 
 @frozen(kw_only=True)
 class Scale:
-    """What the numbers of runs mean.
+    """The meaning of the numbers of runs.
 
     Attributes
     ----------
     dtype
-        datetime64 of some unit; timedelta64 since 1970-01-01 for calendars that datetime64 does not have; or that of the
-        numbers of an axis that is no time.
+        datetime64 of any unit; timedelta64 since 1970-01-01 for calendars that datetime64 does not support; the dtype of the
+        numbers if the axis is not a time.
     """
 
     dtype: np.dtype[Any]
@@ -58,7 +58,7 @@ class Scale:
         return numbers.astype(np.int64).view(self.dtype) if self.is_time else numbers
 
     def value(self, number: Any) -> Any:
-        """Return one number as a value of the axis, None as such."""
+        """Return one number as a value of the axis; None stays None."""
         return None if number is None else self.values(np.asarray([number]))[0]
 
     def lengths(self, numbers: NDArray[Any]) -> NDArray[Any]:
@@ -66,7 +66,7 @@ class Scale:
         return numbers.astype(np.int64).view(f"timedelta64[{self.unit}]") if self.is_time else numbers
 
     def length(self, number: Any) -> Any:
-        """Return one number as a difference, None as such."""
+        """Return one number as a difference; None stays None."""
         return None if number is None else self.lengths(np.asarray([number]))[0]
 
     def step(self, given: Step, *, name: str) -> int | float:
@@ -75,11 +75,11 @@ class Scale:
         Raises
         ------
         SettingError
-            It is none, not greater than zero, or finer than the unit in which time is counted.
+            It is not a difference, not greater than zero, or finer than the unit of the axis.
         """
         if not self.is_time:
             if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
-                message = f"{name} is {given!r}; accepted: a number greater than 0, for the axis is no time"
+                message = f"{name} is {given!r}; accepted: a number greater than 0, because the axis is not a time"
                 raise SettingError(message)
             return given
         length = length_of(given, name=name)
@@ -94,7 +94,7 @@ class Scale:
 
 
 def declared_step(axis: VariableSchema, attributes: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return what attributes say of the step, and which of them does; None where none does."""
+    """Return the step in the attributes and the description of its attribute; None without such an attribute."""
     if INTERVAL in axis.attrs:
         return f"{axis.attrs[INTERVAL]}", f"attribute {INTERVAL!r} of the axis"
     if RESOLUTION in attributes:
@@ -104,14 +104,14 @@ def declared_step(axis: VariableSchema, attributes: Mapping[str, Any]) -> tuple[
 
 @frozen(eq=False, kw_only=True)
 class Axis:
-    """The axes of partitions as runs, and what their numbers mean.
+    """The axes of partitions as runs of numbers.
 
     Attributes
     ----------
     scale
-        What they mean.
+        The meaning of the numbers.
     runs
-        Those of each partition, whose number is the owner.
+        The runs; the owner is the number of the partition.
     """
 
     scale: Scale
@@ -124,24 +124,24 @@ class Axis:
 
     @classmethod
     def of_numbers(cls, runs: Runs, variable: VariableSchema) -> Self:
-        """Return runs of the numbers that the axis declares as runs of times, where it is one."""
+        """Return runs of stored numbers as runs of times if the axis is a time."""
         ends = _decoded(runs.ends, variable)
         if ends.dtype.kind not in "mM":
             return cls(scale=Scale(dtype=runs.starts.dtype), runs=runs)
         starts = _decoded(runs.starts, variable)
-        # The one may be told in a finer unit than the other.
+        # Their units may differ: the finer one is used.
         dtype = np.result_type(starts, ends)
         first, last = starts.astype(dtype).view(np.int64), ends.astype(dtype).view(np.int64)
         between = np.maximum(runs.rows - 1, 1)
         uneven = (last - first) % between != 0
-        if uneven.any():  # steps of floating-point numbers that are no whole number of the unit
+        if uneven.any():  # floating-point steps that are not a whole number of the unit
             return cls.of_numbers(runs.apart(uneven), variable)
         steps = (last - first) // between
         return cls(scale=Scale(dtype=dtype), runs=Runs(starts=first, steps=steps, rows=runs.rows, owners=runs.owners))
 
 
 def declared_runs(samplings: Sequence[PartitionSampling]) -> Runs:
-    """Return the axes of partitions as runs of the numbers that it declares, in the order of the rows."""
+    """Return the axes of partitions as runs of the stored numbers, in the order of the rows."""
     found = [item.sampling for item in samplings]
     starts = (
         np.concatenate([np.empty(0, np.int64), *(item.starts for item in found)]) if found else np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""Values as people write them."""
+"""Values as text for people."""
 
 from typing import Any, Final
 
@@ -14,14 +14,14 @@ _A_MINUTE, _A_DAY = np.timedelta64(1, "m"), np.timedelta64(1, "D")
 
 
 def in_words(value: Any, calendar: str | None = None) -> str:
-    """Return a value as people write it: a length of time in the largest units that are exact.
+    """Return a value as text; a length of time is in the largest exact units.
 
     Parameters
     ----------
     value
-        A time, a length of time, or a number; None is empty.
+        A time, a length of time, or a number; None gives "".
     calendar
-        Where the value is a time and no datetime64, but timedelta64 since 1970-01-01 of its calendar: that one.
+        The calendar if the value is a time as timedelta64 since 1970-01-01 of that calendar.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def in_words(value: Any, calendar: str | None = None) -> str:
 
 
 def roughly(length: Any) -> str:
-    """Return a length of time as people say it: from a minute on in whole seconds, from a day on in whole minutes.
+    """Return a length of time as text: in whole seconds from one minute on, in whole minutes from one day on.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def roughly(length: Any) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in percent, one that is not whole never as 100 %."""
+    """Return a share in percent, rounded down: only a complete share is 100 %."""
     return f"{int(share * 10000) / 100:g} %"
 
 

@@ -1,4 +1,4 @@
-"""Columns of Arrow become arrays that mean the same, or are refused."""
+"""Arrow columns become arrays with the same meaning, or are rejected."""
 
 import datetime as dt
 import decimal
@@ -42,7 +42,7 @@ def test_missing_integers_become_the_marker_and_no_value_is_it(items):
     fill = -7
     column = chunked(items, pa.int64())
     if fill in items:
-        with pytest.raises(SchemaError, match=r"'v' has missing values, and -7"):
+        with pytest.raises(SchemaError, match=r"'v' has missing values, and also contains -7"):
             columns.values(column, "v", np.int64(fill))
     else:
         expected = [fill if item is None else item for item in items]
@@ -75,7 +75,7 @@ def test_missing_floats_are_nan():
 
 
 def test_missing_booleans_are_refused():
-    with pytest.raises(SchemaError, match=r"'b' has 1 missing values, and bool has none to mark them with"):
+    with pytest.raises(SchemaError, match=r"'b' has 1 missing values, and bool has no value that marks them"):
         columns.values(chunked([True, None], pa.bool_()), "b", None)
 
 

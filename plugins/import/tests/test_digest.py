@@ -59,14 +59,14 @@ def test_any_changed_bit_shows_in_its_variable(path, row, bit):
         bits[0] ^= 1 << bit
         changed[index] = bits.view(changed.dtype).reshape(np.shape(changed[index]))
     assume(not np.array_equal(before[path], changed))
-    assert digest(before).difference(digest(after)) == (path, "does not hold the values that were to be imported")
+    assert digest(before).difference(digest(after)) == (path, "does not have the values that were to be imported")
 
 
 def test_values_that_change_rows_within_one_variable_show():
     before, after = table(10), table(10)
     after["name"][[3, 4]] = after["name"][[4, 3]]
     assert digest(before).variables == digest(after).variables
-    assert digest(before).difference(digest(after)) == (None, "holds other rows than were to be imported")
+    assert digest(before).difference(digest(after)) == (None, "contains other rows than were to be imported")
 
 
 def test_values_that_change_places_within_a_row_show():

@@ -1,4 +1,4 @@
-"""Two places that overlap are known as such, with the paths of each system."""
+"""Overlapping locations are detected, with the paths of each operating system."""
 
 from pathlib import PurePosixPath, PureWindowsPath
 

@@ -1,4 +1,4 @@
-"""What lies at a place is recognised, or refused with what would have been."""
+"""The form of the data at a location is recognised, or rejected with the accepted forms."""
 
 import json
 import zipfile
@@ -81,9 +81,9 @@ def test_several_kinds_of_files_are_refused(folder):
 
 def test_nothing_that_is_known(folder):
     (folder / "a.txt").write_bytes(b"")
-    with pytest.raises(CollectionNotFoundError, match=r"nothing at .* is known; accepted: .*\.zcollection"):
+    with pytest.raises(CollectionNotFoundError, match=r"has no known form; accepted: .*\.zcollection"):
         recognise(folder)
-    with pytest.raises(CollectionNotFoundError, match=r"there is nothing at .*/none; check the URL"):
+    with pytest.raises(CollectionNotFoundError, match=r"nothing exists at .*/none; check the URL"):
         recognise(folder / "none")
 
 

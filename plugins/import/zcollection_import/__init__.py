@@ -1,4 +1,4 @@
-"""Collections made of what others wrote: older collections, Zarr stores, Parquet, NetCDF."""
+"""Import of existing data into collections: older collections, Zarr stores, Parquet and NetCDF files."""
 
 from zcollection_import.importing import import_collection
 from zcollection_import.recognition import recognise

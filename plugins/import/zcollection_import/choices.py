@@ -1,4 +1,4 @@
-"""What the form does not say, and somebody has to: the axis, and how the rows are split."""
+"""The axis and the partitioning of an import: given by the caller or stated by the form."""
 
 from collections.abc import Iterable
 
@@ -9,12 +9,12 @@ from zcollection_import.form import Form, Unit, naming
 
 
 def axis_of(form: Form, unit: Unit, drop: Iterable[str]) -> str:
-    """Return the axis that a form states; else the one variable of the first unit that counts time along one dimension.
+    """Return the axis that a form states, or else the only one-dimensional time variable of the first unit.
 
     Raises
     ------
     SettingError
-        There are several, or none.
+        There are several such variables, or none.
     """
     if form.axis is not None:
         return form.axis
@@ -25,27 +25,25 @@ def axis_of(form: Form, unit: Unit, drop: Iterable[str]) -> str:
     growing = [name for name in times if columns[name].dims[0] in unit.unlimited]
     if len(growing or times) == 1:
         return (growing or times)[0]
-    what = f"{form} has {len(times)} variables along one dimension that count time"
-    message = f"{what}; say which orders the rows with axis, or --axis; {accepted('', times or columns)}"
+    what = f"{form} has {len(times)} one-dimensional time variables"
+    message = f"{what}; name the one that orders the rows with axis, or --axis; {accepted('', times or columns)}"
     raise SettingError(message)
 
 
 def partitioning_of(form: Form, axis: str, given: Partitioning | str | None) -> Partitioning:
-    """Return the partitioning that a caller gives; else the one that the form states.
+    """Return the partitioning given by the caller, or else the one that the form states.
 
     Raises
     ------
     SettingError
-        There is none.
+        There is neither.
     PluginError
-        The text names none.
+        The text names an unknown partitioning.
     """
     if isinstance(given, str):
         return from_text(given, axis=axis)
     found = given if given is not None else form.partitioning(axis)
     if found is None:
-        message = (
-            f"nothing says how the rows of {form} are to be split; say it with partitioning, or --by, such as 'date:M'"
-        )
+        message = f"{form} states no partitioning; give one with partitioning, or --by, such as 'date:M'"
         raise SettingError(message)
     return found

@@ -1,4 +1,4 @@
-"""Columns of Arrow as arrays that mean the same, or an error that says why there is none."""
+"""Conversion of Arrow columns to NumPy arrays with the same meaning, or an error with the reason."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from zcollection.errors import SchemaError
 
 
 def width(kind: Any) -> int | None:
-    """Return how many values each row of a type has; None where it is one."""
+    """Return the number of values per row of a type; None for a single value."""
     import pyarrow as pa
 
     return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else None
 
 
 def dtype_of(kind: Any) -> np.dtype[Any]:
-    """Return the type of array that a column becomes; object for texts, and for what `values` refuses."""
+    """Return the dtype of the array of a column; object for strings, and for types that `values` rejects."""
     import pyarrow as pa
 
     try:
@@ -33,20 +33,20 @@ def values(column: Any, name: str, fill: Any) -> NDArray[Any]:
     column
         A `pyarrow.ChunkedArray` of n rows.
     name
-        For messages.
+        The name of the column, for messages.
     fill
-        What missing integers become; None where there may be none.
+        The value of missing integers; None if missing integers are not allowed.
 
     Returns
     -------
     ndarray
-        Of shape (n,), or (n, width) for lists of a fixed size. Times with a time zone are in UTC; missing numbers are NaN, times
-        NaT, texts empty.
+        An array of shape (n,), or (n, width) for lists of a fixed size. Times with a time zone are in UTC. Missing numbers are NaN,
+        missing times NaT, missing strings empty.
 
     Raises
     ------
     SchemaError
-        The column is of a type without an array that means the same, or has missing values that such an array cannot have.
+        No array can represent the type of the column, or its missing values.
     """
     import pyarrow as pa
 
@@ -114,7 +114,7 @@ def _integers(column: Any, name: str, fill: Any) -> NDArray[Any]:
     marker = pa.scalar(int(fill), column.type)
     if pc.any(pc.equal(column, marker)).as_py():
         message = (
-            f"column {name!r} has missing values, and {int(fill)}, which would mark them, as a value; fill the missing ones "
+            f"column {name!r} has missing values, and also contains {int(fill)}, the value that marks them; fill the missing ones "
             f"in, or leave the column out with drop"
         )
         raise SchemaError(message)
@@ -136,7 +136,7 @@ def _lists(column: Any, name: str, fill: Any) -> NDArray[Any]:
 def _complete(column: Any, name: str) -> Any:
     if column.null_count:
         message = (
-            f"column {name!r} has {column.null_count} missing values, and {column.type} has none to mark them with; fill them in, or "
+            f"column {name!r} has {column.null_count} missing values, and {column.type} has no value that marks them; fill them in, or "
             f"leave the column out with drop"
         )
         raise SchemaError(message)

@@ -1,4 +1,4 @@
-"""``zcollection import``: what others wrote becomes a collection, and is compared with it."""
+"""The command ``zcollection import``: import existing data into a collection, and compare both."""
 
 from typing import Annotated
 
@@ -11,27 +11,32 @@ from zcollection_import.importing import BLOCK_BYTES, run
 
 
 def command(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="URL, or local path, of what is to be imported.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="URL, or local path, of the data to import.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="URL, or local path, of the new collection.")],
     *,
     axis: Annotated[str | None, typer.Option("--axis", help="Variable that orders the rows.")] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", help="How rows are split: date:M, sequence:cycle,pass, values:platform …", metavar="HOW"),
+        typer.Option("--by", help="The partitioning: date:M, sequence:cycle,pass, values:platform …", metavar="HOW"),
     ] = None,
     drop: Annotated[
         list[str] | None, typer.Option("--drop", metavar="NAME", help="Variable to leave out; repeat it for more.")
     ] = None,
     unknown: Annotated[
-        str, typer.Option("--unknown", help="Variables that only later files have: raise, drop or add.")
+        str,
+        typer.Option("--unknown", help="What to do with variables that only later files contain: raise, drop or add."),
     ] = "raise",
-    missing: Annotated[str, typer.Option("--missing", help="Variables that a file lacks: raise or fill.")] = "raise",
-    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not compare in the end.")] = False,
+    missing: Annotated[
+        str, typer.Option("--missing", help="What to do with variables that a file lacks: raise or fill.")
+    ] = "raise",
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not compare the result with the old data.")
+    ] = False,
     storage_option: StorageOptions = None,
     target_option: TargetOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a collection of what others wrote; run again, it goes on. Exits with 1 if the new one is not the same."""
+    """Import existing data into a collection. A repeated run resumes. Exits with 1 if the result differs from the data."""
     check_choice("unknown", unknown, ("raise", "drop", "add"))
     check_choice("missing", missing, ("raise", "fill"))
     report = run(

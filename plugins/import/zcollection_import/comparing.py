@@ -1,4 +1,4 @@
-"""The second pass: all of the old data is read again, and compared with what the new collection holds."""
+"""The comparison after an import: all old data are read again, and compared with the new collection."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,20 +21,20 @@ def differences(
     block_bytes: int,
     progress: ProgressOption,
 ) -> list[Problem]:
-    """Return what of the old data the collection does not hold, and what it holds besides.
+    """Return the differences between the old data and the collection.
 
     Parameters
     ----------
     collection
-        The new one.
+        The new collection.
     units
         The old data.
     drop
-        Variables that were left out.
+        The variables that were left out.
     block_bytes
-        About how much is read at once.
+        The approximate number of bytes that are read at once.
     progress
-        As for every verb.
+        As for `import_collection`.
     """
     expected: dict[str, Digest] = defaultdict(Digest)
     problems: dict[str, Problem] = {}
@@ -46,8 +46,8 @@ def differences(
                 for path, digest in _digests(collection, dataset):
                     expected[path] += digest
             advance()
-    held = dict(zip(collection.partitions(), collection.keys(), strict=True))
-    found = {path: _of_partition(collection, key, block_bytes) for path, key in held.items()}
+    keys = dict(zip(collection.partitions(), collection.keys(), strict=True))
+    found = {path: _of_partition(collection, key, block_bytes) for path, key in keys.items()}
     return [*problems.values(), *_different(expected, found)]
 
 
@@ -60,7 +60,7 @@ def _different(expected: dict[str, Digest], found: dict[str, Digest]) -> Iterato
 
 
 def _blocks(collection: Collection, unit: Unit, drop: Sequence[str], block_bytes: int) -> Iterator[Dataset]:
-    """Yield the rows of a unit, as the collection declares them."""
+    """Yield the rows of a unit with the types and variables of the collection."""
     opened = OpenUnit.of(unit, collection.axis, drop)
     try:
         for start, stop in opened.blocks(0, opened.rows, block_bytes):
@@ -92,14 +92,14 @@ def _of_partition(collection: Collection, key: Key, block_bytes: int) -> Digest:
 
 
 def _numbers(collection: Collection, dataset: Dataset) -> dict[str, Words]:
-    """Return a number for each row of each variable that spans the axis; those that are missing are filled."""
+    """Return a number for each row of each partitioned variable; missing variables are filled."""
     dimension, schema = collection.dimension, collection.schema
-    held, sizes, found = dataset.all_variables(), dataset.sizes, {}
+    present, sizes, found = dataset.all_variables(), dataset.sizes, {}
     for path, variable in schema.all_variables().items():
         if not schema.spans(path, dimension):
             continue
-        if path in held:
-            values = held[path].to_numpy()
+        if path in present:
+            values = present[path].to_numpy()
         else:
             shape = [item.size if item.size is not None else sizes[dimension] for item in schema.dimensions_of(path)]
             values = np.full(shape, variable.fill_value, variable.dtype)
@@ -114,6 +114,6 @@ def _of_immutables(collection: Collection, dataset: Dataset, unit: Unit) -> Iter
         return
     stored = collection.query(variables=paths)
     for path in paths:
-        held = None if stored is None else stored.all_variables().get(path)
-        if held is None or not same_values(held.to_numpy(), dataset.get_variable(f"/{path}").to_numpy()):
-            yield Problem(variable=path, what=f"does not hold the values of {unit.name}")
+        variable = None if stored is None else stored.all_variables().get(path)
+        if variable is None or not same_values(variable.to_numpy(), dataset.get_variable(f"/{path}").to_numpy()):
+            yield Problem(variable=path, what=f"does not have the values of {unit.name}")

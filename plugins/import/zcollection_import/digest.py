@@ -1,8 +1,8 @@
-"""What partitions hold, in a few numbers that do not depend on the order of rows: lost, doubled or changed ones show.
+"""Digests of partitions that do not depend on the order of rows; lost, duplicate or changed rows change a digest.
 
-A row becomes a number of 64 bits by what all its variables store: each word of it goes through the finaliser of SplitMix64
-(Steele, Lea and Flood 2014), with a constant for its place. Partitions are compared by how many rows they have, and by the
-sums of these numbers, modulo 2**64: two that differ have the same with a probability of about 2**-64.
+The stored values of a row are hashed to 64 bits: each word goes through the finaliser of SplitMix64 (Steele, Lea and Flood
+2014), with a constant for its position. Partitions are compared by their number of rows, and by the sums of these numbers
+modulo 2**64: two different partitions have the same sum with a probability of about 2**-64.
 """
 
 import hashlib
@@ -19,30 +19,30 @@ Words = NDArray[np.uint64]
 
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _AT_ONCE: Final = 2**20
-"""Words that are mixed at once."""
+"""The number of words that are mixed at once."""
 
 
 @frozen
 class Digest:
-    """The sums over some rows.
+    """The digest of some rows.
 
     Attributes
     ----------
     rows
-        How many.
-    whole
-        Of whole rows.
+        The number of rows.
+    total
+        The sum of the numbers of rows.
     variables
-        Of each variable alone, by path, to say where a difference lies.
+        The sum of each variable, by path, which locates a difference.
     """
 
     rows: int = 0
-    whole: int = 0
+    total: int = 0
     variables: Mapping[str, int] = field(factory=dict)
 
     @classmethod
     def of(cls, rows: Mapping[str, Words]) -> Self:
-        """Return the digest of rows, each variable of which has been made one number for each row.
+        """Return the digest of rows, given a number for each row of each variable.
 
         Examples
         --------
@@ -52,25 +52,25 @@ class Digest:
         True
         """
         count = len(next(iter(rows.values()), ()))
-        whole = _mixed(sum(rows.values(), np.zeros(count, np.uint64)))
-        return cls(count, _sum(whole), {path: _sum(values) for path, values in rows.items()})
+        hashes = _mixed(sum(rows.values(), np.zeros(count, np.uint64)))
+        return cls(count, _sum(hashes), {path: _sum(values) for path, values in rows.items()})
 
     def __add__(self, other: "Digest") -> "Digest":
         paths = {**self.variables, **other.variables}
         return Digest(
             self.rows + other.rows,
-            (self.whole + other.whole) % 2**64,
+            (self.total + other.total) % 2**64,
             {path: (self.variables.get(path, 0) + other.variables.get(path, 0)) % 2**64 for path in paths},
         )
 
     def difference(self, other: "Digest") -> tuple[str | None, str] | None:
-        """Return the variable that differs from that of another, and in what way; None where both hold the same rows."""
+        """Return the first variable that differs, and how; None if both contain the same rows."""
         if self.rows != other.rows:
             return None, f"has {other.rows} rows, and {self.rows} were to be imported"
         for path, value in self.variables.items():
             if other.variables.get(path) != value:
-                return path, "does not hold the values that were to be imported"
-        return None if self.whole == other.whole else (None, "holds other rows than were to be imported")
+                return path, "does not have the values that were to be imported"
+        return None if self.total == other.total else (None, "contains other rows than were to be imported")
 
 
 def numbers(values: NDArray[Any], variable: VariableSchema, path: str, axis: int) -> Words:
@@ -79,11 +79,11 @@ def numbers(values: NDArray[Any], variable: VariableSchema, path: str, axis: int
     Parameters
     ----------
     values
-        Of the declared type.
+        The values, of the declared type.
     variable
         Its schema.
     path
-        Its path, so that two variables that change places differ.
+        Its path, so that exchanged variables give different digests.
     axis
         Position of the dimension of the rows.
     """

@@ -1,4 +1,4 @@
-"""The JSON documents of older collections: read as data, and refused with the reason where they are something else."""
+"""The JSON documents of older collections; invalid ones are rejected with the reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,33 +18,33 @@ def document(place: Place, name: str) -> dict[str, Any]:
     Raises
     ------
     CorruptionError
-        It is missing or no JSON object.
+        It is missing, or not a JSON object.
     """
     what = f"{name} of {place.url}"
     data = place.read(name)
     if data is None:
         message = f"{what} is missing; restore it, and import again"
         raise CorruptionError(message)
-    # Older releases write NaN as such, which is no JSON.
+    # Older releases write NaN without quotes, which is not JSON.
     return parse_json(data.replace(b": NaN", b': "NaN"'), what=what)
 
 
 def partitioning_of(stated: Mapping[str, Any], *, kind: str, what: str) -> Partitioning:
-    """Return our partitioning for one that an older collection states.
+    """Return the current partitioning for one that an older collection states.
 
     Parameters
     ----------
     stated
         Its configuration.
     kind
-        Which one it is, by the name that it has there.
+        The name of the partitioning in the older collection.
     what
         The document, for messages.
 
     Raises
     ------
     SchemaError
-        There is no such partitioning here.
+        There is no corresponding partitioning.
     """
     with naming(f"{what}: the partitioning {dict(stated)}"):
         named = kind.lower().replace("_", "").replace("-", "")
@@ -52,8 +52,8 @@ def partitioning_of(stated: Mapping[str, Any], *, kind: str, what: str) -> Parti
         made = _made(named, tuple(variables), stated)
     if made is None:
         message = (
-            f"{what} states the partitioning {kind!r}; known: 'Date', 'Sequence', 'GroupedSequence'; say how the rows are to be split "
-            f"with partitioning, or --by"
+            f"{what} states the partitioning {kind!r}; known: 'Date', 'Sequence', 'GroupedSequence'; give a partitioning with "
+            f"partitioning, or --by"
         )
         raise SchemaError(message)
     return made
@@ -72,13 +72,13 @@ def _made(named: str, variables: tuple[str, ...], stated: Mapping[str, Any]) -> 
 
 
 def fill_attribute(value: Any, dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Return the attribute that states a fill value, as JSON has it; none where there is none.
+    """Return the attribute for a fill value of a JSON document; empty without a fill value.
 
     Examples
     --------
     >>> fill_attribute(255, np.dtype("uint8"))
     {'_FillValue': np.uint8(255)}
     """
-    if value is None or dtype.kind in "mM":  # what is no time is NaT, which nobody has to state
+    if value is None or dtype.kind in "mM":  # missing times are NaT, which needs no attribute
         return {}
     return {"_FillValue": np.asarray(float(value) if dtype.kind == "f" else value).astype(dtype)[()]}

@@ -1,4 +1,4 @@
-"""What can be imported: data of some form, in units that are read one after the other, each in blocks of rows."""
+"""The forms of data that can be imported: each consists of units, which are read one after the other in blocks of rows."""
 
 import re
 from abc import ABC, abstractmethod
@@ -13,29 +13,29 @@ from zcollection.plugin import Partitioning
 from zcollection_import.place import Place
 
 Groups = dict[str, dict[str, xr.Variable]]
-"""The variables of each group, by its path; those of the root at ``""``. Nothing in them is decoded."""
+"""The variables of each group by path, ``""`` for the root. Values are not decoded."""
 
 _NUMBER = re.compile(r"(\d+)")
 
 
 class Unit(ABC):
-    """What is opened at once: a partition, a file, or all of a store.
+    """A unit of an import, which is opened as a whole: a partition, a file, or a store.
 
     Parameters
     ----------
     name
-        What tells it from the others, the same in every run.
+        A unique name, which is the same in every run.
     """
 
     expected: frozenset[str] = frozenset()
-    """Paths of the variables that it must have, where something declares them."""
+    """The paths of the variables that it must contain, if they are declared."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @abstractmethod
     def groups(self, axis: str) -> Groups:
-        """Return its variables; of those along the dimension of the axis nothing is read before it is asked for."""
+        """Return its variables; partitioned variables are lazy."""
 
     @abstractmethod
     def attributes(self) -> dict[str, dict[str, Any]]:
@@ -43,22 +43,22 @@ class Unit(ABC):
 
     @property
     def unlimited(self) -> frozenset[str]:
-        """The dimensions that it says may grow."""
+        """Its unlimited dimensions."""
         return frozenset()
 
-    def close(self) -> None:  # noqa: B027 - most hold nothing open
-        """Let go of what was opened."""
+    def close(self) -> None:  # noqa: B027 - most units keep nothing open
+        """Close all open files."""
 
 
 class Form(ABC):
-    """A form in which data can lie.
+    """A form of stored data.
 
     Attributes
     ----------
     kind
         Its short name, in reports.
     title
-        What it is, in words.
+        Its description.
     """
 
     kind: ClassVar[str]
@@ -69,21 +69,21 @@ class Form(ABC):
 
     @abstractmethod
     def units(self) -> Sequence[Unit]:
-        """Return what it is made of, in the order in which rows are to follow each other."""
+        """Return its units, in the order of their rows."""
 
     @property
     def axis(self) -> str | None:
-        """The axis, where the form says which it is."""
+        """The axis; None if the form does not state it."""
         return None
 
     def partitioning(self, axis: str) -> Partitioning | None:
-        """Return how it is partitioned, where the form says so."""
+        """Return its partitioning; None if the form does not state it."""
         del axis
         return None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth saying of it."""
+        """Notes for the report of the import."""
         return ()
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class Form(ABC):
 
 
 def in_natural_order(names: Iterable[str]) -> list[str]:
-    """Return names sorted so that numbers in them count: cycle 2 before cycle 10.
+    """Return names in natural order: numbers in them are compared as numbers, so that cycle 2 is before cycle 10.
 
     Examples
     --------
@@ -103,14 +103,14 @@ def in_natural_order(names: Iterable[str]) -> list[str]:
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Let every error of a block say what was read when it happened.
+    """Add the name of the data being read to every error of a block.
 
     Raises
     ------
     CorruptionError
-        A library could not read it.
+        A library could not read the data.
     ZCollectionError
-        One of ours, of its own class.
+        The block raised an error of zcollection; its class is kept.
     """
     try:
         yield
@@ -123,5 +123,5 @@ def naming(what: str) -> Iterator[None]:
     except (MemoryError, ImportError):
         raise
     except Exception as error:
-        message = f"{what} cannot be read: {type(error).__name__}: {error}; restore it, and import again: what is done is kept"
+        message = f"{what} cannot be read: {type(error).__name__}: {error}; restore it, and import again: finished parts are kept"
         raise CorruptionError(message) from error

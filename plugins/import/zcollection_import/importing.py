@@ -1,4 +1,4 @@
-"""An import: what is there is recognised, read unit by unit, inserted exactly once, and compared."""
+"""An import: the form of the data is recognised; units are read, inserted exactly once, and compared."""
 
 import re
 from collections import defaultdict
@@ -19,7 +19,7 @@ from zcollection_import.recognition import recognise
 from zcollection_import.report import ImportReport
 
 BLOCK_BYTES: Final = 64 * 2**20
-"""About how many bytes of rows are read at once."""
+"""The approximate number of bytes of rows that are read at once."""
 
 _SOURCE: Final = re.compile(r"(?P<unit>.*)\[(?P<start>\d+):(?P<stop>\d+)\]", re.DOTALL)
 
@@ -39,56 +39,54 @@ def import_collection(
     target_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = None,
 ) -> ImportReport:
-    """Make a collection of what others wrote, which stays as it is.
+    """Import existing data into a collection; the data are not modified.
 
-    An import that was interrupted goes on where it stopped when it is run again, and doubles no row; one of data that have
-    grown since adds what is new.
+    An interrupted import resumes when it is run again, without duplicate rows. If the data have grown since, it adds the new
+    rows.
 
     Parameters
     ----------
     old
         URL or local path of a collection of zcollection 1.x or of its Zarr v3 rewrite, a Zarr group, Parquet or NetCDF files.
     new
-        Where the collection is to be: as for `zcollection.create_collection`. It must not exist, or be of an earlier
-        import of the same data.
+        The URL of the new collection, as for `zcollection.create_collection`. It must not exist, unless it is the result of an
+        earlier import of the same data.
     axis
-        The variable whose values order the rows; None for that which the old collection states, or the only one that counts
-        time.
+        The variable whose values order the rows; None for the axis of the old collection, or the only time variable.
     partitioning
-        How rows are split: a partitioning, or a text such as ``"date:M"``; None for that of the old collection, or of the
-        directories of hive.
+        The partitioning, or a text such as ``"date:M"``; None for that of the old collection, or of the Hive directories.
     drop
         Paths of variables to leave out.
     unknown, missing
-        As for `Collection.insert`: of variables that only some files have.
+        The treatment of variables that only some files contain, as for `Collection.insert`.
     verify
-        Whether all is read once more in the end, and compared.
+        Whether all data are read again and compared after the import.
     block_bytes
-        About how many bytes of rows are read at once.
+        The approximate number of bytes of rows that are read at once.
     storage_options
         Options of fsspec for `old`.
     target_options
         Options of the store of `new`.
     progress
-        True shows bars; a function is called with (done, total), once for the import and once for the comparison.
+        True shows progress bars; a function is called with (done, total), first for the import and then for the comparison.
 
     Returns
     -------
     ImportReport
-        What was imported.
+        A report of the import.
 
     Raises
     ------
     CollectionNotFoundError
-        Nothing is at `old`, or nothing that is known.
+        There are no data at `old`, or their form is unknown.
     SettingError
-        The axis or the partitioning has to be said.
+        The axis or the partitioning must be given.
     SchemaError
-        A variable cannot be carried over; what was done before is kept.
+        A variable cannot be imported; the rows inserted before are kept.
     CorruptionError
-        The old data are damaged, or the new collection is not what was imported.
+        The old data are damaged, or the new collection differs from them.
     StoreError
-        `new` holds something else.
+        `new` contains other data.
 
     Examples
     --------
@@ -109,8 +107,8 @@ def import_collection(
         progress=progress,
     )
     if report.problems:
-        told = "; ".join(map(str, report.problems[:5]))
-        message = f"the import of {report.title} has {len(report.problems)} problems: {told}; drop the new collection, and import again"
+        problems = "; ".join(map(str, report.problems[:5]))
+        message = f"the import of {report.title} has {len(report.problems)} problems: {problems}; drop the new collection, and import again"
         raise CorruptionError(message)
     return report
 
@@ -130,7 +128,7 @@ def run(
     target_options: Mapping[str, Any] | None,
     progress: ProgressOption,
 ) -> ImportReport:
-    """Import, and return a report that may tell of problems; see `import_collection`."""
+    """Import data, and return a report that may contain problems; see `import_collection`."""
     if block_bytes < 1:
         message = f"block_bytes={block_bytes}; accepted: at least 1"
         raise SettingError(message)
@@ -165,7 +163,7 @@ def run(
 
 @frozen
 class _Import:
-    """What is imported, and how."""
+    """The data and the settings of an import."""
 
     form: Form
     units: Sequence[Unit]
@@ -179,22 +177,22 @@ class _Import:
     def target(
         self, new: Any, partitioning: Partitioning | str | None, options: Mapping[str, Any] | None
     ) -> Collection:
-        """Return the collection to import into: a new one, or that of an earlier import of the same data."""
+        """Return the target collection: a new one, or the result of an earlier import of the same data."""
         try:
             collection = zcollection.open_collection(new, mode="rw", storage_options=options)
         except CollectionNotFoundError:
-            wanted = partitioning_of(self.form, self.axis, partitioning)
+            chosen = partitioning_of(self.form, self.axis, partitioning)
             schema = self._schema()
-            _check_time_units(schema, wanted)
+            _check_time_units(schema, chosen)
             return zcollection.create_collection(
-                new, schema=schema, axis=self.axis, partitioning=wanted, storage_options=options
+                new, schema=schema, axis=self.axis, partitioning=chosen, storage_options=options
             )
         self._check_same(collection, partitioning)
         return collection
 
     def insert_all(self, collection: Collection, progress: ProgressOption) -> int:
-        """Insert what is not there yet, and return how many rows that was."""
-        self._learn(collection)
+        """Insert the missing rows, and return their number."""
+        self._find_done(collection)
         imported = 0
         with tracking(progress, len(self.units), "import") as advance:
             for unit in self.units:
@@ -221,25 +219,23 @@ class _Import:
             unit.close()
         return imported
 
-    def _learn(self, collection: Collection) -> None:
-        """Find out which rows of which units are there, and refuse a collection with others."""
+    def _find_done(self, collection: Collection) -> None:
+        """Find the rows that are already imported, and reject a collection with other rows."""
         known = {unit.name for unit in self.units}
         for source in collection.sources():
             match = _SOURCE.fullmatch(source)
             if match is None or match["unit"] not in known:
-                message = (
-                    f"{collection.store.url} holds {source!r}, which is no part of {self.form}; import into a new place"
-                )
+                message = f"{collection.store.url} contains {source!r}, which is not a part of {self.form}; import into a new location"
                 raise StoreError(message)
             self._done[match["unit"]].append((int(match["start"]), int(match["stop"])))
-        there = sum(record.rows for record in collection.records().values())
-        ours = sum(stop - start for ranges in self._done.values() for start, stop in ranges)
-        if there != ours:
-            message = f"{collection.store.url} has {there} rows, and {ours} of them were imported from {self.form}; import into a new place"
+        existing = sum(record.rows for record in collection.records().values())
+        imported = sum(stop - start for ranges in self._done.values() for start, stop in ranges)
+        if existing != imported:
+            message = f"{collection.store.url} has {existing} rows, and {imported} of them were imported from {self.form}; import into a new location"
             raise StoreError(message)
 
     def _schema(self) -> zcollection.DatasetSchema:
-        """Return what the first unit that has rows declares."""
+        """Return the schema of the first unit with rows."""
         for unit in self.units:
             try:
                 opened = OpenUnit.of(unit, self.axis, self.drop)
@@ -252,25 +248,27 @@ class _Import:
         raise CollectionNotFoundError(message)
 
     def _check_same(self, collection: Collection, partitioning: Partitioning | str | None) -> None:
-        wanted = partitioning_of(self.form, self.axis, partitioning or collection.partitioning)
-        stated = evolve(wanted, dimension=collection.partitioning.dimension)  # type: ignore[misc]  # attrs classes all
+        chosen = partitioning_of(self.form, self.axis, partitioning or collection.partitioning)
+        stated = evolve(chosen, dimension=collection.partitioning.dimension)  # type: ignore[misc]  # attrs classes all
         if collection.axis != self.axis or stated != collection.partitioning:
             message = (
                 f"{collection.store.url} has the axis {collection.axis!r} and {collection.partitioning!r}, and the import {self.axis!r} and "
-                f"{wanted!r}; import as before, or into a new place"
+                f"{chosen!r}; import as before, or into a new location"
             )
             raise StoreError(message)
 
 
 def _gaps(name: str, done: Iterable[tuple[int, int]], rows: int) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of rows that are not among those done."""
+    """Yield the ranges of rows that are not imported yet."""
     position = 0
     for start, stop in sorted(done):
         if position < start:
             yield position, start
         position = max(position, stop)
     if position > rows:
-        message = f"{name} has {rows} rows, and {position} were imported before: it is not what it was; import into a new place"
+        message = (
+            f"{name} has {rows} rows, and {position} were imported before: it has changed; import into a new location"
+        )
         raise CorruptionError(message)
     if position < rows:
         yield position, rows
@@ -280,17 +278,17 @@ def _check_apart(form: Form, new: Any) -> None:
     if isinstance(new, str) or hasattr(new, "__fspath__"):
         target = StoreURL.parse(new)
         if form.place.overlaps(target):
-            message = f"the import of {form} would write to {target}, which is in the same place; name another place"
+            message = f"the import of {form} would write to {target}, which overlaps it; import into another location"
             raise StoreError(message)
 
 
 def _check_time_units(schema: zcollection.DatasetSchema, partitioning: Partitioning) -> None:
-    """Refuse numbers that are split by date and do not say since when they count: nobody can know it."""
+    """Reject a partitioning by date of numbers without time units."""
     for name in partitioning.time_variables:
         variable = schema.get_variable(name)
         if variable.dtype.kind in "iuf" and not has_time_units(variable.attrs):
             message = (
-                f"variable {name!r} is split by date, and its numbers ({variable.dtype}) state no units, such as 'seconds since 2000-01-01'; "
-                f"add the attribute to the old data, or split by other variables"
+                f"variable {name!r} is partitioned by date, and its numbers ({variable.dtype}) have no units, such as 'seconds since 2000-01-01'; "
+                f"add the attribute to the old data, or partition by other variables"
             )
             raise SchemaError(message)

@@ -1,4 +1,4 @@
-"""Folders of NetCDF files: every file is a unit, its groups are groups."""
+"""Folders of NetCDF files: every file is a unit; its groups become groups."""
 
 import functools
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ _UNDECODED: Final[dict[str, Any]] = {
     "decode_coords": False,
     "cache": False,
 }
-"""Texts are made of characters; all else is left as it is stored, for the collection to read by what is stated of it."""
+"""Character arrays become strings; all other values stay as stored, and the collection decodes them by their attributes."""
 
 
 class NetCDFFolder(Form):
-    """NetCDF files, in folders or not."""
+    """A NetCDF file, or a folder of NetCDF files."""
 
     kind: ClassVar[str] = "netcdf"
     title: ClassVar[str] = "NetCDF files"
 
     def units(self) -> Sequence[Unit]:
-        """Return the files, in the order of their names, numbers in them counted."""
+        """Return the files, in the natural order of their names."""
         if self.place.is_file:
             return [_File(self.place.name, self.place)]
         names = in_natural_order(name for name in self.place.walk() if name.lower().endswith(ENDINGS))

@@ -1,4 +1,4 @@
-"""Parquet files, in hive's ``key=value`` directories or not: every file is a unit, every column a variable."""
+"""Parquet files, with or without Hive ``key=value`` directories: every file is a unit, every column a variable."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -22,13 +22,13 @@ _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 class ParquetFiles(Form):
-    """Parquet files, whose directories may be columns."""
+    """Parquet files; Hive directories are columns."""
 
     kind: ClassVar[str] = "parquet"
     title: ClassVar[str] = "Parquet files"
 
     def units(self) -> Sequence[Unit]:
-        """Return the files, in the order of their paths, numbers in them counted."""
+        """Return the files, in the natural order of their paths."""
         return [
             _File(
                 name, self.place.below(name), {key: self._hive[key](text) for key, text in _pairs(name)}, self._nullable
@@ -37,7 +37,7 @@ class ParquetFiles(Form):
         ]
 
     def partitioning(self, axis: str) -> Partitioning | None:
-        """Return the partitioning of hive's directories: a partition for each value of their columns."""
+        """Return the partitioning of the Hive directories: a partition for each value of their columns."""
         del axis
         if not self._hive:
             return None
@@ -48,7 +48,7 @@ class ParquetFiles(Form):
 
     @cached_property
     def _names(self) -> list[str]:
-        """The paths of the files; "" where the place is one."""
+        """The paths of the files; "" if the location is a single file."""
         if self.place.is_file:
             return [""]
         visible = (
@@ -58,19 +58,19 @@ class ParquetFiles(Form):
 
     @cached_property
     def _hive(self) -> dict[str, Any]:
-        """The columns that directories are: each with its type, that of integers where all its values are."""
+        """The columns of the directories with their types: int64 if all values are integers, else str."""
         texts: dict[str, list[str]] = {}
         for name in self._names:
             for key, text in _pairs(name):
                 texts.setdefault(key, []).append(text)
                 if text == _NULL:
-                    message = f"{name}: its directory gives {key!r} no value; move the file to where the column has one, and import again"
+                    message = f"{name}: its directory has no value for {key!r}; move the file to a directory with a value, and import again"
                     raise SchemaError(message)
         return {key: np.int64 if all(map(_is_integer, each)) else str for key, each in texts.items()}
 
     @cached_property
     def _nullable(self) -> frozenset[str]:
-        """The columns of which some file has, or may have, missing values."""
+        """The columns that have, or may have, missing values in any file."""
         found: set[str] = set()
         for name in self._names:
             with naming(name or self.place.name):
@@ -145,7 +145,7 @@ class _File(Unit):
 
 
 class _LazyColumn(BackendArray):
-    """A column that is read when its values are asked for: of the row groups concerned only."""
+    """A lazy column, which reads only the row groups that contain the requested rows."""
 
     def __init__(self, file: Any, field: Any) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Where the data to import lie, on whatever file system fsspec opens; nothing is ever written there."""
+"""The location of the data to import, on any file system of fsspec; it is never written to."""
 
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,16 @@ from zcollection.plugin import StoreURL
 
 @frozen
 class Place:
-    """A directory, or a file, that is only read.
+    """A directory or a file that is only read.
 
     Attributes
     ----------
     url
-        For messages, and to tell whether two places are one.
+        The URL, for messages and for comparison.
     files
         The file system.
     path
-        Where on it.
+        The path on the file system.
     """
 
     url: StoreURL
@@ -34,12 +34,12 @@ class Place:
 
     @classmethod
     def of(cls, old: Any, storage_options: Mapping[str, Any] | None) -> Self:
-        """Return the place that a URL, or a local path, names.
+        """Return the location of a URL or a local path.
 
         Raises
         ------
         LocationError
-            It names none.
+            The URL is invalid.
         StoreError
             fsspec cannot open it.
         """
@@ -55,7 +55,7 @@ class Place:
         return cls(url, files, path.rstrip("/"))
 
     def below(self, name: str) -> Self:
-        """Return the place of a directory or file below this one."""
+        """Return the location of a directory or file under this one."""
         return evolve(self, path=posixpath.join(self.path, name)) if name else self
 
     @property
@@ -69,18 +69,18 @@ class Place:
         return bool(self.files.isfile(self.path))
 
     def exists(self, name: str = "") -> bool:
-        """Return whether it, or what has a name below it, is there."""
+        """Return whether it, or a file or directory under it, exists."""
         return bool(self.files.exists(self.below(name).path))
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a file below it; None where there is none."""
+        """Return the content of a file under it; None if there is none."""
         try:
             return bytes(self.files.cat_file(self.below(name).path))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
     def open(self) -> IO[bytes]:
-        """Open the file that it is."""
+        """Open the file."""
         opened: IO[bytes] = self.files.open(self.path, "rb")
         return opened
 
@@ -90,13 +90,13 @@ class Place:
         return [posixpath.basename(item["name"].rstrip("/")) for item in listing if item["type"] == "directory"]
 
     def walk(self) -> Iterator[str]:
-        """Yield the paths of all files below it, as seen from it."""
+        """Yield the paths of all files under it, relative to it."""
         for folder, _, names in self.files.walk(self.path):
             for name in names:
                 yield posixpath.relpath(posixpath.join(folder, name), self.path)
 
     def zarr(self) -> zarr.abc.store.Store:
-        """Return the Zarr store that it is, to read."""
+        """Return the location as a read-only Zarr store."""
         if self.url.scheme == "file":
             return LocalStore(self.path, read_only=True)
         if self.files.async_impl:
@@ -106,7 +106,7 @@ class Place:
         return FsspecStore(AsyncFileSystemWrapper(self.files, asynchronous=True), read_only=True, path=self.path)
 
     def overlaps(self, other: StoreURL) -> bool:
-        """Return whether another place is this one, or one of both lies below the other."""
+        """Return whether both locations are the same, or one contains the other."""
         if self.url.scheme != other.scheme:
             return False
         kind = PurePath if self.url.scheme == "file" else PurePosixPath

@@ -1,4 +1,4 @@
-"""A unit that is open: how many rows it has, and any block of them, as xarray objects with nothing decoded."""
+"""An open unit: its number of rows, and blocks of rows as undecoded xarray objects."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from zcollection_import.form import Groups, Unit, naming
 
 @frozen
 class OpenUnit:
-    """The variables of a unit, those that are left out excepted.
+    """An open unit with its variables, except those that are left out.
 
     Attributes
     ----------
     unit
-        Which.
+        The unit.
     groups
         Its variables.
     dimension
@@ -37,9 +37,9 @@ class OpenUnit:
         Raises
         ------
         SchemaError
-            It has no such axis.
+            The unit has no such axis.
         CorruptionError
-            It cannot be read, or lacks what is declared.
+            The unit cannot be read, or a declared variable is missing.
         """
         left_out = set(drop)
         with naming(unit.name):
@@ -52,11 +52,11 @@ class OpenUnit:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return next((item.sizes[self.dimension] for item in self._variables() if self.dimension in item.dims), 0)
 
     def blocks(self, first: int, last: int, block_bytes: int) -> Iterator[tuple[int, int]]:
-        """Yield ranges of rows that are read at once: as many as fit, but whole chunks."""
+        """Yield ranges of rows that are read at once: about `block_bytes`, aligned to chunks."""
         length = self._block_length(block_bytes)
         while first < last:
             stop = min((first // length + 1) * length, last)
@@ -70,7 +70,7 @@ class OpenUnit:
         return int(max(block_bytes // max(row, 1) // chunk, 1) * chunk)
 
     def block(self, start: int, stop: int) -> "xr.Dataset | xr.DataTree":
-        """Return some rows, read, and the variables that do not span the axis.
+        """Return a range of rows in memory, with the immutable variables.
 
         Raises
         ------
@@ -98,10 +98,10 @@ class OpenUnit:
 
 
 def _dataset(variables: dict[str, xr.Variable], attrs: dict[str, Any]) -> xr.Dataset:
-    """Return a dataset without indexes, which would convert what they are made of."""
+    """Return a dataset without indexes, which would convert their values."""
     named = {name: item for name, item in variables.items() if item.dims == (name,)}
-    others = {name: item for name, item in variables.items() if name not in named}
-    return xr.Dataset(others, coords=xr.Coordinates(named, indexes={}), attrs=attrs)
+    rest = {name: item for name, item in variables.items() if name not in named}
+    return xr.Dataset(rest, coords=xr.Coordinates(named, indexes={}), attrs=attrs)
 
 
 def _loaded(item: xr.Variable) -> xr.Variable:

@@ -1,4 +1,4 @@
-"""What lies at a place, recognised by its marks."""
+"""Recognition of the form of the data at a location."""
 
 import json
 from collections.abc import Mapping
@@ -26,31 +26,31 @@ _KNOWN: Final = (
 
 
 def recognise(old: Any, *, storage_options: Mapping[str, Any] | None = None) -> Form:
-    """Return what can be imported from a place.
+    """Return the form of the data at a location.
 
     Parameters
     ----------
     old
-        URL or local path of a directory, or of a file.
+        The URL or local path of a directory or a file.
     storage_options
-        Options of fsspec for it.
+        The options of fsspec.
 
     Returns
     -------
     Form
-        Its `kind` is ``"zcollection-1"``, ``"zcollection-rewrite"``, ``"zarr"``, ``"parquet"`` or ``"netcdf"``, its text
-        what it is in words.
+        The form. Its `kind` is ``"zcollection-1"``, ``"zcollection-rewrite"``, ``"zarr"``, ``"parquet"`` or ``"netcdf"``; its text is a
+        description.
 
     Raises
     ------
     CollectionNotFoundError
-        Nothing is there, or nothing that is known.
+        There are no data, or their form is unknown.
     StoreError
-        Several things are, or a collection that needs no import.
+        There are data of several forms, or a collection that needs no import.
     """
     place = Place.of(old, storage_options)
     if not place.exists():
-        message = f"there is nothing at {place.url}; check the URL"
+        message = f"nothing exists at {place.url}; check the URL"
         raise CollectionNotFoundError(message)
     if place.is_file:
         return _of_files(place, {place.name})
@@ -66,14 +66,14 @@ def recognise(old: Any, *, storage_options: Mapping[str, Any] | None = None) -> 
 
 
 def _check_foreign(data: bytes, place: Place) -> None:
-    """Refuse what is a collection as it is: its configuration says of which kind it is, that of the rewrite does not."""
+    """Reject a current collection: its configuration states a kind, that of the rewrite does not."""
     try:
         configuration = json.loads(data)
-        is_ours = "kind" in configuration
+        is_current = "kind" in configuration
     except (ValueError, TypeError) as error:
         message = f"{rewrite.CONFIGURATION} of {place.url} is not valid JSON: {error}; restore it"
         raise CorruptionError(message) from error
-    if is_ours:
+    if is_current:
         message = f"{place.url} is a collection already; open it, or copy it with 'zcollection copy'"
         raise StoreError(message)
 
@@ -81,10 +81,10 @@ def _check_foreign(data: bytes, place: Place) -> None:
 def _of_files(place: Place, names: set[str]) -> Form:
     found = {form for name in names for ending, form in _BY_ENDING.items() if name.lower().endswith(ending)}
     if not found:
-        message = f"nothing at {place.url} is known; accepted: {_KNOWN}"
+        message = f"{place.url} has no known form; accepted: {_KNOWN}"
         raise CollectionNotFoundError(message)
     if len(found) > 1:
         titles = " and ".join(sorted(form.title for form in found))
-        message = f"{place.url} holds {titles}; import the folder of each by itself"
+        message = f"{place.url} contains {titles}; import the folder of each separately"
         raise StoreError(message)
     return found.pop()(place)

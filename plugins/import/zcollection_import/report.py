@@ -1,4 +1,4 @@
-"""What an import did."""
+"""The report of an import."""
 
 from attrs import frozen
 
@@ -7,28 +7,28 @@ from zcollection.plugin import Printed, Problem, Section, heading
 
 @frozen(kw_only=True, repr=False)
 class ImportReport(Printed):
-    """What an import found and did.
+    """The report of an import.
 
     Attributes
     ----------
     kind
-        What was imported: ``"zcollection-1"``, ``"zcollection-rewrite"``, ``"zarr"``, ``"parquet"`` or ``"netcdf"``.
+        The kind of the data: ``"zcollection-1"``, ``"zcollection-rewrite"``, ``"zarr"``, ``"parquet"`` or ``"netcdf"``.
     title
-        The same in words.
+        The data in words.
     axis, partitioning
-        Of the new collection.
+        The axis and the partitioning of the new collection.
     units
-        Partitions or files that were imported, now or before.
+        The number of partitions or files that were imported, now or before.
     rows
-        Rows in the new collection.
+        The number of rows in the new collection.
     imported
-        Rows that this run inserted; the others were there from an earlier one.
+        The number of rows that this run inserted; earlier runs inserted the others.
     partitions
-        Partitions of the new collection.
+        The number of partitions of the new collection.
     notes
-        What is worth knowing, and nothing wrong.
+        Notes that are not problems.
     problems
-        What the comparison with the old data found; None where it was left out.
+        The problems found by the comparison with the old data; None if there was no comparison.
     """
 
     kind: str
@@ -44,10 +44,10 @@ class ImportReport(Printed):
 
     def __str__(self) -> str:
         resumed = f" ({self.imported:,} of them now)" if self.imported != self.rows else ""
-        told = "not compared" if self.problems is None else f"{len(self.problems)} problems"
+        result = "not compared" if self.problems is None else f"{len(self.problems)} problems"
         return (
             f"{self.title}: {self.units:,} units, {self.rows:,} rows{resumed}, in {self.partitions:,} partitions, axis {self.axis}, "
-            f"{self.partitioning}: {'all is well' if self.problems == () else told}"
+            f"{self.partitioning}: {'no problems' if self.problems == () else result}"
         )
 
     def _section(self) -> Section:

@@ -1,52 +1,31 @@
-"""Collections of the Zarr v3 rewrite of zcollection: ``_zcollection.json`` as it wrote it, and groups of Zarr v3."""
+"""Collections of the Zarr v3 rewrite of zcollection: ``_zcollection.json`` in its format, and Zarr v3 groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from zcollection.errors import CorruptionError
-from zcollection.plugin import Partitioning
-from zcollection_import.documents import document, partitioning_of
-from zcollection_import.form import Form, Unit, in_natural_order, naming
-from zcollection_import.partitions import Declaration, Partition, absent_chunks_note, partition_paths
-from zcollection_import.zarr_groups import ZarrUnit
+from zcollection_import.documents import document
+from zcollection_import.form import Unit, in_natural_order, naming
+from zcollection_import.partitions import Declaration, OlderCollection, absent_chunks_note, partition_paths
 
 CONFIGURATION: Final = "_zcollection.json"
 CATALOG: Final = "_catalog/state.json"
 IMMUTABLE: Final = "_immutable"
 
 
-class Rewrite(Form):
+class Rewrite(OlderCollection):
     """A collection of the rewrite, with or without its catalog."""
 
     kind: ClassVar[str] = "zcollection-rewrite"
     title: ClassVar[str] = "a collection of the Zarr v3 rewrite of zcollection"
 
-    @cached_property
-    def _configuration(self) -> dict[str, Any]:
-        return document(self.place, CONFIGURATION)
-
-    @property
-    def _what(self) -> str:
-        return f"{CONFIGURATION} of {self.place.url}"
-
-    @property
-    def axis(self) -> str:
-        """The axis that it states."""
-        with naming(self._what):
-            return str(self._configuration["axis"])
-
-    def partitioning(self, axis: str) -> Partitioning:
-        """Return the partitioning that it states."""
-        del axis
-        with naming(self._what):
-            stated: dict[str, Any] = self._configuration["partitioning"]
-            kind = str(stated["name"])
-        return partitioning_of(stated, kind=kind, what=self._what)
+    document_name: ClassVar[str] = CONFIGURATION
+    kind_key: ClassVar[str] = "name"
 
     @cached_property
     def _paths(self) -> tuple[list[str], list[str]]:
-        """The paths of the partitions, and of those that its catalog, where it has one, does not list."""
+        """The paths of the partitions, and of partitions that are missing from its catalog if it has one."""
         found = in_natural_order(partition_paths(self.place, "zarr.json"))
         with naming(self._what):
             has_catalog = bool(self._configuration["catalog"]["enabled"])
@@ -57,7 +36,7 @@ class Rewrite(Form):
             listed = list(map(str, document(self.place, CATALOG)["paths"]))
         missing = sorted(set(listed) - set(found))
         if missing:
-            message = f"{what} lists the partition {missing[0]!r}, which is not there; restore it, and import again"
+            message = f"{what} lists the partition {missing[0]!r}, which does not exist; restore it, and import again"
             raise CorruptionError(message)
         return in_natural_order(listed), sorted(set(found) - set(listed))
 
@@ -66,12 +45,11 @@ class Rewrite(Form):
         with naming(self._what):
             schema = self._configuration["schema"]
             declaration = Declaration(dict(_variables(schema)), dict(_attributes(schema)))
-        once = ZarrUnit(IMMUTABLE, self.place.below(IMMUTABLE)) if self.place.exists(IMMUTABLE) else None
-        return [Partition(path, self.place.below(path), declaration, once) for path in self._paths[0]]
+        return self._partitions(self._paths[0], declaration, IMMUTABLE)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Partitions that its own catalog does not have, and chunks that are absent."""
+        """Notes on partitions that are missing from its catalog, and on absent chunks."""
         unlisted = [f"{path} is not in {CATALOG}, and was left out" for path in self._paths[1]]
         return (*unlisted, *absent_chunks_note(self.units()))
 

@@ -1,4 +1,4 @@
-"""The variables of a Zarr hierarchy of either format: lazy, with nothing decoded, and no chunk missing in silence."""
+"""The variables of a Zarr hierarchy of format 2 or 3: lazy and not decoded; missing chunks are reported."""
 
 import math
 from collections import Counter
@@ -15,14 +15,14 @@ from zcollection_import.place import Place
 
 
 class ZarrUnit(Unit):
-    """A Zarr group and the groups below it.
+    """A Zarr group with its subgroups.
 
     Parameters
     ----------
     name
-        Of the unit.
+        The name of the unit.
     place
-        Where the group lies.
+        The location of the group.
     """
 
     def __init__(self, name: str, place: Place) -> None:
@@ -31,7 +31,7 @@ class ZarrUnit(Unit):
         self._read: dict[str, ZarrStore] | None = None
 
     def groups(self, axis: str) -> Groups:
-        """Return the variables, after a look at whether their chunks are there."""
+        """Return the variables after a check that their chunks exist."""
         del axis
         found: Groups = {}
         for path, group in self._opened().items():
@@ -48,7 +48,7 @@ class ZarrUnit(Unit):
         return {path: dict(group.zarr_group.attrs) for path, group in self._opened().items()}
 
     def absent_chunks(self) -> Counter[str]:
-        """Return how many chunks of each variable are not stored, which by the specification of Zarr read as its fill value."""
+        """Return the number of chunks of each variable that are not stored; Zarr reads them as the fill value."""
         absent: Counter[str] = Counter()
         for path, group in self._opened().items():
             for name, array in group.zarr_group.arrays():
@@ -58,7 +58,7 @@ class ZarrUnit(Unit):
         return absent
 
     def fill_values(self) -> dict[str, Any]:
-        """Return the fill values of arrays of Zarr v2, by path; of those that have one."""
+        """Return the fill values of Zarr v2 arrays that have one, by path."""
         return {
             f"{path}/{name}".lstrip("/"): array.fill_value
             for path, group in self._opened().items()
@@ -67,13 +67,13 @@ class ZarrUnit(Unit):
         }
 
     def close(self) -> None:
-        """Forget what was opened."""
+        """Close the groups."""
         self._read = None
 
     def _opened(self) -> dict[str, ZarrStore]:
         if self._read is None:
             store = self.place.zarr()
-            # Consolidated metadata may be older than the arrays: it is not believed.
+            # Consolidated metadata may be older than the arrays: it is not used.
             root = zarr.open_group(store, mode="r", use_consolidated=False)
             self._read = {
                 path: ZarrStore.open_group(
@@ -92,12 +92,12 @@ def _paths(group: "zarr.Group", above: str = "") -> Iterator[str]:
 
 
 def check_chunks(array: Any) -> None:
-    """Check that the chunks of an array without a fill value are there: what is missing would read as anything.
+    """Check that all chunks of an array without a fill value exist: missing ones would read as arbitrary values.
 
     Raises
     ------
     CorruptionError
-        One is missing.
+        A chunk is missing.
     """
     if array.metadata.fill_value is not None or math.prod(array.shape) == 0:
         return
@@ -108,11 +108,11 @@ def check_chunks(array: Any) -> None:
 
 
 def _variable(group: ZarrStore, name: str) -> xr.Variable:
-    item: xr.Variable = group.open_store_variable(name)  # type: ignore[no-untyped-call]  # xarray has no types there
+    item: xr.Variable = group.open_store_variable(name)  # type: ignore[no-untyped-call]  # xarray has no types for it
     return item
 
 
 def _plain(item: xr.Variable) -> xr.Variable:
-    """Return a variable without what its encoding says of a fill value that nobody stated in an attribute."""
+    """Return a variable whose encoding has only chunks and shards: fill values without an attribute are ignored."""
     item.encoding = {key: value for key, value in item.encoding.items() if key in {"chunks", "shards"}}
     return item

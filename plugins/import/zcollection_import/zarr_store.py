@@ -1,4 +1,4 @@
-"""A single Zarr store, of either format, one dimension of which grows."""
+"""A single Zarr store of format 2 or 3 with one growing dimension."""
 
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
@@ -9,18 +9,18 @@ from zcollection_import.zarr_groups import ZarrUnit
 
 
 class ZarrStoreForm(Form):
-    """A Zarr group, with the groups below it."""
+    """A Zarr group with its subgroups."""
 
     kind: ClassVar[str] = "zarr"
     title: ClassVar[str] = "a Zarr store"
 
     def units(self) -> Sequence[Unit]:
-        """Return the store: it is one unit, whose blocks follow each other along the axis."""
+        """Return the store as one unit, whose blocks follow each other along the axis."""
         return [ZarrUnit("zarr", self.place)]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Chunks that are absent, and what fill values mean."""
+        """Notes on absent chunks and on the meaning of fill values."""
         return (*_fill_values_note(ZarrUnit("zarr", self.place)), *absent_chunks_note(self.units()))
 
 

@@ -1,4 +1,4 @@
-"""A figure without pyplot, and collections of some shapes."""
+"""A figure without pyplot, and collections with various partitionings."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def ax():
 
 @pytest.fixture
 def series(request):
-    """Return a function that makes a collection of times, of a variable for each further name."""
+    """Return a function that creates a collection of times, with a variable for each additional name."""
     made = 0
 
     def make(times, *, partitioning="date:M", dtype="datetime64[s]", attrs=None, **columns):

@@ -1,4 +1,4 @@
-"""What pictures of coverage draw is what pandas and cftime count: images, bars and ticks are read back."""
+"""Plots of coverage against pandas and cftime: images, bars and ticks are read back."""
 
 import cftime
 import matplotlib as mpl
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from zcollection_plot import availability, calendar, matrix, timeline
-from zcollection_plot.axes import MISSING, THERE
+from zcollection_plot.axes import MISSING, PRESENT
 
 from zcollection.plugin import SettingError
 
@@ -19,7 +19,7 @@ START = np.datetime64("2023-12-05T07:00", "s")
 
 
 def bars(collection):
-    """Return the bars of a picture: where each begins and ends, to the right and downwards."""
+    """Return the bars of a plot: the limits of each, horizontally and vertically."""
     boxes = [path.get_extents() for path in collection.get_paths()]
     return [(box.x0, box.x1, box.y0, box.y1) for box in boxes]
 
@@ -58,7 +58,7 @@ def test_a_calendar_shows_the_share_of_each_day(series, numbers, partitioning):
         day.strftime("%Y %b" if number == 0 or day.month == 1 else "%b")
         for number, day in enumerate(pd.period_range(index[0], index[-1], freq="M"))
     ]
-    # A cell of the image is where its day and month are on the axes.
+    # Cells of the image are at the ticks of their day and month.
     assert axes.images[0].get_extent() == [0.5, shares.shape[1] + 0.5, len(shares) - 0.5, -0.5]
 
 
@@ -87,7 +87,7 @@ def test_a_long_calendar_names_years(series, ax):
     ("times", "attrs", "message"),
     [
         (np.arange(5), {}, "accepted: an axis of times"),
-        (np.arange(5) * 2, {"units": "days since 2000-01-01"}, "a row is expected every"),
+        (np.arange(5) * 2, {"units": "days since 2000-01-01"}, "is longer than a day"),
     ],
 )
 def test_a_calendar_is_of_times_and_of_days(series, ax, times, attrs, message):
@@ -108,13 +108,13 @@ def test_a_timeline_by_year_has_what_lies_in_each(series, ax):
 
     hour = 1 / 24
     april = 31 + 28 + 31
-    assert of_year(0, THERE) == [(59, round(april - hour, 6)), (363, 365)]
+    assert of_year(0, PRESENT) == [(59, round(april - hour, 6)), (363, 365)]
     assert of_year(0, MISSING) == [(round(april - hour, 6), 363)]
-    assert of_year(1, THERE)[0] == (0, round(23 * hour, 6))
+    assert of_year(1, PRESENT)[0] == (0, round(23 * hour, 6))
     assert of_year(1, MISSING) == [(round(23 * hour, 6), 365)]
     assert of_year(2, MISSING) == [(0, 365)]
     assert of_year(3, MISSING) == [(0, 31)]
-    assert of_year(3, THERE)[-1] == (31, round(32 + 23 * hour, 6))
+    assert of_year(3, PRESENT)[-1] == (31, round(32 + 23 * hour, 6))
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -136,7 +136,7 @@ def test_bars_of_a_timeline_are_the_intervals_of_its_lines(series, numbers, by):
         wanted_gaps += [
             (line, stop, start) for stop, start in zip(numeric["max"][:-1], numeric["min"][1:], strict=True)
         ]
-    for kind, wanted in ((THERE, wanted_bars), (MISSING, wanted_gaps)):
+    for kind, wanted in ((PRESENT, wanted_bars), (MISSING, wanted_gaps)):
         drawn = [item for each in axes.collections if colour(each) == to_rgba(kind) for item in bars(each)]
         np.testing.assert_allclose(
             np.array([((y0 + y1) / 2, x0, x1) for x0, x1, y0, y1 in drawn]).reshape(-1, 3),
@@ -155,7 +155,7 @@ def test_intervals_of_partitions_that_overlap_are_not_mixed(series, ax):
     assert len(found.gaps) == 0
     timeline(found, ax=ax)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["station=1", "station=2"]
-    there = [item for each in ax.collections if colour(each) == to_rgba(THERE) for item in bars(each)]
+    there = [item for each in ax.collections if colour(each) == to_rgba(PRESENT) for item in bars(each)]
     day = 19723  # 2024-01-01
     lines = [(round((y0 + y1) / 2), round((x0 - day) * 24), round((x1 - day) * 24)) for x0, x1, y0, y1 in there]
     assert lines == [(0, 0, 23), (0, 36, 47), (1, 24, 35)]
@@ -175,11 +175,11 @@ def test_many_short_gaps_do_not_cover_what_is_there(series):
     axes = timeline(series(START + hours[hours % 10 > 0] * np.timedelta64(1, "h")).coverage(), by="all", ax=Figure())
     few = timeline(series(START + hours[hours % 3000 > 0] * np.timedelta64(1, "h")).coverage(), by="all", ax=Figure())
     assert few.collections[1].get_linewidth()[0] == 0.6
-    assert axes.collections[1].get_linewidth()[0] * 720 < 30  # points of 500 that the axes are wide
+    assert axes.collections[1].get_linewidth()[0] * 720 < 30  # points; the axes are 500 wide
 
 
 def passes():
-    """Return cycles and passes of rows: one is missing within, and the last cycle ends early."""
+    """Return cycles and passes of rows: one pass is missing, and the last cycle is incomplete."""
     keys = [(cycle, each) for cycle in (3, 4, 5, 7) for each in (1, 2, 3, 4) if (cycle, each) != (4, 2)]
     keys = keys[:-2]
     counts = np.arange(len(keys)) % 3 + 1
@@ -254,7 +254,7 @@ def test_a_kind_that_does_not_suit_is_refused(series, ax):
     found.plot("matrix", ax=ax)  # year by month
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("year", "month")
     days = series(START + np.arange(48) * np.timedelta64(1, "h"), partitioning="date:D").coverage()
-    with pytest.raises(SettingError, match="kind='matrix' of partitions with the keys .*'day': 5"):
+    with pytest.raises(SettingError, match="kind='matrix' for partitions with the keys .*'day': 5"):
         days.plot("matrix", ax=ax)
 
 

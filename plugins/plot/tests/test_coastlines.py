@@ -1,4 +1,4 @@
-"""Coastlines are those of cartopy, where it has them: files that these tests write. Nothing reaches for the network."""
+"""Coastlines of cartopy from files that these tests write, without network access."""
 
 import socket
 import sys
@@ -30,7 +30,7 @@ def _no_network(monkeypatch, tmp_path):
 
 
 def write(folder, resolution, lines):
-    """Write a shapefile of coastlines where cartopy looks for Natural Earth's."""
+    """Write a shapefile of coastlines where cartopy expects those of Natural Earth."""
     place = folder / "shapefiles" / "natural_earth" / "physical"
     place.mkdir(parents=True, exist_ok=True)
     with shapefile.Writer(str(place / f"ne_{resolution}_coastline"), shapeType=shapefile.POLYLINE) as file:
@@ -89,7 +89,7 @@ def test_without_files_there_is_a_grid_and_no_coast(ax, wanted):
 
 
 def test_coastlines_that_are_wanted_and_not_there_are_an_error(ax, monkeypatch):
-    with pytest.raises(SettingError, match="never downloaded here; .*CARTOPY_DATA_DIR"):
+    with pytest.raises(SettingError, match="not downloaded; .*CARTOPY_DATA_DIR"):
         rows().plot("ssh", ax=ax, coastlines=True)
     monkeypatch.setitem(sys.modules, "cartopy.io.shapereader", None)
     with pytest.raises(zc.MissingDependencyError, match=r"zcollection-plot\[coastlines\]"):

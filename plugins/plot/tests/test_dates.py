@@ -1,4 +1,4 @@
-"""Ticks of calendars that datetime64 does not have, against cftime."""
+"""Ticks of calendars that datetime64 does not support, against cftime."""
 
 import cftime
 import numpy as np
@@ -27,7 +27,7 @@ def test_ticks_are_round_dates_and_named_as_such(calendar, first, length):
     for text, date in zip(texts, dates, strict=True):
         full = f"{date.year:04d}-{date.month:02d}-{date.day:02d}\n{date.hour:02d}:{date.minute:02d}"
         assert full.startswith(text)
-        assert full.removeprefix(text).strip("-\n01:") == ""  # what is left out is the first of all
+        assert full.removeprefix(text).strip("-\n01:") == ""  # the omitted parts are the first day, month or hour
 
 
 @pytest.mark.parametrize("calendar", CALENDARS)

@@ -1,4 +1,4 @@
-"""Which rows are drawn: as many as may be, spread over all, of few blocks."""
+"""The selection of rows to draw: up to the limit, spread over all rows, in few blocks."""
 
 import numpy as np
 from hypothesis import given
@@ -45,7 +45,7 @@ def test_what_is_drawn_of_many_chunks_is_spread_over_them():
     chunks = np.unique(found.positions // 4096)
     assert len(chunks) * 4096 <= 20_000 * WIDEST + 4096
     assert np.diff(chunks).max() < 10_000 / len(chunks) * 2.1
-    assert abs((chunks % 2).mean() - 0.5) < 0.1  # as many passes that go up as such that go down
+    assert abs((chunks % 2).mean() - 0.5) < 0.1  # as many ascending as descending passes
 
 
 def test_rows_apart_are_those_with_others_between():

@@ -1,4 +1,4 @@
-"""Maps draw the rows that are there where they are: offsets and colours are read back, and compared with the rows."""
+"""Maps draw the rows at their positions: offsets and colours are read back, and compared with the rows."""
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_of_many_rows_some_are_drawn_and_the_title_says_so(collection, ax, point
 
 
 def test_what_is_read_is_a_few_times_what_is_drawn_however_much_there_is(tmp_path):
-    """Chunks that are not drawn may be lost: nobody notices."""
+    """Chunks that are not drawn are not read, so they may be missing."""
     made = zc.create_collection(tmp_path / "orbit", schema=schema(), axis="time", partitioning="date:h")
     made.insert(orbit())
     chunks = sorted(tmp_path.glob("orbit/**/ssh/c/*"))
@@ -125,7 +125,7 @@ def test_what_is_read_is_a_few_times_what_is_drawn_however_much_there_is(tmp_pat
 
 
 class monitored_opens:  # noqa: N801 - used as a function
-    """Notes which files are opened, whoever does it."""
+    """Records which files are opened."""
 
     hooked = None
 
@@ -178,7 +178,7 @@ def test_a_dataset_is_drawn_every_nth_row(collection, ax):
     whole = Figure().subplots()
     collection.plot("flag", ax=whole)
     np.testing.assert_array_equal(drawn(lazy)[1], drawn(whole)[1])
-    with pytest.raises(SettingError, match="filters and where choose rows of a collection"):
+    with pytest.raises(SettingError, match="filters and where select rows of a collection"):
         track(dataset, "flag", where="flag == 0", ax=ax)
 
 
@@ -290,7 +290,7 @@ def test_colours_may_leave_out_extremes_or_be_chosen(ax):
             {"variable": "wave", "latitude": "lat"},
             r"variable 'wave' has the dimensions \(time, across\).*'lat' has \(time\)",
         ),
-        ({"variable": "ssh", "points": 0}, "points=0; accepted: a number of points"),
+        ({"variable": "ssh", "points": 0}, "points=0; accepted: an integer, 1 or more"),
     ],
 )
 def test_what_cannot_be_drawn_says_why(collection, ax, options, message):

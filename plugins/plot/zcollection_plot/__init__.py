@@ -1,4 +1,4 @@
-"""Pictures of collections with Matplotlib: what is there along the axis, and where rows are."""
+"""Plots of collections with Matplotlib: the coverage of the axis, and maps of rows."""
 
 from zcollection_plot.availability import availability
 from zcollection_plot.calendar import calendar

@@ -1,4 +1,4 @@
-"""What there is along the axis, in the picture that suits how the collection is partitioned."""
+"""The plot of a coverage, of the kind that suits the partitioning."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
@@ -21,34 +21,34 @@ _KINDS: Final[Mapping[str, Callable[..., Axes]]] = {"calendar": calendar, "timel
 _DATES: Final = ("year", "month", "day", "hour", "minute", "second")
 
 _SHORT: Final = 28
-"""Days below which a calendar shows little."""
+"""The smallest number of days for a calendar."""
 
 
 def availability(found: Coverage, kind: Kind | None = None, *, ax: Target = None, **options: Any) -> Axes:
-    """Draw what there is along the axis of a collection, and what is missing.
+    """Draw the coverage of the axis of a collection.
 
     Parameters
     ----------
     found
-        What is covered.
+        The coverage.
     kind
-        "calendar", "timeline" or "matrix": see these. By default a matrix where partitions have two whole numbers as keys that are no
-        date, such as cycle and pass; else a calendar of times over four weeks or more, of which a row is expected every day at
-        least; else a timeline.
+        "calendar", "timeline" or "matrix": see these functions. By default a matrix if the keys are two integers other than a date,
+        such as cycle and pass; else a calendar if the axis covers at least four weeks, with at least one expected row per day; else
+        a timeline.
     ax
-        Axes to draw on. None makes a figure of pyplot; a `matplotlib.figure.Figure` gets axes, and the size that suits them.
+        The axes to draw on. None creates a figure of pyplot; a `matplotlib.figure.Figure` gets axes and a suitable size.
     **options
-        Those of the kind.
+        The options of the kind.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Those that were drawn on.
+        The axes.
 
     Raises
     ------
     SettingError
-        The kind is unknown, or does not suit the collection.
+        The kind is unknown, or is not possible for the collection.
     """
     chosen = _default(found) if kind is None else kind
     if chosen not in _KINDS:

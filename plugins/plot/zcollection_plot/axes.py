@@ -8,26 +8,26 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 SHARE: Final = "YlGnBu"
-"""Colour map of what is there, from little to all: of one direction in lightness, so that no hue has to be told from another.
+"""The colour map of shares. Its lightness is monotonic, so that it can be read without distinguishing hues.
 
 Source: ColorBrewer 2.0, by C. Brewer.
 """
 
-THERE: Final = "#225ea8"
-"""What is there, where there is no more to be said of it: a colour of the same map."""
+PRESENT: Final = "#225ea8"
+"""The colour of existing rows without a share: a colour of the same map."""
 
 MISSING: Final = "#d55e00"
-"""What is missing: the vermillion of M. Okabe and K. Ito, "Color Universal Design", 2008, which is in no map of blues."""
+"""The colour of missing rows: the vermillion of M. Okabe and K. Ito, "Color Universal Design", 2008, which differs from all blues."""
 
 QUIET: Final = "#d9d9d9"
-"""Lines of grids, in the background."""
+"""The colour of grid lines."""
 
 Target = Axes | Figure | None
-"""What to draw on: axes; a figure, which gets axes and the size that suits them; or None for a new figure of pyplot."""
+"""The target of a plot: axes; a figure, which gets axes and a suitable size; or None for a new figure of pyplot."""
 
 
 def axes_on(target: Target, *, width: float, height: float) -> Axes:
-    """Return the axes to draw on, in inches of the figure where that is ours to choose."""
+    """Return the axes to draw on; the size, in inches, applies to figures only."""
     if isinstance(target, Axes):
         return target
     if target is None:
@@ -39,16 +39,16 @@ def axes_on(target: Target, *, width: float, height: float) -> Axes:
 
 
 def colour_bar(ax: Axes, drawn: Any, label: str, **options: Any) -> Any:
-    """Add a bar of colours beside axes."""
+    """Add a colour bar to axes."""
     figure = ax.get_figure()
-    assert figure is not None  # noqa: S101 - axes that were never in a figure cannot have been drawn on
+    assert figure is not None  # noqa: S101 - axes always belong to a figure
     bar = figure.colorbar(drawn, ax=ax, label=label, pad=0.02, **options)
     bar.outline.set_visible(False)
     return bar
 
 
 def mark_missing(ax: Axes, absent: Any, extent: tuple[float, float, float, float], label: str) -> None:
-    """Draw cells that are missing over an image, and say what their colour means."""
+    """Draw missing cells over an image, with a legend."""
     if not absent.any():
         return
     from numpy.ma import masked_equal
@@ -64,7 +64,7 @@ def mark_missing(ax: Axes, absent: Any, extent: tuple[float, float, float, float
 
 
 def legend(ax: Axes, handles: list[Patch]) -> None:
-    """Say above the axes, at the right, what colours mean."""
+    """Add a legend of colours above the axes, at the right."""
     ax.legend(
         handles=handles,
         loc="lower right",
@@ -79,6 +79,6 @@ def legend(ax: Axes, handles: list[Patch]) -> None:
 
 
 def without_frame(ax: Axes) -> None:
-    """Take away the box round axes, and the marks of ticks, of which the labels say enough."""
+    """Hide the frame and the tick marks of axes."""
     ax.spines[:].set_visible(False)
     ax.tick_params(which="both", length=0)

@@ -1,4 +1,4 @@
-"""The calendar: a month in a line, each day coloured by what is there of it."""
+"""The calendar: a line for each month, with days coloured by their share of expected rows."""
 
 from typing import Any, Final
 
@@ -14,13 +14,13 @@ from zcollection_plot.axes import SHARE, Target, axes_on, colour_bar, mark_missi
 from zcollection_plot.dates import MONTHS, calendar_of, days_since_1970
 
 _MOST_LABELS: Final = 36
-"""Months that are each named."""
+"""Up to this number of months, each has a label."""
 
 _MOST_YEARS: Final = 20
-"""Years that are named where months are not."""
+"""The largest number of labels of years."""
 
 _MOST_CELLS: Final = 60
-"""Months whose days are told apart by lines."""
+"""Up to this number of months, lines separate the days."""
 
 
 @frozen(eq=False)
@@ -30,10 +30,10 @@ class Calendar:
     Attributes
     ----------
     first
-        The first month: its year times 12, and the months since January.
+        The first month: its year times 12, plus the months since January.
     shares
-        float64, shape (months, days of the longest month): the share of each day; NaN where the calendar has no such day, or
-        it lies before the first row or after the last.
+        float64, shape (months, days of the longest month): the share of each day; NaN if the calendar has no such day, or
+        the day is before the first row or after the last one.
     absent
         bool, of the same shape: days without any row.
     """
@@ -44,7 +44,7 @@ class Calendar:
 
     @classmethod
     def of(cls, found: Coverage) -> "Calendar":
-        """Return the days of what is covered."""
+        """Return the days of a coverage."""
         days = found.days
         numbers = np.floor(days_since_1970([item.day for item in days])).astype(np.int64)
         dates = dates_of(numbers, calendar_of(found) or "")
@@ -58,7 +58,7 @@ class Calendar:
 
     @property
     def labels(self) -> list[str]:
-        """The name of each month, with the year where it begins."""
+        """The label of each month, with the year for the first month and for January."""
         numbers = range(self.first, self.first + len(self.shares))
         return [
             f"{number // 12:04d} {MONTHS[number % 12]}" if position == 0 or number % 12 == 0 else MONTHS[number % 12]
@@ -67,29 +67,29 @@ class Calendar:
 
 
 def calendar(found: Coverage, *, ax: Target = None, cmap: Any = SHARE) -> Axes:
-    """Draw the share of the rows expected that is there on each day: a line for each month, from the first row to the last.
+    """Draw the share of the expected rows that exists on each day: a line for each month, from the first row to the last.
 
-    Days without any row have a colour of their own, and days before the first row or after the last one none. It draws two
-    images: the shares, masked where there is none, and the days without rows.
+    Days without rows have a separate colour; days before the first row and after the last one have none. It draws two images: the
+    masked array of shares, and the days without rows.
 
     Parameters
     ----------
     found
-        What is covered. It may be partitioned in any way.
+        The coverage, with any partitioning.
     ax
-        Axes to draw on. None makes a figure of pyplot; a `matplotlib.figure.Figure` gets axes, and the size that suits them.
+        The axes to draw on. None creates a figure of pyplot; a `matplotlib.figure.Figure` gets axes and a suitable size.
     cmap
-        Colour map of the shares, from 0 to 1.
+        The colour map of the shares, from 0 to 1.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Those that were drawn on.
+        The axes.
 
     Raises
     ------
     SettingError
-        The axis is no time, or rows are expected further apart than a day.
+        The axis is not a time, or the expected step is longer than a day.
 
     Examples
     --------

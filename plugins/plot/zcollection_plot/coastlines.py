@@ -1,6 +1,6 @@
-"""Coastlines of Natural Earth, as far as they lie on this machine: nothing is ever downloaded.
+"""Coastlines of Natural Earth from local files; nothing is downloaded.
 
-Source: cartopy, which looks for them below ``CARTOPY_DATA_DIR`` and in its own directory of data, and would fetch them else.
+Source: cartopy, which searches for the files under ``CARTOPY_DATA_DIR`` and in its own data directory; its download is not used.
 """
 
 from collections.abc import Iterator
@@ -17,52 +17,52 @@ from zcollection_plot.ground import TURN, Extent
 
 _RESOLUTIONS: Final = ("110m", "50m", "10m")
 _WIDTHS: Final = (90.0, 15.0)
-"""Degrees of longitude from which on the first of these resolutions is enough, and the second."""
+"""The widths, in degrees of longitude, from which on the first and the second resolution are sufficient."""
 
 
-def draw_coastlines(ax: Axes, extent: Extent, *, wanted: bool | None, transform: Any = None) -> None:
+def draw_coastlines(ax: Axes, extent: Extent, *, required: bool | None, transform: Any = None) -> None:
     """Draw the coastlines of a map.
 
     Parameters
     ----------
     ax
-        Its axes.
+        The axes of the map.
     extent
-        What it shows.
-    wanted
-        True raises where there are none; None draws those that there are; False draws none.
+        The extent of the map.
+    required
+        True raises if there are none; None draws them if they exist; False draws none.
     transform
-        Of axes of cartopy, from degrees to theirs.
+        The transformation from degrees to the axes of cartopy.
 
     Raises
     ------
     MissingDependencyError
-        They are wanted, and cartopy is not installed.
+        They are required, and cartopy is not installed.
     SettingError
-        They are wanted, and Natural Earth's are not on this machine.
+        They are required, and the files of Natural Earth do not exist.
     """
-    if wanted is False:
+    if required is False:
         return
-    lines = _lines(extent, wanted=bool(wanted))
+    lines = _lines(extent, required=bool(required))
     if lines:
         style = {} if transform is None else {"transform": transform}
         ax.add_collection(LineCollection(lines, colors="0.4", linewidths=0.6, zorder=1.5, **style), autolim=False)
 
 
-def _lines(extent: Extent, *, wanted: bool) -> list[NDArray[np.float64]]:
+def _lines(extent: Extent, *, required: bool) -> list[NDArray[np.float64]]:
     try:
         from cartopy.io.shapereader import Reader
     except ImportError as error:
-        if wanted:
+        if required:
             message = "coastlines need 'cartopy', which is not installed: pip install 'zcollection-plot[coastlines]'"
             raise MissingDependencyError(message) from error
         return []
     file = _file(extent)
     if file is None:
-        if wanted:
+        if required:
             message = (
-                "coastlines of Natural Earth are not on this machine, and are never downloaded here; accepted: coastlines=None, or "
-                "such files below CARTOPY_DATA_DIR, as cartopy's cartopy_feature_download.py puts them there: "
+                "the coastlines of Natural Earth do not exist on this machine, and are not downloaded; accepted: coastlines=None, or "
+                "their files under CARTOPY_DATA_DIR, as cartopy's cartopy_feature_download.py stores them: "
                 "shapefiles/natural_earth/physical/ne_110m_coastline.shp"
             )
             raise SettingError(message)
@@ -71,7 +71,7 @@ def _lines(extent: Extent, *, wanted: bool) -> list[NDArray[np.float64]]:
 
 
 def _file(extent: Extent) -> Path | None:
-    """Return the file with the resolution that suits a map, or else the next one that there is."""
+    """Return the file with the resolution closest to that of a map."""
     from cartopy import config
     from cartopy.io import Downloader
 
@@ -93,7 +93,7 @@ def _coordinates(geometries: Any) -> Iterator[NDArray[np.float64]]:
 
 
 def _visible(lines: Iterator[NDArray[np.float64]], extent: Extent) -> Iterator[NDArray[np.float64]]:
-    """Yield lines at each turn of the Earth that the map shows, of those that reach into it."""
+    """Yield the visible lines, repeated at each multiple of 360° that the map shows."""
     for line in lines:
         if line[:, 1].max() < extent.south or line[:, 1].min() > extent.north:
             continue

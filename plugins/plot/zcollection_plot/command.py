@@ -1,4 +1,4 @@
-"""``zcollection plot``: a map in a file."""
+"""The command ``zcollection plot``: a map of rows as a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,26 +13,32 @@ def command(
     *,
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Where the picture goes, such as map.png, map.svg or map.pdf."
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write, such as map.png, map.svg or map.pdf."),
     ],
     variable: Annotated[
         str | None,
-        typer.Option("--variable", metavar="NAME", help="What colours the rows; by default the positions are a line."),
+        typer.Option(
+            "--variable",
+            metavar="NAME",
+            help="The variable that colours the rows; by default the positions are a line.",
+        ),
     ] = None,
     filters: Filter = None,
     where: Where = None,
     latitude: Annotated[
         str | None,
-        typer.Option("--latitude", metavar="NAME", help="The latitude; by default that by its CF attributes."),
+        typer.Option(
+            "--latitude", metavar="NAME", help="The variable of the latitude; by default found by its CF attributes."
+        ),
     ] = None,
     longitude: Annotated[
         str | None,
-        typer.Option("--longitude", metavar="NAME", help="The longitude; by default that by its CF attributes."),
+        typer.Option(
+            "--longitude", metavar="NAME", help="The variable of the longitude; by default found by its CF attributes."
+        ),
     ] = None,
     points: Annotated[
-        int, typer.Option("--points", metavar="COUNT", min=1, help="Points that are drawn at most.")
+        int, typer.Option("--points", metavar="COUNT", min=1, help="The largest number of points to draw.")
     ] = 20_000,
     storage_option: StorageOptions = None,
 ) -> None:

@@ -1,7 +1,7 @@
-"""Times of any calendar as days since 1970-01-01, and ticks on axes of them.
+"""Times of any calendar as days since 1970-01-01, and their ticks.
 
-Matplotlib's own dates are those of datetime64. A calendar whose days that does not name has ticks of its own here: nc-time-axis,
-which has such, was last released in 2022, and takes objects of cftime one by one.
+Matplotlib's dates are those of datetime64. This module has the ticks of other calendars: nc-time-axis, which also has them, was last
+released in 2022, and converts cftime objects one by one.
 """
 
 from typing import Any, Final
@@ -18,31 +18,31 @@ from zcollection.plugin import dates_of, days_of
 Days = NDArray[np.float64]
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""Whatever the language of the process is, as in all other texts."""
+"""The names of months, in English whatever the locale."""
 
 GREGORIAN: Final = "proleptic_gregorian"
 
 _TICKS: Final = 8
-"""Ticks on an axis, about."""
+"""The approximate number of ticks on an axis."""
 
 _MONTHS_BETWEEN: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12_000)
 _DAYS_BETWEEN: Final = (1 / 96, 1 / 24, 1 / 8, 1 / 4, 1 / 2, 1, 2, 5, 10)
 
 
 def calendar_of(found: Coverage) -> str | None:
-    """Return the calendar that the times of a coverage are drawn in: that of datetime64, if they are such; None for no times."""
+    """Return the calendar in which the times of a coverage are drawn: that of datetime64 if possible; None without times."""
     return found.total.calendar or (None if found.calendar is None else GREGORIAN)
 
 
 def days_since_1970(times: Any) -> Days:
-    """Return times as days: datetime64, or the timedelta64 since 1970-01-01 of their calendar."""
+    """Return times as days since 1970-01-01, given datetime64, or timedelta64 since 1970-01-01 of their calendar."""
     values = np.asarray(times)
     lengths = values - np.datetime64("1970-01-01", "D") if values.dtype.kind == "M" else values
     return np.asarray(lengths / np.timedelta64(1, "D"), np.float64)
 
 
 def numbers_on_axis(days: Any, calendar: str) -> Days:
-    """Return days as numbers on an axis that `show_dates` has prepared: those of Matplotlib, whose epoch may be another."""
+    """Return days as numbers on an axis prepared by `show_dates`; the epoch of Matplotlib may differ."""
     if calendar != GREGORIAN:
         return np.asarray(days, np.float64)
     epoch = (np.datetime64(_epoch()) - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
@@ -54,7 +54,7 @@ def _epoch() -> str:
 
 
 def show_dates(axis: Axis, calendar: str) -> None:
-    """Put ticks at the beginnings of years, months, days or hours of a calendar."""
+    """Set ticks at the beginnings of years, months, days or hours of a calendar."""
     if calendar == GREGORIAN:
         locator = mdates.AutoDateLocator(minticks=4, maxticks=_TICKS)  # type: ignore[no-untyped-call]
         axis.set_major_locator(locator)
@@ -70,7 +70,7 @@ class CalendarLocator(Locator):
     Parameters
     ----------
     calendar
-        Its name; the axis counts days since 1970-01-01 of it.
+        The name of the calendar; the axis has days since 1970-01-01 of it.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class CalendarLocator(Locator):
     def __init__(self, calendar: str) -> None:
         self.calendar = calendar
 
-    def __call__(self) -> Any:  # noqa: D102 - as the base class says
+    def __call__(self) -> Any:  # noqa: D102 - documented in the base class
         assert self.axis is not None  # noqa: S101 - Matplotlib calls it for an axis
         return self.tick_values(*self.axis.get_view_interval())
 
@@ -115,7 +115,7 @@ class CalendarFormatter(Formatter):
     Parameters
     ----------
     calendar
-        Its name; the axis counts days since 1970-01-01 of it.
+        The name of the calendar; the axis has days since 1970-01-01 of it.
 
     Examples
     --------
@@ -132,22 +132,22 @@ class CalendarFormatter(Formatter):
         return self.format_ticks([x])[0]
 
     def format_ticks(self, values: Any) -> list[str]:
-        """Return the texts of all ticks, alike in length."""
+        """Return the labels of all ticks, with the same resolution."""
         numbers = np.round(np.asarray(values, np.float64), 6)
         if not numbers.size:
             return []
-        whole = np.floor(numbers)
-        dates = dates_of(whole.astype(np.int64), self.calendar)
+        days = np.floor(numbers)
+        dates = dates_of(days.astype(np.int64), self.calendar)
         texts = [f"{year:04d}" for year in dates.year.tolist()]
-        if (whole == numbers).all() and (dates.day == 1).all() and (dates.month == 1).all():
+        if (days == numbers).all() and (dates.day == 1).all() and (dates.month == 1).all():
             return texts
         texts = [f"{text}-{month:02d}" for text, month in zip(texts, dates.month.tolist(), strict=True)]
-        if (whole == numbers).all() and (dates.day == 1).all():
+        if (days == numbers).all() and (dates.day == 1).all():
             return texts
         texts = [f"{text}-{day:02d}" for text, day in zip(texts, dates.day.tolist(), strict=True)]
-        if (whole == numbers).all():
+        if (days == numbers).all():
             return texts
-        minutes = np.rint((numbers - whole) * 1440).astype(int)
+        minutes = np.rint((numbers - days) * 1440).astype(int)
         return [
             f"{text}\n{minute // 60:02d}:{minute % 60:02d}"
             for text, minute in zip(texts, minutes.tolist(), strict=True)

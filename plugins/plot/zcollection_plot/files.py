@@ -1,4 +1,4 @@
-"""Pictures in files, made without pyplot: no window, no display."""
+"""Writes plots to files without pyplot: no window or display is needed."""
 
 import os
 from collections.abc import Iterator
@@ -10,23 +10,25 @@ from matplotlib.figure import Figure
 from zcollection.plugin import SettingError, accepted
 
 RESOLUTION = 150
-"""Dots per inch of pictures made of dots."""
+"""The resolution of raster images, in dots per inch."""
 
 
 @contextmanager
 def saved(path: str | os.PathLike[str]) -> Iterator[Figure]:
-    """Yield a figure to draw on, which is written to a file once that is done.
+    """Yield a figure to draw on, and write it to a file at the end.
 
     Raises
     ------
     SettingError
-        The end of the file's name is that of no format of pictures.
+        The extension of the file is not an image format.
     """
     figure = Figure(layout="constrained", dpi=RESOLUTION)
     formats = figure.canvas.get_supported_filetypes()
     ending = Path(path).suffix.removeprefix(".").lower()
     if ending not in formats:
-        message = f"a picture was to be written to {os.fspath(path)!r}; {accepted(ending, sorted(formats))} as the end of its name"
+        message = (
+            f"the plot cannot be written to {os.fspath(path)!r}; {accepted(ending, sorted(formats))} as its extension"
+        )
         raise SettingError(message)
     yield figure
     figure.savefig(path)

@@ -1,4 +1,4 @@
-"""Longitudes on a flat map: where it is cut, what of the Earth it shows, and how degrees are written."""
+"""The geometry of a flat map: where it is cut, its extent, and the labels of degrees."""
 
 from typing import Any, Final, Literal
 
@@ -15,15 +15,15 @@ Degrees = NDArray[np.float64]
 TURN: Final = 360.0
 
 _EMPTY: Final = 30.0
-"""Degrees of longitude without any row, from which on a map is one of a region, and is cut there."""
+"""A gap of at least this many degrees of longitude without rows makes a map regional; the map is cut in the gap."""
 
 _GLOBAL: Final = 300.0
-"""Degrees of longitude from which on a map shows all of the Earth."""
+"""The width, in degrees of longitude, from which on a map shows the whole Earth."""
 
 
 @frozen(kw_only=True)
 class Extent:
-    """What a map shows, in degrees; `east` is greater than `west`, wherever that is."""
+    """The extent of a map in degrees; `east` is always greater than `west`."""
 
     west: float
     east: float
@@ -32,22 +32,22 @@ class Extent:
 
     @property
     def aspect(self) -> float:
-        """How much longer a degree of latitude is than one of longitude, in the middle of a map of a region."""
+        """The length of a degree of latitude divided by that of longitude, in the middle of a regional map; 1 for the Earth."""
         if self.east - self.west >= _GLOBAL:
             return 1.0
         return float(1 / max(np.cos(np.radians((self.south + self.north) / 2)), 0.2))
 
 
 def cut_at(longitude: Degrees, centre: float | None) -> float:
-    """Return the longitude at which a map is cut, of that of all points; its western edge.
+    """Return the longitude at which a map is cut: its western edge.
 
     Parameters
     ----------
     longitude
-        Of the points, in any convention.
+        The longitudes of the points, in any convention.
     centre
-        The longitude in the middle of the map. By default rows that leave more than 30 degrees free are cut there, and all others
-        as their convention is: at 180°, or at 0° where longitudes go from 0 to 360.
+        The longitude in the middle of the map. By default the map is cut in the largest gap of at least 30 degrees; without such a
+        gap, at the limit of the convention: at 180°, or at 0° for longitudes from 0 to 360.
 
     Examples
     --------
@@ -68,13 +68,13 @@ def cut_at(longitude: Degrees, centre: float | None) -> float:
 
 
 def turned(longitude: Degrees, west: float) -> Degrees:
-    """Return longitudes from the western edge of a map on; those that lie on it already are not rounded."""
+    """Return longitudes shifted by multiples of 360° onto a map; those that are already on it stay exact."""
     is_on_it = (longitude >= west) & (longitude < west + TURN)
     return np.where(is_on_it, longitude, (longitude - west) % TURN + west)
 
 
 def extent_of(longitude: Degrees, latitude: Degrees, west: float) -> Extent:
-    """Return what a map of points shows, which are on it: a margin around them, and all of the Earth where they are everywhere."""
+    """Return the extent of a map of points: the points with a margin, or the whole Earth if they are everywhere."""
     if not longitude.size:
         return Extent(west=-180.0, east=180.0, south=-90.0, north=90.0)
     left, right, south, north = (
@@ -90,7 +90,7 @@ def extent_of(longitude: Degrees, latitude: Degrees, west: float) -> Extent:
 
 
 def show(ax: Axes, extent: Extent) -> None:
-    """Give axes the limits of a map, and a grid of meridians and parallels."""
+    """Set the limits of a map on axes, with a grid of meridians and parallels."""
     ax.set_xlim(extent.west, extent.east)
     ax.set_ylim(extent.south, extent.north)
     ax.set_aspect(extent.aspect)
@@ -105,7 +105,7 @@ def show(ax: Axes, extent: Extent) -> None:
 
 
 def _written(which: Literal["EW", "NS"]) -> Any:
-    """Return what writes degrees: with the letter of their hemisphere."""
+    """Return a formatter of degrees with the letter of the hemisphere."""
     positive, negative = which[0], which[1]
 
     def write(value: float, _: int | None = None) -> str:

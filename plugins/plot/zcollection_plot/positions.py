@@ -1,4 +1,4 @@
-"""Which variables say where rows are, and what of them is known."""
+"""The variables of positions, and their values."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,14 +25,14 @@ _NAMES: Final = {"latitude": {"latitude", "lat"}, "longitude": {"longitude", "lo
 
 @frozen(kw_only=True)
 class Names:
-    """What is drawn: paths of variables of the same dimensions.
+    """The paths of the variables to draw, which have the same dimensions.
 
     Attributes
     ----------
     latitude, longitude
-        Where rows are.
+        The variables of the positions.
     variable
-        What colours them; None for nothing.
+        The variable that colours the rows; None without colours.
     """
 
     latitude: str
@@ -41,27 +41,27 @@ class Names:
 
     @classmethod
     def of(cls, schema: DatasetSchema, variable: str | None, *, latitude: str | None, longitude: str | None) -> "Names":
-        """Return the variables of a schema that are meant.
+        """Return the variables to draw, given names or the CF attributes in a schema.
 
         Raises
         ------
         SchemaError
-            One is unknown, or there is no single latitude and longitude that has its dimensions.
+            A variable is unknown, or there is not exactly one latitude and longitude with its dimensions.
         """
         path = None if variable is None else _named(schema, variable)
-        wanted = None if path is None else schema.dimension_paths[path]
-        found = _angle(schema, latitude, "latitude", is_latitude, variable=path, wanted=wanted)
+        dimensions = None if path is None else schema.dimension_paths[path]
+        found = _angle(schema, latitude, "latitude", is_latitude, variable=path, dimensions=dimensions)
         return cls(
             latitude=found,
             longitude=_angle(
-                schema, longitude, "longitude", is_longitude, variable=path, wanted=schema.dimension_paths[found]
+                schema, longitude, "longitude", is_longitude, variable=path, dimensions=schema.dimension_paths[found]
             ),
             variable=path,
         )
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Each of them once."""
+        """The paths without duplicates."""
         return tuple(dict.fromkeys(name for name in (self.latitude, self.longitude, self.variable) if name is not None))
 
 
@@ -83,15 +83,15 @@ def _angle(
     is_one: Callable[[VariableSchema], bool],
     *,
     variable: str | None,
-    wanted: tuple[str, ...] | None,
+    dimensions: tuple[str, ...] | None,
 ) -> str:
-    variables, dimensions = schema.all_variables(), schema.dimension_paths
+    variables, dimensions_of = schema.all_variables(), schema.dimension_paths
     if name is None:
         candidates = [path for path, each in variables.items() if is_one(each)]
         candidates = candidates or [path for path in variables if path.rpartition("/")[2].lower() in _NAMES[what]]
     else:
         candidates = [_named(schema, name)]
-    fitting = [path for path in candidates if wanted is None or dimensions[path] == wanted]
+    fitting = [path for path in candidates if dimensions is None or dimensions_of[path] == dimensions]
     if len(fitting) == 1:
         return fitting[0]
     units = "degrees_north" if what == "latitude" else "degrees_east"
@@ -100,28 +100,28 @@ def _angle(
     elif not candidates:
         message = (
             f"no variable is a {what}; accepted: one whose units are {units!r}, or {what}=… with its name, one of {[*variables]}; "
-            f"coverage().plot() draws what there is without positions"
+            f"coverage().plot() draws rows without positions"
         )
     else:
-        held = ", ".join(f"{path!r} has ({', '.join(dimensions[path])})" for path in candidates)
+        found = ", ".join(f"{path!r} has ({', '.join(dimensions_of[path])})" for path in candidates)
         whose = f"variable {variable!r} has" if variable is not None else "the latitude has"
         message = (
-            f"{whose} the dimensions ({', '.join(wanted or ())}), and of what is a {what} {held}; accepted: a position for each "
-            f"value; a field on a grid is drawn from to_xarray()"
+            f"{whose} the dimensions ({', '.join(dimensions or ())}), but each possible {what} has others: {found}; accepted: a position for each "
+            f"value; use to_xarray() to draw gridded fields"
         )
     raise SchemaError(message)
 
 
 @frozen(eq=False, kw_only=True)
 class Values:
-    """Numbers that are drawn.
+    """The values to draw.
 
     Attributes
     ----------
     numbers
-        float64, of the shape of the variable; NaN where nothing is known.
+        float64, of the shape of the variable; NaN for missing values.
     calendar
-        That of the dates that the numbers are on an axis; None for plain numbers.
+        The calendar if the numbers are dates on an axis; None for other numbers.
     """
 
     numbers: NDArray[np.float64]
@@ -129,7 +129,7 @@ class Values:
 
     @classmethod
     def of(cls, variable: Variable) -> "Values":
-        """Return the values of a variable; times as numbers of an axis of dates.
+        """Return the values of a variable; times become numbers on an axis of dates.
 
         Raises
         ------
@@ -154,7 +154,7 @@ def _calendar(variable: Variable) -> str:
 
 
 def described(variable: Any) -> str:
-    """Return what a variable is, and its unit, as CF's attributes say it."""
+    """Return the description of a variable and its unit, from CF attributes."""
     attrs = variable.attrs
     name = attrs.get("long_name") or attrs.get("standard_name") or variable.name
     units = attrs.get("units")

@@ -1,4 +1,4 @@
-"""Which rows of many are drawn: spread over all of them, and close enough together that few chunks hold them."""
+"""The selection of rows to draw: spread over all rows, but in few chunks."""
 
 import math
 from collections.abc import Iterable
@@ -9,24 +9,24 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 WIDEST: Final = 16
-"""Of how many rows of a chunk that is read at least one is drawn: what is read is no more than about so many times what is drawn."""
+"""The largest ratio of rows read to rows drawn, approximately."""
 
 GOLDEN: Final = (math.sqrt(5) - 1) / 2
-"""Its multiples, without their whole part, fill the range from 0 to 1 evenly, and in step with nothing."""
+"""The fractional parts of its multiples are evenly distributed between 0 and 1, without a period."""
 
 
 @frozen(eq=False)
 class Thinned:
-    """Rows that are drawn.
+    """The rows to draw.
 
     Attributes
     ----------
     positions
-        int64, ascending: which of all rows.
+        The positions of the rows: int64, ascending.
     every
-        How far apart they are within what is read without a break.
+        The distance between rows in the same block.
     total
-        How many rows there are.
+        The number of all rows.
     """
 
     positions: NDArray[np.int64]
@@ -35,12 +35,12 @@ class Thinned:
 
     @property
     def is_apart(self) -> NDArray[np.bool_]:
-        """Which of them are further than that from the one before; shape (rows - 1,)."""
+        """Whether a row is further than `every` from the previous one; shape (rows - 1,)."""
         return np.diff(self.positions) > self.every
 
 
 def every_nth(total: int, limit: int) -> Thinned:
-    """Return at most so many of rows that are in memory.
+    """Return at most `limit` of the rows in memory: every n-th.
 
     Examples
     --------
@@ -52,17 +52,17 @@ def every_nth(total: int, limit: int) -> Thinned:
 
 
 def some_of(blocks: NDArray[np.int64], limit: int) -> Thinned:
-    """Return at most so many of rows that are to be read, in few blocks.
+    """Return at most `limit` of the rows to read, in few blocks.
 
-    Up to `WIDEST` times as many rows as may be drawn are read; of more, whole blocks are left out: one of each group is read, at a
-    place in its group that moves along, so that no regular order of blocks, such as passes that go up and down in turn, is met.
+    At most about `WIDEST` times `limit` rows are read. If there are more, one block of each group of blocks is read. Its position in
+    the group changes, to avoid aliasing with periodic blocks such as ascending and descending passes.
 
     Parameters
     ----------
     blocks
         The rows of each block that is read at once, such as a chunk, in order; int64, each at least 1.
     limit
-        Rows that may be drawn.
+        The largest number of rows to draw.
 
     Examples
     --------
@@ -72,11 +72,11 @@ def some_of(blocks: NDArray[np.int64], limit: int) -> Thinned:
     total = int(blocks.sum())
     if total <= limit * WIDEST:
         return every_nth(total, limit)
-    together = min(-(-total // (limit * WIDEST)), len(blocks))
-    groups = np.arange(0, len(blocks), together)
-    place = (np.arange(1, len(groups) + 1) * GOLDEN) % 1
-    lengths = np.minimum(together, len(blocks) - groups)
-    chosen = groups + (place * lengths).astype(np.int64)
+    group_size = min(-(-total // (limit * WIDEST)), len(blocks))
+    groups = np.arange(0, len(blocks), group_size)
+    fraction = (np.arange(1, len(groups) + 1) * GOLDEN) % 1
+    lengths = np.minimum(group_size, len(blocks) - groups)
+    chosen = groups + (fraction * lengths).astype(np.int64)
     starts, counts = (np.cumsum(blocks) - blocks)[chosen], blocks[chosen]
     every = max(-(-int(counts.sum()) // limit), 1)
     number = np.arange(0, counts.sum(), every)
@@ -86,14 +86,14 @@ def some_of(blocks: NDArray[np.int64], limit: int) -> Thinned:
 
 
 def blocks_of(ranges: Iterable[NDArray[np.int64]], length: int) -> NDArray[np.int64]:
-    """Return how many of the rows asked for lie in each block of each partition, of those blocks that have any.
+    """Return the number of selected rows in each block of each partition, without empty blocks.
 
     Parameters
     ----------
     ranges
-        Of each partition the rows asked for, as runs: int64, shape (runs, 2), the first row and that after the last.
+        The selected rows of each partition as runs: int64, shape (runs, 2), the first row and the one after the last.
     length
-        Rows of a block.
+        The number of rows in a block.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The timeline: bars where rows follow each other, and marks where some are missing."""
+"""The timeline: bars of intervals, and marks of gaps."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -12,34 +12,34 @@ from numpy.typing import NDArray
 from zcollection_coverage import Coverage
 
 from zcollection.plugin import SettingError, accepted, dates_of, days_of
-from zcollection_plot.axes import MISSING, QUIET, THERE, Target, axes_on, legend
+from zcollection_plot.axes import MISSING, PRESENT, QUIET, Target, axes_on, legend
 from zcollection_plot.dates import MONTHS, calendar_of, days_since_1970, numbers_on_axis, show_dates
 
 _MOST_LINES: Final = 40
-"""Partitions that are a line each, unless more are asked for."""
+"""The largest number of partitions with a line each by default."""
 
 _HALF: Final = 0.32
-"""Half the height of a bar, as a part of the distance between lines."""
+"""Half the height of a bar, as a fraction of the distance between lines."""
 
 _THIN: Final = 0.6
-"""Points that are added around bars, so that short ones are seen."""
+"""The line width around bars, in points, which makes short ones visible."""
 
 _FEW: Final = 40
-"""Gaps of one line up to which that is true of each."""
+"""Up to this number of gaps in a line, their edges have the full width."""
 
 Numbers = NDArray[np.float64]
 
 
 @frozen(eq=False)
 class Line:
-    """What one line shows.
+    """A line of the timeline.
 
     Attributes
     ----------
     label
         Its name.
     starts, stops
-        The first and the last value of each stretch of rows without a gap, ascending; as numbers of the picture's axis.
+        The first and the last value of each interval without a gap, ascending, as numbers on the axis.
     """
 
     label: str
@@ -48,42 +48,42 @@ class Line:
 
     @property
     def bars(self) -> list[tuple[float, float]]:
-        """The beginning and the length of each stretch."""
+        """The beginning and the length of each interval."""
         return list(zip(self.starts.tolist(), (self.stops - self.starts).tolist(), strict=True))
 
     @property
     def gaps(self) -> list[tuple[float, float]]:
-        """The beginning and the length of what lies between them."""
+        """The beginning and the length of each gap."""
         return list(zip(self.stops[:-1].tolist(), (self.starts[1:] - self.stops[:-1]).tolist(), strict=True))
 
 
 def timeline(found: Coverage, *, by: str | None = None, ax: Target = None) -> Axes:
-    """Draw when there are rows: bars where they follow each other, and gaps between these, in a line for each year or partition.
+    """Draw intervals as bars and the gaps between them, in a line for each year or partition.
 
-    A bar goes from the first row of an interval to its last one, a gap from the last row before it to the first one after it. What
-    is too short to be seen has a thin edge, unless a line has many gaps. It draws one collection of bars for the intervals of a line, and one for its gaps.
+    A bar covers an interval from its first to its last row; a gap extends from the last row before it to the first row after it.
+    Short bars have an edge that makes them visible; the edge is thinner in lines with many gaps. Each line has one collection of
+    bars for its intervals, and one for its gaps.
 
     Parameters
     ----------
     found
-        What is covered.
+        The coverage.
     by
-        What a line is: "year", "partition", "all" (one line), or the name of a field of the keys, such as "cycle". By default a year
-        where rows are more than a year apart; else a partition where partitions overlap along the axis, such as stations, and are at
-        most 40; else all. A year's line is cut at its
-        ends, and a gap over the end of a year is drawn in both.
+        The lines: "year", "partition", "all" (one line), or the name of a key field, such as "cycle". By default years if the axis
+        covers more than a year; else partitions if there are at most 40 and they overlap along the axis, such as stations; else one
+        line. A gap over the end of a year is drawn in both years.
     ax
-        Axes to draw on. None makes a figure of pyplot; a `matplotlib.figure.Figure` gets axes, and the size that suits them.
+        The axes to draw on. None creates a figure of pyplot; a `matplotlib.figure.Figure` gets axes and a suitable size.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Those that were drawn on: of times with the dates of their calendar, of years with the days since 1 January.
+        The axes. Times have the dates of their calendar; lines of years have days since 1 January.
 
     Raises
     ------
     SettingError
-        `by` is none of these, or the axis has no years.
+        `by` is not accepted, or the axis has no years.
 
     Examples
     --------
@@ -101,15 +101,15 @@ def timeline(found: Coverage, *, by: str | None = None, ax: Target = None) -> Ax
     lines = _lines(found, by or _default(found))
     ax = axes_on(ax, width=8, height=float(np.clip(1.1 + 0.26 * len(lines), 1.7, 12)))
     for number, line in enumerate(lines):
-        place = number - _HALF, 2 * _HALF
-        ax.broken_barh(line.bars, place, facecolor=THERE, edgecolor=THERE, linewidth=_THIN)
+        height = number - _HALF, 2 * _HALF
+        ax.broken_barh(line.bars, height, facecolor=PRESENT, edgecolor=PRESENT, linewidth=_THIN)
         if line.gaps:
-            # Each of a few short gaps is to be seen; many together are not to look like nothing but gaps.
+            # A few short gaps must be visible; many must not hide the intervals.
             width = min(_THIN, _FEW * _THIN / len(line.gaps))
-            ax.broken_barh(line.gaps, place, facecolor=MISSING, edgecolor=MISSING, linewidth=width)
+            ax.broken_barh(line.gaps, height, facecolor=MISSING, edgecolor=MISSING, linewidth=width)
     _name_lines(ax, lines)
     _name_axis(ax, found, is_by_year=(by or _default(found)) == "year")
-    handles = [Patch(color=THERE, label="rows"), Patch(color=MISSING, label="gap")]
+    handles = [Patch(color=PRESENT, label="rows"), Patch(color=MISSING, label="gap")]
     legend(ax, handles if any(line.gaps for line in lines) else handles[:1])
     ax.set_title(found.axis, loc="left", fontsize="medium")
     return ax
@@ -124,7 +124,7 @@ def _default(found: Coverage) -> str:
 
 
 def _do_overlap(found: Coverage) -> bool:
-    """Return whether a partition begins before one that begins earlier has ended."""
+    """Return whether any partition begins before the end of a previous one."""
     spans = sorted((part.first, part.last) for part in found.partitions if part.first is not None)
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
@@ -144,7 +144,7 @@ def _lines(found: Coverage, by: str) -> list[Line]:
 
 
 def _edges(found: Coverage, intervals: Sequence[Any]) -> tuple[Numbers, Numbers]:
-    """Return the edges of intervals: of times in days since 1970-01-01 of their calendar."""
+    """Return the edges of intervals; times are days since 1970-01-01 of their calendar."""
     if not intervals:
         return np.empty(0), np.empty(0)
     edges = np.array([item.start for item in intervals]), np.array([item.stop for item in intervals])
@@ -161,22 +161,22 @@ def _on_axis(found: Coverage, starts: Numbers, stops: Numbers) -> tuple[Numbers,
 
 
 def _groups(found: Coverage, by: str) -> list[Line]:
-    """Return a line for each partition, or for each value of a field of the keys."""
-    held: dict[str, list[Any]] = {}
+    """Return a line for each partition, or for each value of a key field."""
+    intervals_of: dict[str, list[Any]] = {}
     intervals: Mapping[str, Sequence[Any]] = found.partition_intervals
     for part in found.partitions:
         label = part.path if by == "partition" else f"{part.key[by]}"
-        held.setdefault(label, []).extend(intervals[part.path])
-    return [Line(label, *_on_axis(found, *_joined(found, items))) for label, items in held.items()]
+        intervals_of.setdefault(label, []).extend(intervals[part.path])
+    return [Line(label, *_on_axis(found, *_joined(found, items))) for label, items in intervals_of.items()]
 
 
 def _joined(found: Coverage, intervals: Iterable[Any]) -> tuple[Numbers, Numbers]:
-    """Return intervals of several partitions as one series has them: those that no gap lies between as one."""
+    """Return the intervals of several partitions, joined if there is no gap between them."""
     ordered = sorted(intervals, key=lambda item: (item.start, item.stop))
     if not ordered:
         return np.empty(0), np.empty(0)
     starts, stops = np.array([item.start for item in ordered]), np.array([item.stop for item in ordered])
-    # An interval may end behind those that follow it.
+    # An interval may end after later ones.
     reach = np.maximum.accumulate(stops.view(np.int64) if stops.dtype.kind in "mM" else stops).view(stops.dtype)
     begins = np.ones(len(starts), np.bool_)
     begins[1:] = starts[1:] - reach[:-1] > found.gap if found.gap is not None else False
@@ -187,7 +187,7 @@ def _joined(found: Coverage, intervals: Iterable[Any]) -> tuple[Numbers, Numbers
 
 
 def _years(starts: Numbers, stops: Numbers, calendar: str) -> list[Line]:
-    """Return a line for each year, in days since its beginning; parts of intervals and of gaps that lie in it."""
+    """Return a line for each year, in days since its beginning, with the parts of intervals and gaps in it."""
     if not len(starts):
         return []
     years = range(_year(starts[0], calendar), _year(stops[-1], calendar) + 1)
@@ -202,7 +202,7 @@ def _year(day: float, calendar: str) -> int:
 def _year_line(label: str, starts: Numbers, stops: Numbers, begin: float, end: float) -> "Line":
     within = (stops >= begin) & (starts < end)
     first, last = starts[within].clip(begin, end) - begin, stops[within].clip(begin, end) - begin
-    # A gap over an edge of the year is one between it and the rows: of a stretch of no rows at the edge.
+    # A gap over an edge of the year is drawn from the edge: an empty interval is added at the edge.
     if np.any(starts < begin) and np.any(stops >= begin) and not np.any((starts < begin) & (stops >= begin)):
         first, last = np.insert(first, 0, 0.0), np.insert(last, 0, 0.0)
     if np.any(stops >= end) and not np.any((starts < end) & (stops >= end)):

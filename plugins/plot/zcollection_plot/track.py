@@ -1,4 +1,4 @@
-"""The map of where rows are, coloured by a variable."""
+"""The map of the positions of rows, coloured by a variable."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zcollection import Collection, View
 from zcollection.plugin import Dataset, Rows, SettingError, Variable
-from zcollection_plot.axes import QUIET, THERE, Target, axes_on, colour_bar
+from zcollection_plot.axes import PRESENT, QUIET, Target, axes_on, colour_bar
 from zcollection_plot.coastlines import draw_coastlines
 from zcollection_plot.dates import show_dates
 from zcollection_plot.ground import Extent, cut_at, extent_of, show, turned
@@ -18,13 +18,13 @@ from zcollection_plot.positions import Names, Values, described
 from zcollection_plot.thinning import Thinned, blocks_of, every_nth, some_of
 
 POINTS: Final = 20_000
-"""Points that are drawn at most by default: more than a screen tells apart."""
+"""The default largest number of points: more than a screen can resolve."""
 
 _CHUNK: Final = 4096
-"""Rows of a chunk where the schema leaves them to the engine, about."""
+"""The approximate number of rows in a chunk if the schema does not state it."""
 
 _FAR: Final = 10
-"""How many times as far as usual a point may be from the one before, for a line to join them."""
+"""Points are not joined if their distance exceeds this multiple of the median distance."""
 
 Source = Collection | View | Dataset
 
@@ -44,57 +44,56 @@ def track(
     ax: Target = None,
     **style: Any,
 ) -> Axes:
-    """Draw where rows are on a map, coloured by a variable.
+    """Draw the positions of rows on a map, coloured by a variable.
 
-    With a variable each row is a point, drawn as one scatter; without, the positions are a line. A line does not join points over
-    the edge of the map, nor where some are missing: where rows are left out, or one is more than ten times as far from the one
-    before as is usual. Rows of which the position or the value is missing are left out.
+    With a variable, the rows are the points of a scatter plot; without, the positions are a line. The line is interrupted at the
+    edge of the map, where rows are left out, and where the distance between rows is more than ten times the median. Rows without a
+    position or a value are left out.
 
-    Of more than `points` rows some are drawn, and the title says how many. Of rows in memory that is every n-th. Of a collection, and
-    of what is lazy, no more than about 16 times as many rows are read as are drawn, whatever its size: one chunk of every so many, at a place
-    that moves along, and of these every n-th row. With `where` only what may hold such rows is read.
+    If there are more than `points` rows, a part is drawn, and the title states how many: every n-th of the rows in memory. For
+    collections and lazy datasets, about 16 times as many rows as are drawn are read at most, in a part of the chunks. With `where`,
+    only chunks that may contain such rows are read.
 
-    Without axes of cartopy the map is flat, a degree of longitude as long as one of latitude where it shows all of the Earth.
+    Without axes of cartopy, the map is flat (equirectangular if it shows the whole Earth).
 
     Parameters
     ----------
     source
         A collection, a view or a dataset.
     variable
-        What colours the rows: numbers or times, with the same dimensions as their latitude and longitude. None draws the positions.
+        The variable that colours the rows: numbers or times, with the dimensions of latitude and longitude. None draws a line.
     filters, where
-        Which partitions and which rows of a collection or view, as for `Collection.query`.
+        The partitions and the rows of a collection or view, as for `Collection.query`.
     latitude, longitude
-        The variables that say where rows are; by default the only ones by their CF attributes ``units`` or ``standard_name``, else by
-        their names.
+        The variables of the positions; by default found by the CF attributes ``units`` or ``standard_name``, or by their names.
     points
-        Points that are drawn at most; of a variable with two dimensions each row has as many as it is wide.
+        The largest number of points; for a variable with two dimensions, each value is a point.
     centre
-        The longitude in the middle of the map. By default rows of a region are in the middle; all others are cut where their
-        convention is, at 180° or at 0°.
+        The longitude in the middle of the map. By default a regional map is centred on the rows; other maps are cut at the limit of
+        the longitude convention, at 180° or at 0°.
     robust
-        Leave 2 % of the values at each end out of account when colours are chosen.
+        Whether the range of colours ignores 2 % of the values at each end.
     coastlines
-        None draws those of Natural Earth where cartopy is installed and has them on this machine; nothing is downloaded. True raises
-        where it has not; False draws none.
+        None draws those of Natural Earth if cartopy and the files are installed; nothing is downloaded. True raises if they are not
+        available; False draws none.
     ax
-        Axes to draw on, those of cartopy too. None makes a figure of pyplot; a `matplotlib.figure.Figure` gets axes, and the size
-        that suits them.
+        The axes to draw on, also those of cartopy. None creates a figure of pyplot; a `matplotlib.figure.Figure` gets axes and a
+        suitable size.
     **style
-        As for `matplotlib.axes.Axes.scatter`, such as ``cmap``, ``vmin``, ``norm`` and ``s``; without a variable for ``plot``. By
-        default values on both sides of 0 have the colours "RdBu_r" as far from it, all others "viridis".
+        Options of `matplotlib.axes.Axes.scatter`, such as ``cmap``, ``vmin``, ``norm`` and ``s``; without a variable, of ``plot``. By
+        default, values with both signs have the colour map "RdBu_r", centred on 0, and all others "viridis".
 
     Returns
     -------
     matplotlib.axes.Axes
-        Those that were drawn on.
+        The axes.
 
     Raises
     ------
     SchemaError
-        A variable is unknown, is neither numbers nor times, or has no position for each value.
+        A variable is unknown, has neither numbers nor times, or its values have no positions.
     SettingError
-        `points` is no number of points, or coastlines are wanted that are not there.
+        `points` is not a positive integer, or coastlines are required and not available.
 
     Examples
     --------
@@ -110,29 +109,29 @@ def track(
     [[178.0, 10.0], [180.5, 12.0]]
     """
     if points < 1 or int(points) != points:
-        message = f"points={points!r}; accepted: a number of points, 1 or more"
+        message = f"points={points!r}; accepted: an integer, 1 or more"
         raise SettingError(message)
     names = Names.of(source.schema, variable, latitude=latitude, longitude=longitude)
     read = _read(source, names, filters, where, points)
     drawn = Drawn.of(read, names, centre)
     ax = axes_on(ax, width=8, height=_height(drawn.extent))
     crs = _projection(ax)
-    where_to = {} if crs is None else {"transform": crs}
+    projection = {} if crs is None else {"transform": crs}
     draw_coastlines(
         ax,
         drawn.extent,
-        wanted=coastlines,
-        transform=None if crs is None else crs._as_mpl_transform(ax),  # noqa: SLF001 - cartopy has no other
+        required=coastlines,
+        transform=None if crs is None else crs._as_mpl_transform(ax),  # noqa: SLF001 - cartopy has no public one
     )
     if names.variable is None:
-        ax.plot(*drawn.line(read.thinned), **{"color": THERE, "linewidth": 1.0, **where_to, **style})
+        ax.plot(*drawn.line(read.thinned), **{"color": PRESENT, "linewidth": 1.0, **projection, **style})
     else:
-        _scatter(ax, drawn, read.variables[names.variable], robust=robust, style={**where_to, **style})
+        _scatter(ax, drawn, read.variables[names.variable], robust=robust, style={**projection, **style})
     if crs is None:
         show(ax, drawn.extent)
     else:
         ax.gridlines(color=QUIET, linewidth=0.6)  # type: ignore[attr-defined]  # axes of cartopy
-    _tell(ax, read, drawn)
+    _set_title(ax, read, drawn)
     return ax
 
 
@@ -143,9 +142,9 @@ class Read:
     Attributes
     ----------
     variables
-        By path, in memory.
+        The variables in memory, by path.
     thinned
-        Which of all rows they are.
+        Their positions among all rows.
     """
 
     variables: Mapping[str, Variable]
@@ -155,16 +154,16 @@ class Read:
 def _read(source: Source, names: Names, filters: Any, where: Any, points: int) -> Read:
     if isinstance(source, Dataset):
         if filters is not None or where is not None:
-            message = "filters and where choose rows of a collection or a view; accepted: None for a dataset, of which isel() selects"
+            message = "filters and where select rows of a collection or a view; accepted: None for a dataset; use isel() to select its rows"
             raise SettingError(message)
         dataset: Dataset | None = source.select(names.paths)
         blocks = None
     else:
-        dataset, blocks = _asked(source, names, filters, where)
+        dataset, blocks = _queried(source, names, filters, where)
     if dataset is None:
-        nothing = every_nth(0, points)
+        no_rows = every_nth(0, points)
         empty = {path: _without_rows(source.schema.get_variable(path)) for path in names.paths}
-        return Read(variables=empty, thinned=nothing)
+        return Read(variables=empty, thinned=no_rows)
     thinned = _thinned(dataset, names, blocks, points)
     rows = dataset.get_variable(names.latitude).dimensions[0]
     chosen = dataset.isel({rows: thinned.positions}) if thinned.positions.size < thinned.total else dataset
@@ -174,10 +173,10 @@ def _read(source: Source, names: Names, filters: Any, where: Any, points: int) -
     )
 
 
-def _asked(
+def _queried(
     source: Collection | View, names: Names, filters: Any, where: Any
 ) -> tuple[Dataset | None, NDArray[np.int64]]:
-    """Return rows, of which nothing is read yet, and how many of them lie in each chunk."""
+    """Return lazy rows, and their number in each chunk."""
     if where is None:
         base = source.base if isinstance(source, View) else source
         counts = [record.rows for record in base.records(filters=filters).values()]
@@ -196,9 +195,7 @@ def _thinned(dataset: Dataset, names: Names, blocks: NDArray[np.int64] | None, p
     limit = max(points // max(int(np.prod(shape[1:])), 1), 1)
     if not dataset.is_lazy:
         return every_nth(shape[0], limit)
-    if (
-        blocks is None or blocks.sum() != shape[0]
-    ):  # of another version than the rows, or of rows that somebody selected
+    if blocks is None or blocks.sum() != shape[0]:  # unknown, or of another version than the rows
         blocks = blocks_of([np.array([[0, shape[0]]], np.int64)], _CHUNK)
     return some_of(blocks, limit)
 
@@ -209,16 +206,16 @@ def _without_rows(schema: Any) -> Variable:
 
 @frozen(eq=False, kw_only=True)
 class Drawn:
-    """What is on the map.
+    """The content of a map.
 
     Attributes
     ----------
     longitude, latitude
-        float64, shape (points,): of all points that were read, NaN where the position is missing.
+        float64, shape (points,): the positions of all points that were read, NaN if missing.
     values
-        What colours them, of the same shape; None for nothing.
+        The values of the points, of the same shape; None without a variable.
     extent
-        What the map shows.
+        The extent of the map.
     """
 
     longitude: NDArray[np.float64]
@@ -244,14 +241,14 @@ class Drawn:
 
     @property
     def is_seen(self) -> NDArray[np.bool_]:
-        """Which points have a position, and a value where one is drawn."""
+        """Whether a point has a position, and a value if there is a variable."""
         known = np.isfinite(self.longitude)
         return known if self.values is None else known & np.isfinite(self.values.numbers)
 
     def line(self, thinned: Thinned) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the positions, with NaN where a line does not join two of them."""
+        """Return the positions, with NaN where the line is interrupted."""
         longitude, latitude = (each.reshape(each.shape[0], -1) for each in (self.longitude, self.latitude))
-        # Of a swath its middle.
+        # The middle of a swath.
         longitude, latitude = (each[:, each.shape[1] // 2] for each in (longitude, latitude))
         known = np.isfinite(longitude)
         steps = _steps(longitude, latitude)
@@ -264,10 +261,10 @@ class Drawn:
 
 
 def _steps(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far each point is from the one before, as the chord through a sphere of the radius 1."""
+    """Return the distance of each point from the previous one, as a chord of the unit sphere."""
     lon, lat = np.radians(longitude), np.radians(latitude)
-    places = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    steps: NDArray[np.float64] = np.linalg.norm(np.diff(places, axis=1), axis=0)
+    vectors = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    steps: NDArray[np.float64] = np.linalg.norm(np.diff(vectors, axis=1), axis=0)
     return steps
 
 
@@ -290,7 +287,7 @@ def _scatter(ax: Axes, drawn: Drawn, variable: Variable, *, robust: bool, style:
 
 
 def _colours(numbers: NDArray[np.float64], style: Mapping[str, Any], *, robust: bool, is_time: bool) -> dict[str, Any]:
-    """Return the colour map of values and its ends, as far as the caller does not say them."""
+    """Return the default colour map of values and its limits."""
     if "norm" in style or not numbers.size:
         return {}
     low, high = np.percentile(numbers, (2, 98)) if robust else (numbers.min(), numbers.max())
@@ -302,13 +299,13 @@ def _colours(numbers: NDArray[np.float64], style: Mapping[str, Any], *, robust: 
 
 
 def _height(extent: Extent) -> float:
-    """Return how high a figure is that is 8 inches wide."""
+    """Return the height, in inches, of a figure that is 8 inches wide."""
     ratio = (extent.north - extent.south) * extent.aspect / (extent.east - extent.west)
     return float(np.clip(7.4 * ratio + 1.3, 3, 8))
 
 
 def _projection(ax: Axes) -> Any:
-    """Return the transformation from degrees to axes of cartopy; None for all others."""
+    """Return the coordinate system of degrees for axes of cartopy; None for other axes."""
     if not type(ax).__module__.startswith("cartopy."):
         return None
     from cartopy.crs import PlateCarree
@@ -316,9 +313,9 @@ def _projection(ax: Axes) -> Any:
     return PlateCarree()
 
 
-def _tell(ax: Axes, read: Read, drawn: Drawn) -> None:
-    total, there = read.thinned.total, read.thinned.positions.size
+def _set_title(ax: Axes, read: Read, drawn: Drawn) -> None:
+    total, drawn_rows = read.thinned.total, read.thinned.positions.size
     if not drawn.is_seen.any():
         ax.set_title("no rows" if not total else "no row has a position and a value", loc="right", fontsize="small")
-    elif there < total:
-        ax.set_title(f"{there:,} of {total:,} rows", loc="right", fontsize="small", color="0.4")
+    elif drawn_rows < total:
+        ax.set_title(f"{drawn_rows:,} of {total:,} rows", loc="right", fontsize="small", color="0.4")

@@ -1,4 +1,4 @@
-"""What a report says is what the collection says, its markup is well formed, and nothing that it quotes does anything."""
+"""Reports agree with the collection, their markup is well formed, and quoted text is never active."""
 
 import html.parser
 import re
@@ -28,7 +28,7 @@ VOID = {"meta", "link", "br", "hr", "img", "input", "base"}
 
 
 class Parsed(html.parser.HTMLParser):
-    """A document as a browser would read it: its texts, its elements and their attributes, all of them closed."""
+    """A document as parsed by a browser: its texts, elements and attributes; all elements are closed."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -79,7 +79,7 @@ def rows(times):
 
 @pytest.fixture
 def collection(tmp_path):
-    """Four days of a row every ten minutes, of which one day and some hours are missing; three versions."""
+    """Four days with a row every ten minutes, without one day and some hours; three versions."""
     made = zc.create_collection(tmp_path / "c", schema=schema(title="Sea level"), axis="time", partitioning="date:D")
     times = np.datetime64("2024-01-01", "s") + np.arange(4 * 144) * np.timedelta64(10, "m")
     for number, chosen in enumerate((times[:100], times[300:])):
@@ -142,7 +142,9 @@ def test_pictures_are_well_formed_and_described(collection):
 
 
 def test_the_colours_of_the_heat_map_are_the_shares(collection):
-    heat = next(picture for picture in pictures(collection.report()) if picture[0].text.startswith("What is there"))
+    heat = next(
+        picture for picture in pictures(collection.report()) if picture[0].text.startswith("Share of expected rows")
+    )
     cells = {cell[0].text: cell.get("class") for cell in heat.iter("rect")}
     parts = {part.key["day"]: part for part in collection.coverage().partitions}
     expected = {1: "zc-l2", 2: "zc-l0", 3: "zc-l3", 4: "zc-l4"}
@@ -176,7 +178,7 @@ def test_the_map_does_not_join_what_the_date_line_parts(tmp_path):
     made = zc.create_collection(tmp_path / "c", schema=schema(), axis="time", partitioning="date:D")
     times = np.datetime64("2024-01-01", "s") + np.arange(256 * 40) * np.timedelta64(1, "s")
     made.insert(rows(times))
-    (world,) = [picture for picture in pictures(made.report()) if picture[0].text == "Where the rows lie"]
+    (world,) = [picture for picture in pictures(made.report()) if picture[0].text == "Positions of the rows"]
     (path,) = [part.get("d") for part in world.iter("path") if part.get("class") == "zc-curve zc-thin"]
     lines = [
         [
@@ -204,7 +206,7 @@ def test_what_cannot_be_had_is_said_with_the_reason(tmp_path):
     made = zc.create_collection(tmp_path / "c", schema=texts, axis="name", partitioning="values:name")
     made.insert({"name": np.array(["a", "b"])})
     text = told(made.report())
-    assert "Coverage cannot be told: the axis 'name' is of the type" in text
+    assert "Coverage is unavailable: the axis 'name' is of the type" in text
     assert "no problem was found" in text
 
 
@@ -216,7 +218,7 @@ def test_an_empty_collection_has_a_report(tmp_path):
 def test_damage_is_named(collection, tmp_path):
     shutil.rmtree(tmp_path / "c" / "year=2024" / "month=01" / "day=04" / "height" / "c")
     text = told(collection.report())
-    assert "1 problem; repair() mends what can be mended" in text
+    assert "1 problem; repair() repairs what is repairable" in text
     assert "it is missing" in text
 
 
@@ -228,7 +230,7 @@ def test_a_view_says_what_is_current(collection, tmp_path):
     collection.update(lambda part: {"height": part["height"].to_numpy() + 1}, filters="day == 1")
     text = told(view.report())
     for part in (
-        "What the view holds",
+        "State of the view",
         "current 1",
         "stale 1",
         "missing 1",
@@ -237,7 +239,7 @@ def test_a_view_says_what_is_current(collection, tmp_path):
         "twice",
     ):
         assert part in text
-    shades = next(picture for picture in pictures(view.report()) if picture[0].text.startswith("What the view"))
+    shades = next(picture for picture in pictures(view.report()) if picture[0].text.startswith("State of the view"))
     assert sorted(cell.get("class") for cell in shades.iter("rect")) == ["zc-l0", "zc-l1", "zc-l4"]
     assert "in 2 of 3 partitions" in text  # sizes are those of what was computed
 
@@ -266,7 +268,7 @@ def test_the_file_appears_whole_and_replaces_another(collection, tmp_path):
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == made.html
     assert made.save(tmp_path / "report.html") == tmp_path / "report.html"
     assert {file.name for file in tmp_path.iterdir()} == {"c", "report.html"}
-    assert repr(made).startswith("<zcollection.Report Sea level> What it is, Coverage and gaps")
+    assert repr(made).startswith("<zcollection.Report Sea level> Summary, Coverage and gaps")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A collection or a view of zcollection as one HTML file, and as what a notebook shows."""
+"""A report of a collection or a view as one HTML file, and the HTML that notebooks show."""
 
 from zcollection_report.report import Report, report
 

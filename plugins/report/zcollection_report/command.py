@@ -1,4 +1,4 @@
-"""``zcollection report``: a collection or a view as one HTML file."""
+"""The command ``zcollection report``: a report of a collection or a view as one HTML file."""
 
 import webbrowser
 from pathlib import Path
@@ -17,27 +17,31 @@ def command(
     url: Annotated[str, typer.Argument(metavar="URL", help="URL of the collection or the view, or a local path.")],
     *,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")] = "report.html",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     every: Annotated[
         str | None,
         typer.Option(metavar="LENGTH", help="Expected step from a row to the next, as for 'zcollection coverage'."),
     ] = None,
-    gap: Annotated[str | None, typer.Option(metavar="LENGTH", help="The largest step that is no gap.")] = None,
+    gap: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="The largest step that does not count as a gap.")
+    ] = None,
     sample: Annotated[
         str,
-        typer.Option(metavar="PARTITIONS", help="How many partitions to look into for health and sizes, or 'all'."),
+        typer.Option(metavar="PARTITIONS", help="The number of partitions to check for health and sizes, or 'all'."),
     ] = f"{SAMPLE}",
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Title of the report.")] = None,
-    show: Annotated[str, typer.Option("--open", metavar="yes|no", help="Whether to open it in a browser.")] = "no",
+    show: Annotated[
+        str, typer.Option("--open", metavar="yes|no", help="Whether to open the report in a browser.")
+    ] = "no",
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write what there is to say of a collection or a view as one HTML file, which needs no network."""
+    """Write a report of a collection or a view as one HTML file, which needs no network."""
     if show not in {"yes", "no"}:
         message = f"--open {show}; accepted: yes or no"
         raise SettingError(message)
     if Path(output).exists() and not overwrite:
-        message = f"there is a file {output!r}; accepted: another name, or --overwrite"
+        message = f"the file {output!r} already exists; accepted: another name, or --overwrite"
         raise SettingError(message)
     options = options_of(storage_option)
     is_view = synchronous(kind_at)(url, storage_options=options) == "view"

@@ -1,4 +1,4 @@
-"""What is found out of a collection or a view before any of it is shown: each thing once, and why where it cannot be had."""
+"""The facts of a collection or a view, each collected once; a fact that is unavailable has a reason."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -13,25 +13,25 @@ T = TypeVar("T")
 
 
 @frozen
-class Asked(Generic[T]):
-    """What was asked for, or why it cannot be had.
+class Fact(Generic[T]):
+    """A value, or the reason why it is unavailable.
 
     Attributes
     ----------
     value
-        None where it cannot be had.
+        The value; None if it is unavailable.
     why
-        "" where it can.
+        The reason; "" if the value is available.
     """
 
     value: T | None
     why: str = ""
 
     @classmethod
-    def of(cls, ask: Callable[[], T], *, raises: tuple[type[Exception], ...] = ()) -> "Asked[T]":
-        """Return what a function returns; an error of ours becomes the reason, unless it is one that is to be raised."""
+    def of(cls, function: Callable[[], T], *, raises: tuple[type[Exception], ...] = ()) -> "Fact[T]":
+        """Return the result of a function; an error of zcollection becomes the reason, except those of `raises`."""
         try:
-            return cls(ask())
+            return cls(function())
         except (ZCollectionError, OverflowError) as error:
             if isinstance(error, raises):
                 raise
@@ -40,70 +40,70 @@ class Asked(Generic[T]):
 
 @frozen(kw_only=True)
 class Facts:
-    """What is known of a collection, or of a view and the collection that it lies over.
+    """The facts of a collection, or of a view and its base.
 
     Attributes
     ----------
     item
         The collection or the view.
     rows
-        The collection that holds the rows: itself, or the base.
+        The collection that contains the rows: the collection itself, or the base of the view.
     records
-        What each partition of it says of itself, by path.
+        The records of its partitions, by path.
     coverage, history, status, health, sizes
-        What is there along the axis; the versions; which partitions of a view are current; what `verify` found; bytes by
-        variable.
+        The coverage of the axis; the versions; the state of each partition of a view; the result of `verify`; the stored bytes of
+        each variable.
     chosen
-        Keys of the partitions at whose objects one has looked for health: all of them, or a sample.
+        The keys of the partitions that were checked for health: all, or a sample.
     measured
-        Those for sizes: of a view it holds all of these.
+        The keys of the partitions that were measured; a view contains all of them.
     """
 
     item: Collection | View
     rows: Collection
     records: Mapping[str, Any]
-    coverage: Asked[Coverage]
-    history: Asked[Sequence[Any]]
-    status: Asked[Any] | None
-    health: Asked[Any]
-    sizes: Asked[dict[str, int]]
+    coverage: Fact[Coverage]
+    history: Fact[Sequence[Any]]
+    status: Fact[Any] | None
+    health: Fact[Any]
+    sizes: Fact[dict[str, int]]
     chosen: Sequence[Key] = field(repr=False)
     measured: Sequence[Key] = field(repr=False)
 
     @classmethod
     def of(cls, item: Collection | View, sample: int | None, options: Mapping[str, Any]) -> "Facts":
-        """Find it out; `options` are those of `coverage`."""
+        """Collect the facts; `options` are those of `coverage`."""
         rows = item if isinstance(item, Collection) else item.base
-        records = dict(rows.records())  # each is looked up several times, and made anew by each look
+        records = dict(rows.records())  # used several times, and each access creates them again
         keys = [Key(record.key) for record in records.values()]
-        status = Asked.of(item.status) if isinstance(item, View) else None
+        status = Fact.of(item.status) if isinstance(item, View) else None
         chosen, measured = spread(keys, sample), spread(_measurable(records, status), sample)
-        is_asked_for = any(value is not None for value in options.values())
+        has_options = any(value is not None for value in options.values())
         return cls(
             item=item,
             rows=rows,
             records=records,
-            coverage=Asked.of(lambda: coverage(rows, **options), raises=(SettingError,) if is_asked_for else ()),
-            history=Asked.of(item.history),
+            coverage=Fact.of(lambda: coverage(rows, **options), raises=(SettingError,) if has_options else ()),
+            history=Fact.of(item.history),
             status=status,
-            health=Asked.of(lambda: item.verify(filters=among(chosen, of=keys))),
-            sizes=Asked.of(lambda: item.stored_bytes(filters=among(measured, of=keys))),
+            health=Fact.of(lambda: item.verify(filters=among(chosen, of=keys))),
+            sizes=Fact.of(lambda: item.stored_bytes(filters=among(measured, of=keys))),
             chosen=chosen,
             measured=measured,
         )
 
 
-def _measurable(records: Mapping[str, Any], status: Asked[Any] | None) -> list[Key]:
-    """Return the keys of the partitions that hold all variables: those with the newest schema, of a view those computed."""
+def _measurable(records: Mapping[str, Any], status: Fact[Any] | None) -> list[Key]:
+    """Return the keys of the partitions with all variables: those with the newest schema, and computed if it is a view."""
     newest = max((record.layout for record in records.values()), default=0)
-    held = set(records)
+    complete = set(records)
     if status is not None:
-        held = set() if status.value is None else {*status.value.current, *status.value.stale}
-    return [Key(record.key) for path, record in records.items() if path in held and record.layout == newest]
+        complete = set() if status.value is None else {*status.value.current, *status.value.stale}
+    return [Key(record.key) for path, record in records.items() if path in complete and record.layout == newest]
 
 
 def spread(keys: Sequence[Key], count: int | None) -> list[Key]:
-    """Return so many of some keys, the first and the last among them, at even distances; None for all.
+    """Return `count` evenly spaced keys, including the first and the last; None returns all.
 
     Examples
     --------
@@ -118,8 +118,8 @@ def spread(keys: Sequence[Key], count: int | None) -> list[Key]:
 
 
 def among(chosen: Sequence[Key], *, of: Sequence[Key]) -> Callable[[Key], bool] | None:
-    """Return a filter of some keys of all; None where these are all."""
+    """Return a filter that accepts the chosen keys; None if all keys are chosen."""
     if len(chosen) == len(of):
         return None
-    wanted = {tuple(key.values()) for key in chosen}
-    return lambda key: tuple(key.values()) in wanted
+    selected = {tuple(key.values()) for key in chosen}
+    return lambda key: tuple(key.values()) in selected

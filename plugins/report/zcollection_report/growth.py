@@ -1,4 +1,4 @@
-"""How a collection grew, and what arrived last."""
+"""The growth of a collection, and its last versions."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -16,10 +16,10 @@ from zcollection_report.facts import Facts
 from zcollection_report.page import Chapter, facts, table
 
 _LAST: Final = 15
-"""Versions that are listed."""
+"""The number of versions that are listed."""
 
 _FEWEST: Final = 3
-"""Versions from which on there is a curve to be seen."""
+"""The smallest number of versions for a curve."""
 
 _MOST_POINTS: Final = 600
 _LEFT: Final = 62
@@ -41,7 +41,7 @@ def growth(found: Facts) -> Chapter:
     header = ("version", "time (UTC)", "operation", "partitions", "rows", "source")
     listed = table("Last versions", header, last, numeric=("partitions", "rows"), rest=len(history) - len(last))
     sources = [entry.source for entry in history if entry.source is not None]
-    told = {
+    summary = {
         "versions": len(history),
         "sources inserted": len(sources) or None,
         "last source": sources[-1] if sources else None,
@@ -49,18 +49,18 @@ def growth(found: Facts) -> Chapter:
     }
     drawn = curves(history)
     pair = tag("div", drawn, class_="zc-pair") if drawn else None
-    return Chapter("growth", "Growth and last deliveries", [facts(told), pair, listed])
+    return Chapter("growth", "Growth and last deliveries", [facts(summary), pair, listed])
 
 
 def _lateness(coverage: Coverage | None) -> dict[str, str | None]:
-    """Return how late rows arrive, where the coverage knows it."""
+    """Return the lateness of rows if it is known."""
     if coverage is None or not coverage.has_lateness or coverage.total.first is None:
         return {}
     return {"lateness": f"{coverage.lateness}"}
 
 
 def when(text: str) -> str:
-    """Return a time of the history without the parts that nobody reads.
+    """Return a time of the history without fractions of a second and time zone.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def when(text: str) -> str:
 
 
 def instant(text: str) -> dt.datetime | None:
-    """Return a time of the history in UTC; None where the writer's clock said none."""
+    """Return a time of the history in UTC; None if the writer recorded no valid time."""
     try:
         time = dt.datetime.fromisoformat(text)
     except ValueError:
@@ -81,7 +81,7 @@ def instant(text: str) -> dt.datetime | None:
 
 
 def curves(history: Sequence[Any]) -> list[Element]:
-    """Return the pictures of growth; of a store that does not say what it held, of what each version wrote."""
+    """Return the pictures of growth; if versions have no totals, the pictures show what each version wrote."""
     dated = [(time, entry) for entry in history if (time := instant(entry.time)) is not None]
     if len(dated) < _FEWEST:
         return []
@@ -109,19 +109,19 @@ def _count(number: int) -> str:
     return f"{number}"
 
 
-def curve(title: str, times: NDArray[Any], values: NDArray[Any], said: Callable[[int], str]) -> Element:
-    """Return a curve of steps: each value holds from its time on.
+def curve(title: str, times: NDArray[Any], values: NDArray[Any], text_of: Callable[[int], str]) -> Element:
+    """Return a step curve: each value is valid from its time on.
 
     Parameters
     ----------
     title
-        What grows.
+        The title.
     times
         datetime64, ascending, shape (n,).
     values
-        Whole numbers not below zero, shape (n,).
-    said
-        Returns a value in words.
+        Integers, not negative, shape (n,).
+    text_of
+        A function that returns a value as text.
     """
     line = Line(first=times[0], last=times[-1], left=_LEFT, right=WIDTH - 12.0)
     top = max(int(values.max()), 1)
@@ -135,16 +135,14 @@ def curve(title: str, times: NDArray[Any], values: NDArray[Any], said: Callable[
             for value, _ in marks
         ),
         *(
-            tag("text", said(int(value)), x=_LEFT - 8, y=float(_y(np.array(value), top)) + 4, text_anchor="end")
+            tag("text", text_of(int(value)), x=_LEFT - 8, y=float(_y(np.array(value), top)) + 4, text_anchor="end")
             for value, _ in marks[:: -(-len(marks) // 5)]
         ),
         tag("path", class_="zc-under", d=area),
         tag("path", class_="zc-curve", d=path),
         *line.ticks(_HEIGHT + 12),
     ]
-    description = (
-        f"From {said(int(values[0]))} at {when(str(times[0]))} to {said(int(values[-1]))} at {when(str(times[-1]))}."
-    )
+    description = f"From {text_of(int(values[0]))} at {when(str(times[0]))} to {text_of(int(values[-1]))} at {when(str(times[-1]))}."
     return figure(title, description, height=_HEIGHT + 36, shapes=shapes)
 
 
@@ -153,7 +151,7 @@ def _y(values: NDArray[Any], top: int) -> Any:
 
 
 def _thinned(xs: NDArray[Any], ys: NDArray[Any]) -> tuple[list[float], list[float]]:
-    """Return as many points as can be told apart, the last of those at one place."""
+    """Return as many points as are distinguishable: the last one at each position."""
     if len(xs) <= _MOST_POINTS:
         return xs.tolist(), ys.tolist()
     slots = np.floor((xs - xs[0]) / (xs[-1] - xs[0] or 1) * (_MOST_POINTS - 1)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Whether anything is wrong, or could be better."""
+"""The health of a collection: problems and possible improvements."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,13 +11,13 @@ from zcollection_report.facts import Facts
 from zcollection_report.page import Chapter, check, counted, table
 
 SMALL: Final = 1_000_000
-"""Bytes below which a partition is small: on object storage, reading it is mostly waiting."""
+"""Partitions with fewer bytes are small: on object storage, the latency of requests dominates."""
 
 FEW: Final = 50
-"""Partitions up to which it does not matter that they are small."""
+"""Up to this number of partitions, their size does not matter."""
 
 MANY: Final = 1000
-"""Versions beyond which their records are many."""
+"""With more versions than this, vacuum is recommended."""
 
 _SHOWN: Final = 20
 
@@ -27,7 +27,7 @@ def health(found: Facts) -> Chapter:
     report = found.health.value
     problems = () if report is None else report.problems
     rows = [(item.partition, item.variable, item.chunk, item.what) for item in problems[:_SHOWN]]
-    named = table("What is wrong", ("partition", "variable", "chunk", "what"), rows, rest=len(problems) - len(rows))
+    named = table("Problems", ("partition", "variable", "chunk", "what"), rows, rest=len(problems) - len(rows))
     checks = [*_verified(found), *_coverage(found), *_partitions(found), *_versions(found)]
     return Chapter("health", "Health", [tag("ul", checks, class_="zc-checks"), named])
 
@@ -35,22 +35,24 @@ def health(found: Facts) -> Chapter:
 def _verified(found: Facts) -> Iterator[Element]:
     report = found.health.value
     if report is None:
-        yield check("wrong", f"it could not be verified: {found.health.why}")
+        yield check("wrong", f"verification failed: {found.health.why}")
         return
-    whole = len(found.chosen) == len(found.records)
-    which = "all of them" if whole else f"evenly spread among {len(found.records):,}"
-    looked = (
-        f"Looked at: the catalog, the log, and the documents of {report.partitions:,} partitions ({which}) with their "
-        f"{report.chunks:,} chunks, which are there but were not read (verify(data=True) reads them)."
+    is_complete = len(found.chosen) == len(found.records)
+    which = "all of them" if is_complete else f"evenly spread among {len(found.records):,}"
+    checked = (
+        f"Checked: the catalog, the log, and the documents of {report.partitions:,} partitions ({which}) with their "
+        f"{report.chunks:,} chunks, which exist but were not read (verify(data=True) reads them)."
     )
     if report.is_clean:
-        yield check("fine", f"no problem was found. {looked}")
+        yield check("fine", f"no problem was found. {checked}")
     else:
-        yield check("wrong", f"{counted(len(report.problems), 'problem')}; repair() mends what can be mended. {looked}")
+        yield check(
+            "wrong", f"{counted(len(report.problems), 'problem')}; repair() repairs what is repairable. {checked}"
+        )
     for note in report.notes[:_SHOWN]:
         yield check("note", f"{note}.")
     if len(report.notes) > _SHOWN:
-        yield check("note", f"{len(report.notes) - _SHOWN:,} more of this kind, which verify() tells.")
+        yield check("note", f"{len(report.notes) - _SHOWN:,} more notes; verify() lists them.")
 
 
 def _coverage(found: Facts) -> Iterator[Element]:
@@ -61,11 +63,11 @@ def _coverage(found: Facts) -> Iterator[Element]:
     if coverage.read:
         yield check(
             "note",
-            f"of {coverage.read:,} partitions no statistics say how the axis is sampled, so that it is read: their rows have no "
-            f"common step, or an older release wrote them (add_statistics() completes these).",
+            f"the statistics of {coverage.read:,} partitions do not describe the sampling of the axis, so that it was read: their rows "
+            f"have no constant step, or an older release wrote them (add_statistics() completes these).",
         )
     else:
-        yield check("fine", "the statistics of every partition say how its axis is sampled.")
+        yield check("fine", "the statistics of every partition describe the sampling of its axis.")
     if total.duplicates:
         yield check("note", f"{total.duplicates:,} rows have a value of the axis that another row has.")
     if total.backward:
@@ -76,7 +78,7 @@ def _coverage(found: Facts) -> Iterator[Element]:
 
 def _partitions(found: Facts) -> Iterator[Element]:
     sizes = np.array([record.stored_bytes for record in found.records.values()], np.int64)
-    if not len(sizes) or found.status is not None:  # those of a view are as its base has them
+    if not len(sizes) or found.status is not None:  # a view has the partitions of its base
         return
     small, median = int((sizes < SMALL).sum()), format_bytes(int(np.median(sizes)))
     if small and len(sizes) > FEW:
@@ -94,6 +96,6 @@ def _versions(found: Facts) -> Iterator[Element]:
     if history is None:
         return
     if len(history) > MANY:
-        yield check("note", f"there are {len(history):,} versions; vacuum() puts the records of old ones together.")
+        yield check("note", f"there are {len(history):,} versions; vacuum() combines the records of old ones.")
     else:
         yield check("fine", f"the history is short: {counted(len(history), 'version')}.")

@@ -1,4 +1,4 @@
-"""What notebooks show of collections, views and histories. Of the store nothing is asked but the catalog and the last versions."""
+"""The HTML of collections, views and histories in notebooks. Only the catalog and the last versions are read."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ from zcollection_report.page import counted
 from zcollection_report.report import states
 
 _LAST: Final = 3
-"""Versions that are shown of a collection or a view."""
+"""The number of versions that are shown."""
 
 
 def shown(item: Any) -> str:
@@ -25,12 +25,12 @@ def shown(item: Any) -> str:
     Raises
     ------
     TypeError
-        It is none of these.
+        The object is none of these.
     """
-    section = item._section()  # noqa: SLF001 - what is printed of it
+    section = item._section()  # noqa: SLF001 - its printed form
     parts: Sequence[Element | None]
     if isinstance(item, View):
-        parts = [*_facts(section), *_held(item), *_details(item), *_last(item)]
+        parts = [*_facts(section), *_status(item), *_details(item), *_last(item)]
     elif isinstance(item, Collection):
         parts = [*_facts(section), *_partitions(item), *_details(item), *_last(item)]
     elif isinstance(item, tuple):
@@ -46,26 +46,26 @@ def _facts(section: Section) -> list[Element]:
 
 
 def _details(item: Any) -> list[Element]:
-    """Return the schema, closed: it may be long."""
-    return [tag("details", tag("summary", "Schema"), elements_of(item._details()), style="margin-left:1em")]  # noqa: SLF001 - what is printed of it
+    """Return the schema, collapsed because it may be long."""
+    return [tag("details", tag("summary", "Schema"), elements_of(item._details()), style="margin-left:1em")]  # noqa: SLF001 - its printed form
 
 
 def _partitions(item: Collection) -> list[Element]:
-    """Return how many rows each partition has."""
+    """Return the number of rows of each partition."""
     records = {Key(record.key): record for record in item.records().values()}
     if not records:
         return [tag("div", "no partitions")]
     rows = sum(record.rows for record in records.values())
     size = format_bytes(sum(record.stored_bytes for record in records.values()))
-    said = tag("div", f"{counted(len(records), 'partition')}, {counted(rows, 'row')}, {size}")
-    return [said] if len(records) < 2 else [said, _rows(records)]
+    summary = tag("div", f"{counted(len(records), 'partition')}, {counted(rows, 'row')}, {size}")
+    return [summary] if len(records) < 2 else [summary, _rows(records)]
 
 
 _SHADES: Final = ("zc-l1", "zc-l2", "zc-l3", "zc-l4")
 
 
 def _rows(records: dict[Key, Any]) -> Element:
-    """Return a heat map of the rows of partitions: by quarters of the largest number of a cell."""
+    """Return a heat map of the rows of partitions, in quarters of the largest cell."""
     grid = Grid.of(records)
     counts = {place: sum(records[key].rows for key in keys) for place, keys in grid.cells.items()}
     largest = max(counts.values())
@@ -85,16 +85,16 @@ def _rows(records: dict[Key, Any]) -> Element:
     )
 
 
-def _held(view: View) -> list[Element | None]:
+def _status(view: View) -> list[Element | None]:
     """Return which partitions of a view are current."""
     status = view.status()
     names = ("current", "stale", "missing", "orphaned")
-    said = tag("div", ", ".join(f"{len(getattr(status, name)):,} {name}" for name in names))
-    return [said, states(status, view.base, is_titled=False)]
+    summary = tag("div", ", ".join(f"{len(getattr(status, name)):,} {name}" for name in names))
+    return [summary, states(status, view.base, is_titled=False)]
 
 
 def _last(item: Any) -> Sequence[Element]:
-    """Return the last versions; where a store keeps none, or they cannot be listed, nothing."""
+    """Return the last versions; nothing if the store keeps none or they cannot be listed."""
     try:
         history = item.history(last=_LAST)
     except ZCollectionError:

@@ -1,4 +1,4 @@
-"""The parts that every page is made of: sections, tables, key figures, and the document around them."""
+"""The parts of a page: sections, tables, key figures, and the HTML document."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from zcollection_coverage.drawing import style
 from zcollection.plugin import shortened, stylesheet, tag, to_html
 
 _LONGEST: Final = 160
-"""Characters of a cell at most."""
+"""The largest number of characters of a cell."""
 
 _STYLE: Final = """
 html{background:#fff}
@@ -66,7 +66,7 @@ class Chapter:
     title
         Its heading.
     parts
-        What stands below it.
+        The content.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Chapter:
 
     @property
     def element(self) -> Element:
-        """The section, its heading the name that screen readers tell."""
+        """The section; its heading is also its name for screen readers."""
         heading = tag("h2", self.title, id=f"zc-{self.name}")
         return tag("section", heading, self.parts, aria_labelledby=f"zc-{self.name}")
 
@@ -83,18 +83,18 @@ class Chapter:
 def table(
     caption: str, header: Sequence[str], rows: Sequence[Sequence[object]], *, numeric: Sequence[str] = (), rest: int = 0
 ) -> Element | None:
-    """Return a table, whose first column names the rows; None where there are no rows.
+    """Return a table whose first column names the rows; None without rows.
 
     Parameters
     ----------
     caption
-        What it is of.
+        The caption.
     header, rows
-        Names of the columns, and the cells; None is an empty one, and a whole number is written with commas.
+        The names of the columns, and the cells; None is an empty cell, and integers are written with commas.
     numeric
         Columns that are aligned to the right.
     rest
-        How many rows more there are.
+        The number of rows that are not listed.
     """
     if not rows:
         return None
@@ -104,17 +104,17 @@ def table(
         tag("tr", [tag("th", name, scope="col", class_=side) for name, side in zip(header, sides, strict=True)]),
     )
     body = tag("tbody", [_row(row, sides) for row in rows])
-    whole = tag("table", tag("caption", caption), head, body)
+    content = tag("table", tag("caption", caption), head, body)
     more = tag("p", f"… {rest:,} more") if rest > 0 else None
     return tag(
-        "div", whole, more, class_="zc-table", tabindex="0", role="group", aria_label=f"Table: {shortened(caption)}"
+        "div", content, more, class_="zc-table", tabindex="0", role="group", aria_label=f"Table: {shortened(caption)}"
     )
 
 
 def _row(cells: Sequence[object], sides: Sequence[str | None]) -> Element:
-    first, *others = [_cell(cell) for cell in cells]
+    first, *rest = [_cell(cell) for cell in cells]
     named = tag("th", first, scope="row", class_=sides[0])
-    return tag("tr", named, [tag("td", cell, class_=side) for cell, side in zip(others, sides[1:], strict=True)])
+    return tag("tr", named, [tag("td", cell, class_=side) for cell, side in zip(rest, sides[1:], strict=True)])
 
 
 def _cell(value: object) -> str:
@@ -124,7 +124,7 @@ def _cell(value: object) -> str:
 
 
 def facts(pairs: Mapping[str, object]) -> Element:
-    """Return a table of values by name; those that are None are left out."""
+    """Return a table of values by name; None values are left out."""
     rows = [
         tag("tr", tag("th", name, scope="row"), tag("td", _cell(value)))
         for name, value in pairs.items()
@@ -136,24 +136,24 @@ def facts(pairs: Mapping[str, object]) -> Element:
 
 
 def cards(pairs: Mapping[str, str | None]) -> Element:
-    """Return key figures, those that are None left out."""
+    """Return key figures; None values are left out."""
     shown = [tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs.items() if value is not None]
     return tag("dl", shown, class_="zc-cards")
 
 
 def folded(summary: str, *parts: Element | None) -> Element | None:
-    """Return what opens when it is asked for; None where there is nothing in it."""
+    """Return a collapsed element; None without content."""
     return tag("details", tag("summary", summary), parts) if any(part is not None for part in parts) else None
 
 
 def check(kind: str, text: str) -> Element:
-    """Return one line of what was looked at: "fine", "wrong", or "note"."""
+    """Return the result of a check; its kind is "fine", "wrong" or "note"."""
     word = {"fine": "Fine: ", "wrong": "Wrong: ", "note": "Note: "}[kind]
     return tag("li", tag("strong", word), text, class_=f"zc-{kind}")
 
 
 def counted(number: int, what: str) -> str:
-    """Return how many there are of something, in words.
+    """Return a count with its noun, in the plural if needed.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def counted(number: int, what: str) -> str:
 def main_of(
     header: Sequence[Element | None], chapters: Sequence[Chapter], footer: str, *, has_contents: bool
 ) -> Element:
-    """Return all of a page but the document around it."""
+    """Return a page without the HTML document around it."""
     links = [tag("li", tag("a", chapter.title, href=f"#zc-{chapter.name}")) for chapter in chapters]
     contents = tag("nav", tag("ul", links), aria_label="Sections") if has_contents else None
     body = [
@@ -178,7 +178,7 @@ def main_of(
 
 
 def document(title: str, page: Element) -> str:
-    """Return an HTML document that loads nothing and runs nothing."""
+    """Return an HTML document without external resources or scripts."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -198,5 +198,5 @@ def document(title: str, page: Element) -> str:
 
 
 def fragment(page: Element) -> str:
-    """Return a page as a part of another one."""
+    """Return a page as a part of another HTML document."""
     return to_html(tag("div", style(), stylesheet(_STYLE.partition("body{margin:0}\n")[2]), page))

@@ -1,4 +1,4 @@
-"""Where rows lie on a map, from the bounds of zones of rows that the statistics keep: no value is read where these tell."""
+"""The positions of rows on a map, from the zones in the statistics; values are read only where zones are missing or too wide."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,19 +18,19 @@ from zcollection_report.page import Chapter, facts
 _HEIGHT: Final = WIDTH // 2
 _MOST_POINTS: Final = 6000
 _WIDEST: Final = 40.0
-"""Degrees of a zone beyond which nobody knows where in it the rows are."""
+"""Zones wider than this many degrees are not drawn: the positions in them are too uncertain."""
 
 _READ: Final = 40
-"""Partitions whose positions are read where no statistics tell them."""
+"""The number of partitions whose positions are read if the statistics are insufficient."""
 
 _MOST_ROWS: Final = 500_000
 _FAR: Final = 45.0
-"""Degrees on a great circle between neighbours on a track, beyond which they are none."""
+"""Points further apart than this many degrees on a great circle are not joined."""
 
 
 @frozen(eq=False)
 class Track:
-    """Positions one after the other.
+    """Consecutive positions.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Track:
     longitudes: NDArray[np.float64]
 
     def lines(self) -> Iterator[NDArray[np.float64]]:
-        """Yield positions that follow each other, as longitude and latitude, shape (n, 2): never across the date line."""
+        """Yield lines of positions as longitude and latitude, shape (n, 2); a line never crosses the date line."""
         points = np.column_stack([self.longitudes, self.latitudes])
         east, north = np.radians(np.diff(self.longitudes)), np.radians(self.latitudes)
         near = np.sin(north[1:]) * np.sin(north[:-1]) + np.cos(north[1:]) * np.cos(north[:-1]) * np.cos(east)
@@ -53,29 +53,29 @@ class Track:
 
 
 def places(found: Facts, sample: int | None) -> Chapter | None:
-    """Return the chapter of the map; None where the collection has no latitudes and longitudes along its rows."""
+    """Return the chapter of the map; None if rows have no latitude and longitude."""
     names = coordinates(found.rows)
     if names is None:
         return None
     try:
-        tracks, told = tracks_of(found, names, sample)
+        tracks, origin = tracks_of(found, names, sample)
     except ZCollectionError as error:
-        return Chapter("map", "Where", [tag("p", f"Positions are not known: {error}")])
+        return Chapter("map", "Positions", [tag("p", f"Positions are unknown: {error}")])
     if not tracks:
-        return Chapter("map", "Where", [tag("p", "No row has a latitude and a longitude.")])
+        return Chapter("map", "Positions", [tag("p", "No row has a latitude and a longitude.")])
     latitudes = np.concatenate([track.latitudes for track in tracks])
     longitudes = np.concatenate([track.longitudes for track in tracks])
     pairs = {
         "latitude, longitude": ", ".join(names),
-        "drawn": told,
+        "drawn": origin,
         "from south to north": f"{latitudes.min():.4g}° to {latitudes.max():.4g}°",
         "from west to east": f"{longitudes.min():.4g}° to {longitudes.max():.4g}°",
     }
-    return Chapter("map", "Where", [tag("div", world(tracks), facts(pairs), class_="zc-pair")])
+    return Chapter("map", "Positions", [tag("div", world(tracks), facts(pairs), class_="zc-pair")])
 
 
 def coordinates(collection: Collection) -> tuple[str, str] | None:
-    """Return the paths of latitude and longitude, as the CF conventions mark them; None where rows have none."""
+    """Return the paths of latitude and longitude by their CF attributes; None if there are none."""
     along = {
         path: variable
         for path, variable in collection.schema.all_variables().items()
@@ -93,7 +93,7 @@ def _is(variable: VariableSchema, name: str, side: str) -> bool:
 
 
 def tracks_of(found: Facts, names: tuple[str, str], sample: int | None) -> tuple[list[Track], str]:
-    """Return positions, and in words where they are from."""
+    """Return positions, and their origin as text."""
     keys = [Key(record.key) for record in found.records.values()]
     chosen = spread(keys, sample)
     zones = found.rows.zones(variables=names, filters=among(chosen, of=keys))
@@ -111,7 +111,7 @@ def tracks_of(found: Facts, names: tuple[str, str], sample: int | None) -> tuple
 
 
 def _middles(zones: Any, names: tuple[str, str]) -> tuple[Track, int]:
-    """Return the middles of the zones that are small enough to have one, and how many others there are."""
+    """Return the centres of narrow zones, and the number of wide zones."""
     if any(name not in zones for name in names):
         return Track(np.empty(0), np.empty(0)), 1
     north, east = (zones[name] for name in names)
@@ -124,13 +124,13 @@ def _middles(zones: Any, names: tuple[str, str]) -> tuple[Track, int]:
 
 
 def _track(latitudes: NDArray[np.float64], longitudes: NDArray[np.float64]) -> Track:
-    """Return positions on the map; those that are none are left out."""
+    """Return the valid positions as a track."""
     right = (np.abs(latitudes) <= 90) & (np.abs(longitudes) <= 360)
     return Track(latitudes[right], (longitudes[right] + 180) % 360 - 180)
 
 
 def _read(found: Facts, names: tuple[str, str], keys: Sequence[Key]) -> tuple[list[Track], str]:
-    """Return positions that are read of a few partitions, as many as have not too many rows."""
+    """Return positions that are read from some partitions, with a limited number of rows."""
     records = {tuple(record.key.values()): record for record in found.records.values()}
     chosen: list[Key] = []
     rows = 0
@@ -144,19 +144,19 @@ def _read(found: Facts, names: tuple[str, str], keys: Sequence[Key]) -> tuple[li
         filters=among(chosen, of=keys),
         variables=names,
     )
-    held = [track for track in tracks.values() if len(track.latitudes)]
-    return _thinned(held), f"rows of {len(chosen):,} of {len(keys):,} partitions"
+    known = [track for track in tracks.values() if len(track.latitudes)]
+    return _thinned(known), f"rows of {len(chosen):,} of {len(keys):,} partitions"
 
 
 def _degrees(variable: Any) -> NDArray[np.float64]:
-    """Return values as numbers, those that are missing as NaN, which lies on no map."""
+    """Return values as numbers; missing ones become NaN."""
     values = np.asarray(variable.to_numpy(), np.float64)
     fill = variable.schema.fill_value
     return values if fill is None else np.where(values == float(fill), np.nan, values)
 
 
 def _thinned(tracks: list[Track]) -> list[Track]:
-    """Return every so many positions, so that there are not too many."""
+    """Return every n-th position, to limit their number."""
     step = -(-sum(len(track.latitudes) for track in tracks) // _MOST_POINTS)
     if step <= 1:
         return tracks
@@ -171,7 +171,7 @@ def world(tracks: Sequence[Track]) -> Element:
     count = sum(len(line) for line in lines)
     description = f"{count:,} positions on an equirectangular map, with meridians and parallels every 30 degrees."
     shapes = [*_graticule(), *_drawn(lines)]
-    return figure("Where the rows lie", description, height=_HEIGHT + 22, shapes=shapes, legend=legend({}))
+    return figure("Positions of the rows", description, height=_HEIGHT + 22, shapes=shapes, legend=legend({}))
 
 
 def _x(longitude: Any) -> Any:

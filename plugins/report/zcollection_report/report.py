@@ -1,4 +1,4 @@
-"""One HTML file that says what there is to say of a collection or a view."""
+"""The report of a collection or a view as one HTML document."""
 
 import datetime as dt
 import os
@@ -36,22 +36,22 @@ from zcollection_report.places import places
 from zcollection_report.sizes import dtype_name, sizes
 
 SAMPLE: Final = 200
-"""Partitions at whose objects one looks by default."""
+"""The default number of partitions that are checked and measured."""
 
 _GAPS: Final = 12
-"""Gaps, and partitions, that are named."""
+"""The number of gaps and partitions that are listed."""
 
 
 @frozen(kw_only=True, repr=False)
 class Report(Printed):
-    """A collection or a view as one HTML document that needs nothing else.
+    """A report of a collection or a view: one self-contained HTML document.
 
     Attributes
     ----------
     title
-        Of the document.
+        The title of the document.
     made
-        When it was made, UTC.
+        The time of creation, UTC.
     """
 
     title: str
@@ -65,7 +65,7 @@ class Report(Printed):
         return document(self.title, self._page(has_contents=True))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the document to a file, which appears whole or not at all, and return its path."""
+        """Write the document to a file atomically, and return its path."""
         target = Path(path)
         written = target.with_name(f".{target.name}.{os.getpid()}")
         try:
@@ -96,8 +96,8 @@ def report(
 ) -> Report:
     """Return a report of a collection or a view.
 
-    It says what it is, what is there and what is missing along the axis, how it grew, whether anything is wrong and how large
-    each variable is, and shows where rows lie if they have latitudes and longitudes. What cannot be had is said with the reason.
+    It contains a summary, the coverage of the axis, the growth, the health and the sizes of variables; a map if rows have latitudes
+    and longitudes. A part that is unavailable contains the reason.
 
     Parameters
     ----------
@@ -106,14 +106,14 @@ def report(
     every, gap
         As for `coverage`.
     sample
-        Partitions at whose objects one looks for health and sizes, evenly spread: that takes requests for each. None for all.
+        The number of partitions that are checked for health and measured, evenly spaced; each needs requests. None for all.
     title
-        Of the report; by default the attribute `title` of the collection, or the last part of its URL.
+        The title of the report; by default the attribute `title` of the collection, or the last part of its URL.
 
     Raises
     ------
     SettingError
-        `sample` is no number from 1 on, or `every` or `gap` is no difference of the axis.
+        `sample` is not a number from 1 on, or `every` or `gap` is not a valid difference of the axis.
 
     Examples
     --------
@@ -124,14 +124,14 @@ def report(
     >>> _ = hours.insert({"time": np.arange("2024-01-01", "2024-01-04", dtype="datetime64[h]").astype("datetime64[s]")})
     >>> found = report(hours)
     >>> print(found)
-    <zcollection.Report hours> What it is, Coverage and gaps, Growth and last deliveries, Health, Size and compression
+    <zcollection.Report hours> Summary, Coverage and gaps, Growth and last deliveries, Health, Size and compression
     """
     if sample is not None and not (type(sample) is int and sample > 0):
         message = f"sample={sample!r}; accepted: a whole number from 1 on, or None for all partitions"
         raise SettingError(message)
     found = Facts.of(item, sample, {"every": every, "gap": gap})
     chapters = [
-        _what(found),
+        _summary(found),
         _status(found),
         _coverage(found),
         places(found, sample),
@@ -155,7 +155,7 @@ def _title(item: Collection | View) -> str:
 
 
 def _figures(found: Facts) -> dict[str, str | None]:
-    """Return the numbers that come first."""
+    """Return the key figures at the top."""
     coverage, history = found.coverage.value, found.history.value
     total = None if coverage is None else coverage.total
     problems = found.health.value
@@ -165,7 +165,7 @@ def _figures(found: Facts) -> dict[str, str | None]:
         "stored": format_bytes(sum(record.stored_bytes for record in found.records.values())),
         "from": None if total is None or total.first is None else _day(total.first),
         "to": None if total is None or total.last is None else _day(total.last),
-        "of the expected rows": None if total is None or total.share is None else percent(total.share),
+        "share of expected rows": None if total is None or total.share is None else percent(total.share),
         "gaps": None if total is None else f"{total.gaps:,}",
         "last change": when(history[-1].time)[:10] if history else None,
         "problems found": None if problems is None else f"{len(problems.problems):,}",
@@ -180,7 +180,7 @@ def _short(value: Any) -> str:
     return in_words(value).replace("T", " ").removesuffix(" 00:00:00")
 
 
-def _what(found: Facts) -> Chapter:
+def _summary(found: Facts) -> Chapter:
     item = found.item
     pairs: dict[str, object] = {
         "axis": f"{item.axis} (dimension {item.dimension})",
@@ -203,7 +203,7 @@ def _what(found: Facts) -> Chapter:
     attributes = table("Attributes", ("name", "value"), [(name, f"{value}") for name, value in schema.attrs.items()])
     return Chapter(
         "what",
-        "What it is",
+        "Summary",
         [
             facts(pairs),
             table("Variables", header, rows),
@@ -234,29 +234,29 @@ def _variable(path: str, variable: VariableSchema) -> tuple[object, ...]:
 
 
 _STATES: Final[Mapping[str, tuple[str, str]]] = {
-    "current": ("zc-l4", "current: computed from the base as it is"),
-    "stale": ("zc-l1", "stale: the base has changed since"),
+    "current": ("zc-l4", "current: computed from the current base"),
+    "stale": ("zc-l1", "stale: the base has changed since the computation"),
     "missing": ("zc-l0", "missing: not computed yet"),
 }
 
 
 def _status(found: Facts) -> Chapter | None:
-    """Return the chapter of what a view holds; None for a collection."""
+    """Return the chapter of the state of a view; None for a collection."""
     if found.status is None:
         return None
     status = found.status.value
     if status is None:
-        return Chapter("view", "What the view holds", [tag("p", f"This is not known: {found.status.why}")])
+        return Chapter("view", "State of the view", [tag("p", f"The state is unknown: {found.status.why}")])
     counts = {name: len(getattr(status, name)) for name in ("current", "stale", "missing", "orphaned")}
     rows = [(path, name) for name in ("stale", "missing", "orphaned") for path in getattr(status, name)]
     waiting = table(
-        "Partitions that refresh() would compute or drop", ("partition", "is"), rows[:_GAPS], rest=len(rows) - _GAPS
+        "Partitions that refresh() would compute or drop", ("partition", "state"), rows[:_GAPS], rest=len(rows) - _GAPS
     )
-    return Chapter("view", "What the view holds", [facts(counts), states(status, found.rows), waiting])
+    return Chapter("view", "State of the view", [facts(counts), states(status, found.rows), waiting])
 
 
 def states(status: Any, base: Collection, *, is_titled: bool = True) -> Element | None:
-    """Return a heat map of what a view holds of each partition of its base; None for fewer than two."""
+    """Return a heat map of the state of a view in each partition of its base; None for fewer than two."""
     keys = {path: base.partitioning.decode(path) for name in _STATES for path in getattr(status, name)}
     if len(keys) < 2:
         return None
@@ -264,13 +264,12 @@ def states(status: Any, base: Collection, *, is_titled: bool = True) -> Element 
     state = {key: name for name in _STATES for path in getattr(status, name) if (key := keys[path])}
     tiles = {}
     for place, members in grid.cells.items():
-        # Of several partitions in one cell the least current one is shown.
+        # A cell with several partitions shows the least current one.
         worst = max((state[key] for key in members), key=list(_STATES).index)
-        said = ", ".join(f"{name} {value}" for name, value in members[0].items())
-        tiles[place] = Tile(_STATES[worst][0], f"{said}: {worst}")
+        tiles[place] = Tile(_STATES[worst][0], f"{_text_of(members[0])}: {worst}")
     entries = {shade: text for name, (shade, text) in _STATES.items() if getattr(status, name)}
     counts = ", ".join(f"{len(getattr(status, name)):,} {name}" for name in _STATES)
-    return heat_map("What the view holds of each partition", f"{counts}.", grid, tiles, entries, is_titled=is_titled)
+    return heat_map("State of the view by partition", f"{counts}.", grid, tiles, entries, is_titled=is_titled)
 
 
 def _coverage(found: Facts) -> Chapter:
@@ -279,8 +278,8 @@ def _coverage(found: Facts) -> Chapter:
         "Coverage and gaps" if found.status is None else "Coverage and gaps of the base",
     )
     if coverage is None:
-        return Chapter("coverage", title, [tag("p", f"Coverage cannot be told: {found.coverage.why}")])
-    drawn, (gaps, poorest, absent) = pictures(coverage), _lacking(coverage)
+        return Chapter("coverage", title, [tag("p", f"Coverage is unavailable: {found.coverage.why}")])
+    drawn, (gaps, poorest, absent) = pictures(coverage), _incomplete(coverage)
     pair = tag("div", tag("div", drawn), tag("div", gaps, absent), class_="zc-pair")
     return Chapter("coverage", title, [_sentence(coverage), pair, poorest])
 
@@ -289,16 +288,16 @@ def _sentence(coverage: Coverage) -> Element:
     total = coverage.total
     if total.first is None:
         return tag("p", "There are no rows.")
-    there = f"{counted(total.rows, 'row')} from {_short(total.first)} to {_short(total.last)}"
+    rows = f"{counted(total.rows, 'row')} from {_short(total.first)} to {_short(total.last)}"
     step = "" if coverage.every is None else f", one every {in_words(coverage.every)} ({coverage.every_from})"
     share = "" if total.share is None else f": {percent(total.share)} of the {total.expected:,} expected"
     absent = f" {counted(len(coverage.absent), 'partition')} absent." if coverage.absent else ""
     largest = "" if not total.gaps else f", the largest of {in_words(total.largest_gap)}"
     gaps = f" {counted(total.gaps, 'gap')}{largest}." if total.gaps else " No gap."
-    return tag("p", f"{there}{step}{share}.{gaps}{absent}")
+    return tag("p", f"{rows}{step}{share}.{gaps}{absent}")
 
 
-def _lacking(coverage: Coverage) -> list[Element | None]:
+def _incomplete(coverage: Coverage) -> list[Element | None]:
     starts, stops = coverage.gap_edges
     longest = sorted(range(len(starts)), key=lambda at: stops[at] - starts[at], reverse=True)[:_GAPS]
     missing = coverage.total.gaps
@@ -320,15 +319,15 @@ def _lacking(coverage: Coverage) -> list[Element | None]:
     header = ("partition", "rows", "expected", "share", "gaps", "largest gap")
     return [
         table("Largest gaps", ("after", "until", "length"), gaps, rest=missing - len(gaps)),
-        table("Partitions that lack most", header, rows, numeric=header[1:5], rest=len(poorest) - len(rows)),
+        table("Least complete partitions", header, rows, numeric=header[1:5], rest=len(poorest) - len(rows)),
         table(
             "Absent partitions",
             ("partition",),
-            [(_said(key),) for key in coverage.absent[:_GAPS]],
+            [(_text_of(key),) for key in coverage.absent[:_GAPS]],
             rest=len(coverage.absent) - _GAPS,
         ),
     ]
 
 
-def _said(key: Mapping[str, object]) -> str:
+def _text_of(key: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in key.items())

@@ -1,4 +1,4 @@
-"""How large each variable is, and how well it is compressed."""
+"""The size of each variable, and its compression."""
 
 from collections.abc import Mapping
 from math import prod
@@ -26,11 +26,11 @@ class Size:
     Attributes
     ----------
     path, dtype
-        Which.
+        The variable and its type.
     stored
-        Bytes of its objects.
+        The bytes of its objects.
     plain
-        Bytes of its values as they are in memory; None for texts, of which each takes what it takes.
+        The bytes of its values in memory; None for strings of variable length.
     """
 
     path: str
@@ -40,7 +40,7 @@ class Size:
 
     @property
     def ratio(self) -> float | None:
-        """How many bytes in memory a stored one makes."""
+        """The bytes in memory per stored byte."""
         return self.plain / self.stored if self.plain is not None and self.stored else None
 
 
@@ -48,10 +48,10 @@ def sizes(found: Facts) -> Chapter:
     """Return the chapter of sizes."""
     stored = found.sizes.value
     if stored is None:
-        return Chapter("sizes", "Size and compression", [tag("p", f"Sizes are not known: {found.sizes.why}")])
+        return Chapter("sizes", "Size and compression", [tag("p", f"Sizes are unknown: {found.sizes.why}")])
     measured = measured_of(found, stored)
-    whole = len(found.measured) == len(found.records)
-    scope = "in all partitions" if whole else f"in {len(found.measured):,} of {len(found.records):,} partitions"
+    is_complete = len(found.measured) == len(found.records)
+    scope = "in all partitions" if is_complete else f"in {len(found.measured):,} of {len(found.records):,} partitions"
     rows = [
         (
             size.path,
@@ -77,7 +77,7 @@ def measured_of(found: Facts, stored: Mapping[str, int]) -> list[Size]:
 
 
 def dtype_name(variable: VariableSchema) -> str:
-    """Return what the type of a variable is called."""
+    """Return the name of the type of a variable."""
     return "string" if variable.dtype.kind == "T" else f"{variable.dtype}"
 
 
@@ -90,7 +90,7 @@ def _size(schema: Any, path: str, dimension: str, records: list[Any], stored: in
 
 
 def bars(measured: list[Size], scope: str) -> Element | None:
-    """Return a bar for each variable: the bytes stored, within those of its values; None where there is nothing to see."""
+    """Return a bar for each variable: the stored bytes over the bytes in memory; None without stored bytes."""
     shown = [size for size in measured if size.stored][:_MOST_BARS]
     if not shown:
         return None
@@ -109,12 +109,12 @@ def bars(measured: list[Size], scope: str) -> Element | None:
 
 def _bar(size: Size, at: int, scale: float) -> list[Element | None]:
     y = at * _BAR + 3
-    said = f"{format_bytes(size.stored)}{'' if size.ratio is None else f', {size.ratio:.2g} to 1'}"
+    label = f"{format_bytes(size.stored)}{'' if size.ratio is None else f', {size.ratio:.2g} to 1'}"
     plain = size.plain or 0
     end = _LEFT + max(size.stored, plain) * scale
     return [
         tag("text", shortened(size.path, _WIDEST), x=_LEFT - 8, y=y + 11, text_anchor="end"),
         tag("rect", class_="zc-l2", x=_LEFT, y=y, width=plain * scale, height=14) if plain else None,
         tag("rect", class_="zc-l4", x=_LEFT, y=y + 3, width=max(size.stored * scale, 1.0), height=8),
-        tag("text", said, x=end + 6, y=y + 11, font_size=11),
+        tag("text", label, x=end + 6, y=y + 11, font_size=11),
     ]

@@ -12,7 +12,7 @@ from zcollection.testing.servers import free_port, running_server
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""Azurite's own, which everybody knows."""
+"""The public default key of Azurite."""
 
 
 class Azurite:

@@ -1,4 +1,4 @@
-"""What is refused, by the server or before it is asked: the error says what to do, and shows no credential."""
+"""Rejected requests, by the server or before: errors contain the next step and no credential."""
 
 import base64
 import re
@@ -44,7 +44,7 @@ def test_what_the_server_refuses_is_told_in_words(azurite, use):
     )
     told = refused(use, "az://missing/p", **azurite.storage_options)
     assert re.search(
-        r"there is no such container \(ContainerNotFound, 404\); check its name and the account: a container is not created",
+        r"there is no such container \(ContainerNotFound, 404\); check its name and the account: containers are not created automatically",
         told,
     )
 

@@ -1,4 +1,4 @@
-"""Plugin of zcollection: provides the store of ``az://`` URLs."""
+"""Plugin: the store of ``az://`` URLs."""
 
 from collections.abc import Iterator
 

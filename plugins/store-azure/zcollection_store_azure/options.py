@@ -1,4 +1,4 @@
-"""The options of the store, under the names that the ecosystem gives them."""
+"""The options of the store, with the aliases that other libraries use."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _ALIASES: Final = {
     "account_host": "endpoint",
     "azure_storage_endpoint": "endpoint",
 }
-"""Names of adlfs and obstore, and the option that each of them is."""
+"""The names in adlfs and obstore, and the corresponding options."""
 
 _ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 _KEY: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
@@ -39,26 +39,26 @@ _WAYS: Final = ("key", "sas", "token", "client_secret", "anon")
 
 @frozen(kw_only=True)
 class Options:
-    """What the caller passed in ``storage_options``; what is None comes from the environment.
+    """The options in ``storage_options``; None means that the environment decides.
 
     Attributes
     ----------
     account
-        Name of the storage account.
+        The name of the storage account.
     key, sas, token
-        A key of the account, a shared access signature, or a bearer token; no repr shows them.
+        A key of the account, a shared access signature, or a bearer token; excluded from the repr.
     client_id, client_secret, tenant_id
-        A service principal; no repr shows them.
+        A service principal; excluded from the repr.
     anon
         Whether requests are sent unsigned.
     endpoint
-        Of a server that is not ``https://ACCOUNT.blob.core.windows.net``.
+        The URL of the server, if it is not ``https://ACCOUNT.blob.core.windows.net``.
     client_options
-        Of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`.
+        Options of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`.
     max_retries
-        How often a request is sent again that failed for a moment.
+        The largest number of retries after a temporary failure.
     single_writer
-        The caller's word that nobody else writes: a server that does not honour conditions is accepted.
+        The caller's guarantee that there is no other writer: servers without conditional writes are accepted.
     """
 
     account: str | None = options.text(_ACCOUNT)
@@ -76,7 +76,7 @@ class Options:
 
     @classmethod
     def of(cls, url: StoreURL, given: Mapping[str, Any]) -> "Options":
-        """Return the options among what a caller passed, by any of their names.
+        """Return the options that the caller passed, under any of their names.
 
         Raises
         ------

@@ -18,16 +18,16 @@ _ACCEPTED: Final = "'az://container/prefix', the container of 3 to 63 lower-case
 
 @frozen(kw_only=True)
 class AzureStore(BucketStore):
-    """The blobs below a prefix of a container.
+    """The blobs under a prefix of a container.
 
     Attributes
     ----------
     url
         ``az://container/prefix``.
     read_only
-        Whether every write is refused.
+        Whether writes are rejected.
     options
-        What the caller passed; a pickle holds nothing else.
+        The options; a pickle contains nothing else.
     """
 
     names: ClassVar[re.Pattern[str]] = _CONTAINER
@@ -37,18 +37,18 @@ class AzureStore(BucketStore):
 
     @classmethod
     def understood(cls, url: StoreURL, given: Mapping[str, Any]) -> Options:
-        """Return the options that a caller passed; see `Options`, or the README."""
+        """Return the options that the caller passed; see `Options`, or the README."""
         return Options.of(url, given)
 
     def connect(self) -> Driver:
-        """Return the driver, which all stores of the same container and options share."""
+        """Return the driver, which is shared by all stores with the same container and options."""
         return _connected(self.bucket, self.options, environment_of("AZURE_"))
 
 
 @lru_cache(maxsize=8)
 def _connected(container: str, options: Options, environment: frozenset[tuple[str, str]]) -> Driver:
-    """Return a driver with connections of its own: opening them takes as long as several requests."""
-    del environment  # the driver reads it: another environment is another driver
+    """Return a driver with its own connections; it is cached because opening connections takes as long as several requests."""
+    del environment  # part of the cache key, because the driver reads the environment
     from zcollection_store_azure.with_obstore import connect  # loads obstore
 
     return connect(container, options)

@@ -1,4 +1,4 @@
-"""The driver on obstore."""
+"""The driver of Azure Blob Storage, based on obstore."""
 
 import os
 from collections.abc import Callable
@@ -18,9 +18,9 @@ def connect(container: str, options: Options) -> Obstore:
     Parameters
     ----------
     container
-        Its name.
+        The name of the container.
     options
-        What the caller passed; the rest comes from the environment.
+        The options; the environment provides the rest.
     """
     prepare()
     endpoint = options.endpoint or os.environ.get("AZURE_STORAGE_ENDPOINT", "")
@@ -45,7 +45,7 @@ def connect(container: str, options: Options) -> Obstore:
 
 
 def _provider(options: Options) -> Callable[[], Any] | None:
-    """Return what gives the credentials that were passed: as configuration they would be mixed with the environment's."""
+    """Return a provider of the credentials in the options; as configuration, obstore would mix them with the environment."""
     known = {"access_key": options.key, "sas_token": options.sas, "token": options.token}
     passed = {name: value for name, value in known.items() if value is not None}
     return (lambda: {**passed, "expires_at": None}) if passed else None

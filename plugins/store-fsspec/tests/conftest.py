@@ -12,7 +12,7 @@ __all__ = ["moto_server", "web_server"]
 
 
 class Archives:
-    """Makes archives by Python's own modules."""
+    """Creates archives with modules of the standard library."""
 
     def zipped(self, path, objects, *, folder="", compression=zipfile.ZIP_DEFLATED):
         with zipfile.ZipFile(path, "w", compression) as archive:
@@ -27,7 +27,7 @@ class Archives:
                 archive.addfile(member, io.BytesIO(data))
 
     def contents(self, folder):
-        """Return the files below a folder, by key."""
+        """Return the files under a folder, by key."""
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""Collections that are read out of archives and through fsspec: what they were, as they are, and never two versions at once."""
+"""Collections read from archives and through fsspec: equal to the originals, and never a mixture of two versions."""
 
 import gc
 import os
@@ -125,7 +125,7 @@ def test_hard_links_and_links_in_a_tar_archive_are_followed(objects, tmp_path):
     chunk.symlink_to("elsewhere")
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         archive.add(tmp_path / "altimetry", "altimetry")
-        archive.add(tmp_path / "linked", "linked")  # of which nearly all are links to what came before
+        archive.add(tmp_path / "linked", "linked")  # nearly all of them are links to earlier members
     assert values(zc.open_collection(f"tar://linked::{tmp_path}/x.tar")) == list(range(TIMES.size))
 
 
@@ -152,7 +152,7 @@ def test_a_web_server_without_ranges_is_told_and_a_copy_helps(objects, tmp_path,
     archives.zipped(web_server.folder / "x.zip", objects)
     web_server.has_ranges = False
     with pytest.raises(
-        zc.StoreError, match=r"parts of the file cannot be read .*; have the server answer .*simplecache"
+        zc.StoreError, match=r"does not support reading parts of the file.*; enable Range .*simplecache"
     ):
         zc.open_collection(f"zip::{web_server.url}/x.zip")
     options = {"simplecache": {"cache_storage": str(tmp_path / "kept")}}
@@ -178,7 +178,7 @@ def test_nothing_can_be_written(url, objects, tmp_path, archives):
 
 
 def replaced(path, make):
-    """Put another archive in the place of one, as whoever writes over a file does: what holds it open sees the new bytes."""
+    """Overwrite an archive in place, so that open files see the new bytes."""
     make(path.with_suffix(".new"))
     path.write_bytes(path.with_suffix(".new").read_bytes())
     os.utime(path, ns=(1, 1))
@@ -187,7 +187,7 @@ def replaced(path, make):
 @pytest.mark.parametrize("kind", ["zip", "stored", "tar"])
 @pytest.mark.parametrize("offset", [0.5, 1e9])
 def test_an_archive_that_is_replaced_is_never_read_as_a_mixture(kind, offset, objects, tmp_path, archives):
-    """Old and new have the same files, of the same sizes where they are not compressed: the old directory fits the new bytes."""
+    """The old and the new archive have the same files and, uncompressed, the same sizes: the old directory fits the new bytes."""
     make = {
         "zip": archives.zipped,
         "stored": partial(archives.zipped, compression=zipfile.ZIP_STORED),
@@ -220,7 +220,7 @@ def test_bytes_of_another_archive_of_the_same_layout_are_an_error(kind, objects,
 
 @pytest.fixture
 def growing(moto_server, bucket, tmp_path):
-    """A collection in a bucket, whose partitions are replaced, and the URL under which its objects are kept."""
+    """A collection in a bucket, and the URL that reads it through a cache."""
     place = f"s3://collections/{tmp_path.name}"
     return create(place, storage_options=moto_server.storage_options), f"simplecache::{place}"
 
@@ -246,7 +246,7 @@ def test_a_chunk_that_is_replaced_and_restored_is_read_as_it_is(growing, bucket,
 
 
 def test_a_cache_by_name_alone_would_mix_old_and_new(growing, bucket, tmp_path):
-    """What fsspec's own cache does with the same chain: why there is one of ours."""
+    """The cache of fsspec returns outdated bytes for the same chain, unlike that of the plugin."""
     written, _ = growing
     system = fsspec.filesystem(
         "simplecache", target_protocol="s3", target_options=bucket["s3"], cache_storage=str(tmp_path / "mixed")

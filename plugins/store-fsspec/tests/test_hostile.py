@@ -1,4 +1,4 @@
-"""Chains and archives that are not what they seem: an error that says what to do, and never data."""
+"""Invalid and hostile chains and archives: an error with the next step, and never wrong data."""
 
 import io
 import re
@@ -49,11 +49,11 @@ def test_an_archive_that_is_missing_is_told(scheme, tmp_path):
 def test_a_file_that_is_no_archive_is_told(scheme, data, tmp_path):
     path = tmp_path / "x"
     path.write_bytes(data)
-    if scheme == "tar" and not any(data):  # what ends an archive, and an archive of nothing
-        with pytest.raises(zc.ZCollectionError, match=r"there is no collection|is no tar archive"):
+    if scheme == "tar" and not any(data):  # zeros end an archive, so this is a valid empty one
+        with pytest.raises(zc.ZCollectionError, match=r"there is no collection|is not a tar archive"):
             zc.open_collection(f"tar::{path}")
         return
-    with pytest.raises(StoreError, match=rf"the file is no {scheme} archive, or a damaged one; check|is compressed"):
+    with pytest.raises(StoreError, match=rf"the file is not a {scheme} archive, or is damaged; check|is compressed"):
         zc.open_collection(f"{scheme}::{path}")
 
 
@@ -61,7 +61,9 @@ def test_a_file_that_is_no_archive_is_told(scheme, data, tmp_path):
 def test_a_compressed_tar_archive_is_told(mode, tmp_path):
     with tarfile.open(tmp_path / "x.tar", mode) as archive:
         archive.addfile(tarfile.TarInfo("a"), io.BytesIO())
-    with pytest.raises(StoreError, match=r"is compressed, .*; make it again without compression, or as a zip archive"):
+    with pytest.raises(
+        StoreError, match=r"is compressed, .*; create it again without compression, or as a zip archive"
+    ):
         zc.open_collection(f"tar::{tmp_path}/x.tar")
 
 
@@ -85,24 +87,24 @@ def test_an_archive_without_a_collection_is_told(tmp_path, archives):
         ("zip://../a::/x.zip", StoreError, r"'\.\.'"),
         ("zip://a?b=c::/x.zip", LocationError, r"has parameters: b; pass them in storage_options"),
         ("zip::https://h/x.zip?token=swordfish", LocationError, r"has parameters: token; pass them in storage_options"),
-        ("blockcache::s3://bucket/x", LocationError, r"keeps, by 'blockcache', what it has read: .* old chunks would"),
-        ("fsspec+dir::simplecache::s3://b/x", LocationError, r"keeps, by 'simplecache', what it has read"),
-        ("simplecache::ftp://h/x", LocationError, r"keeps, by 'simplecache', what no server says to be the same"),
+        ("blockcache::s3://bucket/x", LocationError, r"caches by 'blockcache': .* return outdated chunks"),
+        ("fsspec+dir::simplecache::s3://b/x", LocationError, r"caches by 'simplecache': after"),
+        ("simplecache::ftp://h/x", LocationError, r"caches by 'simplecache', without a server that reports changes"),
         (
             "filecache::https://h/x",
             LocationError,
-            r"keeps, by 'filecache', .*; accepted: 'filecache::protocol://bucket",
+            r"caches by 'filecache', .*; accepted: 'filecache::protocol://bucket",
         ),
         ("simplecache::zip::s3://b/x.zip", LocationError, r"or 'zip::simplecache::…', a copy of a whole archive"),
-        ("simplecache://a::s3://b", LocationError, r"keeps, by 'simplecache'"),
+        ("simplecache://a::s3://b", LocationError, r"caches by 'simplecache'"),
         (
             "fsspec+zip::/x.zip",
             LocationError,
             r"reads an archive, by 'zip'; accepted: 'zip::…' and 'tar::…', as the first",
         ),
         ("fsspec+https://h/x", LocationError, r"reads a web server, by 'https'; accepted: the URL alone"),
-        ("tar::blockcache::s3://b/x.tar", LocationError, r"reads a tar archive by 'blockcache', which does not tell"),
-        ("tar::zip://x.tar::/y.zip", LocationError, r"reads a tar archive by 'zip', which does not tell"),
+        ("tar::blockcache::s3://b/x.tar", LocationError, r"reads a tar archive by 'blockcache', which does not detect"),
+        ("tar::zip://x.tar::/y.zip", LocationError, r"reads a tar archive by 'zip', which does not detect"),
     ],
 )
 def test_a_chain_that_is_not_read_is_refused(url, error, words):
@@ -134,7 +136,7 @@ def test_every_protocol_that_is_kept_is_one_of_fsspec():
         ({"s4": {}}, r"no option 's4'; accepted: .*s3.*: the links, each with its options in a mapping"),
         ({"key": SECRET}, r"no option 'key'"),
         ({"s3": SECRET}, r"'s3' of str; accepted: a mapping"),
-        ({"max_retries": -1}, r"'max_retries' that is none; accepted: a whole number from 0 to 100"),
+        ({"max_retries": -1}, r"an invalid 'max_retries'; accepted: a whole number from 0 to 100"),
         ({"simplecache": {"expiry_time": 3}}, r"'expiry_time' for 'simplecache'; accepted: 'cache_storage'"),
         (
             {"simplecache": {"cache_storage": 3}},
@@ -193,7 +195,7 @@ def test_a_symbolic_link_in_a_zip_archive_is_no_file(tmp_path):
     link.create_system, link.external_attr = 3, 0o120777 << 16
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr(link, "b")
-    with pytest.raises(StoreError, match=r"the archive has symbolic links instead of files; make it again"):
+    with pytest.raises(StoreError, match=r"the archive has symbolic links instead of files; create it again"):
         read(f"zip::{tmp_path}/x.zip", "a")
 
 
@@ -204,9 +206,9 @@ def test_an_encrypted_zip_archive_is_told(tmp_path, archives):
     for signature, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
         at = -1
         while (at := data.find(signature, at + 1)) >= 0:
-            data[at + place] |= 1  # as an archive says that has a password
+            data[at + place] |= 1  # the flag of encryption
     path.write_bytes(data)
-    with pytest.raises(StoreError, match=r"the archive is encrypted; make it again without a password"):
+    with pytest.raises(StoreError, match=r"the archive is encrypted; create it again without a password"):
         read(f"zip::{path}")
 
 
@@ -223,7 +225,7 @@ def test_one_byte_that_is_another_in_a_zip_archive_is_never_data(place, change, 
             (found,) = read(f"zip::{path}", key)
         except StoreError:
             continue
-        assert found in {whole, None}  # its name may be the one with another byte
+        assert found in {whole, None}  # the changed byte may be in its name
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,4 +1,4 @@
-"""Objects that are kept: on Windows no file replaces one that another process reads."""
+"""The cache of objects: on Windows, a file that another process reads cannot be replaced."""
 
 from pathlib import Path
 

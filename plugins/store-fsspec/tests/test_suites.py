@@ -1,4 +1,4 @@
-"""The kit's suites, for an archive and for single files, here and in a bucket."""
+"""The test suites of the kit, for archives and single files, local and in a bucket."""
 
 import hashlib
 

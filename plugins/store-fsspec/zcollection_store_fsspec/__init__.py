@@ -1,16 +1,16 @@
-"""Plugin of zcollection: provides the stores of archives, and of what fsspec reads; nothing is written by them."""
+"""Plugin: read-only stores of archives and of file systems of fsspec."""
 
 from collections.abc import Iterator
 
 from zcollection.plugin import Provides, hookimpl
 
 _ARCHIVES = ("tar", "zip")
-_OTHERS = {
-    "blockcache": "Refused: name simplecache instead",
-    "filecache": "Objects of a bucket, kept on this machine, for reading",
+_SUMMARIES = {
+    "blockcache": "Not supported: use simplecache",
+    "filecache": "Objects of a bucket with a local cache, for reading",
     "fsspec": "Any file system of fsspec, as fsspec+PROTOCOL://…, for reading",
     "github": "A repository on GitHub, for reading",
-    "simplecache": "Objects of a bucket, kept on this machine, for reading",
+    "simplecache": "Objects of a bucket with a local cache, for reading",
 }
 
 
@@ -21,5 +21,5 @@ def zcollection_stores() -> Iterator[Provides]:
         yield Provides(
             scheme, target="zcollection_store_fsspec.archive:ArchiveStore", summary=f"A {scheme} archive, for reading"
         )
-    for scheme, summary in _OTHERS.items():
+    for scheme, summary in _SUMMARIES.items():
         yield Provides(scheme, target="zcollection_store_fsspec.store:FsspecStore", summary=summary)

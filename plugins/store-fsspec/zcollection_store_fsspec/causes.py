@@ -1,4 +1,4 @@
-"""What goes wrong with archives and file systems of fsspec, in words, with the next step."""
+"""The failures of archives and file systems of fsspec, each with a reason in words and the next step."""
 
 import struct
 import tarfile
@@ -10,36 +10,36 @@ from zcollection_store_object.causes import Cause, names_of
 from zcollection_store_object.driver import RequestError
 
 ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-"""What file systems raise where there is no such file."""
+"""The exceptions of file systems for a missing file."""
 
 NO_ARCHIVE: Final = Cause(reason="there is no such archive", advice="check its path")
 NO_ZIP: Final = Cause(
-    reason="the file is no zip archive, or a damaged one", advice="check its path, or make the archive again"
+    reason="the file is not a zip archive, or is damaged", advice="check its path, or create the archive again"
 )
 NO_TAR: Final = Cause(
-    reason="the file is no tar archive, or a damaged one", advice="check its path, or make the archive again"
+    reason="the file is not a tar archive, or is damaged", advice="check its path, or create the archive again"
 )
 COMPRESSED: Final = Cause(
-    reason="the tar archive is compressed, and could only be read from its beginning each time",
-    advice="make it again without compression, or as a zip archive, or unpack it",
+    reason="the tar archive is compressed, and does not allow random access",
+    advice="create it again without compression, or as a zip archive, or unpack it",
 )
 NO_PARTS: Final = Cause(
-    reason="parts of the file cannot be read where it lies",
-    advice="have the server answer requests for a Range, or keep a copy: zip::simplecache::https://…",
+    reason="the server does not support reading parts of the file",
+    advice="enable Range requests on the server, or use a local copy: zip::simplecache::https://…",
 )
-ENCRYPTED: Final = Cause(reason="the archive is encrypted", advice="make it again without a password")
+ENCRYPTED: Final = Cause(reason="the archive is encrypted", advice="create it again without a password")
 LINKED: Final = Cause(
-    reason="the archive has symbolic links instead of files", advice="make it again with what they lead to"
+    reason="the archive has symbolic links instead of files", advice="create it again with the files that they refer to"
 )
 CHANGED: Final = Cause(
     reason="the archive is damaged, or was replaced since it was opened",
-    advice="open the collection again; if that does not help, make the archive again",
+    advice="open the collection again; if that does not help, create the archive again",
 )
-UNTOLD: Final = Cause(
-    reason="nothing tells whether the archive is replaced while it is read",
+UNDETECTABLE: Final = Cause(
+    reason="a replacement of the archive during reading cannot be detected",
     advice="use a zip archive, whose parts have checksums, or a copy on this machine",
 )
-ONLY_READ: Final = Cause(reason="it is only read", advice="write where its files lie")
+ONLY_READ: Final = Cause(reason="the store is read-only", advice="write to the original location of its files")
 
 _DENIED: Final = Cause(
     reason="access is denied", advice="pass what the link needs in storage_options, under the name of its protocol"
@@ -48,7 +48,7 @@ _DAMAGED: Final = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, s
 
 
 def failure_of(error: Exception) -> RequestError:
-    """Return what the error of a library means; of what it says nothing is repeated, for it may hold a credential.
+    """Return the failure for an exception of a library; its text is not repeated, because it may contain a credential.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Chains of places, as fsspec has them: ``zip://folder::simplecache::s3://bucket/x.zip``."""
+"""URL chains of fsspec: ``zip://folder::simplecache::s3://bucket/x.zip``."""
 
 from typing import Any, Final
 
@@ -12,21 +12,21 @@ from zcollection.plugin import LocationError, MissingDependencyError, StoreURL, 
 
 _LINK: Final = "::"
 _ANY: Final = "fsspec+"
-"""How the scheme begins that names the protocol of any file system."""
+"""The prefix of a scheme that names any protocol of fsspec."""
 
 
 @frozen
 class Link:
-    """One link of a chain.
+    """A link of a URL chain.
 
     Attributes
     ----------
     protocol
-        What fsspec calls the file system.
+        The protocol of the file system in fsspec.
     path
-        In it; may hold credentials, and no repr shows it.
+        The path in the file system; excluded from the repr because it may contain credentials.
     kind
-        Class of the file system.
+        The class of the file system.
     """
 
     protocol: str
@@ -38,27 +38,27 @@ class Link:
 
     @property
     def text(self) -> str:
-        """The link as fsspec takes it."""
+        """The link as fsspec accepts it."""
         return self.path if self.protocol == "file" else f"{self.protocol}://{self.path}"
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is one file that holds others."""
+        """Whether it is an archive file."""
         return issubclass(self.kind, AbstractArchiveFileSystem)
 
     @property
     def is_cache(self) -> bool:
-        """Whether it keeps what it has read, and gives it out again."""
+        """Whether it is a cache."""
         return issubclass(self.kind, CachingFileSystem)
 
     @property
     def keeps_parts(self) -> bool:
-        """Whether it keeps parts of a file, which may be of different versions of it."""
+        """Whether it caches parts of a file, which may belong to different versions of the file."""
         return self.is_cache and not issubclass(self.kind, SimpleCacheFileSystem | WholeFileCacheFileSystem)
 
 
 def links_of(url: StoreURL) -> tuple[Link, ...]:
-    """Return the links of a chain, that of a local file with an absolute path.
+    """Return the links of a chain; a local path is made absolute.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def links_of(url: StoreURL) -> tuple[Link, ...]:
 
 
 def _absolute(text: str) -> str:
-    """Return the last link of a chain, where it is no URL, or one of a local file, as such with an absolute path."""
+    """Return the last link of a chain; a local path becomes a ``file://`` URL with an absolute path."""
     if "://" in text and not text.lower().startswith("file:"):
         return text
     return f"file://{StoreURL.parse(text).location}" if text else "file://"
@@ -102,5 +102,5 @@ def _link(url: StoreURL, text: str) -> Link:
 
 
 def as_url(links: tuple[Link, ...]) -> str:
-    """Return links as fsspec takes them, a chain."""
+    """Return the links as a chain for fsspec."""
     return _LINK.join(link.text for link in links)

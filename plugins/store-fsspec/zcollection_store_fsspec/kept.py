@@ -1,4 +1,4 @@
-"""Objects that are kept on this machine, each with what the server says of its bytes: old ones are never given out for new."""
+"""A local cache of objects, identified by the etags of the server: outdated bytes are never returned."""
 
 import hashlib
 import os
@@ -12,20 +12,20 @@ from typing import Any, Final
 from zcollection_store_fsspec.systems import Once, Place
 
 KEPT: Final = frozenset({"abfs", "adl", "az", "gcs", "gs", "s3", "s3a"})
-"""Protocols of object storage: its servers give an object another tag whenever its bytes are others."""
+"""Protocols of object storage, whose servers change the etag of an object whenever its bytes change."""
 
 _TAGS: Final = ("ETag", "etag", "generation")
 _SERVER: Final = ("endpoint_url", "account_name", "account_host")
-"""Attributes of file systems that say which server they ask."""
+"""Attributes of file systems that identify their server."""
 
 
 class Kept:
-    """Objects in a folder; the server is asked each time for the tag of what it has.
+    """A cache of objects in a folder; each read requests the current etag from the server.
 
     Parameters
     ----------
     folder
-        Where they are kept for other processes and later ones; None for a folder of this process alone, removed with it.
+        A permanent folder, shared by processes; None for a temporary folder of this process.
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -42,7 +42,7 @@ class Kept:
         return path
 
     def read(self, place: Place) -> bytes:
-        """Return the bytes of an object as the server has them now, from the folder where that has them.
+        """Return the current bytes of an object, from the cache if possible.
 
         Raises
         ------
@@ -56,19 +56,19 @@ class Kept:
         if found is not None and len(found) == info["size"]:
             return found
         data = place.read()
-        if tag is not None and _tag(place.info) == tag:  # else it was replaced meanwhile, and the bytes are of either
+        if tag is not None and _tag(place.info) == tag:  # otherwise it was replaced during the read
             _write(file, data)
         return data
 
 
 def _tag(info: Mapping[str, Any]) -> str | None:
-    """Return what a server says of the bytes of an object; None where that is not enough to know them again."""
+    """Return the etag and size of an object; None if they do not identify its bytes."""
     found = next((str(info[name]) for name in _TAGS if info.get(name)), "")
     return None if not found or found.startswith("W/") else f"{found} {info['size']}"
 
 
 def _name(place: Place, tag: str | None) -> str:
-    """Return what a file is called: by the server, the object and its tag."""
+    """Return the name of a cache file: a hash of the server, the object and its etag."""
     server = [str(getattr(place.system, name, "")) for name in _SERVER]
     text = "\0".join([type(place.system).__name__, *server, place.path, str(tag)])
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
@@ -82,7 +82,7 @@ def _contents(file: Path) -> bytes | None:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Write a file that appears whole, whoever else writes it."""
+    """Write a file atomically, also with concurrent writers."""
     descriptor, name = tempfile.mkstemp(dir=file.parent)
     with os.fdopen(descriptor, "wb") as written:
         written.write(data)

@@ -4,7 +4,7 @@ import posixpath
 
 
 def key_of(name: str) -> str | None:
-    """Return the key of a file of an archive; None where its name leads out of it.
+    """Return the key of a file of an archive; None if its name refers outside the archive.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The options of the stores: those of each link of a chain, by its protocol."""
+"""The options of the stores: those of each link of a chain, by protocol."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -13,14 +13,14 @@ from zcollection_store_fsspec.chain import Link
 
 @frozen(kw_only=True)
 class Options:
-    """What the caller passed in ``storage_options``.
+    """The options in ``storage_options``.
 
     Attributes
     ----------
     links
-        Options of each link, by its protocol, as fsspec takes them; they may hold credentials, and no repr shows them.
+        The fsspec options of each link, by protocol; excluded from the repr because they may contain credentials.
     max_retries
-        How often a request is sent again that failed for a moment.
+        The largest number of retries after a temporary failure.
     """
 
     links: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False, hash=False)
@@ -28,7 +28,7 @@ class Options:
 
     @classmethod
     def of(cls, url: StoreURL, links: tuple[Link, ...], given: Mapping[str, Any]) -> Self:
-        """Return the options that a caller passed; a message never shows the value of one, for it may be a credential.
+        """Return the options that the caller passed; messages never contain a value, because it may be a credential.
 
         Raises
         ------
@@ -38,12 +38,12 @@ class Options:
         known = [link.protocol for link in links]
         for name, value in given.items():
             if name != "max_retries" and name not in known:
-                wanted = accepted(name, sorted({*known, "max_retries"}))
-                raise refused(url, f"no option {name!r}; {wanted}: the links, each with its options in a mapping")
+                choices = accepted(name, sorted({*known, "max_retries"}))
+                raise refused(url, f"no option {name!r}; {choices}: the links, each with its options in a mapping")
             if name != "max_retries" and not isinstance(value, Mapping):
                 raise refused(url, f"{name!r} of {type(value).__name__}; accepted: a mapping, as fsspec takes it")
         try:
             retries = cls(**{name: value for name, value in given.items() if name == "max_retries"}).max_retries
         except (TypeError, ValueError):
-            raise refused(url, "'max_retries' that is none; accepted: a whole number from 0 to 100") from None
+            raise refused(url, "an invalid 'max_retries'; accepted: a whole number from 0 to 100") from None
         return cls(links={name: dict(given[name]) for name in known if name in given}, max_retries=retries)

@@ -1,4 +1,4 @@
-"""What lies where fsspec reads: chains of which each object of a collection is a file of its own."""
+"""Stores of URL chains of fsspec, in which each object of a collection is a separate file."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
@@ -12,7 +12,7 @@ from zcollection.plugin import LocationError, Mode, Read, StoreURL
 from zcollection_store_fsspec.chain import Link, links_of
 from zcollection_store_fsspec.kept import KEPT, Kept
 from zcollection_store_fsspec.options import Options
-from zcollection_store_fsspec.systems import Once, Place, Reader, asked, opened
+from zcollection_store_fsspec.systems import Once, Place, Reader, on_thread, opened
 
 _CACHES: Final = ("simplecache", "filecache")
 _FOLDER: Final = "cache_storage"
@@ -22,7 +22,7 @@ _LINK: Final = "::"
 
 @frozen(kw_only=True)
 class ChainStore(PublishedStore):
-    """What a chain names, for reading; a subclass says which chains.
+    """The files of a URL chain, for reading; subclasses define the accepted chains.
 
     Attributes
     ----------
@@ -31,14 +31,14 @@ class ChainStore(PublishedStore):
     read_only
         True.
     options
-        What the caller passed; a pickle holds nothing else.
+        The options; a pickle contains nothing else.
     """
 
     options: Options = field(factory=Options)
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
-        """Return the store of a chain; nothing of it is looked at.
+        """Return the store of a chain; this sends no request.
 
         Parameters
         ----------
@@ -47,14 +47,14 @@ class ChainStore(PublishedStore):
         mode
             "r".
         **options
-            ``max_retries``, and a mapping for each link, under the name of its protocol, as fsspec takes them.
+            ``max_retries``, and for each link a mapping of fsspec options under the name of its protocol.
 
         Raises
         ------
         ReadOnlyError
-            It is to be written to.
+            The mode is not "r".
         LocationError
-            The chain is none that is read, for the reason that is said.
+            The chain is not supported; the message contains the reason.
         MissingDependencyError
             A link needs a package that is not installed.
         PluginConfigurationError
@@ -67,7 +67,7 @@ class ChainStore(PublishedStore):
 
     @classmethod
     def check(cls, url: StoreURL, links: tuple[Link, ...]) -> None:
-        """Refuse, with `LocationError`, a chain that is not read so."""
+        """Check that the store supports a chain; raise `LocationError` otherwise."""
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -77,7 +77,7 @@ class ChainStore(PublishedStore):
 
 @frozen(kw_only=True)
 class FsspecStore(ChainStore):
-    """The files below a directory of any file system of fsspec, for reading.
+    """The files under a directory of any file system of fsspec, for reading.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class FsspecStore(ChainStore):
     read_only
         True.
     options
-        What the caller passed; a pickle holds nothing else.
+        The options; a pickle contains nothing else.
     """
 
     has_listing: ClassVar[bool] = False
@@ -94,7 +94,7 @@ class FsspecStore(ChainStore):
 
     @classmethod
     def check(cls, url: StoreURL, links: tuple[Link, ...]) -> None:
-        """Refuse a chain that reads archives or web servers, or keeps what may be of another version."""
+        """Reject a chain with archives, web servers, or caches that may return outdated bytes."""
         if links[0].protocol in _CACHES:
             _check_kept(url, links)
             return
@@ -103,16 +103,16 @@ class FsspecStore(ChainStore):
 
     @property
     def place(self) -> str:
-        """Prefix of every key: the driver is one of the directory."""
+        """The prefix of every key; empty, because the driver is specific to the directory."""
         return ""
 
     def connect(self) -> Driver:
-        """Return a driver of its own: what it keeps is nobody else's."""
-        first, *others = self.links
+        """Return a new driver, whose cache is not shared."""
+        first, *rest = self.links
         if first.protocol not in _CACHES:
             return Files(Once(lambda: opened(self.links, self.options)), None)
         folder = self.options.links.get(first.protocol, {}).get(_FOLDER)
-        return Files(Once(lambda: opened(tuple(others), self.options)), Kept(folder))
+        return Files(Once(lambda: opened(tuple(rest), self.options)), Kept(folder))
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
@@ -128,9 +128,9 @@ def _check_link(url: StoreURL, link: Link) -> None:
     if link.is_cache:
         raise _refused(
             url,
-            f"keeps, by {link.protocol!r}, what it has read: where a partition is replaced, old chunks would be read for new",
+            f"caches by {link.protocol!r}: after a partition is replaced, it would return outdated chunks",
             f"the chain without it; 'simplecache::' first, before object storage ({', '.join(sorted(KEPT))}), "
-            f"whose servers are asked whether an object is the same; or 'zip::simplecache::…', a copy of a whole archive",
+            f"whose servers report changes of objects; or 'zip::simplecache::…', a copy of a whole archive",
         )
     if link.is_archive:
         raise _refused(url, f"reads an archive, by {link.protocol!r}", "'zip::…' and 'tar::…', as the first link")
@@ -141,12 +141,12 @@ def _check_link(url: StoreURL, link: Link) -> None:
 
 
 def _check_kept(url: StoreURL, links: tuple[Link, ...]) -> None:
-    """Refuse to keep objects of a server that does not say for certain whether they are the same."""
+    """Reject a cache of objects whose server does not report changes reliably."""
     if links[0].path or len(links) != 2 or links[1].protocol not in KEPT:
         raise _refused(
             url,
-            f"keeps, by {links[0].protocol!r}, what no server says to be the same: where a partition is replaced, old "
-            f"chunks would be read for new",
+            f"caches by {links[0].protocol!r}, without a server that reports changes: after a partition is replaced, it would "
+            f"return outdated chunks",
             f"'{links[0].protocol}::protocol://bucket/path' of object storage ({', '.join(sorted(KEPT))}); the chain without "
             f"it; or 'zip::{links[0].protocol}::…', a copy of a whole archive",
         )
@@ -159,8 +159,8 @@ def _check_cache(url: StoreURL, name: str, options: Any) -> None:
                 raise refused(url, f"{option!r} for {name!r}; accepted: {_FOLDER!r}, the path of a folder")
 
 
-def _refused(url: StoreURL, problem: str, wanted: str) -> LocationError:
-    return LocationError(f"{url} {problem}; accepted: {wanted}")
+def _refused(url: StoreURL, problem: str, accepted: str) -> LocationError:
+    return LocationError(f"{url} {problem}; accepted: {accepted}")
 
 
 @frozen
@@ -172,7 +172,7 @@ class Files(Reader):
     directory
         The directory.
     kept
-        Where chunks are kept; None where they are not.
+        The cache of chunks; None without a cache.
     """
 
     directory: Once[Place]
@@ -187,7 +187,7 @@ class Files(Reader):
                 return Read(key, offset=offset, length=length, most=most).part(self.kept.read(place)) or b""
             return _read(place, offset, most if length is None else length)
 
-        return await asked(get)
+        return await on_thread(get)
 
 
 def _read(place: Place, offset: int, limit: int | None) -> bytes:

@@ -1,4 +1,4 @@
-"""File systems of fsspec: opened without what they would keep of listings, and asked on threads."""
+"""File systems of fsspec, opened without listing caches and called on threads."""
 
 import errno
 import io
@@ -20,19 +20,19 @@ from zcollection_store_fsspec.options import Options
 T = TypeVar("T")
 
 _AHEAD: Final = 2**18
-"""Bytes that are read at once of the directory of an archive."""
+"""The buffer size, in bytes, for reading the directory of an archive."""
 
 _OWN: Final[dict[str, Any]] = {"skip_instance_cache": True}
-"""An instance is nobody else's: what it keeps is what was asked for here."""
+"""Instances are not shared: fsspec would share their caches."""
 
 
 class Once(Generic[T]):
-    """What is made when it is first asked for, on whichever thread, and kept unless that fails.
+    """A value that is created at the first access, thread-safe; a failure is not kept.
 
     Parameters
     ----------
     make
-        Makes it.
+        The function that creates the value.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -41,7 +41,7 @@ class Once(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self) -> T:
-        """Return it."""
+        """Return the value."""
         with self._lock:
             if not self._made:
                 self._made.append(self._make())
@@ -57,19 +57,19 @@ class Place:
     system
         The file system.
     path
-        In it.
+        The path in the file system.
     """
 
     system: Any = field(repr=False)
     path: str = field(repr=False)
 
     def below(self, key: str) -> "Place":
-        """Return what lies below."""
+        """Return a file or directory under it."""
         return Place(self.system, f"{self.path.rstrip('/')}/{key}" if self.path else key)
 
     @property
     def info(self) -> dict[str, Any]:
-        """What the file system says of it."""
+        """The information of the file system about it."""
         found: dict[str, Any] = self.system.info(self.path)
         return found
 
@@ -79,12 +79,12 @@ class Place:
         return data
 
     def part(self, start: int, end: int | None) -> bytes:
-        """Return some of its bytes, as many as there are."""
+        """Return a range of its bytes, cut at the end of the file."""
         try:
             data: bytes = self.system.cat_file(self.path, start=start, end=end)
         except ABSENT:
             raise
-        except (OSError, ValueError):  # as some do for a part that begins where the file ends
+        except (OSError, ValueError):  # some raise for a range that begins at the end of the file
             if (self.info["size"] or 0) > start:
                 raise
             return b""
@@ -94,7 +94,7 @@ class Place:
 
 
 class Parts(io.RawIOBase):
-    """A file of a file system as Python's own modules read files, part by part; each part is a request.
+    """A raw file object for modules of the standard library; each read is a request for a range.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Parts(io.RawIOBase):
         self._position = 0
 
     def buffered(self) -> io.BufferedReader:
-        """Return the file as one that reads ahead a little, from its beginning."""
+        """Return the file with a read buffer."""
         return io.BufferedReader(self, _AHEAD)
 
     def readable(self) -> bool:
@@ -123,7 +123,7 @@ class Parts(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position, and return it; an `OSError` where it lies before the beginning, as of any file."""
+        """Set the position, and return it; raise `OSError` if it is before the beginning."""
         position = offset + (0, self._position, self.size)[whence]
         if position < 0:
             raise OSError(errno.EINVAL, "before the beginning")
@@ -135,7 +135,7 @@ class Parts(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, and return how many bytes there were."""
+        """Fill a buffer, and return the number of bytes read."""
         end = min(self._position + len(buffer), self.size)
         data = self._part(end) if end > self._position else b""
         buffer[: len(data)] = data
@@ -143,7 +143,7 @@ class Parts(io.RawIOBase):
         return len(data)
 
     def _part(self, end: int) -> bytes:
-        """Return bytes up to a position. Its failure is no `OSError`: modules that look for an archive would pass over it."""
+        """Return bytes up to a position. Failures are not `OSError`, which the archive modules would ignore."""
         try:
             return self._place.part(self._position, end)
         except ABSENT:
@@ -154,7 +154,7 @@ class Parts(io.RawIOBase):
 
 
 def opened(links: tuple[Link, ...], options: Options) -> Place:
-    """Return what links name. Nothing is kept of listings: they would be of another time than what they list."""
+    """Open a chain. Listing caches are disabled, because they would be outdated."""
     given = {link.protocol: {**options.links.get(link.protocol, {}), **_OWN} for link in links}
     system, path = fsspec.core.url_to_fs(as_url(links), **given)
     inner = system
@@ -166,13 +166,13 @@ def opened(links: tuple[Link, ...], options: Options) -> Place:
     return Place(system, path)
 
 
-async def asked(request: Callable[[], T]) -> T | None:
-    """Return the answer to a request that blocks, or None where there is no such file.
+async def on_thread(request: Callable[[], T]) -> T | None:
+    """Call a blocking function on a thread; return None if the file does not exist.
 
-    The failure is raised outside of the handler: what libraries raise quotes the request, and is not to be chained.
+    The failure is raised outside the handler, without a chained exception: those of libraries quote the request.
     """
 
-    def ask() -> T | None:
+    def call() -> T | None:
         try:
             return request()
         except ABSENT:
@@ -181,30 +181,30 @@ async def asked(request: Callable[[], T]) -> T | None:
             failure = failure_of(error)
         raise failure
 
-    return await to_thread.run_sync(ask)
+    return await to_thread.run_sync(call)
 
 
 class Reader:
-    """What a driver has besides reading: it refuses, as the store has done before."""
+    """The write methods of a read-only driver, all of which raise."""
 
     async def put(self, key: str, data: bytes) -> None:
-        """Refuse."""
+        """Raise: the store is read-only."""
         raise _refused(key, data)
 
     async def create(self, key: str, data: bytes) -> Answer:
-        """Refuse."""
+        """Raise: the store is read-only."""
         raise _refused(key, data)
 
     async def copy(self, source: str, target: str) -> bool:
-        """Refuse."""
+        """Raise: the store is read-only."""
         raise _refused(source, target)
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Refuse."""
+        """Raise: the store is read-only."""
         raise _refused(keys)
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
-        """Refuse: what fsspec lists may be of another time than what lies there."""
+        """Raise: listings of fsspec may be outdated."""
         raise _refused(prefix, after, recursive)
         yield ()
 

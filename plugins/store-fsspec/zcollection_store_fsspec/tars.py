@@ -1,4 +1,4 @@
-"""Tar archives: files have no checksums, so that the archive itself must be seen to be the same."""
+"""Tar archives: files have no checksums, so that the identity of the archive is checked instead."""
 
 import posixpath
 import tarfile
@@ -8,23 +8,23 @@ from typing import Any, Final
 from zcollection_store_object.driver import RequestError
 
 from zcollection.plugin import Listed
-from zcollection_store_fsspec.causes import CHANGED, COMPRESSED, NO_TAR, UNTOLD
+from zcollection_store_fsspec.causes import CHANGED, COMPRESSED, NO_TAR, UNDETECTABLE
 from zcollection_store_fsspec.names import key_of
 from zcollection_store_fsspec.systems import Parts, Place
 
-_TELLING: Final = (
+_IDENTIFYING: Final = (
     *("ETag", "etag", "generation", "VersionId", "Last-Modified", "LastModified", "last_modified"),
     *("mtime", "created", "ino"),
 )
-"""What file systems say of a file by which another one is known in its place."""
+"""The information of file systems that changes when a file is replaced."""
 
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _LINKS: Final = 40
-"""Links that are followed from one name to the next."""
+"""The largest number of links that are followed."""
 
 
 class Tar:
-    """What a tar archive holds, as long as it is not replaced.
+    """The contents of a tar archive; an error if it is replaced.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Tar:
         return [Listed(key=key, size=file.size, modified=float(file.mtime)) for key, file in found if file is not None]
 
     def read(self, key: str, most: int | None) -> bytes:
-        """Return the bytes of a file, or so many of one that has more; a `KeyError` where there is none."""
+        """Return at most `most` bytes of a file; raise `KeyError` if there is none."""
         file = self._file(key)
         if file is None:
             raise KeyError(key)
@@ -57,12 +57,12 @@ class Tar:
         return data
 
     def _check(self) -> None:
-        """Raise where the archive is another one than it was: what was read may be of either."""
+        """Raise if the archive was replaced since it was opened."""
         if _identity(self._place) != self._identity:
             raise RequestError(cause=CHANGED)
 
     def _file(self, key: str) -> tarfile.TarInfo | None:
-        """Return the member that has the bytes of a key, which may be a link to another one."""
+        """Return the member with the bytes of a key, following links."""
         for _ in range(_LINKS):
             member = self._members.get(key)
             if member is None or not (member.islnk() or member.issym()):
@@ -74,9 +74,9 @@ class Tar:
 
 def _identity(place: Place) -> Mapping[str, Any]:
     info = place.info
-    found = {name: info[name] for name in ("size", *_TELLING) if info.get(name) is not None}
+    found = {name: info[name] for name in ("size", *_IDENTIFYING) if info.get(name) is not None}
     if len(found) < 2:
-        raise RequestError(cause=UNTOLD)
+        raise RequestError(cause=UNDETECTABLE)
     return found
 
 
@@ -86,7 +86,7 @@ def _members(file: Any) -> list[tarfile.TarInfo]:
 
 
 def _directory(place: Place) -> dict[str, tarfile.TarInfo]:
-    """Return the members of an archive by their keys; of one name the last holds."""
+    """Return the members of an archive by key; the last of several members with the same name is used."""
     with Parts(place).buffered() as file:
         is_compressed = file.read(6).startswith(_COMPRESSED)
         file.seek(0)

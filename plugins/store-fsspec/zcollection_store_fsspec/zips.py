@@ -1,4 +1,4 @@
-"""Zip archives: each file has a checksum in the directory at the end, which tells whether bytes are of the same archive."""
+"""Zip archives: the directory at the end has a checksum of each file, which detects a replaced archive."""
 
 import calendar
 import io
@@ -16,20 +16,20 @@ from zcollection_store_fsspec.names import key_of
 from zcollection_store_fsspec.systems import Parts, Place
 
 _HEAD: Final = struct.Struct("<4s22xHH")
-"""What stands before the bytes of a file: a signature, and at its end the lengths of the name and of an extra field."""
+"""The local header of a file: a signature, and at the end the lengths of the name and of the extra field."""
 
 _SIGNATURE: Final = b"PK\3\4"
 _LONGEST: Final = 2**16 - 1
-"""Bytes of such a name, and of such a field."""
+"""The largest length of the name and of the extra field, in bytes."""
 
 _IS_ENCRYPTED: Final = 0x1
 
 
 class Zip:
-    """What a zip archive holds (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
+    """The contents of a zip archive (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT).
 
-    A file is read whole, by one request, and held against the checksum that the archive's directory has of it: where the
-    archive is replaced after its directory was read, that is an error and never data.
+    A file is read completely, by one request, and compared with its checksum in the directory. If the archive was replaced after
+    the directory was read, this is an error.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Zip:
         infos, size = _directory(place)
         starts = sorted({info.header_offset for info in infos})
         self._ends = dict(pairwise([*starts, size]))
-        self._infos = {key: info for info in infos if (key := _key(info)) is not None}  # of one name the last holds
+        self._infos = {key: info for info in infos if (key := _key(info)) is not None}  # the last of equal names
 
     @property
     def entries(self) -> list[Listed]:
@@ -52,7 +52,7 @@ class Zip:
         ]
 
     def read(self, key: str, most: int | None) -> bytes:
-        """Return the bytes of a file, or so many of one that has more; a `KeyError` where there is none."""
+        """Return at most `most` bytes of a file; raise `KeyError` if there is none."""
         info = self._infos[key]
         if info.flag_bits & _IS_ENCRYPTED:
             raise RequestError(cause=ENCRYPTED)
@@ -73,7 +73,7 @@ class Zip:
 
 
 def _directory(place: Place) -> tuple[list[zipfile.ZipInfo], int]:
-    """Return the directory of an archive, and how large the archive is."""
+    """Return the directory of an archive, and the size of the archive."""
     parts = Parts(place)
     try:
         with parts.buffered() as file, zipfile.ZipFile(file) as archive:
@@ -88,6 +88,6 @@ def _key(info: zipfile.ZipInfo) -> str | None:
 
 
 def _seconds(info: zipfile.ZipInfo) -> float:
-    """Return when a file was last changed, as the clock of whoever archived it showed; some write no month or day."""
+    """Return the modification time of a file, as local time of the archiver; some archivers write no month or day."""
     year, month, day, *time = info.date_time
     return float(calendar.timegm((year, min(max(month, 1), 12), max(day, 1), *time, 0, 0, 0)))

@@ -7,7 +7,7 @@ import pytest
 
 from zcollection.testing.servers import free_port, running_server
 
-os.environ["NO_GCE_CHECK"] = "true"  # google-auth, when it is loaded, does not look for a machine of Google's
+os.environ["NO_GCE_CHECK"] = "true"  # google-auth does not search for a Google Compute Engine host on import
 
 
 class FakeGCS:

@@ -1,4 +1,4 @@
-"""What is refused, by the server or before it is asked: the error says what to do, and shows no credential."""
+"""Rejected requests, by the server or before: errors contain the next step and no credential."""
 
 import gc
 import json
@@ -29,7 +29,7 @@ def _no_waiting(monkeypatch):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Keeps each request, and answers with what its server was given, in turn, and by the last of them from then on."""
+    """Records each request, and answers with the given answers in turn; the last one is repeated."""
 
     protocol_version = "HTTP/1.1"
 
@@ -93,8 +93,12 @@ def refused(use, store):
 
 REFUSALS = [
     (401, "authError", r"the credentials are not accepted \(authError, 401\); check service_account"),
-    (403, "forbidden", r"access is denied \(forbidden, 403\); check the credentials, and that they permit to get"),
-    (400, "userProjectMissing", r"the requester pays for this bucket \(.*\); pass user_project in storage_options"),
+    (403, "forbidden", r"access is denied \(forbidden, 403\); check that the credentials have permission to get"),
+    (
+        400,
+        "userProjectMissing",
+        r"the requester pays for this bucket \(.*\); pass user_project, .*, in storage_options",
+    ),
     (400, "with a space", r"the server answered \(400\); check service_account"),
 ]
 
@@ -113,7 +117,7 @@ def test_what_the_server_refuses_is_told_in_words_and_at_once(use, status, reaso
 def test_a_bucket_that_does_not_exist_is_told(use):
     with answering(refusal(404, "notFound", "The specified bucket does not exist.")) as server:
         told = refused(use, opened(anon=True, endpoint=server.url))
-    assert "there is no such bucket (noSuchBucket, 404); check its name: a bucket is not created" in told
+    assert "there is no such bucket (noSuchBucket, 404); check its name: buckets are not created automatically" in told
 
 
 @pytest.mark.parametrize("use", ["write", "create", "list"])
@@ -183,7 +187,7 @@ def test_the_environment_leads_to_a_server_of_tests(fake_gcs, monkeypatch):
 
 @contextmanager
 def dropping():
-    """Yield a server that reads each request and drops the connection, and the list of those that it has read."""
+    """Yield a server that reads each request and drops the connection, and the list of requests."""
 
     class Dropping(Handler):
         def answer(self):
@@ -267,7 +271,7 @@ def test_a_key_for_which_no_token_is_issued_is_told(tmp_path):
     said = json.dumps({"error": "invalid_grant", "error_description": SECRET}).encode()
     with answering((400, said)) as tokens:
         store = opened(endpoint="http://127.0.0.1:9", service_account_key=key(f"{tokens.url}/token"))
-        assert "no token is issued for the credentials; check service_account" in refused("read", store)
+        assert "Google issues no token for the credentials; check service_account" in refused("read", store)
 
 
 @pytest.mark.parametrize(
@@ -281,13 +285,13 @@ def test_a_key_for_which_no_token_is_issued_is_told(tmp_path):
 )
 def test_a_key_that_cannot_be_read_is_told(given):
     told = refused("read", opened(endpoint="http://127.0.0.1:9", **given))
-    assert "the key of the service account is missing, or cannot be understood; accepted" in told
+    assert "the key of the service account is missing or invalid; accepted" in told
 
 
 def test_where_there_are_no_credentials_the_error_says_how_to_give_them(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))  # gcloud is asked for what it knows, where it is installed
+    monkeypatch.setenv("PATH", str(tmp_path))  # google-auth would call gcloud if it is installed
     told = refused("read", opened(endpoint="http://127.0.0.1:9"))
-    assert "there are no credentials that can be used; pass service_account" in told
+    assert "there are no usable credentials; pass service_account" in told
 
 
 def test_a_server_that_does_not_run_is_told():
@@ -300,7 +304,7 @@ def test_a_server_that_does_not_run_is_told():
     [
         ({"acount": "a"}, "no option 'acount'; accepted: .*service_account"),
         ({"token": "swordfish.json"}, "'token' of str; accepted: an access token; give a file as service_account"),
-        ({"token": "google_default"}, "'token' of str; accepted: .*is found without an option"),
+        ({"token": "google_default"}, "'token' of str; accepted: .*need no option"),
         ({"token": {"a": SECRET}}, "'token' of dict; accepted: an access token"),
         ({"token": SECRET, "bearer_token": SECRET}, "'token' twice"),
         ({"token": SECRET, "anon": True}, "'token' and 'anon'; give one kind of credentials, or none"),

@@ -1,4 +1,4 @@
-"""Plugin of zcollection: provides the store of ``gs://`` and ``gcs://`` URLs."""
+"""Plugin: the store of ``gs://`` and ``gcs://`` URLs."""
 
 from collections.abc import Iterator
 

@@ -1,41 +1,41 @@
-"""What Google Cloud Storage refuses: how it calls it, and each in words, with the next step."""
+"""The errors of Google Cloud Storage, each with a reason in words and the next step."""
 
 from typing import Final
 
 from zcollection_store_object.causes import Cause, told
 
-_KEY: Final = "check service_account, service_account_key or token in storage_options, or what the environment holds"
+_KEY: Final = "check service_account, service_account_key or token in storage_options, or the environment variables"
 _DENIED: Final = Cause(
     reason="access is denied",
-    advice="check the credentials, and that they permit to get, list, create and delete objects of this bucket",
+    advice="check that the credentials have permission to get, list, create and delete objects of this bucket",
 )
 _WRONG: Final = Cause(reason="the credentials are not accepted", advice=_KEY)
 _BUSY: Final = Cause(reason="the server asks for fewer requests", advice="lower the configured concurrency, or wait")
 
 NO_BUCKET: Final = "noSuchBucket"
-"""What we call a bucket that does not exist: the service says "notFound", as of an object."""
+"""The code of a bucket that does not exist; the service uses "notFound" for both buckets and objects."""
 
 NO_CREDENTIALS: Final = Cause(
-    reason="there are no credentials that can be used",
+    reason="there are no usable credentials",
     advice="pass service_account, service_account_key or token in storage_options, anon=True for a public bucket, "
     "or run 'gcloud auth application-default login'",
 )
-"""Where none were passed or found."""
+"""The cause if no credentials were passed or found."""
 
 UNREADABLE: Final = Cause(
-    reason="the key of the service account is missing, or cannot be understood",
-    advice="accepted: in service_account the path of its file, in service_account_key the text of it, as Google issues it",
+    reason="the key of the service account is missing or invalid",
+    advice="accepted: in service_account the path of the key file, in service_account_key its JSON text",
 )
-"""Where what was passed is no such document."""
+"""The cause if the key is not a valid document."""
 
-NOT_ISSUED: Final = Cause(reason="no token is issued for the credentials", advice=_KEY)
-"""Where Google refuses to issue one: the key was revoked, or the sign-in has ended."""
+NOT_ISSUED: Final = Cause(reason="Google issues no token for the credentials", advice=_KEY)
+"""The cause if Google issues no token: the key was revoked, or the sign-in has expired."""
 
 _CODES: Final = {
-    NO_BUCKET: Cause(reason="there is no such bucket", advice="check its name: a bucket is not created"),
+    NO_BUCKET: Cause(reason="there is no such bucket", advice="check its name: buckets are not created automatically"),
     "authError": _WRONG,
     "userProjectMissing": Cause(
-        reason="the requester pays for this bucket", advice="pass user_project in storage_options: who is billed"
+        reason="the requester pays for this bucket", advice="pass user_project, the project to bill, in storage_options"
     ),
     "rateLimitExceeded": _BUSY,
     "userRateLimitExceeded": _BUSY,
@@ -44,7 +44,7 @@ _STATUSES: Final = {400: Cause(reason="", advice=_KEY), 401: _WRONG, 403: _DENIE
 
 
 def of_answer(status: int, code: str | None) -> Cause:
-    """Return why a server refuses a request, by its status and the reason that it names.
+    """Return the cause of a rejected request, by its status and error code.
 
     Examples
     --------

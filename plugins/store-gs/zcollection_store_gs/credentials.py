@@ -1,4 +1,4 @@
-"""Credentials of Google's: those that were passed, or what its own tools find, renewed on a thread when they expire."""
+"""Google credentials, from the options or the environment; expired tokens are renewed on a thread."""
 
 import json
 import threading
@@ -27,12 +27,12 @@ _KEY: Final[Any] = service_account.Credentials
 
 @define
 class Credentials:
-    """Credentials that are looked for when a request first needs them.
+    """Credentials that are obtained when a request first needs them.
 
     Attributes
     ----------
     find
-        Returns those of google-auth; may ask servers.
+        A function that returns credentials of google-auth; it may send requests.
     """
 
     find: Callable[[], Any] = field(repr=False)
@@ -40,12 +40,12 @@ class Credentials:
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
     async def headers(self) -> dict[str, str]:
-        """Return the headers by which a request is authorised.
+        """Return the headers that authorise a request.
 
         Raises
         ------
         RequestError
-            There are no credentials, or no token is issued for them.
+            There are no credentials, or Google issues no token for them.
         """
         if not self._found or not self._found[0].valid:
             await to_thread.run_sync(self._renew)
@@ -54,7 +54,7 @@ class Credentials:
         return headers
 
     def _renew(self) -> None:
-        """Obtain a token. The failure is raised outside of the handler: the library's may hold what a server said."""
+        """Obtain a token. The failure is raised outside the handler: the library's exception may contain the server's answer."""
         try:
             with self._lock, requests.Session() as session:
                 self._found = self._found or [self.find()]
@@ -63,7 +63,7 @@ class Credentials:
         except (MalformedError, OSError, ValueError):
             failure = RequestError(cause=causes.UNREADABLE)
         except TransportError:
-            failure = RequestError.of_connection("Google's server of tokens does not answer")
+            failure = RequestError.of_connection("Google's token server does not answer")
         except DefaultCredentialsError:
             failure = RequestError(cause=causes.NO_CREDENTIALS)
         except GoogleAuthError as error:
@@ -74,14 +74,14 @@ class Credentials:
 
 
 def credentials_of(options: Options, *, is_emulator: bool) -> Credentials:
-    """Return the credentials that a caller passed, or those of the environment.
+    """Return the credentials in the options, or those of the environment.
 
     Parameters
     ----------
     options
-        What the caller passed.
+        The options.
     is_emulator
-        Whether the environment names a server of tests: it is asked without credentials, as Google's own clients do.
+        Whether the environment names an emulator; requests to it have no credentials, as in Google's own clients.
     """
     if options.service_account is not None:
         path = Path(options.service_account).expanduser()

@@ -1,4 +1,4 @@
-"""The driver: requests of the JSON interface of Google Cloud Storage (https://cloud.google.com/storage/docs/json_api)."""
+"""The driver: requests to the JSON API of Google Cloud Storage (https://cloud.google.com/storage/docs/json_api)."""
 
 import io
 import json
@@ -30,42 +30,44 @@ T = TypeVar("T")
 
 _ENDPOINT: Final = "https://storage.googleapis.com"
 _EMULATOR: Final = "STORAGE_EMULATOR_HOST"
-"""The variable by which every client of Google's is led to another server."""
+"""The environment variable that directs all Google clients to another server."""
 
 _PAGE: Final = 1000
 _DELETED: Final = 16
-"""Objects that are deleted at once: the interface deletes one by one."""
+"""The number of concurrent delete requests: the API deletes one object per request."""
 
-_NOT_THERE: Final = 404
-_TAKEN: Final = 412
-_BEYOND_THE_END: Final = 416
+_NOT_FOUND: Final = 404
+_PRECONDITION_FAILED: Final = 412
+_RANGE_NOT_SATISFIABLE: Final = 416
 _CODE: Final = re.compile(r"\w{1,64}")
 _BUCKET: Final = "bucket does not exist"
-"""How the service's message tells a bucket that does not exist from an object that does not."""
+"""The text in the message of the service if the bucket, rather than the object, does not exist."""
 
 _PATIENCE: Final = {"connect_timeout": 10.0, "timeout": 60.0}
-"""Seconds that are waited for a connection, and for the next bytes of an answer, where the caller says nothing."""
+"""The default time-outs, in seconds, of a connection and of reading from it."""
 
-_SAID: Final = 2**16
-"""Bytes that are read of what a server says of a failure."""
+_MOST_READ: Final = 2**16
+"""The number of bytes that are read of an error response."""
 
-_FOREIGN: Final = Cause(reason="the endpoint does not answer as Google Cloud Storage does", advice="check the endpoint")
+_UNEXPECTED: Final = Cause(
+    reason="the endpoint does not answer as Google Cloud Storage does", advice="check the endpoint"
+)
 
 
 @frozen
 class GoogleBucket:
-    """A bucket, through one HTTP client for each event loop.
+    """A bucket, with one HTTP client for each event loop.
 
     Attributes
     ----------
     bucket
-        Its name.
+        The name of the bucket.
     endpoint
-        URL of the server.
+        The URL of the server.
     credentials
-        By which requests are authorised.
+        The credentials of requests.
     options
-        What the caller passed.
+        The options.
     """
 
     bucket: str
@@ -83,14 +85,14 @@ class GoogleBucket:
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
-            there = await self._asked("GET", self._place(key), _ignore, {"fields": "size"})
-            return None if there is None else b""
+            found = await self._request("GET", self._path(key), _ignore, {"fields": "size"})
+            return None if found is None else b""
         last = "" if length is None else offset + length - 1
         part = {"Range": f"bytes={offset}-{last}"} if offset or length is not None else {}
         try:
-            return await self._asked("GET", self._place(key), partial(_body, most=most), {"alt": "media"}, part)
+            return await self._request("GET", self._path(key), partial(_body, most=most), {"alt": "media"}, part)
         except RequestError as failure:
-            if failure.status != _BEYOND_THE_END:
+            if failure.status != _RANGE_NOT_SATISFIABLE:
                 raise
         return b""
 
@@ -99,24 +101,24 @@ class GoogleBucket:
         await self._upload(key, data)
 
     async def create(self, key: str, data: bytes) -> Answer:
-        """Ask to write an object unless the key exists: its generation must be 0, which no object has."""
+        """Write an object unless the key exists: the condition is generation 0, which no object has."""
         try:
             await self._upload(key, data, ifGenerationMatch="0")
         except RequestError as failure:
-            if failure.status != _TAKEN:
+            if failure.status != _PRECONDITION_FAILED:
                 raise
             return "exists"
         return "created"
 
     async def _upload(self, key: str, data: bytes, **condition: str) -> None:
-        """Write an object by one request of two parts, its name and its bytes."""
+        """Write an object by one multipart request with its name and its bytes."""
         boundary = uuid.uuid4().hex
         head = (
             f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps({'name': key})}\r\n"
             f"--{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
         )
         body = b"".join([head.encode(), data, f"\r\n--{boundary}--\r\n".encode()])
-        written = await self._asked(
+        written = await self._request(
             "POST",
             f"/upload/storage/v1/b/{self.bucket}/o",
             _ignore,
@@ -125,40 +127,40 @@ class GoogleBucket:
             data=body,
         )
         if written is None:
-            raise _refused(_NOT_THERE, NO_BUCKET)
+            raise _refused(_NOT_FOUND, NO_BUCKET)
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
-        """Yield pages of what lies under a prefix."""
-        wanted = {"prefix": prefix, "maxResults": str(_PAGE), "fields": _LISTED}
-        wanted |= ({} if recursive else {"delimiter": "/"}) | ({"startOffset": after} if after else {})
+        """Yield pages of the objects under a prefix."""
+        parameters = {"prefix": prefix, "maxResults": str(_PAGE), "fields": _LISTED}
+        parameters |= ({} if recursive else {"delimiter": "/"}) | ({"startOffset": after} if after else {})
         while True:
-            page = await self._asked("GET", f"/storage/v1/b/{self.bucket}/o", _page, wanted)
+            page = await self._request("GET", f"/storage/v1/b/{self.bucket}/o", _page, parameters)
             if page is None:
-                raise _refused(_NOT_THERE, NO_BUCKET)
+                raise _refused(_NOT_FOUND, NO_BUCKET)
             entries, token = page
             yield [entry for entry in entries if entry.key > after]
             if not token:
                 return
-            wanted["pageToken"] = token
+            parameters["pageToken"] = token
 
     async def copy(self, source: str, target: str) -> bool:
-        """Copy an object; one that the server moves elsewhere takes it several requests."""
-        path = f"{self._place(source)}/rewriteTo/b/{self.bucket}/o/{quote(target, safe='')}"
+        """Copy an object; copies between storage classes may need several requests."""
+        path = f"{self._path(source)}/rewriteTo/b/{self.bucket}/o/{quote(target, safe='')}"
         token: dict[str, str] = {}
         while True:
-            done = await self._asked("POST", path, _document, {"fields": "done,rewriteToken", **token})
+            done = await self._request("POST", path, _document, {"fields": "done,rewriteToken", **token})
             if done is None or done.get("done"):
                 return done is not None
             token = {"rewriteToken": done["rewriteToken"]}
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects, some at once."""
-        await gather(lambda key: self._asked("DELETE", self._place(key), _ignore), keys, limit=_DELETED)
+        """Delete objects concurrently."""
+        await gather(lambda key: self._request("DELETE", self._path(key), _ignore), keys, limit=_DELETED)
 
-    def _place(self, key: str) -> str:
+    def _path(self, key: str) -> str:
         return f"/storage/v1/b/{self.bucket}/o/{quote(key, safe='')}"
 
-    async def _asked(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -168,9 +170,9 @@ class GoogleBucket:
         *,
         data: bytes | None = None,
     ) -> T | None:
-        """Return what is read of the answer to a request, or None where the object does not exist.
+        """Return the result of `read` for the answer to a request; None if the object does not exist.
 
-        The failure is raised outside of the handler: what the library raised quotes the request, and is not to be chained.
+        The failure is raised outside the handler, without a chained exception: that of the library quotes the request.
         """
         billed = {} if self.options.user_project is None else {"userProject": self.options.user_project}
         authorised = {**headers, **await self.credentials.headers()}
@@ -183,7 +185,7 @@ class GoogleBucket:
                     return await read(answer)
                 failure = await _failure(answer)
         except (ValueError, LookupError, TypeError):
-            failure = RequestError(cause=_FOREIGN)
+            failure = RequestError(cause=_UNEXPECTED)
         except (aiohttp.ClientError, OSError) as error:
             failure = RequestError.of_names(names_of(error))
         if failure is not None:
@@ -214,17 +216,17 @@ async def _document(answer: aiohttp.ClientResponse) -> dict[str, Any]:
 
 
 async def _failure(answer: aiohttp.ClientResponse) -> RequestError | None:
-    """Return what an answer means that is an error; None where the object does not exist."""
-    said = (await answer.content.read(_SAID)).decode(errors="replace")
-    if answer.status == _NOT_THERE:
-        return _refused(_NOT_THERE, NO_BUCKET) if _BUCKET in said else None
-    return _refused(answer.status, _reason(said))
+    """Return the failure of an error response; None if the object does not exist."""
+    text = (await answer.content.read(_MOST_READ)).decode(errors="replace")
+    if answer.status == _NOT_FOUND:
+        return _refused(_NOT_FOUND, NO_BUCKET) if _BUCKET in text else None
+    return _refused(answer.status, _reason(text))
 
 
-def _reason(said: str) -> str | None:
-    """Return what the service calls a failure, where it does so by one word."""
+def _reason(text: str) -> str | None:
+    """Return the error code of the service, if it is a single word."""
     with suppress(ValueError, LookupError, TypeError):
-        reason = json.loads(said)["error"]["errors"][0]["reason"]
+        reason = json.loads(text)["error"]["errors"][0]["reason"]
         return reason if _CODE.fullmatch(reason) else None
     return None
 
@@ -234,19 +236,19 @@ def _refused(status: int, code: str | None = None) -> RequestError:
 
 
 async def _page(answer: aiohttp.ClientResponse) -> tuple[list[Listed], str]:
-    """Return the entries of a page of a listing, and by what the next one is asked for."""
+    """Return the entries of a page of a listing, and the token of the next page."""
     page = await _document(answer)
     objects = [
         _listed(item)
         for item in page.get("items", ())
-        if not item["name"].endswith("/")  # what consoles make of an empty folder is no object of anybody
+        if not item["name"].endswith("/")  # an empty folder that was created in a console
     ]
     prefixes = [Listed(key=prefix) for prefix in page.get("prefixes", ())]
     return sorted([*objects, *prefixes], key=lambda entry: entry.key), page.get("nextPageToken", "")
 
 
 def _listed(item: Mapping[str, Any]) -> Listed:
-    """Return an entry, by whose etag two objects hold the same bytes: what was composed of several has none of its bytes."""
+    """Return an entry; equal etags mean equal bytes. Composite objects have no MD5, so the generation is used."""
     return Listed(
         key=item["name"],
         size=int(item["size"]),
@@ -273,9 +275,9 @@ async def _opened(endpoint: str, options: Options) -> AsyncGenerator[aiohttp.Cli
 
 
 def _proxy_of(endpoint: str) -> str | None:
-    """Return the proxy that the environment names for a server, as every other client of it asks."""
-    place = urlsplit(endpoint)
-    return None if proxy_bypass(place.hostname or "") else getproxies().get(place.scheme)
+    """Return the proxy in the environment for a server, as other HTTP clients do."""
+    parts = urlsplit(endpoint)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def connect(bucket: str, options: Options) -> GoogleBucket:
@@ -284,9 +286,9 @@ def connect(bucket: str, options: Options) -> GoogleBucket:
     Parameters
     ----------
     bucket
-        Its name.
+        The name of the bucket.
     options
-        What the caller passed; the rest comes from the environment.
+        The options; the environment provides the rest.
     """
     emulator = os.environ.get(_EMULATOR, "")
     is_emulator = options.endpoint is None and bool(emulator)

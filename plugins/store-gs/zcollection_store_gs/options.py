@@ -1,4 +1,4 @@
-"""The options of the store, under the names that the ecosystem gives them."""
+"""The options of the store, with the aliases that other libraries use."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _ALIASES: Final = {
     "google_base_url": "endpoint",
     "requester_pays": "user_project",
 }
-"""Names of gcsfs and obstore, and the option that each of them is."""
+"""The names in gcsfs and obstore, and the corresponding options."""
 
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _JSON: Final = re.compile(r"\s*\{.*\}\s*", re.DOTALL)
@@ -35,28 +35,28 @@ _WAYS: Final = ("service_account", "service_account_key", "token", "anon")
 
 @frozen(kw_only=True)
 class Options:
-    """What the caller passed in ``storage_options``; what is None comes from the environment.
+    """The options in ``storage_options``; None means that the environment decides.
 
     Attributes
     ----------
     service_account
-        Path of the key of a service account, a file of JSON.
+        The path of the JSON key file of a service account.
     service_account_key
-        The text of such a file; no repr shows it.
+        The text of such a file; excluded from the repr.
     token
-        An access token, which is not renewed; no repr shows it.
+        An access token, which is not renewed; excluded from the repr.
     anon
         Whether requests are sent without credentials.
     user_project
-        Who is billed, where the requester pays.
+        The project to bill for "requester pays" buckets.
     endpoint
-        Of a server that is not ``https://storage.googleapis.com``.
+        The URL of the server, if it is not ``https://storage.googleapis.com``.
     client_options
-        Of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`.
+        Options of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`.
     max_retries
-        How often a request is sent again that failed for a moment.
+        The largest number of retries after a temporary failure.
     single_writer
-        The caller's word that nobody else writes: a server that does not honour conditions is accepted.
+        The caller's guarantee that there is no other writer: servers without conditional writes are accepted.
     """
 
     service_account: str | None = options.text(_PATH)
@@ -71,7 +71,7 @@ class Options:
 
     @classmethod
     def of(cls, url: StoreURL, given: Mapping[str, Any]) -> "Options":
-        """Return the options among what a caller passed, by any of their names.
+        """Return the options that the caller passed, under any of their names.
 
         Raises
         ------
@@ -89,6 +89,6 @@ _EXPECTED: Final = {
     "service_account": "accepted: the path of a file, as text",
     "service_account_key": "accepted: the text of the key of a service account, which is JSON",
     "token": "accepted: an access token; give a file as service_account, and no credentials at all as anon=True; "
-    "what 'gcloud auth application-default login' has left is found without an option",
+    "the credentials of 'gcloud auth application-default login' need no option",
     "user_project": "accepted: the name of the project that is billed",
 }

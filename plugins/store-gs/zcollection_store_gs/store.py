@@ -18,16 +18,16 @@ _ACCEPTED: Final = "'gs://bucket/prefix', the bucket of 3 to 222 lower-case lett
 
 @frozen(kw_only=True)
 class GoogleStore(BucketStore):
-    """The objects below a prefix of a bucket of Google Cloud Storage.
+    """The objects under a prefix of a bucket of Google Cloud Storage.
 
     Attributes
     ----------
     url
         ``gs://bucket/prefix``, or ``gcs://bucket/prefix``.
     read_only
-        Whether every write is refused.
+        Whether writes are rejected.
     options
-        What the caller passed; a pickle holds nothing else.
+        The options; a pickle contains nothing else.
     """
 
     names: ClassVar[re.Pattern[str]] = _BUCKET
@@ -37,18 +37,18 @@ class GoogleStore(BucketStore):
 
     @classmethod
     def understood(cls, url: StoreURL, given: Mapping[str, Any]) -> Options:
-        """Return the options that a caller passed; see `Options`, or the README."""
+        """Return the options that the caller passed; see `Options`, or the README."""
         return Options.of(url, given)
 
     def connect(self) -> Driver:
-        """Return the driver, which all stores of the same bucket and options share."""
+        """Return the driver, which is shared by all stores with the same bucket and options."""
         return _connected(self.bucket, self.options, environment_of("GOOGLE_", "STORAGE_EMULATOR_HOST", "CLOUDSDK_"))
 
 
 @lru_cache(maxsize=8)
 def _connected(bucket: str, options: Options, environment: frozenset[tuple[str, str]]) -> Driver:
-    """Return a driver with connections of its own: opening them takes as long as several requests."""
-    del environment  # the driver reads it: another environment is another driver
+    """Return a driver with its own connections; it is cached because opening connections takes as long as several requests."""
+    del environment  # part of the cache key, because the driver reads the environment
     from zcollection_store_gs.driver import connect  # loads aiohttp and google-auth
 
     return connect(bucket, options)

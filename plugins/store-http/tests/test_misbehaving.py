@@ -1,4 +1,4 @@
-"""Servers that err, redirect, lie or break off: what they send is right, or an error that says what to do."""
+"""Misbehaving servers: a read returns the right bytes, or an error with the next step."""
 
 import base64
 import re
@@ -47,7 +47,7 @@ def refused(url, *reads, **options):
 
 
 def first(count, answer):
-    """Answer so many requests so, and leave the others to the server."""
+    """Answer a number of requests with a given function, and the others normally."""
     answered = []
 
     def instead(handler):
@@ -90,7 +90,7 @@ def test_nothing_is_asked_for_ever(server):
     [
         (400, r"the server answered \(400\)"),
         (401, r"access is denied \(401\); pass headers, or username and password"),
-        (403, r"access is denied \(403\); .*for what is not there the server must answer 404"),
+        (403, r"access is denied \(403\); .*for missing objects the server must answer 404"),
         (405, r"the server answered \(405\)"),
         (501, r"the server answered \(501\)"),
     ],
@@ -121,7 +121,7 @@ def test_redirects_in_a_circle_or_to_nowhere_are_errors(server):
     server.instead = always(lambda handler: handler.send(302, b"", location=handler.path))
     assert "the server redirects in a circle; check the URL" in refused(server.url)
     server.instead = always(send(301))
-    assert "the server redirects to nowhere (301); check the URL" in refused(server.url)
+    assert "the server redirects without a target (301); check the URL" in refused(server.url)
 
 
 RANGES = [Read("x", offset=5), Read("x", offset=5, length=10), Read("x", length=10), Read("x", most=70_000)]
@@ -176,7 +176,7 @@ def test_an_answer_that_contradicts_itself_is_never_data(server, lie):
     told = refused(server.url, asked, max_retries=1)
     assert re.search(r"cannot read 'x' in http://[^ ]+: .+; .+", told)
     server.instead = first(1, LIES[lie])
-    if len(server.requests) == 2:  # what may pass was asked again
+    if len(server.requests) == 2:  # a temporary failure was retried
         assert read(server.url, asked) == [asked.part(DATA)]
 
 
@@ -199,7 +199,7 @@ def test_as_many_requests_are_in_flight_as_the_configuration_allows(server):
         with guard:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        full.wait(300)  # all of them are there at once, or the test fails here
+        full.wait(300)  # all requests are concurrent, or the test fails here
         with guard:
             running[0] -= 1
         return False
@@ -214,13 +214,13 @@ def test_as_many_requests_are_in_flight_as_the_configuration_allows(server):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("https://host/path?token=swordfish", "has parameters: token; pass what the server asks for as headers"),
+        ("https://host/path?token=swordfish", "has parameters: token; pass the credentials of the server as headers"),
         ("https://reader:swordfish@host/path", "username and password in storage_options"),
         ("https://host/a@b", "written %40"),
-        ("https:///path", "the URL of no directory; accepted: 'https://host/path'"),
-        ("https://ho st/path", "the URL of no directory"),
-        ("https://host:port/path", "the URL of no directory"),
-        ("https://host/path#part", "the URL of no directory"),
+        ("https:///path", "not the URL of a directory; accepted: 'https://host/path'"),
+        ("https://ho st/path", "not the URL of a directory"),
+        ("https://host:port/path", "not the URL of a directory"),
+        ("https://host/path#part", "not the URL of a directory"),
         ("https://host/../path", "'..'"),
         ("https://host//path", "empty"),
     ],

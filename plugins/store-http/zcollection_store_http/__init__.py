@@ -1,4 +1,4 @@
-"""Plugin of zcollection: provides the store of ``http://`` and ``https://`` URLs."""
+"""Plugin: the store of ``http://`` and ``https://`` URLs."""
 
 from collections.abc import Iterator
 
@@ -12,5 +12,5 @@ def zcollection_stores() -> Iterator[Provides]:
         yield Provides(
             scheme,
             target="zcollection_store_http.store:HTTPStore",
-            summary="A directory behind a web server, for reading",
+            summary="A directory of a web server, for reading",
         )

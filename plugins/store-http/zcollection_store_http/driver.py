@@ -1,4 +1,4 @@
-"""What is asked of a web server: objects, whole or in part, and nothing else."""
+"""The driver of a web server: it reads objects, or parts of them."""
 
 from typing import Any, Final
 
@@ -15,19 +15,19 @@ from zcollection_store_http.options import Options
 
 _ABSENT: Final = frozenset({404, 410})
 _PIECE: Final = 2**16
-"""Bytes after which it is looked at whether enough of an answer has come."""
+"""The chunk size, in bytes, of a streamed answer."""
 
 _DENIED: Final = Cause(
     reason="access is denied",
-    advice="pass headers, or username and password, in storage_options; for what is not there the server must answer 404",
+    advice="pass headers, or username and password, in storage_options; for missing objects the server must answer 404",
 )
 _STATUSES: Final = {
-    301: Cause(reason="the server redirects to nowhere", advice="check the URL"),
+    301: Cause(reason="the server redirects without a target", advice="check the URL"),
     401: _DENIED,
     403: _DENIED,
     407: Cause(reason="the proxy asks for credentials", advice="pass proxy_url in client_options"),
 }
-"""What an answer means; obstore follows redirects, and tells of one without a target as 301."""
+"""The causes by status; obstore follows redirects, and reports one without a target as 301."""
 
 _MISLEADING: Final = {
     "error following redirect": Cause(reason="the server redirects in a circle", advice="check the URL"),
@@ -38,22 +38,22 @@ _MISLEADING: Final = {
     **dict.fromkeys(
         ("UnexpectedRange", "NoContentRange", "ParseContentRange"),
         Cause(
-            reason="the answer is not the part that was asked for, or does not say which it is",
+            reason="the answer is not the requested range, or does not state its range",
             advice="have the server answer a Range with Content-Range, or with the whole object",
         ),
     ),
 }
-"""What obstore says of answers that would be the same again."""
+"""The causes of permanent failures, by a text in the error of obstore."""
 
-_OTHER_LENGTH: Final = "the answer has another length than it says"
+_OTHER_LENGTH: Final = "the length of the answer differs from its Content-Length"
 
 
 @frozen
 class Web(Obstore):
-    """A directory of a web server, which is only read."""
+    """A read-only directory of a web server."""
 
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
-        """Return bytes of an object; one that is said to be gone is not there, whatever the answer calls it."""
+        """Return bytes of an object; None if it does not exist, also for the status 410 (Gone)."""
         try:
             return await super().get(key, offset, length, most)
         except RequestError as failure:
@@ -68,7 +68,7 @@ class Web(Obstore):
             try:
                 return await _bytes(await obstore.get_async(self.store, key, options={"range": part}), 0, limit)
             except NotSupportedError:
-                pass  # the server has sent the whole object: what it may do, of an empty one in particular
+                pass  # the server may send the complete object, in particular an empty one
         return await _bytes(await obstore.get_async(self.store, key), offset, limit)
 
     def _failure(self, error: Exception) -> RequestError:
@@ -79,7 +79,7 @@ class Web(Obstore):
 
 
 async def _bytes(answer: Any, offset: int, limit: int | None) -> bytes:
-    """Return so many bytes of an answer, from an offset in it on; no more of it is read than that."""
+    """Return up to `limit` bytes of an answer from an offset on, without reading the rest."""
     start, stop = answer.range
     size = stop - start
     if limit is None or offset + limit >= size:
@@ -102,9 +102,9 @@ def connect(url: str, options: Options) -> Web:
     Parameters
     ----------
     url
-        Its URL.
+        The URL of the directory.
     options
-        What the caller passed.
+        The options.
     """
     prepare()
     client = of_obstore(options.client_options, allow_http=url.startswith("http://"))

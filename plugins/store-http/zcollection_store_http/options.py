@@ -12,8 +12,8 @@ from zcollection_store_object.options import understood
 from zcollection.plugin import StoreURL
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS: Final = frozenset({"range", "host", "content-length", "accept-encoding"})
-"""Headers on which the meaning of an answer rests."""
+_RESERVED: Final = frozenset({"range", "host", "content-length", "accept-encoding"})
+"""Headers that the store sets itself."""
 
 
 def _is_text(value: object) -> bool:
@@ -22,25 +22,26 @@ def _is_text(value: object) -> bool:
 
 def _are_headers(_instance: object, _attribute: object, headers: Mapping[Any, Any]) -> None:
     for name, value in headers.items():
-        is_name = isinstance(name, str) and _HEADER_NAME.fullmatch(name) and name.lower() not in _OURS
+        is_name = isinstance(name, str) and _HEADER_NAME.fullmatch(name) and name.lower() not in _RESERVED
         if not (is_name and _is_text(value)):
             raise ValueError
 
 
 @frozen(kw_only=True)
 class Options:
-    """What the caller passed in ``storage_options``.
+    """The options in ``storage_options``.
 
     Attributes
     ----------
     headers
-        Sent with every request, such as ``{"Authorization": "Bearer …"}``; no repr shows them.
+        Headers of every request, such as ``{"Authorization": "Bearer …"}``; excluded from the repr.
     username, password
-        For servers that ask for them (HTTP basic authentication); no repr shows them.
+        Credentials of HTTP basic authentication; excluded from the repr.
     client_options
-        Of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`; a proxy's URL may hold a password, so that no repr shows them.
+        Options of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`; excluded from the repr because the URL of a
+        proxy may contain a password.
     max_retries
-        How often a request is sent again that failed for a moment.
+        The largest number of retries after a temporary failure.
     """
 
     headers: Mapping[str, str] = field(factory=dict, converter=dict, validator=_are_headers, repr=False, hash=False)
@@ -51,7 +52,7 @@ class Options:
 
     @classmethod
     def of(cls, url: StoreURL, given: Mapping[str, Any]) -> "Options":
-        """Return the options that a caller passed; a message never shows the value of one, for it may be a credential.
+        """Return the options that the caller passed; messages never contain a value, because it may be a credential.
 
         Raises
         ------
@@ -67,7 +68,7 @@ class Options:
 
     @property
     def sent(self) -> dict[str, str]:
-        """The headers of every request: caches on the way are to ask the server whether what they hold is still so."""
+        """The headers of every request; caches on the way must revalidate their content."""
         headers = {"Cache-Control": "no-cache", **self.headers}
         if self.username is None:
             return headers
@@ -76,5 +77,5 @@ class Options:
 
 
 _EXPECTED: Final = {
-    "headers": f"accepted: a mapping of the names of headers to {client.PLAIN}; not {', '.join(sorted(_OURS))}",
+    "headers": f"accepted: a mapping of the names of headers to {client.PLAIN}; not {', '.join(sorted(_RESERVED))}",
 }

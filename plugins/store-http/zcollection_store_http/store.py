@@ -16,7 +16,7 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 
 @frozen(kw_only=True)
 class HTTPStore(PublishedStore):
-    """The files below a directory of a web server, which are only read: it need not list them.
+    """The files under a directory of a web server, for reading; the server need not list them.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class HTTPStore(PublishedStore):
     read_only
         True.
     options
-        What the caller passed; a pickle holds nothing else.
+        The options; a pickle contains nothing else.
     """
 
     has_listing: ClassVar[bool] = False
@@ -35,7 +35,7 @@ class HTTPStore(PublishedStore):
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
-        """Return the store of a directory; nothing is asked of the server.
+        """Return the store of a directory; this sends no request.
 
         Parameters
         ----------
@@ -49,7 +49,7 @@ class HTTPStore(PublishedStore):
         Raises
         ------
         ReadOnlyError
-            It is to be written to.
+            The mode is not "r".
         LocationError
             The URL has parameters or credentials, or no host.
         PluginConfigurationError
@@ -60,17 +60,17 @@ class HTTPStore(PublishedStore):
 
     @property
     def place(self) -> str:
-        """Prefix of every key: the driver is one of the directory."""
+        """The prefix of every key; empty, because the driver is specific to the directory."""
         return ""
 
     def connect(self) -> Driver:
-        """Return the driver, which all stores of the same directory and options share."""
+        """Return the driver, which is shared by all stores with the same directory and options."""
         return _connected(f"{self.url.scheme}://{self.url.location.rstrip('/')}", self.options)
 
 
 @lru_cache(maxsize=8)
 def _connected(url: str, options: Options) -> Driver:
-    """Return a driver with connections of its own: opening them takes as long as several requests."""
+    """Return a driver with its own connections; it is cached because opening connections takes as long as several requests."""
     from zcollection_store_http.driver import connect  # loads obstore
 
     return connect(url, options)
@@ -78,17 +78,15 @@ def _connected(url: str, options: Options) -> Driver:
 
 def _check(url: StoreURL) -> None:
     if url.query:
-        message = (
-            f"{url} has parameters: {', '.join(url.query)}; pass what the server asks for as headers in storage_options"
-        )
+        message = f"{url} has parameters: {', '.join(url.query)}; pass the credentials of the server as headers in storage_options"
         raise LocationError(message)
     if "@" in url.location:
-        message = (
-            f"{url} holds credentials, or a '@', which is written %40; pass username and password in storage_options"
-        )
+        message = f"{url} contains credentials, or a '@', which must be written %40; pass username and password in storage_options"
         raise LocationError(message)
     host, _, path = url.location.partition("/")
     if not _HOST.fullmatch(host) or "#" in path:
-        message = f"{str(url)!r} is the URL of no directory; accepted: 'https://host/path', or 'http://host:port/path'"
+        message = (
+            f"{str(url)!r} is not the URL of a directory; accepted: 'https://host/path', or 'http://host:port/path'"
+        )
         raise LocationError(message)
     check_prefixes(url, f"{url.location.rstrip('/')}/")

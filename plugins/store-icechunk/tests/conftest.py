@@ -35,7 +35,7 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing_port():
-    """Return the port of a server that refuses everything."""
+    """Return the port of a server that rejects every request."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,8 +1,8 @@
-"""What object storage refuses is an error in plain words, with the next step."""
+"""Errors of object storage become errors in plain words, with the next step."""
 
 import icechunk
 import pytest
-from zcollection_store_icechunk.failures import telling
+from zcollection_store_icechunk.failures import translated
 
 import zcollection as zc
 from zcollection.plugin import StoreError, StoreURL
@@ -16,7 +16,7 @@ REPORT = """  x error getting object metadata from object store {first}
   |-> error getting object metadata from object store {first}
 {causes}
 """
-"""What Icechunk says; below the context stand the causes, one a line."""
+"""An error text of Icechunk; the causes follow the context, one per line."""
 
 CAUSES = [
     (
@@ -42,7 +42,7 @@ CAUSES = [
         ],
         "does not speak TLS, .*; check its port",
     ),
-    (["dispatch failure", "timeout"], "the server does not answer; see to the server"),
+    (["dispatch failure", "timeout"], "the server does not answer; check the server"),
     (["service error", "unhandled error (AccessDenied)"], "access is denied; check the credentials"),
     (["service error", "unhandled error (ExpiredToken)"], "the token has expired; obtain new credentials"),
     (
@@ -58,7 +58,7 @@ def test_a_failure_is_told_by_its_causes_and_not_by_the_names_of_branches(causes
     text = REPORT.format(first=causes[0], name=name, causes="\n".join(f"  |-> {cause}" for cause in causes))
     with (
         pytest.raises(StoreError, match=f"cannot open icechunk.s3://bucket/x: .*{words}"),
-        telling(StoreURL.parse("icechunk+s3://bucket/x"), "open"),
+        translated(StoreURL.parse("icechunk+s3://bucket/x"), "open"),
     ):
         raise icechunk.IcechunkError(text)
 
@@ -70,7 +70,7 @@ def test_a_server_that_refuses_everything(refusing_port):
 
 
 def test_a_bucket_that_is_not_there(moto_server):
-    # Icechunk 2 does not say whether it is the bucket that is missing, or the repository.
+    # Icechunk 2 does not distinguish a missing bucket from a missing repository.
     words = ("there is no such bucket; check its name", "there is no collection at .*, or check the URL")
     with pytest.raises((StoreError, zc.CollectionNotFoundError), match="|".join(words)):
         zc.open_collection("icechunk+s3://no-such-bucket/x", storage_options=moto_server.storage_options)

@@ -42,8 +42,8 @@ class OnServer(Repositories):
 
     @pytest.fixture(autouse=True)
     def _server(self, request):
-        # What is younger than clocks may differ is kept, and the checks expect that it goes: this clock is ours, and may
-        # round up to whole seconds.
+        # Objects younger than the clock difference are kept, but the checks expect them to be deleted. The clock of this
+        # server is local, and may round up to whole seconds.
         request.getfixturevalue("monkeypatch").setattr(places, "_SKEW", dt.timedelta(seconds=-1))
         server = request.getfixturevalue(self.server)
         server.create_bucket("bucket")

@@ -1,4 +1,4 @@
-"""What a URL and the options say, and what they are refused for."""
+"""URLs and options, accepted and rejected."""
 
 import shutil
 import subprocess
@@ -154,7 +154,7 @@ class TestPoints:
         [("?tag=a&branch=b", {}), ("?branch=a", {"branch": "b"}), ("?tag=a", {"branch": "b"})],
     )
     def test_one_point_is_named(self, url, query, options):
-        with pytest.raises(StoreError, match="says what to open more than once"):
+        with pytest.raises(StoreError, match="selects a version more than once"):
             opened(url + query, **options)
 
     def test_an_unknown_parameter_is_refused(self, url):
@@ -234,7 +234,7 @@ anyio.run(main)
 
 
 class TestFormat2:
-    """A repository that Icechunk 2.3 made with spec_version=2: of its objects, that which says so."""
+    """A repository created by Icechunk 2.3 with spec_version=2: only the object with the format version."""
 
     @pytest.fixture
     def newer(self, tmp_path):
@@ -245,7 +245,7 @@ class TestFormat2:
     @pytest.mark.parametrize("mode", ["r", "rw"])
     def test_is_told_to_need_a_newer_icechunk(self, newer, mode):
         with pytest.raises(
-            FormatVersionError, match=r"v2 format.*icechunk 1\..* is too old for it: install a newer one"
+            FormatVersionError, match=r"v2 format.*icechunk 1\..* is too old for it: install a newer release"
         ):
             zc.open_collection(newer, mode=mode)
 

@@ -1,4 +1,4 @@
-"""A repository takes the place of an empty directory, on Windows too, which renames nothing onto one."""
+"""A repository replaces an empty directory, also on Windows, which cannot rename onto an existing directory."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ def made(tmp_path, monkeypatch):
 
 def test_an_empty_directory_is_replaced(made, tmp_path):
     (tmp_path / "place").mkdir()
-    repository._take_place(made, tmp_path / "place")
+    repository._move(made, tmp_path / "place")
     assert (tmp_path / "place/repo").exists()
 
 
@@ -33,5 +33,5 @@ def test_another_repository_stays(made, tmp_path):
     (tmp_path / "place").mkdir()
     (tmp_path / "place/other").touch()
     with pytest.raises(OSError, match=os.strerror(errno.ENOTEMPTY)):
-        repository._take_place(made, tmp_path / "place")
+        repository._move(made, tmp_path / "place")
     assert [path.name for path in (tmp_path / "place").iterdir()] == ["other"]

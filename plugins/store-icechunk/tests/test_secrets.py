@@ -1,4 +1,4 @@
-"""What a caller passes as a credential appears nowhere but in what is sent to the server, and in pickles of the store."""
+"""Credentials given by the caller appear only in requests to the server and in pickles of the store."""
 
 import logging
 import pickle

@@ -1,4 +1,4 @@
-"""Plugin of zcollection: provides the store of ``icechunk://`` and ``icechunk+….://`` URLs."""
+"""Plugin: the store of ``icechunk://`` and ``icechunk+….://`` URLs."""
 
 from collections.abc import Iterator
 
@@ -11,5 +11,5 @@ def zcollection_stores() -> Iterator[Provides]:
     yield Provides(
         "icechunk",
         target="zcollection_store_icechunk.store:IcechunkStore",
-        summary="An Icechunk repository, on a disk or on object storage",
+        summary="An Icechunk repository, on local disk or object storage",
     )

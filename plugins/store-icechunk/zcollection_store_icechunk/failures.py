@@ -1,4 +1,4 @@
-"""What Icechunk refuses, told as errors of zcollection."""
+"""The translation of errors of Icechunk to errors of zcollection."""
 
 from types import TracebackType
 from typing import Final, Self
@@ -37,20 +37,24 @@ _DAMAGED: Final = (
     "deserializ",
     "i/o error",
 )
-"""What is said of an object of the repository that is there, and cannot be decoded; releases of Icechunk differ."""
+"""Texts in errors about an existing object that cannot be decoded; they differ between releases of Icechunk."""
 
 _NEWER: Final = ("please upgrade the icechunk", "invalid spec version")
 _REMOTE: Final = (
     ("dns error", "the endpoint's name cannot be resolved", "check the endpoint"),
     (
         "connection refused",
-        "the connection was refused, for nothing listens at the endpoint",
+        "the connection was refused, because nothing listens at the endpoint",
         "check its host and port",
     ),
     ("corrupt message", "the endpoint does not speak TLS, as https:// does", "check its port, or use http://"),
-    ("certificate", "the endpoint's certificate is not accepted", "check the endpoint, or trust who issued it"),
-    ("nosuchbucket", "there is no such bucket", "check its name and the endpoint: a bucket is not created"),
-    ("accessdenied", "access is denied", "check the credentials, and what they permit"),
+    ("certificate", "the endpoint's certificate is not accepted", "check the endpoint, or trust its issuer"),
+    (
+        "nosuchbucket",
+        "there is no such bucket",
+        "check its name and the endpoint: buckets are not created automatically",
+    ),
+    ("accessdenied", "access is denied", "check the credentials and their permissions"),
     ("expiredtoken", "the token has expired", "obtain new credentials"),
     (
         "service error",
@@ -60,10 +64,10 @@ _REMOTE: Final = (
     (
         "dispatch failure",
         "the server does not answer",
-        "see to the server and the connection, and run the operation again",
+        "check the server and the connection, and run the operation again",
     ),
 )
-"""What is said of object storage, what it means, and the next step; the first one holds."""
+"""Texts in errors of object storage, each with a reason and the next step; the first match is used."""
 
 _PANICS: Final = frozenset({"PanicException", "RustPanic"})
 _SCARCE: Final = "too many open files"
@@ -71,30 +75,30 @@ _ABSENT: Final = "repository doesn't exist"
 
 
 def is_missing(error: BaseException) -> bool:
-    """Return whether an error only says that a node, or a name, is not there; releases of Icechunk tell it differently."""
-    return isinstance(error, KeyError) or _says(error, _MISSING)
+    """Return whether an error only says that a node or a name does not exist; the texts differ between releases."""
+    return isinstance(error, KeyError) or _contains(error, _MISSING)
 
 
 def is_no_repository(error: BaseException) -> bool:
     """Return whether an error says that there is no repository."""
-    return _says(error, (_ABSENT,))
+    return _contains(error, (_ABSENT,))
 
 
-def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
+def _contains(error: BaseException, texts: tuple[str, ...]) -> bool:
     return isinstance(error, icechunk.IcechunkError) and any(text in str(error).lower() for text in texts)
 
 
-class telling:  # noqa: N801 - read as the verb that it is
-    """A block in which an error of Icechunk becomes one of ours that says what could not be done, where, and what to do.
+class translated:  # noqa: N801 - used like a function
+    """A context manager that translates errors of Icechunk to errors of zcollection, with the action, the URL and the next step.
 
     Parameters
     ----------
     url
-        Of the store.
+        The URL of the store.
     action
-        What is tried, such as "read 'zarr.json' in".
+        The action in words, such as "read 'zarr.json' in".
     by_name
-        Whether the caller has named what is looked for, which then need not be there.
+        Whether the caller named the requested object; if so, a missing object is not damage.
     """
 
     __slots__ = ("_action", "_by_name", "_url")
@@ -108,35 +112,35 @@ class telling:  # noqa: N801 - read as the verb that it is
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
+        # The exception of a Rust panic is not an `Exception`, and would end the event loop.
         foreign = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ in _PANICS
         if error is not None and foreign:
-            raise self._told(error) from None  # the original may show options
+            raise self._translation(error) from None  # the original may contain options
 
-    def _told(self, error: BaseException) -> CorruptionError | FormatVersionError | StoreError:
+    def _translation(self, error: BaseException) -> CorruptionError | FormatVersionError | StoreError:
         what = f"cannot {self._action} {self._url}: {_reason(error)}"
-        if _says(error, _NEWER):
+        if _contains(error, _NEWER):
             message = (
-                f"{what}; icechunk {icechunk.__version__} is too old for it: install a newer one, which may need a newer "
-                f"Python, or create repositories with spec_version=1, which all releases read"
+                f"{what}; icechunk {icechunk.__version__} is too old for it: install a newer release, which may need a newer "
+                f"Python, or create repositories with spec_version=1, which all releases can read"
             )
             return FormatVersionError(message)
         if _SCARCE in str(error).lower():
             return StoreError(f"{what}; close some, or raise the limit (ulimit -n), and run the operation again")
-        is_lost = _says(error, _LOST)
-        if _says(error, _DAMAGED) or (is_lost and not self._by_name):
+        is_lost = _contains(error, _LOST)
+        if _contains(error, _DAMAGED) or (is_lost and not self._by_name):
             return damage(what)
         if is_lost:
-            return StoreError(f"{what}; open the collection again, or see history(): a vacuum removes what is old")
+            return StoreError(f"{what}; open the collection again, or see history(): a vacuum removes old snapshots")
         causes = _causes(error)
-        remote = next((told for text, *told in _REMOTE if text in causes), None)
+        remote = next((advice for text, *advice in _REMOTE if text in causes), None)
         if remote is not None:
             return StoreError(f"cannot {self._action} {self._url}: {'; '.join(remote)}")
-        return StoreError(f"{what}; see to the repository, and run the operation again")
+        return StoreError(f"{what}; check the repository, and run the operation again")
 
 
 def damage(what: str) -> CorruptionError:
-    """Return the error that says that the repository is damaged."""
+    """Return the error for a damaged repository."""
     message = (
         f"{what}; an object of the repository is lost or damaged: restore it from a copy, or read an earlier snapshot "
         f"with at="
@@ -145,15 +149,15 @@ def damage(what: str) -> CorruptionError:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of what an error says: below stands how Icechunk came there."""
+    """Return the first line of an error; the other lines are the trace of Icechunk."""
     lines = [line.strip(" \t|x`->") for line in str(error).splitlines()]
     return next(filter(None, lines), type(error).__name__)
 
 
 def _causes(error: BaseException) -> str:
-    """Return the lines that name an error and what it came from; the others quote names of the caller's.
+    """Return the lines of an error that contain its causes; other lines quote names given by the caller.
 
-    Of object storage Icechunk 2 says all of it in the first line.
+    For object storage, Icechunk 2 writes all causes to the first line.
     """
     first, *rest = [line.strip() for line in str(error).lower().strip().splitlines()] or [""]
     causes = [line for line in rest if line.startswith(("|->", "`->"))]

@@ -1,4 +1,4 @@
-"""What `storage_options` may say, in the names of the ecosystem."""
+"""The keys of `storage_options`, with the aliases that other libraries use."""
 
 import os
 from collections.abc import Mapping
@@ -22,47 +22,47 @@ _ALIASES: Final = {
     "token": "session_token",
     "aws_session_token": "session_token",
 }
-"""Names that other libraries use, and those of Icechunk."""
+"""The aliases, and the names of Icechunk."""
 
 OWN: Final = ("branch", "spec_version")
-"""Options of a repository, wherever it lies."""
+"""The options of every repository, whatever its storage."""
 
 
 def known_options(
     url: StoreURL, given: Mapping[str, Any], known: Mapping[str, type | tuple[type, ...]]
 ) -> dict[str, Any]:
-    """Return the options that were given, under the names that Icechunk uses.
+    """Return the given options under the names of Icechunk.
 
     Parameters
     ----------
     url
-        Of the store, for messages.
+        The URL of the store, for messages.
     given
-        Options by name, in any of the names of the ecosystem; None where the caller said nothing.
+        The options by name or alias; None means not given.
     known
-        The options that this kind of storage has, and their types.
+        The options of this kind of storage, and their types.
 
     Raises
     ------
     PluginConfigurationError
-        An option is of another kind of storage, was given twice, or has the wrong type.
+        An option belongs to another kind of storage, was given twice, or has the wrong type.
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:
             continue
-        meant = _ALIASES.get(name, name)
-        if meant not in known:
+        option = _ALIASES.get(name, name)
+        if option not in known:
             message = f"storage_options of {url} has no option {name!r}; {accepted(name, [*OWN, *_names(known)])}"
             raise PluginConfigurationError(message)
-        if meant in found:
-            message = f"storage_options of {url} says {meant!r} twice, under several names; accepted: one of them"
+        if option in found:
+            message = f"storage_options of {url} has {option!r} twice, under several names; accepted: one of them"
             raise PluginConfigurationError(message)
-        if not isinstance(value, known[meant]):
+        if not isinstance(value, known[option]):
             # Never the value: it may be a secret.
-            message = f"option {name!r} of {url} is a {type(value).__name__}; accepted: {_type_names(known[meant])}"
+            message = f"option {name!r} of {url} is a {type(value).__name__}; accepted: {_type_names(known[option])}"
             raise PluginConfigurationError(message)
-        found[meant] = os.fspath(value) if isinstance(value, os.PathLike) else value
+        found[option] = os.fspath(value) if isinstance(value, os.PathLike) else value
     return found
 
 

@@ -1,4 +1,4 @@
-"""Where a repository lies: from a URL and options to a storage of Icechunk."""
+"""The location of a repository: converts a URL and options to a storage of Icechunk."""
 
 import datetime as dt
 import os
@@ -34,7 +34,7 @@ _AZURE: Final[Mapping[str, type]] = {"account": str, "access_key": str, "sas_tok
 
 _SKEW: Final = dt.timedelta(minutes=15)
 _TICK: Final = dt.timedelta(milliseconds=20)
-"""Longer than a tick of the clock: up to 10 ms on Linux, and 16 ms on Windows."""
+"""Longer than the resolution of file times: up to 10 ms on Linux, and 16 ms on Windows."""
 
 _MEMORY: dict[str, icechunk.Storage] = {}
 _GUARD: Final = threading.Lock()
@@ -42,19 +42,19 @@ _GUARD: Final = threading.Lock()
 
 @frozen(kw_only=True)
 class Place:
-    """Where a repository lies.
+    """The location of a repository.
 
     Attributes
     ----------
     storage
-        Makes Icechunk's storage.
+        A function that creates Icechunk's storage.
     directory
-        The local directory, where it is one: Icechunk does not serialise commits there.
+        The path of a local directory, in which Icechunk does not serialise commits; else None.
     cross_process
-        Whether other processes find the same.
+        Whether other processes can open the same repository.
     lag
-        How much the clock of the storage may differ from that of a writer: a server of object storage refuses requests
-        from farther away, and a file system tells times by its coarse ticks.
+        The largest difference between the clocks of the storage and of a writer: object storage rejects requests with a larger
+        difference, and file systems have times of low resolution.
     """
 
     storage: Callable[[], icechunk.Storage] = field(repr=False)
@@ -64,35 +64,35 @@ class Place:
 
     @property
     def lock(self) -> str | None:
-        """Path of the file that serialises commits, where Icechunk does not."""
+        """The path of the lock file that serialises commits; None if Icechunk does this."""
         return None if self.directory is None else f"{self.directory}/{_LOCK}"
 
 
 def settled(url: StoreURL) -> StoreURL:
-    """Return a URL that leads to the same place whatever the working directory becomes.
+    """Return a URL that does not depend on the working directory.
 
     Raises
     ------
     LocationError
-        It is that of a local path with credentials, or of one that no directory can have.
+        It is a local path with credentials, or an invalid path.
     """
     if url.scheme not in {"icechunk", "icechunk+file"}:
         return url
     if "@" in url.location.partition("/")[0]:
-        message = f"{url} holds credentials, which a local path has not; accepted: '{url.scheme}:///path'"
+        message = f"{url} contains credentials, which a local path cannot have; accepted: '{url.scheme}:///path'"
         raise LocationError(message)
     return evolve(url, location=StoreURL.of_path(url.location).location)
 
 
 def place_of(url: StoreURL, options: Mapping[str, Any]) -> Place:
-    """Return where the repository of a URL lies.
+    """Return the location of the repository of a URL.
 
     Raises
     ------
     LocationError
         Icechunk has no storage of this kind, or the location names no bucket.
     PluginConfigurationError
-        An option is not one of that kind.
+        An option is unknown for this kind of storage.
     """
     kind = url.scheme.partition("+")[2] or "file"
     if kind not in _KINDS:
@@ -157,7 +157,7 @@ def _az(url: StoreURL, options: Mapping[str, Any]) -> Place:
 def _bucket(url: StoreURL) -> tuple[str, str]:
     bucket, _, prefix = url.location.partition("/")
     if not bucket or not prefix.strip("/") or "@" in bucket:
-        message = f"{url} does not say where; accepted: '{url.scheme}://bucket/prefix', credentials in storage_options"
+        message = f"{url} names no bucket and prefix; accepted: '{url.scheme}://bucket/prefix', credentials in storage_options"
         raise LocationError(message)
     return bucket, prefix.strip("/")
 

@@ -1,4 +1,4 @@
-"""Repositories opened and created; one in a local directory appears whole."""
+"""Opens and creates repositories; a repository in a local directory is created atomically."""
 
 import atexit
 import os
@@ -21,21 +21,21 @@ _OCCUPIED: Final = frozenset({EEXIST, ENOTEMPTY})
 _PARTS: Final = ("snapshots", "manifests", "chunks", "transactions")
 _PATIENCE: Final = 5.0
 _INTERVAL: Final = 0.05
-"""How many seconds a creator waits for another one, and how often it looks."""
+"""The seconds that a creator waits for a concurrent one, and between two checks."""
 
 _LAST_MOMENT: Final = 0.05
-"""How many seconds Icechunk's threads have, when the process ends, to let go of Python's objects."""
+"""The seconds that Icechunk's threads have at the end of the process to release Python objects."""
 
-# One that still does so while the interpreter is taken down aborts the process, which had done all its work.
+# A thread that releases an object while the interpreter shuts down aborts the process.
 atexit.register(time.sleep, _LAST_MOMENT)
 
 if "ICECHUNK_LOG" not in os.environ:
-    # It warns on every local repository that commits are not serialised, which we do.
+    # It warns for every local repository that commits are not serialised, which this plugin does.
     icechunk.set_logs_filter("error")
 
 
 class Opened:
-    """The repository of a store, opened when first needed, and anew in another process."""
+    """The repository of a store, opened when first needed, and again in each process."""
 
     def __init__(self) -> None:
         self._repository: icechunk.Repository | None = None
@@ -44,11 +44,11 @@ class Opened:
         return Opened, ()
 
     def forget(self) -> None:
-        """Open it anew the next time: a repository remembers what a vacuum has changed since."""
+        """Open the repository again at the next access: an open one caches data that a vacuum may have changed."""
         self._repository = None
 
     async def repository(self, place: Place) -> icechunk.Repository | None:
-        """Return the repository, or None where there is none yet."""
+        """Return the repository; None if there is none yet."""
         if self._repository is None:
             self._repository = await to_thread.run_sync(_open, place)
         return self._repository
@@ -56,17 +56,17 @@ class Opened:
 
 def _open(place: Place) -> icechunk.Repository | None:
     ensure_spare_files("icechunk")
-    # Asked for a directory that does not exist, some releases make it.
+    # Some releases create a missing directory when they open it.
     if place.directory is not None and not Path(place.directory).is_dir():
         return None
     found = _found(place)
     if found is not None or not _has_parts(place):
         return found
-    # Another process may have put it there in between: it appears whole.
+    # Another process may have created it in the meantime.
     found = _found(place)
     if found is None:
         message = (
-            f"{place.directory} holds objects of an Icechunk repository, and not the one that says what is its newest "
+            f"{place.directory} contains objects of an Icechunk repository, but not the reference to its newest "
             f"snapshot (refs/branch.main/ref.json, or repo in format 2): restore that from a copy"
         )
         raise CorruptionError(message)
@@ -87,7 +87,7 @@ def _has_parts(place: Place) -> bool:
 
 
 async def create_repository(place: Place, *, spec_version: int) -> None:
-    """Create a repository unless there is one."""
+    """Create a repository unless it exists."""
     await to_thread.run_sync(_create, place, spec_version)
 
 
@@ -104,10 +104,10 @@ def _make(storage: icechunk.Storage, spec_version: int) -> None:
         return
     create: Callable[..., icechunk.Repository] = icechunk.Repository.create
     try:
-        # Icechunk 1 has no such parameter, and knows no other version.
+        # Icechunk 1 has no such parameter, and supports only one version.
         create(storage, **({} if icechunk.__version__.startswith("1.") else {"spec_version": spec_version}))
     except icechunk.IcechunkError:
-        # Of several creators another one was first, or is about to be.
+        # A concurrent creator was first, or is about to finish.
         if not _appears(storage):
             raise
 
@@ -120,12 +120,12 @@ def _appears(storage: icechunk.Storage) -> bool:
 
 
 def _make_directory(directory: Path, spec_version: int) -> None:
-    """Make a repository beside its place, which it then takes at once: of several creators one is the first."""
+    """Create a repository in a temporary directory, and rename it: of several concurrent creators, one succeeds."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     made = directory.with_name(f".{directory.name}-{uuid.uuid4().hex}")
     try:
         _make(icechunk.local_filesystem_storage(str(made)), spec_version)
-        _take_place(made, directory)
+        _move(made, directory)
     except OSError as error:
         if error.errno not in _OCCUPIED:
             raise
@@ -133,8 +133,8 @@ def _make_directory(directory: Path, spec_version: int) -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _take_place(made: Path, directory: Path) -> None:
-    """Rename a directory to a place where nothing exists, or an empty directory."""
+def _move(made: Path, directory: Path) -> None:
+    """Rename a directory; the target may be an empty directory."""
     try:
         made.rename(directory)
     except FileExistsError:  # Windows replaces no directory, not even an empty one

@@ -1,4 +1,4 @@
-"""A change in the making: a writable session of Icechunk."""
+"""A writable session of Icechunk."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ from attrs import frozen
 from filelock import FileLock
 
 from zcollection.plugin import ConflictError, CorruptionError, StoreError, StoreFork, StoreSession, StoreURL
-from zcollection_store_icechunk.failures import telling
+from zcollection_store_icechunk.failures import translated
 from zcollection_store_icechunk.hierarchy import Hierarchy
 from zcollection_store_icechunk.places import Place
 
@@ -19,11 +19,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 VACUUM: Final = "vacuum"
-"""What a commit is called, and the key of its metadata, that tells up to when what nobody led to was deleted."""
+"""The message of the commit of a vacuum, and the key of its metadata with the time limit of the deletion."""
 
 
-async def alone(lock: str | None, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call on a thread what takes long, while no other process commits, where a lock sees to that."""
+async def locked(lock: str | None, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a slow function on a thread, while the lock, if there is one, prevents commits by other processes."""
 
     def call() -> R:
         with nullcontext() if lock is None else FileLock(lock):
@@ -34,14 +34,14 @@ async def alone(lock: str | None, function: Callable[P, R], *args: P.args, **kwa
 
 @frozen(kw_only=True)
 class IcechunkFork(StoreFork):
-    """A session of another process, on the same snapshot.
+    """A session for another process, on the same snapshot.
 
     Attributes
     ----------
     url
-        Of the repository, for messages.
+        The URL of the repository, for messages.
     session
-        Icechunk's.
+        The session of Icechunk.
     """
 
     url: StoreURL
@@ -60,13 +60,13 @@ class IcechunkSession(StoreSession):
     Attributes
     ----------
     url
-        Of the repository, for messages.
+        The URL of the repository, for messages.
     repository, session
-        Icechunk's.
+        The repository and the session of Icechunk.
     place
-        Where the repository lies.
+        The location of the repository.
     begun
-        When, before anything was written.
+        The start time, before the first write.
     """
 
     url: StoreURL
@@ -77,7 +77,7 @@ class IcechunkSession(StoreSession):
 
     @property
     def base(self) -> str:
-        """Id of the snapshot that the session is based on."""
+        """The id of the snapshot that the session is based on."""
         return self.session.snapshot_id
 
     @property
@@ -86,53 +86,53 @@ class IcechunkSession(StoreSession):
         return Hierarchy(self.session.store, self.url)
 
     async def commit(self, message: str, metadata: Mapping[str, Any]) -> str | None:
-        """Commit; None where the branch has moved on since."""
+        """Commit; return None if the branch has changed since."""
         try:
-            with telling(self.url, "commit to"):
+            with translated(self.url, "commit to"):
                 try:
                     if self.place.lock is None:
                         return await self.session.commit_async(message, dict(metadata))
-                    return await alone(self.place.lock, self.session.commit, message, dict(metadata))
+                    return await locked(self.place.lock, self.session.commit, message, dict(metadata))
                 except icechunk.ConflictError:
                     return None
         except CorruptionError:
             if await self.repository.lookup_branch_async(self._branch) == self.base:
                 raise
-            return None  # a vacuum may have removed what it is made from
+            return None  # a vacuum may have removed objects of the session
 
     @property
     def _branch(self) -> str:
-        return cast("str", self.session.branch)  # a session that is written to has one
+        return cast("str", self.session.branch)  # a writable session has one
 
     async def rebase(self) -> None:
-        """Put the session on the tip of its branch."""
+        """Rebase the session on the tip of its branch."""
         try:
             await self._check_kept()
-            with telling(self.url, "rebase on"):
+            with translated(self.url, "rebase on"):
                 try:
                     await self.session.rebase_async(icechunk.ConflictDetector())
                 except (icechunk.RebaseFailedError, icechunk.ConflictError) as error:
                     raise self._conflict() from error
         except CorruptionError as error:
-            # What others did cannot be told from their log, and need not be: made anew, the change is based on it.
+            # The changes of other writers cannot be read from their log: the operation must run again.
             raise self._conflict() from error
 
     async def _check_kept(self) -> None:
-        """Check that no vacuum since may have deleted what was written: it was done before, or spares what is so young.
+        """Check that no vacuum since may have deleted the uncommitted objects of the session.
 
         Raises
         ------
         ConflictError
-            One may have.
+            A vacuum may have deleted them.
         """
-        with telling(self.url, "read the history of"):
+        with translated(self.url, "read the history of"):
             async for info in self.repository.async_ancestry(branch=self._branch):
                 if info.id == self.base:
                     return
                 limit = info.metadata.get(VACUUM)
                 if limit is not None and dt.datetime.fromisoformat(limit) > self.begun - self.place.lag:
                     message = (
-                        f"a vacuum of {self.url} has removed what was written before {limit} and not committed; nothing was "
+                        f"a vacuum of {self.url} has removed objects written before {limit} and not committed; nothing was "
                         f"committed, run the operation again"
                     )
                     raise ConflictError(message)
@@ -145,16 +145,14 @@ class IcechunkSession(StoreSession):
         return ConflictError(message)
 
     def fork(self) -> IcechunkFork:
-        """Return a session that pickles, for a worker to write to."""
+        """Return a session that can be pickled, for a worker."""
         if self.session.has_uncommitted_changes:
-            message = (
-                f"a session of {self.url} that was written to cannot be forked; fork it first, and merge afterwards"
-            )
+            message = f"a session of {self.url} has uncommitted changes and cannot be forked; fork it before writing, and merge afterwards"
             raise StoreError(message)
         return IcechunkFork(url=self.url, session=self.session.fork())
 
     async def merge(self, forks: Iterable[StoreFork]) -> None:
-        """Take over what workers wrote to forks."""
+        """Merge the changes of forks into the session."""
         sessions = [cast("IcechunkFork", fork).session for fork in forks]
-        with telling(self.url, "merge the work of several processes into"):
+        with translated(self.url, "merge the work of several processes into"):
             await self.session.merge_async(*sessions)

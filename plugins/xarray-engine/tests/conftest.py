@@ -21,12 +21,12 @@ def made(url):
 
 @pytest.fixture(scope="session")
 def shared():
-    """A function that makes a collection for more than one test, or for the examples of one."""
+    """A function that creates a collection for several tests, or for the examples of one."""
     return lambda schema, rows, **options: make(f"shelf://{uuid.uuid4().hex}", schema, rows, **options)
 
 
 @pytest.fixture
 def read():
-    """The keys of the objects that are read from now on, and how often."""
+    """The keys of the objects that are read during the test, with their number of reads."""
     READ.clear()
     return READ

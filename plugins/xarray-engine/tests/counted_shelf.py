@@ -1,4 +1,4 @@
-"""A store that counts what is read of it, and a partitioning: no other plugin is needed for these tests."""
+"""A store that counts reads, and a partitioning, so that these tests need no other plugin."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ DATA, LOCKS, READ = {}, {}, Counter()
 
 @frozen(eq=False)
 class Shelf(KeyStore):
-    """Objects in a dictionary shared by URL, asynchronous only, as an object store is."""
+    """Objects in a dictionary shared by URL; asynchronous only, like object storage."""
 
     cross_process = False
     has_lock = True
@@ -95,7 +95,7 @@ class Shelf(KeyStore):
 
 @frozen
 class Tens(Partitioning):
-    """Partitions by the whole quotient of a variable."""
+    """A partitioning by the integer quotient of a variable."""
 
     variables: tuple[str, ...]
     divisor: int = field(default=10, kw_only=True)

@@ -1,4 +1,4 @@
-"""Labels are found as an ordinary dataset of xarray finds them, in the partitions that may hold them alone."""
+"""Labels are found as in an ordinary xarray dataset, and only partitions that may contain them are read."""
 
 import pickle
 
@@ -28,7 +28,7 @@ def schema(dtype="datetime64[ns]", **options):
 
 
 def made_of(shared, times, parts=None, divisor=1, **declared):
-    """A collection of times, in partitions of ten rows unless it is said otherwise."""
+    """A collection of times, by default in partitions of ten rows."""
     parts = np.arange(len(times)) // 10 if parts is None else parts
     rows = {"time": times, "part": parts, "ssh": np.arange(len(times)) / 2}
     return shared(schema(**declared), rows, by=("part",), divisor=divisor)
@@ -57,7 +57,7 @@ _QUERIED = {}
 
 
 def ordinary(collection):
-    """What a query gives, asked once of each collection."""
+    """The result of a query, cached for each collection."""
     url = str(collection.store.url)
     if url not in _QUERIED:
         _QUERIED[url] = collection.query().to_xarray()
@@ -65,7 +65,7 @@ def ordinary(collection):
 
 
 def outcome(select):
-    """What a selection gives: the rows, or the kind of its error."""
+    """The result of a selection: the rows, or the type of its error."""
     try:
         return select().load()
     except (KeyError, ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Whatever is selected, by position, is what NumPy selects; and only the chunks that hold it are read."""
+"""Selections by position, against NumPy; only the chunks that contain them are read."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ VALUES = np.arange(ROWS * COLUMNS * LAYERS, dtype="float64").reshape(COLUMNS, RO
 
 
 def cube():
-    """A variable whose partitioned dimension lies between two others, all of them chunked."""
+    """A variable whose partitioned dimension is between two others, all of them chunked."""
     return (
         zc.Schema()
         .with_dimension("time", chunks=4)
@@ -61,7 +61,7 @@ def opened(collection, **options):
 
 
 def indices(length):
-    """What selects along a dimension: a position, a slice of any step, or positions in any order."""
+    """An indexer of a dimension: a position, a slice with any step, or positions in any order."""
     positions = st.integers(-length, length - 1)
     return st.one_of(
         positions, st.slices(length), st.lists(positions, max_size=6).map(lambda found: np.array(found, int))
@@ -72,7 +72,7 @@ KEYS = st.fixed_dictionaries({}, optional={"x": indices(COLUMNS), "time": indice
 
 
 def selected(values, dims, key):
-    """What NumPy selects, along one dimension after the other."""
+    """The selection by NumPy, one dimension after the other."""
     for axis in reversed(range(len(dims))):
         values = values[(slice(None),) * axis + (key.get(dims[axis], slice(None)),)]
     return values
@@ -86,7 +86,7 @@ def test_outer_and_basic_indices_select_what_numpy_does(collection, data, key, n
     found, chosen = variable.isel(key), selected(expected, variable.dims, key)
     np.testing.assert_array_equal(found.values, chosen)
     for dim in found.dims[:1]:
-        # xarray itself takes a slice that begins before the first element for one that begins at the last.
+        # xarray treats a slice that begins before the first element like one that begins at the last.
         again = data.draw(st.slices(len(chosen)))
         np.testing.assert_array_equal(found.isel({dim: again}).values, chosen[again])
 

@@ -1,4 +1,4 @@
-"""What is opened is what a query gives, whatever the collection holds; nothing is read of it before it is asked for."""
+"""Opened datasets are equal to the results of queries, for any content of the collection, and lazy."""
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ def collection(request, made):
 
 
 def assert_same(found, expected):
-    """Assert that all but the kind of the indexes is the same, and the chunks, which is compared separately."""
+    """Assert that two datasets are equal except for the types of indexes and the chunks, which are compared separately."""
     assert set(found.xindexes) == set(expected.xindexes)
     for name, index in expected.indexes.items():
         assert found.indexes[name].equals(index)

@@ -1,4 +1,4 @@
-"""Engine of xarray that opens collections and views of zcollection."""
+"""The xarray engine ``zcollection``, which opens collections and views."""
 
 from zcollection_xarray.backend import ZCollectionBackendEntrypoint
 from zcollection_xarray.index import PartitionedIndex

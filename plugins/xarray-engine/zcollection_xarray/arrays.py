@@ -1,4 +1,4 @@
-"""Variables of a collection as arrays that xarray indexes, of which only the chunks concerned are read."""
+"""Variables of a collection as lazy arrays for xarray: indexing reads only the selected chunks."""
 
 import asyncio
 import threading
@@ -22,14 +22,14 @@ Convert = Callable[[NDArray[Any]], NDArray[Any]]
 
 @frozen(eq=False)
 class StoredArray(BackendArray):
-    """A variable, and what becomes of the values that are read.
+    """A lazy variable, and the conversion of its values.
 
     Attributes
     ----------
     rows
-        The variable, and what is selected of it.
+        The variable and the row selection.
     steps
-        Functions called, one after the other, with what was read, and the type of what each returns.
+        The functions that convert the values, in order, each with the dtype of its result.
     """
 
     rows: LazyRows
@@ -37,20 +37,20 @@ class StoredArray(BackendArray):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values that come out."""
+        """The dtype of the converted values."""
         return self.steps[-1][1] if self.steps else self.rows.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Lengths of the dimensions."""
+        """The lengths of the dimensions."""
         return self.rows.shape
 
     def map_blocks(self, function: Convert, dtype: np.dtype[Any]) -> "StoredArray":
-        """Return the array whose values a function makes of these, block by block."""
+        """Return the array with another conversion function, which is applied to each block."""
         return evolve(self, steps=(*self.steps, (function, dtype)))
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        """Return what is selected, read now."""
+        """Read the selected values."""
         if isinstance(key, indexing.VectorizedIndexer):
             return self.convert(self.rows.values(_points(key.tuple, self.shape)))
         slices = tuple(slice(at, at + 1 or None) if isinstance(at, _INTEGERS) else at for at in key.tuple)
@@ -59,17 +59,17 @@ class StoredArray(BackendArray):
         return values.reshape(tuple(lengths))
 
     async def async_getitem(self, key: indexing.ExplicitIndexer) -> Any:
-        """Return the same, read on another thread."""
+        """Read the selected values on another thread."""
         return await asyncio.to_thread(self.__getitem__, key)
 
     def convert(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return what becomes of values as they are read."""
+        """Return the converted values."""
         for function, dtype in self.steps:
             values = function(values)
-            if values.dtype != dtype:  # only times before the reform of the standard calendar are other than was said
+            if values.dtype != dtype:  # only times before the reform of the standard calendar have another dtype
                 message = (
                     f"variable {self.rows.path!r} has times before 1582-10-15 in the calendar 'standard', which {dtype} does "
-                    f"not have; accepted: use_cftime=True"
+                    f"not support; accepted: use_cftime=True"
                 )
                 raise SchemaError(message)
         return values
@@ -77,99 +77,99 @@ class StoredArray(BackendArray):
 
 @frozen(eq=False)
 class AxisArray(BackendArray):
-    """A coordinate of one dimension that is kept once all of it was read.
+    """A one-dimensional coordinate, which is kept in memory once it is read completely.
 
-    The variable of a dataset and its index share it, so that neither reads what the other has.
+    The variable of a dataset and its index share it, so that values are read only once.
     """
 
     stored: StoredArray
-    _whole: list[NDArray[Any]] = field(factory=list, init=False, repr=False)
+    _loaded: list[NDArray[Any]] = field(factory=list, init=False, repr=False)
     _remembered: dict[Any, Any] = field(factory=dict, init=False, repr=False)
     _lock: Any = field(factory=threading.Lock, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Length of the dimension."""
+        """The length of the dimension."""
         return self.stored.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Type of the values."""
+        """The dtype of the values."""
         return self.stored.dtype
 
     @property
     def is_loaded(self) -> bool:
-        """Whether all of it was read."""
-        return bool(self._whole)
+        """Whether the coordinate is in memory."""
+        return bool(self._loaded)
 
     def values(self) -> NDArray[Any]:
-        """Return all of it, read once; nobody may write to it."""
+        """Return all values, which are read once and not writeable."""
         with self._lock:
-            if not self._whole:
+            if not self._loaded:
                 read = self.stored.convert(self.stored.rows.values())
                 read.flags.writeable = False
-                self._whole.append(read)
-        return self._whole[0]
+                self._loaded.append(read)
+        return self._loaded[0]
 
     def remembered(self, key: Any, find: Callable[[], T]) -> T:
-        """Return what is found out once of what never changes."""
+        """Return the cached result of `find`."""
         if key not in self._remembered:
             self._remembered[key] = find()
         found: T = self._remembered[key]
         return found
 
     def is_same(self, other: "AxisArray") -> bool:
-        """Return whether another one is the same selection of the same coordinate; False where that is not known."""
-        mine, others = self.stored.rows, other.stored.rows
-        (along,), (others_along,) = mine.selection, others.selection
-        are_ranges = isinstance(along, range) and isinstance(others_along, range)
-        of_one = mine.sources is others.sources and mine.path == others.path
-        return self is other or (of_one and are_ranges and along == others_along)
+        """Return whether another array is the same selection of the same coordinate; False if this is unknown."""
+        first, second = self.stored.rows, other.stored.rows
+        (first_rows,), (second_rows,) = first.selection, second.selection
+        are_ranges = isinstance(first_rows, range) and isinstance(second_rows, range)
+        same_source = first.sources is second.sources and first.path == second.path
+        return self is other or (same_source and are_ranges and first_rows == second_rows)
 
     def part(self, start: int, stop: int) -> NDArray[Any]:
-        """Return some rows that follow each other."""
+        """Return a range of rows."""
         if self.is_loaded:
-            return self._whole[0][start:stop]
+            return self._loaded[0][start:stop]
         return self.stored.convert(self.stored.rows[start:stop].values())
 
     def selected(self, index: slice | NDArray[Any]) -> "AxisArray":
-        """Return what is selected of it, which is not read either."""
+        """Return a selection, without reading it."""
         part = AxisArray(evolve(self.stored, rows=self.stored.rows[index]))
         if self.is_loaded:
-            part._whole.append(self._whole[0][index])
+            part._loaded.append(self._loaded[0][index])
         return part
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        """Return what is selected, read now; where that is all of it, it is kept."""
+        """Read the selected values; a complete selection is kept in memory."""
         (at,) = key.tuple
-        is_whole = isinstance(at, slice) and range(self.shape[0])[at] == range(self.shape[0])
-        if not (is_whole or self.is_loaded):
+        is_complete = isinstance(at, slice) and range(self.shape[0])[at] == range(self.shape[0])
+        if not (is_complete or self.is_loaded):
             return self.stored[key]
         if isinstance(at, _INTEGERS):
             return self.values()[at : at + 1 or None].reshape(())
         return self.values()[at]
 
     async def async_getitem(self, key: indexing.ExplicitIndexer) -> Any:
-        """Return the same, read on another thread."""
+        """Read the selected values on another thread."""
         return await asyncio.to_thread(self.__getitem__, key)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.stored, list(self._whole)
+        return self.stored, list(self._loaded)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.__init__(state[0])  # type: ignore[misc]  # frozen: there is no other way in
-        self._whole.extend(state[1])
+        self._loaded.extend(state[1])
 
 
 class StoredVariable(xr.Variable):
-    """A variable whose blocks of dask have names of their own, each time that it is opened.
+    """A variable whose dask blocks get unique names each time it is opened.
 
-    xarray names the blocks of what it opens after the URL, and dask takes blocks of one name for the same: of what was opened
-    before and after a change it would compute but one.
+    xarray names the dask blocks after the URL, and dask treats blocks with the same name as identical. After a change of the
+    collection, it would therefore mix old and new blocks.
     """
 
     def chunk(self, *args: Any, **options: Any) -> xr.Variable:  # type: ignore[override]  # a plain one is enough
-        """Return the variable in blocks of dask."""
+        """Return the variable as a dask array."""
         named = dict(options.get("from_array_kwargs") or {})
         if isinstance(named.get("name"), str):
             options["from_array_kwargs"] = named | {"name": f"{named['name']}-{uuid.uuid4().hex}"}
@@ -178,7 +178,7 @@ class StoredVariable(xr.Variable):
 
 
 def _points(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:
-    """Return the positions along each dimension, in arrays of one shape, of what a vectorised key selects."""
-    whole = indexing._arrayize_vectorized_indexer(indexing.VectorizedIndexer(key), shape).tuple  # noqa: SLF001
-    arrays = np.broadcast_arrays(*(np.asarray(at, np.intp) for at in whole))
+    """Return the positions of a vectorised key along each dimension, as arrays of the same shape."""
+    arrayized = indexing._arrayize_vectorized_indexer(indexing.VectorizedIndexer(key), shape).tuple  # noqa: SLF001
+    arrays = np.broadcast_arrays(*(np.asarray(at, np.intp) for at in arrayized))
     return tuple(np.where(at < 0, at + length, at) for at, length in zip(arrays, shape, strict=True))

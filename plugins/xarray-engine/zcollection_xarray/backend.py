@@ -1,4 +1,4 @@
-"""The entry point by which xarray finds the engine."""
+"""The xarray backend entry point of the engine."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,14 @@ from zcollection_xarray.opening import Request
 
 CONFIGURATION = "_zcollection.json"
 _FILES = frozenset({".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".grib", ".grib2", ".grb", ".tif", ".tiff", ".zarr", ".csv"})
-"""Endings of what is opened by other engines, and not asked for over the network."""
+"""File extensions of other engines; such URLs are rejected without a request."""
 
 
 class ZCollectionBackendEntrypoint(BackendEntrypoint):
-    """Opens a collection or a view as datasets of xarray, whose variables are read when they are asked for."""
+    """An xarray engine that opens a collection or a view as lazy datasets."""
 
     description: ClassVar[str] = "Open collections and views of zcollection"
-    url: ClassVar[str] = "https://zcollection.readthedocs.io"
+    url: ClassVar[str] = "https://github.com/zcollection/zcollection/tree/main/docs"
     supports_groups: ClassVar[bool] = True
 
     def open_dataset(
@@ -45,31 +45,31 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
         Parameters
         ----------
         filename_or_obj
-            URL or local path, or a store that is open.
+            The URL or local path, or an open store.
         drop_variables
-            Names, or paths within groups, of variables to leave out.
+            The names, or paths in groups, of variables to leave out.
         mask_and_scale, decode_times, use_cftime, decode_coords, decode_timedelta
-            As xarray defines them. The dataset is that of ``query().to_xarray()`` where they are left out: integers with a
-            fill value stay integers, and lengths of time stay numbers.
+            As for xarray. By default, the dataset is that of ``query().to_xarray()``: integers with a fill value stay integers,
+            and lengths of time stay numbers.
         group
-            Path of the group.
+            The path of the group.
         filters
-            Which partitions, such as ``"year == 2024"``.
+            The partitions to open, such as ``"year == 2024"``.
         where
-            Which rows, such as ``"time >= '2024-01-03' and flag == 0"``; they are looked for when the dataset is opened.
+            The rows to open, such as ``"time >= '2024-01-03' and flag == 0"``; they are selected when the dataset is opened.
         at
-            Which version, where the store has versions to open: an id, a tag or a time.
+            The version to open, if the store has versions: an id, a tag or a time.
         storage_options
-            Options of the store.
+            The options of the store.
 
         Raises
         ------
         CollectionNotFoundError
             There is neither a collection nor a view.
         PluginConfigurationError
-            An option has a value that cannot be met, or the group is unknown.
+            An option has an unsupported value, or the group is unknown.
         SettingError
-            `at` names no version that there is to open.
+            `at` does not name an available version.
         """
         groups = self.open_groups_as_dict(
             filename_or_obj,
@@ -107,7 +107,9 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
     ) -> dict[str, xr.Dataset]:
         """Return all groups by their paths, "/" for the root; the parameters are those of `open_dataset`."""
         if decode_timedelta not in {None, False}:
-            message = f"decode_timedelta={decode_timedelta!r}; accepted: None or False, for numbers of a unit of time stay numbers"
+            message = (
+                f"decode_timedelta={decode_timedelta!r}; accepted: None or False, because lengths of time stay numbers"
+            )
             raise PluginConfigurationError(message)
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
         request = Request(
@@ -127,18 +129,18 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
         return xr.DataTree.from_dict(self.open_groups_as_dict(filename_or_obj, **options))
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Return whether a collection or a view lies there: a look at one object, and no error."""
+        """Return whether a location contains a collection or a view; this reads at most one object and never raises."""
         try:
             if isinstance(filename_or_obj, str | os.PathLike):
                 url = StoreURL.parse(filename_or_obj)
                 if url.scheme == "file":
                     return (Path(url.location) / CONFIGURATION).is_file()
-                return Path(url.location).suffix.lower() not in _FILES and _holds_one(url)
-            return isinstance(filename_or_obj, Store | StoreURL) and _holds_one(filename_or_obj)
-        except Exception:  # noqa: BLE001 - what cannot be looked at is not ours
+                return Path(url.location).suffix.lower() not in _FILES and _is_ours(url)
+            return isinstance(filename_or_obj, Store | StoreURL) and _is_ours(filename_or_obj)
+        except Exception:  # noqa: BLE001 - an inaccessible location is left to other engines
             return False
 
 
-def _holds_one(location: Store | StoreURL) -> bool:
-    """Return whether there is a configuration, of a collection or of a view."""
+def _is_ours(location: Store | StoreURL) -> bool:
+    """Return whether the location contains the configuration of a collection or a view."""
     return synchronous(kind_at)(location) in {"collection", "view"}

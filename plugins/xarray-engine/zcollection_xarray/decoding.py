@@ -1,4 +1,4 @@
-"""What the options of xarray that decode variables mean here: the ones left out mean what ``query().to_xarray()`` does."""
+"""The decoding options of xarray; the defaults are those of ``query().to_xarray()``."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zcollection.plugin import PluginConfigurationError, Variable, VariableSchema, times_as_objects
 
 Option = Any
-"""A value, a mapping from names of variables to values, or None for the default."""
+"""A value, a mapping from variable names to values, or None for the default."""
 
 
 @frozen(kw_only=True)
@@ -22,11 +22,11 @@ class Decoding:
     Attributes
     ----------
     mask_and_scale
-        False for numbers as they are stored, with the attributes that say what they mean.
+        False keeps the stored numbers, with the attributes for their decoding.
     decode_times
-        False for numbers as they are stored, or one of xarray's coders.
+        False keeps the stored numbers; xarray's coders are also accepted.
     use_cftime
-        True for objects of cftime in any calendar; False refuses calendars that datetime64 does not have.
+        True gives cftime objects in any calendar; False rejects calendars that datetime64 does not support.
     """
 
     mask_and_scale: Option = None
@@ -34,12 +34,12 @@ class Decoding:
     use_cftime: Option = None
 
     def decoded(self, path: str, variable: Variable) -> tuple[Variable, dict[str, Any]]:
-        """Return a variable to be decoded as the default does, and attributes that it gets besides.
+        """Return a variable for the default decoding, and additional attributes.
 
         Raises
         ------
         PluginConfigurationError
-            An option cannot be met.
+            An option has an unsupported value.
         """
         schema = variable.schema
         counts_time = schema.dtype.kind in "iuf" and " since " in str(schema.attrs.get("units", ""))
@@ -56,15 +56,15 @@ class Decoding:
         return self._with_cftime(path, variable, coder), {}
 
     def _with_cftime(self, path: str, variable: Variable, coder: Any) -> Variable:
-        schema, wanted = variable.schema, self._of("use_cftime", variable.schema)
+        schema, use_cftime = variable.schema, self._of("use_cftime", variable.schema)
         if coder not in {None, True}:
             if getattr(coder, "time_unit", "ns") != "ns":
                 raise _refused(path, f"decode_times={coder!r}", "a coder with time_unit='ns', True, False or None")
-            wanted = getattr(coder, "use_cftime", None) if wanted is None else wanted
+            use_cftime = getattr(coder, "use_cftime", None) if use_cftime is None else use_cftime
         calendar = str(schema.attrs.get("calendar", "standard")).lower()
-        if wanted is False and calendar not in {"standard", "gregorian", "proleptic_gregorian"}:
+        if use_cftime is False and calendar not in {"standard", "gregorian", "proleptic_gregorian"}:
             raise _refused(path, f"use_cftime=False with the calendar {calendar!r}", "True or None")
-        if not wanted:
+        if not use_cftime:
             return variable
         attrs = {name: value for name, value in schema.attrs.items() if name not in {"units", "calendar"}}
         data = _mapped(variable.data, partial(times_as_objects, schema), np.dtype(object))
@@ -88,7 +88,7 @@ class Decoding:
 
 
 def _check_packs_exactly(path: str, schema: VariableSchema) -> None:
-    """Check that the stored numbers follow from the values, which are all that is read."""
+    """Check that the stored numbers can be computed exactly from the decoded values."""
     packing = schema.packing
     assert packing is not None  # noqa: S101 - the caller has looked
     digits = np.finfo(schema.dtype).nmant
@@ -98,13 +98,13 @@ def _check_packs_exactly(path: str, schema: VariableSchema) -> None:
             return
     raise _refused(
         path,
-        f"mask_and_scale=False, and {schema.dtype} does not hold each number stored as {packing.dtype}",
+        f"mask_and_scale=False, but {schema.dtype} cannot represent every number stored as {packing.dtype}",
         "None or True, or mask_and_scale={'" + schema.name + "': True, …}",
     )
 
 
 def _refused(path: str, what: str, accepted: str) -> PluginConfigurationError:
-    return PluginConfigurationError(f"variable {path!r} is asked for with {what}; accepted: {accepted}")
+    return PluginConfigurationError(f"variable {path!r} is requested with {what}; accepted: {accepted}")
 
 
 def _mapped(data: Any, function: Any, dtype: np.dtype[Any]) -> Any:

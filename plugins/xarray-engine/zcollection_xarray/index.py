@@ -1,4 +1,4 @@
-"""The index of a coordinate that is not read: labels are looked up in what is known of each partition."""
+"""A lazy index of a coordinate, which uses the bounds of each partition to find labels."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from xarray.core.indexing import IndexSelResult
 from zcollection.plugin import declared_values
 from zcollection_xarray.arrays import AxisArray, StoredVariable
 
-_LOOKED_UP: Final = "iufM"
-"""Kinds of values whose order the limits of partitions tell."""
+_ORDERED: Final = "iufM"
+"""The dtype kinds for which the bounds of partitions are used."""
 
 
 class _AsPandasIndex(type):
-    """Makes xarray align this index with those that it has made itself: it looks for indexes of one type."""
+    """A metaclass that lets xarray align this index with `PandasIndex`: xarray compares the types of indexes."""
 
     def __eq__(cls, other: object) -> bool:
         return other is cls or other is PandasIndex
@@ -32,39 +32,39 @@ class _AsPandasIndex(type):
 
 
 class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
-    """Index of a coordinate along its dimension, in which labels are found without reading all of it.
+    """An index of a coordinate along its dimension that finds labels without reading the complete coordinate.
 
-    Where the partitions follow each other along the axis, ``sel`` reads the axis of those partitions alone in which a label
-    lies; ``isel`` reads nothing. Whatever else is asked for (alignment, concatenation, ``to_pandas_index``, a selection
-    where the order is another one) reads the coordinate once, and is done by `xarray.indexes.PandasIndex`.
+    If the partitions are in order along the axis, ``sel`` reads only the partitions that contain a label, and ``isel`` reads
+    nothing. All other operations (alignment, concatenation, ``to_pandas_index``, a selection from unordered partitions) read the
+    coordinate once, and are delegated to `xarray.indexes.PandasIndex`.
 
-    Made by the engine ``zcollection``; called as `xarray.indexes.PandasIndex` is, it makes one of those.
+    The engine ``zcollection`` creates it. Its constructor returns a `xarray.indexes.PandasIndex`.
     """
 
     _name: Any
     _axis: AxisArray
-    _whole: "pd.Index[Any] | None"
+    _pandas: "pd.Index[Any] | None"
 
     def __new__(cls, array: Any, dim: Any, coord_dtype: Any = None, *, fastpath: bool = False) -> Any:
-        """Return a `PandasIndex`: what is computed from one of these has been read."""
+        """Return a `PandasIndex`, because computed indexes are in memory."""
         return PandasIndex(array, dim, coord_dtype, fastpath=fastpath)
 
     @classmethod
     def of(cls, name: Any, dim: Any, axis: AxisArray) -> Self:
-        """Return the index of a coordinate, of which nothing is read."""
+        """Return the index of a coordinate, without reading it."""
         index: Self = object.__new__(cls)
-        index._name, index.dim, index._axis, index._whole = name, dim, axis, None
+        index._name, index.dim, index._axis, index._pandas = name, dim, axis, None
         index.coord_dtype = axis.dtype
         return index
 
     @property
     def index(self) -> "pd.Index[Any]":
-        """All of it as an index of pandas, read when it is first asked for."""
-        if self._whole is None:
-            whole = PandasIndex(self._axis.values(), self.dim).index.copy()
-            whole.name = self._name
-            self._whole = whole
-        return self._whole
+        """The complete pandas index, which is read at the first access."""
+        if self._pandas is None:
+            index = PandasIndex(self._axis.values(), self.dim).index.copy()
+            index.name = self._name
+            self._pandas = index
+        return self._pandas
 
     @property
     def axis(self) -> AxisArray:
@@ -73,18 +73,18 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether all of the coordinate was read."""
+        """Whether the coordinate is in memory."""
         return self._axis.is_loaded
 
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
-        """Return the coordinate; it is lazy where this is."""
+        """Return the coordinate; it is lazy if the index is."""
         known = (variables or {}).get(self._name)
         attrs, encoding = (None, None) if known is None else (known.attrs, known.encoding)
         data = self._axis.values() if self.is_loaded else indexing.LazilyIndexedArray(self._axis)
         return {self._name: StoredVariable((self.dim,), data, attrs, encoding)}
 
     def isel(self, indexers: Mapping[Any, Any]) -> PandasIndex | None:
-        """Return the index of what is selected by position; None where that has no such dimension any more."""
+        """Return the index of a selection by position; None if the result does not have the dimension."""
         chosen = indexers[self.dim]
         if isinstance(chosen, xr.Variable):
             if chosen.dims != (self.dim,):
@@ -97,7 +97,7 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
         return self.of(self._name, self.dim, self._axis.selected(chosen))
 
     def sel(self, labels: dict[Any, Any], method: str | None = None, tolerance: Any = None) -> IndexSelResult:
-        """Return the positions of labels; the answers are those of `xarray.indexes.PandasIndex`."""
+        """Return the positions of labels; the results are those of `xarray.indexes.PandasIndex`."""
         (label,) = labels.values()
         found = None
         if not self.is_loaded and (edges := _Edges.of(self._axis)) is not None:
@@ -109,7 +109,7 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
 
     def _of_slice(self, edges: "_Edges", label: slice) -> IndexSelResult | None:
         start, stop = (_plain(bound) for bound in (label.start, label.stop))
-        if isinstance(start, dt.time) or isinstance(stop, dt.time):  # hours of each day, and no range
+        if isinstance(start, dt.time) or isinstance(stop, dt.time):  # times of day do not select a single range
             return None
         first = 0 if start is None else edges.bound(start, "left")
         last = len(self._axis) if stop is None else edges.bound(stop, "right")
@@ -121,10 +121,10 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
         (label,) = labels.values()
         if isinstance(label, str):
             return self._of_period(edges, label, method)
-        wanted = np.asarray(normalize_label(label, dtype=self.coord_dtype))
-        if wanted.dtype.kind not in _LOOKED_UP and wanted.dtype != np.dtype(object):
+        values_of_labels = np.asarray(normalize_label(label, dtype=self.coord_dtype))
+        if values_of_labels.dtype.kind not in _ORDERED and values_of_labels.dtype != np.dtype(object):
             return None
-        rows = edges.around(wanted.ravel(), exactly=method is None)
+        rows = edges.around(values_of_labels.ravel(), exactly=method is None)
         if rows is None:
             return None
         values = np.concatenate([np.empty(0, self.coord_dtype), *(self._axis.part(*pair) for pair in rows)])
@@ -137,28 +137,28 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
         return IndexSelResult({self.dim: _at(positions, found)})
 
     def _of_period(self, edges: "_Edges", label: str, method: str | None) -> IndexSelResult | None:
-        """Return the rows of a period such as "2024-01"; None where all times must be known to tell it from an instant."""
+        """Return the rows of a period such as "2024-01"; None if pandas must decide with all values whether it is a period."""
         if method is not None or not edges.is_period(label):
             return None
         first, last = edges.bound(label, "left"), edges.bound(label, "right")
         if first is None or last is None or first == last:
-            return None  # where nothing is there, pandas says so
+            return None  # pandas raises the error for an empty period
         return IndexSelResult({self.dim: slice(first, last)})
 
     def equals(self, other: Any, *, exclude: Any = None) -> bool:
-        """Return whether another index is equal; of what is selected alike of one coordinate nothing is read."""
+        """Return whether another index is equal; nothing is read for equal selections of the same coordinate."""
         del exclude
         if isinstance(other, PartitionedIndex) and self._axis.is_same(other.axis):
             return self.dim == other.dim
         return bool(super().equals(other))
 
     def rename(self, name_dict: Mapping[Any, Any], dims_dict: Mapping[Any, Any]) -> "PartitionedIndex":
-        """Return the index of a coordinate and dimension of other names."""
+        """Return the index with a renamed coordinate and dimension."""
         return self.of(name_dict.get(self._name, self._name), dims_dict.get(self.dim, self.dim), self._axis)
 
     def _copy(self, deep: bool = True, memo: dict[int, Any] | None = None) -> "PartitionedIndex":
         del deep, memo
-        return self  # nothing of it changes
+        return self  # immutable
 
     def __getitem__(self, indexer: Any) -> Any:
         return PandasIndex(self.index[indexer], self.dim, self.coord_dtype)
@@ -180,14 +180,14 @@ class PartitionedIndex(PandasIndex, metaclass=_AsPandasIndex):
 
 @frozen(eq=False)
 class _Edges:
-    """What is known of the order of a coordinate: the smallest and largest value of each partition that has rows.
+    """The bounds of a coordinate: the smallest and largest value of each partition with rows.
 
     Attributes
     ----------
     axis
         The coordinate.
     limits
-        Both of each, one after the other, in order.
+        The smallest and the largest value of each partition, in a flat sorted sequence.
     starts
         The first row of each partition, and the number of all rows.
     """
@@ -198,13 +198,13 @@ class _Edges:
 
     @classmethod
     def of(cls, axis: AxisArray) -> "_Edges | None":
-        """Return what is known of a coordinate; None where its partitions do not follow each other."""
-        return axis.remembered(_Edges, lambda: cls._looked_up(axis))
+        """Return the bounds of a coordinate; None if its partitions are not in order."""
+        return axis.remembered(_Edges, lambda: cls._computed(axis))
 
     @classmethod
-    def _looked_up(cls, axis: AxisArray) -> "_Edges | None":
+    def _computed(cls, axis: AxisArray) -> "_Edges | None":
         rows = axis.stored.rows
-        if rows.position is None or axis.dtype.kind not in _LOOKED_UP:
+        if rows.position is None or axis.dtype.kind not in _ORDERED:
             return None
         selected = np.asarray(rows.selection[0], np.intp)
         if (np.diff(selected) < 1).any():
@@ -215,7 +215,7 @@ class _Edges:
             return None
         variable = rows.schema.get_variable(rows.path)
         stored = declared_values(np.array(pairs, variable.stored_dtype).reshape(-1), variable)
-        values = np.sort(axis.stored.convert(stored).reshape(-1, 2))  # of a negative scale they are the other way round
+        values = np.sort(axis.stored.convert(stored).reshape(-1, 2))  # a negative scale reverses them
         limits = PandasIndex(values.reshape(-1), "limits").index
         if limits.hasnans or not limits.is_monotonic_increasing:
             return None
@@ -223,18 +223,18 @@ class _Edges:
 
     @cached_property
     def is_exact(self) -> bool:
-        """Whether the limits are values of the coordinate: where rows are selected, they may be those of others."""
+        """Whether the bounds are values of the coordinate; in a row selection, they may belong to rows that are not selected."""
         return len(self.axis) == self.axis.stored.rows.sources.rows
 
     def bound(self, label: Any, side: str) -> int | None:
-        """Return how many rows lie before a label; None where the partition that holds it is not sorted.
+        """Return the number of rows before a label; None if the partition that contains it is not sorted.
 
         Parameters
         ----------
         label
-            Whatever pandas understands.
+            A label, as pandas accepts it.
         side
-            "left" or "right": with rows of the same value or without them.
+            "left" or "right": the position before or after rows with the same value.
         """
         number = int(self.limits.get_slice_bound(label, side))
         partition, within = divmod(number, 2)
@@ -245,40 +245,40 @@ class _Edges:
         return first + int(values.get_slice_bound(label, side)) if values.is_monotonic_increasing else None
 
     def around(self, labels: NDArray[Any], *, exactly: bool) -> list[tuple[int, int]] | None:
-        """Return the rows among which the nearest ones to labels are; None where that is for pandas to say.
+        """Return ranges of rows that contain the nearest rows to labels; None if pandas must search all rows.
 
         Parameters
         ----------
         labels
-            Values, shape (n,).
+            The values, shape (n,).
         exactly
-            Whether only rows of the same value are looked for.
+            Whether only rows with the same value are searched.
         """
         try:
-            wanted = pd.Index(labels.tolist() if labels.dtype.kind == "O" else labels)
+            index = pd.Index(labels.tolist() if labels.dtype.kind == "O" else labels)
         except (TypeError, ValueError):
             return None
-        kinds = {wanted.dtype.kind, self.limits.dtype.kind}
-        if wanted.hasnans or not isinstance(wanted.dtype, np.dtype) or not (kinds == {"M"} or kinds <= set("iuf")):
+        kinds = {index.dtype.kind, self.limits.dtype.kind}
+        if index.hasnans or not isinstance(index.dtype, np.dtype) or not (kinds == {"M"} or kinds <= set("iuf")):
             return None
-        left, right = (self.limits.searchsorted(wanted, side=side) for side in ("left", "right"))
+        left, right = (self.limits.searchsorted(index, side=side) for side in ("left", "right"))
         first, last = (left // 2, (right - 1) // 2) if exactly else ((left - 1) // 2, right // 2)
         count = len(self.starts) - 1
         first, last = np.clip(first, 0, None), np.clip(last, None, count - 1)
         changes = np.zeros(count + 1, np.intp)
-        there = first <= last
-        np.add.at(changes, first[there], 1)
-        np.add.at(changes, last[there] + 1, -1)
+        is_range = first <= last
+        np.add.at(changes, first[is_range], 1)
+        np.add.at(changes, last[is_range] + 1, -1)
         needed = np.flatnonzero(np.cumsum(changes[:-1]))
         if not self.is_exact and not exactly:
             needed = np.unique(np.clip(needed[:, None] + np.array([-1, 0, 1]), 0, count - 1))
         if 2 * needed.size > count > 4:
-            return None  # to read all of it once is less
+            return None  # reading the complete coordinate once is cheaper
         runs = np.split(needed, np.flatnonzero(np.diff(needed) > 1) + 1) if needed.size else []
         return [(int(self.starts[run[0]]), int(self.starts[run[-1] + 1])) for run in runs]
 
     def is_period(self, label: str) -> bool:
-        """Return whether a text means a period for pandas whatever the other values are: some are finer than the text."""
+        """Return whether pandas treats a text as a period whatever the other values are: the bounds have a finer resolution."""
         if not self.is_exact or not isinstance(self.limits, pd.DatetimeIndex):
             return False
         try:
@@ -288,13 +288,13 @@ class _Edges:
 
 
 def _plain(bound: Any) -> Any:
-    """Return a bound of a slice as pandas takes it."""
+    """Return a bound of a slice as a pandas scalar."""
     value = bound.values if isinstance(bound, xr.Variable | xr.DataArray) else bound
     return value[()] if isinstance(value, np.ndarray) else value
 
 
 def _at(positions: NDArray[np.intp], found: Any) -> Any:
-    """Return the positions of some of the rows that were read, given as pandas and xarray give them."""
+    """Map an indexer of the rows that were read to positions of all rows."""
     if isinstance(found, xr.Variable | xr.DataArray):
         return found.copy(data=positions[found.values])
     if isinstance(found, slice):

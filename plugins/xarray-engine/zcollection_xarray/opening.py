@@ -1,4 +1,4 @@
-"""From a URL to datasets of xarray whose variables are read when they are asked for."""
+"""Opens a URL as lazy xarray datasets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,24 +30,24 @@ _NO_ROWS = Rows(version=0, parts={})
 
 @frozen(kw_only=True)
 class Request:
-    """What is opened, and what of it.
+    """A request to open a collection or a view.
 
     Attributes
     ----------
     location
-        URL, local path or open store.
+        The URL, local path or open store.
     filters, where
-        Which partitions, and which rows; as `zcollection.Collection.query` takes them.
+        The partitions and the rows, as for `zcollection.Collection.query`.
     at
-        Which version, where the store has versions to open.
+        The version to open, if the store has versions.
     storage_options
-        Options of the store.
+        The options of the store.
     dropped
-        Names or paths of variables left out.
+        The names or paths of the variables that are left out.
     decoding
-        How the variables are decoded.
+        The decoding of variables.
     with_coordinates
-        Whether variables that are declared as coordinates become such.
+        Whether variables that are declared as coordinates become coordinates.
     """
 
     location: Any
@@ -67,9 +67,9 @@ class Request:
         CollectionNotFoundError
             There is neither a collection nor a view.
         PluginConfigurationError
-            A variable that is to be left out is unknown, or an option cannot be met.
+            A variable to leave out is unknown, or an option has an unsupported value.
         SettingError
-            `at` names no version that there is to open.
+            `at` does not name an available version.
         """
         opened = self._opened()
         found = self._queried(opened)
@@ -91,9 +91,9 @@ class Request:
         dropped = {path for path in known if not {path, path.rpartition("/")[2], f"/{path}"}.isdisjoint(self.dropped)}
         kept = [path for path in known if path not in dropped] if dropped else None
         found = opened.query(filters=self.filters, where=self.where, variables=kept, lazy=True)
-        if found is None:  # no partition passes, and what is opened is a dataset in any case
+        if found is None:  # no partition is selected: open an empty dataset
             found = opened.query(filters=self.filters, where=_NO_ROWS, variables=kept)
-        assert found is not None  # noqa: S101 - rows were asked for
+        assert found is not None  # noqa: S101 - a row selection was passed
         return found
 
     def _prepared(self, path: str, variable: Variable) -> tuple[Variable, dict[str, Any]]:
@@ -107,7 +107,7 @@ class Request:
         coordinates: dict[str, xr.Variable] = {}
         indexes: dict[str, PandasIndex] = {}
         for name, (dimensions, data, attrs, encoding) in node.variables.items():
-            lazy = _as_xarray_has_it(data) if isinstance(data, StoredArray) else data
+            lazy = _with_xarray_dtype(data) if isinstance(data, StoredArray) else data
             chunks = _chunks(data.rows) if isinstance(data, StoredArray) else {}
             is_dimension = dimensions == (name,)
             if is_dimension and name not in node.plain and isinstance(lazy, StoredArray):
@@ -125,14 +125,14 @@ class Request:
 
 
 def _chunks(rows: LazyRows) -> dict[str, Any]:
-    """Return the encoding by which xarray chunks a variable as it is stored."""
+    """Return the encoding that makes xarray use the stored chunks."""
     return {
         "preferred_chunks": dict(zip(rows.schema.get_variable(rows.path).dimensions, stored_blocks(rows), strict=True))
     }
 
 
-def _as_xarray_has_it(array: StoredArray) -> StoredArray:
-    """Return the array in the type that xarray gives such values: it knows few units of time."""
+def _with_xarray_dtype(array: StoredArray) -> StoredArray:
+    """Return the array with the dtype that xarray uses, which supports few units of time."""
     dtype = xr.Variable((), np.zeros((), array.dtype)).dtype
     return array if dtype == array.dtype else array.map_blocks(_Cast(dtype), dtype)
 

@@ -1,5 +1,5 @@
-"""The demo: the main job on real data, three days of a satellite's track, checked row by row.
+"""The demo: typical operations on real data, three days of a satellite's track, verified row by row.
 
-The data are those of the package swot-simulator: the ephemeris of the SWOT mission's science orbit, and CNES' daily
-maps of the sea level (DUACS). Only its files are read; the package itself is never imported.
+The data come from the package swot-simulator: the ephemeris of the SWOT mission's science orbit, and CNES' daily sea
+level maps (DUACS). Only its files are read; the package itself is never imported.
 """

@@ -1,4 +1,4 @@
-"""The oracle: plain arrays beside the collection, changed as it is, and compared with it row by row."""
+"""Compare a collection with the oracle: plain arrays to which the same changes are made with NumPy."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,12 +12,12 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class CheckFailedError(Exception):
-    """The collection does not hold what it should.
+    """The collection differs from the oracle.
 
     Parameters
     ----------
     differences
-        A line for each.
+        One line for each difference.
     """
 
     def __init__(self, differences: list[str]) -> None:
@@ -26,12 +26,12 @@ class CheckFailedError(Exception):
 
 
 def check_equal(found: object, expected: object, *, what: str) -> None:
-    """Compare something else than rows.
+    """Check that two objects are equal.
 
     Raises
     ------
     CheckFailedError
-        It differs.
+        They differ.
     """
     if found != expected:
         raise CheckFailedError([f"{what}: {found}, not {expected}"])
@@ -43,29 +43,29 @@ def check(found: Dataset | None, expected: Arrays, *, what: str, tolerance: floa
     Parameters
     ----------
     found
-        What was read.
+        The dataset that was read.
     expected
-        The oracle, of the same paths.
+        The expected arrays, by the same paths.
     what
-        Names it in messages.
+        The name of the comparison in messages.
     tolerance
-        What values may differ by, as a part of the largest of their variable.
+        The largest difference allowed, relative to the largest value of the variable.
 
     Raises
     ------
     CheckFailedError
-        Anything differs.
+        A variable, shape, type or value differs.
     """
-    held = {} if found is None else {path: item.to_numpy() for path, item in found.all_variables().items()}
-    differences = [f"{what}: {line}" for line in _differences(held, expected, tolerance)]
+    arrays = {} if found is None else {path: item.to_numpy() for path, item in found.all_variables().items()}
+    differences = [f"{what}: {line}" for line in _differences(arrays, expected, tolerance)]
     if differences:
         raise CheckFailedError(differences)
-    return sum(values.size for values in held.values())
+    return sum(values.size for values in arrays.values())
 
 
 def _differences(found: Arrays, expected: Arrays, tolerance: float) -> Iterator[str]:
     for path in sorted(found.keys() ^ expected.keys()):
-        yield f"variable {path!r} is {'missing' if path in expected else 'there and should not be'}"
+        yield f"variable {path!r} is {'missing' if path in expected else 'not expected'}"
     for path in sorted(found.keys() & expected.keys()):
         left, right = found[path], expected[path]
         if left.dtype != right.dtype or left.shape != right.shape:
@@ -78,7 +78,7 @@ def _differences(found: Arrays, expected: Arrays, tolerance: float) -> Iterator[
 
 
 def _equal(left: NDArray[Any], right: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
-    """Return where values are equal, missing ones (which differ from themselves) included."""
+    """Return a mask of equal values; missing values, which differ from themselves, count as equal."""
     equal: NDArray[np.bool_]
     if tolerance:
         equal = np.isclose(left, right, rtol=0, atol=tolerance * np.nanmax(np.abs(right)), equal_nan=True)

@@ -1,4 +1,4 @@
-"""``zcollection demo``: the steps run, timed and told."""
+"""``zcollection demo``: run the steps, and report each with its time."""
 
 import sys
 import tempfile
@@ -19,14 +19,16 @@ CHECK_FAILED = 3
 URL = Annotated[
     str | None,
     typer.Option(
-        "--url", metavar="URL", help="Where to create the collection, which then stays; by default it does not."
+        "--url",
+        metavar="URL",
+        help="URL of the collection to create, which is kept; by default a temporary one is used.",
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the collection that is at the URL.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing collection at the URL.")]
 
 
 def demo(*, url: URL = None, overwrite: Overwrite = False) -> None:
-    """Do the main job on real data, and check every row: exits with 3 when one is not as it should be."""
+    """Run typical operations on real data, and verify every row; exits with 3 if a row is wrong."""
     with _place(url) as place:
         work = steps.Demo(url=place, overwrite=overwrite, progress=sys.stderr.isatty())
         try:
@@ -38,13 +40,13 @@ def demo(*, url: URL = None, overwrite: Overwrite = False) -> None:
         write_tree(tree.draw(work.collection))
         if url is not None and work.collection.store.cross_process:
             write_lines(
-                [f"The collection stays; remove it, or look into it: zcollection info {work.collection.store.url}"]
+                [f"The collection is kept; remove it, or inspect it: zcollection info {work.collection.store.url}"]
             )
 
 
 @contextmanager
 def _place(url: str | None) -> Iterator[str]:
-    """Yield where the collection is to lie: by default in a temporary directory."""
+    """Yield the URL of the collection to create, by default in a temporary directory."""
     if url is not None:
         yield url
         return
@@ -59,4 +61,4 @@ def _run(work: steps.Demo) -> None:
         done = step.run(work)
         write_lines([f"{time.perf_counter() - started:7.3f} s  {step.title:<14} {done}"])
         sys.stdout.flush()
-    write_lines([f"{time.perf_counter() - begun:7.3f} s  in all"])
+    write_lines([f"{time.perf_counter() - begun:7.3f} s  total"])

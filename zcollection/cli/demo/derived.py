@@ -1,4 +1,4 @@
-"""What the demo derives of the track, by computations and, to compare them with, by plain NumPy."""
+"""Variables that the demo derives from the track: as computations of a view, and with NumPy for comparison."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,14 +11,14 @@ from zcollection.contracts.computation import Computation
 
 NAMES: Final = ("anomaly", "anomaly_gradient")
 TOLERANCE: Final = 1e-6
-"""Part of the largest value: heights and slopes are stored with 24 bits."""
+"""Allowed difference relative to the largest value: float32, as stored, has 24 significant bits."""
 
 _RADIUS: Final = 6_371_008.8
 """Mean radius of the Earth in metres (IUGG: R1 of GRS 80)."""
 
 
 def computations() -> tuple[Computation, ...]:
-    """Return the height above the mean of the three days, and its slope over ground."""
+    """Return the computations: the height above the mean of the three days, and its slope along the ground track."""
     return (
         zc.computation.Expression({"anomaly": "ssh - mean_ssh"}, dtype="float32", attrs={"anomaly": {"units": "m"}}),
         zc.computation.Gradient("anomaly", position=("longitude", "latitude")),
@@ -26,7 +26,7 @@ def computations() -> tuple[Computation, ...]:
 
 
 def expected(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the same of the whole track at once, each of shape (rows,)."""
+    """Return the expected values of the derived variables for the complete track, each of shape (rows,)."""
     anomaly = arrays["ssh"] - arrays["mean_ssh"]
     steps = _steps(arrays["longitude"], arrays["latitude"])
     return {"anomaly": anomaly, "anomaly_gradient": _slopes(anomaly.astype("float64"), steps).astype("float32")}
@@ -43,10 +43,10 @@ def _steps(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDA
 def _slopes(values: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the slope of each stretch without gaps; missing where a value has no neighbour."""
     found = np.full(values.shape, np.nan)
-    there = np.flatnonzero(~np.isnan(values))
-    for stretch in np.split(there, np.flatnonzero(np.diff(there) > 1) + 1):
+    present = np.flatnonzero(~np.isnan(values))
+    for stretch in np.split(present, np.flatnonzero(np.diff(present) > 1) + 1):
         if stretch.size > 1:
             first, last = stretch[0], stretch[-1]
-            places = np.concatenate([[0.0], np.cumsum(steps[first:last])])
-            found[first : last + 1] = np.gradient(values[first : last + 1], places, edge_order=1)
+            distances = np.concatenate([[0.0], np.cumsum(steps[first:last])])
+            found[first : last + 1] = np.gradient(values[first : last + 1], distances, edge_order=1)
     return found

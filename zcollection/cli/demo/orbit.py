@@ -1,4 +1,4 @@
-"""Where the satellite is at any second, and on which pass."""
+"""The position of the satellite at any time, and the half orbits of its track."""
 
 import numpy as np
 from attrs import frozen
@@ -9,7 +9,7 @@ from zcollection.cli.demo.source import Ephemeris
 
 @frozen(kw_only=True)
 class Positions:
-    """Points below the satellite, and its altitude: degrees, with longitudes from 0 to 360, and metres."""
+    """Nadir points of the satellite in degrees, with longitudes from 0 to 360, and its altitude in metres."""
 
     longitude: NDArray[np.float64]
     latitude: NDArray[np.float64]
@@ -19,8 +19,8 @@ class Positions:
 def positions(ephemeris: Ephemeris, seconds: NDArray[np.float64]) -> Positions:
     """Return the positions at given seconds since the start of the ephemeris, all within it.
 
-    On the sphere, with cubic splines through unit vectors: the path and its direction are continuous, so that latitude
-    turns once where the satellite does.
+    Cubic splines interpolate the unit vectors on the sphere. The track and its direction are continuous, so that latitude
+    has exactly one extremum at each turn of the satellite.
     """
     longitude, latitude = np.radians(ephemeris.longitude), np.radians(ephemeris.latitude)
     nodes = np.stack(
@@ -39,13 +39,13 @@ def positions(ephemeris: Ephemeris, seconds: NDArray[np.float64]) -> Positions:
     )
 
 
-def _interpolate(nodes: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return nodes, of shape (components, nodes), interpolated at places counted in nodes: Catmull and Rom, 1974."""
+def _interpolate(nodes: NDArray[np.float64], numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate nodes, of shape (components, nodes), at fractional node numbers: Catmull and Rom, 1974."""
     before = 3 * nodes[:, :1] - 3 * nodes[:, 1:2] + nodes[:, 2:3]
     after = 3 * nodes[:, -1:] - 3 * nodes[:, -2:-1] + nodes[:, -3:-2]
     padded = np.concatenate([before, nodes, after], axis=1)
-    first = np.minimum(places.astype(np.int64), nodes.shape[1] - 2)
-    u = places - first
+    first = np.minimum(numbers.astype(np.int64), nodes.shape[1] - 2)
+    u = numbers - first
     p0, p1, p2, p3 = (padded[:, first + step] for step in range(4))
     between: NDArray[np.float64] = p1 + u / 2 * (
         p2 - p0 + u * (2 * p0 - 5 * p1 + 4 * p2 - p3 + u * (3 * (p1 - p2) + p3 - p0))
@@ -54,7 +54,7 @@ def _interpolate(nodes: NDArray[np.float64], places: NDArray[np.float64]) -> NDA
 
 
 def half_orbits(latitude: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the number of the half orbit of each point, from 0: a new one starts where latitude turns.
+    """Return the number of the half orbit of each point, from 0: a new one starts at each extremum of latitude.
 
     Examples
     --------

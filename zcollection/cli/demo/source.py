@@ -13,23 +13,23 @@ _PACKAGE = "swot_simulator"
 _EPHEMERIS = "ephemeris_science_sept2015_ell.txt"
 _MAP = "dt_global_allsat_phy_l4_{day}_20190515.nc"
 _LAND = -2147483647
-"""What the maps hold on land; they do not declare it as their fill value."""
+"""The value of land cells in the maps, which do not declare it as their fill value."""
 
 
 @frozen(kw_only=True)
 class Ephemeris:
-    """Where the satellite is, at a constant step.
+    """Positions of the satellite at constant time steps.
 
     Attributes
     ----------
     cycle_duration
         Seconds after which the track on the ground repeats.
     seconds
-        Since the start of the cycle.
+        Seconds since the start of the cycle.
     longitude, latitude
-        Of the point below the satellite, in degrees.
+        Nadir point of the satellite, in degrees.
     altitude
-        Above the ellipsoid, in metres.
+        Altitude above the ellipsoid, in metres.
     """
 
     cycle_duration: float
@@ -48,7 +48,7 @@ class SeaLevelMap:
     latitude, longitude
         Centres of the cells, in degrees, of shapes (720,) and (1440,).
     height
-        Metres above the geoid, NaN on land, of shape (720, 1440).
+        Height above the geoid in metres, NaN on land, of shape (720, 1440).
     """
 
     latitude: NDArray[np.float64]

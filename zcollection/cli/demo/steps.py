@@ -1,4 +1,4 @@
-"""The steps of the demo, in order; each says in a sentence what it did."""
+"""The steps of the demo, in order; each returns a sentence on what it did."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,27 +26,27 @@ _BIAS = np.float32(0.02)
 _MIDNIGHT = 86_400
 _REDELIVERED = slice(_MIDNIGHT - 300, _MIDNIGHT + 300)
 _LATE = 5
-"""Which pass arrives last: one of the first day, which is not at midnight."""
+"""The number of the pass that arrives last: on the first day, and not at midnight."""
 
 
 @define(kw_only=True)
 class Demo:
-    """What the steps share.
+    """State that the steps share.
 
     Attributes
     ----------
     url, overwrite
-        Where the collection is to lie, and whether one that is there is replaced.
+        The URL of the collection, and whether an existing one is replaced.
     progress
-        Whether bars are shown.
+        Whether to show progress bars.
     track
-        The rows.
+        The rows to insert.
     collection
         The collection.
     expected
-        What it must hold in the end: arrays of its own, changed by plain NumPy.
+        The oracle: a copy of the rows, to which each change is also made with NumPy.
     view
-        The variables that are derived from it.
+        The view with the derived variables.
     """
 
     url: str
@@ -59,14 +59,14 @@ class Demo:
 
     @property
     def view_url(self) -> str:
-        """Where the view is to lie: beside the collection."""
-        place, separator, options = self.url.partition("?")
-        return f"{place.rstrip('/')}-derived{separator}{options}"
+        """URL of the view, next to the collection."""
+        location, separator, options = self.url.partition("?")
+        return f"{location.rstrip('/')}-derived{separator}{options}"
 
 
 @frozen
 class Step:
-    """A step: its title, and the function that does it and returns what it did."""
+    """A step: its title, and the function that runs it and returns a sentence on what it did."""
 
     title: str
     run: Callable[[Demo], str]
@@ -93,7 +93,7 @@ def create(demo: Demo) -> str:
 
 
 def insert(demo: Demo) -> str:
-    """Insert pass by pass, out of order, all but one."""
+    """Insert all passes but one, one at a time and out of order."""
     passes = demo.track.passes()
     late = passes.pop(_LATE)
     order = np.random.default_rng(_SEED).permutation(len(passes)).tolist()
@@ -109,7 +109,7 @@ def insert(demo: Demo) -> str:
 
 
 def redeliver(demo: Demo) -> str:
-    """Insert ten minutes around midnight again, at slightly other times and with other heights."""
+    """Insert ten minutes around midnight again, with slightly different times and heights."""
     again = demo.track.part(_REDELIVERED)
     again["time"] = again["time"] + _SHIFT
     again["ssh"] = again["ssh"] + _RISE
@@ -125,8 +125,8 @@ def redeliver(demo: Demo) -> str:
 def query(demo: Demo) -> str:
     """Query one day and one variable."""
     found = demo.collection.query(filters="day == 2", variables=["ssh"], progress=demo.progress)
-    wanted = _on(demo.expected["time"], _SECOND_DAY)
-    values = check(found, {"ssh": demo.expected["ssh"][wanted]}, what="query of day 2")
+    rows = _on(demo.expected["time"], _SECOND_DAY)
+    values = check(found, {"ssh": demo.expected["ssh"][rows]}, what="query of day 2")
     return f"ssh of {_SECOND_DAY}: {values:,} values, as expected"
 
 
@@ -143,7 +143,7 @@ def update(demo: Demo) -> str:
 
 
 def derive(demo: Demo) -> str:
-    """Lay a view over the collection: the anomaly, and its slope over ground."""
+    """Create a view over the collection: the anomaly, and its slope along the ground track."""
     demo.view = zc.create_view(
         demo.view_url, base=demo.collection, computation=derived.computations(), overwrite=demo.overwrite
     )
@@ -152,7 +152,7 @@ def derive(demo: Demo) -> str:
 
 
 def deliver_late(demo: Demo) -> str:
-    """Insert the pass that is missing, and compute again what depends on it, and nothing else."""
+    """Insert the missing pass, and recompute only the partitions of the view that depend on it."""
     late = demo.track.passes()[_LATE]
     added = demo.collection.insert(demo.track.part(late), merge="upsert").added
     status = demo.view.status()
@@ -166,14 +166,14 @@ def deliver_late(demo: Demo) -> str:
 
 
 def compare(demo: Demo) -> str:
-    """Open the collection anew and compare every row of every variable with the oracle."""
+    """Reopen the collection and compare every row of every variable with the oracle."""
     opened = zc.open_collection(demo.url, mode="r")
     values = check(opened.query(progress=demo.progress), demo.expected, what="whole collection")
     return f"{len(demo.expected['time']):,} rows, {values:,} values in {len(demo.expected)} variables: all as expected"
 
 
 def compare_view(demo: Demo) -> str:
-    """Open the view anew and compare what it computed with plain NumPy."""
+    """Reopen the view and compare its values with those computed by NumPy."""
     opened = zc.open_view(demo.view_url)
     found = opened.query(variables=derived.NAMES, stale="error", progress=demo.progress)
     values = check(found, derived.expected(demo.expected), what="view", tolerance=derived.TOLERANCE)

@@ -1,4 +1,4 @@
-"""The track: what a nadir altimeter on the SWOT orbit would have measured in three days, once a second."""
+"""The track: measurements of a simulated nadir altimeter on the SWOT orbit, once per second for three days."""
 
 from itertools import pairwise
 from typing import Any
@@ -17,7 +17,7 @@ _SECONDS_A_DAY = 86_400
 
 @frozen
 class Track:
-    """Rows in the order of time.
+    """The rows of the track, in the order of time.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Track:
 
 
 def build_track() -> Track:
-    """Return the track.
+    """Build the track from the ephemeris and the maps.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _heights(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> N
 
 
 def sample(grid: SeaLevelMap, longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the height in the cell that holds each point; NaN on land."""
+    """Return the height in the cell that contains each point; NaN on land."""
     row = _cell(grid.latitude, latitude)
     column = _cell(grid.longitude, longitude) % grid.longitude.size
     heights: NDArray[np.float32] = grid.height[row, column]
@@ -90,6 +90,6 @@ def sample(grid: SeaLevelMap, longitude: NDArray[np.float64], latitude: NDArray[
 
 
 def _cell(centres: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the position of the cell, among equal ones, that holds each value; it may lie past the last one."""
+    """Return the index of the cell that contains each value, among cells of equal size; it may be past the last one."""
     position: NDArray[np.int64] = np.floor((values - centres[0]) / (centres[1] - centres[0]) + 0.5).astype(np.int64)
     return position

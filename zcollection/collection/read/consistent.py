@@ -22,7 +22,7 @@ from zcollection.collection.read.request import Chosen, Request
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import Outputs, read_groups, reading
-from zcollection.engine.select import Side, Wanted
+from zcollection.engine.select import RowReader, Side
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, OutdatedError, StoreError
 from zcollection.model.dataset import Dataset
@@ -272,7 +272,7 @@ class ConsistentRead:
         """Return the requested rows of partitions, and their number in each partition."""
         objects, targets = chosen.snapshot.objects, [chosen.target(path) for path in paths]
         found = await chosen.finder.found(objects, targets, executor=self.executor)
-        wanted = Wanted(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
+        wanted = RowReader(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
         (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
         return arrays, [item.count for item in found]
 

@@ -21,7 +21,7 @@ from zcollection.contracts.objects import Objects
 from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead
-from zcollection.engine.select import Finder, Found, Listed, Question, Side, Target, Wanted, field_zones
+from zcollection.engine.select import ConditionFinder, Finder, Found, KnownRows, RowReader, Side, Target, field_zones
 from zcollection.engine.work import Work
 from zcollection.errors import CorruptionError, ExpressionError, OutdatedError, PluginError, SettingError
 from zcollection.model.dataset import Dataset
@@ -267,15 +267,15 @@ class Chosen:
         """The finder of the requested rows in a partition."""
         opened, where = self.request.opened, self.request.where
         if isinstance(where, Rows):
-            return Listed({path: part.found for path in self.partitions if (part := where.part(path)) is not None})
+            return KnownRows({path: part.found for path in self.partitions if (part := where.part(path)) is not None})
         if where is None:
-            return Listed({path: Found.all(record.rows) for path, record in self.partitions.items()})
+            return KnownRows({path: Found.all(record.rows) for path, record in self.partitions.items()})
         own = self.request.own.all_variables()
         rows = opened.configuration.rows_schema
         sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
         if self.beside is not None:
             sides.append(Side(schema=self.request.own, objects=self.beside.objects))
-        return Question(bound=self.request.bound, dimension=opened.dimension, sides=tuple(sides))
+        return ConditionFinder(bound=self.request.bound, dimension=opened.dimension, sides=tuple(sides))
 
     def alone(self, path: str) -> "RowsPlan":
         """Return the plan for reading the requested rows of one partition."""
@@ -373,5 +373,5 @@ class RowsPlan:
     def of_rows(self, found: Found, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
         """Return the partitioned variables of a schema, for the rows found."""
         side = Side(schema=self.opened.part(schema, partitioned=True))
-        (arrays,) = yield from Wanted(dimension=self.opened.dimension, sides=(side,)).reading(self.target, found)
+        (arrays,) = yield from RowReader(dimension=self.opened.dimension, sides=(side,)).reading(self.target, found)
         return arrays

@@ -22,7 +22,7 @@ from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import read_groups
-from zcollection.engine.select import Found, Side, Wanted
+from zcollection.engine.select import Found, RowReader, Side
 from zcollection.errors import (
     ConflictError,
     CorruptionError,
@@ -144,7 +144,7 @@ async def read_piece(chosen: Chosen, piece: Piece, sides: Sequence[Side]) -> lis
     targets, dimension = [chosen.target(path) for path in piece], chosen.request.opened.dimension
     objects, executor = chosen.snapshot.objects, LocalExecutor()
     if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
-        wanted = Wanted(dimension=dimension, sides=tuple(sides))
+        wanted = RowReader(dimension=dimension, sides=tuple(sides))
         return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
     read: list[Mapping[str, NDArray[Any]]] = []
     for at, side in enumerate(sides):

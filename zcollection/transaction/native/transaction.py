@@ -40,7 +40,7 @@ class NativeStage(Stage):
     is_clean: bool = True
 
     @property
-    def travels(self) -> bool:
+    def can_travel(self) -> bool:
         """Whether other processes can write here: a session that was already written to cannot be forked."""
         return self.is_clean
 
@@ -60,7 +60,7 @@ class NativeStage(Stage):
         yield Remove([self.prefix(path)])
         return (yield from super().copying(path, source, place, record))
 
-    def apart(self) -> "NativeStage":
+    def for_workers(self) -> "NativeStage":
         """Return a fork of the session for other processes, each of which writes to its own copy."""
         session = cast("StoreSession", self.objects.session)  # in the process that commits
         return evolve(self, objects=SessionObjects(session.fork()))

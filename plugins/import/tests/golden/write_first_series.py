@@ -1,4 +1,4 @@
-"""Write collections with zcollection 2026.6.0, in an environment of its own; the archives beside this file are kept.
+"""Write collections with zcollection 2026.6.0, in a separate environment; the archives beside this file are kept.
 
 uv venv --python 3.11 old && uv pip install --python old/bin/python 'zcollection==2026.6.0'
 old/bin/python write_first_series.py .
