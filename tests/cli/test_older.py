@@ -108,7 +108,7 @@ def test_an_older_version_is_read(command, kept, url):
     assert "angle" not in command("schema", url).out
     done = command("query", url, "--at", "99")
     assert (done.code, done.out) == (1, "")
-    assert "at='99' is no version" in done.err
+    assert "at='99' is not a version" in done.err
 
 
 def test_an_older_version_of_a_view_is_read_over_the_newest_base(command, kept, url, tmp_path):

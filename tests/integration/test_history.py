@@ -231,13 +231,13 @@ def test_a_version_is_opened_by_a_time_at_which_it_was_the_newest(collection):
         ):
             assert seen(opened(collection, at)) == seen(opened(collection, last))
         assert version <= last
-    with pytest.raises(zc.errors.SettingError, match="is no version .*; accepted: 0 to 4, or a time"):
+    with pytest.raises(zc.errors.SettingError, match="is not a version .*; accepted: 0 to 4, or a time"):
         opened(collection, times[0] - dt.timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("moment", [-1, 5, "tomorrow", "1999-01-01", True, 2.0])
 def test_what_is_no_version_is_refused(collection, moment):
-    with pytest.raises(zc.errors.SettingError, match="is no version .*; accepted: 0 to 4, or a time"):
+    with pytest.raises(zc.errors.SettingError, match="is not a version .*; accepted: 0 to 4, or a time"):
         opened(collection, moment)
 
 
