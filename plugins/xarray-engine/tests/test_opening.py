@@ -231,7 +231,7 @@ def test_a_view_is_opened_as_its_query(made):
     assert_same(xr.open_dataset(url, engine="zcollection"), view.query().to_xarray())
     asked = {"where": "time % 2 == 0", "filters": "tens != 1"}
     assert_same(xr.open_dataset(url, engine="zcollection", **asked), view.query(**asked).to_xarray())
-    with pytest.raises(zc.errors.SettingError, match="at='v1' is no version"):
+    with pytest.raises(zc.errors.SettingError, match="at='v1' is not a version"):
         xr.open_dataset(url, engine="zcollection", at="v1")
     view.retain(9)
     view.update(lambda rows: {"speed": -rows["time"].to_numpy()})
