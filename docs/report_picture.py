@@ -18,7 +18,7 @@ _GAPS: Final = [
 
 
 def draw(folder: Path) -> None:
-    """Write ``report.svg``: when a buoy was there, and when it was silent."""
+    """Write ``report.svg``: the coverage of a buoy with four gaps, as a report shows it."""
     hours = np.arange("2023-01-01", "2024-01-01", dtype="datetime64[h]").astype("datetime64[s]")
     there = np.ones(hours.size, bool)
     for start, stop in _GAPS:

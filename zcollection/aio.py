@@ -186,6 +186,7 @@ async def open_view(
     url_or_store: Location,
     *,
     mode: Mode = "r",
+    at: At = None,
     base: Location | Collection | None = None,
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
@@ -198,8 +199,13 @@ async def open_view(
         As for `create_view`.
     mode
         "r" to read, "rw" to read and write.
+    at
+        Open an older version of the view to read, as for `open_collection`. It is read over the newest version of its base,
+        unless `base` is an older one: partitions that the view computed from other rows than the base has are stale, as
+        `View.status` says.
     base
-        The base or its URL; None for the one that the view refers to.
+        The base or its URL; None for the one that the view refers to. A collection that was opened with ``at=`` is read at
+        that version.
     base_options
         Options of the base's store.
 
@@ -207,11 +213,15 @@ async def open_view(
     ------
     CollectionNotFoundError
         There is no view, or its base is not where it refers to.
+    SettingError, StoreError
+        The view has no version `at`, or it is not kept.
+    ReadOnlyError
+        An older version was asked for, with ``mode="rw"``.
     SchemaError
         The base is partitioned in another way than the one that the view was made for.
     """
     return await View.open_async(
-        url_or_store, mode=mode, base=base, storage_options=storage_options, base_options=base_options
+        url_or_store, mode=mode, at=at, base=base, storage_options=storage_options, base_options=base_options
     )
 
 

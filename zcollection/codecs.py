@@ -1,4 +1,4 @@
-"""Codec profiles: names for sequences of codecs, to give to `Schema.with_variable` as ``codecs``."""
+"""Codec profiles: named sequences of codecs, for the parameter ``codecs`` of `Schema.with_variable`."""
 
 from zcollection.model.codecs import profile, profile_names
 

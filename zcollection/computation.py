@@ -1,4 +1,4 @@
-"""The computations that are installed, each under the name of its class: ``zcollection.computation.Expression``.
+"""The installed computations, each under the name of its class: ``zcollection.computation.Expression``.
 
 Examples
 --------

@@ -1,7 +1,7 @@
-"""Limits and defaults, changed for a whole process by the environment or for a block by `using`.
+"""Settings: environment variables set them for a process, `using` overrides them in a ``with`` block.
 
-The overrides of `using` are local to the context (thread or task) that makes them, and follow a call onto the
-background event loop and its worker threads.
+An override of `using` is local to the context (thread or task) that makes it. A call that runs on the background event
+loop and its worker threads keeps the overrides of its caller.
 """
 
 import os
@@ -16,7 +16,7 @@ from zcollection.errors import SettingError
 
 
 def _check(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    """Refuse what is not a number of at least 1, or, of a duration, above zero."""
+    """Reject a value that is not an integer of at least 1 or, for a duration, a number above zero."""
     is_duration = attribute.name == "lease"
     kinds = int | float if is_duration else int
     if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
@@ -27,21 +27,22 @@ def _check(_: object, attribute: "Attribute[Any]", value: object) -> None:
 
 @frozen(kw_only=True)
 class Config:
-    """What may be tuned.
+    """The settings of zcollection.
 
     Attributes
     ----------
     concurrency
-        Requests in flight on a remote store, and partitions held in memory at once by `insert`, `update` and `map`.
-        Environment variable ``ZCOLLECTION_CONCURRENCY``.
+        Number of concurrent requests to a remote store, and of partitions in memory at once during `insert`, `update` and
+        `map`. Environment variable ``ZCOLLECTION_CONCURRENCY``.
     threads
-        Threads that encode, decode, read and write files. Environment variable ``ZCOLLECTION_THREADS``.
+        Number of threads that encode, decode, read and write. Environment variable ``ZCOLLECTION_THREADS``.
     lease
-        Seconds after which a writer that nobody has seen alive is taken for dead, on a store without a lock. All writers
-        of a collection must have the same. Environment variable ``ZCOLLECTION_LEASE``.
+        Duration of a writer's lease in seconds, on a store without a lock. A writer that does not renew its lease for this
+        long is considered dead. All writers of a collection must use the same value. Environment variable
+        ``ZCOLLECTION_LEASE``.
     client
-        Cluster on whose workers partitions are handled: a `distributed.Client`, "active" for the one that is active, or
-        None for threads of this process. Environment variable ``ZCOLLECTION_CLIENT``, which may be "active".
+        Dask cluster whose workers process partitions: a `distributed.Client`, "active" for the active client, or None for
+        threads of this process. Environment variable ``ZCOLLECTION_CLIENT``, which may be "active".
     """
 
     concurrency: int = field(validator=_check)
@@ -82,7 +83,7 @@ _overrides: ContextVar[Config | None] = ContextVar("zcollection.config", default
 
 
 def get() -> Config:
-    """Return the configuration in force here.
+    """Return the current configuration: the override of this context, or the settings of the environment.
 
     Examples
     --------
@@ -106,7 +107,7 @@ def using(
     Parameters
     ----------
     concurrency, threads, lease, client
-        See `Config`; None keeps the value in force.
+        See `Config`; None keeps the current value.
 
     Raises
     ------

@@ -6,29 +6,30 @@
     ├── SchemaError (ValueError)            a schema, or data that does not fit it
     ├── PartitionError (ValueError)         a partition key or path
     ├── ExpressionError (ValueError)        a filter, or a condition on rows
-    ├── StoreError                          where the data lies
-    │   ├── LocationError (ValueError)      a URL or path at which nothing can lie
-    │   ├── CollectionExistsError
-    │   ├── CollectionNotFoundError
-    │   └── ReadOnlyError
-    ├── ConflictError                       another writer was first, and the operation could not be re-run
-    │   └── OutdatedError                   a partition, or a snapshot, is no longer what was looked up
-    ├── SchemaChangedError                  another writer changed the schema or the partitioning; handled by looking again
-    ├── StaleError                          a view holds nothing that was computed from its base as it is
-    ├── CommitStateUnknownError             the answer to a commit was lost
-    ├── CorruptionError                     stored bytes that are not what was written
+    ├── StoreError                          a store cannot be opened, read or written
+    │   ├── LocationError (ValueError)      a URL or path that cannot be the location of a collection
+    │   ├── CollectionExistsError           a collection, or a partition that must be new, exists already
+    │   ├── CollectionNotFoundError         no collection at a location
+    │   └── ReadOnlyError                   a write to an object that is open for reading only
+    ├── ConflictError                       another writer committed first, and the operation could not be re-run
+    │   └── OutdatedError                   a partition or a snapshot has changed since it was looked up
+    ├── SchemaChangedError                  another writer changed the schema or the partitioning; handled by a retry
+    ├── StaleError                          a view has no partitions computed from the current version of its base
+    ├── CommitStateUnknownError             no response to a commit, which may have succeeded
+    ├── CorruptionError                     stored bytes differ from those that were written
     ├── FormatVersionError                  written by a newer zcollection
-    ├── ClusterError                        the workers of a cluster died, or it was lost
+    ├── ClusterError                        the workers of a cluster died, or the connection to it was lost
     ├── PluginError
-    │   ├── UnknownPluginError (ValueError) nobody installed provides the name
+    │   ├── UnknownPluginError (ValueError) no installed plugin provides the name
     │   ├── PluginConflictError             two distributions provide the name
-    │   ├── BrokenPluginError               installed, but cannot be imported
-    │   └── PluginConfigurationError (ValueError) a configuration, or an option of a store, that the plugin refuses
-    ├── SettingError (ValueError)           an argument, or an environment variable, that has none of the accepted values
-    ├── SynchronousCallError (RuntimeError) a blocking call on the event loop that would have to serve it
+    │   ├── BrokenPluginError               installed, but cannot be used
+    │   └── PluginConfigurationError (ValueError) a configuration or a store option that the plugin rejects
+    ├── SettingError (ValueError)           an argument or an environment variable with an invalid value
+    ├── SynchronousCallError (RuntimeError) a blocking call from the event loop that has to execute it
     └── MissingDependencyError (ImportError) an optional library that is not installed
 
-Whatever refuses a value that a caller passed is a `ValueError` too. A message states the value received, the values accepted and the next step. It never contains a credential.
+Every error about a value that the caller passed is also a `ValueError`. A message names the value received, the values
+accepted and the next step. It never contains a credential.
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ from difflib import get_close_matches
 
 
 class ZCollectionError(Exception):
-    """Base class of every error of zcollection; its message never drives a terminal, whatever it quotes."""
+    """Base class of every error of zcollection. Control characters in its message are escaped."""
 
     def __str__(self) -> str:
         return printable(super().__str__(), keep="\n")
@@ -51,7 +52,7 @@ class PartitionError(ZCollectionError, ValueError):
 
 
 class ExpressionError(ZCollectionError, ValueError):
-    """A filter or a condition cannot be understood, or does not apply to the partition keys or the variables."""
+    """A filter or a condition is not valid, or does not apply to the partition keys or the variables."""
 
 
 class StoreError(ZCollectionError):
@@ -59,43 +60,43 @@ class StoreError(ZCollectionError):
 
 
 class LocationError(StoreError, ValueError):
-    """A URL or a path is not one at which a collection can lie."""
+    """A URL or a path cannot be the location of a collection."""
 
 
 class CollectionExistsError(StoreError):
-    """A collection, or a partition that must be new, exists."""
+    """A collection, or a partition that must be new, exists already."""
 
 
 class CollectionNotFoundError(StoreError):
-    """There is no collection at the given place."""
+    """There is no collection at the given location."""
 
 
 class ReadOnlyError(StoreError):
-    """A write was asked of what was opened for reading."""
+    """A write was requested on an object that is open for reading only."""
 
 
 class ConflictError(ZCollectionError):
-    """Another writer changed the same partitions first, and the operation could not be re-run."""
+    """Another writer committed a change to the same partitions first, and the operation could not be re-run."""
 
 
 class SchemaChangedError(ZCollectionError):
-    """Another writer changed the schema or the partitioning of the collection: what was begun is to be done again, as it is now."""
+    """Another writer changed the schema or the partitioning of the collection: the operation must be run again on the new version."""
 
 
 class StaleError(ZCollectionError):
-    """A view holds nothing that was computed from its base as it is now."""
+    """A view has no partitions that were computed from the current version of its base."""
 
 
 class OutdatedError(ConflictError):
-    """A partition, or a snapshot, is no longer what was looked up."""
+    """A partition or a snapshot has changed since it was looked up."""
 
 
 class CommitStateUnknownError(ZCollectionError):
-    """The answer to a commit was lost: it may have happened."""
+    """The store did not respond to a commit, which may have succeeded."""
 
 
 class CorruptionError(ZCollectionError):
-    """Stored bytes are not what was written."""
+    """Stored bytes differ from those that were written."""
 
 
 class FormatVersionError(ZCollectionError):
@@ -103,7 +104,7 @@ class FormatVersionError(ZCollectionError):
 
 
 class ClusterError(ZCollectionError):
-    """The workers of a cluster died, or the cluster was lost; nothing was written."""
+    """The workers of a cluster died, or the connection to it was lost; nothing was written."""
 
 
 class PluginError(ZCollectionError):
@@ -119,47 +120,47 @@ class PluginConflictError(PluginError):
 
 
 class BrokenPluginError(PluginError):
-    """A plugin is installed, but its class cannot be imported."""
+    """A plugin is installed, but its class cannot be imported, or does not satisfy its contract."""
 
 
 class PluginConfigurationError(PluginError, ValueError):
-    """A plugin refuses its configuration, or an option of its store."""
+    """A plugin rejects its configuration, or an option of its store."""
 
 
 class PublicationWarning(UserWarning):
-    """A change is committed, and something after that failed; the next writer completes it."""
+    """A change is committed, but a step after the commit failed; the next writer completes it."""
 
 
 class CorruptionWarning(UserWarning):
-    """A partition is damaged, and was left out as the caller asked."""
+    """A partition is damaged and was skipped, as the caller requested."""
 
 
 class SettingError(ZCollectionError, ValueError):
-    """An argument, or an environment variable, has a value that is none of those accepted."""
+    """An argument or an environment variable has a value that is not accepted."""
 
 
 class SynchronousCallError(ZCollectionError, RuntimeError):
-    """A blocking call was made on the event loop that would have to serve it."""
+    """A blocking call was made from the event loop that has to execute it."""
 
 
 class MissingDependencyError(ZCollectionError, ImportError):
-    """An optional library is needed and not installed."""
+    """An optional library is required but not installed."""
 
     @classmethod
     def of(cls, library: str, *, extra: str, purpose: str) -> "MissingDependencyError":
-        """Return the error that names the extra which installs `library`."""
+        """Return the error that names the missing library and the extra that installs it."""
         return cls(f"{purpose} needs {library!r}, which is not installed: pip install 'zcollection[{extra}]'")
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return a text in one line that may be shown: what drives a terminal, turns text round or is no character is escaped.
+    r"""Return a string that is safe to print on one line: control, bidirectional and unprintable characters are escaped.
 
     Parameters
     ----------
     text
-        Of whatever origin.
+        Any string, from any source.
     keep
-        Characters that are left as they are, such as line ends.
+        Characters that are not escaped, such as line ends.
 
     Examples
     --------
@@ -174,14 +175,14 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def accepted(received: object, choices: Iterable[object]) -> str:
-    """Return the end of a message: the values accepted, and the nearest one to a misspelt name.
+    """Return the end of an error message: the values accepted, and the one closest to a misspelt name.
 
     Parameters
     ----------
     received
-        What the caller gave.
+        The value that the caller passed.
     choices
-        What would have been accepted, in the order to show.
+        The values accepted, in the order in which they are shown.
 
     Examples
     --------

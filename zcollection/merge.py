@@ -1,4 +1,4 @@
-"""The merge strategies that are installed, each under the name of its class: ``zcollection.merge.Upsert``.
+"""The installed merge strategies, each under the name of its class: ``zcollection.merge.Upsert``.
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""The partitionings that are installed, each under the name of its class: ``zcollection.partitioning.Date``.
+"""The installed partitionings, each under the name of its class: ``zcollection.partitioning.Date``.
 
 Examples
 --------

@@ -73,6 +73,7 @@ from zcollection.model.dataset import Dataset, Group
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.markup import stylesheet, tag, to_html
+from zcollection.model.names import defect_on_windows
 from zcollection.model.packing import Packing
 from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
@@ -175,6 +176,7 @@ __all__ = [
     "dates_of",
     "days_of",
     "declared_values",
+    "defect_on_windows",
     "elements_of",
     "ensure_spare_files",
     "fields_of",

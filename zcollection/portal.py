@@ -1,7 +1,7 @@
-"""The synchronous face: one background event loop per process that runs the asynchronous core for blocking callers.
+"""The synchronous interface: one background event loop per process runs the asynchronous core for blocking callers.
 
-What is usually done within a millisecond begins on the caller's own thread, and goes on on the loop once it has to wait:
-the four times that threads wake each other on the way to the loop, to a worker and back take as long as the work.
+A short operation starts on the caller's own thread and moves to the loop only when it has to wait. A round trip through the
+loop and a worker thread switches threads four times, which takes as long as an operation of a millisecond.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from zcollection.errors import SynchronousCallError
-from zcollection.resources import telling_shortage
+from zcollection.resources import reporting_shortage
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class _Loop:
-    """The background event loop, started when first needed."""
+    """The background event loop, which is started on first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,16 +56,16 @@ class _Loop:
 
 _loop = _Loop()
 _blocked: contextvars.ContextVar[asyncio.AbstractEventLoop | None] = contextvars.ContextVar("blocked", default=None)
-"""The event loop whose thread waits for what is run here."""
+"""The event loop whose thread is blocked by the current call."""
 
 
 def is_blocked(loop: object) -> bool:
-    """Return whether an event loop stands still until the call is done that this code is a part of."""
+    """Return whether an event loop is blocked until the current call returns."""
     return loop is not None and loop is _blocked.get()
 
 
 def _forget_parent_loop() -> None:
-    # A forked child has no copy of the parent's loop thread, and its lock may be held for ever.
+    # A forked child does not inherit the thread of the parent's loop, and the lock may stay locked for ever.
     global _loop  # noqa: PLW0603 - the loop is one per process by design
     _loop = _Loop()
 
@@ -75,7 +75,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class _Task(Generic[R]):
-    """An asynchronous function that runs on the background loop, whoever waits for it."""
+    """An asynchronous function that runs on the background loop, independently of the thread that waits for it."""
 
     def __init__(self, function: Callable[[], Awaitable[R]], context: contextvars.Context) -> None:
         self._function = function
@@ -89,8 +89,8 @@ class _Task(Generic[R]):
         return None
 
     def stop(self) -> None:
-        """Cancel it wherever it may be interrupted; it ends once it has cleaned up."""
-        with suppress(RuntimeError):  # the process ends, and waits for it
+        """Request cancellation: the task stops at its next await outside of a shield, and ends after its clean-up."""
+        with suppress(RuntimeError):  # the process is exiting, and waits for the task
             self._portal.start_task_soon(self._cancel)
 
     async def _cancel(self) -> None:
@@ -99,25 +99,25 @@ class _Task(Generic[R]):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it has ended because it was cancelled, and not by itself."""
+        """Whether the task ended because it was cancelled."""
         return self._scope is not None and self._scope.cancelled_caught
 
     def result(self) -> R:
-        """Return what the function has returned, or raise what it has raised."""
+        """Wait for the task, and return the result of the function or raise its exception."""
         return cast("R", self.future.result())
 
 
-@telling_shortage()
+@reporting_shortage()
 def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run an asynchronous function on the background loop and return its result.
 
-    An interruption of the caller (Ctrl-C) cancels the work, and is raised once that has ended. A second one is raised at
-    once; the work still ends on the background loop, which the process waits for when it exits.
+    If the caller is interrupted (Ctrl-C), the task is cancelled, and the interruption is raised after the task has ended. A
+    second interruption is raised immediately; the task then ends in the background, and the process waits for it on exit.
 
     Raises
     ------
     SynchronousCallError
-        When called on the background loop itself, which would wait for itself for ever.
+        The call comes from the background loop itself, which would deadlock.
     """
     if _loop.is_current_thread():
         message = (
@@ -137,19 +137,19 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
         raise
 
 
-async def carried_out(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an asynchronous function that changes something on the background loop, and return its result.
+async def run_change(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run an asynchronous function that makes a change on the background loop, wait until it has ended, and return its result.
 
-    The cancellation of a task by asyncio interrupts any await, at once: those behind a shield of anyio, and those of a
-    thread that goes on working. A change must not be left like that, with its lock released and its files half-way. On the
-    background loop only anyio cancels tasks, and its shields hold. Here a cancellation asks the change to stop, which it does
-    where it may be interrupted; the caller gets its `CancelledError` after the change has ended. The change also ends if
-    its caller stops waiting for it, because the caller's loop or coroutine is closed.
+    asyncio cancels a task at any await, also inside a shield of anyio and while a worker thread is still running. That could
+    release the lock of a change whose files are written in part. On the background loop only anyio cancels tasks, and anyio
+    respects its shields. If the caller is cancelled, this function requests the change to stop, which it does at its next
+    await outside of a shield, and raises the `CancelledError` after the change has ended. The change also ends if its caller
+    stops waiting because the caller's loop or coroutine is closed.
 
     Raises
     ------
     CancelledError
-        The caller was cancelled. A note on it says so where the change was complete by then.
+        The caller was cancelled. A note on the exception states whether the change was complete by then.
     """
     await on_loop()
     if _loop.is_current_thread():
@@ -157,33 +157,33 @@ async def carried_out(function: Callable[P, Awaitable[R]], *args: P.args, **kwar
     task = _Task(functools.partial(function, *args, **kwargs), contextvars.copy_context())
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def tell(_: object) -> None:
+    def notify(_: object) -> None:
         with suppress(RuntimeError):  # the caller's loop may be closed by now
             loop.call_soon_threadsafe(ended.set)
 
-    task.future.add_done_callback(tell)
+    task.future.add_done_callback(notify)
     try:
         await ended.wait()
     except asyncio.CancelledError as cancelled:
         task.stop()
-        await _patiently(ended)
+        await _wait_shielded(ended)
         _note_outcome(cancelled, task)
         raise
-    except BaseException:  # the coroutine is closed: it can wait for nothing any more
+    except BaseException:  # the coroutine is being closed, and cannot await any more
         task.stop()
         raise
     return task.result()
 
 
 async def uninterrupted(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an asynchronous function to its end, though what it is a part of is cancelled; for what `carried_out` runs."""
+    """Run an asynchronous function to its end even if the enclosing task is cancelled; for code that `run_change` runs."""
     with anyio.CancelScope(shield=True):
         result = await function(*args, **kwargs)
-    return result  # noqa: RET504 - the block might swallow an error, for all that mypy knows
+    return result  # noqa: RET504 - mypy assumes that the block may suppress an exception
 
 
-async def _patiently(ended: asyncio.Event) -> None:
-    """Wait for an event, however often the waiting task is cancelled meanwhile."""
+async def _wait_shielded(ended: asyncio.Event) -> None:
+    """Wait for an event, regardless of how often the waiting task is cancelled."""
     with anyio.CancelScope(shield=True):
         while not ended.is_set():
             with suppress(asyncio.CancelledError):
@@ -191,7 +191,7 @@ async def _patiently(ended: asyncio.Event) -> None:
 
 
 def _note_outcome(cancelled: asyncio.CancelledError, task: _Task[Any]) -> None:
-    """Say what has become of a change whose caller was cancelled."""
+    """Add a note with the outcome of a change whose caller was cancelled, if the change was not cancelled itself."""
     if task.future.cancelled() or task.is_stopped:
         return
     if failure := task.future.exception():
@@ -201,29 +201,30 @@ def _note_outcome(cancelled: asyncio.CancelledError, task: _Task[Any]) -> None:
 
 
 class _Thread(threading.local):
-    """What one thread does."""
+    """State of one thread."""
 
     begins_work: bool = False
+    """Whether the thread runs the first part of an operation for `begin`."""
 
 
 _thread = _Thread()
 
 
 def is_callers_thread() -> bool:
-    """Return whether this runs on the thread of a blocking caller, who waits for it, and on no event loop."""
+    """Return whether the current code runs on the thread of a blocking caller, without an event loop."""
     return _thread.begins_work and not _runs_loop()
 
 
 @types.coroutine
 def on_loop() -> Generator[None, None, None]:
-    """Go on on an event loop: whatever waits for other than a blocking call has to."""
+    """Continue on an event loop. Every operation awaits this before it awaits anything else."""
     if is_callers_thread():
         yield
 
 
-@telling_shortage()
+@reporting_shortage()
 def begin(function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run an asynchronous function on this thread until it awaits `on_loop`, then as `run` does, and return its result."""
+    """Run an asynchronous function on this thread until it awaits `on_loop`, then on the background loop; return its result."""
     if _runs_loop():
         return run(function, *args, **kwargs)
     coroutine, context = function(*args, **kwargs), contextvars.copy_context()
@@ -237,7 +238,7 @@ def begin(function: Callable[P, Coroutine[Any, Any, R]], *args: P.args, **kwargs
 
 @types.coroutine
 def _rest(coroutine: Coroutine[Any, Any, R]) -> Generator[Any, Any, R]:
-    """Return what a coroutine returns that has begun elsewhere: it cannot be awaited again."""
+    """Run the rest of a coroutine that was started elsewhere; Python does not allow ``await`` on it a second time."""
     return (yield from coroutine.__await__())
 
 
@@ -251,7 +252,7 @@ def _beginning_work() -> Iterator[None]:
 
 
 def _runs_loop() -> bool:
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for such uses, and raises nothing
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - documented, and does not raise without a loop
 
 
 def _note_blocked_loop() -> None:
@@ -260,16 +261,16 @@ def _note_blocked_loop() -> None:
 
 
 def synchronous(function: Callable[P, Coroutine[Any, Any, R]], *, begins_here: bool = False) -> Callable[P, R]:
-    """Derive the blocking twin of an asynchronous function or method.
+    """Return the blocking version of an asynchronous function or method.
 
-    The twin has the same parameters and documentation, and the name without the suffix ``_async``.
+    The blocking version has the same parameters and documentation, and the name without the suffix ``_async``.
 
     Parameters
     ----------
     function
-        What is asynchronous.
+        The asynchronous function or method.
     begins_here
-        Whether it begins on the caller's thread: before it waits for anything it awaits `on_loop`.
+        Whether it starts on the caller's thread. It must then await `on_loop` before it awaits anything else.
 
     Examples
     --------

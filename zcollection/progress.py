@@ -1,4 +1,4 @@
-"""Progress of long work, as a bar or through a function of the caller's."""
+"""Progress of long operations, shown as a bar or reported to a function of the caller."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from zcollection.errors import SettingError
 
 ProgressOption = bool | Callable[[int, int], None] | None
-"""True for a bar (where standard error is a terminal), a function of (done, total), or nothing."""
+"""True for a progress bar (if standard error is a terminal), a function of (done, total), or None or False for none."""
 
 
 @contextmanager
@@ -17,16 +17,16 @@ def tracking(option: ProgressOption, total: int, description: str) -> Iterator[C
     Parameters
     ----------
     option
-        How to show the progress.
+        How to report progress.
     total
         Number of steps.
     description
-        What the work is.
+        Name of the operation, shown in front of the bar.
 
     Raises
     ------
     SettingError
-        The option is none of these.
+        `option` has another type.
     """
     if not (option is None or isinstance(option, bool) or callable(option)):
         message = f"progress={option!r}; accepted: True, False, None, or a function of (done, total)"
@@ -70,7 +70,7 @@ def _bar(total: int, description: str) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _plain_bar(total: int, description: str) -> Iterator[Callable[[], None]]:
-    """Count on the terminal where rich is not installed."""
+    """Write a counter to the terminal if rich is not installed."""
 
     def show(done: int, total: int) -> None:
         sys.stderr.write(f"\r{description}: {done}/{total}")

@@ -10,7 +10,7 @@ from typing import Final
 from zcollection.errors import StoreError
 
 _SPARE: Final = 24
-"""Files that a library written in Rust may open when it is first used, and some more."""
+"""Number of files that a library written in Rust may open when it is first used, with a margin."""
 
 _SCARCE: Final = {
     errno.EMFILE: "close some, or raise the limit (ulimit -n)",
@@ -20,7 +20,7 @@ _SCARCE: Final = {
 
 
 def shortage(error: BaseException) -> StoreError | None:
-    """Return the `StoreError` for an error that reports an exhausted resource; None for every other error."""
+    """Return the `StoreError` for an error caused by an exhausted resource; None for any other error."""
     if isinstance(error, OSError) and error.errno in _SCARCE:
         return StoreError(f"{os.strerror(error.errno)}; {_SCARCE[error.errno]}, and run the operation again")
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
@@ -28,33 +28,35 @@ def shortage(error: BaseException) -> StoreError | None:
     return None
 
 
-class telling_shortage(ContextDecorator):  # noqa: N801 - read as the verb that it is
-    """A block, or a decorated function, in which an error of an exhausted resource is raised as a `StoreError`."""
+class reporting_shortage(ContextDecorator):  # noqa: N801 - used as a decorator
+    """Context manager and decorator that raises an error caused by an exhausted resource as a `StoreError`."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        told = None if error is None else shortage(error)
-        if told is not None:
-            raise told from error
+        reported = None if error is None else shortage(error)
+        if reported is not None:
+            raise reported from error
 
 
 @cache
 def ensure_spare_files(library: str) -> None:
-    """Check, until it was so once, that as many files can be opened as a library of Rust needs to begin: it cannot begin twice.
+    """Check that enough files can be opened for a library written in Rust to start: if its start fails, it cannot be retried.
+
+    The result is cached: after the first success for a library, nothing is checked any more.
 
     Parameters
     ----------
     library
-        Which.
+        Name of the library.
 
     Raises
     ------
     StoreError
-        There are too few.
+        The process cannot open enough files.
     """
-    del library  # each is asked for once
-    with telling_shortage(), ExitStack() as spare:
+    del library  # only the key of the cache
+    with reporting_shortage(), ExitStack() as spare:
         for _ in range(_SPARE):
             spare.callback(os.close, os.open(os.devnull, os.O_RDONLY))

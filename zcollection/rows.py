@@ -1,4 +1,4 @@
-"""Asking for rows: conditions that are texts, boxes, polygons or functions, and what combines them.
+"""Conditions that select rows: expressions, boxes, polygons and functions, combined with ``&``, ``|`` and ``~``.
 
 Examples
 --------
@@ -20,32 +20,33 @@ __all__ = ["Condition", "box", "expression", "function", "polygon"]
 
 
 def expression(text: str) -> Condition:
-    """Return a condition that is a text; wherever a condition is taken, the text may be given as it is.
+    """Return a condition written as an expression. Every parameter that takes a condition also accepts the string itself.
 
-    **Names** are those of variables that have the partitioned dimension alone: the path of a nested one stands in backticks,
-    as in ``"`data_01/ku/ssh` > 1"``, or its last name where no other variable has it. Fields of partition keys may be named where
-    no variable has the name.
+    **Names** refer to variables whose only dimension is the partitioned one. A nested variable is named by its path in backticks,
+    as in ``"`data_01/ku/ssh` > 1"``, or by its last name if no other variable has that name. A field of the partition key may be
+    named if no variable has the same name.
 
-    **What may stand in it:** ``== != < <= > >=``, also in chains (``-1 < ssh <= 1``); ``in`` and ``not in``, with a list, tuple
-    or set that is written out, or ``range()``; ``and``, ``or``, ``not``; ``+ - * / // %``; ``abs(x)``, ``isnan(x)`` and
-    ``isfinite(x)``; the name of a boolean variable. Nothing is ever evaluated as Python.
+    **Syntax:** ``== != < <= > >=``, also chained (``-1 < ssh <= 1``); ``in`` and ``not in``, followed by a literal list, tuple
+    or set, or by ``range()``; ``and``, ``or``, ``not``; ``+ - * / // %``; ``abs(x)``, ``isnan(x)`` and ``isfinite(x)``; the name
+    of a boolean variable. Nothing is ever evaluated as Python.
 
-    **Missing values:** NaN, NaT and the declared fill value pass no comparison, not even ``!=`` and ``not in``; and what is
-    computed from a missing value, or is not a number, is missing. ``not`` is plain negation: ``not ssh > 3`` holds where ssh is
-    missing. ``isnan(x)`` is true where x is missing, ``isfinite(x)`` where it is neither missing nor infinite.
+    **Missing values:** NaN, NaT and the declared fill value satisfy no comparison, not even ``!=`` and ``not in``. A result that
+    is computed from a missing value, or is not a number, is missing. ``not`` is plain negation: ``not ssh > 3`` is true where ssh
+    is missing. ``isnan(x)`` is true where x is missing, ``isfinite(x)`` where it is neither missing nor infinite.
 
-    **Types** are NumPy's: 0.1 is a float32 beside a float32. But integers never wrap: what is computed from them is exact, and
-    they compare exactly with any integer or float. Divided by ``/`` they are float64.
+    **Types** follow NumPy: a literal 0.1 compared with a float32 is a float32. Integers never wrap: results computed from
+    integers are exact, and integers compare exactly with any integer or float. ``/`` of integers gives float64.
 
-    **Times** compare with ISO 8601 in quotes, ``"time >= '2024-01-03T12'"``, in UTC and in the variable's own calendar: both
-    datetime64 and numbers with CF units, which compare with numbers too. Lengths of time compare with ``'90 seconds'``.
+    **Times** compare with ISO 8601 in quotes, ``"time >= '2024-01-03T12'"``, in UTC and in the variable's own calendar. This
+    applies to datetime64 and to numbers with CF units, which also compare with numbers. Durations compare with
+    ``'90 seconds'``.
 
-    **Texts** compare by code points.
+    **Strings** compare by code points.
 
     Parameters
     ----------
     text
-        The condition, of up to 10,000 characters.
+        The condition, at most 10,000 characters.
 
     Examples
     --------
@@ -58,24 +59,25 @@ def expression(text: str) -> Condition:
 def box(
     *, west: float, south: float, east: float, north: float, longitude: str | None = None, latitude: str | None = None
 ) -> Condition:
-    """Return the condition that rows lie in a box of longitudes and latitudes, the edges included.
+    """Return the condition that the position of a row is inside a box of longitudes and latitudes, edges included.
 
-    Longitudes are the same modulo 360, from -360 to 720, whether the variable has -180 to 180, 0 to 360, or another convention.
+    Longitudes from -360 to 720 are compared modulo 360, whether the variable uses -180 to 180, 0 to 360 or another convention.
 
     Parameters
     ----------
     west, east
-        Longitudes in degrees. The box goes east from `west`: over the date line where `west` is larger. One that is 360 degrees
-        wide or more has all rows with a longitude.
+        Longitudes in degrees. The box extends eastward from `west`, across the date line if `west` is larger than `east`. A box
+        that is at least 360 degrees wide selects every row whose longitude is not missing.
     south, north
         Latitudes in degrees.
     longitude, latitude
-        Names of the variables; by default the only ones along the partitioned dimension that are so by their CF attributes.
+        Names of the variables. By default, the only variables along the partitioned dimension whose CF attributes mark them as
+        longitude and latitude.
 
     Raises
     ------
     ExpressionError
-        A number is out of range, or `south` lies north of `north`.
+        A number is out of range, or `south` is greater than `north`.
 
     Examples
     --------
@@ -86,22 +88,21 @@ def box(
 
 
 def polygon(shape: Any, *, longitude: str | None = None, latitude: str | None = None) -> Condition:
-    """Return the condition that rows lie in a shape, or on its edge; needs the extra ``geo``.
+    """Return the condition that the position of a row is inside a shape or on its edge; requires the extra ``geo``.
 
-    Longitudes are the same modulo 360, as in `box`: a shape that crosses the date line is one that goes beyond 180, or
-    beyond -180.
+    Longitudes are compared modulo 360, as in `box`. A shape that crosses the date line extends beyond 180 or -180.
 
     Parameters
     ----------
     shape
-        A shape of shapely's, of longitudes and latitudes in degrees, joined by straight lines.
+        A shapely geometry of longitudes and latitudes in degrees. Vertices are joined by straight lines.
     longitude, latitude
-        As in `box`.
+        As for `box`.
 
     Raises
     ------
     ExpressionError
-        The shape is empty, not valid, or out of range.
+        The shape is empty, invalid or out of range.
     MissingDependencyError
         shapely is not installed.
 
@@ -115,24 +116,24 @@ def polygon(shape: Any, *, longitude: str | None = None, latitude: str | None = 
 
 
 def function(fn: Callable[..., Any], variables: Iterable[str]) -> Condition:
-    """Return the condition that a function chooses rows.
+    """Return the condition that a function evaluates to true.
 
-    Nothing is known of it without asking it: all columns that it names are read where no other condition keeps that from
-    happening, as in ``box(…) & function(…)``.
+    A function cannot be evaluated on statistics. Its variables are therefore read in full, unless another condition excludes
+    partitions or zones first, as in ``box(…) & function(…)``.
 
     Parameters
     ----------
     fn
-        Called with one array for each variable, of shape (rows,) and of the declared type, which it must not write to. The
-        rows are those of a part of a partition, or of several partitions. It returns an array of booleans of the same shape,
-        each of which depends on its own row alone. Where work is done in other processes, it has to pickle.
+        Called with one read-only array for each variable, of shape (rows,) and of the declared type. The rows may come from a
+        part of a partition or from several partitions. It returns a boolean array of the same shape, in which each element
+        depends only on its own row. It must be picklable if work runs in other processes.
     variables
-        Names of variables that have the partitioned dimension alone, in the order of the arguments.
+        Names of variables whose only dimension is the partitioned one, in the order of the arguments.
 
     Raises
     ------
     ExpressionError
-        `fn` cannot be called, or no variable is named.
+        `fn` is not callable, or no variable is named.
 
     Examples
     --------

@@ -2,11 +2,11 @@
 Altimetry by cycle and pass
 ===========================
 
-A nadir altimeter repeats its track on the ground every cycle. A cycle is cut into passes, half orbits from pole to pole, and what is
-wanted later is mostly some passes of many cycles. So each pass of each cycle is a partition.
+A nadir altimeter repeats its ground track every cycle. A cycle is divided into passes, half orbits from pole to pole, and users
+mostly need some passes of many cycles. So each pass of each cycle is a partition.
 
 The orbit is that of the science phase of the SWOT mission, and the heights are those of a daily map of the sea level by CNES (DUACS):
-the track of ``zcollection demo``. Of each cycle there are the first three days here, a row every ten seconds.
+the track of ``zcollection demo``. Of each cycle the example has the first three days, with a row every ten seconds.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ collection = zc.create_collection(
 )
 
 # %%
-# Cycles arrive one by one. The third one lacks what a safe hold of the satellite took, and here and there a pass is late.
+# Cycles arrive one by one. The third one lacks some passes because the satellite was in safe mode, and some other passes are late.
 
 
 def cycle(number, lost=()):
@@ -61,8 +61,8 @@ for number in range(1, 7):
 print(report)
 
 # %%
-# A map of one cycle. Rows without a height are left out. Land is where CNES' map has no value; with cartopy and its files of
-# Natural Earth, coastlines are drawn without asking. What is drawn on any axes of Matplotlib goes on being theirs.
+# A map of one cycle. Rows without a height are left out. Land is where CNES' map has no value; if cartopy and its Natural Earth files
+# are installed, coastlines are drawn by default. The axes stay ordinary Matplotlib axes, on which you can draw more.
 
 ax = collection.plot("ssh", filters="cycle == 1", robust=True)
 sea = read_map(np.datetime64("2019-01-01"))
@@ -76,14 +76,14 @@ ax.contourf(
 )
 
 # %%
-# What is there, and what is missing. The last passes of cycle 6 are not expected yet: none behind them is there.
+# What exists, and what is missing. The last passes of cycle 6 do not count as missing yet, because no later pass exists.
 
 coverage = collection.coverage()
 print(coverage.absent[:3], "…", len(coverage.absent), "partitions missing")
 coverage.plot()
 
 # %%
-# The passes of the third cycle come after all. They are partitions of their own: nothing else is touched, and the change is one version.
+# The missing passes of the third cycle arrive late. They are partitions of their own: nothing else is changed, and the change is one version.
 
 late = {
     name: values[np.isin(cycle(3)["pass"], range(22, 41))]
@@ -92,7 +92,7 @@ late = {
 print(collection.insert(late))
 
 # %%
-# What a query reads is chosen by keys first, then by rows: the descending passes of all cycles over the Gulf Stream.
+# A query selects by keys first, then by rows: the descending passes of all cycles over the Gulf Stream.
 
 gulf_stream = zc.rows.box(north=45, south=30, west=-80, east=-50)
 rows = collection.query(

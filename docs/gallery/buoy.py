@@ -2,9 +2,9 @@
 A buoy with gaps and re-deliveries
 ==================================
 
-A buoy reports the temperature of the sea every half hour, when it can. Later its memory is read out, and what was lost on the radio is
-delivered again, with corrected values beside. The series is a real one: the sample data of Bokeh, from a mooring in the Gulf of
-Maine; what is lost here was not lost then.
+A buoy reports the temperature of the sea every half hour by radio, with interruptions. Later its memory is read out, and the missing values are
+delivered again, together with corrected ones. The series is real: the sample data of Bokeh, from a mooring in the Gulf of
+Maine. The gaps were made for this example.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ series["time"] = pd.to_datetime(series["time"]).dt.tz_localize(None)
 print(series)
 
 # %%
-# A partition for each month; rows of one time replace each other.
+# One partition for each month. Rows with the same time replace each other.
 
 schema = (
     zc.Schema()
@@ -43,7 +43,7 @@ buoy = zc.create_collection(
 )
 
 # %%
-# What the radio brings: some hours are lost, twice it is silent for days. It is inserted a month at a time.
+# Received by radio: some hours are lost, and twice the buoy is silent for days. The data are inserted a month at a time.
 
 random = np.random.default_rng(2016)
 lost = random.random(len(series)) < 0.002
@@ -59,25 +59,25 @@ before = buoy.coverage()
 print(before)
 
 # %%
-# In a calendar each day is coloured by what is there of it.
+# In a calendar each day is coloured by the share of its rows that exists.
 
 before.plot()
 
 # %%
-# In a timeline there are the gaps themselves, a line for each year.
+# A timeline shows the gaps themselves, one line for each year.
 
 before.plot("timeline")
 
 # %%
-# The memory of the buoy is read out in July and, corrected, delivered again. ``upsert`` takes the new value where a time is there
-# already, and adds the rows that are not: a delivery may come as often as it likes.
+# In July the memory of the buoy is read out and, corrected, delivered again. ``upsert`` replaces rows whose time exists
+# and adds the others, so that a delivery can be inserted any number of times.
 
 memory = series[series["time"] < "2016-07-15"].set_index("time")
 print(buoy.insert(memory, merge="upsert", source="memory-2016-07"))
 print(buoy.insert(memory, merge="upsert", source="memory-2016-07"))
 
 # %%
-# Both side by side: each picture takes the axes to draw on.
+# Both side by side: each function accepts the axes to draw on.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 before.plot(ax=axes[0])
@@ -86,7 +86,7 @@ axes[0].set_title("by radio", loc="left")
 axes[1].set_title("with the memory until July", loc="left")
 
 # %%
-# And the temperature. The history knows each delivery, and with ``keep`` each version can be opened again.
+# And the temperature. The history lists each delivery, and with ``keep`` each version can be opened again.
 
 rows = buoy.query()
 figure, ax = plt.subplots(figsize=(8, 3), layout="constrained")

@@ -2,8 +2,8 @@
 Model output in a 360-day calendar
 ==================================
 
-Climate models often run in calendars that no clock has: each month of this one has 30 days, so there is a 30 February, and no 31 May.
-zcollection partitions by the dates of the calendar, and says what is missing in it. The model here is made of two cosines.
+Climate models often run in calendars that differ from the real one: each month of this one has 30 days, so there is a 30 February, and no 31 May.
+zcollection partitions by the dates of the calendar, and reports what is missing in it. The model output here is made of two cosines.
 """
 
 import cftime
@@ -51,7 +51,7 @@ run = zc.create_collection(
 )
 
 # %%
-# The model writes a file for each month. One job was killed in its middle, and one file never arrived.
+# The model writes a file for each month. One job was killed halfway, and one file never arrived.
 
 
 def month(year, number, days=30):
@@ -86,7 +86,7 @@ found = run.coverage()
 print(found)
 
 # %%
-# Every month is a line of 30 days, February too.
+# Every month is a line of 30 days, including February.
 
 found.plot("calendar")
 
@@ -98,7 +98,7 @@ found.plot("calendar")
 found.plot("timeline", by="all")
 
 # %%
-# What was missing is made again. xarray takes the rows with the dates of cftime: the mean of each season, north in winter and in summer.
+# The missing output is produced and inserted. xarray receives the rows with cftime dates: the mean of two seasons, in winter and in summer.
 
 run.insert(month(2071, 5))
 run.insert(month(2072, 2), merge="upsert")

@@ -43,7 +43,7 @@ def test_a_scheme_that_nobody_opens_is_one_line(command):
     ],
 )
 def test_whatever_is_raised_has_a_code_and_a_line(command, monkeypatch, raised, code, said):
-    def fail(*_):
+    def fail(*_, **_options):
         raise raised
 
     monkeypatch.setattr(info_module, "open_source", fail)
@@ -79,7 +79,7 @@ def test_values_of_storage_options_are_json_where_they_read_as_such(command, mon
     given = {}
 
     async def take(_, *, mode, storage_options, **of_a_base):
-        assert of_a_base == {"base": None, "base_options": {}}
+        assert of_a_base == {"at": None, "base": None, "base_options": {}}
         given.update(storage_options, mode=mode)
         raise OSError
 

@@ -89,3 +89,35 @@ def test_a_command_meets_each_version_once_also_where_it_fails(command, kept, ur
     done = command(*follow)
     assert (done.code, done.out) == (2, "")
     assert "holds no version" in done.err
+
+
+def test_an_older_version_is_read(command, kept, url):
+    then = zc.open_collection(url, at=2)
+    for at in ("2", then.history()[-1].time):
+        assert command("count", url, "--at", at).out == f"{then.count()}\n"
+    condition = "time < '2023-12-31T00:00'"
+    assert command("count", url, "--at", "2", "--where", condition).out == f"{then.count(condition)}\n"
+    assert json.loads(command("find", url, "--at", "2", "--where", condition, "--json").out)["version"] == 2
+    assert json.loads(command("info", url, "--at", "2", "--json").out)["rows"] == then.count() > kept.count()
+    assert json.loads(command("query", url, "--at", "2", "--json").out)["rows"] == then.count()
+    assert len(json.loads(command("head", url, "--at", "2", "-n", "1000", "--json").out)["data"]) == then.count()
+    stats = json.loads(command("stats", url, "--at", "2", "--json").out)
+    assert stats["time"]["count"] == then.count()
+    kept.drop_variable("angle")
+    assert "angle" in command("schema", url, "--at", "2").out
+    assert "angle" not in command("schema", url).out
+    done = command("query", url, "--at", "99")
+    assert (done.code, done.out) == (1, "")
+    assert "at='99' is no version" in done.err
+
+
+def test_an_older_version_of_a_view_is_read_over_the_newest_base(command, kept, url, tmp_path):
+    view = zc.create_view(tmp_path / "view", base=kept, computation=zc.computation.Expression({"twice": "angle * ssh"}))
+    view.retain(9)
+    view.refresh()
+    version = view.history()[-1].version
+    kept.update(lambda rows: {"ssh": rows["ssh"].to_numpy() + 1}, filters="day == 31")
+    view.refresh()
+    assert json.loads(command("info", view.store.url, "--json").out)["status"]["stale"] == 0
+    old = json.loads(command("info", view.store.url, "--at", version, "--json").out)
+    assert old["status"]["stale"] == len(zc.open_view(view.store.url, at=version).status().stale) == 1

@@ -15,6 +15,17 @@ def test_json_is_the_table_of_the_registry(command):
     assert done.err == ""
 
 
+def test_the_listing_is_a_command_too(command):
+    assert command("plugins", "list", "--json") == command("plugins", "--json")
+    assert command("plugins", "list") == command("plugins")
+
+
+def test_an_option_before_the_command_is_refused(command):
+    done = command("plugins", "--json", "list")
+    assert done.code == 2
+    assert "accepted: after it" in done.err
+
+
 def test_every_plugin_has_a_line_with_all_columns(command):
     header, *lines = command("plugins").out.splitlines()
     assert header.split() == ["family", "name", "distribution", "version", "status", "summary"]

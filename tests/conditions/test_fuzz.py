@@ -1,6 +1,6 @@
-"""Random conditions on random columns: masks are those of an oracle that goes row by row, and verdicts never contradict them.
+"""Random conditions on random columns: masks equal those of an oracle that evaluates row by row, and verdicts never contradict them.
 
-The oracle computes with Python's integers and NumPy's scalars, by the rules that the documentation states.
+The oracle computes with Python's integers and NumPy's scalars, by the documented rules.
 """
 
 import math
@@ -23,11 +23,11 @@ from zcollection.conditions.operands import Column, Computed, Rows
 from zcollection.conditions.zones import ALWAYS, NEVER
 
 MISSING = object()
-"""What comes of a missing value."""
+"""The result of any operation on a missing value."""
 
 
 class Whole(int):
-    """An integer that was computed: it is exact, and a float64 beside floats."""
+    """A computed integer: exact, and converted to float64 in arithmetic with floats."""
 
 
 WEAK = (int, float)
@@ -46,7 +46,7 @@ def as_float(value):
 
 
 def common(left, right):
-    """Two numbers in NumPy's type for them, of floats."""
+    """Return two numbers in NumPy's common float dtype."""
     strong = [np.int64(0) if isinstance(side, Whole) else side for side in (left, right) if not is_weak(side)]
     dtype = np.result_type(*(np.asarray(side).dtype for side in strong)) if strong else np.dtype("f8")
     dtype = dtype if dtype.kind == "f" else np.dtype("f8")
@@ -101,11 +101,11 @@ def compares(symbol, left, right):
     if left is MISSING or right is MISSING:
         return False
     if not isinstance(left, int | float | np.number) or isinstance(left, np.timedelta64):
-        return bool(COMPARISONS[symbol](left, right))  # texts, times
+        return bool(COMPARISONS[symbol](left, right))  # strings, times
     whole = [side for side in (left, right) if is_whole(side)]
     floats = [side for side in (left, right) if not is_whole(side)]
     if len(whole) == 1 and is_weak(whole[0]) and not is_weak(floats[0]):
-        one, other = common(left, right)  # a number that is written out takes the type of the column
+        one, other = common(left, right)  # a literal number adopts the dtype of the column
         return bool(COMPARISONS[symbol](one, other))
     if not whole:
         one, other = common(left, right)
@@ -127,7 +127,7 @@ SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.1, 0.5, 2.0, 3.0, 1e-3, 100.0, 65504.0, 1e30,
 
 @st.composite
 def numbers(draw, dtype, rows):
-    """A column of numbers: few of them, near to what constants are, and at the ends of the type."""
+    """A column with few distinct numbers: values near the constants, and the limits of the dtype."""
     if dtype.kind == "f":
         specials = [*SPECIAL, math.nan, math.inf, -math.inf, float(np.finfo(dtype).max), float(np.finfo(dtype).tiny)]
         element = st.sampled_from(specials) | st.floats(-10, 10) | st.integers(-3, 3).map(float)
@@ -137,7 +137,7 @@ def numbers(draw, dtype, rows):
         ends = [low, low + 1, high - 1, high, 0, 1, 2, 3, 7, 100, 2**53, 2**53 + 1, -1, -(2**53) - 1]
         near = [value for value in ends if low <= value <= high]
         element = st.sampled_from(near) | st.integers(max(low, -5), 5)
-    if draw(st.booleans()):  # the same, as zones are made for
+    if draw(st.booleans()):  # sorted, the case for which zones are useful
         start = draw(element)
         values = (
             [start] * rows if draw(st.booleans()) else sorted(draw(st.lists(element, min_size=rows, max_size=rows)))
@@ -150,7 +150,7 @@ def numbers(draw, dtype, rows):
 
 @st.composite
 def tables(draw):
-    """Variables x, y and z of numbers and f of booleans, and their columns."""
+    """Numeric variables x, y and z and a boolean variable f, with their columns."""
     rows = draw(st.integers(1, 12))
     variables, columns = [], {}
     for name in ("x", "y", "z"):
@@ -200,7 +200,7 @@ CONSTANTS = st.sampled_from(
     ]
 )
 SMALL = st.sampled_from([0, 1, 2, 3, 7, 0.1, 0.5, 2.5])
-# A value is its text, and a function of a row.
+# A value is a pair: its text, and a function of a row.
 LEAVES = (
     st.sampled_from(["x", "y", "z"]).map(lambda name: (name, lambda row: row[name]))
     | (CONSTANTS | SMALL).map(lambda value: (repr(value), lambda row: value))
@@ -307,7 +307,7 @@ CONDITIONS = st.recursive(
 
 
 def widening(draw):
-    """Return what makes bounds worse, as statistics that were rounded do."""
+    """Return a function that widens bounds, as rounded statistics do."""
 
     def widen(lower, upper):
         how = draw(st.sampled_from(["as they are", "as they are", "wider", "unknown"]))
@@ -325,7 +325,7 @@ def widening(draw):
 
 
 def agree(text, holds, declared, columns, data):
-    """Assert that a condition passes the rows of the oracle, and that verdicts say nothing else."""
+    """Assert that the mask of a condition equals that of the oracle, and that no verdict contradicts it."""
     rows = len(next(iter(columns.values())))
     expected = np.array(
         [
@@ -351,7 +351,7 @@ def agree(text, holds, declared, columns, data):
 
 
 def agree_as_one_zone(text, holds, declared, columns):
-    """Assert the same of all rows together, with the best bounds that there are."""
+    """Assert that the verdict for one zone of all rows, with exact bounds, does not contradict the oracle."""
     count = len(columns["x"])
     rows = [
         {name: scalar(values[at], declared.variables[name]) for name, values in columns.items()} for at in range(count)
@@ -371,7 +371,7 @@ def test_numbers_agree_with_an_oracle_and_zones_with_rows(condition, table, data
 
 @st.composite
 def close_tables(draw):
-    """Variables x and y whose values are near to one another: few bounds decide nothing."""
+    """Variables x and y with close values, so that bounds decide many comparisons."""
     rows = draw(st.integers(2, 6))
     variables, columns = [], {}
     for name in ("x", "y"):
@@ -470,16 +470,16 @@ def iso(parts, end, separator="T"):
     calendar=st.sampled_from(CALENDARS),
     step=st.sampled_from(list(STEPS)),
     reference=PARTS,
-    wanted=st.lists(PARTS, min_size=2, max_size=2),
+    literal=st.lists(PARTS, min_size=2, max_size=2),
     micro=st.sampled_from([0, 1, 500_000, 999_999]),
     symbol=st.sampled_from(list(COMPARISONS)),
     offsets=st.lists(st.integers(-3, 3), min_size=1, max_size=8),
     data=st.data(),
 )
-def test_numbers_that_count_time_agree_with_cftime(calendar, step, reference, wanted, micro, symbol, offsets, data):
+def test_numbers_that_count_time_agree_with_cftime(calendar, step, reference, literal, micro, symbol, offsets, data):
     origin = cftime.datetime(*reference, calendar=calendar)
-    texts = [iso(wanted[0], f".{micro:06d}"), iso(wanted[1], "Z", " ")]
-    times = [cftime.datetime(*wanted[0], micro, calendar=calendar), cftime.datetime(*wanted[1], calendar=calendar)]
+    texts = [iso(literal[0], f".{micro:06d}"), iso(literal[1], "Z", " ")]
+    times = [cftime.datetime(*literal[0], micro, calendar=calendar), cftime.datetime(*literal[1], calendar=calendar)]
     exact = [Fraction((time - origin) // np.timedelta64(1, "us").astype(object), STEPS[step]) for time in times]
     numbers_ = np.array([math.floor(exact[0]) + offset for offset in offsets])
     attrs = {"units": f"{step} since {iso(reference, '', ' ')}", "calendar": calendar}
@@ -506,15 +506,15 @@ def test_numbers_that_count_time_agree_with_cftime(calendar, step, reference, wa
 )
 def test_datetime64_agrees_with_numpy(unit, parts, nano, symbol, offsets, fill, data):
     text = iso(parts, f".{nano:09d}")
-    wanted = np.datetime64(text, "ns")
-    near = wanted.astype(f"M8[{unit}]")
+    literal = np.datetime64(text, "ns")
+    near = literal.astype(f"M8[{unit}]")
     steps = [np.timedelta64("NaT" if offset is None else offset, unit) for offset in offsets]
     times = np.array([near + step for step in steps], f"M8[{unit}]")
     declared = schema(variable("t", f"M8[{unit}]", fill_value=near if fill else None), variable("u", f"M8[{unit}]"))
     columns = {"t": times, "u": np.roll(times, 1)}
 
     def holds(row):
-        return row["t"] is not MISSING and bool(COMPARISONS[symbol](row["t"], wanted))
+        return row["t"] is not MISSING and bool(COMPARISONS[symbol](row["t"], literal))
 
     agree(f"t {symbol} {text!r}", holds, declared, columns, data)
     agree(f"t {symbol} u", lambda row: compares(symbol, row["t"], row["u"]), declared, columns, data)
@@ -527,17 +527,17 @@ def test_datetime64_agrees_with_numpy(unit, parts, nano, symbol, offsets, fill, 
 @given(
     dtype=st.sampled_from(["string", "U4", "S4"]),
     texts=st.lists(st.sampled_from(["", "a", "b", "ab", "S3A", "é", "z"]), min_size=1, max_size=8),
-    wanted=st.sampled_from(["", "a", "ab", "S3A", "é", "zz"]),
+    literal=st.sampled_from(["", "a", "ab", "S3A", "é", "zz"]),
     symbol=st.sampled_from([*COMPARISONS, "in", "not in"]),
     fill=st.none() | st.just("a"),
     data=st.data(),
 )
-def test_texts_agree_with_python(dtype, texts, wanted, symbol, fill, data):
+def test_texts_agree_with_python(dtype, texts, literal, symbol, fill, data):
     of_bytes = dtype == "S4"
     given_ = [text.encode() for text in texts] if of_bytes else texts
     declared = schema(variable("t", dtype, fill_value=fill.encode() if of_bytes and fill else fill))
     values = np.array(given_, declared.variables["t"].dtype)
-    target = wanted.encode() if of_bytes else wanted
+    target = literal.encode() if of_bytes else literal
 
     def holds(row):
         if row["t"] is MISSING:
@@ -546,7 +546,7 @@ def test_texts_agree_with_python(dtype, texts, wanted, symbol, fill, data):
             return (row["t"] in (target, target[:1])) is (symbol == "in")
         return bool(COMPARISONS[symbol](row["t"], target))
 
-    right = f"({wanted!r}, {wanted[:1]!r})" if "in" in symbol else repr(wanted)
+    right = f"({literal!r}, {literal[:1]!r})" if "in" in symbol else repr(literal)
     verdicts = agree(f"t {symbol} {right}", holds, declared, {"t": values}, data)
     assert ALWAYS not in verdicts
 

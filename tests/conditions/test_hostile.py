@@ -1,4 +1,4 @@
-"""A text that would take time or memory, or reach what it must not, is refused at once."""
+"""Hostile expressions, which would need too much time or memory or access Python objects, are rejected immediately."""
 
 import numpy as np
 import pytest

@@ -45,9 +45,14 @@ def main() -> None:
     parser.add_argument("--operations", nargs="+", choices=operations.OPERATIONS, default=list(operations.OPERATIONS))
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--every", type=int, default=1, help="only every n-th call")
+    parser.add_argument(
+        "--system", help="play another system, such as 'windows' or 'macos without links', for all processes"
+    )
     options = parser.parse_args()
     points, failed, violations = Counter(), 0, []
-    with running.working_directory() as work, traced.Nursery() as nursery:
+    if options.system is not None:
+        traced.play(options.system)
+    with running.working_directory() as work, traced.Nursery(options.system) as nursery:
         operations.base(work / "base")
         for name in options.operations:
             start, whole, place = work / f"before {name}", work / name, work / "place"

@@ -134,7 +134,7 @@ def damaged(key: str, content: bytes, chance: random.Random, *, others: list[byt
         return _bytes(content, chance, others)
     if body.pop("checksum", None) is None or chance.random() < 0.1:
         return _dumped(_mutated(body, chance), chance)
-    return documents.sealed(_dumped(_mutated(body, chance), chance))
+    return documents.with_checksum(_dumped(_mutated(body, chance), chance))
 
 
 def _dumped(body: object, chance: random.Random) -> bytes:
@@ -163,7 +163,7 @@ def _with_one_change(body: Any, chance: random.Random) -> Any:
         except ValueError:
             return value(chance)
         inner.pop("checksum", None)
-        return documents.sealed(json.dumps(_with_one_change(inner, chance)).encode()).decode()
+        return documents.with_checksum(json.dumps(_with_one_change(inner, chance)).encode()).decode()
     if not isinstance(body, dict | list) or not body or chance.random() < 0.04:
         return _replaced(body, chance)
     keys = list(body) if isinstance(body, dict) else list(range(len(body)))

@@ -141,7 +141,7 @@ def write(place: Place, seen: State) -> str | None:
     later = operations.days_later(operations.days_later(ledger.rows([50])))
     zc.open_collection(place, mode="rw").insert(later)
     partitions, values = state(place)
-    new = 2 if "/day=" in seen[0][0] else 1
+    new = 1 if seen[0] and "/day=" not in seen[0][0] else 2
     if partitions[: len(seen[0])] != seen[0] or len(partitions) != len(seen[0]) + new:
         return "the next writer changed other partitions"
     rows = {name: seen[1].get(name, []) for name in values}

@@ -75,6 +75,14 @@ def _keep(place: str | Path | KeyStore) -> None:
     collection.insert(ledger.rows([2, 30]), merge="upsert")
 
 
+def _tag(place: str | Path | KeyStore) -> None:
+    """Keep what one version needs, and nothing of others: some of it was replaced before, some was not."""
+    collection = zc.open_collection(place, mode="rw")
+    collection.tag("tagged")
+    collection.insert(ledger.rows([1, 4]))
+    collection.insert(ledger.rows([1, 7]))
+
+
 def _forget(collection: zc.Collection) -> None:
     collection.vacuum(older_than="0s")
 
@@ -102,13 +110,17 @@ OPERATIONS: dict[str, Callable[[zc.Collection], object]] = {
     "rollback": lambda collection: collection.rollback("tagged"),
     "forget": _forget,
     "retain": lambda collection: collection.retain("3d"),
+    "replace, tagged": lambda collection: collection.insert(ledger.rows([2, 5, 22])),
+    "tag": lambda collection: collection.tag("another", collection.tags()["tagged"]),
+    "tag the newest": lambda collection: collection.tag("newest"),
     "untag": lambda collection: collection.untag("tagged"),
 }
-_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "rollback", "forget", "untag")
+_WITH_OLDER = ("replace, kept", "delete, kept", "drop, kept", "rollback", "forget", "tag", "untag")
 PREPARATIONS: dict[str, Callable[[str | Path | KeyStore], object]] = {
     "repair": _lose_documents,
     "split": _make_months,
     **dict.fromkeys(_WITH_OLDER, _keep),
+    "replace, tagged": _tag,
 }
 """What happens to the collection before an operation, where there is anything to do."""
 

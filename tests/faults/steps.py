@@ -385,7 +385,7 @@ def _carried_out() -> None:
     async def directly(function: Any, /, *arguments: Any, **options: Any) -> Any:
         return await function(*arguments, **options)
 
-    portal.carried_out.__code__ = directly.__code__
+    portal.run_change.__code__ = directly.__code__
 
 
 @step("what is committed is put in its place before a cancellation is heard", "tests/integration/test_cancelled.py")
@@ -400,9 +400,9 @@ def _uninterrupted() -> None:
 
 @step("of two who publish at once the second finds it done", f"{FILE}/test_publishing.py")
 def _one_publisher() -> None:
-    from zcollection_store_file import publishing
+    from zcollection_store_file import system
 
-    publishing.fcntl.flock = nothing
+    system.lock_directory = nothing
 
 
 @step(
@@ -478,3 +478,297 @@ def _told_by_sources() -> None:
     from zcollection.collection.write import repartition
 
     repartition.digest = lambda *what: str(what[2])
+
+
+# Older versions.
+
+HISTORY = "tests/integration/test_history.py"
+RACES = "tests/integration/test_history_races.py"
+DISK = "tests/integration/test_history_disk.py"
+SEGMENTS = "tests/integration/test_history_segments.py"
+OLDER_VIEWS = "tests/integration/test_older_views.py"
+OPENED = f"{HISTORY}::test_a_version_is_opened_by_its_number_or_its_tag"
+DEAD = f"{RACES}::test_older_versions_are_whole_wherever_a_writer_has_died"
+
+
+@step("what a change replaces is kept", OPENED)
+def _kept_replaced() -> None:
+    from zcollection.transaction.log.transaction import LogTransaction
+
+    async def nothing_replaced(*_: object) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    LogTransaction._replaced = nothing_replaced  # type: ignore[method-assign]
+
+
+@step("what a change drops is kept", OPENED)
+def _kept_dropped() -> None:
+    from zcollection.transaction.log import publication
+
+    publication._going = lambda _: {}
+
+
+@step("what is replaced is copied before anything is written in its place", DEAD)
+def _kept_first() -> None:
+    from zcollection.plugin import KeyStore
+
+    keep, publish = KeyStore._keep, KeyStore.replace_all
+
+    async def later(self: Any, replacements: Any, fence: Any) -> None:
+        for item in replacements:
+            names = [entry.key.removeprefix(item.target) async for entry in self.list(item.target, recursive=True)]
+            KeyStore._keep = nothing_later  # type: ignore[method-assign]
+            await publish(self, [item], fence)
+            KeyStore._keep = keep  # type: ignore[method-assign]
+            await keep(self, item, [name for name in names if not name.startswith(item.spared)], fence)
+
+    KeyStore.replace_all = later  # type: ignore[method-assign, assignment]
+
+
+@step("what is kept already is not copied again from what took its place", DEAD)
+def _kept_once() -> None:
+    from zcollection.contracts import store
+    from zcollection.plugin import KeyStore
+
+    async def keep(self: Any, item: Any, names: Any, fence: Any) -> None:
+        await self.copy([(item.target + name, item.kept + name) for name in sorted(names, key=store._DOCUMENT.__eq__)])
+
+    KeyStore._keep = keep  # type: ignore[method-assign]
+
+
+@step(
+    "a group that is being replaced is told by its stamp",
+    f"{RACES}::test_an_older_version_is_whole_where_a_writer_has_died_between_swap_and_rename",
+)
+def _told_by_stamp() -> None:
+    from zcollection.transaction.log import past
+
+    past._is_of = lambda document, _: document is not None
+
+
+@step("what is being replaced is looked for in its place and in its stage", DEAD)
+def _looked_for() -> None:
+    from zcollection.transaction.log.past import PastVersioning
+
+    async def found(*_: object) -> dict[str, Any]:
+        return {}
+
+    PastVersioning._found = found  # type: ignore[method-assign, assignment]
+
+
+@step(
+    "a vacuum lists what is kept before it reads the versions",
+    f"{HISTORY}::test_a_vacuum_removes_nothing_that_another_writer_keeps_meanwhile",
+)
+def _listed_first() -> None:
+    from types import SimpleNamespace
+
+    from zcollection.transaction.log import history, vacuum
+
+    forget = vacuum._forget
+
+    async def reading_first(store: Any) -> tuple[int, int]:
+        versions = await history.every(store)
+
+        async def known(_: object) -> Any:
+            return versions
+
+        vacuum.history = SimpleNamespace(every=known)  # type: ignore[assignment, attr-defined]
+        try:
+            return await forget(store)
+        finally:
+            vacuum.history = history  # type: ignore[attr-defined]
+
+    vacuum._forget = reading_first
+
+
+@step(
+    "a vacuum leaves what a version needs that can be read",
+    f"{HISTORY}::test_a_vacuum_leaves_what_versions_need_that_are_kept",
+)
+def _needed() -> None:
+    from zcollection.transaction.log import vacuum
+
+    vacuum.needed = lambda *_: set()
+
+
+@step(
+    "a vacuum says which versions it forgets before it does",
+    f"{RACES}::test_a_version_that_is_tagged_during_a_vacuum_is_not_forgotten",
+)
+def _forgotten_by_record() -> None:
+    from zcollection.transaction.log.transaction import LogTransaction
+
+    check = LogTransaction._check
+
+    def no_conflict(self: Any, newer: Any) -> None:
+        if self.operation != "vacuum":
+            check(self, newer)
+
+    LogTransaction._check = no_conflict  # type: ignore[method-assign]
+
+
+@step(
+    "a change meets a conflict where a version was tagged meanwhile",
+    f"{RACES}::test_a_change_that_began_before_a_version_was_tagged_keeps_what_that_needs",
+)
+def _tagged_meanwhile() -> None:
+    from attrs import evolve
+
+    from zcollection.transaction.log.transaction import LogTransaction
+
+    check = LogTransaction._check
+
+    def blind(self: Any, newer: Any) -> None:
+        check(self, [evolve(version, schema=None) for version in newer])
+
+    LogTransaction._check = blind  # type: ignore[method-assign]
+
+
+@step(
+    "a version is readable when its tag is committed",
+    f"{RACES}::test_a_version_that_others_replace_while_it_is_tagged_gets_no_tag",
+)
+def _readable_tagged() -> None:
+    from zcollection.transaction.log import past
+
+    # It is looked at again at the commit, by the same name.
+    resolved, check = past.resolved, past.check_kept
+
+    async def looking_once(*arguments: Any) -> Any:
+        past.check_kept = check
+        try:
+            return await resolved(*arguments)
+        finally:
+            past.check_kept = nothing
+
+    past.resolved = looking_once
+    past.check_kept = nothing
+
+
+@step(
+    "a version that gets a tag is watched until that is committed",
+    f"{RACES}::test_a_version_that_others_replace_while_it_is_tagged_gets_no_tag",
+)
+def _watched_tagged() -> None:
+    from zcollection.transaction.change import Transaction
+
+    watch = Transaction.watch
+    Transaction.watch = lambda self, *rest: None if self.operation == "tag" else watch(self, *rest)  # type: ignore[method-assign]
+
+
+@step(
+    "a rollback looks whether others wrote meanwhile",
+    f"{RACES}::test_a_rollback_puts_back_all_of_a_version_whatever_others_insert_meanwhile",
+)
+def _watched_rollback() -> None:
+    from zcollection.transaction.change import Transaction
+
+    watch = Transaction.watch
+    Transaction.watch = lambda self, *rest: None if self.operation == "rollback" else watch(self, *rest)  # type: ignore[method-assign]
+
+
+@step(
+    "who reads an older version looks whether it still is kept",
+    f"{HISTORY}::test_who_reads_what_a_vacuum_has_removed_is_told_so",
+)
+def _still_kept() -> None:
+    from zcollection.transaction.log import past
+
+    resolved, check = past.resolved, past.check_kept
+
+    async def looking_once(*arguments: Any) -> Any:
+        past.check_kept = check
+        try:
+            return await resolved(*arguments)
+        finally:
+            past.check_kept = nothing
+
+    past.resolved = looking_once
+    past.check_kept = nothing
+
+
+@step(
+    "who reads an older version looks whether it was moved meanwhile",
+    f"{OLDER_VIEWS}::test_who_reads_an_older_version_while_it_is_replaced_reads_it_whole",
+)
+def _moved_meanwhile() -> None:
+    from zcollection.transaction.log.past import PastVersioning
+
+    async def never(*_: object) -> bool:
+        return False
+
+    PastVersioning.is_outdated = never  # type: ignore[method-assign, assignment]
+
+
+@step(
+    "with tags alone, what the newest of them needs is kept",
+    f"{DISK}::test_with_tags_alone_what_they_need_is_kept_and_nothing_else",
+)
+def _newest_tag() -> None:
+    from zcollection.transaction.retention import Retention
+
+    tagged = Retention.tagged.fget  # type: ignore[attr-defined]
+    from zcollection.transaction.log.transaction import LogTransaction
+
+    of_newest = LogTransaction._tagged
+
+    async def of_oldest(self: Any, paths: Any) -> Any:
+        Retention.tagged = property(lambda it: dict([min(tagged(it).items(), key=lambda item: item[1])]))  # type: ignore[method-assign, assignment]
+        try:
+            return await of_newest(self, paths)
+        finally:
+            Retention.tagged = property(tagged)  # type: ignore[method-assign, assignment]
+
+    LogTransaction._tagged = of_oldest  # type: ignore[method-assign]
+
+
+@step(
+    "a retention begins with the version that it makes",
+    f"{DISK}::test_versions_that_were_kept_are_refused_once_nothing_is_kept",
+)
+def _begins() -> None:
+    from zcollection.transaction.retention import Retention
+
+    Retention.keeps_recent = property(lambda it: it.since is not None)  # type: ignore[method-assign, assignment]
+
+
+@step(
+    "a vacuum leaves segments that checkpoints name",
+    f"{SEGMENTS}::test_a_vacuum_leaves_the_segments_of_what_is_kept_and_no_other",
+)
+def _named_segments() -> None:
+    from zcollection.transaction.log import checkpoints
+
+    async def none(_: object) -> set[str]:
+        return set()
+
+    checkpoints._named_segments = none
+
+
+@step(
+    "a catalog leaves segments that checkpoints name",
+    f"{SEGMENTS}::test_a_vacuum_leaves_the_segments_of_what_is_kept_and_no_other",
+)
+def _left_segments() -> None:
+    from zcollection.transaction.index import catalog
+
+    save = catalog.save
+
+    async def removing(*arguments: Any, **options: Any) -> None:
+        await save(*arguments, **options | {"removes": True})
+
+    catalog.save = removing
+
+
+@step(
+    "where a segment of an older version is lost the records are read",
+    f"{SEGMENTS}::test_where_a_segment_of_an_older_version_is_lost_its_records_say_the_same",
+)
+def _lost_segments() -> None:
+    from zcollection.transaction.log import past
+
+    class NeverError(Exception):
+        pass
+
+    past.SegmentError = NeverError  # type: ignore[misc, assignment]

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from effort import cases
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the commands use signals, /proc and strace of Linux")
+
 HERE = Path(__file__).parent
 
 
@@ -45,11 +47,13 @@ def test_writers_that_are_killed_or_stopped_damage_nothing(place, least):
     cases(
         (["--operations", "update rows", "--every", 17], 4),
         (["--operations", "repartition", "--every", 37], 2),
+        (["--operations", "replace, tagged", "rollback", "--every", 37], 2),
         thorough=[
             (["--every", 53], 15),
             (["--every", 53, "--no-catalog"], 15),
             (["--operations", "update rows", "delete", "--every", 7], 25),
             (["--operations", "repartition", "split", "rewrite", "--every", 19], 20),
+            (["--operations", "replace, tagged", "tag the newest", "rollback", "forget", "--every", 29], 8),
             (["--every", 59, "--operations", "replace", "insert", "--server", "ministack"], 4),
         ],
     ),
@@ -79,6 +83,13 @@ needs_strace = pytest.mark.skipif(
 )
 def test_a_fault_at_a_system_call_leaves_all_of_an_operation_or_nothing(arguments, least):
     assert figures("crashes", *arguments)["points"] >= least
+
+
+@needs_strace
+@pytest.mark.parametrize("system", ["windows", "macos without links"])
+def test_so_it_does_where_directories_cannot_be_swapped_and_files_not_linked(system):
+    arguments = ["--operations", "replace, kept", "--faults", "kill", "--every", 19, "--system", system]
+    assert figures("crashes", *arguments)["points"] >= 5
 
 
 @needs_strace

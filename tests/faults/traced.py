@@ -13,16 +13,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-CALLS = "write,mkdir,mkdirat,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,fdatasync"
+CALLS = "write,mkdir,mkdirat,rename,renameat2,link,linkat,unlink,unlinkat,rmdir,fsync,fdatasync"
 """The system calls that change something."""
 IS_THERE = shutil.which("strace") is not None
 
 
+SYSTEM = "ZCOLLECTION_TESTS_SYSTEM"
+"""Environment variable that names the system that is played, for the processes of a nursery."""
+
+
 class Nursery:
-    """Starts operations, and says how they ended."""
+    """Starts operations, and says how they ended.
+
+    Parameters
+    ----------
+    system
+        The system that is played, one of `systems.SYSTEMS`; None for this one.
+    """
+
+    def __init__(self, system: str | None = None) -> None:
+        self._system = system
 
     def __enter__(self) -> Self:
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"}
+        environment |= {} if self._system is None else {SYSTEM: self._system}
         self._server = subprocess.Popen(
             [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -108,7 +122,17 @@ def logging(log: Path, *, calls: str = CALLS) -> list[str]:
     return ["-o", str(log), "-y", "-s", "4096", "-e", f"trace={calls}"]
 
 
+def play(system: str) -> None:
+    """Let the file store of this process run on another system, such as "windows"; its paths lie on drive C:."""
+    sys.path.append(str(Path(__file__).parent.parent / "support"))
+    import systems
+
+    systems.play(system, setattr, dict.__setitem__)
+
+
 def _serve() -> None:
+    if SYSTEM in os.environ:
+        play(os.environ[SYSTEM])
     import mutations
     import operations
     import zarr  # noqa: F401 - loaded here, once

@@ -1,11 +1,15 @@
 """When rows were brought: what is kept of it, what forgets it, and by which clock."""
 
+import base64
 import datetime as dt
+import json
+import uuid
+import zlib
 
 import kept
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zcollection as zc
@@ -60,6 +64,12 @@ def test_with_too_many_runs_the_oldest_times_are_forgotten_and_no_more_than_that
         {"times": [[1], [2]], "rows": [[3], [1]]},
         {"times": [2**70, 2], "rows": [3, 1]},
         {"times": 3, "rows": 4},
+        {"packed": 3},
+        {"packed": "no base64"},
+        {"packed": "AAAA"},
+        {"packed": base64.b64encode(zlib.compress(bytes(15))).decode()},
+        {"packed": base64.b64encode(zlib.compress(bytes(16 * MOST + 16))).decode()},
+        {"packed": base64.b64encode(zlib.compress(bytes(3200))[:-5]).decode()},
     ],
 )
 def test_what_is_no_description_says_nothing(found):
@@ -118,6 +128,26 @@ def test_a_daily_partition_that_grows_each_minute_knows_of_every_one():
     assert len(Deliveries.from_json(deliveries.to_json(), rows=1440).rows) == 1440
 
 
+@given(
+    steps=st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40)), min_size=17, max_size=100, unique=True),
+    rows=st.lists(st.integers(1, 2**40), min_size=100, max_size=100),
+)
+def test_many_runs_are_compressed_and_the_same(steps, rows):
+    given_runs = Deliveries(times=_array(steps), rows=np.array(rows[: len(steps)], np.int64))
+    said = given_runs.to_json()
+    assert list(said) == ["packed"]
+    again = Deliveries.from_json(json.loads(json.dumps(said)), rows=sum(rows[: len(steps)]))
+    np.testing.assert_array_equal(again.times, given_runs.times)
+    np.testing.assert_array_equal(again.rows, given_runs.rows)
+
+
+def test_a_buoy_writes_few_bytes_of_when_its_rows_came():
+    late = np.random.default_rng(1).integers(0, 100, MOST)  # milliseconds
+    times = np.datetime64("2026-01-01", "ms") + np.arange(MOST) * np.timedelta64(600_000, "ms") + late
+    said = json.dumps(Deliveries(times=times, rows=np.ones(MOST, np.int64)).to_json())
+    assert len(said) < 5_000, "a sixth of what the numbers would be in JSON"
+
+
 def test_statistics_that_do_not_say_it_leave_it_unknown_until_rows_come(tmp_path, monkeypatch):
     collection = _create(tmp_path / "c", value="float64")
     with monkeypatch.context() as patch:
@@ -141,3 +171,41 @@ def test_statistics_that_are_completed_keep_when_rows_came(tmp_path):
     collection.add_statistics(["value"])
     np.testing.assert_array_equal(_each(collection), came)
     assert not np.isnat(came).any()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    deliveries=st.lists(
+        st.lists(st.integers(0, 4 * 1440 - 1), min_size=1, max_size=30, unique=True), min_size=1, max_size=6
+    ),
+    forms=st.permutations(["date:M", "date:h", "date:Y", "grouped_sequence"]),
+)
+def test_rows_keep_the_time_of_their_delivery_however_they_are_partitioned(deliveries, forms):
+    collection = _create(f"memory://{uuid.uuid4().hex}", value="int64")
+    came = {}
+    with pytest.MonkeyPatch.context() as patched:
+        for number, minutes in enumerate(deliveries, 1):
+            patched.setattr("zcollection.transaction.change.time_ns", lambda number=number: number * 10**9)
+            times = np.sort(np.datetime64("2026-01-30", "s") + np.array(minutes) * np.timedelta64(60, "s"))
+            collection.insert({"time": times, "value": np.full(len(times), number)}, merge="upsert")
+            came |= dict.fromkeys(times.tolist(), np.datetime64(number * 1000, "ms"))
+        # Rows of one partition that become rows of several, not one after the other, and several that become one.
+        scattered = zc.partitioning.Sequence(("value",), dimension="time")
+        for form in [scattered if form == "grouped_sequence" else form for form in forms]:
+            collection.repartition(form)
+            found = collection.query()
+            order = np.argsort(found["time"].to_numpy(), kind="stable")
+            expected = [came[time] for time in found["time"].to_numpy()[order].tolist()]
+            np.testing.assert_array_equal(_each(collection)[order], expected)
+            assert collection.verify(data=True).is_clean
+
+
+def test_a_partition_of_known_and_unknown_rows_knows_those_that_it_knew(tmp_path):
+    collection = _create(tmp_path / "c")
+    collection.insert({"time": _minutes(0, 1440)})
+    collection.insert({"time": _minutes(0, 100)}, merge=lambda existing, inserted, **_: inserted)
+    unknown = np.isnat(_each(collection)).sum()
+    collection.insert({"time": _minutes(1440, 2000)})
+    collection.repartition("date:M")
+    assert np.isnat(_each(collection)).sum() == unknown == 100
+    assert len(_each(collection)) == 660

@@ -184,7 +184,7 @@ def test_variables_of_two_dimensions_are_columns_by_position(url):
     [
         (lambda: frame().rename_axis(None), "has no name"),
         (lambda: frame().rename(columns={"count": 5}), "column 5"),
-        (lambda: frame().rename(columns={"count": "height"}), "'height' .* stands twice"),
+        (lambda: frame().rename(columns={"count": "height"}), "'height' .* occurs twice"),
         (lambda: frame().assign(**{"a[0]": 1, "a[2]": 2}), r"positions \[0, 2\]"),
     ],
 )

@@ -286,7 +286,7 @@ def test_integers_keep_their_type_and_have_one_fill_value(url):
     collection.insert(delivery(np.array([2, -1], "i2"), "2000-01-02", attrs={"_FillValue": np.int16(-1)}))
     assert values_of(collection) == [1, -999, 2, -999]
     message = refusal(collection, delivery(np.array([-999], "i2"), "2000-01-03", attrs={"_FillValue": np.int16(-1)}))
-    assert "fill value -999, and what is given has it as a value: it states the fill value -1" in message
+    assert "fill value -999, and the input has it as a value: it states the fill value -1" in message
 
 
 def test_unsigned_integers_that_are_stored_as_signed_ones_are_what_they_mean(url):

@@ -16,7 +16,9 @@ from zcollection.testing.servers import ministack_server
 __all__ = ["ministack_server"]
 
 SPAWN = multiprocessing.get_context("spawn")
-FORKED = multiprocessing.get_context("forkserver")
+FORKED = multiprocessing.get_context(
+    "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+)
 # Processes that live for a moment start from one that has imported all but Icechunk, whose threads no fork survives.
 FORKED.set_forkserver_preload(["anyio", "numpy", "zarr", "zcollection", "zcollection.aio"])
 PLACES = ["icechunk", "icechunk on s3"]

@@ -1,15 +1,16 @@
 """Files of a terabyte that take no room, where documents and chunks should be: nobody makes room for what they claim."""
 
 import os
-import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import zcollection as zc
-from zcollection.contracts import store
+from zcollection.contracts import objects
 from zcollection.model import documents
+
+resource = pytest.importorskip("resource", reason="Windows has no limit of memory to set")
 
 TERABYTE = 2**40
 ROWS = 50
@@ -26,7 +27,7 @@ SCHEMA = (
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch):
     """Let no document be large, and no allocation either: a terabyte is refused at once, and not tried."""
-    for module in (documents, store):
+    for module in (documents, objects):
         monkeypatch.setattr(module, "LARGEST_DOCUMENT", 2**16)
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (2**36, before[1]))

@@ -1,5 +1,7 @@
 """Plugins written from the documentation alone, installed from wheels: they serve a collection as any other."""
 
+import json
+
 import pytest
 from environments import ROOT, Environment, build_wheel
 
@@ -19,6 +21,8 @@ col = zc.open_collection(sys.argv[1])
 print(col.partitioning, [key["cell"] for key in col.keys()], col.query(filters="cell < 10")["longitude"].to_numpy().tolist())
 print(col.verify(data=True).is_clean)
 """
+
+COMMAND = "from zcollection.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,13 @@ def test_the_distributions_conform(environment, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("distribution", ["partitioning-by-healpix", "collections-in-sqlite"])
+def test_the_command_finds_nothing_wrong_with_them(environment, distribution):
+    done = environment.run(COMMAND, "plugins", "check", distribution)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].endswith("nothing is wrong")
+
+
 def test_a_collection_made_with_them_is_read_in_another_process(environment, plugins, tmp_path):
     url = f"sqlite://{tmp_path}/tides.db"
     done = environment.run(WRITE, url)
@@ -64,6 +75,11 @@ def test_a_collection_made_with_them_is_read_in_another_process(environment, plu
     assert listed.endswith("[12.5, 13.0]")
     assert clean == "True"
     environment.uninstall(plugins["healpix"])
+    examined = environment.run(COMMAND, "plugins", "doctor", url, "--json")
+    (problem,) = json.loads(examined.stdout)["problems"]
+    assert examined.returncode == 1
+    assert "it needs the partitioning 'healpix', which cannot be used" in problem["text"]
+    assert problem["step"] == "pip install 'partitioning-by-healpix>=1.0.0'"
     refused = environment.run(READ, url)
     assert refused.returncode == 1
     assert "'healpix' is not installed" in refused.stderr

@@ -9,6 +9,8 @@ import pytest
 
 import zcollection as zc
 
+pytest.importorskip("resource", reason="Windows has no limit of open files to set")
+
 CHILD = """
 import os, resource, sys
 sys.path.insert(0, sys.argv[1])

@@ -45,7 +45,7 @@ def cancelled_at(change, signal, *, how, then):
 
         async def caller():
             with scope:
-                await portal.carried_out(change.run)
+                await portal.run_change(change.run)
 
         task = asyncio.create_task(caller())
         await signal.wait()
@@ -93,7 +93,7 @@ def test_a_deadline_is_told_after_the_end():
     async def main():
         async with asyncio.timeout(None) as deadline:
             main.task = asyncio.create_task(_reschedule(deadline))
-            await portal.carried_out(change.run)
+            await portal.run_change(change.run)
 
     async def _reschedule(deadline):
         await change.committing.wait()
@@ -110,7 +110,7 @@ def test_the_end_of_the_loop_waits_for_it():
     change.may_go_on.set()
 
     async def main():
-        main.task = asyncio.create_task(portal.carried_out(change.run))
+        main.task = asyncio.create_task(portal.run_change(change.run))
         await change.committing.wait()
         threading.Thread(target=change.may_commit.set).start()
 
@@ -130,7 +130,7 @@ def test_a_coroutine_that_is_closed_leaves_a_change_that_ends():
             ended.set()
 
     async def main():
-        coroutine = portal.carried_out(work)
+        coroutine = portal.run_change(work)
         coroutine.send(None)
         await change.committing.wait()
         coroutine.close()
@@ -151,10 +151,10 @@ def test_an_error_of_the_change_is_raised_as_it_is_and_noted_where_the_caller_wa
 
     change.may_commit.set()
     with pytest.raises(KeyError, match="mine"):
-        asyncio.run(portal.carried_out(failing))
+        asyncio.run(portal.run_change(failing))
 
     async def main():
-        task = asyncio.create_task(portal.carried_out(failing))
+        task = asyncio.create_task(portal.run_change(failing))
         await asyncio.sleep(0)
         task.cancel()
         return await raised(task)
@@ -170,14 +170,14 @@ def test_the_context_of_the_caller_is_that_of_the_change():
 
     async def main():
         name.set("a caller")
-        return await portal.carried_out(read)
+        return await portal.run_change(read)
 
     assert asyncio.run(main()) == "a caller"
 
 
 def test_on_the_background_loop_itself_it_is_awaited():
     async def nested():
-        return await portal.carried_out(_thread)
+        return await portal.run_change(_thread)
 
     async def _thread():
         return threading.get_ident()

@@ -101,7 +101,7 @@ def test_a_text_in_a_mapping_is_one_value_and_no_collection_of_letters():
 @pytest.mark.parametrize("text", ["platform in ('S3A')", "platform in 'S3A'", "platform not in 'S3A'", "0 < 1 in 'a'"])
 def test_a_part_of_a_text_that_is_written_out_is_not_looked_for(text):
     with pytest.raises(
-        zc.ExpressionError, match=r"looks for a part of '.*'; accepted: == '.*', or in \('.*',\) with a comma"
+        zc.ExpressionError, match=r"searches for a substring of '.*'; accepted: == '.*', or in \('.*',\) with a comma"
     ):
         chosen(text, ["platform"], [Key(platform="S3")])
 

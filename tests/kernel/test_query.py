@@ -14,6 +14,16 @@ def collection(url):
     return samples.create(url, TIMES)
 
 
+def test_where_no_row_passes_of_variables_in_shards_there_are_none():
+    """The partitioned dimension itself has no shards, and no rows."""
+    schema = zc.Schema().with_dimension("time").with_dimension("x", size=3, chunks=3, shards=6)
+    schema = schema.with_variable("time", dtype="int64", dimensions=("time",))
+    schema = schema.with_variable("power", dtype="int16", dimensions=("time", "x"))
+    made = zc.create_collection("memory://shards-of-no-rows", schema=schema, axis="time", partitioning="date:D")
+    made.insert({"time": np.arange(3), "power": np.ones((3, 3), "int16")})
+    assert made.query(where="False")["power"].to_numpy().shape == (0, 3)
+
+
 def test_rows_come_in_the_numeric_order_of_the_keys(collection):
     samples.assert_rows(collection.query(), READ)
     assert collection.partitions()[-1] == "sign=plus/quotient=10"

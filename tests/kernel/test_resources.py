@@ -12,13 +12,13 @@ from zcollection import portal, resources
     ("number", "advice"), [(errno.EMFILE, "ulimit -n"), (errno.ENFILE, "close"), (errno.ENOMEM, "memory")]
 )
 def test_a_shortage_says_what_to_do(number, advice):
-    with pytest.raises(zc.StoreError, match=rf"{advice}.*run the operation again"), resources.telling_shortage():
+    with pytest.raises(zc.StoreError, match=rf"{advice}.*run the operation again"), resources.reporting_shortage():
         raise OSError(number, "no more", "/secret/path")
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "denied"), RuntimeError("of the caller"), ValueError("x")])
 def test_another_error_is_raised_as_it_is(error):
-    with pytest.raises(type(error)) as caught, resources.telling_shortage():
+    with pytest.raises(type(error)) as caught, resources.reporting_shortage():
         raise error
     assert caught.value is error
 

@@ -173,7 +173,7 @@ def test_partitions_whose_keys_have_other_fields_than_each_other_are_damaged(col
     record = json.loads(body["attributes"]["zcollection"])
     record.pop("checksum")
     record["key"] = {"sign": "plus"}
-    body["attributes"]["zcollection"] = documents.sealed(json.dumps(record).encode()).decode()
+    body["attributes"]["zcollection"] = documents.with_checksum(json.dumps(record).encode()).decode()
     collection.store.data[key] = json.dumps(body).encode()
     collection.store.data.pop("_catalog/c/0")
     with pytest.raises(zc.CorruptionError, match="keys of different fields"):

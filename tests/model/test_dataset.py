@@ -51,7 +51,7 @@ class TestGroups:
         with pytest.raises(KeyError, match="nothing"):
             dataset["nothing"]
 
-    def test_know_their_place(self, dataset):
+    def test_have_a_name_a_parent_and_a_path(self, dataset):
         group = dataset["data/ku"]
         assert (group.name, group.long_name(), group.parent.name, group.parent.parent) == (
             "ku",
@@ -118,7 +118,7 @@ class TestConstruction:
     def test_takes_attributes(self):
         assert zc.Dataset(make_schema(), {}, attrs={"title": "x"}).attrs == {"title": "x"}
 
-    def test_leaves_no_cycle_behind(self):
+    def test_creates_no_reference_cycle(self):
         gc.disable()
         try:
             values = np.zeros(3)
@@ -161,7 +161,7 @@ class TestConcat:
         joined = zc.Dataset.concat([make(np.array(part, dtype="int64")) for part in parts], "time")
         assert joined == make(np.array(sum(parts, []), dtype="int64"))
 
-    def test_fills_what_some_lack(self, dataset):
+    def test_fills_variables_that_some_datasets_lack(self, dataset):
         short = dataset.isel(time=slice(1))
         lacking = zc.Dataset(short.schema, {"time": [9], "angle": [1.0, 2.0]})
         joined = zc.Dataset.concat([short, lacking], "time")

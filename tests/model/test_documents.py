@@ -32,7 +32,9 @@ def load(data):
 
 def changed(**changes):
     body = json.loads(documents.dump(FULL, kind="test")) | changes
-    return documents.sealed(json.dumps({name: value for name, value in body.items() if value != "remove"}).encode())
+    return documents.with_checksum(
+        json.dumps({name: value for name, value in body.items() if value != "remove"}).encode()
+    )
 
 
 def test_a_document_comes_back_as_it_was():
@@ -72,7 +74,7 @@ def test_a_whole_number_is_a_float_too():
         changed(format_version=0),
     ],
 )
-def test_what_is_no_such_document_is_corruption_and_no_foreign_error(data):
+def test_an_invalid_document_raises_a_corruption_error(data):
     with pytest.raises(zc.CorruptionError, match="the test document"):
         load(data)
 
@@ -90,9 +92,9 @@ def test_any_other_byte_than_was_written_is_corruption(at):
         load(bytes(data))
 
 
-def test_half_a_character_is_corruption():
+def test_a_lone_surrogate_is_corruption():
     with pytest.raises(zc.CorruptionError, match="surrogates not allowed"):
-        load(documents.sealed(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
+        load(documents.with_checksum(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
 
 
 def test_a_later_version_is_refused_as_such():

@@ -73,7 +73,7 @@ def test_numbers_are_cast_when_each_is_exact_and_refused_otherwise(source, targe
 
 
 def is_exact(value, dtype):
-    """Exact by the arithmetic of Python, which has no limits."""
+    """Return whether a dtype represents a value exactly, computed with Python's unlimited integers."""
     if value != value or abs(float(value)) == np.inf:
         return dtype.kind == "f"
     if dtype.kind in "iu":

@@ -1,4 +1,4 @@
-"""Any text has one path segment, which is safe everywhere and gives the text back."""
+"""Percent-encoding: every string has one path segment, which is valid on every file system and decodes to the string."""
 
 import sys
 import unicodedata
@@ -25,7 +25,7 @@ CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= c
         ("%41", "%2541"),
         ("Malmö", "Malmö"),
         ("Malmo\u0308", "Malmo%CC%88"),
-        ("\u212bö", "%E2%84%AB%C3%B6"),  # not in normal form C: no letter is left that a file system may normalise
+        ("\u212bö", "%E2%84%AB%C3%B6"),  # not in normal form C: no letter is kept that a file system may normalise
         ("海面 1", "海面%201"),
         (".", "%2E"),
         ("..", ".%2E"),
@@ -33,15 +33,15 @@ CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= c
         ("~", "%7E"),
         ("a\\b:c*\n\x00", "a%5Cb%3Ac%2A%0A%00"),
         ("\U0001f6f0", "%F0%9F%9B%B0"),
-        ("\U0001df00", "%F0%9D%BC%80"),  # a letter since Unicode 14, which not every Python knows
+        ("\U0001df00", "%F0%9D%BC%80"),  # a letter since Unicode 14, unknown to older Python versions
     ],
 )
-def test_a_text_and_what_stands_for_it(text, escaped):
+def test_a_string_has_this_segment(text, escaped):
     assert (escape(text), unescape(escaped)) == (escaped, text)
 
 
 @given(st.text())
-@example("\u1100\u1161")  # letters that are one in normal form C
+@example("\u1100\u1161")  # two letters that normal form C composes to one
 @example("e\u0301")
 def test_every_text_comes_back_from_a_safe_segment(text):
     escaped = escape(text)
@@ -63,18 +63,18 @@ def test_every_character_has_a_safe_segment_of_its_own():
     assert len(segments) == len(CHARACTERS)
 
 
-def test_what_stands_for_itself_is_the_same_on_every_python():
+def test_the_characters_that_are_kept_are_the_same_on_every_python():
     plain = [character for character in CHARACTERS if escape(character) == character]
-    # Counted with Python 3.10 to 3.13; a character more or less would be another path for a key that is stored.
+    # Counted with Python 3.10 to 3.13. Any other count would change the paths of stored keys.
     assert (len(plain), sum(map(ord, plain))) == (89_335, 8_067_791_482)
 
 
 @pytest.mark.parametrize("text", ["\ud800", "a\udfff"])
-def test_half_a_character_has_none(text):
+def test_a_lone_surrogate_has_no_segment(text):
     with pytest.raises(UnicodeEncodeError):
         escape(text)
 
 
 @pytest.mark.parametrize("escaped", ["%FF", "%C3", "a%80"])
-def test_bytes_that_are_no_text_are_none(escaped):
+def test_invalid_utf_8_is_not_decoded(escaped):
     assert unescape(escaped) is None

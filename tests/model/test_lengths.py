@@ -1,4 +1,4 @@
-"""Lengths of time as users give them, against NumPy."""
+"""Durations as arguments, compared with NumPy."""
 
 import datetime as dt
 
@@ -79,6 +79,6 @@ def test_a_length_is_exact_whatever_it_is_given_as(given_length, nanoseconds):
         *(np.timedelta64(2**62, "D"), np.timedelta64(1, "Y"), dt.time(1)),
     ],
 )
-def test_what_is_no_length_is_refused(wrong):
+def test_an_invalid_duration_is_rejected(wrong):
     with pytest.raises(SettingError, match=r"^gap is .*; accepted: a length of time"):
         length_of(wrong, name="gap")

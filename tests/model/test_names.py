@@ -1,7 +1,11 @@
+import ntpath
+
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 import zcollection as zc
-from zcollection.model.names import ancestors, validate_partition_segment, validate_segment
+from zcollection.model.names import ancestors, defect_on_windows, validate_partition_segment, validate_segment
 
 
 @pytest.mark.parametrize("name", ["ssh", "x-1", "a.b", "hauteur_é", "海面", "a+b", "A" * 200, "C"])
@@ -45,6 +49,24 @@ def test_a_partition_segment_may_have_an_equals_sign_and_percent_encoding(segmen
     assert validate_partition_segment(segment) == segment
 
 
-def test_the_groups_on_the_way():
+def test_ancestors_include_the_root_and_the_path():
     assert ancestors("a/b/c") == ("", "a", "a/b", "a/b/c")
     assert ancestors("") == ("",)
+
+
+@given(st.text(min_size=1, max_size=20))
+@example("conin$")
+@example("aux .txt")
+def test_a_name_that_is_accepted_can_be_one_of_windows(name):
+    if defect_on_windows(name) is not None:
+        with pytest.raises(zc.SchemaError):
+            validate_segment(name, what="variable")
+        with pytest.raises(zc.PartitionError):
+            validate_partition_segment(name)
+
+
+@pytest.mark.skipif(not hasattr(ntpath, "isreserved"), reason="Python 3.13 has the oracle")
+@given(st.text(min_size=1, max_size=20) | st.from_regex(r"(con|NUL|com1|lpt9|aux|x)[ .$a]{0,3}", fullmatch=True))
+def test_the_names_that_windows_cannot_have_are_those_that_python_knows(name):
+    assume(not set(name) & set("/\\:") and name not in {".", ".."})  # these make a path of it
+    assert (defect_on_windows(name) is not None) == ntpath.isreserved(name)

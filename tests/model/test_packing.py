@@ -1,4 +1,4 @@
-"""Packing and unpacking, against xarray's own coders."""
+"""Packing and unpacking, compared with the coders of xarray."""
 
 import math
 
@@ -17,7 +17,7 @@ SCALES = st.floats(1e-6, 1e3) | st.floats(1e-6, 1e3).map(lambda value: -value)
 
 @st.composite
 def stored_numbers(draw):
-    """Return stored integers, a packing, and the type of the values, as xarray would have them."""
+    """Return stored integers, a packing, and the dtype to which xarray unpacks them."""
     dtype, logical = draw(st.sampled_from(INTEGERS)), draw(st.sampled_from([np.float32, np.float64]))
     numbers = draw(arrays.arrays(dtype, st.integers(0, 20)))
     scale = logical(draw(SCALES))
@@ -29,7 +29,7 @@ def stored_numbers(draw):
 
 
 def decoded_by_xarray(numbers, packing, logical):
-    """Return what xarray reads where the attributes have the type of the values, as netCDF's attributes have."""
+    """Return the values that xarray unpacks, with attributes in the dtype of the values, as in netCDF files."""
     attrs = {name: logical.type(value) for name, value in packing.attributes.items()}
     if packing.fill_value is not None:
         attrs["_FillValue"] = packing.dtype.type(packing.fill_value)
@@ -40,16 +40,16 @@ def decoded_by_xarray(numbers, packing, logical):
 def test_unpacking_gives_the_bits_of_xarray(case):
     numbers, packing, logical = case
     expected = decoded_by_xarray(numbers, packing, logical)
-    # xarray makes float64 of 32-bit integers that have a scale and an offset of float32.
+    # xarray unpacks 32-bit integers with a float32 scale and offset to float64.
     assume(expected.dtype == logical)
-    # A fill value that the float cannot be is none to xarray: it shows the missing ones as values.
+    # If the float dtype cannot represent the fill value, xarray does not detect missing values.
     assume(packing.fill_value is None or float(logical.type(packing.fill_value)) == packing.fill_value)
     found = packing.unpack(numbers, logical)
     np.testing.assert_array_equal(found.view(f"u{logical.itemsize}"), expected.view(f"u{logical.itemsize}"))
 
 
 def distinguishes(packing, logical):
-    """Return whether values of the type tell all stored numbers apart, with room for rounding in each step."""
+    """Return whether all stored numbers have distinct values in the dtype, with a margin for rounding."""
     limits = np.iinfo(packing.dtype)
     largest = max(abs(int(limits.min)), int(limits.max))
     scale, offset = abs(packing.scale_factor), abs(packing.add_offset or 0)
@@ -75,7 +75,7 @@ def test_packing_rounds_to_the_nearest_number(values, logical):
     packing = zc.Packing("int16", scale_factor=1e-4)
     given_values = np.array(values, dtype=logical)
     stored = packing.pack(given_values, name="v")
-    exact = [round(float(value) / 1e-4) for value in given_values]  # to even, as IEEE 754 has it
+    exact = [round(float(value) / 1e-4) for value in given_values]  # halves to even, as in IEEE 754
     np.testing.assert_array_equal(stored, exact)
 
 

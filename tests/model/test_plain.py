@@ -1,4 +1,4 @@
-"""Values of other libraries, as NumPy's own."""
+"""Conversion of pandas arrays, masked arrays and arrays of objects to NumPy arrays."""
 
 import datetime as dt
 

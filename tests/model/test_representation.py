@@ -109,10 +109,10 @@ def test_sizes_are_in_decimal_units(size, text):
 
 
 STRANGE = "\x1b[31m\x07\x9b\0\r\u202e\u2028\ud800\U000e0001"
-"""What colours a terminal, rings it, turns text round, ends a line, or is no character."""
+"""Terminal escapes, the bell, bidirectional controls, line ends and invalid characters."""
 
 
-def test_nothing_that_a_dataset_holds_drives_a_terminal_or_a_page():
+def test_the_content_of_a_dataset_injects_no_escapes_and_no_markup():
     made = dataset(**{f"title{STRANGE}": f"Sea{STRANGE}level", "list": [STRANGE], "two": "first\nsecond"})
     made = zc.Dataset(made.schema, {"name": [STRANGE.replace("\ud800", ""), "b\n"]})
     for shown in (
@@ -207,7 +207,7 @@ def test_no_value_is_shown_in_part():
     assert shown == "2024-01-01T00:00:00.100000000 2024-01-01T00:00:00.101000000 …"
 
 
-def test_of_a_tree_without_end_some_groups_are_shown():
+def test_a_very_deep_tree_is_shown_in_part():
     builder = zc.Schema().with_dimension("n")
     for path in (f"a{one}/b{two}/c{three}" for one in range(12) for two in range(12) for three in range(3)):
         builder = builder.with_variable("v", dtype="i1", dimensions=("n",), group=path)

@@ -33,7 +33,7 @@ def test_texts_are_aligned_to_the_left_and_numbers_to_the_right():
     ]
 
 
-def test_a_column_that_says_nothing_is_left_out():
+def test_an_empty_column_is_omitted():
     columns = {"name": lambda item: item.name, "units": lambda item: None, "note": lambda item: ""}
     assert lines(Table.of("Items", ITEMS, columns)) == ["Items:", "    name", "    a", "    bcd"]
 
@@ -50,7 +50,7 @@ def test_what_is_left_out_is_counted():
     assert texts_of(as_html(Section("top", [table]))) == ["top", "Items", "0", "1", "… 998 more"]
 
 
-def test_sections_lie_in_sections():
+def test_sections_nest():
     page = Section("top", ["line", Section("Groups", [Section("ku", [Table.pairs("", {"size": 3})])])])
     assert as_text(page).splitlines() == ["top", "line", "Groups:", "    ku:", "            size:  3"]
     assert texts_of(as_html(page)) == ["top", "line", "Groups", "ku", "size:", "3"]
@@ -84,7 +84,7 @@ def test_no_credential_of_a_url_is_shown_wherever_it_is_cut(user, before, widest
 
 
 def test_a_very_long_text_is_looked_at_once():
-    assert len(shortened("a://b" * 200_000)) == 200  # within the timeout: not once for each of its parts
+    assert len(shortened("a://b" * 200_000)) == 200  # linear time, else the test would time out
 
 
 def test_every_text_is_escaped():

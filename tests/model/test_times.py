@@ -71,13 +71,13 @@ def test_floats_are_read_to_the_nearest_nanosecond():
 @pytest.mark.parametrize(
     "units", ["days", "fortnights since 2000-01-01", "days since yesterday", "days since 2000-02-30", 5]
 )
-def test_what_is_no_unit_of_time_is_refused(units):
+def test_an_invalid_unit_of_time_is_rejected(units):
     with pytest.raises(zc.SchemaError, match="variable 't'"):
         parse_units(units, name="t")
 
 
 @pytest.mark.parametrize("calendar", ["lunar", None, 365])
-def test_what_is_no_calendar_of_cf_is_refused_by_name(calendar):
+def test_an_unknown_calendar_is_rejected_by_name(calendar):
     with pytest.raises(zc.SchemaError, match=f"calendar {calendar!r}"):
         parse_units("days since 2000-01-01", calendar, name="t")
 
@@ -99,7 +99,7 @@ def test_times_in_any_calendar_are_those_of_cftime(calendar, unit, reference, nu
     times = parsed.decode(np.array(numbers, dtype=np.int64))
     found = in_words(times, calendar)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", cftime.CFWarning)  # of years before the first
+        warnings.simplefilter("ignore", cftime.CFWarning)  # warns of years before 1
         expected = cftime.num2date(numbers, units, calendar) if numbers else []
     assume(all(1 <= time.year <= 9999 for time in expected))
     assert found == [time.isoformat() for time in expected]
@@ -131,7 +131,7 @@ def test_a_date_that_a_calendar_lacks_is_no_limit_in_it():
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_last_time_that_fits_is_decoded_and_encoded_and_the_next_one_refused(sign):
-    """Days since one second after 1970, which are counted in seconds: exactly as whole numbers say, not as floats."""
+    """Days since one second after 1970 are decoded in seconds with integer arithmetic, not with floats."""
     parsed = parse_units("days since 1970-01-01T00:00:01", "proleptic_gregorian", name="t")
     last = sign * ((2**63 - 2) // 86_400)
     found = parsed.decode(np.array([0, last]))

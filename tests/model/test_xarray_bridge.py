@@ -71,11 +71,11 @@ def test_a_dataset_without_groups_is_a_dataset(dataset):
     assert set(flat.coords) == {"time"}
 
 
-def test_the_way_there_and_back_keeps_everything(dataset, schema):
+def test_a_round_trip_keeps_everything(dataset, schema):
     assert zc.Dataset.from_xarray(dataset.to_xarray(), schema) == dataset
 
 
-def test_it_goes_through_netcdf(dataset, schema, tmp_path):
+def test_a_round_trip_through_netcdf_keeps_everything(dataset, schema, tmp_path):
     dataset.to_xarray().to_netcdf(tmp_path / "x.nc", engine="h5netcdf")
     with xarray.open_datatree(tmp_path / "x.nc", engine="h5netcdf") as tree:
         assert zc.Dataset.from_xarray(tree.load(), schema) == dataset
@@ -133,7 +133,7 @@ def test_missing_strings_become_the_fill_value(schema):
 
 
 def test_what_cannot_be_stored_is_refused_by_name():
-    with pytest.raises(zc.SchemaError, match="'v' holds objects of type dict"):
+    with pytest.raises(zc.SchemaError, match="'v' contains objects of type dict"):
         zc.Schema.from_xarray(xarray.Dataset({"v": ("n", np.array([{}, {}], dtype=object))}), axis="n")
     with pytest.raises(zc.SchemaError, match="source is a dict"):
         zc.Schema.from_xarray({}, axis="n")
@@ -186,10 +186,10 @@ def test_calendars_without_datetime64_become_what_xarray_decodes(calendar, dtype
     decoder = CFDatetimeCoder(use_cftime=True)
     expected = decoder.decode(xarray.Variable("n", numbers[[0, 2]], attrs)).values
     assert found[[0, 2]].tolist() == expected.tolist()
-    assert np.isnan(found[1])  # xarray reads it as the reference date
+    assert np.isnan(found[1])  # xarray decodes it as the reference time
 
 
-def test_telling_what_is_xarrays_does_not_import_it(monkeypatch):
+def test_detecting_xarray_objects_does_not_import_xarray(monkeypatch):
     monkeypatch.delitem(sys.modules, "xarray")
     assert not is_xarray({})
     assert "xarray" not in sys.modules

@@ -3,6 +3,7 @@ import pytest
 from distributions import PARTITIONING, hook
 
 from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError
+from zcollection.plugin import Partitioning, Store
 from zcollection.registry.hookspecs import Family
 from zcollection.registry.registry import Registry
 
@@ -144,3 +145,62 @@ def test_the_table_has_a_row_for_every_name_and_every_failure(site, monkeypatch)
         ("store", "bad", "bad", "failed: ModuleNotFoundError: No module named 'no_such_library'"),
         ("view", "off", "off", "disabled"),
     ]
+
+
+class TestTheVersionOfTheContract:
+    """Real plugins, made here, meet kernels of another contract; their classes are not imported."""
+
+    STATED = BAND.replace("summary=", "contract={}, summary=")
+
+    @pytest.fixture
+    def registry(self, site):
+        def installed(source, implementation="raise AssertionError('it was imported')"):
+            install(site, source=source, implementation=implementation)
+            return Registry(site.entry_points)
+
+        return installed
+
+    def test_is_1_where_none_is_stated(self, registry):
+        (provider,) = registry(BAND).providers(Family.PARTITIONING)
+        assert provider.provides.contract == 1
+
+    def test_of_this_kernel_is_accepted(self, registry):
+        found = registry(self.STATED.format(1), IMPLEMENTATION)
+        assert found.get(Family.PARTITIONING, "band").__name__ == "Band"
+
+    def test_that_is_later_is_refused_by_this_kernel(self, registry):
+        message = (
+            r"'band' is provided by good 1.0, which was written for version 2 of the contract Partitioning; accepted by "
+            r"zcollection \S+: 1; upgrade zcollection \S+, or install an older release of good"
+        )
+        with pytest.raises(BrokenPluginError, match=message):
+            registry(self.STATED.format(2)).get(Family.PARTITIONING, "band")
+
+    @pytest.mark.parametrize("source", [BAND, STATED.format(1)])
+    def test_that_is_earlier_is_refused_by_a_later_kernel(self, registry, monkeypatch, source):
+        monkeypatch.setattr(Partitioning, "contract_versions", (2,))
+        message = r"written for version 1 .*: 2; upgrade good, or install an older release than zcollection"
+        with pytest.raises(BrokenPluginError, match=message):
+            registry(source).get(Family.PARTITIONING, "band")
+
+    def test_that_is_earlier_is_accepted_by_a_later_kernel_that_still_has_it(self, registry, monkeypatch):
+        monkeypatch.setattr(Partitioning, "contract_versions", (1, 2))
+        assert registry(BAND, IMPLEMENTATION).get(Family.PARTITIONING, "band").__name__ == "Band"
+
+    def test_of_another_family_makes_no_difference(self, registry, monkeypatch):
+        monkeypatch.setattr(Store, "contract_versions", (2,))
+        assert registry(BAND, IMPLEMENTATION).get(Family.PARTITIONING, "band").__name__ == "Band"
+
+    def test_is_the_status_of_a_name_that_is_refused(self, registry):
+        (row,) = registry(self.STATED.format(3)).table()
+        assert row.status.startswith("failed: partitioning 'band' is provided by good 1.0, which was written for")
+
+    @pytest.mark.parametrize("wrong", ["0", "'1'", "1.5", "None"])
+    def test_that_is_no_number_fails_with_the_plugin(self, registry, wrong):
+        (failure,) = registry(self.STATED.format(wrong)).inventory.unavailable
+        assert "contract" in failure.status
+
+    def test_is_compared_for_a_module_that_is_registered(self, monkeypatch):
+        monkeypatch.setattr(Store, "contract_versions", (2,))
+        with pytest.raises(BrokenPluginError, match="written for version 1 of the contract Store"):
+            Registry([]).register(fakes)

@@ -38,7 +38,7 @@ def forged(data, old, new):
     """Return a document with another text in it, and the checksum that belongs to it."""
     body = json.loads(data.replace(old, new))
     body.pop("checksum")
-    return documents.sealed(json.dumps(body, indent=1).encode())
+    return documents.with_checksum(json.dumps(body, indent=1).encode())
 
 
 def group_of_nobody(data):

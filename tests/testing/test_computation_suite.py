@@ -1,5 +1,6 @@
 """The suite of computations passes what is sound, and each of its checks finds the fault that it is there for."""
 
+import time
 from itertools import count
 
 import numpy as np
@@ -9,6 +10,7 @@ from suites import failing, passes
 
 from zcollection.plugin import Computation, VariableSchema
 from zcollection.testing import ComputationSuite
+from zcollection.testing.repeatable import RepeatableSuite
 
 OUTPUTS = "test_its_outputs_are_variables_of_the_base"
 ALONE = "test_it_depends_on_its_inputs_alone"
@@ -21,7 +23,11 @@ PARTS = "test_partition_by_partition_gives_what_all_at_once_gives"
 DEPTH = "test_its_halo_is_a_depth"
 NEEDED = "test_a_halo_is_needed"
 
-CHECKS = [name for name in vars(ComputationSuite) if name.startswith("test_")]
+PROCESS = "test_another_process_returns_the_same"
+CLOCK = "test_the_clock_makes_no_difference"
+CALLS = "test_the_calls_before_make_no_difference"
+
+CHECKS = [name for each in (ComputationSuite, RepeatableSuite) for name in vars(each) if name.startswith("test_")]
 
 
 def differences(values):
@@ -165,6 +171,23 @@ class ReadsNeighboursForNothing(Anomaly):
     halo = 2
 
 
+class AddsAHash(Anomaly):
+    def compute(self, rows):
+        return {"sla": super().compute(rows)["sla"] + hash("sla") % 1000}
+
+
+class AddsItsAge(Anomaly):
+    def compute(self, rows):
+        return {"sla": super().compute(rows)["sla"] + time.gmtime().tm_year}
+
+
+class CountsHundreds(Anomaly):
+    calls = count(1)
+
+    def compute(self, rows):
+        return {"sla": super().compute(rows)["sla"] + next(self.calls) // 100}
+
+
 def suite_of(computation):
     class SuiteOfOne(ComputationSuite):
         examples = (computation,)
@@ -184,6 +207,9 @@ FOUND_BY_ONE_CHECK = [
 
 FOUND_BY_SEVERAL_CHECKS = [
     (FailsOverLand(), MISSING),
+    (AddsAHash(), PROCESS),
+    (AddsItsAge(), CLOCK),
+    (CountsHundreds(), CALLS),
     (DeclaresWhatHasNoRows(), OUTPUTS),
     (ReadsAVariableThatItDoesNotDeclare(), DECLARED),
     (ReturnsAnotherType(), DECLARED),

@@ -1,5 +1,6 @@
 """The suite of merge strategies passes what is sound, and each of its checks finds the fault that it is there for."""
 
+import time
 from itertools import count
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ from suites import failing, passes
 
 from zcollection.plugin import Dataset, MergeStrategy, RowPlan, Schema
 from zcollection.testing.merge import MergeSuite, merged
+from zcollection.testing.repeatable import RepeatableSuite
 
 INPUTS = "test_the_inputs_are_left_as_they_were"
 WHOLE = "test_every_row_of_the_result_is_a_whole_input_row"
@@ -29,7 +31,11 @@ ORDER = "test_the_order_of_the_rows_given_loses_nothing"
 BLIND = "test_a_blind_strategy_never_looks_at_existing_rows"
 COUNTS = "test_a_strategy_that_compares_nothing_needs_no_axis"
 
-CHECKS = [name for name in vars(MergeSuite) if name.startswith("test_")]
+PROCESS = "test_another_process_returns_the_same"
+CLOCK = "test_the_clock_makes_no_difference"
+CALLS = "test_the_calls_before_make_no_difference"
+
+CHECKS = [name for each in (MergeSuite, RepeatableSuite) for name in vars(each) if name.startswith("test_")]
 
 
 def appended(existing, inserted):
@@ -193,6 +199,35 @@ class PretendsToCount(Sort):
     compares_axis = False
 
 
+class OrdersByHash(Append):
+    """Rows are ordered by the hash of a text that is made of their axis value."""
+
+    def rows(self, existing, inserted):
+        plan = super().rows(existing, inserted)
+        values = np.concatenate([existing, inserted]).tolist()
+        return RowPlan(plan.source[sorted(range(len(values)), key=lambda row: hash(str(values[row])))])
+
+
+class KeepsTheOrderOfTheDay(Append):
+    """On one day the existing rows come first, on another the inserted ones."""
+
+    def rows(self, existing, inserted):
+        plan = super().rows(existing, inserted)
+        return RowPlan(plan.source[:: -1 if time.time() > LATER else 1])
+
+
+class ReversesEveryHundredthTime(Append):
+    calls: ClassVar[count] = count(1)
+
+    def rows(self, existing, inserted):
+        plan = super().rows(existing, inserted)
+        return RowPlan(plan.source[:: -1 if next(self.calls) % 100 == 0 else 1])
+
+
+LATER = 2**31 + 10**8  # in 2041
+"""In seconds: later than now, and before what the clocks that are ahead show."""
+
+
 def described(value):
     return type(value).__name__ if isinstance(value, MergeStrategy) else str(value)
 
@@ -232,6 +267,9 @@ FOUND_BY_ONE_CHECK = [
 ]
 
 FOUND_BY_SEVERAL_CHECKS = [
+    (OrdersByHash(), {}, PROCESS),
+    (KeepsTheOrderOfTheDay(), {}, CLOCK),
+    (ReversesEveryHundredthTime(), {}, CALLS),
     (ReversesItsInput(), {}, INPUTS),
     (InventsARow(), {}, WHOLE),
     (MixesRows(), {}, WHOLE),

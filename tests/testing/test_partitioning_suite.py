@@ -1,5 +1,9 @@
 """The suite of partitionings passes what is sound, and each of its checks finds the fault that it is there for."""
 
+import datetime as dt
+import random
+import time
+from datetime import datetime as moment
 from itertools import count
 from typing import ClassVar
 
@@ -11,6 +15,7 @@ from suites import failing, passes
 
 from zcollection.plugin import Field, Key, PartitionError, Partitioning
 from zcollection.testing.partitioning import PartitioningSuite, table, texts
+from zcollection.testing.repeatable import RepeatableSuite
 
 FIELDS = "test_the_fields_have_distinct_names"
 VARIABLES = "test_the_variables_are_paths"
@@ -31,7 +36,12 @@ FOREIGN_PATHS = "test_foreign_paths_are_refused"
 FOREIGN_KEYS = "test_foreign_keys_are_refused"
 WRONG = "test_wrong_columns_raise_nothing_but_partition_errors"
 
-CHECKS = [name for name in vars(PartitioningSuite) if name.startswith("test_")]
+NUMBER = "test_the_number_of_the_rows_makes_no_difference"
+PROCESS = "test_another_process_returns_the_same"
+CLOCK = "test_the_clock_makes_no_difference"
+CALLS = "test_the_calls_before_make_no_difference"
+
+CHECKS = [name for each in (PartitioningSuite, RepeatableSuite) for name in vars(each) if name.startswith("test_")]
 
 
 def integers(column):
@@ -380,6 +390,142 @@ class WarnsOfMissingValues(Cell):
         return Cell.cells(column) if column.dtype.kind != "f" else np.floor(column / 10).astype("int64") * 10
 
 
+class LooksAtLongBlocksOtherwise(Parity):
+    def keys(self, columns):
+        column = integers(columns["nested/number"]).astype("int64")
+        return super().keys({"nested/number": column - (column[0] if column.size > 1000 else 0)})
+
+
+class HashesTexts(Flight):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "mission": np.array([str(hash(text) % 64) for text in keys["mission"].tolist()], "U2")}
+
+
+class OrdersTextsAsASetDoes(Flight):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        firsts = [min(set(text) | {"a", "b", "c", "d"}, key=hash) for text in keys["mission"].tolist()]
+        return {**keys, "mission": np.array(firsts, "U1")}
+
+
+class NumbersObjectsByTheirPlace(Parity):
+    PLACE: ClassVar[object] = object()
+
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"] + id(self.PLACE) // 16 % 4096}
+
+
+class DrawsItsOriginWhereItIsImported(Parity):
+    ORIGIN: ClassVar[int] = random.SystemRandom().randrange(10**9)
+
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"] // 2 + self.ORIGIN}
+
+
+class RemembersTheFirstOfAll(Parity):
+    """The first number that any of its objects meets is the origin of all: in one process nobody sees it."""
+
+    origin: ClassVar[list[int]] = []
+
+    def keys(self, columns):
+        column = integers(columns["nested/number"]).astype("int64")
+        if column.size and not self.origin:
+            self.origin.append(int(column[0]) + len(self.origin))
+        keys = super().keys({"nested/number": column})
+        return {**keys, "hundreds": keys["hundreds"] // 2 + sum(self.origin)}
+
+
+class RemembersItsFirst(Parity):
+    """The first number that the object meets is its origin."""
+
+    def keys(self, columns):
+        column = integers(columns["nested/number"]).astype("int64")
+        if column.size and "origin" not in vars(self):
+            object.__setattr__(self, "origin", int(column[0]))
+        keys = super().keys({"nested/number": column})
+        return {**keys, "hundreds": keys["hundreds"] // 2 + vars(self).get("origin", 0)}
+
+
+class DrawsASaltForEachObject(Parity):
+    def keys(self, columns):
+        if "salt" not in vars(self):
+            object.__setattr__(self, "salt", random.SystemRandom().randrange(10**9))
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"] // 2 + vars(self)["salt"]}
+
+
+class ChangesAfterACentury(Parity):
+    def keys(self, columns):
+        number = vars(self).get("number", 0) + 1
+        object.__setattr__(self, "number", number)
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"] // 2 + (number % 100 == 0)}
+
+
+class ThrowsDice(Parity):
+    def keys(self, columns):
+        keys = super().keys(columns)
+        return {**keys, "hundreds": keys["hundreds"] // 2 + random.SystemRandom().randrange(10**9)}
+
+
+class ByAge(Day):
+    """By age in days, a hundred years each."""
+
+    @staticmethod
+    def today():
+        return dt.date.today().toordinal() - dt.date(1970, 1, 1).toordinal()
+
+    def keys(self, columns):
+        return {"day": (self.today() - super().keys(columns)["day"]) // 1000}
+
+
+class ByAgeOfAMoment(ByAge):
+    @staticmethod
+    def today():
+        return (moment.now() - moment(1970, 1, 1)).days
+
+
+class ByAgeInUniversalTime(ByAge):
+    @staticmethod
+    def today():
+        return moment.now(tz=dt.UTC).toordinal() - moment(1970, 1, 1).toordinal()
+
+
+class ByAgeInSeconds(ByAge):
+    @staticmethod
+    def today():
+        return time.time_ns() // 86_400_000_000_000
+
+
+class ByAgeInNumPy(ByAge):
+    @staticmethod
+    def today():
+        return int(np.datetime64("now").astype("M8[D]").astype("int64"))
+
+
+class ByTodayInNumPy(ByAge):
+    @staticmethod
+    def today():
+        return int(np.datetime64("today", "D").astype("int64"))
+
+
+class ByTheYearOfTheImport(ByAge):
+    YEAR: ClassVar[int] = time.gmtime().tm_year
+
+    @classmethod
+    def today(cls):
+        return (cls.YEAR - 1970) * 365
+
+
+class KeepsRecentDaysApart(Day):
+    def keys(self, columns):
+        keys = super().keys(columns)["day"]
+        return {"day": np.where(keys > time.time() // 86_400, keys, 0)}
+
+
 def described(value):
     if isinstance(value, Partitioning):
         return type(value).__name__
@@ -428,7 +574,23 @@ FOUND_BY_ONE_CHECK = [
     (WarnsOfMissingValues(), DEGREES, WRONG),
 ]
 
+FOUND_BY_ONE_CHECK += [
+    (LooksAtLongBlocksOtherwise(), {}, NUMBER),
+    (OrdersTextsAsASetDoes(), FLIGHTS, PROCESS),
+    (HashesTexts(), FLIGHTS, PROCESS),
+    *((day(), {}, CLOCK) for day in (ByAge, ByAgeOfAMoment, ByAgeInUniversalTime, ByAgeInSeconds, ByAgeInNumPy)),
+    *((day(), {}, CLOCK) for day in (ByTodayInNumPy, ByTheYearOfTheImport, KeepsRecentDaysApart)),
+]
+
 FOUND_BY_SEVERAL_CHECKS = [
+    (NumbersObjectsByTheirPlace(), {}, PROCESS),
+    (DrawsItsOriginWhereItIsImported(), {}, PROCESS),
+    (RemembersTheFirstOfAll(), {}, PROCESS),
+    (RemembersItsFirst(), {}, CALLS),
+    (DrawsASaltForEachObject(), {}, CALLS),
+    (DrawsASaltForEachObject(), {}, PROCESS),
+    (ChangesAfterACentury(), {}, CALLS),
+    (ThrowsDice(), {}, SAME),
     (HasNoFields(), {}, FIELDS),
     (HasAFieldTwice(), {}, FIELDS),
     (GivesLists(), {}, KEYS),

@@ -20,6 +20,9 @@ README = "test_its_readme_documents_each_name"
 SUMMARY = "test_every_name_has_a_summary"
 TYPED = "test_it_is_typed"
 PUBLIC = "test_it_imports_only_what_is_public"
+CONTRACTS = "test_its_classes_are_written_for_contracts_of_this_kernel"
+DEFAULTS = "test_what_needs_no_arguments_survives_json"
+COMMANDS = "test_its_commands_can_be_called"
 
 CHECKS = [name for name in vars(PluginSuite) if name.startswith("test_")]
 NUMBERS = itertools.count()
@@ -43,6 +46,7 @@ class Plugin:
     requires: str = "zcollection>=0.1,<1"
     readme: str = "Provides `band`."
     typed: bool = True
+    commands: tuple[str, ...] = ()
     name: str = field(factory=lambda: f"sound_or_not_{next(NUMBERS)}")
 
     def install(self, folder):
@@ -58,7 +62,8 @@ class Plugin:
         head = f"Metadata-Version: 2.1\nName: {self.name}\nVersion: 1.0\nRequires-Dist: {self.requires}\n"
         info.joinpath("METADATA").write_text(f"{head}\n{self.readme}\n")
         lines = [f"{entry_point} = {self.name}" for entry_point in self.entry_points]
-        info.joinpath("entry_points.txt").write_text("\n".join(["[zcollection]", *lines]))
+        commands = ["[zcollection.commands]", *(f"{name} = {self.name}.impl:{name}" for name in self.commands)]
+        info.joinpath("entry_points.txt").write_text("\n".join(["[zcollection]", *lines, *commands]))
 
 
 SOUND = Plugin()
@@ -102,6 +107,36 @@ FOUND_BY_ONE_CHECK = {
         Plugin(impl=f"{SOUND.impl}\nfrom zcollection.model.names import normalise_path"),
         PUBLIC,
     ),
+    "imports what is private, by the name of the package": (
+        Plugin(impl=f"{SOUND.impl}\nfrom zcollection import portal"),
+        PUBLIC,
+    ),
+    "imports what only begins like what is public": (
+        Plugin(impl=f"{SOUND.impl}\nimport zcollection.cli.plugin_checks"),
+        PUBLIC,
+    ),
+    "has two requirements on the kernel": (
+        Plugin(requires="zcollection>=0.1,<1\nRequires-Dist: zcollection<2"),
+        KERNELS,
+    ),
+    "has none": (Plugin(requires="attrs"), KERNELS),
+    "is written for a later contract": (Plugin(init=HOOK.replace("summary", "contract=2, summary")), CONTRACTS),
+    "is made otherwise from its configuration": (
+        Plugin(
+            impl=f"{SOUND.impl}\n    def __eq__(self, other):\n        return self is other\n    __hash__ = object.__hash__"
+        ),
+        DEFAULTS,
+    ),
+    "has a field that JSON does not know": (
+        Plugin(impl=SOUND.impl.replace("dimension: str | None = None", "dimension: object = object()")),
+        DEFAULTS,
+    ),
+    "cannot be made of its defaults": (
+        Plugin(impl=f"{SOUND.impl}\n    def __attrs_post_init__(self):\n        raise OSError"),
+        DEFAULTS,
+    ),
+    "has a command that is none": (Plugin(commands=("nothing",)), COMMANDS),
+    "has a command of the kernel's": (Plugin(commands=("insert",)), COMMANDS),
     "names a class of another family": (Plugin(impl="class Band: ..."), TARGETS),
     "names what is not there": (Plugin(impl="class Hand: ..."), TARGETS),
 }

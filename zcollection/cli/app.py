@@ -1,5 +1,7 @@
 """The application: its verbs and global options."""
 
+import io
+import os
 import sys
 from typing import Annotated
 
@@ -12,7 +14,16 @@ from zcollection.cli.verbs import Verbs
 
 def run() -> None:
     """Run the command line with the arguments of this process, and exit."""
+    _exchange_utf8()
     build()(prog_name="zcollection")
+
+
+def _exchange_utf8() -> None:
+    """Write UTF-8 with line feeds to files and pipes, and read UTF-8: on Windows it would be the code page of the country."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+            newline = None if stream is sys.stdin else "\n"
+            stream.reconfigure(encoding="utf-8", errors=stream.errors, newline=newline)
 
 
 def build() -> typer.Typer:

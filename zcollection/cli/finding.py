@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, Filter, StorageOptions, Where, open_source
+from zcollection.cli.opening import URL, AsJson, At, Base, BaseOptions, Filter, StorageOptions, Where, open_source
 from zcollection.cli.output import write_json, write_lines, write_table
 
 Condition = Annotated[
@@ -18,13 +18,14 @@ def find(
     *,
     where: Condition,
     filters: Filter = None,
+    at: At = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which rows of which partitions pass a condition, as runs: the first, and that after the last."""
-    rows = open_source(url, storage_option, base, base_option).find(where, filters=filters)
+    rows = open_source(url, storage_option, base, base_option, at=at).find(where, filters=filters)
     parts = {path: part for path in rows.partitions if (part := rows.part(path)) is not None}
     if as_json:
         found = [
@@ -48,13 +49,14 @@ def count(
     *,
     where: Where = None,
     filters: Filter = None,
+    at: At = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how many rows there are, or how many pass a condition."""
-    found = open_source(url, storage_option, base, base_option).count(where, filters=filters)
+    found = open_source(url, storage_option, base, base_option, at=at).count(where, filters=filters)
     if as_json:
         write_json({"rows": found})
     else:

@@ -85,7 +85,7 @@ def _kept(state: Path | None) -> Label | None:
     if state is None or not state.exists():
         return None
     try:
-        label: Label = json.loads(state.read_text())["version"]
+        label: Label = json.loads(state.read_text(encoding="utf-8"))["version"]
     except (ValueError, TypeError, KeyError) as error:
         message = (
             f"{state} holds no version; remove it to begin with the versions to come, or give --since and another file"
@@ -97,7 +97,7 @@ def _kept(state: Path | None) -> Label | None:
 def _keep(state: Path, version: Label) -> None:
     """Keep the version that was dealt with, whole at any time."""
     beside = state.with_name(f"{state.name}.new")
-    beside.write_text(json.dumps({"version": version}))
+    beside.write_text(json.dumps({"version": version}), encoding="utf-8", newline="\n")
     beside.replace(state)
 
 

@@ -6,7 +6,7 @@ from attrs import asdict
 
 from zcollection import portal
 from zcollection.cli.describe import axis_limits, limits_in_words, partitioning
-from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, StorageOptions, open_source
+from zcollection.cli.opening import URL, AsJson, At, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.collection import Collection
 from zcollection.model.texts import format_bytes
@@ -16,13 +16,14 @@ from zcollection.view.view import View
 def info(
     url: URL,
     *,
+    at: At = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the axis, the partitioning, and how much a collection holds; of a view also its base and what is current."""
-    source = open_source(url, storage_option, base, base_option)
+    source = open_source(url, storage_option, base, base_option, at=at)
     facts = facts_of(source) if isinstance(source, Collection) else facts_of_view(source)
     if as_json:
         write_json(facts)

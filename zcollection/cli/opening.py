@@ -33,6 +33,15 @@ BaseOptions = Annotated[
         "--base-option", metavar="KEY=VALUE", help="Of a view: option of its base's store; repeat it for more."
     ),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="VERSION",
+        help="Read an older version: its number or the id of its snapshot, a tag, or a time. A view is read over the newest "
+        "version of its base.",
+    ),
+]
 Filter = Annotated[
     str | None,
     typer.Option("--filter", metavar="EXPR", help="Expression over the keys, such as 'year == 2024 and month < 3'."),
@@ -72,8 +81,20 @@ def open_source(
     base_options: Iterable[str] | None = None,
     *,
     mode: Mode = "r",
+    at: str | None = None,
 ) -> Collection | View:
     """Return the collection or the view at a URL, whichever is there; of a view the base is opened too.
+
+    Parameters
+    ----------
+    url, options
+        The collection or the view, and options of its store.
+    base, base_options
+        Of a view: where its base is, and options of its store.
+    mode
+        "r" or "rw".
+    at
+        The version, by its number or the id of its snapshot, a tag or a time; None for the newest.
 
     Raises
     ------
@@ -83,7 +104,7 @@ def open_source(
         It cannot be opened.
     """
     opened: Collection | View = synchronous(open_either)(
-        url, mode=mode, base=base, storage_options=options_of(options), base_options=options_of(base_options)
+        url, mode=mode, at=at, base=base, storage_options=options_of(options), base_options=options_of(base_options)
     )
     return opened
 

@@ -1,15 +1,38 @@
-"""``zcollection plugins``: what is installed, by whom, and whether it works."""
+"""``zcollection plugins``: what is installed, whether it works, what a distribution gets wrong, and what collections need."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import attrs
+import typer
 
-from zcollection.cli import verbs
-from zcollection.cli.opening import AsJson
-from zcollection.cli.output import write_json, write_table
+from zcollection.cli import failures, plugin_doctor, verbs
+from zcollection.cli.opening import AsJson, StorageOptions, options_of
+from zcollection.cli.output import write_json, write_lines, write_table
+from zcollection.cli.plugin_checks import Finding, Installed, installed, run, title_of
+from zcollection.cli.plugin_doctor import Provided
+from zcollection.cli.plugin_needs import DEPTH, Found, needs_of
 from zcollection.registry.registry import REGISTRY, Row
 
+WRONG = 1
+"""Exit code where something is wrong."""
 
-def plugins(*, as_json: AsJson = False) -> None:
-    """List the plugins: every name, who provides it, and whether it works."""
+plugins = typer.Typer(help="List the plugins, check a distribution of plugins, and find out why one does not work.")
+
+
+@plugins.callback(invoke_without_command=True)
+@failures.reported
+def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """List the plugins, check a distribution of plugins, and find out why one does not work."""
+    if context.invoked_subcommand is None:
+        listing(as_json=as_json)
+    elif as_json:
+        message = f"it stands before {context.invoked_subcommand!r}; accepted: after it"
+        raise typer.BadParameter(message, param_hint="--json")
+
+
+def listing(*, as_json: AsJson = False) -> None:
+    """List the plugins: every name, who provides it, and whether it works; this is done without a command too."""
     rows = [*REGISTRY.table(), *verbs.rows()]
     if as_json:
         write_json([attrs.asdict(row) for row in rows])
@@ -17,3 +40,115 @@ def plugins(*, as_json: AsJson = False) -> None:
         header = [attribute.name for attribute in attrs.fields(Row)]
         # The text of a failure may have several lines.
         write_table(header, [[" ".join(text.split()) for text in attrs.astuple(row)] for row in rows])
+
+
+def check(
+    distribution: Annotated[str, typer.Argument(metavar="DIST", help="Name of an installed distribution.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check an installed distribution as zcollection.testing.PluginSuite does; exits with 1 if something is wrong."""
+    item = installed(distribution)
+    found = run(item)
+    count = sum(finding.is_problem for findings in found.values() for finding in findings)
+    if as_json:
+        write_json(_facts(item, found, count))
+    else:
+        _write_findings(item, found, count)
+    if count:
+        raise typer.Exit(WRONG)
+
+
+def _facts(item: Installed, found: dict[str, list[Finding]], count: int) -> dict[str, Any]:
+    return {
+        "distribution": item.name,
+        "version": item.distribution.version,
+        "provides": [
+            {"family": provider.family.value, **attrs.asdict(provider.provides)} for provider in item.providers
+        ],
+        "commands": [entry.name for entry in item.commands],
+        "checks": [
+            {
+                "name": name,
+                "requires": title_of(name),
+                "problems": [finding.text for finding in findings if finding.is_problem],
+                "notes": [finding.text for finding in findings if not finding.is_problem],
+            }
+            for name, findings in found.items()
+        ],
+        "problems": count,
+    }
+
+
+def _write_findings(item: Installed, found: dict[str, list[Finding]], count: int) -> None:
+    for name, findings in found.items():
+        wrong = any(finding.is_problem for finding in findings)
+        lines = [f"{'WRONG' if wrong else 'ok':<5}  {name}: {title_of(name)}"]
+        write_lines(lines + [f"       {'' if each.is_problem else 'note: '}{each.text}" for each in findings])
+    told = "nothing is wrong" if not count else f"{count} {'problem' if count == 1 else 'problems'}"
+    write_lines([f"{item.name} {item.distribution.version}: {told}"])
+
+
+def doctor(
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[URL]...", help="Collections, views, or folders of them: what they need is shown."),
+    ] = None,
+    *,
+    depth: Annotated[int, typer.Option("--depth", min=0, help="How many folders below a URL are looked into.")] = DEPTH,
+    storage_option: StorageOptions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is wrong with the plugins, and which of them collections need; exits with 1 if something is wrong."""
+    found = [needs_of(url, options_of(storage_option), depth=depth) for url in urls or ()]
+    provided = plugin_doctor.provided(REGISTRY)
+    problems = [*plugin_doctor.problems(REGISTRY), *(each for one in found for each in one.problems)]
+    disabled, extras, notes = plugin_doctor.disabled(REGISTRY), plugin_doctor.extras(), [*plugin_doctor.notes()]
+    if as_json:
+        write_json(
+            {
+                "distributions": _dicts(provided),
+                "disabled": _dicts(disabled),
+                "extras": _dicts(extras),
+                "notes": notes,
+                "collections": _dicts([place for one in found for place in one.places]),
+                "unseen": [folder for one in found for folder in one.unseen],
+                "problems": _dicts(problems),
+            }
+        )
+    else:
+        _write_provided(provided)
+        write_lines([f"disabled by {each.variable}: {each.entry_point} of {each.distribution}" for each in disabled])
+        write_lines([f"extra {each.extra}: without {', '.join(each.missing)}: {each.step}" for each in extras])
+        write_lines([f"note: {note}" for note in notes])
+        _write_places(found)
+        write_lines([f"problem: {problem}" for problem in problems])
+        count = len(problems)
+        write_lines(["nothing is wrong" if not count else f"{count} {'problem' if count == 1 else 'problems'}"])
+    if problems:
+        raise typer.Exit(WRONG)
+
+
+def _dicts(items: Sequence[Any]) -> list[dict[str, Any]]:
+    return [attrs.asdict(item) for item in items]
+
+
+def _write_provided(provided: Sequence[Provided]) -> None:
+    rows = [[each.distribution, each.version, ", ".join(each.names)] for each in provided]
+    write_table(["distribution", "version", "provides"], rows)
+
+
+def _write_places(found: Sequence[Found]) -> None:
+    rows = [
+        [place.kind, place.url, f"{need.family} {need.name}", need.provided_by or "", "missing" if need.error else "ok"]
+        for one in found
+        for place in one.places
+        for need in place.needs
+    ]
+    if rows:
+        write_table(["kind", "url", "needs", "provided by", "status"], rows)
+    write_lines([f"not looked into, deeper than --depth: {folder}" for one in found for folder in one.unseen])
+
+
+for _name, _command in (("list", listing), ("check", check), ("doctor", doctor)):
+    plugins.command(_name)(failures.reported(_command))

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from zcollection.cli.opening import (
     URL,
     AsJson,
+    At,
     Base,
     BaseOptions,
     Filter,
@@ -69,6 +70,7 @@ def query(
             "--limit", "-n", metavar="ROWS", help=f"First rows alone; {_SHOWN} by default where no file is written."
         ),
     ] = None,
+    at: At = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
@@ -78,7 +80,7 @@ def query(
     _check_limit(limit)
     if output is not None:
         check_target(output, overwrite=overwrite)
-    source = open_source(url, storage_option, base, base_option)
+    source = open_source(url, storage_option, base, base_option, at=at)
     reading = Reading(source, filters, names_of(variables), keys_of(keys))
     if output is None:
         rows = source.find(where, filters=filters) if where is not None else None
@@ -103,6 +105,7 @@ def head(
     filters: Filter = None,
     variables: Variables = None,
     keys: KeyFields = None,
+    at: At = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
@@ -110,7 +113,7 @@ def head(
 ) -> None:
     """Show the first rows, in the order of the partitions' keys; no more is read than that takes."""
     _check_limit(limit)
-    source = open_source(url, storage_option, base, base_option)
+    source = open_source(url, storage_option, base, base_option, at=at)
     found = Reading(source, filters, names_of(variables), keys_of(keys)).first_passing(limit, where)
     _write(source, found, total=None, as_json=as_json)
 

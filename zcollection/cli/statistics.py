@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from zcollection.cli.opening import (
     URL,
     AsJson,
+    At,
     Base,
     BaseOptions,
     Filter,
@@ -154,6 +155,7 @@ def stats(
     where: Where = None,
     filters: Filter = None,
     variables: Variables = None,
+    at: At = None,
     base: Base = None,
     storage_option: StorageOptions = None,
     base_option: BaseOptions = None,
@@ -163,7 +165,7 @@ def stats(
 
     Bytes and ratio are those of whole partitions, and not shown with --where.
     """
-    source = open_source(url, storage_option, base, base_option)
+    source = open_source(url, storage_option, base, base_option, at=at)
     facts = facts_of(source, where, filters, names_of(variables), progress=not as_json)
     if as_json:
         write_json(facts)

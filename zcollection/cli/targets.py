@@ -93,7 +93,7 @@ def _zarr(dataset: Dataset, path: str) -> None:
 
 def _csv(dataset: Dataset, path: str) -> None:
     frame = dataset.to_pandas()
-    frame.to_csv(path, index=_has_index(frame))
+    frame.to_csv(path, index=_has_index(frame), encoding="utf-8", lineterminator="\n")
 
 
 def _parquet(dataset: Dataset, path: str) -> None:

@@ -37,7 +37,7 @@ from zcollection.model import bridges
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import VariableSchema
-from zcollection.portal import carried_out, synchronous
+from zcollection.portal import run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
 
@@ -725,7 +725,7 @@ class Collection(CollectionBase):
             As for `query`.
         """
         target = stores.versioning_of(await stores.open_store(url, mode="rw", storage_options=storage_options))
-        made = await carried_out(
+        made = await run_change(
             self._now,
             lambda opened: copy.copy(
                 opened, target, filters=filters, overwrite=overwrite, client=client, progress=progress
@@ -946,7 +946,7 @@ class Collection(CollectionBase):
     @classmethod
     async def _create(cls, location: Location, *, storage_options: Mapping[str, Any] | None, **options: Any) -> Self:
         store = await stores.open_store(location, mode="rw", storage_options=storage_options)
-        return cls(await carried_out(create.create, stores.versioning_of(store), **options), mode="rw")
+        return cls(await run_change(create.create, stores.versioning_of(store), **options), mode="rw")
 
     @classmethod
     async def _open(cls, location: Location, *, mode: Mode, at: At, storage_options: Mapping[str, Any] | None) -> Self:

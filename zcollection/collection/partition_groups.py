@@ -132,13 +132,17 @@ def checking_current(opened: OpenCollection, group: GroupRead, record: Partition
 
 def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
     """Return where a partition is read later, at its own place by default, and how it is known then."""
-    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record))
+    later = None if record is None else opened.versioning.kept_place(path, record)
+    kept = None if later in {None, place} else group_of(opened, path, record, later)
+    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record), kept=kept)
 
 
 def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "Stamp":
     """Return the check that a partition is still the one of which a record speaks."""
     generation = None if record is None else (record.stamp, record.key)
-    return Stamp(path=path, generation=generation, place=f"{opened.store.url}")
+    # An older version never gets a partition, whatever a newer one has put there.
+    is_settled = record is None and opened.versioning.held_at is not None
+    return Stamp(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
 
 
 def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
@@ -153,6 +157,7 @@ class Stamp:
     path: str
     generation: tuple[str, Mapping[str, KeyValue]] | None
     place: str
+    is_settled: bool = False
 
     def __call__(self, document: bytes | None) -> None:
         """Raise `OutdatedError` where the document is that of another generation, or of another partition."""
@@ -162,6 +167,8 @@ class Stamp:
 
     def is_of(self, document: bytes | None) -> bool:
         """Return whether a document is that of the generation that is meant."""
+        if self.is_settled:
+            return True
         what = f"the group document of partition {self.path!r}"
         record = None if document is None else PartitionRecord.from_group(document, what=what)
         return (None if record is None else (record.stamp, record.key)) == self.generation

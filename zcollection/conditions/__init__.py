@@ -1,1 +1,1 @@
-"""The language in which people ask for partitions and for rows, and what it means on columns and on zones of them."""
+"""The expression language of filters and conditions, evaluated on partition keys, on rows and on statistics of zones."""

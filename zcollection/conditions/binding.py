@@ -1,4 +1,4 @@
-"""The tree of a condition bound to the variables of a schema: every mistake that needs no data is found here."""
+"""Binding of a parsed condition to the variables of a schema, which reports all errors that do not depend on data."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -11,8 +11,8 @@ from zcollection.conditions import exact
 from zcollection.conditions.instants import GREGORIAN, counted, instant, length, nanoseconds
 from zcollection.conditions.operands import Absolute, Column, Computed, Constant, KeyField, Meaning, Operand, text_array
 from zcollection.conditions.predicates import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Compare,
     CompareTexts,
     Fixed,
@@ -41,13 +41,13 @@ from zcollection.model.dtypes import dtype_name
 from zcollection.model.times import TimeUnits, has_time_units, units_of
 
 _WIDEST: Final = 1000
-"""Bits of integers: each of them has a float64."""
+"""Maximum size of integers in bits, so that each can be converted to float64."""
 
 _ROUNDED_DOWN: Final[Mapping[str, str]] = {"<": "<=", "<=": "<=", ">": ">", ">=": ">"}
-"""How integers compare with the whole number below another number, where they compare with that."""
+"""The symbol that compares integers with ``floor(x)`` instead of a fractional ``x``."""
 
 _HALF: Final = 0.5
-"""A number that no integer is."""
+"""A number that no integer equals."""
 
 _COUNTED: Final = {Meaning.TIME, Meaning.LENGTH}
 _NUMERIC: Final = {Meaning.NUMBER, Meaning.TRUTH}
@@ -55,16 +55,16 @@ _NUMERIC: Final = {Meaning.NUMBER, Meaning.TRUTH}
 
 @frozen
 class Binder:
-    """Makes predicates and operands of the parts of a text.
+    """Creates the predicates and operands of a parsed condition.
 
     Attributes
     ----------
     parsed
-        The text.
+        The parsed condition.
     columns
-        The variables that it names, by name.
+        The variables in the condition, by name.
     fields
-        What the values of the fields are that it names, by name.
+        The kinds of values of the key fields in the condition, by name.
     """
 
     parsed: Parsed
@@ -72,12 +72,12 @@ class Binder:
     fields: Mapping[str, Meaning]
 
     def predicate(self, node: Node) -> Predicate:  # noqa: PLR0911 - one for each kind of node
-        """Return what a part of the text says of rows.
+        """Return the predicate of a node.
 
         Raises
         ------
         ExpressionError
-            It says nothing.
+            The node is not a condition.
         """
         match node:
             case Literal(value=bool() as value):
@@ -88,10 +88,10 @@ class Binder:
                 return Negated(self.predicate(operand))
             case Logic(symbol=symbol, operands=operands):
                 parts = tuple(map(self.predicate, operands))
-                return All(parts) if symbol == "and" else Any_(parts)
+                return AllOf(parts) if symbol == "and" else AnyOf(parts)
             case Comparison():
                 parts = tuple(self._pair(node, *pair) for pair in node.pairs())
-                return parts[0] if len(parts) == 1 else All(parts)
+                return parts[0] if len(parts) == 1 else AllOf(parts)
             case Call(function="isnan", arguments=(argument,)):
                 return IsMissing(self.operand(argument))
             case Call(function="isfinite", arguments=(argument,)):
@@ -110,12 +110,12 @@ class Binder:
         return Compare("==", operand, _truth(value=True))
 
     def operand(self, node: Node) -> Operand:
-        """Return the value that a part of the text has in each row.
+        """Return the operand of a node: its value in each row.
 
         Raises
         ------
         ExpressionError
-            It has none.
+            The node is not a value.
         """
         match node:
             case Name(name=name):
@@ -133,7 +133,7 @@ class Binder:
                 return self._checked(node, Computed(symbol, self._number(left), self._number(right)))
             case Call(function="abs", arguments=(argument,)):
                 return Absolute(self._number(argument))
-        why = "is no value; accepted: variables, fields of keys, numbers, texts, arithmetic and abs(); and lists and range() after in"
+        why = "is not a value; accepted: variables, key fields, numbers, strings, arithmetic and abs(); lists and range() after in"
         raise self.parsed.error(node, why)
 
     def _constant(self, node: Literal) -> Constant:
@@ -148,43 +148,44 @@ class Binder:
         try:
             return Constant(text_array(text), Meaning.TEXT)
         except UnicodeEncodeError as error:
-            raise self.parsed.error(node, "holds half a character (a surrogate); accepted: texts of Unicode") from error
+            raise self.parsed.error(node, "contains a lone surrogate; accepted: valid Unicode strings") from error
 
     def _number(self, node: Node) -> Operand:
-        """Return an operand of arithmetic."""
+        """Return the operand of arithmetic on a node."""
         operand = self.operand(node)
         if operand.meaning in {Meaning.NUMBER, Meaning.UNKNOWN}:
             return operand
-        what = f"is {self._kind(operand)}, with which nothing is computed; accepted: numbers"
+        what = f"is {self._kind(operand)}, which has no arithmetic; accepted: numbers"
         if operand.meaning in _COUNTED:
             name = node.name if isinstance(node, Name) else "time"
             what = f"{what}; compare it, such as {name} >= {self._example(operand)!r}, or compute in zc.rows.function(fn, [{name!r}])"
         raise self.parsed.error(node, what)
 
     def _checked(self, node: Node, computed: Computed) -> Computed:
-        if computed.is_whole and computed.bits > _WIDEST:
+        if computed.is_integer and computed.bits > _WIDEST:
             raise self.parsed.error(
-                node, f"may come to a whole number of more than {_WIDEST} bits; accepted: less; multiply with floats"
+                node,
+                f"may result in an integer of more than {_WIDEST} bits; accepted: fewer; multiply by floats instead",
             )
         return computed
 
-    def _pair(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
+    def _pair(self, comparison: Node, symbol: str, left: Node, right: Node) -> Predicate:
         if symbol in {"in", "not in"}:
-            return self._membership(whole, left, right, negated=symbol == "not in")
-        return self._compare(whole, symbol, left, right)
+            return self._membership(comparison, left, right, negated=symbol == "not in")
+        return self._compare(comparison, symbol, left, right)
 
-    def _membership(self, whole: Node, left: Node, right: Node, *, negated: bool) -> Predicate:
-        """Return whether a value is one of several: equal to any of them, or with `negated` unequal to all."""
+    def _membership(self, comparison: Node, left: Node, right: Node, *, negated: bool) -> Predicate:
+        """Return the predicate of ``in``: the value equals an element, or with `negated` is present and equals none."""
         if isinstance(right, Call) and right.function == "range":
             return self._in_range(left, right, negated=negated)
         if not isinstance(right, Display):
-            raise self.parsed.error(
-                right, "is no list; accepted after in: a list, tuple or set that is written out, or range()"
-            )
+            raise self.parsed.error(right, "is not a list; accepted after in: a literal list, tuple or set, or range()")
         if negated:
             present = Negated(IsMissing(self.operand(left)))
-            return All((present, *(self._compare(whole, "!=", left, element) for element in right.elements)))
-        return Any_((Fixed(passes=False), *(self._compare(whole, "==", left, element) for element in right.elements)))
+            return AllOf((present, *(self._compare(comparison, "!=", left, element) for element in right.elements)))
+        return AnyOf(
+            (Fixed(passes=False), *(self._compare(comparison, "==", left, element) for element in right.elements))
+        )
 
     def _in_range(self, left: Node, right: Call, *, negated: bool) -> Predicate:
         operand = self.operand(left)
@@ -193,26 +194,26 @@ class Binder:
         if operand.meaning is not Meaning.NUMBER:
             raise self.parsed.error(left, f"is {self._kind(operand)}; accepted before in range(): numbers")
         try:
-            return InRange(operand, range(*map(self._whole, right.arguments)), negated)
+            return InRange(operand, range(*map(self._literal_integer, right.arguments)), negated)
         except ValueError as error:  # a step of zero
             if isinstance(error, ExpressionError):
                 raise
-            raise self.parsed.error(right, f"is no range ({error}); accepted: a step that is not 0") from error
+            raise self.parsed.error(right, f"is not a range ({error}); accepted: a step that is not 0") from error
 
-    def _whole(self, node: Node) -> int:
+    def _literal_integer(self, node: Node) -> int:
         operand = self.operand(node)
-        if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_whole:
+        if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_integer:
             return int(operand.data[0])
-        raise self.parsed.error(node, "is no whole number that is written out; accepted in range(): those alone")
+        raise self.parsed.error(node, "is not a literal integer; accepted in range(): literal integers")
 
-    def _compare(self, whole: Node, symbol: str, left: Node, right: Node) -> Predicate:
+    def _compare(self, comparison: Node, symbol: str, left: Node, right: Node) -> Predicate:
         one, other = self.operand(left), self.operand(right)
         if isinstance(one, Constant) and not isinstance(other, Constant):
-            return self._compared(whole, exact.MIRRORED[symbol], other, one)
-        return self._compared(whole, symbol, one, other)
+            return self._compared(comparison, exact.MIRRORED[symbol], other, one)
+        return self._compared(comparison, symbol, one, other)
 
     def _compared(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
-        """Return a comparison; a constant stands on the right, if there is one."""
+        """Return the predicate of a comparison; if one side is a constant, it is on the right."""
         meanings = {left.meaning, right.meaning}
         if isinstance(right, Constant) and right.meaning is Meaning.TEXT and isinstance(left, Column):
             units = self._units(left)
@@ -233,12 +234,12 @@ class Binder:
         )
 
     def _with_counted(self, node: Node, symbol: str, left: Column, units: TimeUnits | None, text: str) -> Predicate:
-        """Return a comparison of times, or lengths of time, with a text that means one."""
+        """Return the predicate that compares times or durations with a string that means one."""
         try:
             number = _count(left, units, text)
         except ExpressionError as error:
-            raise self.parsed.error(node, f"compares {left.path!r} with no value of its kind: {error}") from error
-        if not left.is_whole:
+            raise self.parsed.error(node, f"compares {left.path!r} with an invalid value: {error}") from error
+        if not left.is_integer:
             return Compare(symbol, left, _number(float(number)))
         below = number.numerator // number.denominator
         if number.denominator == 1:
@@ -248,14 +249,14 @@ class Binder:
         return Compare(symbol, left, _number(_HALF))
 
     def _texts(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
-        """Return a comparison of texts; bytes compare with bytes, and with what is written out."""
+        """Return the predicate that compares strings; bytes compare with bytes and with literal strings."""
         are_bytes = [side.dtype.kind == "S" for side in (left, right)]
         if are_bytes == [True, False] and isinstance(right, Constant):
             encoded = np.array([str(right.data[0]).encode()])
             return CompareTexts(symbol, left, Constant(encoded, Meaning.TEXT))
         if any(are_bytes) and not all(are_bytes):
             raise self.parsed.error(
-                node, "compares bytes with texts; accepted: two of the same, or bytes and a text in quotes"
+                node, "compares bytes with strings; accepted: two of the same type, or bytes and a string in quotes"
             )
         return CompareTexts(symbol, left, right)
 
@@ -270,11 +271,13 @@ class Binder:
     def _check_types(self, node: Node, left: Column, right: Column) -> None:
         if left.variable.dtype != right.variable.dtype:
             what = f"compares {self._words(left)} with {self._words(right)}"
-            raise self.parsed.error(node, f"{what}; accepted: two of the same type; compare each with a text in quotes")
+            raise self.parsed.error(
+                node, f"{what}; accepted: two of the same type; compare each with a string in quotes"
+            )
 
     @staticmethod
     def _units(operand: Operand) -> TimeUnits | None:
-        """Return what numbers count, where they are times; units that CF does not have count nothing."""
+        """Return the CF time units of a numeric variable; None if it has none, or if they are not valid."""
         if not isinstance(operand, Column) or operand.meaning is not Meaning.NUMBER:
             return None
         attrs = operand.variable.attrs
@@ -296,11 +299,11 @@ class Binder:
         return operand.meaning.value
 
     def _partner(self, left: Operand, right: Operand) -> str:
-        """Return what the first operand compares with, in words."""
+        """Return the accepted values for a comparison with the left operand, for error messages."""
         known = right if isinstance(right, Column) and not isinstance(left, Column) else left
         if known.meaning in _COUNTED:
             return f"{known.meaning.value} in quotes, such as {self._example(known)!r}"
-        return "a text in quotes" if known.meaning is Meaning.TEXT else "a number"
+        return "a string in quotes" if known.meaning is Meaning.TEXT else "a number"
 
     @staticmethod
     def _example(operand: Operand) -> str:
@@ -316,7 +319,7 @@ def _truth(*, value: bool) -> Constant:
 
 
 def _narrowed(constant: Operand, other: Operand) -> Operand:
-    """Return a whole number in the type of the integers that it meets, if that has it: they need not be widened."""
+    """Return an integer constant in the dtype of the other operand, if it fits, so that the column is not widened."""
     if not isinstance(constant, Constant) or constant.dtype.kind != "i" or other.dtype.kind not in "iu":
         return constant
     limits: Any = np.iinfo(other.dtype)
@@ -325,7 +328,7 @@ def _narrowed(constant: Operand, other: Operand) -> Operand:
 
 
 def _count(column: Column, units: TimeUnits | None, text: str) -> Fraction:
-    """Return the number that stands for a text among the values of a column."""
+    """Return the number that represents a time or duration in the values of a column."""
     if units is not None:
         return counted(text, units)
     step = nanoseconds(np.datetime_data(column.variable.dtype)[0])

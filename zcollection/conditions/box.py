@@ -1,4 +1,4 @@
-"""Conditions on the position of rows: boxes of longitudes and latitudes."""
+"""Conditions on positions: boxes of longitudes and latitudes."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from zcollection.conditions.condition import Bound, BoundPredicate, Condition
 from zcollection.conditions.naming import Scope
 from zcollection.conditions.operands import Column, Constant
 from zcollection.conditions.positions import EAST, TURN, WEST, position, turns
-from zcollection.conditions.predicates import All, Any_, Compare, IsMissing, Negated, Predicate
+from zcollection.conditions.predicates import AllOf, AnyOf, Compare, IsMissing, Negated, Predicate
 from zcollection.errors import ExpressionError
 from zcollection.model.schema import DatasetSchema
 
@@ -38,14 +38,14 @@ def _check_latitude(_: "Box", attribute: "Attribute[float]", value: float) -> No
 
 @frozen
 class Box(Condition):
-    """Rows in a box; see `zcollection.rows.box`.
+    """The condition that a position is in a box; see `zcollection.rows.box`.
 
     Attributes
     ----------
     west, south, east, north
-        The edges, in degrees, which are inside.
+        The edges in degrees, which belong to the box.
     longitude, latitude
-        Names of the variables, or None for those that are so by their attributes.
+        Names of the variables; None for the variables found by their CF attributes.
     """
 
     west: float = field(converter=_as_number, validator=_check_longitude)
@@ -57,28 +57,31 @@ class Box(Condition):
 
     def __attrs_post_init__(self) -> None:
         if self.south > self.north:
-            message = f"box(): south={self.south} lies north of north={self.north}; accepted: south <= north"
+            message = f"box(): south={self.south} is greater than north={self.north}; accepted: south <= north"
             raise ExpressionError(message)
 
     def bound(self, schema: DatasetSchema, dimension: str, fields: Sequence[str] = ()) -> Bound:  # noqa: ARG002, D102
         longitude, latitude = position(Scope(schema, dimension), self.longitude, self.latitude)
-        inside = All(
-            (*_between(latitude, Fraction(repr(self.south)), Fraction(repr(self.north))), self._turned(longitude))
+        inside = AllOf(
+            (
+                *_between(latitude, Fraction(repr(self.south)), Fraction(repr(self.north))),
+                self._between_meridians(longitude),
+            )
         )
         return BoundPredicate(inside, (longitude.path, latitude.path))
 
-    def _turned(self, longitude: Column) -> Predicate:
-        """Return whether a longitude lies between the edges, wherever its numbers start.
+    def _between_meridians(self, longitude: Column) -> Predicate:
+        """Return the predicate that a longitude, modulo 360, is between the edges.
 
-        The edges are moved and not the longitudes, for theirs are computed once and exactly.
+        The edges are shifted and not the longitudes: this is computed once, and exactly.
         """
         west, east = Fraction(repr(self.west)), Fraction(repr(self.east))
         if east - west >= TURN:
             return Negated(IsMissing(longitude))
         while east < west:
             east += TURN
-        moves = [TURN * turn for turn in turns(float(west), float(east))]
-        return Any_(tuple(All(_between(longitude, west + move, east + move)) for move in moves))
+        shifts = [TURN * turn for turn in turns(float(west), float(east))]
+        return AnyOf(tuple(AllOf(_between(longitude, west + shift, east + shift)) for shift in shifts))
 
 
 def _between(column: Column, low: Fraction, high: Fraction) -> tuple[Predicate, Predicate]:

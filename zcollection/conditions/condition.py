@@ -1,4 +1,4 @@
-"""Conditions on rows, as people state them, and as they are once the schema of the rows is known."""
+"""Conditions on rows, and bound conditions, which know the schema of the rows."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from zcollection.conditions.zones import ALWAYS, Verdicts, Zones
 from zcollection.model.schema import DatasetSchema
 
 Columns = Mapping[str, Any]
-"""Values of variables by path, as arrays of one dimension, and of fields of the key by name, as Python's scalars."""
+"""Values of variables by path, as one-dimensional arrays, and of key fields by name, as Python scalars."""
 
 
 class Bound(ABC):
-    """A condition that is bound to a schema; it pickles.
+    """A condition bound to a schema, which can be pickled.
 
     Attributes
     ----------
     variables
-        Paths of the variables that it reads.
+        Paths of the variables that the condition reads.
     fields
-        Fields of the partition keys that it names.
+        Key fields that the condition uses.
     """
 
     variables: tuple[str, ...]
@@ -33,55 +33,56 @@ class Bound(ABC):
 
     @final
     def mask(self, columns: Columns, rows: int) -> Mask:
-        """Return which rows pass.
+        """Return the mask of rows that satisfy the condition, shape (rows,).
 
         Parameters
         ----------
         columns
             The values of `variables`, by path, of the declared types and of shape (rows,), and of `fields`, by name.
         rows
-            How many there are.
+            Number of rows.
 
         Raises
         ------
         ExpressionError
-            The condition does not apply to the values of the fields, or a function returned no mask.
+            The condition does not apply to the values of the fields, or the user's function did not return a mask.
         """
         with np.errstate(all="ignore"):
             return np.array(np.broadcast_to(self._mask(columns, rows), (rows,)))
 
     @final
     def verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:
-        """Return for each zone whether its rows pass: NEVER (0), PERHAPS (1) or ALWAYS (2).
+        """Return whether the rows of each zone satisfy the condition: NEVER (0), PERHAPS (1) or ALWAYS (2), shape (count,).
 
         Parameters
         ----------
         zones
-            What is known of variables, by path, and of fields of keys, by name; nothing is of those that are not there.
+            Statistics of variables, by path, and of key fields, by name. A variable or field that is missing has no
+            statistics.
         count
-            How many zones there are.
+            Number of zones.
         """
         with np.errstate(all="ignore"):
             return np.array(np.broadcast_to(self._verdicts(zones, count), (count,)))
 
     @abstractmethod
     def _mask(self, columns: Columns, rows: int) -> Mask:
-        """Return which rows pass: one entry for each, or one for all."""
+        """Return the mask of rows, of shape (rows,) or (1,)."""
 
     @abstractmethod
     def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:
-        """Return the verdict of each zone, or one for all."""
+        """Return the verdicts of zones, of shape (count,) or (1,)."""
 
 
 @frozen
 class BoundPredicate(Bound):
-    """A condition that is a predicate, and names no field."""
+    """A bound condition that consists of a predicate without key fields."""
 
     predicate: Predicate
     variables: tuple[str, ...]
     fields: tuple[str, ...] = ()
 
-    def _mask(self, columns: Columns, rows: int) -> Mask:  # noqa: ARG002 - what is one for all is made so many
+    def _mask(self, columns: Columns, rows: int) -> Mask:  # noqa: ARG002 - the caller broadcasts
         return self.predicate.mask(Rows(columns))
 
     def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:  # noqa: ARG002
@@ -100,14 +101,14 @@ class Condition(ABC):
         schema
             The schema of the rows.
         dimension
-            The root's dimension along which they are.
+            The partitioned dimension, along which the rows are.
         fields
-            The fields of the partition keys, which may be named where no variable has the name.
+            The fields of the partition key. A field is used for a name that no variable has.
 
         Raises
         ------
         ExpressionError
-            The condition cannot be understood, or does not apply to the schema.
+            The condition is not valid, or does not apply to the schema.
         """
 
     def __and__(self, other: object) -> "Condition":
@@ -120,13 +121,13 @@ class Condition(ABC):
         return Inverted(self)
 
     def __bool__(self) -> NoReturn:
-        message = f"{self!r} is neither true nor false before rows are known; combine conditions with &, | and ~"
+        message = f"{self!r} has no truth value; combine conditions with &, | and ~ instead of and, or and not"
         raise TypeError(message)
 
 
 @frozen(repr=False)
 class Both(Condition):
-    """Two conditions both of which have to hold."""
+    """The conjunction of two conditions."""
 
     left: Condition
     right: Condition
@@ -140,7 +141,7 @@ class Both(Condition):
 
 @frozen(repr=False)
 class Either(Condition):
-    """Two conditions one of which has to hold."""
+    """The disjunction of two conditions."""
 
     left: Condition
     right: Condition
@@ -154,7 +155,7 @@ class Either(Condition):
 
 @frozen(repr=False)
 class Inverted(Condition):
-    """A condition that must not hold."""
+    """The negation of a condition."""
 
     inner: Condition
 

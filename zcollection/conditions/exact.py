@@ -1,7 +1,8 @@
-"""Arithmetic and comparisons of arrays that never wrap and never round an integer unseen.
+"""Exact arithmetic and comparisons of arrays: integers never wrap, and are never rounded without notice.
 
-Integers are int8 to uint64, or Python's own in an array of objects; floats are NumPy's. What comes of two elements depends
-on their values alone, not on the others in the arrays, nor on how they are held: bounds of zones and columns must agree.
+Integers are int8 to uint64, or Python integers in an array of objects; floats are NumPy floats. The result for two elements
+depends only on their values, and not on the other elements or the dtypes: results for bounds of zones and for rows must
+agree.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,21 +30,21 @@ COMPARISONS: Final[Mapping[str, _Function]] = {
     ">=": np.greater_equal,
 }
 MIRRORED: Final[Mapping[str, str]] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-"""The symbols after their operands have changed places."""
+"""The symbol of the equivalent comparison with swapped operands."""
 
 _INT64: Final = np.iinfo(np.int64)
 _EXACT: Final = 2.0**53
-"""From here on float64 does not have every integer."""
+"""From this value on, float64 cannot represent every integer."""
 
 
 def integers(values: list[int]) -> NDArray[Any]:
-    """Return whole numbers as int64, or as objects where one of them is too large."""
+    """Return integers as an int64 array, or as an array of objects if one is out of range."""
     fit = all(_INT64.min <= value <= _INT64.max for value in values)
     return np.array(values, dtype=np.int64 if fit else object)
 
 
 def as_floats(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return numbers in a type of floats; integers by way of float64, whatever holds them."""
+    """Return numbers in a float dtype; integers of any dtype are converted by way of float64."""
     if values.dtype.kind in "iuO":
         values = values.astype(np.float64)
     floats: NDArray[Any] = values.astype(dtype, copy=False)
@@ -51,7 +52,7 @@ def as_floats(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def computed(symbol: str, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-    """Return the result of arithmetic on integers, without any division by zero: int64 where it fits, else objects.
+    """Return the result of integer arithmetic, as int64 if every result fits, else as objects; divisors must not be zero.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def _limits(values: NDArray[Any]) -> tuple[int, int]:
 
 
 def _fits(symbol: str, left: tuple[int, int], right: tuple[int, int]) -> bool:
-    """Return whether the operands and every result lie in int64."""
+    """Return whether the operands and every possible result fit in int64."""
     limits = [*left, *right]
     if symbol == "+":
         limits += [left[0] + right[0], left[1] + right[1]]
@@ -82,7 +83,7 @@ def _fits(symbol: str, left: tuple[int, int], right: tuple[int, int]) -> bool:
 
 
 def absolute(values: NDArray[Any]) -> NDArray[Any]:
-    """Return absolute values; of integers as int64 where they fit, else as objects."""
+    """Return absolute values; those of signed integers as int64 if they fit, else as objects."""
     if values.dtype.kind in "fu":
         return np.asarray(np.abs(values))
     low, high = _limits(values)
@@ -91,7 +92,7 @@ def absolute(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def compared(symbol: str, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return whether numbers compare as their exact values do.
+    """Return the result of a comparison of the exact values.
 
     Examples
     --------
@@ -105,8 +106,8 @@ def compared(symbol: str, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np
         return compared(MIRRORED[symbol], right, left)
     near = left.astype(np.float64)
     passed = COMPARISONS[symbol](near, right)
-    tied = (near == right) & (np.abs(near) >= _EXACT)  # elsewhere rounding has changed no order
+    tied = (near == right) & (np.abs(near) >= _EXACT)  # for all others, rounding does not change the result
     if tied.any():
-        whole, number = np.broadcast_arrays(left, right)
-        passed[tied] = COMPARISONS[symbol](whole[tied].astype(object), number[tied].astype(object))
+        wide_left, wide_right = np.broadcast_arrays(left, right)
+        passed[tied] = COMPARISONS[symbol](wide_left[tied].astype(object), wide_right[tied].astype(object))
     return passed

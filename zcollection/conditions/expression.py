@@ -1,4 +1,4 @@
-"""Conditions that are texts."""
+"""Conditions written as expressions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -21,24 +21,24 @@ CONDITION: Final = Language(
     noun="condition",
     functions=frozenset({"range", "isnan", "isfinite", "abs"}),
     accepted=(
-        "comparisons, and, or, not, in, + - * / // % of numbers, abs(), isnan(), isfinite(), range() of whole numbers, numbers of "
-        "up to 128 bits, texts, lists, tuples and sets after in, and names, with a path in backticks"
+        "comparisons, and, or, not, in, + - * / // % of numbers, abs(), isnan(), isfinite(), range() of integers, numbers of "
+        "up to 128 bits, strings, lists, tuples and sets after in, and names, with a path in backticks"
     ),
     otherwise="combine conditions with & and |, or give zc.rows.function(…)",
 )
-"""Conditions on rows."""
+"""The language of conditions on rows."""
 
 _MEANINGS: Final[Mapping[type, Meaning]] = {bool: Meaning.TRUTH, int: Meaning.NUMBER, str: Meaning.TEXT}
 
 
 @frozen
 class Expression(Condition):
-    """Rows for which a text holds; see `zcollection.rows.expression`.
+    """A condition written as an expression; see `zcollection.rows.expression`.
 
     Attributes
     ----------
     text
-        The text.
+        The expression.
     """
 
     text: str
@@ -58,9 +58,9 @@ class Expression(Condition):
                     columns[node.name] = Column(path, scope.check_comparable(path))
             except ExpressionError as error:
                 raise parsed.error(node, f"cannot be used: {error}") from error
-        found = _BoundExpression(parsed, columns, tuple(unbound))
-        found.predicate({})  # whatever is wrong whatever the fields are
-        return found
+        bound = _BoundExpression(parsed, columns, tuple(unbound))
+        bound.predicate({})  # raises the errors that do not depend on the key fields
+        return bound
 
 
 def _last_name(path: str) -> str:
@@ -80,14 +80,14 @@ class _BoundExpression(Bound):
         return tuple(dict.fromkeys(column.path for column in self.columns.values()))
 
     def predicate(self, meanings: Mapping[str, Meaning]) -> Predicate:
-        """Return what the text says where the fields have values of these meanings, as far as they are known."""
-        wanted = tuple(meanings.get(name, Meaning.UNKNOWN) for name in self.fields)
-        if wanted not in self._predicates:
-            binder = Binder(self.parsed, self.columns, dict(zip(self.fields, wanted, strict=True)))
-            self._predicates[wanted] = binder.predicate(self.parsed.root)
-        return self._predicates[wanted]
+        """Return the predicate for key fields with these kinds of values; a missing field is unknown."""
+        kinds = tuple(meanings.get(name, Meaning.UNKNOWN) for name in self.fields)
+        if kinds not in self._predicates:
+            binder = Binder(self.parsed, self.columns, dict(zip(self.fields, kinds, strict=True)))
+            self._predicates[kinds] = binder.predicate(self.parsed.root)
+        return self._predicates[kinds]
 
-    def _mask(self, columns: Columns, rows: int) -> Mask:  # noqa: ARG002 - what is one for all is made so many
+    def _mask(self, columns: Columns, rows: int) -> Mask:  # noqa: ARG002 - the caller broadcasts
         meanings = {name: _meaning_of_value(columns[name]) for name in self.fields}
         return self.predicate(meanings).mask(Rows(columns))
 
@@ -103,18 +103,18 @@ def _meaning_of_value(value: object) -> Meaning:
 
 
 def _meaning_in_zones(bounds: Zones) -> Meaning:
-    """Return what the values of a field are; of texts nothing is known, whatever stands for them."""
+    """Return the kind of values of a key field; unknown for strings, whose statistics are placeholders."""
     dtype: np.dtype[Any] = bounds.lower.dtype
     return meaning_of(dtype) if dtype.kind in "biu" and bounds.known.any() else Meaning.UNKNOWN
 
 
 def as_condition(where: "str | Condition") -> Condition:
-    """Return what somebody asks for as a condition: a text is an expression.
+    """Return the condition that an argument means; a string is an expression.
 
     Raises
     ------
     ExpressionError
-        It is neither.
+        The argument is neither a string nor a condition.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def as_condition(where: "str | Condition") -> Condition:
     if isinstance(where, str):
         return Expression(where)
     message = (
-        f"where={where!r} is a {type(where).__name__}; accepted: a text such as 'ssh > 1', or a condition of zc.rows: expression(), "
+        f"where={where!r} is a {type(where).__name__}; accepted: an expression such as 'ssh > 1', or a condition of zc.rows: expression(), "
         f"box(), polygon(), function()"
     )
     raise ExpressionError(message)

@@ -1,4 +1,4 @@
-"""Conditions that are functions of columns."""
+"""Conditions evaluated by a function of the user."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -25,20 +25,20 @@ def _as_names(names: object) -> tuple[str, ...]:
 
 def _check_function(_: "Function", __: object, function: Any) -> None:
     if not callable(function):
-        message = f"function({function!r}); accepted: a function of columns that returns a boolean for each row"
+        message = f"function({function!r}); accepted: a function of arrays that returns a boolean for each row"
         raise ExpressionError(message)
 
 
 @frozen
 class Function(Condition):
-    """Rows that a function chooses; see `zcollection.rows.function`.
+    """A condition evaluated by a function; see `zcollection.rows.function`.
 
     Attributes
     ----------
     function
-        Takes columns, returns booleans.
+        Function of arrays that returns a boolean array.
     variables
-        Names of the columns, in order.
+        Names of the variables, in the order of the arguments.
     """
 
     function: Callable[..., Any] = field(validator=_check_function)
@@ -71,12 +71,12 @@ class _BoundFunction(Bound):
             raise ExpressionError(message)
         return found
 
-    def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:  # noqa: ARG002 - one for all
+    def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:  # noqa: ARG002 - the caller broadcasts
         return np.array([PERHAPS], dtype=np.int8)
 
 
 def _read_only(columns: Columns, paths: Sequence[str]) -> list[NDArray[Any]]:
-    """Return columns by path, which nobody can write to."""
+    """Return read-only views of columns."""
     views = [np.asarray(columns[path]).view() for path in paths]
     for view in views:
         view.flags.writeable = False

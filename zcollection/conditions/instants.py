@@ -1,4 +1,4 @@
-"""Times and lengths of time as people write them, counted exactly."""
+"""Times and durations in expressions, as exact numbers."""
 
 import re
 from fractions import Fraction
@@ -23,19 +23,19 @@ _LENGTH: Final = re.compile(r"(?P<number>-?\d{1,20}(?:\.\d{1,20})?) ?(?P<unit>[a
 
 
 def instant(text: str, calendar: str) -> int:
-    """Return the nanoseconds from 1970-01-01 of a calendar to a time of it.
+    """Return the nanoseconds from 1970-01-01 to a time, in one calendar.
 
     Parameters
     ----------
     text
-        ISO 8601, from the year alone to nanoseconds, in UTC.
+        ISO 8601 in UTC, with any precision from the year to nanoseconds.
     calendar
-        The one name of the calendar.
+        Canonical name of the calendar.
 
     Raises
     ------
     ExpressionError
-        The text is no time, or the calendar has no such day.
+        The text is not a time, or the date does not exist in the calendar.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def instant(text: str, calendar: str) -> int:
         raise ExpressionError(message)
     year, month, day = (int(found[part] or 1) for part in ("year", "month", "day"))
     if not 1 <= month <= 12 or not calendars.exists(year, month, day, calendar):
-        message = f"{text!r}: the calendar {calendar!r} has no such day; accepted: a day that it has"
+        message = f"{text!r}: the calendar {calendar!r} has no such day; accepted: an existing date of this calendar"
         raise ExpressionError(message)
     hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
     if hour > 23 or minute > 59 or second > 59:
@@ -59,12 +59,12 @@ def instant(text: str, calendar: str) -> int:
 
 
 def length(text: str) -> Fraction:
-    """Return a length of time in nanoseconds.
+    """Return a duration in nanoseconds.
 
     Raises
     ------
     ExpressionError
-        The text is none.
+        The text is not a duration.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def length(text: str) -> Fraction:
 
 
 def nanoseconds(unit: str) -> int:
-    """Return the length of one of NumPy's units.
+    """Return the length of a NumPy unit of time in nanoseconds.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def nanoseconds(unit: str) -> int:
 
 
 def counted(text: str, units: TimeUnits) -> Fraction:
-    """Return the number that means a time in units of CF.
+    """Return the number that represents a time in CF units.
 
     Examples
     --------

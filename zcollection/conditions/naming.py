@@ -1,4 +1,4 @@
-"""What a name in a condition is: a variable with one value for each row, or a field of the partition keys."""
+"""Resolution of names in conditions: variables with one value for each row, and fields of the partition key."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,16 @@ from zcollection.model.schema import DatasetSchema
 
 @frozen
 class Scope:
-    """The names of a schema, as seen from the rows along a dimension.
+    """The names that a condition on rows may use.
 
     Attributes
     ----------
     schema
-        All variables.
+        Schema of the collection.
     dimension
-        The root's dimension along which rows are.
+        The partitioned dimension, along which the rows are.
     fields
-        Fields of the partition keys.
+        Fields of the partition key.
     """
 
     schema: DatasetSchema
@@ -37,12 +37,12 @@ class Scope:
         return {path: variable for path, variable in variables.items() if dimensions[path] == (self.dimension,)}
 
     def find(self, name: str) -> str | None:
-        """Return the path of the variable that a name means, None where it is a field.
+        """Return the path of the variable that a name refers to, or None for a key field.
 
         Raises
         ------
         ExpressionError
-            It is neither, or may be several variables, or one that has no single value for each row.
+            The name is unknown or ambiguous, or the variable does not have exactly one value for each row.
         """
         columns, path = self.columns, normalise_path(name)
         if path in columns:
@@ -61,7 +61,7 @@ class Scope:
         raise ExpressionError(message)
 
     def column(self, name: str) -> str:
-        """Return the path of the variable that a name means, whatever the fields of keys are.
+        """Return the path of the variable that a name refers to; key fields are not accepted.
 
         Raises
         ------
@@ -72,36 +72,36 @@ class Scope:
         return name if found is None else found
 
     def check_comparable(self, path: str) -> VariableSchema:
-        """Return a variable whose values compare.
+        """Return the variable at `path`, if its values can be compared.
 
         Raises
         ------
         ExpressionError
-            They are complex.
+            The values are complex.
         """
         variable = self.schema.get_variable(path)
         if variable.dtype.kind == "c":
             message = (
                 f"variable {path!r} is {dtype_name(variable.dtype)}, and complex numbers have no order; accepted: variables of "
-                f"other types; compare it in a function: zc.rows.function(fn, [{path!r}])"
+                f"other dtypes; compare its values in a function: zc.rows.function(fn, [{path!r}])"
             )
             raise ExpressionError(message)
         return variable
 
     def _check_dimensions(self, name: str) -> None:
-        """Refuse a variable of the name, by its path or its last name, that is none of the columns."""
+        """Raise an error if the name is that of a variable with other dimensions."""
         found = [path for path in self.schema.all_variables() if name in {path, split(path)[1]}]
         if not found:
             return
         dimensions = ", ".join(self.schema.dimension_paths[found[0]]) or "none"
         message = (
-            f"variable {found[0]!r} has the dimensions ({dimensions}); accepted: variables along {self.dimension!r} alone, in "
-            f"functions too; read it, and select its rows with a mask of your own"
+            f"variable {found[0]!r} has the dimensions ({dimensions}); accepted: variables whose only dimension is "
+            f"{self.dimension!r}; read the variable, and select its rows with a NumPy mask"
         )
         raise ExpressionError(message)
 
     def _known(self, columns: Mapping[str, VariableSchema]) -> Sequence[str]:
-        """Return all that may be named, as short as may be."""
+        """Return all accepted names, each in its shortest form."""
         last_names = Counter(split(path)[1] for path in columns)
         short = [path if last_names[name := split(path)[1]] > 1 else name for path in columns]
         return [*short, *(name for name in self.fields if name not in last_names)]

@@ -1,6 +1,6 @@
-"""What a condition compares: columns, fields of keys, constants, and what is computed from them.
+"""Operands of conditions: columns, key fields, constants, and results of arithmetic.
 
-Each operand is evaluated twice in the same way: on the values of rows, and on the bounds of zones.
+Each operand is evaluated in the same way on the values of rows and on the bounds of zones.
 """
 
 import operator
@@ -19,18 +19,18 @@ from zcollection.conditions.zones import Zones
 from zcollection.model.schema import VariableSchema
 
 Missing = NDArray[np.bool_] | None
-"""Which values are missing; None where none is."""
+"""Mask of missing values; None if no value is missing."""
 
 
 class Meaning(Enum):
-    """What values are: only those of one meaning compare."""
+    """The kind of values: only values of the same kind compare."""
 
     NUMBER = "a number"
     TRUTH = "true or false"
     TIME = "a time"
     LENGTH = "a length of time"
-    TEXT = "a text"
-    UNKNOWN = "a field of keys"
+    TEXT = "a string"
+    UNKNOWN = "a key field"
 
 
 _MEANINGS: Final[Mapping[str, Meaning]] = {
@@ -43,13 +43,13 @@ _MEANINGS: Final[Mapping[str, Meaning]] = {
 
 
 def meaning_of(dtype: np.dtype[Any]) -> Meaning:
-    """Return what values of a type are; complex numbers are nothing that compares."""
+    """Return the kind of values of a dtype; complex dtypes are not accepted."""
     return _MEANINGS[dtype.kind]
 
 
 @frozen(eq=False)
 class Values:
-    """Values of one operand in rows, or one value for all; what stands where one is missing says nothing."""
+    """Values of an operand in rows, or one value for all rows; data are undefined where a value is missing."""
 
     data: NDArray[Any]
     missing: Missing = None
@@ -57,19 +57,19 @@ class Values:
 
 @frozen(eq=False)
 class Rows:
-    """Columns by the path of the variable, and values of the key by field.
+    """Columns by path of the variable, and values of key fields by name.
 
     Attributes
     ----------
     columns
-        As given.
+        The arrays and scalars.
     """
 
     columns: Mapping[str, Any]
     _read: dict[str, Values] = field(factory=dict, init=False)
 
     def values(self, path: str, variable: VariableSchema) -> Values:
-        """Return a column; it is looked through for missing values once, however often it is named."""
+        """Return a column with its mask of missing values, which is computed once."""
         if path not in self._read:
             data = np.asarray(self.columns[path])
             self._read[path] = Values(_as_numbers(data), missing_in(data, variable.fill_value))
@@ -77,7 +77,7 @@ class Rows:
 
 
 def missing_in(data: NDArray[Any], fill: Any) -> Missing:
-    """Return which values are missing: NaN, NaT and the fill value, None where none is declared."""
+    """Return the mask of missing values: NaN, NaT and the fill value, if `fill` is not None."""
     kind = data.dtype.kind
     found: Missing = np.isnan(data) if kind == "f" else np.isnat(data) if kind in "mM" else None
     if fill is not None and fill == fill:  # noqa: PLR0124 - NaN and NaT differ from themselves
@@ -87,32 +87,32 @@ def missing_in(data: NDArray[Any], fill: Any) -> Missing:
 
 
 def _as_numbers(data: NDArray[Any]) -> NDArray[Any]:
-    """Return times as the integers that they are, and truths as 0 and 1; all else as it is."""
+    """Return times as int64, booleans as int8, and all other values unchanged."""
     if data.dtype.kind in "mM":
         return data.view(np.int64)
     return data.view(np.int8) if data.dtype.kind == "b" else data
 
 
 def either(left: Missing, right: Missing) -> Missing:
-    """Return what is missing in one or the other."""
+    """Return the union of two masks."""
     if left is None or right is None:
         return right if left is None else left
     return left | right
 
 
 class Operand(ABC):
-    """A value for each row.
+    """An expression with one value for each row.
 
     Attributes
     ----------
     dtype
-        Type of the values; int64 stands for integers of any size that were computed.
+        Dtype of the values; int64 for computed integers of any size.
     meaning
-        What they are.
+        Kind of the values.
     is_weak
-        Whether it takes the type of what it is combined with, as a number that is written out does.
+        Whether the operand adopts the dtype of the other operand, as literal numbers do.
     bits
-        Largest size of its integers.
+        Maximum size of the integers in bits.
     """
 
     dtype: np.dtype[Any]
@@ -122,20 +122,20 @@ class Operand(ABC):
 
     @abstractmethod
     def values(self, rows: Rows) -> Values:
-        """Return the values in rows."""
+        """Return the values in the rows."""
 
     @abstractmethod
     def bounds(self, zones: Mapping[str, Zones]) -> Zones:
-        """Return bounds of the values in zones, as numbers."""
+        """Return the bounds of the values in zones, as numbers."""
 
     @property
-    def is_whole(self) -> bool:
+    def is_integer(self) -> bool:
         """Whether the values are integers."""
         return self.dtype.kind != "f"
 
 
 def float_type(left: Operand, right: Operand) -> np.dtype[Any]:
-    """Return the type in which two operands, one of them of floats or divided, are computed with: NumPy's."""
+    """Return the dtype that NumPy uses for float arithmetic on two operands."""
     strong = [operand.dtype for operand in (left, right) if not operand.is_weak]
     common = np.result_type(*strong) if strong else np.dtype(np.float64)
     return common if common.kind == "f" else np.dtype(np.float64)
@@ -152,17 +152,17 @@ class Column(Operand):
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]  # it is never set
-        """The type in which the values are computed with."""
+        """The dtype of the numbers in arithmetic and comparisons."""
         return _as_numbers(np.empty(0, self.variable.dtype)).dtype
 
     @property
     def meaning(self) -> Meaning:  # type: ignore[override]
-        """What its declared type means."""
+        """The kind of values of the declared dtype."""
         return meaning_of(self.variable.dtype)
 
     @property
     def bits(self) -> int:  # type: ignore[override]
-        """The size of its type."""
+        """The size of the dtype in bits."""
         return self.dtype.itemsize * 8
 
     def values(self, rows: Rows) -> Values:  # noqa: D102
@@ -176,14 +176,14 @@ class Column(Operand):
             nothing = Zones.unknown()
             return Zones(nothing.lower, nothing.upper, found.missing, found.empty, nothing.known)
         known = found.known
-        if found.lower.dtype.kind in "fmM":  # bounds that are missing themselves say nothing
+        if found.lower.dtype.kind in "fmM":  # NaN and NaT are no bounds
             known = known & (found.lower == found.lower) & (found.upper == found.upper)
         return Zones(_as_numbers(found.lower), _as_numbers(found.upper), found.missing, found.empty, known)
 
 
 @frozen
 class Constant(Operand):
-    """A value that is written out, as an array of one element."""
+    """A literal value, as an array of one element."""
 
     data: NDArray[Any] = field(eq=lambda data: data.tolist())
     meaning: Meaning = Meaning.NUMBER
@@ -192,13 +192,13 @@ class Constant(Operand):
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        """The type of the array."""
+        """The dtype of the array."""
         return self.data.dtype
 
     @property
     def bits(self) -> int:  # type: ignore[override]
-        """The size of the number."""
-        return int(self.data[0]).bit_length() if self.is_whole and self.meaning is not Meaning.TEXT else 0
+        """The size of the integer in bits; 0 for other values."""
+        return int(self.data[0]).bit_length() if self.is_integer and self.meaning is not Meaning.TEXT else 0
 
     def values(self, rows: Rows) -> Values:  # noqa: ARG002, D102
         return Values(self.data)
@@ -209,7 +209,7 @@ class Constant(Operand):
 
 @frozen
 class KeyField(Operand):
-    """The value that a field has in the key of the rows' partition."""
+    """The value of a field in the key of the partition."""
 
     name: str
     meaning: Meaning
@@ -230,7 +230,7 @@ class KeyField(Operand):
 
 
 def text_array(text: str) -> NDArray[Any]:
-    """Return one text as an array."""
+    """Return a string as an array of one element."""
     return np.array([text], dtype=np.dtypes.StringDType())
 
 
@@ -239,19 +239,19 @@ _CORNERS: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
     "-": ((0, 1), (1, 0)),
     **dict.fromkeys(("*", "/", "//"), ((0, 0), (0, 1), (1, 0), (1, 1))),
 }
-"""Which bounds of the operands make the bounds of a result: the lower ones (0), or the upper ones (1)."""
+"""Pairs of operand bounds (0: lower, 1: upper) whose results include the bounds of the result, by symbol."""
 
 
 @frozen
 class Computed(Operand):
-    """Arithmetic on two operands: exact between integers, else in NumPy's type.
+    """Arithmetic on two operands: exact for integers, else in NumPy's float dtype.
 
     Attributes
     ----------
     symbol
         ``+ - * / // %``.
     left, right
-        The operands, which are numbers.
+        The operands, which must be numbers.
     """
 
     symbol: str
@@ -262,44 +262,44 @@ class Computed(Operand):
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        """int64 between integers, else NumPy's."""
-        is_exact = self.left.is_whole and self.right.is_whole and self.symbol != "/"
+        """int64 for integers, else NumPy's float dtype."""
+        is_exact = self.left.is_integer and self.right.is_integer and self.symbol != "/"
         return np.dtype(np.int64) if is_exact else float_type(self.left, self.right)
 
     @property
     def is_weak(self) -> bool:  # type: ignore[override]
-        """Whether both operands are."""
+        """Whether both operands are weak."""
         return self.left.is_weak and self.right.is_weak
 
     @property
     def bits(self) -> int:  # type: ignore[override]
-        """The largest size that an integer may come to."""
+        """The maximum size of an integer result in bits."""
         left, right = self.left.bits, self.right.bits
         return left + right if self.symbol == "*" else max(left, right) + 1
 
     def values(self, rows: Rows) -> Values:  # noqa: D102
         left, right = self.left.values(rows), self.right.values(rows)
         missing = either(left.missing, right.missing)
-        if not self.is_whole:
+        if not self.is_integer:
             data = exact.ARITHMETIC[self.symbol](*(exact.as_floats(side.data, self.dtype) for side in (left, right)))
             nan = np.isnan(data)
             return Values(data, either(missing, nan if nan.any() else None))
-        # What stands for a missing value may be large: the others need not be objects for its sake.
-        ones, others = (
+        # A large fill value must not force the conversion of all values to objects.
+        ones, twos = (
             side.data if side.missing is None else np.where(side.missing, 0, side.data) for side in (left, right)
         )
-        if self.symbol in {"//", "%"} and (undefined := others == 0).any():
-            others, missing = np.where(undefined, 1, others), either(missing, undefined)
-        return Values(exact.computed(self.symbol, ones, others), missing)
+        if self.symbol in {"//", "%"} and (undefined := twos == 0).any():
+            twos, missing = np.where(undefined, 1, twos), either(missing, undefined)
+        return Values(exact.computed(self.symbol, ones, twos), missing)
 
     def bounds(self, zones: Mapping[str, Zones]) -> Zones:
-        """Return the bounds: rounding keeps the order, so that they are what comes of the operands' bounds."""
+        """Return the bounds, computed from the bounds of the operands; this is valid because rounding is monotonic."""
         left, right = self.left.bounds(zones), self.right.bounds(zones)
         empty, known = left.empty | right.empty, left.known & right.known
         sides = [self._as_computed(left, known), self._as_computed(right, known)]
-        if self.symbol == "%" or (self.symbol == "//" and not self.is_whole):
+        if self.symbol == "%" or (self.symbol == "//" and not self.is_integer):
             known = np.zeros_like(known)
-        if not self.is_whole:
+        if not self.is_integer:
             known = known & reduce(operator.and_, (np.isfinite(bound) for side in sides for bound in side))
         if self.symbol in {"/", "//"}:
             lower, upper = sides[1]
@@ -310,12 +310,12 @@ class Computed(Operand):
         return Zones(reduce(np.minimum, found), reduce(np.maximum, found), missing=missing, empty=empty, known=known)
 
     def _as_computed(self, side: Zones, known: NDArray[np.bool_]) -> list[NDArray[Any]]:
-        """Return bounds in the type that is computed in; where they say nothing, something harmless."""
+        """Return lower and upper bounds in the dtype of the computation; unknown bounds become 0."""
         bounds = [np.where(known, bound, 0) for bound in (side.lower, side.upper)]
-        return bounds if self.is_whole else [exact.as_floats(bound, self.dtype) for bound in bounds]
+        return bounds if self.is_integer else [exact.as_floats(bound, self.dtype) for bound in bounds]
 
     def _function(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-        if self.is_whole:
+        if self.is_integer:
             return exact.computed(self.symbol, left, np.where(right == 0, 1, right) if self.symbol == "%" else right)
         return exact.ARITHMETIC[self.symbol](left, right)
 
@@ -330,27 +330,27 @@ class Absolute(Operand):
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        """int64 of integers with a sign, else that of the operand."""
+        """int64 for signed integers, else the dtype of the operand."""
         return self.operand.dtype if self.operand.dtype.kind in "fu" else np.dtype(np.int64)
 
     @property
     def is_weak(self) -> bool:  # type: ignore[override]
-        """Whether the operand is."""
+        """Whether the operand is weak."""
         return self.operand.is_weak
 
     @property
     def bits(self) -> int:  # type: ignore[override]
-        """The size of the operand."""
+        """The size of the operand in bits."""
         return self.operand.bits
 
     def values(self, rows: Rows) -> Values:  # noqa: D102
         found = self.operand.values(rows)
-        data = found.data if found.missing is None or not self.is_whole else np.where(found.missing, 0, found.data)
+        data = found.data if found.missing is None or not self.is_integer else np.where(found.missing, 0, found.data)
         return Values(exact.absolute(data), found.missing)
 
     def bounds(self, zones: Mapping[str, Zones]) -> Zones:  # noqa: D102
         found = self.operand.bounds(zones)
         lower, upper = exact.absolute(found.lower), exact.absolute(found.upper)
-        holds_zero = (found.lower <= 0) & (found.upper >= 0)
-        smallest = np.where(holds_zero, np.zeros(1, lower.dtype), np.minimum(lower, upper))
+        includes_zero = (found.lower <= 0) & (found.upper >= 0)
+        smallest = np.where(includes_zero, np.zeros(1, lower.dtype), np.minimum(lower, upper))
         return Zones(smallest, np.maximum(lower, upper), found.missing, found.empty, found.known)

@@ -1,4 +1,4 @@
-"""Conditions on the position of rows: shapes of shapely's."""
+"""Conditions on positions: shapely geometries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from zcollection.errors import ExpressionError, MissingDependencyError
 from zcollection.model.schema import DatasetSchema
 
 _MARGIN = 1e-9
-"""Degrees by which the rectangle of a zone is widened, so that it has an area, and rounding decides nothing."""
+"""Degrees by which the rectangle of a zone is enlarged, so that it has an area and is safe against rounding."""
 
 
 def _shapely() -> Any:
@@ -31,7 +31,7 @@ def _check_shape(_: "Polygon", __: object, shape: Any) -> None:
     shapely = _shapely()
     if not isinstance(shape, shapely.Geometry) or shape.is_empty:
         message = (
-            f"polygon({shape!r}); accepted: a shape of shapely's that is not empty, such as shapely.box(-10, 40, 0, 50)"
+            f"polygon({shape!r}); accepted: a shapely geometry that is not empty, such as shapely.box(-10, 40, 0, 50)"
         )
         raise ExpressionError(message)
     if not shape.is_valid:
@@ -47,14 +47,14 @@ def _check_shape(_: "Polygon", __: object, shape: Any) -> None:
 
 @frozen
 class Polygon(Condition):
-    """Rows in a shape or on its edge; see `zcollection.rows.polygon`.
+    """The condition that a position is in a shape or on its edge; see `zcollection.rows.polygon`.
 
     Attributes
     ----------
     shape
-        A shape of shapely's, of longitudes and latitudes in degrees.
+        A shapely geometry of longitudes and latitudes in degrees.
     longitude, latitude
-        Names of the variables, or None for those that are so by their attributes.
+        Names of the variables; None for the variables found by their CF attributes.
     """
 
     shape: Any = field(validator=_check_shape)
@@ -82,10 +82,10 @@ class _BoundPolygon(Bound):
         x, y = (side.data.astype(np.float64) for side in (xs, ys))
         west, south, east, north = self.shape.bounds
         near = (y >= south) & (y <= north)
-        for move in self._moves():
-            moved = x + move
-            at = np.flatnonzero(near & (moved >= west) & (moved <= east) & ~passed)
-            passed[at] = self._prepared().intersects_xy(self.shape, moved[at], y[at])
+        for shift in self._shifts():
+            shifted = x + shift
+            at = np.flatnonzero(near & (shifted >= west) & (shifted <= east) & ~passed)
+            passed[at] = self._prepared().intersects_xy(self.shape, shifted[at], y[at])
         return passed if missing is None else passed & ~missing
 
     def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:
@@ -97,20 +97,20 @@ class _BoundPolygon(Bound):
             np.broadcast_to(side.astype(np.float64), (count,))[at] for side in (x.lower, y.lower, x.upper, y.upper)
         ]
         shapely = self._prepared()
-        for move in self._moves():
-            west, south, east, north = sides[0] + move, sides[1], sides[2] + move, sides[3]
+        for shift in self._shifts():
+            west, south, east, north = sides[0] + shift, sides[1], sides[2] + shift, sides[3]
             rectangles = shapely.box(west - _MARGIN, south - _MARGIN, east + _MARGIN, north + _MARGIN)
             touched[at] |= shapely.intersects(self.shape, rectangles)
             covered[at] |= shapely.covers(self.shape, rectangles)
         return verdicts(never=empty | (known & ~touched), always=covered & ~x.missing & ~y.missing)
 
-    def _moves(self) -> list[float]:
-        """Return what is added to longitudes, one after the other, so that they come to where the shape is."""
+    def _shifts(self) -> list[float]:
+        """Return the multiples of 360 degrees which, added to longitudes, may bring them into the shape."""
         west, _, east, _ = self.shape.bounds
         return [float(-TURN * turn) for turn in turns(west, east)]
 
     def _prepared(self) -> Any:
-        """Return shapely, once it has an index of the shape: that is lost in another process."""
+        """Return shapely, after preparing the shape; pickling loses the prepared index, so this is repeated."""
         shapely = _shapely()
         shapely.prepare(self.shape)
         return shapely

@@ -1,4 +1,4 @@
-"""Where rows are: the longitudes and latitudes of a schema, and angles that are the same modulo 360 degrees."""
+"""Positions of rows: the longitude and latitude variables of a schema, and longitudes modulo 360 degrees."""
 
 import math
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from zcollection.model.geography import is_latitude, is_longitude
 
 TURN: Final = 360
 WEST, EAST = -360, 720
-"""The longitudes that are known: those of any convention."""
+"""The range of accepted longitudes, which includes every common convention."""
 
 
 def position(scope: Scope, longitude: str | None, latitude: str | None) -> tuple[Column, Column]:
-    """Return the longitude and the latitude of rows: as named, or the only ones by their CF attributes.
+    """Return the longitude and latitude columns: the named variables, or the only ones with the CF attributes.
 
     Raises
     ------
     ExpressionError
-        There are none, or several; or one that is named does not serve.
+        No variable or several have the CF attributes, or a variable is not suitable.
     """
     return (
         _angle(scope, longitude, "longitude", is_longitude),
@@ -49,7 +49,7 @@ def _angle(scope: Scope, name: str | None, what: str, is_one: Callable[[Variable
 
 
 def turns(west: float, east: float) -> range:
-    """Return the numbers of turns by which longitudes are moved to all places where they are known.
+    """Return the numbers of full turns by which a range of longitudes overlaps the accepted longitudes when shifted.
 
     Examples
     --------

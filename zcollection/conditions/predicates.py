@@ -1,6 +1,6 @@
-"""What holds or does not of each row, and of whole zones of them as far as their bounds say.
+"""Predicates, evaluated on rows and on the bounds of zones.
 
-A predicate is evaluated on bounds by the operations that it has for values, so that a verdict never contradicts a mask.
+Both evaluations use the same operations, so that the verdict of a zone never contradicts the mask of its rows.
 """
 
 from abc import ABC, abstractmethod
@@ -19,15 +19,15 @@ Mask = NDArray[np.bool_]
 
 
 class Predicate(ABC):
-    """Something that rows pass or do not."""
+    """A function of rows with boolean values."""
 
     @abstractmethod
     def mask(self, rows: Rows) -> Mask:
-        """Return which rows pass: one entry for each, or one for all."""
+        """Return the mask of rows that satisfy the predicate, of shape (rows,) or (1,)."""
 
     @abstractmethod
     def verdicts(self, zones: Mapping[str, Zones]) -> Verdicts:
-        """Return the verdict of each zone, or one for all."""
+        """Return the verdicts of zones, of shape (zones,) or (1,)."""
 
 
 def _present(passed: Mask, missing: Missing) -> Mask:
@@ -36,7 +36,7 @@ def _present(passed: Mask, missing: Missing) -> Mask:
 
 @frozen
 class Fixed(Predicate):
-    """What all rows pass, or none."""
+    """A constant: true or false for all rows."""
 
     passes: bool
 
@@ -49,10 +49,10 @@ class Fixed(Predicate):
 
 @frozen
 class Undecided(Predicate):
-    """A comparison with a field of keys of which nothing is known."""
+    """A comparison with a key field of unknown value."""
 
     def mask(self, rows: Rows) -> Mask:  # noqa: D102
-        raise NotImplementedError  # a key has all its fields
+        raise NotImplementedError  # rows have a key, whose fields are all known
 
     def verdicts(self, zones: Mapping[str, Zones]) -> Verdicts:  # noqa: ARG002, D102
         return np.array([PERHAPS], dtype=np.int8)
@@ -60,9 +60,9 @@ class Undecided(Predicate):
 
 @frozen
 class Compare(Predicate):
-    """Two numbers, or what is counted as numbers, that compare; a missing one passes nothing.
+    """The comparison of two numbers, or of times or durations as numbers; false if one is missing.
 
-    Integers compare exactly with any number. A number that is written out, and meets floats, takes their type.
+    Integers compare exactly with any number. A literal number compared with floats adopts their dtype.
     """
 
     symbol: str
@@ -71,29 +71,29 @@ class Compare(Predicate):
 
     def mask(self, rows: Rows) -> Mask:  # noqa: D102
         left, right = self.left.values(rows), self.right.values(rows)
-        return _present(_present(self._holds(self.symbol, left.data, right.data), left.missing), right.missing)
+        return _present(_present(self._compared(self.symbol, left.data, right.data), left.missing), right.missing)
 
     def verdicts(self, zones: Mapping[str, Zones]) -> Verdicts:  # noqa: D102
         left, right = self.left.bounds(zones), self.right.bounds(zones)
         known, empty = left.known & right.known, left.empty | right.empty
-        never, always = self._bounds_say(self.symbol, left, right)
+        never, always = self._decided_by_bounds(self.symbol, left, right)
         present = ~(left.missing | right.missing | empty)
         return verdicts(never=empty | (known & never), always=known & always & present)
 
-    def _bounds_say(self, symbol: str, left: Zones, right: Zones) -> tuple[Mask, Mask]:
-        """Return whether no two values within bounds compare so, and whether any two do."""
+    def _decided_by_bounds(self, symbol: str, left: Zones, right: Zones) -> tuple[Mask, Mask]:
+        """Return whether the comparison is false, and whether it is true, for all pairs of values within the bounds."""
         if symbol == "!=":
-            never, always = self._bounds_say("==", left, right)
+            never, always = self._decided_by_bounds("==", left, right)
             return always, never
         if symbol == "==":
-            apart = self._holds("<", left.upper, right.lower) | self._holds(">", left.lower, right.upper)
-            alike = self._holds("==", left.lower, right.upper) & self._holds("==", left.upper, right.lower)
-            return apart, alike
+            apart = self._compared("<", left.upper, right.lower) | self._compared(">", left.lower, right.upper)
+            equal = self._compared("==", left.lower, right.upper) & self._compared("==", left.upper, right.lower)
+            return apart, equal
         if symbol in {">", ">="}:
-            return self._bounds_say(exact.MIRRORED[symbol], right, left)
-        return ~self._holds(symbol, left.lower, right.upper), self._holds(symbol, left.upper, right.lower)
+            return self._decided_by_bounds(exact.MIRRORED[symbol], right, left)
+        return ~self._compared(symbol, left.lower, right.upper), self._compared(symbol, left.upper, right.lower)
 
-    def _holds(self, symbol: str, left: NDArray[Any], right: NDArray[Any]) -> Mask:
+    def _compared(self, symbol: str, left: NDArray[Any], right: NDArray[Any]) -> Mask:
         if self._is_exact:
             return exact.compared(symbol, left, right)
         dtype = float_type(self.left, self.right)
@@ -101,16 +101,16 @@ class Compare(Predicate):
 
     @property
     def _is_exact(self) -> bool:
-        whole = [side for side in (self.left, self.right) if side.is_whole]
-        if len(whole) != 1:
-            return bool(whole)
-        (integers,), (floats,) = whole, [side for side in (self.left, self.right) if not side.is_whole]
+        integral = [side for side in (self.left, self.right) if side.is_integer]
+        if len(integral) != 1:
+            return bool(integral)
+        (integers,), (floats,) = integral, [side for side in (self.left, self.right) if not side.is_integer]
         return floats.is_weak or not integers.is_weak
 
 
 @frozen
 class CompareTexts(Predicate):
-    """Two texts that compare, by code points; nothing is known of them in zones but where they are missing."""
+    """The comparison of two strings, by code points; zones have no bounds of strings, only flags for missing values."""
 
     symbol: str
     left: Operand
@@ -128,7 +128,7 @@ class CompareTexts(Predicate):
 
 @frozen
 class InRange(Predicate):
-    """Whole numbers of a range, or with `negated` all that is present and none of them."""
+    """Membership in a range of integers; with `negated`, the value is present and not in the range."""
 
     operand: Operand
     numbers: range
@@ -136,21 +136,22 @@ class InRange(Predicate):
 
     def mask(self, rows: Rows) -> Mask:  # noqa: D102
         found = self.operand.values(rows)
-        return _present(self._holds(found.data) ^ self.negated, found.missing)
+        return _present(self._in_range(found.data) ^ self.negated, found.missing)
 
-    def _holds(self, data: NDArray[Any]) -> Mask:
+    def _in_range(self, data: NDArray[Any]) -> Mask:
         if not self.numbers:
             return np.zeros(data.shape, np.bool_)
         first, last = self._limits()
-        held: Mask = exact.compared(">=", data, first) & exact.compared("<=", data, last)
-        if data.dtype.kind == "f":
-            held &= data == np.floor(data)
-        if abs(self.numbers.step) == 1 or not held.any():
-            return held
-        whole = exact.integers([int(value) for value in data[held].tolist()]) if data.dtype.kind == "f" else data[held]
-        steps = exact.computed("-", whole, first)
-        held[held] = exact.computed("%", steps, exact.integers([abs(self.numbers.step)])) == 0
-        return held
+        inside: Mask = exact.compared(">=", data, first) & exact.compared("<=", data, last)
+        is_float = data.dtype.kind == "f"
+        if is_float:
+            inside &= data == np.floor(data)
+        if abs(self.numbers.step) == 1 or not inside.any():
+            return inside
+        numbers = exact.integers([int(value) for value in data[inside].tolist()]) if is_float else data[inside]
+        steps = exact.computed("-", numbers, first)
+        inside[inside] = exact.computed("%", steps, exact.integers([abs(self.numbers.step)])) == 0
+        return inside
 
     def _limits(self) -> tuple[NDArray[Any], NDArray[Any]]:
         first, last = sorted((self.numbers[0], self.numbers[-1]))
@@ -163,14 +164,14 @@ class InRange(Predicate):
             first, last = self._limits()
             outside = exact.compared("<", found.upper, first) | exact.compared(">", found.lower, last)
             inside = exact.compared(">=", found.lower, first) & exact.compared("<=", found.upper, last)
-            inside &= self.operand.is_whole and abs(self.numbers.step) == 1
+            inside &= self.operand.is_integer and abs(self.numbers.step) == 1
         never, always = (inside, outside) if self.negated else (outside, inside)
         return verdicts(never=found.empty | (found.known & never), always=found.known & always & ~found.missing)
 
 
 @frozen
 class IsMissing(Predicate):
-    """Values that are missing."""
+    """True for missing values."""
 
     operand: Operand
 
@@ -185,7 +186,7 @@ class IsMissing(Predicate):
 
 @frozen
 class IsFinite(Predicate):
-    """Values that are neither missing nor infinite."""
+    """True for values that are neither missing nor infinite."""
 
     operand: Operand
 
@@ -197,14 +198,14 @@ class IsFinite(Predicate):
     def verdicts(self, zones: Mapping[str, Zones]) -> Verdicts:  # noqa: D102
         found = self.operand.bounds(zones)
         always = ~found.missing & ~found.empty
-        if self.operand.meaning is Meaning.NUMBER and not self.operand.is_whole:
+        if self.operand.meaning is Meaning.NUMBER and not self.operand.is_integer:
             always &= found.known & np.isfinite(found.lower) & np.isfinite(found.upper)
         return verdicts(never=found.empty, always=always)
 
 
 @frozen
-class All(Predicate):
-    """Predicates all of which have to hold."""
+class AllOf(Predicate):
+    """The conjunction of predicates."""
 
     parts: tuple[Predicate, ...]
 
@@ -225,8 +226,8 @@ class All(Predicate):
 
 
 @frozen
-class Any_(Predicate):  # noqa: N801 - Any is taken
-    """Predicates any of which has to hold."""
+class AnyOf(Predicate):
+    """The disjunction of predicates."""
 
     parts: tuple[Predicate, ...]
 
@@ -248,7 +249,7 @@ class Any_(Predicate):  # noqa: N801 - Any is taken
 
 @frozen
 class Negated(Predicate):
-    """What does not hold, for missing values too."""
+    """The negation of a predicate; a missing value, which makes a comparison false, makes its negation true."""
 
     part: Predicate
 

@@ -1,4 +1,4 @@
-"""The one language of filters and conditions: its text made a small tree, bounded in size, and never evaluated as Python."""
+"""The syntax of filters and conditions: text parsed to a tree of bounded size, which is never evaluated as Python."""
 
 import ast
 import keyword
@@ -14,7 +14,7 @@ from zcollection.model.texts import shortened
 
 LONGEST: Final = 10_000
 LARGEST: Final = 2**127 - 1
-"""The product of any two numbers in keys, and far from what takes time."""
+"""Largest integer: large enough for the product of any two 64-bit integers, and small enough for fast arithmetic."""
 
 _DEEPEST: Final = 100
 _SHOWN: Final = 60
@@ -22,18 +22,18 @@ _SHOWN: Final = 60
 
 @frozen
 class Language:
-    """What a text may hold besides what all texts may, and how messages speak of it.
+    """A variant of the language: its functions, and its names in error messages.
 
     Attributes
     ----------
     noun
-        What such a text is.
+        Name of such a text, such as "filter".
     functions
-        Names that may be called.
+        Functions that may be called.
     accepted
-        What may stand in it, in words.
+        Description of the accepted syntax.
     otherwise
-        What to do where the text cannot be short.
+        Advice for a text that is too long.
     """
 
     noun: str
@@ -44,7 +44,7 @@ class Language:
 
 @frozen
 class Node:
-    """A part of a text: what it says, and the positions where it starts and ends."""
+    """A node of the tree, with its start and end in the text."""
 
     start: int = field(eq=False, repr=False)
     end: int = field(eq=False, repr=False)
@@ -52,21 +52,21 @@ class Node:
 
 @frozen
 class Constant(Node):
-    """A number, a text, True or False."""
+    """A number, a string, True or False."""
 
     value: bool | int | float | str
 
 
 @frozen
 class Name(Node):
-    """A variable, or a field of keys."""
+    """The name of a variable or a key field."""
 
     name: str
 
 
 @frozen
 class Sign(Node):
-    """A number with ``+`` or ``-`` before it."""
+    """A unary ``+`` or ``-``."""
 
     symbol: str
     operand: Node
@@ -74,7 +74,7 @@ class Sign(Node):
 
 @frozen
 class Arithmetic(Node):
-    """Two numbers and one of ``+ - * / // %``."""
+    """A binary ``+ - * / // %``."""
 
     symbol: str
     left: Node
@@ -83,19 +83,19 @@ class Arithmetic(Node):
 
 @frozen
 class Comparison(Node):
-    """Operands with a symbol between each and the next: ``2 < x <= 3``."""
+    """A comparison, which may be chained: ``2 < x <= 3``."""
 
     symbols: tuple[str, ...]
     operands: tuple[Node, ...]
 
     def pairs(self) -> Iterator[tuple[str, Node, Node]]:
-        """Yield the comparisons of which all have to hold."""
+        """Yield the single comparisons of the chain, which must all be true."""
         yield from zip(self.symbols, self.operands, self.operands[1:], strict=False)
 
 
 @frozen
 class Display(Node):
-    """A list, a tuple or a set that is written out."""
+    """A literal list, tuple or set."""
 
     kind: type[list[object]] | type[tuple[object, ...]] | type[set[object]]
     elements: tuple[Node, ...]
@@ -103,7 +103,7 @@ class Display(Node):
 
 @frozen
 class Call(Node):
-    """A function of the language, and its arguments."""
+    """A call of a function."""
 
     function: str
     arguments: tuple[Node, ...]
@@ -111,14 +111,14 @@ class Call(Node):
 
 @frozen
 class Not(Node):
-    """What does not hold."""
+    """A negation."""
 
     operand: Node
 
 
 @frozen
 class Logic(Node):
-    """Operands all of which have to hold (``and``), or any (``or``)."""
+    """A conjunction (``and``) or disjunction (``or``)."""
 
     symbol: str
     operands: tuple[Node, ...]
@@ -126,16 +126,16 @@ class Logic(Node):
 
 @frozen
 class Parsed:
-    """A text and the tree that it means.
+    """A parsed text.
 
     Attributes
     ----------
     text
-        As it was given.
+        The text.
     language
-        The language in which it was read.
+        The language of the text.
     root
-        The tree.
+        The root of the tree.
     """
 
     text: str
@@ -143,17 +143,17 @@ class Parsed:
     root: Node
 
     def conjuncts(self) -> tuple[Node, ...]:
-        """Return the parts all of which have to hold."""
+        """Return the operands of a conjunction at the root, or the root."""
         root = self.root
         return root.operands if isinstance(root, Logic) and root.symbol == "and" else (root,)
 
     def error(self, node: Node, why: str) -> ExpressionError:
-        """Return the error that shows a part of the text, its column, and what is wrong with it."""
+        """Return an error that shows the text of a node, its column and the reason."""
         return _error(self.text, self.language, (node.start, node.end), why)
 
 
 def nodes_in(node: Node) -> Iterator[Node]:
-    """Yield a part of a text and all that it is made of, in order."""
+    """Yield a node and its descendants, in the order of the text."""
     yield node
     match node:
         case Sign(operand=operand) | Not(operand=operand):
@@ -167,27 +167,27 @@ def nodes_in(node: Node) -> Iterator[Node]:
 
 
 def names_in(node: Node) -> Iterator[Name]:
-    """Yield the names in a part of a text, in order."""
+    """Yield the names in a node and its descendants, in the order of the text."""
     return (part for part in nodes_in(node) if isinstance(part, Name))
 
 
 @lru_cache(maxsize=64)
 def parse(text: str, language: Language, names: tuple[str, ...] = ()) -> Parsed:
-    """Return the tree of a text.
+    """Parse a text.
 
     Parameters
     ----------
     text
-        The text: names stand as they are, or, whatever they hold, in backticks.
+        The text. Names that are not Python identifiers are enclosed in backticks.
     language
-        What may stand in it.
+        The language of the text.
     names
-        Names that may stand without backticks, though Python keeps them for itself: ``pass``.
+        Names that are accepted without backticks even if they are Python keywords, such as ``pass``.
 
     Raises
     ------
     ExpressionError
-        The text holds something else, or is too long or too deep.
+        The text has a syntax error or unsupported syntax, or is too long or too deeply nested.
 
     Examples
     --------
@@ -211,14 +211,14 @@ def parse(text: str, language: Language, names: tuple[str, ...] = ()) -> Parsed:
 
 
 _WORD_OR_TEXT: Final = re.compile(r"""('{3}|"{3}|'|")(?:\\.|(?!\1).)*(?:\1|$)|`[^`\n]*`|\w+""", re.DOTALL)
-"""A text without an end takes all that follows, so that no place is looked at twice."""
+"""A string literal, a name in backticks or a word. An unterminated literal matches to the end, which keeps the time linear."""
 
 _FIRST_ALIAS: Final = 0x4E00
-"""The first of many characters that Python takes for names, and keeps as they are."""
+"""The first of a large range of characters (CJK) that are valid in Python identifiers and not changed by normalisation."""
 
 
 def _with_aliases(text: str, names: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """Return the text with names that Python does not take replaced, by others of the same length; and what these mean."""
+    """Replace names that are not Python identifiers by aliases of the same length; return the text and names by alias."""
     keywords = {name for name in names if keyword.iskeyword(name)}
     if "`" not in text and not keywords:
         return text, {}
@@ -276,7 +276,7 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], str]] = {
     ast.In: "in",
     ast.NotIn: "not in",
 }
-# No power and no shift: they alone make a large number of two small ones.
+# No power and no shift, which could create huge numbers from two small ones.
 _ARITHMETIC: Final[Mapping[type[ast.operator], str]] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -294,7 +294,7 @@ _KINDS: Final[Mapping[type[ast.expr], type[list[object]] | type[tuple[object, ..
 
 
 class _Reader:
-    """Makes Python's syntax, as far as it belongs to a language, the language's own."""
+    """Converts Python's syntax tree to the tree of a language, and rejects unsupported syntax."""
 
     def __init__(self, text: str, source: str, language: Language, aliases: Mapping[str, str]) -> None:
         self._text = text
@@ -305,7 +305,7 @@ class _Reader:
         self._lines = [0, *(found.end() for found in re.finditer(r"\r\n?|\n", self._source))]
 
     def read(self, node: ast.expr) -> Node:  # noqa: PLR0911 - one for each kind of node
-        """Return what a node means."""
+        """Convert a node of Python's tree."""
         start, end = self._place(node)
         match node:
             case ast.Constant(value=bool() | int() | float() | str() as value) if is_bounded(value):
@@ -345,7 +345,7 @@ class _Reader:
         return Call(*self._place(node), name, tuple(map(self._number if name == "range" else self.read, node.args)))
 
     def _number(self, node: ast.expr) -> Node:
-        """Return an operand of arithmetic: texts and sequences would grow without bound."""
+        """Convert an operand of arithmetic; strings and sequences, which could grow without limit, are rejected."""
         found = self.read(node)
         is_text = isinstance(found, Constant) and isinstance(found.value, str)
         if is_text or isinstance(found, Display) or (isinstance(found, Call) and found.function == "range"):
@@ -353,11 +353,11 @@ class _Reader:
         return found
 
     def _check_containers(self, symbols: Iterable[str], operands: Iterable[ast.expr]) -> None:
-        """Refuse ``in ('S3A')``, which is ``in 'S3A'`` and true of 'S3' too."""
+        """Reject ``in ('S3A')``, which means ``in 'S3A'`` and is also true for 'S3'."""
         for symbol, operand in zip(symbols, operands, strict=True):
             text = operand.value if isinstance(operand, ast.Constant) else None
             if symbol in {"in", "not in"} and isinstance(text, str):
-                why = f"looks for a part of {text!r}; accepted: == {text!r}, or in ({text!r},) with a comma"
+                why = f"searches for a substring of {text!r}; accepted: == {text!r}, or in ({text!r},) with a comma"
                 raise _error(self._text, self._language, self._place(operand), why)
 
     def _place(self, node: ast.expr) -> tuple[int, int]:
@@ -366,7 +366,7 @@ class _Reader:
         return self._offset + start, self._offset + end
 
     def _position(self, line: int, column: int) -> int:
-        """Return the position of a place that Python counts in bytes of a line."""
+        """Return the position in the text for a line and a column, which Python counts in bytes."""
         start = self._lines[min(line, len(self._lines)) - 1]
         if self._source.isascii():
             return start + column
@@ -379,5 +379,5 @@ class _Reader:
 
 
 def is_bounded(value: object) -> bool:
-    """Return whether a value is no whole number, or one of up to 128 bits."""
+    """Return whether a value is not an integer, or an integer of at most 128 bits."""
     return not isinstance(value, int) or -LARGEST <= value <= LARGEST

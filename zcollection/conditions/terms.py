@@ -1,7 +1,7 @@
-"""What the text of a filter means: functions of the key, none of which can run away.
+"""Filters on partition keys, compiled to functions of a key with bounded cost.
 
-What a filter computes is bounded in size: it has numbers, texts and sequences that are written out, arithmetic on numbers
-alone, whole numbers of bounded size, and ranges that are never gone through.
+A filter has literal numbers, strings and sequences, arithmetic on numbers only, integers of limited size, and ranges that
+are never iterated.
 """
 
 import operator
@@ -35,9 +35,9 @@ _Value = Callable[[Mapping[str, Any]], Any]
 
 
 def is_in(value: object, container: Container[object]) -> bool:
-    """Return whether a container has a value; a range is asked for whole numbers only.
+    """Return whether a container has a value; a range is searched for integers only.
 
-    Python goes through the whole range in search of anything else: of 2.5, or of a text.
+    Python would iterate over the range to search for any other value, such as 2.5 or a string.
 
     Examples
     --------
@@ -46,8 +46,8 @@ def is_in(value: object, container: Container[object]) -> bool:
     """
     if not isinstance(container, range):
         return value in container
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return is_whole and int(value) in container  # type: ignore[call-overload]  # mypy does not see that it is a number
+    is_integer = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return is_integer and int(value) in container  # type: ignore[call-overload]  # mypy does not see that it is a number
 
 
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
@@ -72,26 +72,26 @@ FILTER: Final = Language(
     noun="filter",
     functions=frozenset({"range"}),
     accepted=(
-        "comparisons, and, or, not, in, + - * / // % of numbers, range() of whole numbers, numbers of up to 128 bits, texts, "
+        "comparisons, and, or, not, in, + - * / // % of numbers, range() of integers, numbers of up to 128 bits, strings, "
         "and lists, tuples and sets of them"
     ),
     otherwise="give a mapping, or a function",
 )
-"""Filters on partition keys."""
+"""The language of filters on partition keys."""
 
 
 @frozen
 class Term:
-    """A part of a filter that each key passes or does not.
+    """A term of a filter, which a key satisfies or not.
 
     Attributes
     ----------
     text
-        The whole filter, for messages.
+        The complete filter, for error messages.
     fields
-        The fields that the part names: keys with the same values in them pass together.
+        The key fields of the term: its result depends only on their values.
     value
-        What it means.
+        Function that evaluates the term for a key.
     """
 
     text: str
@@ -99,16 +99,16 @@ class Term:
     value: _Value
 
     def passes(self, key: Mapping[str, KeyValue]) -> bool:
-        """Return whether a key, or the part of one that has the fields, passes.
+        """Return whether a key, or a part of it that contains the fields, satisfies the term.
 
         Raises
         ------
         ExpressionError
-            The term does not apply to it.
+            The term cannot be evaluated for the key.
         """
         try:
             return bool(self.value(key))
-        except ExpressionError:  # says already which part of the text is meant
+        except ExpressionError:  # names the part of the text already
             raise
         except (TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError) as error:
             message = f"filter {self.text!r} does not apply to {Key(key)!r}: {error}"
@@ -117,12 +117,12 @@ class Term:
 
 @lru_cache(maxsize=64)
 def terms_of(text: str, fields: tuple[str, ...]) -> tuple[Term, ...]:
-    """Return the terms all of which a key has to pass; one query asks for them again and again.
+    """Return the terms of a filter, all of which a key must satisfy; cached, because a query needs them repeatedly.
 
     Raises
     ------
     ExpressionError
-        The text is not a filter, or names another field.
+        The text is not a valid filter, or names an unknown field.
     """
     parsed = parse(text, FILTER, fields)
     compiler = _Compiler(parsed, fields)
@@ -134,19 +134,19 @@ def _fields_in(part: Node) -> tuple[str, ...]:
 
 
 class _Compiler:
-    """Turns the tree of a filter into nested functions of the key."""
+    """Compiles the tree of a filter to nested functions of the key."""
 
     def __init__(self, parsed: Parsed, fields: tuple[str, ...]) -> None:
         self._parsed = parsed
         self._fields = fields
 
     def truth(self, node: Node) -> _Value:
-        """Return the function that says whether a node holds: a number by itself says nothing of a key.
+        """Return the function that evaluates a node as a condition.
 
         Raises
         ------
         ExpressionError
-            The node is neither true nor false, whatever the key.
+            The node is not a condition, such as a number.
         """
         match node:
             case Constant(value=bool()) | Comparison() | Not() | Logic():
@@ -157,7 +157,7 @@ class _Compiler:
         raise self._parsed.error(node, why)
 
     def value(self, node: Node) -> _Value:  # noqa: PLR0911 - one for each kind of node
-        """Return the function that a node means."""
+        """Return the function that evaluates a node."""
         match node:
             case Constant(value=value):
                 return lambda _: value
@@ -181,7 +181,7 @@ class _Compiler:
                 return lambda key: not decided(key)
             case Logic():
                 return self._logic(node)
-        message = f"{node!r} is no part of a filter"
+        message = f"{node!r} cannot be part of a filter"
         raise AssertionError(message)
 
     def _field(self, node: Name) -> _Value:
@@ -204,12 +204,12 @@ class _Compiler:
         return flag
 
     def _logic(self, node: Logic) -> _Value:
-        *others, last = [self.truth(operand) for operand in node.operands]
+        *leading, last = [self.truth(operand) for operand in node.operands]
         ends = operator.not_ if node.symbol == "and" else bool
 
         def decided(key: Mapping[str, Any]) -> Any:
-            for other in others:
-                if ends(found := other(key)):
+            for condition in leading:
+                if ends(found := condition(key)):
                     return found
             return last(key)
 
@@ -222,7 +222,7 @@ class _Compiler:
         def result(key: Mapping[str, Any]) -> Any:
             value = function(left(key), right(key))
             if not is_bounded(value):
-                message = "it makes a whole number of more than 128 bits"
+                message = "it results in an integer of more than 128 bits"
                 raise OverflowError(message)
             return value
 

@@ -1,4 +1,4 @@
-"""What is known of stretches of rows without reading them, and what that says about a condition."""
+"""Statistics of zones (ranges of rows), and the verdicts of conditions on them."""
 
 from typing import Any, Final, Self
 
@@ -7,32 +7,33 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 NEVER: Final = 0
-"""No row of the zone passes."""
+"""No row of the zone satisfies the condition."""
 
 PERHAPS: Final = 1
-"""Some rows may pass, and some may not."""
+"""The statistics do not decide: the rows must be read."""
 
 ALWAYS: Final = 2
-"""Every row of the zone passes."""
+"""All rows of the zone satisfy the condition."""
 
 Verdicts = NDArray[np.int8]
 
 
 @frozen(eq=False, repr=False)
 class Zones:
-    """Bounds of one variable in each of a number of zones.
+    """Statistics of one variable in zones.
+
+    All attributes have the shape (zones,), or (1,) if all zones are equal.
 
     Attributes
     ----------
     lower, upper
-        The smallest and the largest value that is not missing, of the variable's declared type, or anything beyond; shape
-        (zones,), or (1,) for what is the same in all.
+        Lower and upper bounds of the values that are not missing, in the declared dtype.
     missing
-        Whether some value of the zone is missing, or may be.
+        Whether a value of the zone may be missing.
     empty
         Whether all values of the zone are missing.
     known
-        Whether the bounds say anything.
+        Whether the bounds are known.
     """
 
     lower: NDArray[Any]
@@ -46,17 +47,17 @@ class Zones:
 
     @classmethod
     def unknown(cls) -> Self:
-        """Return what is known of a variable without statistics: nothing."""
+        """Return the statistics of a variable of which nothing is known."""
         none, yes, no = np.zeros(1, np.int8), np.ones(1, np.bool_), np.zeros(1, np.bool_)
         return cls(none, none, missing=yes, empty=no, known=no)
 
     @classmethod
     def exactly(cls, values: NDArray[Any]) -> Self:
-        """Return what is known of values each of which is that of its whole zone."""
+        """Return the statistics of zones in which all rows have the same value."""
         yes, no = np.ones(values.shape, np.bool_), np.zeros(values.shape, np.bool_)
         return cls(values, values, missing=no, empty=no, known=yes)
 
 
 def verdicts(*, never: NDArray[np.bool_], always: NDArray[np.bool_]) -> Verdicts:
-    """Return the verdict of each zone; one that has no values at all never passes."""
+    """Return the verdict of each zone: NEVER has priority over ALWAYS, and PERHAPS is the default."""
     return np.asarray(np.where(never, NEVER, np.where(always, ALWAYS, PERHAPS)), dtype=np.int8)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,13 @@ class Computation(Configurable):
     inputs
         Paths of the variables that `compute` reads; no others are given to it. A property where they follow from the
         configuration.
+    contract_versions
+        The versions of this contract that this release of zcollection works with.
     """
 
     __slots__ = ()
+
+    contract_versions: ClassVar[tuple[int, ...]] = (1,)
 
     @property
     @abstractmethod

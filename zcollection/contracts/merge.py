@@ -40,10 +40,13 @@ class MergeStrategy(Configurable):
         False for a strategy that never looks at the existing rows: it replaces them blindly, and never conflicts.
     compares_axis
         False for a strategy that needs the number of rows only, and so works without an axis variable.
+    contract_versions
+        The versions of this contract that this release of zcollection works with.
     """
 
     __slots__ = ()
 
+    contract_versions: ClassVar[tuple[int, ...]] = (1,)
     reads_existing: ClassVar[bool] = True
     compares_axis: ClassVar[bool] = True
 

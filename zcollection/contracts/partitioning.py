@@ -230,10 +230,13 @@ class Partitioning(Configurable):
     brief
         The settings that its text form gives without their names, in order: ``date:M`` is a `Date` whose `brief` begins with
         ``resolution``.
+    contract_versions
+        The versions of this contract that this release of zcollection works with.
     """
 
     __slots__ = ()
 
+    contract_versions: ClassVar[tuple[int, ...]] = (1,)
     calendars: ClassVar[bool] = False
     brief: ClassVar[tuple[str, ...]] = ("variables",)
     variables: tuple[str, ...]

@@ -1,7 +1,7 @@
 """Where a collection lies: keys and bytes, on which the kernel runs its transactions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
@@ -63,8 +63,12 @@ class Store(ABC):
         Where.
     read_only
         Whether every write is refused.
+    contract_versions
+        The versions of this contract, of `KeyStore` and `TransactionalStore` included, that this release of zcollection
+        works with.
     """
 
+    contract_versions: ClassVar[tuple[int, ...]] = (1,)
     cross_process: ClassVar[bool] = True
     opens_at_once: ClassVar[bool] = False
 
@@ -173,6 +177,21 @@ class KeyStore(Store, Objects):
         """Publish several groups: one after the other, in one call or side by side, whichever is cheapest."""
         for staged, target in pairs:
             await self.publish(staged, target, fence)
+
+    async def publish_written(self, staged: str, target: str, names: Collection[str], fence: Fence = unfenced) -> None:
+        """Publish a group of which this process has just written every object, where publishing copies.
+
+        By default as `publish`; a store that would list what is staged need not.
+
+        Parameters
+        ----------
+        staged, target, fence
+            As for `publish`.
+        names
+            Keys of all objects of the group, without the prefix at which they are staged.
+        """
+        del names
+        await self.publish(staged, target, fence)
 
     @abstractmethod
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from attrs import evolve, field, frozen
 
+from zcollection.contracts.local_path import absolute, is_windows, with_slashes
 from zcollection.errors import LocationError, printable
 
 FILE: Final = "file"
@@ -25,8 +26,8 @@ _CHAIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::.*)", re.DOTALL)
 _CREDENTIALS: Final = re.compile(r"://[^/]*@")
 """What stands before a host, in whichever link."""
 
-_MISTAKEN: Final = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]*:[/\\]|\\\\", re.IGNORECASE)
-"""How a URL that lost a slash begins, and a path of Windows: no name of a directory that anybody would want."""
+_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+"""What names a server of shared directories, in a URL of Windows."""
 
 
 @frozen
@@ -39,7 +40,7 @@ class StoreURL:
         What decides the store.
     location
         What follows ``scheme://``, without query; may hold credentials, which no text of it shows. Of ``file://`` it is
-        the absolute path, decoded. Of a chain such as ``zip::s3://bucket/x.zip`` or ``zip://folder::x.zip`` it has the other
+        the absolute path of this system, decoded. Of a chain such as ``zip::s3://bucket/x.zip`` or ``zip://folder::x.zip`` it has the other
         links, each after ``::``.
     query
         Parameters behind ``?``, which hold no credential: `str` shows them, messages do not.
@@ -83,7 +84,7 @@ class StoreURL:
         if chain is not None:
             return cls._of_chain(chain[1], chain[2])
         scheme, separator, rest = _SHORT.sub(f"{FILE}://", url).partition("://")
-        if url and (not separator or "/" in scheme):
+        if url and (not separator or "/" in scheme or _is_drive(scheme)):
             return cls.of_path(url)
         location, _, query = rest.partition("?")
         if not location or not scheme or not all(character.isalnum() or character in "+-." for character in scheme):
@@ -104,23 +105,9 @@ class StoreURL:
         Raises
         ------
         LocationError
-            No directory can have such a path, or it looks like a URL or a path of Windows.
+            No directory can have such a path, or it looks like a URL or, on other systems, a path of Windows.
         """
-        mistaken = _MISTAKEN.match(path)
-        if mistaken:
-            message = (
-                f"a relative path begins with {mistaken[0]!r}, as a URL or a path of Windows; accepted: 'scheme://location', "
-                f"'file:///path', '/path', or './path' for a name that begins so"
-            )
-            raise LocationError(message)
-        if not path or "\0" in path or not _is_encodable(path):
-            message = f"{path!r} is empty, or has a NUL character or one that no name can have; accepted: the path of a directory"
-            raise LocationError(message)
-        expanded = os.path.expanduser(path)  # noqa: PTH111 - of text; "~" without a home stays, and is refused
-        if expanded.startswith("~"):
-            message = f"{path!r} begins with the home directory of nobody; accepted: '~/path', or './~name' for a name that begins so"
-            raise LocationError(message)
-        return cls(FILE, os.path.abspath(expanded))  # noqa: PTH100 - of text alone; links stay links
+        return cls(FILE, absolute(path))
 
     @classmethod
     def _of_chain(cls, scheme: str, links: str) -> Self:
@@ -131,6 +118,8 @@ class StoreURL:
     @classmethod
     def _of_file(cls, location: str) -> Self:
         host, slash, path = location.partition("/")
+        if is_windows() and slash and host.lower() not in _HOSTS and _HOST.fullmatch(host):
+            return cls.of_path(f"//{host}/{unquote(path, errors='surrogateescape')}")
         if host.lower() not in _HOSTS or not slash:
             message = (
                 f"{_without_credentials(f'{FILE}://{location}')!r} names the host {host.rpartition('@')[2]!r}; accepted: "
@@ -146,7 +135,8 @@ class StoreURL:
     @property
     def _text(self) -> str:
         if self.scheme == FILE:
-            return f"{FILE}://{quote(os.fsencode(self.location))}"
+            path = with_slashes(self.location)
+            return f"{FILE}:{'' if is_windows() and path.startswith('//') else '//'}{_quoted(path)}"
         separator = "" if self.location.startswith(LINK) else "://"
         return _without_credentials(f"{self.scheme}{separator}{self.location}")
 
@@ -156,6 +146,15 @@ class StoreURL:
 
     def __repr__(self) -> str:
         return f"StoreURL({self._text!r})"
+
+
+def _quoted(path: str) -> str:
+    """Return a path in percent-encoding; the colon behind a drive of Windows stands for itself."""
+    return quote(os.fsencode(path), safe="/:" if is_windows() else "/")
+
+
+def _is_drive(scheme: str) -> bool:
+    return is_windows() and len(scheme) == 1
 
 
 def is_chain(text: str) -> bool:
@@ -171,11 +170,3 @@ def is_chain(text: str) -> bool:
 
 def _without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("://***@", text)
-
-
-def _is_encodable(path: str) -> bool:
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,6 +1,7 @@
 """When each row of a partition was brought: runs of rows that came with one change, in the order of the rows."""
 
-from bisect import bisect_left
+import base64
+import zlib
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -15,6 +16,10 @@ _UNKNOWN: Final = np.iinfo(np.int64).min
 """NaT, as a number."""
 
 _TYPE: Final = "datetime64[ms]"
+
+
+_MOST_PLAIN: Final = 16
+"""Runs up to which they are numbers in JSON; more are compressed, for all of them are written with each row that comes."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -79,13 +84,16 @@ class Deliveries:
         """Return the same with so many runs at most: as many of the oldest times are unknown as that takes."""
         if len(self.rows) <= most:
             return self
-        known = np.unique(self.times[~np.isnat(self.times)])
-        count = bisect_left(range(len(known)), x=True, key=lambda count: len(self._without(known[:count]).rows) <= most)
-        return self._without(known[:count])
+        times = self.times.view(np.int64)
+        known = np.unique(times[times != _UNKNOWN])
+        ranks = np.where(times == _UNKNOWN, -1, np.searchsorted(known, times))
+        # Two runs become one when the younger of them is forgotten too.
+        younger = np.sort(np.maximum(ranks[1:], ranks[:-1])[times[1:] != times[:-1]])
+        count = 0 if len(younger) < most else younger[-most] + 1
+        return self._without(ranks < count)
 
-    def _without(self, forgotten: NDArray[np.datetime64]) -> "Deliveries":
-        times = self.times.copy()
-        times[np.isin(times, forgotten)] = np.datetime64("NaT", "ms")
+    def _without(self, forgotten: NDArray[np.bool_]) -> "Deliveries":
+        times = np.where(forgotten, np.datetime64("NaT", "ms"), self.times)
         first = np.concatenate([[True], np.diff(times.view(np.int64)) != 0])
         return Deliveries(times=times[first], rows=np.add.reduceat(self.rows, np.flatnonzero(first)))
 
@@ -94,6 +102,8 @@ class Deliveries:
         kept = self.bounded()
         if np.isnat(kept.times).all():
             return None
+        if len(kept.rows) > _MOST_PLAIN:
+            return {"packed": _packed(kept.times.view(np.int64), kept.rows)}
         times = [None if time == _UNKNOWN else time for time in kept.times.view(np.int64).tolist()]
         return {"times": times, "rows": kept.rows.tolist()}
 
@@ -103,10 +113,35 @@ class Deliveries:
         if found is None:
             return cls.at(None, rows)
         try:
-            times = np.array([_UNKNOWN if time is None else time for time in found["times"]], np.int64)
-            counts = np.array(found["rows"], np.int64)
-        except (KeyError, TypeError, ValueError, OverflowError):
+            times, counts = _unpacked(found["packed"]) if "packed" in found else _plain(found)
+        except (LookupError, TypeError, ValueError, OverflowError, zlib.error):
             return cls.at(None, rows)
         if times.ndim != 1 or times.shape != counts.shape or (counts < 1).any() or counts.sum() != rows:
             return cls.at(None, rows)
         return cls(times=times.view(_TYPE), rows=counts)
+
+
+def _packed(times: NDArray[np.int64], rows: NDArray[np.int64]) -> str:
+    """Return runs as text: the steps from time to time and the numbers of rows, byte by byte, compressed."""
+    columns = np.stack([np.diff(times, prepend=np.int64(0)), rows]).astype("<i8")
+    planes = columns.view(np.uint8).reshape(2, -1, 8).transpose(0, 2, 1)
+    return base64.b64encode(zlib.compress(planes.tobytes())).decode()
+
+
+def _unpacked(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the times and the rows of runs; raises `ValueError` where the text is too large to be one of them."""
+    data = base64.b64decode(text, validate=True)
+    stream = zlib.decompressobj()
+    unpacked = stream.decompress(data, 16 * MOST)
+    if not stream.eof:
+        message = f"more than {16 * MOST} bytes, or a part of a text"
+        raise ValueError(message)
+    planes = np.frombuffer(unpacked, np.uint8).reshape(2, 8, -1)
+    steps, rows = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<i8")[..., 0].astype(np.int64)
+    return np.cumsum(steps), rows
+
+
+def _plain(found: Mapping[str, Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the times and the rows of runs that are numbers."""
+    times = np.array([_UNKNOWN if time is None else time for time in found["times"]], np.int64)
+    return times, np.array(found["rows"], np.int64)

@@ -256,7 +256,7 @@ def _laid_out(key: Identity, path: str, dimension: str, rows: int) -> ArrayLayou
     if not any(item.shards for item in dimensions):
         return ArrayLayout(path=path, variable=variable, shape=shape, chunks=chunks, coordinates=coordinates)
     shards = tuple(
-        math.ceil(min(item.shards or length, max(length, 1)) / chunk) * chunk
+        math.ceil(_clip(item.shards or length, length) / chunk) * chunk
         for item, chunk, length in zip(dimensions, chunks, shape, strict=True)
     )
     return ArrayLayout(

@@ -15,7 +15,7 @@ from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import GroupRead, Scalar, allocated, check_size, decode_array
 from zcollection.engine.work import Work, fetch, perform, perform_here
-from zcollection.errors import CorruptionError
+from zcollection.errors import CorruptionError, OutdatedError
 from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.sections import Section, heading
@@ -37,10 +37,13 @@ class Source:
         The group.
     check
         Called with the group's document when something is read; raises where the group has been replaced.
+    kept
+        Where the group is stored once it has been replaced; None where it is removed then.
     """
 
     group: GroupRead
     check: Callable[[bytes | None], None]
+    kept: GroupRead | None = None
 
 
 @frozen(eq=False)
@@ -217,7 +220,18 @@ class LazyRows(Printed):
             yield self._filling(self.sources.groups[number], part)
 
     def _filling(self, source: Source, wanted: "_Wanted") -> Work[None]:
-        """Read what is wanted of one group into its place."""
+        """Read what is wanted of one group into its place, also where the group was moved since it was looked up."""
+        try:
+            yield from self._filling_from(source, wanted)
+        except (CorruptionError, OutdatedError) as error:
+            if source.kept is None:
+                raise
+            try:
+                yield from self._filling_from(Source(group=source.kept, check=source.check), wanted)
+            except OutdatedError:
+                raise error from None
+
+    def _filling_from(self, source: Source, wanted: "_Wanted") -> Work[None]:
         group, document = source.group, source.group.document
         if self.path in group.absent or self.path not in group.schema.all_variables():
             (data,) = yield from fetch([Read(document)])

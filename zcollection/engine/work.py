@@ -9,7 +9,7 @@ loop, many pieces side by side, and what lies between two requests runs on a thr
 import threading
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from anyio import from_thread
 from attrs import define, field, frozen
@@ -21,6 +21,10 @@ from zcollection.engine.executor import gather, in_thread
 from zcollection.errors import CorruptionError
 
 R = TypeVar("R")
+
+_FEW: Final = 16
+_SMALL: Final = 2**20
+"""How many objects that are read at once are kept, of how many bytes at most each."""
 
 
 @frozen
@@ -103,6 +107,57 @@ def enumerated(prefix: str, source: Objects | None = None, *, after: str = "") -
     """Return the objects below a prefix, of another store where a source is given, whose keys are greater than another one."""
     entries: list[Listed] = yield Enumerate(prefix, source, after)
     return entries
+
+
+def reading_once(work: Work[R], is_lasting: Callable[[str], bool]) -> Work[R]:
+    """Run work in which few objects that stay what they are, by their keys, are read no more than once.
+
+    What it reads of many objects at once, or of another store, is read as often as it asks.
+    """
+    known: dict[Read, bytes | None] = {}
+    resume: Callable[[], Request] = partial(next, work)
+    while True:
+        try:
+            request = resume()
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        try:
+            resume = partial(work.send, (yield from _answering_once(request, known, is_lasting)))
+        except CorruptionError as damage:  # the work may get round it
+            resume = partial(work.throw, damage)
+
+
+def noting(work: Work[R], note: Callable[[Request], None]) -> Work[R]:
+    """Run work, and say each of its requests before it is answered."""
+    resume: Callable[[], Request] = partial(next, work)
+    while True:
+        try:
+            request = resume()
+        except StopIteration as end:
+            result: R = end.value
+            return result
+        note(request)
+        try:
+            resume = partial(work.send, (yield request))
+        except CorruptionError as damage:  # the work may get round it
+            resume = partial(work.throw, damage)
+
+
+def _answering_once(
+    request: Request, known: dict[Read, bytes | None], is_lasting: Callable[[str], bool]
+) -> Generator[Request, Any, Any]:
+    """Return the answer to a request; `known` is what earlier answers had of objects that stay what they are."""
+    if not isinstance(request, Fetch) or request.source is not None or len(request.reads) > _FEW:
+        return (yield request)
+    answers = dict(known)
+    missing = [read for read in request.reads if read not in answers]
+    answers |= zip(missing, (yield from fetch(missing)), strict=True)
+    for read in missing:
+        data = answers[read]
+        if data is not None and len(data) <= _SMALL and is_lasting(read.key):
+            known[read] = data
+    return [answers[read] for read in request.reads]
 
 
 async def perform(

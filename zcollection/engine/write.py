@@ -63,6 +63,8 @@ class GroupWrite:
         of them came.
     time
         When the change began, in milliseconds since 1970; None where nobody knows.
+    deliveries
+        When the rows were brought, where the caller knows.
     """
 
     schema: DatasetSchema
@@ -79,6 +81,7 @@ class GroupWrite:
     axis_values: NDArray[Any] | None = field(default=None, eq=False)
     brings_rows: bool = False
     time: int | None = None
+    deliveries: Deliveries | None = field(default=None, eq=False)
 
 
 Put = Callable[[Mapping[str, bytes | Pieces]], Work[None]]
@@ -160,6 +163,8 @@ def _gathering(group: GroupWrite) -> Work[Gathering]:
 
 def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
     """Return when the rows of a group were brought, given the statistics of the group that it takes the place of."""
+    if group.deliveries is not None:
+        return group.deliveries
     if group.base is None:
         return Deliveries.at(group.time if group.brings_rows else None, group.rows)
     before = Deliveries.from_json(None if known is None else known.deliveries, rows=group.base.rows)

@@ -1,1 +1,1 @@
-"""What a dataset is: schema, variables, groups, and how they are shown, sliced, joined and converted."""
+"""Datasets in memory: schemas, variables and groups, with their printed forms, slicing, concatenation and conversions."""

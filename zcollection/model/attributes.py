@@ -1,4 +1,4 @@
-"""Attributes of groups and variables: JSON values that nobody changes, since schemas share them."""
+"""Attributes of groups and variables: immutable JSON values, which schemas share."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from zcollection.model.dtypes import scalar_to_json
 
 
 class Attributes(dict[str, Any]):
-    """A dictionary that is not changed in place.
+    """A dictionary that cannot be changed in place.
 
     Examples
     --------
@@ -38,13 +38,13 @@ def as_attributes(attrs: Mapping[str, Any] | None) -> Attributes:
     Raises
     ------
     SchemaError
-        An attribute is not representable in JSON, or its name belongs to zcollection or to Zarr readers.
+        An attribute cannot be represented in JSON, or its name is reserved.
     """
     return Attributes({_name(name): _value(value, name=name) for name, value in (attrs or {}).items()})
 
 
 def as_json(value: object) -> Any:
-    """Return the value of an attribute as JSON has it; what JSON cannot hold, as text."""
+    """Return the value of an attribute as a JSON value; a value that JSON cannot represent becomes a string."""
     try:
         return _value(value, name="")
     except SchemaError:
@@ -74,5 +74,5 @@ def _value(value: object, *, name: str) -> Any:
         return [_value(item, name=name) for item in value]
     if isinstance(value, Mapping):
         return Attributes({str(key): _value(item, name=name) for key, item in value.items()})
-    message = f"attribute {name!r} has a value of type {type(value).__name__}; accepted: what JSON can hold"
+    message = f"attribute {name!r} has a value of type {type(value).__name__}; accepted: JSON values"
     raise SchemaError(message)

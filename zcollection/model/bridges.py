@@ -1,4 +1,4 @@
-"""Distributions of their own that take over where the kernel ends: each is imported when it is first asked for, never before."""
+"""Optional distributions that extend the kernel (Arrow, plots, notebooks): each is imported on first use."""
 
 from importlib import import_module
 from typing import Any
@@ -7,17 +7,17 @@ from zcollection.errors import MissingDependencyError
 
 
 def arrow(purpose: str) -> Any:
-    """Return the module that makes Arrow's tables and streams; raises as `bridge`."""
+    """Return the module ``zcollection_arrow``, which creates Arrow tables and streams; raises as `bridge`."""
     return bridge("arrow", purpose)
 
 
 def bridge(name: str, purpose: str) -> Any:
-    """Return the module of the distribution ``zcollection-<name>``, which the extra of its name installs.
+    """Return the module of the distribution ``zcollection-<name>``, which the extra ``<name>`` installs.
 
     Raises
     ------
     MissingDependencyError
-        It is not installed.
+        The distribution is not installed.
     """
     try:
         return import_module(f"zcollection_{name}")
@@ -26,9 +26,9 @@ def bridge(name: str, purpose: str) -> Any:
 
 
 def notebook(item: object) -> str | None:
-    """Return what ``zcollection-report`` shows of an object in a notebook; None where it is not installed, or fails."""
+    """Return the HTML that ``zcollection-report`` creates for an object; None if it is not installed, or fails."""
     try:
         shown: str = import_module("zcollection_report.notebook").shown(item)
-    except Exception:  # noqa: BLE001 - a repr never raises: the text is shown instead
+    except Exception:  # noqa: BLE001 - a repr must not raise; the notebook shows the text instead
         return None
     return shown

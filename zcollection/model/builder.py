@@ -18,7 +18,7 @@ from zcollection.model.xarray_source import group_schemas, is_xarray
 
 @frozen(repr=False)
 class Schema(Printed):
-    """Builder of a `DatasetSchema`; every method returns a new builder, so that a common start can be shared.
+    """Builder of a `DatasetSchema`. Every method returns a new builder, so that builders can share a common base.
 
     Examples
     --------
@@ -44,20 +44,20 @@ class Schema(Printed):
         shards: int | None = None,
         group: str | None = None,
     ) -> Self:
-        """Declare a dimension; the groups below `group` inherit it.
+        """Declare a dimension, which the groups below `group` inherit.
 
         Parameters
         ----------
         name
-            Its name.
+            Name of the dimension.
         size
-            Its length; None for the dimension along which the collection is partitioned.
+            Length; None for the dimension along which the collection is partitioned.
         chunks
-            Elements per chunk along it; None lets the engine choose.
+            Elements per chunk along the dimension; None lets the engine choose.
         shards
-            Elements per shard along it, a multiple of `chunks`; None writes chunks as objects of their own.
+            Elements per shard along the dimension, a multiple of `chunks`; None writes each chunk as a separate object.
         group
-            Path of the group; the root by default. A group that does not exist yet is made.
+            Path of the group; the root by default. A missing group is created.
         """
         dimension = Dimension(name, size=size, chunks=chunks, shards=shards)
         return self._add("dimensions", dimension, group)
@@ -81,26 +81,26 @@ class Schema(Printed):
         Parameters
         ----------
         name
-            Its name within the group.
+            Name within the group.
         dtype
             NumPy type, its name, or ``"string"``.
         dimensions
-            Names of dimensions of the group or of the groups above it.
+            Names of dimensions of the group or of its ancestors.
         packing
             How float32 or float64 values are stored as smaller numbers, such as
-            ``Packing("int16", scale_factor=1e-4, fill_value=-32768)``; None stores them as they are.
+            ``Packing("int16", scale_factor=1e-4, fill_value=-32768)``; None stores the values without packing.
         fill_value
-            Value of what is missing; without one the variable must be in every dataset that is inserted.
+            Value that marks a missing element. Without a fill value, every inserted dataset must contain the variable.
         codecs
-            A profile's name or a sequence of Zarr v3 codecs; None for the default profile.
+            Name of a profile or sequence of Zarr v3 codecs; None for the default profile.
         attrs
-            Attributes, CF ``units`` among them.
+            Attributes, such as CF ``units``.
         coordinate
-            Whether it says where or when the values of other variables are. A variable with the name of its only dimension
-            is a coordinate in any case.
+            Whether the variable is a CF coordinate of other variables. A variable with the name of its only dimension
+            is always a coordinate.
         statistics
-            Whether the smallest and largest value of every 256 rows are kept, so that conditions on the variable need not
-            read all of it. They are kept of the axis, of latitudes and of longitudes in any case.
+            Whether to store the smallest and the largest value of every 256 rows, so that a condition on the variable reads
+            only the zones that may match. The axis, latitudes and longitudes always have statistics.
         group
             Path of the group; the root by default.
         """
@@ -125,7 +125,7 @@ class Schema(Printed):
         return evolve(self, groups=groups)
 
     def with_group(self, path: str, *, attrs: Mapping[str, Any] | None = None) -> Self:
-        """Declare a group and those on the way to it."""
+        """Declare a group, and its ancestors if they are missing."""
         path = normalise_path(path)
         groups = self._with_groups(path)
         groups[path] = evolve(groups[path], attrs={**groups[path].attrs, **(attrs or {})})
@@ -137,53 +137,53 @@ class Schema(Printed):
         Raises
         ------
         SchemaError
-            A variable has a dimension that neither its group nor one above declares, or names clash.
+            A variable has a dimension that neither its group nor an ancestor declares, or two names conflict.
         """
         root = self._assemble(ROOT)
         return DatasetSchema(dimensions=root.dimensions, variables=root.variables, groups=root.groups, attrs=root.attrs)
 
     @classmethod
     def from_xarray(cls, dataset: object, *, axis: str, fill_values: bool = True, packed: bool = True) -> Self:
-        """Return a builder that declares what an `xarray.Dataset` or `xarray.DataTree` holds.
+        """Return a builder with the schema of an `xarray.Dataset` or `xarray.DataTree`.
 
-        Coordinates, the packing of an opened file, its fill values and its chunks are taken over; times stay datetime64,
-        or become numbers with units where their calendar has no datetime64.
+        The schema includes coordinates, and the packing, fill values and chunks of an opened file. Times stay datetime64, or
+        become numbers with units if datetime64 cannot represent their calendar.
 
         Parameters
         ----------
         dataset
-            The Dataset or DataTree, decoded or not; only its metadata is read, and arrays of objects.
+            The Dataset or DataTree, decoded or not. Only metadata and arrays of objects are read.
         axis
-            The variable, or failing that the dimension, along which the collection will be partitioned: its dimension
-            is declared without a size.
+            The variable, or else the dimension, along which the collection will be partitioned. Its dimension is
+            declared without a size.
         fill_values
-            Give floating-point variables that state no fill value NaN, times NaT, and strings the empty one.
+            Whether to add a fill value to variables without one: NaN for floats, NaT for times, "" for strings.
         packed
-            False declares variables that the file packs as the floats that they mean.
+            False declares packed variables of the file as unpacked floats.
 
         Raises
         ------
         SchemaError
-            It is neither, has no such axis, or holds what cannot be stored.
+            The object has another type, has no such axis, or contains values that cannot be stored.
         """
         return cls(group_schemas(dataset, axis=axis, fill_values=fill_values, packed=packed))
 
     @classmethod
     def from_pandas(cls, frame: object, *, axis: str) -> Self:
-        """Return a builder that declares what a `pandas.DataFrame` holds: each column, and each level of the index with a name.
+        """Return a builder with the schema of a `pandas.DataFrame`: a variable for each column and each named index level.
 
         Parameters
         ----------
         frame
-            The DataFrame. Columns that may have missing values get a fill value: NaN, NaT, the empty string, or for integers
-            that of netCDF.
+            The DataFrame. A column that may have missing values gets a fill value: NaN, NaT, the empty string, or the netCDF
+            default for integers.
         axis
-            The column, or level of the index, along which the collection will be partitioned.
+            The column or index level along which the collection will be partitioned.
 
         Raises
         ------
         SchemaError
-            It is no DataFrame, has no such axis, or holds what cannot be stored.
+            The object is not a DataFrame, has no such axis, or contains values that cannot be stored.
         """
         return cls(frame_schemas(frame, axis=axis))
 
@@ -203,7 +203,7 @@ class Schema(Printed):
         return evolve(self, groups=groups)
 
     def _with_groups(self, path: str) -> dict[str, GroupSchema]:
-        """Return the groups declared so far, with `path` and its ancestors among them."""
+        """Return the groups declared so far, completed by `path` and its ancestors."""
         for part in path.split("/") if path else ():
             validate_segment(part, what="group")
         missing = {part: GroupSchema(name=split(part)[1]) for part in ancestors(path) if part not in self._groups}
@@ -217,20 +217,20 @@ class Schema(Printed):
 
 
 def as_schema(schema: object, *, axis: str) -> DatasetSchema:
-    """Return a schema given as such, as a builder, or by a dataset that has it.
+    """Return the schema described by a schema, a builder or a dataset.
 
     Parameters
     ----------
     schema
         A `DatasetSchema`, a `Schema`, a `Dataset`, or an `xarray.Dataset`, `xarray.DataTree` or `pandas.DataFrame`, of which
-        only the metadata is taken.
+        only the metadata is used.
     axis
         The variable along whose dimension the collection is partitioned.
 
     Raises
     ------
     SchemaError
-        It is something else, or holds what cannot be stored.
+        The object has another type, or contains values that cannot be stored.
     """
     if is_xarray(schema):
         schema = Schema.from_xarray(schema, axis=axis)
@@ -244,6 +244,6 @@ def as_schema(schema: object, *, axis: str) -> DatasetSchema:
         return schema
     message = (
         f"schema is a {type(schema).__name__}; accepted: a zcollection.Schema, DatasetSchema or Dataset, or a dataset of xarray or "
-        f"pandas whose variables it takes over"
+        f"pandas, whose variables it declares"
     )
     raise SchemaError(message)

@@ -1,8 +1,8 @@
-"""The calendars of CF in whole numbers: dates to days and back, on arrays, for the years that datetime64 has and for others.
+"""CF calendars: conversion between dates and day numbers, as integer arithmetic on arrays, for any year.
 
-A day is counted from 1970-01-01 of its own calendar. Source: CF conventions 1.11, section 4.4.1, "Calendar"; the
-arithmetic on days is that of R. Urban and P. K. Seidelmann, "Explanatory Supplement to the Astronomical Almanac", 15.11:
-months are counted from March, so that the day that a leap year adds is the last one of its year.
+Days are counted from 1970-01-01 of the calendar itself. Source: CF conventions 1.11, section 4.4.1, "Calendar"; the
+arithmetic is that of R. Urban and P. K. Seidelmann, "Explanatory Supplement to the Astronomical Almanac", 15.11. Months are
+counted from March, so that the leap day is the last day of its year.
 """
 
 from collections.abc import Mapping
@@ -28,19 +28,19 @@ _NAMES: Final[Mapping[str, str]] = {
     "366_day": "all_leap",
     "360_day": "360_day",
 }
-"""The one name of each calendar, by all that CF has for it."""
+"""The canonical name of each calendar, by every name that CF defines for it."""
 
 REFORM: Final = -141_427
-"""The day 1582-10-15, the first of the Gregorian calendar, in days from 1970-01-01: the standard calendar is Julian before."""
+"""The first day of the Gregorian calendar, 1582-10-15, in days from 1970-01-01. Before it, the standard calendar is Julian."""
 
 
 def calendar_name(calendar: object, *, name: str) -> str:
-    """Return the one name of a calendar of CF.
+    """Return the canonical name of a CF calendar.
 
     Raises
     ------
     SchemaError
-        CF has no such calendar.
+        CF defines no such calendar.
 
     Examples
     --------
@@ -55,15 +55,15 @@ def calendar_name(calendar: object, *, name: str) -> str:
 
 
 def has_datetime64(calendar: str) -> bool:
-    """Return whether NumPy's datetime64, whose calendar is the proleptic Gregorian one, names the days of a calendar.
+    """Return whether datetime64, whose calendar is proleptic Gregorian, can represent the dates of a calendar.
 
-    It does so for the standard one from 1582-10-15 on.
+    For the standard calendar this is true from 1582-10-15 on.
     """
     return calendar in {STANDARD, "proleptic_gregorian"}
 
 
 class Dates(NamedTuple):
-    """Years, months and days of the month, each int64 and of one shape."""
+    """Years, months and days of the month: three int64 arrays of the same shape."""
 
     year: Days
     month: Days
@@ -71,14 +71,14 @@ class Dates(NamedTuple):
 
 
 def days_of(year: Any, month: Any, day: Any, calendar: str) -> Days:
-    """Return the days from 1970-01-01 of a calendar to dates of it; whether they exist is not looked at.
+    """Return the number of days from 1970-01-01 to dates, in one calendar; dates are not checked.
 
     Parameters
     ----------
     year, month, day
-        Integers, or arrays of them; the year before 1 is 0.
+        Integers or arrays of integers; the year before 1 is 0.
     calendar
-        Its one name.
+        Canonical name of the calendar.
 
     Examples
     --------
@@ -93,14 +93,14 @@ def days_of(year: Any, month: Any, day: Any, calendar: str) -> Days:
 
 
 def dates_of(days: Any, calendar: str) -> Dates:
-    """Return the dates of days counted from 1970-01-01 of a calendar: the inverse of `days_of`.
+    """Return the dates of day numbers, counted from 1970-01-01 in one calendar: the inverse of `days_of`.
 
     Parameters
     ----------
     days
-        int64, of any shape.
+        int64, any shape.
     calendar
-        Its one name.
+        Canonical name of the calendar.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def dates_of(days: Any, calendar: str) -> Dates:
 
 
 def exists(year: int, month: int, day: int, calendar: str) -> bool:
-    """Return whether a calendar has a date.
+    """Return whether a date exists in a calendar.
 
     Examples
     --------
@@ -133,14 +133,14 @@ _EQUAL_YEARS: Final[Mapping[str, tuple[int, NDArray[np.int64]]]] = {
     "noleap": (365, _BEFORE),
     "all_leap": (366, _BEFORE + (np.arange(12) >= 2)),
 }
-"""Calendars whose years are all alike: days of a year, and those before each month."""
+"""Calendars in which all years have the same length: days per year, and days before each month."""
 
 _OLD: Final = "julian, counted as the Gregorian calendar"
-"""What the standard calendar was before its reform."""
+"""The standard calendar before its reform."""
 
 
 def _counted(dates: Dates, calendar: str) -> Days:
-    """Return the days from the start of the year 0: its March, where there are leap years."""
+    """Return the number of days since the start of year 0, which is 1 March in calendars with leap years."""
     year, month, day = dates
     if calendar in _EQUAL_YEARS:
         length, before = _EQUAL_YEARS[calendar]
@@ -155,7 +155,7 @@ def _counted(dates: Dates, calendar: str) -> Days:
 
 
 def _dated(counts: Days, calendar: str) -> Dates:
-    """Return the dates of days counted as `_counted` does."""
+    """Return the dates of day numbers: the inverse of `_counted`."""
     if calendar in _EQUAL_YEARS:
         length, before = _EQUAL_YEARS[calendar]
         year, of_year = np.divmod(counts, length)
@@ -170,14 +170,14 @@ def _dated(counts: Days, calendar: str) -> Dates:
 
 
 def _julian_year(counts: Days, calendar: str) -> tuple[Days, Days]:
-    """Return years that start in March, and the days since: the last of every four years has a day more."""
+    """Return years that start in March, and the day within the year; every fourth year has one more day."""
     fours, rest = np.divmod(counts + (2 if calendar == _OLD else 0), 1461)
     years = np.minimum(rest // 365, 3)
     return fours * 4 + years, rest - years * 365
 
 
 def _gregorian_year(counts: Days) -> tuple[Days, Days]:
-    """Return years that start in March, and the days since."""
+    """Return years that start in March, and the day within the year."""
     eras, rest = np.divmod(counts, 146_097)
     years = (rest - rest // 1460 + rest // 36_524 - rest // 146_096) // 365
     return eras * 400 + years, rest - (365 * years + years // 4 - years // 100)
@@ -187,37 +187,37 @@ _ORIGINS: Final = {
     calendar: int(_counted(Dates(*np.array([1970, 1, 1])), "proleptic_gregorian" if calendar == STANDARD else calendar))
     for calendar in _NAMES.values()
 }
-"""What `_counted` counts to 1970-01-01."""
+"""The result of `_counted` for 1970-01-01, by calendar."""
 
 
 def since_1970(times: NDArray[Any]) -> NDArray[np.timedelta64]:
-    """Return datetime64, or what is so already, as the time since 1970-01-01T00:00, in the same memory."""
+    """Return a timedelta64 view of datetime64 as the time since 1970-01-01T00:00; timedelta64 is returned unchanged."""
     lengths: NDArray[np.timedelta64] = times.view(times.dtype.str.replace("M8", "m8"))
     return lengths
 
 
 @frozen
 class CalendarTimes:
-    """Times in a calendar whose days datetime64 does not name.
+    """Times in a calendar whose dates datetime64 cannot represent.
 
     Attributes
     ----------
     since
         timedelta64, shape (rows,): the time since 1970-01-01T00:00 of the calendar; NaT is missing.
     calendar
-        Its name: standard, julian, noleap, all_leap or 360_day.
+        Canonical name: standard, julian, noleap, all_leap or 360_day.
     """
 
     since: NDArray[np.timedelta64] = field(eq=False, repr=False)
     calendar: str
 
     def dates(self) -> Dates:
-        """Return year, month and day of each time, none of which may be missing."""
+        """Return year, month and day of each time; no time may be missing."""
         a_day = np.timedelta64(1, "D").astype(self.since.dtype).astype(np.int64)
-        return dates_of(self.since.view(np.int64) // a_day, self.calendar)  # towards the past, as no cast is
+        return dates_of(self.since.view(np.int64) // a_day, self.calendar)  # rounds down, a cast would not
 
     def copy(self) -> "CalendarTimes":
-        """Return the same times in memory of their own."""
+        """Return a copy."""
         return CalendarTimes(self.since.copy(), self.calendar)
 
     def __len__(self) -> int:

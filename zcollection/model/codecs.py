@@ -1,4 +1,4 @@
-"""Codec profiles: names for sequences of Zarr v3 codecs, resolved for a type before anything is stored."""
+"""Codec profiles: named sequences of Zarr v3 codecs, completed for the dtype of a variable when its schema is created."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ import numpy as np
 from zcollection.errors import SchemaError, accepted
 
 Codec = Mapping[str, Any]
-"""A Zarr v3 codec as it stands in ``zarr.json``: ``{"name": …, "configuration": {…}}``."""
+"""A Zarr v3 codec in the form of ``zarr.json``: ``{"name": …, "configuration": {…}}``."""
 
 DEFAULT_PROFILE = "balanced"
 PACKED_PROFILE = "cloud-balanced"
-"""The default of packed variables: half of what lz4 leaves of their integers, and as fast to read and write."""
+"""Default profile of packed variables: half the size that lz4 gives for their integers, at the same speed."""
 
 
 def _blosc(cname: str, clevel: int, *, blocksize: int = 0) -> Codec:
@@ -20,7 +20,7 @@ def _blosc(cname: str, clevel: int, *, blocksize: int = 0) -> Codec:
     return {"name": "blosc", "configuration": configuration}
 
 
-# Decided by measurement: docs/codecs.md. Left alone, blosc cuts chunks into blocks too small for zstd.
+# Chosen by measurement: docs/codecs.md. The default block size of blosc is too small for zstd.
 _PROFILES: dict[str, tuple[Codec, ...]] = {
     "balanced": (_blosc("lz4", 5),),
     "cloud-balanced": (_blosc("zstd", 1, blocksize=2**20),),
@@ -46,13 +46,13 @@ def profile(name: str, *, checksum: bool = True) -> tuple[Codec, ...]:
     name
         One of `profile_names`.
     checksum
-        End with crc32c, so that a damaged chunk is found whenever it is read. Without it, most damage inside of a chunk
-        is read as other numbers.
+        Whether to append crc32c, so that every read of a damaged chunk raises an error. Without it, most damage inside a
+        chunk is not detected and gives wrong numbers.
 
     Raises
     ------
     SchemaError
-        No profile has this name.
+        There is no profile of this name.
 
     Examples
     --------
@@ -68,17 +68,17 @@ def profile(name: str, *, checksum: bool = True) -> tuple[Codec, ...]:
 
 
 def resolve(codecs: object, dtype: np.dtype[Any], *, name: str) -> tuple[Codec, ...]:
-    """Return the complete codec sequence of a variable, as its ``zarr.json`` states it.
+    """Return the complete codec sequence of a variable, in the form of its ``zarr.json``.
 
     Parameters
     ----------
     codecs
-        None for the default profile, a profile's name, or a sequence of codecs (mappings, or objects with ``to_dict``).
-        The codec that turns the array into bytes is added where it is missing.
+        None for the default profile, the name of a profile, or a sequence of codecs (mappings, or objects with
+        ``to_dict``). If the array-to-bytes codec is missing, it is added.
     dtype
-        The type of the stored elements, which decides the serializer and blosc's ``typesize``.
+        The type of the stored elements, which determines the serializer and blosc's ``typesize``.
     name
-        The variable, for the message.
+        Name of the variable, for error messages.
 
     Raises
     ------

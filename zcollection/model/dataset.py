@@ -1,4 +1,4 @@
-"""Datasets: a tree of groups that share dimensions, sliced and joined as one."""
+"""Datasets: trees of groups that share dimensions, with slicing and concatenation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -36,9 +36,9 @@ _PRINTED: Final[Columns[Variable]] = {
 
 
 class Group(Printed, Mapping[str, "Variable | Group"]):
-    """A group of a dataset: a mapping of its variables and child groups, and of paths to those below.
+    """A group of a dataset: a mapping from names to its variables and child groups, which also accepts paths.
 
-    A group is a view of one node of its dataset; it holds no values of its own.
+    A group is a view of one node of its dataset, and has no data of its own.
     """
 
     def __init__(self, dataset: "Dataset", path: str) -> None:
@@ -65,15 +65,15 @@ class Group(Printed, Mapping[str, "Variable | Group"]):
 
     @property
     def parent(self) -> "Group | None":
-        """The group that this one lies in; None for the root."""
+        """The parent group; None for the root."""
         return self._dataset.get_group(split(self._path)[0]) if self._path else None
 
     @property
     def variables(self) -> dict[str, Variable]:
         """The group's own variables that are present, by name."""
         paths = {name: join(self._path, name) for name in self._schema.variables}
-        held = self._dataset.all_variables()
-        return {name: held[path] for name, path in paths.items() if path in held}
+        present = self._dataset.all_variables()
+        return {name: present[path] for name, path in paths.items() if path in present}
 
     @property
     def groups(self) -> "dict[str, Group]":
@@ -82,7 +82,7 @@ class Group(Printed, Mapping[str, "Variable | Group"]):
 
     @property
     def dimensions(self) -> dict[str, int]:
-        """Lengths of the dimensions visible here, those of the ancestors first."""
+        """Lengths of the dimensions of the group and its ancestors, the ancestors first."""
         sizes = self._dataset.sizes
         return {
             split(key)[1]: sizes[key]
@@ -93,7 +93,7 @@ class Group(Printed, Mapping[str, "Variable | Group"]):
 
     @property
     def nbytes(self) -> int:
-        """Size in memory of every variable here and below, in bytes."""
+        """Size in memory of all variables of the group and its descendants, in bytes."""
         return sum(variable.nbytes for _, variable in self._below())
 
     def long_name(self) -> str:
@@ -101,54 +101,54 @@ class Group(Printed, Mapping[str, "Variable | Group"]):
         return f"/{self._path}"
 
     def get_variable(self, path: str) -> Variable:
-        """Return the variable at `path`, which starts here, or at the root with a leading slash.
+        """Return the variable at `path`, relative to this group, or to the root if it has a leading slash.
 
         Raises
         ------
         SchemaError
-            There is none.
+            The dataset has no such variable.
         """
-        held = self._dataset.all_variables()
+        present = self._dataset.all_variables()
         absolute = normalise_path(path) if path.startswith("/") else join(self._path, path)
-        if absolute not in held:
-            message = f"variable {absolute!r} is not in this dataset; {accepted(absolute, held)}"
+        if absolute not in present:
+            message = f"variable {absolute!r} is not in this dataset; {accepted(absolute, present)}"
             raise SchemaError(message)
-        return held[absolute]
+        return present[absolute]
 
     def get_group(self, path: str) -> "Group":
-        """Return the group at `path`, which starts here, or at the root with a leading slash.
+        """Return the group at `path`, relative to this group, or to the root if it has a leading slash.
 
         Raises
         ------
         SchemaError
-            There is none.
+            The dataset has no such group.
         """
-        inside = self._path if path and not path.startswith("/") else ROOT
-        absolute = join(inside, normalise_path(path)) if path.strip("/") else inside
+        start = self._path if path and not path.startswith("/") else ROOT
+        absolute = join(start, normalise_path(path)) if path.strip("/") else start
         self._dataset.schema.get_group(absolute)
         return Group(self._dataset, absolute) if absolute else self._dataset
 
     def find_variable(self, name: str) -> Variable | None:
-        """Return the variable of this name in the group or the nearest ancestor that has it, or None."""
-        held = self._dataset.all_variables()
-        found = (held.get(join(path, name)) for path in reversed(ancestors(self._path)))
+        """Return the variable of this name in the group or its nearest ancestor, or None."""
+        present = self._dataset.all_variables()
+        found = (present.get(join(path, name)) for path in reversed(ancestors(self._path)))
         return next((variable for variable in found if variable is not None), None)
 
     def find_group(self, name: str) -> "Group | None":
-        """Return the first group of this name at or below this one, parents before children, or None."""
+        """Return the first group of this name among this group and its descendants, parents before children, or None."""
         return next((group for group in self.walk() if group.name == name), None)
 
     def find_dimension(self, name: str) -> Dimension | None:
-        """Return the dimension that `name` means here: the group's own, or the nearest ancestor's, or None."""
+        """Return the dimension of this name in the group or its nearest ancestor, or None."""
         return self._dataset.schema.find_dimension(self._path, name)
 
     def walk(self) -> "Iterator[Group]":
-        """Yield this group and every one below it, parents before children."""
+        """Yield this group and its descendants, parents before children."""
         for path, _ in self._schema.walk(self._path):
             yield Group(self._dataset, path) if path else self._dataset
 
     def all_variables(self) -> dict[str, Variable]:
-        """Return every variable that is present here and below, by its path from here."""
+        """Return the present variables of the group and its descendants, by path relative to the group."""
         return dict(self._below())
 
     def _below(self) -> Iterator[tuple[str, Variable]]:
@@ -159,9 +159,9 @@ class Group(Printed, Mapping[str, "Variable | Group"]):
 
     def __getitem__(self, key: str) -> "Variable | Group":
         absolute = normalise_path(key) if key.startswith("/") else join(self._path, key)
-        held = self._dataset.all_variables()
-        if absolute in held:
-            return held[absolute]
+        present = self._dataset.all_variables()
+        if absolute in present:
+            return present[absolute]
         if absolute in self._dataset.schema.all_groups():
             return self._dataset.get_group(absolute)
         raise KeyError(key)
@@ -200,14 +200,14 @@ class Dataset(Group):
     Parameters
     ----------
     schema
-        What the variables must be. A variable of the schema may be absent.
+        Declaration of the variables. A variable of the schema may be absent.
     variables
-        Values by variable path; keys with "/" go into nested groups. Values are converted exactly to the declared types;
-        what variables, ours or xarray's, state of theirs is checked.
+        Values by path of the variable; keys with "/" refer to nested groups. Values are converted exactly to the declared
+        types. For variables of zcollection and xarray, attributes and encoding are compared with the schema.
     groups
         Groups of other datasets, whose variables are added under the same paths.
     attrs
-        Attributes of the root group, in place of the schema's.
+        Attributes of the root group, which replace those of the schema.
 
     Raises
     ------
@@ -229,7 +229,7 @@ class Dataset(Group):
         groups: Iterable[Group] = (),
         attrs: Mapping[str, Any] | None = None,
     ) -> None:
-        # Not through Group's initialiser: a reference to itself would keep the arrays until the garbage collector runs.
+        # Group.__init__ is not called: a reference to itself would keep the arrays until the garbage collector runs.
         self._path = ROOT
         self.schema = schema
         self._attrs = schema.attrs if attrs is None else as_attributes(attrs)
@@ -237,7 +237,7 @@ class Dataset(Group):
         for group in groups:
             given |= {normalise_path(join(group.long_name(), path)): v for path, v in group.all_variables().items()}
         self._variables = {path: self._variable(path, values) for path, values in given.items()}
-        self.sizes = _measure(schema, self._variables)  # at once: it checks them
+        self.sizes = _measure(schema, self._variables)  # not lazily: this checks the shapes
 
     @property
     def _dataset(self) -> "Dataset":
@@ -245,7 +245,7 @@ class Dataset(Group):
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        """Length of every dimension, by path."""
+        """Lengths of the dimensions, by path."""
         return _measure(self.schema, self._variables)
 
     def _variable(self, path: str, values: object) -> Variable:
@@ -262,35 +262,35 @@ class Dataset(Group):
 
     @property
     def is_lazy(self) -> bool:
-        """Whether any variable has yet to be read or computed."""
+        """Whether any variable is lazy."""
         return any(variable.is_lazy for variable in self._variables.values())
 
     def all_variables(self) -> dict[str, Variable]:
-        """Return every variable that is present, by path, without a leading slash."""
+        """Return the present variables, by path without a leading slash."""
         return dict(self._variables)
 
     def _below(self) -> Iterator[tuple[str, Variable]]:
         yield from self._variables.items()
 
     def select(self, names: Iterable[str]) -> Self:
-        """Return the dataset with these variables alone.
+        """Return a dataset with only these variables.
 
         Raises
         ------
         SchemaError
-            A variable is not present.
+            The dataset has no such variable.
         """
         chosen = {normalise_path(name): self.get_variable(f"/{normalise_path(name)}") for name in names}
         return self._with(self.schema.select(chosen), chosen)
 
     def isel(self, indexers: Mapping[str, Indexer] | None = None, **more: Indexer) -> Self:
-        """Return the part selected along dimensions.
+        """Return the part of the dataset selected by positions along dimensions.
 
         Parameters
         ----------
         indexers, **more
-            By dimension: a slice, an array of positions or an array of booleans. A dimension of a nested group is named
-            by itself (every dimension of that name) or by its path.
+            By dimension: a slice, an array of positions or an array of booleans. A dimension of a nested group is given
+            by its name (all dimensions of that name) or by its path.
 
         Raises
         ------
@@ -314,15 +314,15 @@ class Dataset(Group):
 
     @classmethod
     def concat(cls, datasets: Sequence["Dataset"], dimension: str) -> "Dataset":
-        """Join datasets of one schema along a dimension of the root.
+        """Concatenate datasets of the same schema along a dimension of the root.
 
-        A variable without the dimension must have the same values everywhere. A variable that some datasets lack is
-        filled there.
+        A variable without the dimension must have equal values in all datasets. A variable that is missing from some of the
+        datasets is filled with its fill value there.
 
         Raises
         ------
         SchemaError
-            There is nothing to join, values that must agree differ, or a variable is missing that has no fill value.
+            There are no datasets, values that must be equal differ, or a missing variable has no fill value.
         """
         if not datasets:
             message = "there is nothing to concatenate; accepted: at least one dataset"
@@ -334,7 +334,7 @@ class Dataset(Group):
         return first._with(first.schema, joined)  # noqa: SLF001 - the same class
 
     def to_xarray(self) -> "xarray.Dataset | xarray.DataTree":
-        """Return an `xarray.Dataset`, or an `xarray.DataTree` when there are groups; times are datetime64.
+        """Return an `xarray.Dataset`, or an `xarray.DataTree` if there are groups; times become datetime64 or cftime objects.
 
         Raises
         ------
@@ -344,10 +344,10 @@ class Dataset(Group):
         return xarray_bridge.to_xarray(self.schema, self._variables, self._attrs)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return the variables along the partitioned dimension as a `pandas.DataFrame`; the others are left out.
+        """Return the variables along the partitioned dimension as a `pandas.DataFrame`, without the other variables.
 
-        The coordinate of that dimension is the index. A variable with two dimensions is a column for each position along the
-        other one: ``power[0]``, ``power[1]`` and so on. Times are decoded, and missing integers are pandas' NA.
+        The coordinate of that dimension becomes the index. A variable with two dimensions becomes a column for each position
+        along the second one: ``power[0]``, ``power[1]`` and so on. Times are decoded, and missing integers become pandas' NA.
 
         Raises
         ------
@@ -359,25 +359,25 @@ class Dataset(Group):
         return pandas_bridge.to_pandas(self.schema, self._variables)
 
     def to_arrow(self) -> "pa.Table":
-        """Return the variables along the partitioned dimension as a `pyarrow.Table`; the others are left out.
+        """Return the variables along the partitioned dimension as a `pyarrow.Table`, without the other variables.
 
-        Columns are named by path. A variable with more dimensions is a column of fixed-size lists. Times are decoded, and what is
-        missing is null. The dataset is also a stream and a schema of Arrow's for whatever takes one.
+        Columns are named by path. A variable with several dimensions becomes a column of fixed-size lists. Times are decoded,
+        and missing values become null. The dataset also implements the Arrow PyCapsule interface (schema and stream).
 
         Raises
         ------
         MissingDependencyError
             zcollection-arrow is not installed.
         SchemaError
-            A variable has a type that Arrow does not have, or a time that is another date there.
+            Arrow has no equivalent of a variable's type, or would read a time as another date.
         """
         table: pa.Table = bridges.arrow("to_arrow()").table(self)
         return table
 
     def plot(self, variable: str | None = None, *, ax: Any = None, **options: Any) -> Any:
-        """Draw where rows are on a map, coloured by a variable, and return the axes of Matplotlib.
+        """Draw the positions of rows on a map, coloured by a variable, and return the Matplotlib axes.
 
-        Calls ``zcollection_plot.track``, whose parameters these are.
+        The parameters are those of ``zcollection_plot.track``.
 
         Raises
         ------
@@ -399,12 +399,12 @@ class Dataset(Group):
         Raises
         ------
         SchemaError
-            A variable is unknown to the schema, does not fit it, or means something else.
+            A variable is not in the schema, does not fit it, or has attributes that contradict it.
         """
         return cls(schema, source_of(source).conformed(schema)[0])
 
     def _of(self, variables: Mapping[str, Variable]) -> Self:
-        """Return a dataset of this schema with parts of its variables, which fit it and each other."""
+        """Return a dataset of the same schema with parts of its variables, without checks."""
         part = type(self).__new__(type(self))
         vars(part).update(_path=ROOT, schema=self.schema, _attrs=self._attrs, _variables=dict(variables))
         return part
@@ -438,7 +438,7 @@ def _as_indexer(name: str, index: object) -> Indexer:
 
 
 def _visible(path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
-    """Return, by bare dimension name, the indexers that apply to the variable at `path`."""
+    """Return the indexers that apply to the variable at `path`, by dimension name without group."""
     group = split(path)[0]
     bare = {name: index for name, index in indexers.items() if "/" not in name}
     full = {
@@ -450,7 +450,7 @@ def _visible(path: str, indexers: Mapping[str, Indexer]) -> dict[str, Indexer]:
 
 
 def _fitted(schema: DatasetSchema, variables: Mapping[str, Variable], selected: Iterable[str]) -> DatasetSchema:
-    """Return the schema with the sizes that selected dimensions have now, where it fixes them."""
+    """Return the schema with the new sizes of the selected dimensions, if it declares sizes for them."""
     names = {split(name)[1] for name in selected}
     fixed = {
         join(path, name): dimension.size
@@ -466,31 +466,31 @@ def _fitted(schema: DatasetSchema, variables: Mapping[str, Variable], selected: 
 
 
 def _collect(schema: DatasetSchema, variables: Mapping[str, Variable]) -> dict[str, int]:
-    """Return the length of each dimension, by path, from the variables.
+    """Return the length of each dimension, by path, from the shapes of the variables.
 
     Raises
     ------
     SchemaError
-        Two variables disagree.
+        Two variables have different lengths along the same dimension.
     """
     sizes: dict[str, int] = {}
-    witness: dict[str, str] = {}
+    first_user: dict[str, str] = {}
     for path, variable in variables.items():
         for key, length in zip(schema.dimension_paths[path], variable.shape, strict=True):
             if sizes.setdefault(key, length) != length:
-                message = f"variable {path!r} has {length} along {split(key)[1]!r}, where variable {witness[key]!r} has {sizes[key]}"
+                message = f"variable {path!r} has {length} along {split(key)[1]!r}, where variable {first_user[key]!r} has {sizes[key]}"
                 raise SchemaError(message)
-            witness.setdefault(key, path)
+            first_user.setdefault(key, path)
     return sizes
 
 
 def _measure(schema: DatasetSchema, variables: Mapping[str, Variable]) -> dict[str, int]:
-    """Return the length of every dimension, by path.
+    """Return the length of each dimension, by path, from the shapes of the variables and the sizes of the schema.
 
     Raises
     ------
     SchemaError
-        Variables disagree with each other or with a size that the schema fixes.
+        A variable has a length other than that of another variable, or than the declared size.
     """
     sizes = _collect(schema, variables)
     for path, group in schema.walk():
@@ -539,7 +539,7 @@ def _absent(path: str, example: Variable, dataset: Dataset, dimension: str) -> V
 
 
 def _lazy_concatenate(lazy: Any, parts: list[Any], axis: int) -> Any:
-    """Join through NumPy's dispatch, so that lazy arrays stay lazy."""
+    """Concatenate through NumPy's dispatch protocol, so that lazy arrays stay lazy."""
     if hasattr(lazy, "__array_function__"):
         return np.concatenate(parts, axis=axis)
     return np.concatenate([np.asarray(part) for part in parts], axis=axis)

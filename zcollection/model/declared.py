@@ -1,4 +1,4 @@
-"""What a dataset may have, one by one: dimensions and variables, frozen and complete."""
+"""Declarations of single dimensions and variables: immutable, with all defaults resolved."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -31,13 +31,13 @@ class Dimension:
     Attributes
     ----------
     name
-        Unique among the group, its ancestors and its descendants.
+        Name, unique within the group, its ancestors and its descendants.
     size
         Length, or None for the dimension along which the collection is partitioned.
     chunks
-        Rows per chunk, or None to let the engine choose.
+        Elements per chunk, or None to let the engine choose.
     shards
-        Rows per shard, a multiple of `chunks`, or None for chunks that are objects of their own.
+        Elements per shard, a multiple of `chunks`, or None to store each chunk as a separate object.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _resolve_fill(value: object, self_: "VariableSchema") -> Any:
 
 
 def _fill_of_packed(value: object, self_: "VariableSchema", packing: Packing) -> Any:
-    """Return NaN where the packing stores missing values, None where it has no number for them."""
+    """Return NaN if the packing has a fill value, else None."""
     if self_.dtype.kind != "f" or self_.dtype.itemsize not in {4, 8}:
         message = (
             f"variable {self_.name!r} is packed and declared {dtype_name(self_.dtype)}; accepted: float32, float64"
@@ -76,8 +76,8 @@ def _fill_of_packed(value: object, self_: "VariableSchema", packing: Packing) ->
         raise SchemaError(message)
     if value is not None and to_scalar(value, self_.dtype, name=self_.name) == value:
         message = (
-            f"variable {self_.name!r} is packed and has the fill value {value!r}; accepted: None, for a missing value is NaN: "
-            f"the number that is stored for it is the packing's: Packing(…, fill_value={value!r})"
+            f"variable {self_.name!r} is packed and has the fill value {value!r}; accepted: None, because a missing value is NaN; "
+            f"declare the stored number that marks it with the packing: Packing(…, fill_value={value!r})"
         )
         raise SchemaError(message)
     if value is not None and packing.fill_value is None:
@@ -102,7 +102,7 @@ def _as_names(names: object) -> tuple[str, ...]:
 
 @frozen(repr=False)
 class VariableSchema(Printed):
-    """A variable: what its values are and how they are stored.
+    """The declaration of a variable: the type and meaning of its values, and how they are stored.
 
     Attributes
     ----------
@@ -111,23 +111,23 @@ class VariableSchema(Printed):
     dtype
         Type of the values in memory.
     dimensions
-        Names of its dimensions, found in its group or an ancestor.
+        Names of its dimensions, which its group or an ancestor declares.
     packing
-        How the values are stored, if not as they are; None for most.
+        How the values are packed when they are stored; None for values that are not packed.
     fill_value
-        Value of what is missing, of type `dtype`; None where nothing may be missing. NaN where the packing has a number
-        for it.
+        Value of type `dtype` that marks a missing element; None if no element may be missing. It is NaN if the packing has a
+        fill value.
     codecs
-        Zarr v3 codecs, resolved: those of the profile "balanced" by default, and of "cloud-balanced" where it is packed.
+        Zarr v3 codecs, complete. The default is the profile "balanced", or "cloud-balanced" for a packed variable.
     attrs
         Attributes, as JSON values.
     coordinate
-        Whether it says where or when the values of others are, as latitude and longitude do. A variable with the name of
-        its only dimension is a coordinate in any case.
+        Whether the variable is a CF coordinate of other variables, such as a latitude. A variable with the name of its only
+        dimension is always a coordinate.
     statistics
-        Whether the smallest and largest value of every 256 rows are kept, so that conditions on it need not read all of it.
-        They are kept of the axis, of latitudes and of longitudes in any case. Without effect on what is equal: the values
-        are the same.
+        Whether the smallest and the largest value of every 256 rows are stored, so that a condition on the variable reads
+        only the zones that may match. The axis, latitudes and longitudes always have statistics. Two declarations that
+        differ only in `statistics` are equal, because the values are the same.
     """
 
     name: str
@@ -163,19 +163,19 @@ class VariableSchema(Printed):
 
     @property
     def has_order(self) -> bool:
-        """Whether statistics can be kept of it: it has one dimension, and numbers, booleans or times as values."""
+        """Whether the variable can have statistics: it has one dimension, and its values are numbers, booleans or times."""
         return len(self.dimensions) == 1 and self.dtype.kind in "biufmM" and self.dtype.itemsize <= 8
 
     @property
     def stored_dtype(self) -> np.dtype[Any]:
-        """Type of the elements in the Zarr array: the packing's, and int64 for datetime64 and timedelta64."""
+        """Type of the elements in the Zarr array: that of the packing, or int64 for datetime64 and timedelta64."""
         if self.packing is not None:
             return self.packing.dtype
         return np.dtype(np.int64) if self.dtype.kind in "mM" else self.dtype
 
     @property
     def is_index(self) -> bool:
-        """Whether it is the coordinate of its only dimension, by its name."""
+        """Whether the variable has the name of its only dimension."""
         return self.dimensions == (self.name,)
 
     def __str__(self) -> str:
@@ -186,19 +186,19 @@ class VariableSchema(Printed):
         return Section(title, self.printed_parts())
 
     def printed_parts(self, **facts: object) -> list[Part]:
-        """Return what is printed below the title, `facts` first."""
-        said = {
+        """Return the parts that are printed below the title, `facts` first."""
+        shown = {
             **facts,
             "fill value": value_in_words(self.fill_value),
             "packing": packing_in_words(self.packing),
             "statistics": "every 256 rows" if self.statistics else None,
             "codecs": ", ".join(map(_codec_in_words, self.codecs)),
         }
-        return [Table.pairs("", said), attributes(self.attrs)]
+        return [Table.pairs("", shown), attributes(self.attrs)]
 
 
 def packing_in_words(packing: Packing | None) -> str | None:
-    """Return a packing in one line: the stored type, and the numbers by which values are packed."""
+    """Return a packing as one line of text: the stored type, and the scale, offset and fill value."""
     if packing is None:
         return None
     numbers = {**packing.attributes, "fill_value": packing.fill_value}

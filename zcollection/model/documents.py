@@ -1,7 +1,7 @@
-"""JSON documents: derived from attrs classes through one strict converter, and bounded before they are believed.
+"""JSON documents: converted to and from attrs classes by one strict converter, with a limit on their size.
 
-A document is data. Nothing in it is imported, evaluated or coerced: a string is not a number, nor a sequence of
-characters, and an unknown key is an error.
+Nothing in a document is imported, evaluated or coerced: a string is not accepted as a number or a sequence of characters,
+and an unknown key is an error.
 """
 
 import json
@@ -24,29 +24,29 @@ from zcollection.model.packing import Packing
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
-"""Version of nearly all documents that this release writes; those of a later one are refused."""
+"""Format version of documents without any of the features below. Documents of a newer version are rejected."""
 
-WITH_MEANING = 2
-"""Version of schemas, and of configurations with such, that have packed variables or coordinates."""
+WITH_PACKING = 2
+"""Format version of schemas with packed variables or coordinates, and of configurations that contain such a schema."""
 
 WITH_STATISTICS = 3
-"""Version of those that have variables of which statistics are to be kept."""
+"""Format version of schemas with variables that have statistics, and of configurations that contain such a schema."""
 
 WITH_SEGMENTS = 4
-"""Version of configurations of collections whose catalog lies in segments."""
+"""Format version of configurations of collections whose catalog is stored in segments."""
 
 WITH_RETENTION = 5
-"""Version of configurations that say which older versions stay readable."""
+"""Format version of configurations with a retention."""
 
 NEWEST = WITH_RETENTION
-"""The newest version of a configuration that this release understands."""
+"""The newest format version of a configuration that this release can read."""
 
 LARGEST_DOCUMENT = 256 * 2**20
-"""Bytes beyond which a document is refused unread."""
+"""Largest size of a document in bytes; a larger one is rejected unread."""
 
 
 def strict_converter() -> Converter:
-    """Return a converter that refuses unknown keys and never coerces one JSON type into another."""
+    """Return a converter that rejects unknown keys and never coerces one JSON type into another."""
     converter = make_converter(forbid_extra_keys=True)
     for primitive in (str, int, float, bool):
         converter.register_structure_hook(primitive, _structure_primitive)
@@ -126,7 +126,7 @@ def _unstructure_scalar(value: np.timedelta64 | np.datetime64) -> dict[str, Any]
 
 
 def _by_name(converter: Converter, item: type[Any]) -> None:
-    """Write a mapping from names to objects as the list of the objects: the name stands in each of them."""
+    """Write a mapping from names to objects as a list of the objects, each of which contains its name."""
     sequence: Any = tuple.__class_getitem__((item, ...))
 
     def matches(cls: Any) -> bool:
@@ -151,7 +151,7 @@ def _model_converter() -> Converter:
 
 _VARIABLE = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
 _ALSO = ("packing", "coordinate", "statistics")
-"""What variables have besides, where they have it: the first two since release 2026.12.1, the third since 2026.12.2."""
+"""Optional keys of variables: the first two since release 2026.12.1, the third since 2026.12.2."""
 
 
 def _variable_to_json(variable: VariableSchema) -> dict[str, Any]:
@@ -211,11 +211,11 @@ def _variable_from_json(value: object, _: object) -> VariableSchema:
 
 
 CONVERTER = _model_converter()
-"""Between the classes of the model and JSON values."""
+"""Converter between the classes of the model and JSON values."""
 
 
 def write_as_list(item: type[Any]) -> None:
-    """Write mappings from names to objects of a class as the list of the objects, which have their names."""
+    """Write mappings from names to objects of this class as lists of the objects, each of which contains its name."""
     _by_name(CONVERTER, item)
 
 
@@ -225,16 +225,16 @@ def structure(value: object, cls: type[T], *, what: str) -> T:
     Parameters
     ----------
     value
-        What `json.loads` returned.
+        A value returned by `json.loads`.
     cls
         Class of the object.
     what
-        Where the value comes from, for the message.
+        Name of the document, for error messages.
 
     Raises
     ------
     CorruptionError
-        The value does not describe such an object.
+        The value does not describe an object of this class.
     """
     try:
         return CONVERTER.structure(value, cls)
@@ -244,11 +244,11 @@ def structure(value: object, cls: type[T], *, what: str) -> T:
 
 
 INVALID = (BaseValidationError, ZCollectionError, TypeError, ValueError, KeyError, AttributeError)
-"""What a strict converter may raise for a value that does not fit."""
+"""Exceptions that a strict converter may raise for an invalid value."""
 
 
 def explain(error: Exception) -> str:
-    """Return what a strict converter found wrong, with the place of each fault ("@ $.variables")."""
+    """Return the errors of a strict converter as text, each with its location ("@ $.variables")."""
     if isinstance(error, BaseValidationError):
         return "; ".join(transform_error(error, format_exception=_explain_one))
     return str(error)
@@ -260,44 +260,57 @@ def _explain_one(error: BaseException, cls: type[Any] | None) -> str:
 
 
 def dump(document: AttrsInstance, *, kind: str, format_version: int = FORMAT_VERSION) -> bytes:
-    """Return a document as JSON, headed by its format version and kind."""
+    """Return a document as JSON that starts with its format version and kind and ends with a checksum."""
     body = {"format_version": format_version, "kind": kind, **CONVERTER.unstructure(document)}
-    return sealed(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode())
+    return with_checksum(json.dumps(body, ensure_ascii=False, allow_nan=False, indent=1).encode())
 
 
-_SEAL: Final = b'"checksum": '
+_CHECKSUM: Final = b'"checksum": '
 
 
-def sealed(data: bytes) -> bytes:
-    """Return a JSON object with the checksum (CRC-32) of all that stands before it as its last member."""
+def with_checksum(data: bytes) -> bytes:
+    """Return a JSON object with a last member ``checksum``: the CRC-32 of the bytes before that member."""
     body = data[:-1].rstrip()
-    return b"%s,\n %s%d\n}" % (body, _SEAL, zlib.crc32(body))
+    return b"%s,\n %s%d\n}" % (body, _CHECKSUM, zlib.crc32(body))
 
 
-def check_seal(data: bytes, *, what: str) -> None:
-    """Check the checksum that `sealed` gave a JSON object.
+def check_checksum(data: bytes, *, what: str) -> None:
+    """Check the checksum that `with_checksum` added to a JSON object.
 
     Raises
     ------
     CorruptionError
-        It is another.
+        The checksum does not match.
     """
-    before, _, after = data.rpartition(_SEAL)
+    before, _, after = data.rpartition(_CHECKSUM)
     body = before.rstrip().removesuffix(b",")
     if after != b"%d\n}" % zlib.crc32(body):
-        message = f"{what} is not what was written: its checksum is another"
+        message = f"{what} is not what was written: its checksum does not match"
         raise CorruptionError(message)
 
 
 def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str, newest: int = FORMAT_VERSION) -> T:
-    """Return the document that `dump` wrote, of a kind, or of one of several, up to a format version.
+    """Return the document that `dump` wrote, if it has an accepted kind and format version.
+
+    Parameters
+    ----------
+    data
+        The JSON text.
+    cls
+        Class of the document.
+    kind
+        The accepted kind, or several.
+    what
+        Name of the document, for error messages.
+    newest
+        The newest accepted format version.
 
     Raises
     ------
     FormatVersionError
-        A later release wrote it.
+        A newer release wrote the document.
     CorruptionError
-        It is not JSON, not of this kind, or does not describe such an object.
+        The data are not JSON, have another kind or a wrong checksum, or do not describe an object of this class.
     """
     body = parse_json(data, what=what)
     version = body.pop("format_version", None)
@@ -311,23 +324,23 @@ def load(data: bytes, cls: type[T], *, kind: str | tuple[str, ...], what: str, n
         )
         raise CorruptionError(message)
     if body.pop("checksum", None) is not None:
-        check_seal(data, what=what)
+        check_checksum(data, what=what)
     return structure(body, cls, what=what)
 
 
 def omit_defaults(cls: type[Any], *names: str) -> None:
-    """Leave attributes of a class out of documents where they have their default value: most have no use for them."""
+    """Omit these attributes of a class from documents if they have their default values."""
     omitted: Any = {name: override(omit_if_default=True) for name in names}
     CONVERTER.register_unstructure_hook(cls, make_dict_unstructure_fn(cls, CONVERTER, **omitted))
 
 
 def kind_of(data: bytes, *, what: str) -> object:
-    """Return the kind that a document states."""
+    """Return the kind of a document."""
     return parse_json(data, what=what).get("kind")
 
 
 def parse_json(data: bytes, *, what: str) -> dict[str, Any]:
-    """Return the JSON object in `data`, in bounded time and space.
+    """Parse a JSON object, within the size limit for documents.
 
     Raises
     ------
@@ -340,7 +353,7 @@ def parse_json(data: bytes, *, what: str) -> dict[str, Any]:
     try:
         body = json.loads(data, parse_constant=_refuse_constant)
         if b"\\ud" in data or b"\\uD" in data:
-            json.dumps(body, ensure_ascii=False).encode()  # half a character, which could not be written again
+            json.dumps(body, ensure_ascii=False).encode()  # rejects lone surrogates, which could not be written again
     except (ValueError, RecursionError) as error:
         message = f"{what} is not valid JSON: {error}"
         raise CorruptionError(message) from error

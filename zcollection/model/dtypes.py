@@ -1,4 +1,4 @@
-"""The element types of variables: their names, their exact conversion, and scalars as JSON."""
+"""The dtypes of variables: their names, exact conversion between them, and scalars as JSON."""
 
 import base64
 import math
@@ -21,18 +21,18 @@ _NOT_A_TIME = np.iinfo(np.int64).min
 
 
 def parse_dtype(dtype: object) -> np.dtype[Any]:
-    """Return the NumPy type, in native byte order, of a variable's declared type.
+    """Return the NumPy dtype that a declaration means, in native byte order.
 
     Parameters
     ----------
     dtype
-        A NumPy type, a name such as ``"float32"`` or ``"datetime64[ns]"``, or ``str`` or ``"string"`` for
+        A NumPy dtype, a name such as ``"float32"`` or ``"datetime64[ns]"``, or ``str`` or ``"string"`` for
         variable-length strings.
 
     Raises
     ------
     SchemaError
-        The type is unknown or cannot be stored.
+        The dtype is unknown or cannot be stored.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def parse_dtype(dtype: object) -> np.dtype[Any]:
     if dtype is str or (isinstance(dtype, str) and dtype == "string"):
         return STRING
     try:
-        parsed = np.dtype(dtype)  # type: ignore[call-overload]  # anything is tried: the point is to find out
+        parsed = np.dtype(dtype)  # type: ignore[call-overload]  # any object: NumPy decides
     except (TypeError, ValueError) as error:
         message = f"dtype {dtype!r} is unknown; accepted: {_ACCEPTED}"
         raise SchemaError(message) from error
@@ -59,7 +59,7 @@ def parse_dtype(dtype: object) -> np.dtype[Any]:
 
 def _string_only(parsed: np.dtype[Any]) -> np.dtype[Any]:
     if parsed.kind == "O":
-        message = "dtype 'object' says nothing about its elements; for strings declare 'string'"
+        message = "dtype 'object' does not define the type of its elements; for strings declare 'string'"
         raise SchemaError(message)
     return STRING
 
@@ -76,7 +76,7 @@ def _is_storable(dtype: np.dtype[Any]) -> bool:
 
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
-    """Return the name by which `parse_dtype` finds the type again.
+    """Return the name of a dtype, which `parse_dtype` accepts.
 
     Examples
     --------
@@ -89,21 +89,21 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 
 
 def cast_exactly(values: NDArray[Any], dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
-    """Convert values to a type that represents each of them exactly.
+    """Convert values to another dtype, if it represents each of them exactly.
 
     Parameters
     ----------
     values
         Array of any shape.
     dtype
-        The type wanted.
+        The dtype of the result.
     name
-        The variable, for the message.
+        Name of the variable, for error messages.
 
     Returns
     -------
     ndarray
-        `values` itself where the type is right already.
+        The converted values; `values` itself if it already has this dtype.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def cast_exactly(values: NDArray[Any], dtype: np.dtype[Any], *, name: str) -> ND
     if values.dtype == dtype:
         return values
     if not _is_convertible(values.dtype, dtype):
-        _refuse(values, dtype, name, "these kinds of type do not convert")
+        _refuse(values, dtype, name, "there is no conversion between these kinds of dtype")
     try:
         with np.errstate(all="ignore"):
             converted: NDArray[Any] = values.astype(dtype)
@@ -156,12 +156,12 @@ def _refuse(values: NDArray[Any], dtype: np.dtype[Any], name: str, why: str) -> 
 
 
 def to_scalar(value: object, dtype: np.dtype[Any], *, name: str) -> Any:
-    """Return `value` as a scalar of the type, exactly.
+    """Return a fill value as a scalar of the dtype.
 
     Raises
     ------
     SchemaError
-        The value is not one that the type can hold.
+        The dtype cannot represent the value exactly. Floats are rounded.
     """
     if dtype.kind == "T":
         if not isinstance(value, str):
@@ -175,7 +175,7 @@ def to_scalar(value: object, dtype: np.dtype[Any], *, name: str) -> Any:
         message = f"fill value {value!r} of variable {name!r} is not a scalar"
         raise SchemaError(message)
     if array.dtype.kind == "f" and dtype.kind == "f":
-        return array.astype(dtype)[()]  # 1e20 declared for float32 means the nearest float32, as in CF
+        return array.astype(dtype)[()]  # 1e20 declared for float32 is the nearest float32, as in CF
     return cast_exactly(np.atleast_1d(array), dtype, name=f"{name} (fill value)")[0]
 
 
@@ -190,10 +190,10 @@ def _parsed_time(text: str, dtype: np.dtype[Any], *, name: str) -> NDArray[Any]:
 
 
 def scalar_to_json(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a scalar as JSON, in the form of a Zarr v3 array's ``fill_value``.
+    """Return a scalar as JSON, in the form of the ``fill_value`` of a Zarr v3 array.
 
-    Floats that JSON lacks are the strings ``NaN``, ``Infinity`` and ``-Infinity``, complex numbers are pairs, bytes are
-    base64, times are their integers. Source: Zarr v3 core specification, "Fill value".
+    Non-finite floats are the strings ``NaN``, ``Infinity`` and ``-Infinity``, complex numbers are pairs, bytes are base64,
+    and times are integers. Source: Zarr v3 core specification, "Fill value".
     """
     if dtype.kind == "c":
         return [_float_to_json(float(value.real)), _float_to_json(float(value.imag))]
@@ -207,7 +207,13 @@ def scalar_to_json(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def scalar_from_json(value: Any, dtype: np.dtype[Any], *, name: str) -> Any:
-    """Return the scalar that `scalar_to_json` wrote."""
+    """Return the scalar that `scalar_to_json` wrote.
+
+    Raises
+    ------
+    SchemaError
+        The JSON value does not describe a scalar of this dtype.
+    """
     try:
         if dtype.kind == "c":
             real, imaginary = value
@@ -240,7 +246,7 @@ def _float_from_json(value: float | str) -> float:
 
 
 def default_fill(dtype: np.dtype[Any]) -> Any:
-    """Return the scalar that a Zarr array states as its fill value where the schema gives none."""
+    """Return the fill value in the metadata of a Zarr array whose variable declares none."""
     if dtype.kind == "T":
         return ""
     if dtype.kind in "mM":
@@ -249,7 +255,7 @@ def default_fill(dtype: np.dtype[Any]) -> Any:
 
 
 def same_values(left: NDArray[Any], right: NDArray[Any]) -> bool:
-    """Return whether two arrays hold the same values, missing ones (NaN, NaT) in the same places."""
+    """Return whether two arrays have equal shapes, dtypes and values; missing values (NaN, NaT) equal each other."""
     if left.shape != right.shape or left.dtype != right.dtype:
         return False
     return bool(np.all((left == right) | (_is_missing(left) & _is_missing(right))))
@@ -268,9 +274,9 @@ _NETCDF_FILLS = {
 
 
 def missing_value(dtype: np.dtype[Any]) -> Any:
-    """Return a value that may mean a missing one where nobody has declared any; None for booleans.
+    """Return the default marker of missing values of a dtype; None for booleans.
 
-    NaN, NaT, the empty string, and for integers the fill values of netCDF (``netcdf.h``, ``NC_FILL_INT`` and so on).
+    It is NaN, NaT, the empty string, or the netCDF fill value for integers (``netcdf.h``, ``NC_FILL_INT`` and so on).
     """
     if dtype.kind in "fc":
         return dtype.type(np.nan)
@@ -282,7 +288,7 @@ def missing_value(dtype: np.dtype[Any]) -> Any:
 
 
 def in_words(value: Any) -> str:
-    """Return a scalar as people write it, for messages: without the type that NumPy names.
+    """Return the text of a scalar for messages, without its NumPy type.
 
     Examples
     --------

@@ -1,25 +1,25 @@
-"""Any text as part of a path segment, and back: bytes that a path cannot hold are written as ``%`` and two digits."""
+"""Percent-encoding: any string as part of a path segment, and back."""
 
 import unicodedata
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 _UNICODE: Final = unicodedata.ucd_3_2_0
-"""One version for ever: a Python that knows more letters must not find another path for a text."""
+"""A fixed Unicode version: a newer Python, which knows more letters, must give the same path for a string."""
 
 _PLAIN: Final = "_.+-="
 
 
 def escape(text: str) -> str:
-    """Return a text with every character that a path segment cannot hold in percent-encoding (RFC 3986), in upper case.
+    """Return a string in which every character not allowed in a path segment is percent-encoded (RFC 3986, upper case).
 
-    Letters, digits and ``_.+-=`` stand for themselves, but for a dot at the end. A text that is not in Unicode normal form
-    C has none but ASCII letters and digits left, so that it differs from its normal form on every file system.
+    Letters, digits and ``_.+-=`` are kept, except for a dot at the end. In a string that is not in Unicode normal form C,
+    only ASCII characters are kept, so that its path differs from that of the normal form on every file system.
 
     Raises
     ------
     UnicodeEncodeError
-        The text has half a character (a surrogate), and so no UTF-8 form.
+        The string contains a lone surrogate, which has no UTF-8 encoding.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def escape(text: str) -> str:
 
 
 def unescape(escaped: str) -> str | None:
-    """Return the text of which `escape` made another, or None where it made it of none; not every such is found out.
+    """Return the string that `escape` encoded, or None if the encoded bytes are not UTF-8; other errors are not detected.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which variables are latitudes and longitudes, as the CF conventions mark them.
+"""Detection of latitudes and longitudes by their CF attributes.
 
 Source: CF conventions 1.11, 4.1 and 4.2.
 """
@@ -12,10 +12,10 @@ _EAST: Final = {"degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE
 
 
 def is_latitude(variable: VariableSchema) -> bool:
-    """Return whether attributes say that a variable is a latitude: its units, or its standard name."""
+    """Return whether the units or the standard name of a variable mark it as a latitude."""
     return variable.attrs.get("units") in _NORTH or variable.attrs.get("standard_name") == "latitude"
 
 
 def is_longitude(variable: VariableSchema) -> bool:
-    """Return whether attributes say that a variable is a longitude: its units, or its standard name."""
+    """Return whether the units or the standard name of a variable mark it as a longitude."""
     return variable.attrs.get("units") in _EAST or variable.attrs.get("standard_name") == "longitude"

@@ -1,4 +1,4 @@
-"""What users give, before it is what a schema declares: variables with whatever is stated of them."""
+"""Input of the user: variables with the metadata that comes with them, before they are converted to a schema."""
 
 import sys
 from collections import Counter
@@ -21,18 +21,18 @@ from zcollection.model.variable import Variable
 
 @frozen(kw_only=True)
 class Given:
-    """A variable that is given.
+    """A variable of the input.
 
     Attributes
     ----------
     values
-        Its values: an array of any kind, or what NumPy makes an array of.
+        The values: any array, or an object that NumPy converts to an array.
     dimensions
-        Their names; None where nobody says, and the declaration is believed.
+        Names of the dimensions; None if they are unknown, and assumed to be the declared ones.
     statement
-        What is stated of the values; None for nothing.
+        The metadata of the values; None if there is none.
     declare
-        Returns the schema that would declare it.
+        Function that returns a schema for the variable; None if there is not enough metadata.
     """
 
     values: Any
@@ -42,7 +42,7 @@ class Given:
 
     @classmethod
     def of(cls, value: Any) -> "Given":
-        """Return a value of a mapping: one of our variables, one of xarray's, or an array."""
+        """Return the input variable for a `Variable`, an `xarray.DataArray`, an `xarray.Variable` or an array."""
         if isinstance(value, Variable):
             schema = value.schema
             return cls(
@@ -60,7 +60,7 @@ class Given:
     def of_xarray(
         cls, item: Any, attrs: Mapping[str, Any], declare: Callable[[], VariableSchema] | None = None
     ) -> "Given":
-        """Return a variable, or a data array, of xarray's with these attributes."""
+        """Return the input variable for an `xarray.Variable` or `xarray.DataArray`, with the given attributes."""
         dtype = item.dtype if isinstance(item.dtype, np.dtype) else np.dtype(object)
         statement = Statement.of_attributes(attrs, item.encoding, dtype)
         return cls(values=item.data, dimensions=tuple(map(str, item.dims)), statement=statement, declare=declare)
@@ -68,12 +68,12 @@ class Given:
     def conformed(
         self, declared: VariableSchema, conventions: Conventions, *, name: str
     ) -> tuple[Any, tuple[str, ...]]:
-        """Return the values as a variable declares them, and the attributes that differ without harm.
+        """Return the values as a variable declares them, and the names of the differing attributes that do no harm.
 
         Raises
         ------
         SchemaError
-            It has other dimensions, or does not mean what is declared.
+            The dimensions differ, or the metadata contradicts the declaration.
         """
         values = self._ordered(declared.dimensions, name)
         if self.statement is None or conventions == "ignore":
@@ -94,16 +94,16 @@ class Given:
 
 @frozen(kw_only=True)
 class Source:
-    """Variables that are given together.
+    """The variables of one input.
 
     Attributes
     ----------
     variables
-        By path, without a leading slash.
+        The variables, by path without a leading slash.
     attrs
-        Attributes of groups that are given with them, by path.
+        Attributes of groups, by path of the group.
     lengths
-        Of dimensions, by the path of their group and their name; of those that are known.
+        Lengths of dimensions, by path of the group and name of the dimension, as far as they are known.
     """
 
     variables: Mapping[str, Given]
@@ -113,31 +113,31 @@ class Source:
     def conformed(
         self, schema: DatasetSchema, conventions: Conventions = "check"
     ) -> tuple[dict[str, Any], Mapping[str, int]]:
-        """Return the values of all variables as a schema declares them, by path, and how often each attribute differs without harm.
+        """Return the values as a schema declares them, by path, and the number of harmless differences of each attribute.
 
         Raises
         ------
         SchemaError
-            A variable is unknown, has other dimensions, or does not mean what the schema declares.
+            A variable is unknown, has other dimensions, or contradicts its declaration.
         """
         ignored: Counter[str] = Counter()
         arrays = {}
         for path, given in self.variables.items():
-            arrays[path], others = given.conformed(schema.get_variable(path), conventions, name=path)
-            ignored.update(others)
+            arrays[path], differences = given.conformed(schema.get_variable(path), conventions, name=path)
+            ignored.update(differences)
         for path, attrs in self.attrs.items():
-            ours = schema.all_groups().get(path)
-            ignored.update(differing(attrs, {} if ours is None else ours.attrs))
+            group = schema.all_groups().get(path)
+            ignored.update(differing(attrs, {} if group is None else group.attrs))
         return arrays, ignored
 
 
 def declared_array(name: str, values: Any, dimensions: tuple[str, ...]) -> VariableSchema:
-    """Return the schema of an array of which nothing is stated; one with missing values has a fill value.
+    """Return a schema for an array without metadata, with a fill value if elements may be missing.
 
     Raises
     ------
     SchemaError
-        It holds what cannot be stored.
+        The array contains values that cannot be stored.
     """
     found = plain(values, name=name)
     if isinstance(found.values, CalendarTimes):

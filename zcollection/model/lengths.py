@@ -1,4 +1,4 @@
-"""Lengths of time as users give them: such as "90 s", "1.5 h", "2 days" or "PT10M", or as timedelta. Nothing is rounded."""
+"""Durations as arguments: strings such as "90 s", "1.5 h", "2 days" or "PT10M", or timedelta objects, without rounding."""
 
 import datetime as dt
 import re
@@ -20,13 +20,13 @@ _WEEKS: Final = ("w", "week", "weeks")
 _FROM_SECONDS_ON: Final = ("s", "ms", "us", "ns")
 
 _LARGEST: Final = 2**63 * 1000
-"""Nanoseconds that a length is shorter than, so that as microseconds it can be added to a time: 292,000 years."""
+"""Limit of durations in nanoseconds (292,000 years): in microseconds, a shorter one can be added to a datetime64."""
 
 
 def length_in(text: str) -> np.timedelta64 | None:
-    """Return the length of time that a text means, in the coarsest unit from seconds on that is exact; None where it is none.
+    """Parse a duration, in the coarsest exact unit among s, ms, us and ns; return None if the text is not a duration.
 
-    Months and years have no length.
+    Months and years are not accepted, because their lengths vary.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def length_in(text: str) -> np.timedelta64 | None:
 
 
 def _length(nanoseconds: Fraction | int) -> np.timedelta64 | None:
-    """Return so many nanoseconds; None where there is no such length."""
+    """Return a number of nanoseconds as timedelta64; None if it is too large or not an integer."""
     for unit in _FROM_SECONDS_ON if nanoseconds < _LARGEST else ():
         count = Fraction(nanoseconds) / _IN_NANOSECONDS[unit]
         if count.denominator == 1 and count < 2**63:
@@ -53,19 +53,19 @@ def _length(nanoseconds: Fraction | int) -> np.timedelta64 | None:
 
 
 def length_of(given: Any, *, name: str) -> np.timedelta64:
-    """Return a length of time that was given.
+    """Return the duration that an argument means.
 
     Parameters
     ----------
     given
-        `numpy.timedelta64` but of months and years, `datetime.timedelta`, or a text as for `length_in`.
+        A `numpy.timedelta64` (except of months and years), a `datetime.timedelta`, or a string as for `length_in`.
     name
-        What it is, for the message.
+        Name of the argument, for error messages.
 
     Raises
     ------
     SettingError
-        It is none.
+        The argument is not a duration.
     """
     found = given
     if isinstance(given, str):
@@ -87,7 +87,7 @@ def _is_length(found: np.timedelta64) -> bool:
 
 
 def nanoseconds_of(length: np.timedelta64) -> int:
-    """Return how many nanoseconds a length of time has; no such number is too large.
+    """Return a duration in nanoseconds, as an integer of unlimited size.
 
     Examples
     --------

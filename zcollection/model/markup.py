@@ -1,4 +1,4 @@
-"""HTML and SVG as trees of elements: no text becomes markup, whatever it holds, for markup is never put together from texts."""
+"""HTML and SVG as trees of elements, so that text is always escaped: markup is never built from strings."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -7,16 +7,16 @@ from xml.etree.ElementTree import Element, tostring
 from zcollection.model.texts import shortened
 
 Child: TypeAlias = "Element | str | int | float | Iterable[Child] | None"
-"""What may stand in an element: others, texts and numbers, nothing, or several of these."""
+"""A child of an element: an element, a string, a number, None, or an iterable of these."""
 
 _LONGEST = 2000
-"""Characters of a text at most."""
+"""Maximum length of a text; the rest is cut."""
 
 _MOST_ESCAPED = 10
-"""Characters that one becomes, at most, where it controls something."""
+"""Maximum number of characters in the escape sequence of one control character."""
 
 _RAW = frozenset({"script", "style"})
-"""Elements whose text a browser does not read as text."""
+"""Elements whose content a browser does not treat as text."""
 
 
 def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Element:
@@ -25,26 +25,26 @@ def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Ele
     Parameters
     ----------
     name
-        Of the element; none that runs anything.
+        Name of the element; elements that execute code are rejected.
     *children
-        Elements, texts and numbers, and any nesting of these; None is left out. A text is shown as it is, but for characters
-        that control anything and for credentials of URLs.
+        Elements, strings and numbers, also nested in iterables; None is omitted. Control characters in strings are escaped,
+        and credentials in URLs are removed.
     **attributes
-        By name: an underscore stands for a hyphen, one at the end for nothing (``class_``). None is left out.
+        Attributes by name: an underscore means a hyphen, and a trailing one is removed (``class_``). None is omitted.
 
     Raises
     ------
     ValueError
-        The element or an attribute is one that runs something.
+        The element or an attribute executes code.
 
     Examples
     --------
     >>> to_html(tag("p", "a < b", tag("b", 3), class_="note", data_x=1.5))
     '<p class="note" data-x="1.5">a &lt; b<b>3</b></p>'
     """
-    given = {_attribute(key): _said(value, None) for key, value in attributes.items() if value is not None}
+    given = {_attribute(key): _as_text(value, None) for key, value in attributes.items() if value is not None}
     if name in _RAW or any(key.startswith("on") for key in given):
-        message = f"<{name}> with {sorted(given)}; accepted: elements and attributes that run nothing"
+        message = f"<{name}> with {sorted(given)}; accepted: elements and attributes that execute no code"
         raise ValueError(message)
     element = Element(name, given)
     _fill(element, children)
@@ -52,14 +52,14 @@ def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Ele
 
 
 def stylesheet(text: str) -> Element:
-    """Return a style sheet, which is written by us and holds nothing of anybody's data."""
+    """Return a style sheet. The text is not escaped: it must be a constant of the caller, without any user data."""
     element = Element("style")
     element.text = text
     return element
 
 
 def to_html(element: Element) -> str:
-    """Return an element as HTML, SVG within it included."""
+    """Return an element as HTML; SVG elements may be nested in it."""
     return tostring(element, encoding="unicode", method="html")
 
 
@@ -70,7 +70,7 @@ def _fill(element: Element, children: Iterable[Child]) -> None:
         if isinstance(child, Element):
             element.append(child)
         elif isinstance(child, str | int | float):
-            _append(element, _said(child, _LONGEST))
+            _append(element, _as_text(child, _LONGEST))
         else:
             _fill(element, child)
 
@@ -86,8 +86,8 @@ def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
 
-def _said(value: str | float, longest: int | None) -> str:
-    """Return a text or a number in characters that control nothing; what an attribute says, such as a path, is never cut."""
+def _as_text(value: str | float, longest: int | None) -> str:
+    """Return a string or a number without control characters; None for `longest` keeps long attribute values complete."""
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".")
     text = f"{value}"

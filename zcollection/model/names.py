@@ -1,4 +1,4 @@
-"""The one check of every name that becomes part of a path: variables, groups, dimensions and partition segments."""
+"""Validation of names that become parts of paths: variables, groups, dimensions and partition segments."""
 
 import re
 import unicodedata
@@ -7,10 +7,11 @@ from functools import lru_cache
 from zcollection.errors import PartitionError, SchemaError
 
 LONGEST = 200
-"""Bytes of a name."""
+"""Maximum length of a name, in bytes."""
 
 _FORBIDDEN = frozenset({".", "..", "zarr.json", "c"})
-_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
+_NOT_ON_WINDOWS = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _ALPHABET = "letters, digits and any of '_.+-'"
 
 
@@ -26,7 +27,7 @@ def _defect_of_text(segment: str, extra: str) -> str | None:
     if not segment or len(segment.encode(errors="replace")) > LONGEST:
         return f"a name has 1 to {LONGEST} bytes"
     if segment in _FORBIDDEN or segment.startswith("_") or _WINDOWS.fullmatch(segment) or segment.endswith("."):
-        return "the name is reserved: Zarr, operating systems and names that start with '_' keep it for themselves"
+        return "the name is reserved for Zarr, for an operating system or, if it starts with '_', for zcollection"
     if not all(character.isalpha() or character.isdigit() or character in "_.+-" + extra for character in segment):
         return f"a name is made of {_ALPHABET}{' and ' + repr(extra) if extra else ''}"
     if not unicodedata.is_normalized("NFC", segment):
@@ -34,20 +35,38 @@ def _defect_of_text(segment: str, extra: str) -> str | None:
     return None
 
 
+def defect_on_windows(name: str) -> str | None:
+    """Return why a file of Windows cannot have a name, or None where it can.
+
+    Examples
+    --------
+    >>> defect_on_windows("a:b")
+    "the character ':' is not allowed in a name"
+    >>> defect_on_windows("nul.txt"), defect_on_windows("pass 1")
+    ("the name 'nul.txt' is reserved for a device", None)
+    """
+    wrong = _NOT_ON_WINDOWS.search(name)
+    if wrong is not None:
+        return f"the character {wrong[0]!r} is not allowed in a name"
+    if _WINDOWS.fullmatch(name):
+        return f"the name {name!r} is reserved for a device"
+    return f"the name {name!r} ends with a dot or a space, which is lost" if name.endswith((".", " ")) else None
+
+
 def validate_segment(name: object, *, what: str) -> str:
-    """Return `name` when it may be a variable, group or dimension.
+    """Check the name of a variable, group or dimension, and return it.
 
     Parameters
     ----------
     name
-        The candidate.
+        The name.
     what
-        What it names, for the message, such as ``"variable"``.
+        Kind of the object, for error messages, such as ``"variable"``.
 
     Raises
     ------
     SchemaError
-        The name is empty, longer than 200 bytes, reserved, or has characters that are unsafe in a path.
+        The name is empty, longer than 200 bytes or reserved, or has characters that are unsafe in a path.
 
     Examples
     --------
@@ -62,12 +81,12 @@ def validate_segment(name: object, *, what: str) -> str:
 
 
 def validate_partition_segment(segment: object) -> str:
-    """Return `segment` when it may be one component of a partition's path, such as ``month=03``.
+    """Check one segment of the path of a partition, such as ``month=03``, and return it.
 
     Raises
     ------
     PartitionError
-        As `validate_segment`, except that ``=`` is allowed, and ``%`` for what is written in percent-encoding.
+        The segment is not valid. The rules are those of `validate_segment`, but ``=`` and ``%`` are allowed.
     """
     defect = _defect(segment, extra="=%")
     if defect is not None:
@@ -77,7 +96,7 @@ def validate_partition_segment(segment: object) -> str:
 
 
 def normalise_path(path: str) -> str:
-    """Return the path of a variable or group without its leading slash: ``"/a/b/v"`` and ``"a/b/v"`` are one.
+    """Return the path of a variable or group without a leading slash: ``"/a/b/v"`` and ``"a/b/v"`` are equivalent.
 
     Examples
     --------
@@ -93,13 +112,13 @@ def join(parent: str, name: str) -> str:
 
 
 def split(path: str) -> tuple[str, str]:
-    """Return the parent group's path and the last name of `path`."""
+    """Return the path of the parent group, and the last name of `path`."""
     parent, _, name = normalise_path(path).rpartition("/")
     return parent, name
 
 
 def ancestors(path: str) -> tuple[str, ...]:
-    """Return the groups on the way from the root to `path`, the root first and `path` last.
+    """Return the paths of all groups from the root to `path`, inclusive.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Packing: numbers stored as smaller ones, with a scale, an offset and a value for what is missing.
+"""Packing: floats stored as smaller numbers, with a scale factor, an offset and a fill value.
 
 Source: CF conventions 1.11, section 8.1, "Packed data", and section 2.5.1, "Missing data".
 """
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from zcollection.errors import SchemaError
 
 _ULPS: Final = 8
-"""Units in the last place by which the same value may differ after it was computed with another scale."""
+"""Tolerance in units in the last place for a value that was computed with another scale."""
 
 _BLOCK: Final = 65_536
-"""Elements that are packed at once: what is computed on the way stays in the processor's cache."""
+"""Number of elements packed at once, so that intermediate results stay in the processor's cache."""
 
 
 def _as_stored_type(dtype: object) -> np.dtype[Any]:
     try:
-        parsed = np.dtype(dtype)  # type: ignore[call-overload]  # anything is tried: the point is to find out
+        parsed = np.dtype(dtype)  # type: ignore[call-overload]  # any object: NumPy decides
     except (TypeError, ValueError):
         parsed = np.dtype(object)
     if parsed.kind not in "iuf" or parsed.itemsize not in {1, 2, 4, 8}:
@@ -44,7 +44,7 @@ def _as_number(value: object, name: str) -> float | None:
 def _as_scale(value: object) -> float | None:
     scale = _as_number(value, "scale_factor")
     if scale == 0:
-        message = "packing has the scale_factor 0, which leaves nothing of a value; accepted: any other number, or None"
+        message = "packing has the scale_factor 0, which makes all values equal; accepted: any other number, or None"
         raise SchemaError(message)
     return scale
 
@@ -69,26 +69,26 @@ def _as_fill(value: object, self_: "Packing") -> int | float | None:
 class Packing:
     """How the values of a variable are stored: ``value = stored * scale_factor + add_offset``.
 
-    The variable's dtype, float32 or float64, is that of the values: what is inserted, merged, filtered, computed with and
-    returned. The chunks hold the numbers that are stored, and the array has the attributes ``scale_factor``,
-    ``add_offset`` and ``_FillValue``, by which xarray, GDAL and the netCDF tools read the values.
+    The dtype of the variable, float32 or float64, is that of the unpacked values, which are inserted, merged, filtered and
+    returned. The chunks contain the stored numbers. The array has the attributes ``scale_factor``, ``add_offset`` and
+    ``_FillValue``, with which xarray, GDAL and the netCDF tools unpack the values.
 
-    A value is stored as the nearest number; one that the type cannot hold is an error, never a wrapped number. Unpacking
-    computes in the variable's dtype, as xarray does, so that both give the same bits.
+    Each value is stored as the nearest number. A value out of the range of the stored type is an error and never wraps.
+    Unpacking computes in the dtype of the variable, as xarray does, so that both give identical bits.
 
     Parameters
     ----------
     dtype
-        Type of the stored numbers: an integer, or a float where only missing values are stored as something else.
+        Type of the stored numbers: an integer, or a float if only the marker of missing values differs.
     scale_factor, add_offset
-        None where values are not scaled, or not moved.
+        Numbers; None for no scale or no offset.
     fill_value
-        The stored number that means a missing value, NaN; None where no value may be missing.
+        The stored number that marks a missing value (NaN); None if no value may be missing.
 
     Raises
     ------
     SchemaError
-        One of them is something else.
+        A parameter is not valid.
 
     Examples
     --------
@@ -112,13 +112,13 @@ class Packing:
 
     @property
     def attributes(self) -> dict[str, float]:
-        """The CF attributes of scale and offset, where there are any."""
+        """The CF attributes of the scale and the offset, if they are not None."""
         named = {"scale_factor": self.scale_factor, "add_offset": self.add_offset}
         return {name: value for name, value in named.items() if value is not None}
 
     @property
     def _numbers(self) -> tuple[float, float]:
-        """Smallest stored number, and that after the largest."""
+        """The smallest stored number, and the largest one plus 1."""
         if self.dtype.kind == "f":
             return -math.inf, math.inf
         integers = np.iinfo(self.dtype)
@@ -126,7 +126,7 @@ class Packing:
 
     @property
     def _range(self) -> str:
-        """The values that can be stored, in words."""
+        """The range of values that can be stored, for error messages."""
         first, last = self._numbers[0], self._numbers[1] - 1
         scale, offset = self.scale_factor or 1.0, self.add_offset or 0.0
         low, high = sorted((first * scale + offset, last * scale + offset))
@@ -141,11 +141,11 @@ class Packing:
         Parameters
         ----------
         stored
-            Numbers of the packing's dtype, of any shape.
+            Numbers of the packing's dtype, any shape.
         dtype
-            float32 or float64, in which everything is computed.
+            float32 or float64: the dtype of the computation and the result.
         out
-            Where the values go, if not into a new array.
+            Array for the values; None for a new array.
         """
         values = np.empty(stored.shape, dtype) if out is None else out
         if self.scale_factor is None:
@@ -160,32 +160,31 @@ class Packing:
         return values
 
     def _missing(self, stored: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[np.bool_] | None:
-        """Return which numbers mean a missing value, as xarray finds them: after the conversion to a float.
+        """Return the mask of stored numbers that mark a missing value, compared after conversion to `dtype`, as in xarray.
 
-        Where that float cannot be the fill value, xarray finds none of them; here the number itself is compared.
+        If `dtype` cannot represent the fill value, xarray finds no missing values; here, the stored numbers are compared.
         """
         if self.fill_value is None or self.fill_value != self.fill_value:
             return None
         is_exact = float(dtype.type(self.fill_value)) == self.fill_value
-        if self.dtype.itemsize < dtype.itemsize or not is_exact:  # else numbers beside it may become the same float
+        if self.dtype.itemsize < dtype.itemsize or not is_exact:  # else neighbours may become the same float
             return np.asarray(np.equal(stored, self.dtype.type(self.fill_value)))
         return np.asarray(np.equal(stored.astype(dtype), dtype.type(self.fill_value)))
 
     def pack(self, values: NDArray[np.floating[Any]], *, name: str, start: int = 0) -> NDArray[Any]:
-        """Return the nearest stored numbers of values.
+        """Return values as the nearest stored numbers.
 
         Parameters
         ----------
         values
-            float32 or float64, of any shape; NaN is missing.
+            float32 or float64, any shape; NaN is missing.
         name, start
-            The variable and the number of its first row, for messages.
+            Name of the variable and number of the first row, for error messages.
 
         Raises
         ------
         SchemaError
-            A value is beyond what the type can hold, or would be read as missing; or one is missing, and there is no fill
-            value.
+            A value is out of range or would be read as missing, or a value is missing and there is no fill value.
         """
         stored = np.empty(values.shape, self.dtype)
         flat, numbers = np.ascontiguousarray(values).reshape(-1), stored.reshape(-1)
@@ -198,12 +197,12 @@ class Packing:
         return stored
 
     def rounds(self, values: NDArray[Any], *, name: str) -> NDArray[np.bool_]:
-        """Return which values would be rounded: those that are none of the stored numbers unpacked, but for errors of floats.
+        """Return the mask of values that would be rounded: they differ from every unpacked number by more than a float error.
 
         Parameters
         ----------
         values, name
-            As for `pack`; integers too.
+            As for `pack`; `values` may also be integers.
         """
         exact = values.astype(np.float64)
         error = np.abs(self.unpack(self.pack(exact, name=name), exact.dtype) - exact)
@@ -211,8 +210,8 @@ class Packing:
         return np.asarray(error > _ULPS * eps * (np.abs(exact) + abs(self.add_offset or 0.0)))
 
     def _pack_block(self, values: NDArray[np.floating[Any]], out: NDArray[Any]) -> int | None:
-        """Pack values into their place; return the position of the first that cannot be packed, None where all can."""
-        steps = values.astype(np.float64)  # whatever the values are: float32 would round halves the wrong way
+        """Pack values into `out`; return the position of the first value that cannot be packed, or None."""
+        steps = values.astype(np.float64)  # float32 would round some halves in the wrong direction
         if self.add_offset is not None:
             steps -= self.add_offset
         if self.scale_factor is not None:
@@ -234,7 +233,7 @@ class Packing:
         return None
 
     def _mark_missing(self, dtype: np.dtype[Any], missing: NDArray[np.bool_], out: NDArray[Any]) -> int | None:
-        """Store what is missing; return the position of the first value that would be read as missing and is not."""
+        """Store the fill value; return the position of the first present value that would be read as missing, or None."""
         lost = self._missing(out, dtype)
         if lost is not None and (lost & ~missing).any():
             return int(np.argmax(lost & ~missing))

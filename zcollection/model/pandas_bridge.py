@@ -1,4 +1,4 @@
-"""DataFrames as what is given, and datasets as DataFrames; pandas is imported when a dataset becomes one, never before."""
+"""Conversion from and to pandas DataFrames; pandas is imported only when a dataset is converted to a DataFrame."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zcollection.model.variable import Variable
 
 _INDEXED: Final = re.compile(r"(?P<name>.+)\[(?P<position>\d+)\]")
-"""The name of a column that holds one position of a variable with two dimensions, such as ``power[3]``."""
+"""Name of a column with one position of a two-dimensional variable, such as ``power[3]``."""
 
 
 def is_frame(value: object) -> "TypeGuard[pd.DataFrame]":
@@ -34,7 +34,7 @@ def frame_columns(frame: "pd.DataFrame") -> dict[str, Any]:
     Raises
     ------
     SchemaError
-        A name is no text or stands twice, or the index has values and no name.
+        A name is not a string or occurs twice, or the index has no name and is not a RangeIndex.
     """
     levels = [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
     unnamed = [level for level in levels if level.name is None and type(level).__name__ != "RangeIndex"]
@@ -46,7 +46,7 @@ def frame_columns(frame: "pd.DataFrame") -> dict[str, Any]:
     columns = {}
     for name, values in pairs:
         if not isinstance(name, str) or name in columns:
-            what = "is no text" if not isinstance(name, str) else "stands twice among columns and index"
+            what = "is not a string" if not isinstance(name, str) else "occurs twice among columns and index"
             message = f"the column {name!r} of the DataFrame {what}; accepted: the paths of variables, each once"
             raise SchemaError(message)
         columns[name] = values
@@ -54,17 +54,17 @@ def frame_columns(frame: "pd.DataFrame") -> dict[str, Any]:
 
 
 def frame_source(frame: "pd.DataFrame") -> Source:
-    """Return the columns of a DataFrame; those of one variable with two dimensions, ``power[0]`` and so on, together."""
+    """Return the columns of a DataFrame as variables; ``power[0]``, ``power[1]`` and so on become one variable."""
     columns = frame_columns(frame)
     parts: dict[str, dict[int, Any]] = {}
-    whole = {}
+    single = {}
     for name, values in columns.items():
         match = _INDEXED.fullmatch(name)
         if match is None:
-            whole[name] = Given(values=values.array)
+            single[name] = Given(values=values.array)
         else:
             parts.setdefault(match["name"], {})[int(match["position"])] = values
-    return Source(variables={**whole, **{name: Given(values=_stacked(name, each)) for name, each in parts.items()}})
+    return Source(variables={**single, **{name: Given(values=_stacked(name, each)) for name, each in parts.items()}})
 
 
 def _stacked(name: str, columns: Mapping[int, Any]) -> NDArray[Any]:
@@ -77,12 +77,12 @@ def _stacked(name: str, columns: Mapping[int, Any]) -> NDArray[Any]:
 
 
 def frame_schemas(frame: object, *, axis: str) -> dict[str, GroupSchema]:
-    """Return the schema of the root group that a DataFrame would be inserted into: each column a variable along the axis.
+    """Return the schema of the root group for a DataFrame: each column becomes a variable along the axis.
 
     Raises
     ------
     SchemaError
-        It is no DataFrame, has no such column or level of its index, or holds what cannot be stored.
+        The object is not a DataFrame, has no such column or index level, or contains values that cannot be stored.
     """
     if not is_frame(frame):
         message = f"frame is a {type(frame).__name__}; {accepted('', ['pandas.DataFrame'])}"
@@ -103,17 +103,17 @@ def to_pandas(schema: DatasetSchema, variables: "Mapping[str, Variable]") -> "pd
     MissingDependencyError
         pandas is not installed.
     SchemaError
-        There is not one dimension without a size, or a variable has more than two dimensions.
+        The schema does not have exactly one dimension without a size, or a variable has more than two dimensions.
     """
     try:
         import pandas as pd
     except ImportError as error:
         raise MissingDependencyError.of("pandas", extra="xarray", purpose="to_pandas()") from error
-    growing = [name for name, dimension in schema.dimensions.items() if dimension.size is None]
-    if len(growing) != 1:
-        message = f"the dataset has the dimensions without a size {growing}; accepted: one, for the rows of a DataFrame"
+    unsized = [name for name, dimension in schema.dimensions.items() if dimension.size is None]
+    if len(unsized) != 1:
+        message = f"the dataset has the dimensions without a size {unsized}; accepted: one, for the rows of a DataFrame"
         raise SchemaError(message)
-    (rows,) = growing
+    (rows,) = unsized
     columns: dict[str, Any] = {}
     for path, variable in variables.items():
         if rows in variable.dimensions:
@@ -137,7 +137,7 @@ def _columns_of(path: str, variable: "Variable", rows: str) -> dict[str, Any]:
 
 
 def _with_na(values: NDArray[Any], variable: "Variable") -> Any:
-    """Return a column in which missing integers are pandas' NA: they have a fill value, which nobody would see."""
+    """Return a column in which the fill value of integers is replaced by pandas' NA."""
     if values.dtype.kind not in "iu" or variable.fill_value is None:
         return values
     import pandas as pd

@@ -1,6 +1,6 @@
-"""Values of other libraries as NumPy's own: masked arrays, pandas' extension types, and arrays of objects.
+"""Conversion of masked arrays, pandas extension arrays and arrays of objects to plain NumPy arrays.
 
-pandas and cftime are not imported: their values are known by what they have.
+pandas and cftime are not imported: their objects are recognised by their attributes.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from zcollection.model.dtypes import STRING
 
 @frozen
 class Plain:
-    """Values, and which of them are missing.
+    """Values, and the mask of the missing ones.
 
     Attributes
     ----------
     values
-        An array of NumPy's, without objects; or, for a calendar that datetime64 does not have, times of one dimension.
+        A NumPy array without objects; or one-dimensional times of a calendar that datetime64 cannot represent.
     missing
-        Of the same shape; None where nothing is missing, or where the values say so themselves (NaN, NaT).
+        Mask of the same shape; None if no value is missing, or if all missing values are NaN or NaT.
     """
 
     values: NDArray[Any] | CalendarTimes
@@ -33,21 +33,21 @@ class Plain:
 
 
 def plain(values: Any, *, name: str) -> Plain:
-    """Return values as NumPy's own.
+    """Return values as a plain NumPy array and a mask.
 
-    Times with a time zone become the same instants in UTC.
+    Times with a time zone are converted to UTC.
 
     Parameters
     ----------
     values
-        An array, a masked array, one of pandas' arrays, Series or indexes, or anything that NumPy makes an array of.
+        An array, a masked array, a pandas array, Series or Index, or any object that NumPy converts to an array.
     name
-        The variable, for messages.
+        Name of the variable, for error messages.
 
     Raises
     ------
     SchemaError
-        They are objects of different kinds, or of one that cannot be stored.
+        The values are objects of different kinds, or of a kind that cannot be stored.
     """
     if isinstance(values, np.ma.MaskedArray):
         found = plain(np.asarray(values.data), name=name)
@@ -63,20 +63,20 @@ def plain(values: Any, *, name: str) -> Plain:
 
 
 def _of_pandas(values: Any, dtype: Any, name: str) -> Plain:
-    """Return the values of one of pandas' extension types."""
-    held = values.array if hasattr(values, "array") else values
+    """Return the values of a pandas array, Series or Index with an extension dtype."""
+    array = values.array if hasattr(values, "array") else values
     if hasattr(dtype, "tz"):
-        return Plain(np.asarray(held.tz_convert("UTC").tz_localize(None)))
-    missing = np.asarray(held.isna())
+        return Plain(np.asarray(array.tz_convert("UTC").tz_localize(None)))
+    missing = np.asarray(array.isna())
     numpy_dtype = getattr(dtype, "numpy_dtype", None)
     if isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "biuf":
-        filled = held.to_numpy(dtype=numpy_dtype, na_value=np.zeros((), numpy_dtype)[()])
+        filled = array.to_numpy(dtype=numpy_dtype, na_value=np.zeros((), numpy_dtype)[()])
         return Plain(np.asarray(filled), missing if missing.any() else None)
-    return _of_objects(np.asarray(held, dtype=object), name)
+    return _of_objects(np.asarray(array, dtype=object), name)
 
 
 def _of_strings(array: NDArray[Any]) -> Plain:
-    """Return strings without an object of their own for what is missing."""
+    """Return strings as `STRING`; missing ones, marked by an object such as NaN, become empty."""
     if array.dtype == STRING:
         return Plain(array)
     objects = array.astype(object)
@@ -85,7 +85,7 @@ def _of_strings(array: NDArray[Any]) -> Plain:
 
 
 def _missing(objects: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Return which objects are None, NaN, NaT or pandas' NA."""
+    """Return the mask of objects that are None, NaN, NaT or pandas' NA."""
     items: list[Any] = list(objects.flat)
     found = [item is None or type(item).__name__ in {"NAType", "NaTType"} or _is_nan(item) for item in items]
     return np.array(found, dtype=np.bool_).reshape(objects.shape)
@@ -102,23 +102,22 @@ def _of_objects(array: NDArray[np.object_], name: str) -> Plain:
     if make is None:
         types = " and ".join(sorted({type(item).__name__ for item in present}))
         message = (
-            f"variable {name!r} holds objects of type {types}; accepted: strings, bytes, numbers or times, each with None or "
-            f"NaN for what is missing"
+            f"variable {name!r} contains objects of type {types}; accepted: strings, bytes, numbers or times, with None or "
+            f"NaN for missing values"
         )
         raise SchemaError(message)
     made = make(present, name)
-    is_foreign = isinstance(made, CalendarTimes)
     values = made.since if isinstance(made, CalendarTimes) else made
-    whole = np.zeros(array.shape, values.dtype)
-    whole[~missing] = values
-    if is_foreign:
-        whole[missing] = np.timedelta64("NaT", "us")
-        return Plain(CalendarTimes(whole, made.calendar))
-    return Plain(whole, missing if missing.any() else None)
+    filled = np.zeros(array.shape, values.dtype)
+    filled[~missing] = values
+    if isinstance(made, CalendarTimes):
+        filled[missing] = np.timedelta64("NaT", "us")
+        return Plain(CalendarTimes(filled, made.calendar))
+    return Plain(filled, missing if missing.any() else None)
 
 
 def _times(items: Sequence[Any], _: str) -> NDArray[Any]:
-    """Return datetimes and dates as datetime64; those with a time zone as the same instants in UTC."""
+    """Return datetimes and dates as datetime64; those with a time zone are converted to UTC."""
     naive = [_in_utc(item) for item in items]
     unit = "ns" if any(getattr(item, "nanosecond", 0) for item in naive) else "us"
     return np.array(naive, dtype=f"datetime64[{unit}]")
@@ -131,7 +130,7 @@ def _in_utc(item: Any) -> Any:
 
 
 def _calendar_times(items: Sequence[Any], name: str) -> NDArray[Any] | CalendarTimes:
-    """Return cftime's objects as datetime64 where it names their days, else as times of their calendar."""
+    """Return cftime objects as datetime64 if it can represent their dates, else as times of their calendar."""
     spelled = sorted({item.calendar for item in items})
     if len(spelled) != 1:
         message = (
@@ -145,8 +144,8 @@ def _calendar_times(items: Sequence[Any], name: str) -> NDArray[Any] | CalendarT
     days = days_of(parts[:, 0], parts[:, 1], parts[:, 2], calendar)
     since = ((days * 24 + parts[:, 3]) * 60 + parts[:, 4]) * 60 + parts[:, 5]
     microseconds = since * 10**6 + parts[:, 6]
-    named = has_datetime64(calendar) and (calendar != STANDARD or not (days < REFORM).any())
-    return microseconds.view("M8[us]") if named else CalendarTimes(microseconds.view("m8[us]"), calendar)
+    is_representable = has_datetime64(calendar) and (calendar != STANDARD or not (days < REFORM).any())
+    return microseconds.view("M8[us]") if is_representable else CalendarTimes(microseconds.view("m8[us]"), calendar)
 
 
 def _is(*types: type) -> Callable[[Any], bool]:
@@ -162,4 +161,4 @@ _KINDS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Sequence[Any], str], 
     (_is(timedelta, np.timedelta64), lambda items, _: np.array(items).astype("timedelta64[ns]")),
     (lambda item: hasattr(item, "calendar") and hasattr(item, "microsecond"), _calendar_times),
 )
-"""How objects are known, and what becomes of them; an array without a value is one of strings."""
+"""Tests for the kinds of objects, and their conversions. The first match applies, so an array without values is of strings."""

@@ -1,4 +1,4 @@
-"""What prints itself: as text by `repr`, as HTML in a notebook."""
+"""Base class of objects that print as sections: as text by `repr`, as HTML in notebooks."""
 
 from collections.abc import Sequence
 
@@ -9,26 +9,26 @@ from zcollection.model.texts import shortened
 
 
 class Printed:
-    """What is printed as its section says: with `repr` as text, in a notebook as HTML. Nothing is computed or read for it.
+    """Mixin that prints an object as a section: as text by `repr`, as HTML in notebooks. Printing computes and reads nothing.
 
-    A class of attrs is made with ``repr=False``. By default its fields are the section: tuples as tables, the others in
-    the first line.
+    Subclasses made with attrs use ``repr=False``. By default, the section shows the fields: tuples as tables, all other
+    fields in the first line.
     """
 
     __slots__ = ()
 
     def _section(self) -> Section:
-        """Return what people read of it."""
-        values = attrs.asdict(self, recurse=False)  # type: ignore[arg-type]  # what is no class of attrs says its own
+        """Return the section to print."""
+        values = attrs.asdict(self, recurse=False)  # type: ignore[arg-type]  # other classes override this method
         tables = {
             name: Table.listing(name.capitalize(), value) for name, value in values.items() if type(value) is tuple
         }
-        said = {name: shortened(len(value) if name in tables else value) for name, value in values.items()}
-        title = heading(self, ", ".join(f"{name}: {text}" for name, text in said.items() if text))
+        texts = {name: shortened(len(value) if name in tables else value) for name, value in values.items()}
+        title = heading(self, ", ".join(f"{name}: {text}" for name, text in texts.items() if text))
         return Section(title, list(tables.values()))
 
     def _details(self) -> Sequence[Part]:
-        """Return what only HTML shows, below that."""
+        """Return further parts, which only HTML shows, below the section."""
         return ()
 
     def __repr__(self) -> str:

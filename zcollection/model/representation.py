@@ -1,4 +1,4 @@
-"""What the printed forms of variables, groups and schemas have in common: values, sizes and attributes in words."""
+"""Parts shared by the printed forms of variables, groups and schemas: values, sizes and attributes as text."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -17,9 +17,9 @@ _PREVIEWED: Final = 5
 
 
 def preview(data: Any) -> str:
-    """Return the first values of an array."""
+    """Return the first values of an array as text."""
     data = np.asarray(data)
-    # One by one: a slice of the flat iterator loses texts of more than a few characters.
+    # Not a slice of the flat iterator, which corrupts longer strings of StringDType.
     values = [str(value_in_words(value)) for value in islice(data.flat, _PREVIEWED)]
     while len(" ".join(values)) > SHORT - 2 and len(values) > 1:
         values.pop()
@@ -27,7 +27,7 @@ def preview(data: Any) -> str:
 
 
 def value_in_words(value: Any) -> str | None:
-    """Return a value as it is printed; None for none."""
+    """Return a value as text; None for None."""
     if value is None:
         return None
     if isinstance(value, np.floating | np.complexfloating):
@@ -38,13 +38,13 @@ def value_in_words(value: Any) -> str | None:
 
 
 def attributes(attrs: Mapping[str, Any]) -> Table:
-    """Return the table of attributes, each shortened."""
+    """Return a table of attributes, with shortened values."""
     texts = {name: shortened(str(value), SHORT) for name, value in attrs.items()}
     return Table.pairs("Attributes", texts, most=_MOST_ATTRIBUTES)
 
 
 def groups_below(groups: Mapping[str, G], parts: Callable[[G, int], list[Part]], most: int) -> list[Part]:
-    """Return the section of the groups below one; `most` bounds the groups that are printed at all depths together."""
+    """Return a section for child groups; `most` limits the number of printed groups over all levels."""
     shown = dict(islice(groups.items(), most))
     each = (most - len(shown)) // max(len(shown), 1)
     sections = [Section(name, parts(group, each)) for name, group in shown.items()]
@@ -52,10 +52,10 @@ def groups_below(groups: Mapping[str, G], parts: Callable[[G, int], list[Part]],
 
 
 def in_brackets(names: tuple[str, ...]) -> str:
-    """Return names of dimensions as they follow the name of a variable."""
+    """Return names of dimensions in parentheses."""
     return f"({listed(names)})"
 
 
 def sizes_in_words(dimensions: Mapping[str, int]) -> str:
-    """Return dimensions with their sizes, separated by commas."""
+    """Return dimensions with their sizes as text."""
     return listed([f"{name}: {size:,}" for name, size in dimensions.items()])

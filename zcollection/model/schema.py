@@ -1,4 +1,4 @@
-"""Schemas of whole datasets: trees of groups with dimensions and variables, frozen and complete."""
+"""Schemas of datasets: immutable trees of groups with dimensions and variables."""
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -25,14 +25,14 @@ ROOT = ""
 
 @frozen(kw_only=True, repr=False)
 class GroupSchema(Printed):
-    """A group: its own dimensions, variables, child groups and attributes.
+    """The schema of a group: its own dimensions, variables, child groups and attributes.
 
     Attributes
     ----------
     name
         Name within its parent; empty for the root.
     dimensions, variables, groups
-        What the group itself declares, by name.
+        The declarations of the group itself, by name.
     attrs
         Attributes, as JSON values.
     """
@@ -44,7 +44,7 @@ class GroupSchema(Printed):
     attrs: dict[str, Any] = field(default=None, converter=as_attributes)
 
     def walk(self, path: str = ROOT) -> "Iterator[tuple[str, GroupSchema]]":
-        """Yield every group below and including this one, with its path, parents before children."""
+        """Yield this group and its descendants with their paths, parents before children."""
         yield path, self
         for name, group in self.groups.items():
             yield from group.walk(join(path, name))
@@ -55,9 +55,9 @@ class GroupSchema(Printed):
 
 @frozen(kw_only=True, repr=False)
 class DatasetSchema(GroupSchema):
-    """The schema of a whole dataset: its root group.
+    """The schema of a dataset, which is that of its root group.
 
-    Paths name what lies in nested groups: ``"data_01/ku/power"``, with or without a leading slash.
+    Variables and groups in nested groups are named by path: ``"data_01/ku/power"``, with or without a leading slash.
     """
 
     def __attrs_post_init__(self) -> None:
@@ -66,15 +66,15 @@ class DatasetSchema(GroupSchema):
 
     @property
     def format_version(self) -> int:
-        """The first version of documents that has all that it says."""
+        """The oldest format version of documents that can represent the schema."""
         variables = self._variables.values()
         if any(variable.statistics for variable in variables):
             return documents.WITH_STATISTICS
         has_meaning = any(variable.packing is not None or variable.coordinate for variable in variables)
-        return documents.WITH_MEANING if has_meaning else documents.FORMAT_VERSION
+        return documents.WITH_PACKING if has_meaning else documents.FORMAT_VERSION
 
     def to_json(self) -> str:
-        """Return the schema as the text of a JSON file, complete: codecs and fill values stand in it as they are stored.
+        """Return the complete schema as JSON text, with codecs and fill values as in the stored metadata.
 
         Examples
         --------
@@ -94,9 +94,9 @@ class DatasetSchema(GroupSchema):
         Raises
         ------
         SchemaError
-            The text is no JSON, or does not describe a schema.
+            The text is not JSON, or does not describe a schema.
         FormatVersionError
-            A later release wrote it.
+            A newer release wrote it.
         """
         data = text.encode() if isinstance(text, str) else text
         try:
@@ -118,7 +118,7 @@ class DatasetSchema(GroupSchema):
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str], str]:
-        """Path of the group that declares a dimension, by the group where it is seen and its name."""
+        """Path of the group that declares a dimension, by the path of a group that can use it and its name."""
         return {
             (path, name): above
             for path in self._groups
@@ -128,15 +128,15 @@ class DatasetSchema(GroupSchema):
 
     @cached_property
     def _selections(self) -> dict[frozenset[str], Self]:
-        # One object for each selection: what is derived from a schema is remembered by its identity.
+        # The same selection returns the same object: caches of derived objects use the identity of the schema.
         return {}
 
     def all_groups(self) -> dict[str, GroupSchema]:
-        """Return every group by its path, the root ("") first."""
+        """Return all groups by path, the root ("") first."""
         return dict(self._groups)
 
     def all_variables(self) -> dict[str, VariableSchema]:
-        """Return every variable by its path, without a leading slash."""
+        """Return all variables by path, without a leading slash."""
         return dict(self._variables)
 
     def get_group(self, path: str) -> GroupSchema:
@@ -145,7 +145,7 @@ class DatasetSchema(GroupSchema):
         Raises
         ------
         SchemaError
-            There is none.
+            The schema has no such group.
         """
         found = self._groups.get(normalise_path(path))
         if found is None:
@@ -159,7 +159,7 @@ class DatasetSchema(GroupSchema):
         Raises
         ------
         SchemaError
-            There is none.
+            The schema has no such variable.
         """
         found = self._variables.get(normalise_path(path))
         if found is None:
@@ -168,72 +168,72 @@ class DatasetSchema(GroupSchema):
         return found
 
     def find_dimension(self, group: str, name: str) -> Dimension | None:
-        """Return the dimension that `name` means inside `group`: its own, or the nearest ancestor's."""
+        """Return the dimension of this name in `group` or its nearest ancestor, or None."""
         owner = self._owners.get((normalise_path(group), name))
         return None if owner is None else self._groups[owner].dimensions[name]
 
     def dimension_path(self, group: str, name: str) -> str:
-        """Return the path of the dimension that `name` means inside `group`: its group's path and its name."""
+        """Return the path of the dimension that `name` refers to in `group`: the path of the declaring group and the name."""
         return join(self._owners[group, name], name)
 
     @cached_property
     def dimension_paths(self) -> dict[str, tuple[str, ...]]:
-        """The paths of the dimensions of every variable, by its path."""
+        """The paths of the dimensions of each variable, by path of the variable."""
         return {
             path: tuple(self.dimension_path(split(path)[0], name) for name in variable.dimensions)
             for path, variable in self._variables.items()
         }
 
     def dimensions_of(self, path: str) -> tuple[Dimension, ...]:
-        """Return the dimensions of the variable at `path`, in its order."""
+        """Return the dimensions of the variable at `path`, in the order of its axes."""
         variable, group = self.get_variable(path), split(path)[0]
         found = (self.find_dimension(group, name) for name in variable.dimensions)
         return tuple(dimension for dimension in found if dimension is not None)
 
     def spans(self, path: str, dimension: str) -> bool:
-        """Return whether the variable at `path` has the root's dimension `dimension`."""
+        """Return whether the variable at `path` has the dimension `dimension` of the root."""
         return dimension in self.dimensions and dimension in self.get_variable(path).dimensions
 
     def coordinates_of(self, path: str, among: Container[str]) -> tuple[str, ...]:
-        """Return the coordinates of a variable, by name: those of its group whose dimensions it has, but its indexes.
+        """Return the names of the auxiliary coordinates of a variable: the value of its CF attribute ``coordinates``.
 
-        They are what CF conventions 1.11, section 5, has the attribute ``coordinates`` name.
+        These are the coordinates of its group whose dimensions the variable has, without those named like their dimension.
+        Source: CF conventions 1.11, section 5.
 
         Parameters
         ----------
         path
-            The variable; a coordinate has none itself.
+            Path of the variable. The result for a coordinate is empty.
         among
             Paths of the variables that are stored with it.
         """
         variable, group = self.get_variable(path), split(path)[0]
         if variable.coordinate or variable.name in variable.dimensions:
             return ()
-        others = self._groups[group].variables.values()
         return tuple(
             other.name
-            for other in others
+            for other in self._groups[group].variables.values()
             if other.coordinate and not other.is_index and join(group, other.name) in among
             if set(other.dimensions) <= set(variable.dimensions)
         )
 
     def select(self, names: Iterable[str]) -> Self:
-        """Return the schema of these variables alone, with the groups and dimensions that they need.
+        """Return the schema with only these variables, and the groups and dimensions that they need.
 
         Raises
         ------
         SchemaError
             A name is unknown.
         """
-        wanted = frozenset(map(normalise_path, names))
-        if wanted not in self._selections:
-            for name in sorted(wanted):
+        selected = frozenset(map(normalise_path, names))
+        if selected not in self._selections:
+            for name in sorted(selected):
                 self.get_variable(name)
-            pruned = _prune(self, ROOT, wanted)
-            self._selections[wanted] = evolve(
+            pruned = _prune(self, ROOT, selected)
+            self._selections[selected] = evolve(
                 self, dimensions=pruned.dimensions, variables=pruned.variables, groups=pruned.groups
             )
-        return self._selections[wanted]
+        return self._selections[selected]
 
     def with_variables(
         self,
@@ -241,19 +241,20 @@ class DatasetSchema(GroupSchema):
         *,
         dimensions: Mapping[tuple[str, str], Dimension] | None = None,
     ) -> Self:
-        """Return this schema with more variables, by path; one of the same path gives way. Groups are made as needed.
+        """Return the schema with added or replaced variables; missing groups are created.
 
         Parameters
         ----------
         variables
-            By path.
+            The variables, by path.
         dimensions
-            Dimensions that are new, by the path of their group and their name.
+            New dimensions, by path of the group and name.
 
         Raises
         ------
         SchemaError
-            A variable has another name than its path says, or a dimension that its group does not see.
+            The name of a variable is not the last part of its path, or a dimension is not declared in its group or an
+            ancestor.
         """
         for path, variable in variables.items():
             if split(normalise_path(path))[1] != variable.name:
@@ -266,12 +267,12 @@ class DatasetSchema(GroupSchema):
         )
 
     def without_variable(self, path: str) -> Self:
-        """Return this schema without a variable; its group and dimensions stay.
+        """Return the schema without a variable; its group and dimensions are kept.
 
         Raises
         ------
         SchemaError
-            There is none.
+            The schema has no such variable.
         """
         self.get_variable(path)
         return self._changed({normalise_path(path): None})
@@ -281,13 +282,13 @@ class DatasetSchema(GroupSchema):
         changes: Mapping[str, VariableSchema | None],
         dimensions: Mapping[tuple[str, str], Dimension] | None = None,
     ) -> Self:
-        # As a plain group: a schema is checked when it is made, and this is none before all of it has changed.
+        # A plain group, because a DatasetSchema is validated on creation and intermediate states may be invalid.
         plain = GroupSchema(dimensions=self.dimensions, variables=self.variables, groups=self.groups, attrs=self.attrs)
         root = _with_dimensions(_change(plain, ROOT, changes), ROOT, dimensions or {})
         return evolve(self, dimensions=root.dimensions, variables=root.variables, groups=root.groups)
 
     def resized(self, sizes: Mapping[str, int]) -> Self:
-        """Return this schema with other sizes for dimensions, by name or by the path ``"group/name"``."""
+        """Return the schema with other sizes of dimensions, given by name or by the path ``"group/name"``."""
         resized = _resize(self, ROOT, sizes)
         return evolve(self, dimensions=resized.dimensions, groups=resized.groups)
 
@@ -315,7 +316,7 @@ _DIMENSION: Final[Columns[Dimension]] = {
 
 
 def parts_of_schema(group: GroupSchema, most: int = MOST_GROUPS) -> list[Part]:
-    """Return what is printed below the title of a schema; `most` bounds the groups that are printed."""
+    """Return the printed parts of a schema; `most` limits the number of printed groups."""
     return [
         Table.of("Dimensions", group.dimensions.values(), _DIMENSION),
         Table.of("Variables", group.variables.values(), _DECLARED),
@@ -345,9 +346,9 @@ def _validate_group(schema: DatasetSchema, path: str, group: GroupSchema) -> Non
                 raise SchemaError(message)
 
 
-def _prune(group: GroupSchema, path: str, wanted: frozenset[str]) -> GroupSchema:
-    variables = {name: variable for name, variable in group.variables.items() if join(path, name) in wanted}
-    children = {name: _prune(child, join(path, name), wanted) for name, child in group.groups.items()}
+def _prune(group: GroupSchema, path: str, selected: frozenset[str]) -> GroupSchema:
+    variables = {name: variable for name, variable in group.variables.items() if join(path, name) in selected}
+    children = {name: _prune(child, join(path, name), selected) for name, child in group.groups.items()}
     kept = {name: child for name, child in children.items() if child.variables or child.groups}
     used = {name for variable in variables.values() for name in variable.dimensions}
     used |= {name for child in kept.values() for name in _dimensions_used(child)}
@@ -356,7 +357,7 @@ def _prune(group: GroupSchema, path: str, wanted: frozenset[str]) -> GroupSchema
 
 
 def _change(group: GroupSchema, path: str, changes: Mapping[str, VariableSchema | None]) -> GroupSchema:
-    """Return a group with variables added or, where there is None, taken away, here and below."""
+    """Return a group with variables of the group and its descendants added, replaced or, for None, removed."""
     own = {split(changed)[1]: variable for changed, variable in changes.items() if split(changed)[0] == path}
     variables = {name: variable for name, variable in group.variables.items() if own.get(name, variable) is not None}
     variables |= {name: variable for name, variable in own.items() if variable is not None}

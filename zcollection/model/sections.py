@@ -1,4 +1,4 @@
-"""What people read of an object: sections of tables and lines, bounded, as text; `sections_html` makes HTML of the same."""
+"""Printed forms of objects: sections of tables and lines, limited in length, as text (as HTML: `sections_html`)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -11,7 +11,7 @@ from zcollection.model.texts import more, shortened
 
 T = TypeVar("T")
 Columns = Mapping[str, Callable[[T], object]]
-"""What a table says of an item, by the name of the column; None is an empty cell."""
+"""Functions that return the cells of an item, by name of the column; None is an empty cell."""
 
 MOST_ROWS: Final = 40
 _MOST_LISTED: Final = 20
@@ -20,16 +20,16 @@ _INDENT: Final = "    "
 
 @attrs.frozen
 class Table:
-    """Rows of texts.
+    """A table of strings.
 
     Attributes
     ----------
     title
-        What stands above it; may be empty.
+        Title above the table; may be empty.
     columns
-        The texts of each row, by the name of the column. Without any, the table is not shown.
+        The cells of each column, by name of the column. A table without columns is not shown.
     rest
-        How many rows more there are than are shown.
+        Number of rows that are not shown.
     has_header
         Whether the names of the columns are shown.
     """
@@ -43,7 +43,7 @@ class Table:
     def of(
         cls, title: str, items: Collection[T], columns: Columns[T], *, most: int = MOST_ROWS, has_header: bool = True
     ) -> Self:
-        """Return a table with a row for each of the first items; columns that are empty are left out.
+        """Return a table with a row for each of the first items, without empty columns.
 
         Examples
         --------
@@ -56,25 +56,25 @@ class Table:
             bcd        3
         """
         shown = list(islice(items, most))
-        cells = {name: [_cell(said(item)) for item in shown] for name, said in columns.items()}
+        cells = {name: [_cell(function(item)) for item in shown] for name, function in columns.items()}
         used = {name: texts for name, texts in cells.items() if any(texts)}
         return cls(title, used, len(items) - len(shown), has_header)
 
     @classmethod
     def pairs(cls, title: str, values: Mapping[str, object], *, most: int = MOST_ROWS) -> Self:
-        """Return a table of values by name; those that are None are left out."""
+        """Return a table of names and values, without values that are None."""
         items = [(f"{shortened(name)}:", value) for name, value in values.items() if value is not None]
         columns: Columns[tuple[str, object]] = {"name": lambda item: item[0], "value": lambda item: item[1]}
         return cls.of(title, items, columns, most=most, has_header=False)
 
     @classmethod
     def listing(cls, title: str, items: Collection[object]) -> Self:
-        """Return a table of what each item says."""
+        """Return a table with the text of each item."""
         return cls.of(title, items, {"text": str}, most=_MOST_LISTED, has_header=False)
 
     @property
     def lines(self) -> Iterator[str]:
-        """What stands below the title, the columns aligned."""
+        """The lines below the title, with aligned columns."""
         columns = [_aligned([name] if self.has_header else [], texts) for name, texts in self.columns.items()]
         yield from ("  ".join(row).rstrip() for row in zip(*columns, strict=True))
         yield from more(self.rest)
@@ -82,14 +82,14 @@ class Table:
 
 @attrs.frozen
 class Section:
-    """A title and what stands below it.
+    """A title and the parts below it.
 
     Attributes
     ----------
     title
-        One line.
+        The title, one line.
     parts
-        Lines, tables and further sections.
+        Lines, tables and sections.
     """
 
     title: str
@@ -115,7 +115,7 @@ def _lines(parts: Iterable[Part]) -> Iterator[str]:
 
 
 def are_numbers(texts: Iterable[str]) -> bool:
-    """Return whether all cells of a column are numbers: these are aligned to the right."""
+    """Return whether all cells of a column are numbers, so that the column is aligned to the right."""
     return all(text.replace(",", "").isdigit() for text in texts if text)
 
 
@@ -132,10 +132,10 @@ def _cell(value: object) -> str:
 
 
 def named(*names: str) -> dict[str, Callable[[Any], object]]:
-    """Return columns that are attributes of the items."""
+    """Return columns that show the attributes of these names."""
     return {name: attrgetter(name) for name in names}
 
 
 def heading(item: object, name: object = "") -> str:
-    """Return the first line of what is printed of an object: its class, and what it is called or says in short."""
+    """Return the first line of the printed form of an object: its class, and its name or a summary."""
     return f"<zcollection.{type(item).__name__}{' ' if name else ''}{shortened(name)}>"

@@ -1,4 +1,4 @@
-"""Sections as HTML, for notebooks: parts that open and close, every text escaped, no scripts, colours those of the page."""
+"""Sections as HTML for notebooks: collapsible parts, escaped text, no scripts, colours of the page."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
@@ -14,7 +14,7 @@ def as_html(section: Section) -> str:
 
 
 def elements_of(parts: Sequence[Part]) -> list[Element]:
-    """Return parts of a section as elements of HTML."""
+    """Return parts of a section as HTML elements."""
     return [element for part in parts for element in _block(part)]
 
 
@@ -34,8 +34,8 @@ def _table(table: Table) -> Iterator[Element]:
     rows = [_row("td", row, sides) for row in zip(*table.columns.values(), strict=True)]
     if not rows:
         return
-    whole = tag("table", _row("th", table.columns, sides) if table.has_header else None, rows)
-    yield tag("div", whole, style="overflow-x:auto")  # where it is wider than the page
+    element = tag("table", _row("th", table.columns, sides) if table.has_header else None, rows)
+    yield tag("div", element, style="overflow-x:auto")  # scrolls if it is wider than the page
     yield from (tag("div", line) for line in more(table.rest))
 
 

@@ -1,7 +1,7 @@
-"""What is stated of values that are given: by attributes and encodings, in the words of CF, or by a schema of ours.
+"""Metadata of input values: from CF attributes and encodings, or from the schema of a variable.
 
-Sources: CF conventions 1.11, sections 2.5.1 and 8.1, the attribute ``_Unsigned`` of the NetCDF User's Guide, and, for the
-type of unpacked values, what xarray does (``xarray.coding.variables``).
+Sources: CF conventions 1.11, sections 2.5.1 and 8.1; NetCDF User's Guide, attribute ``_Unsigned``. The dtype of unpacked
+values is that of xarray (``xarray.coding.variables``).
 """
 
 from collections.abc import Mapping
@@ -14,27 +14,27 @@ from zcollection.model.packing import Packing
 from zcollection.model.schema import VariableSchema
 
 PACKED: Final = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
-"""Attributes that say how values are stored."""
+"""Attributes that describe how values are stored."""
 
 
 @frozen(kw_only=True)
 class Statement:
-    """What is stated of values.
+    """The metadata of input values.
 
     Attributes
     ----------
     attrs
-        Attributes, as they were given.
+        The attributes, unchanged.
     packing
-        How the numbers that are given are unpacked; None where they are the values themselves.
+        Packing of the input; None if the input is not packed.
     unpacked
-        The type of the unpacked values.
+        Dtype of the unpacked values.
     view
-        The type that the bits of the given integers have, where it is another one: that of ``_Unsigned``.
+        Integer dtype in which the input must be viewed, according to ``_Unsigned``; None for its own dtype.
     fill_values
-        Which of the given values are missing.
+        Values that mark missing elements of the input.
     grid
-        The packing that the values were stored with before somebody unpacked them; None where that is not known.
+        Packing with which unpacked input was stored before; None if unknown.
     """
 
     attrs: Mapping[str, Any]
@@ -46,20 +46,20 @@ class Statement:
 
     @classmethod
     def of_attributes(cls, attrs: Mapping[str, Any], encoding: Mapping[str, Any], dtype: np.dtype[Any]) -> "Statement":
-        """Return what is stated of values of a type.
+        """Return the metadata in attributes and an encoding.
 
         Parameters
         ----------
         attrs
-            Where they say how values are stored, the given values are those that are stored.
+            The attributes. If they contain any of `PACKED`, the input consists of stored numbers.
         encoding
-            Says how the values were stored before they were decoded.
+            The encoding of xarray: how the values were stored before they were decoded.
         dtype
-            Type of the given values.
+            Dtype of the input.
         """
         if not is_packed(attrs):
             grid = packing_of(encoding, encoding.get("dtype", dtype))
-            # xarray has no integers with missing values; ours keep their fill value, which is in the encoding.
+            # xarray has no missing integers: those of to_xarray() have the fill value, which is in the encoding.
             return cls(attrs=attrs, grid=grid, fill_values=_fill_values(encoding, dtype) if dtype.kind in "iu" else ())
         stored = _signed_or_not(attrs, dtype)
         scaling = packing_of({name: attrs.get(name) for name in ("scale_factor", "add_offset")}, stored)
@@ -73,26 +73,27 @@ class Statement:
 
     @classmethod
     def of_schema(cls, schema: VariableSchema) -> "Statement":
-        """Return what a variable of ours declares of its values."""
+        """Return the metadata in the schema of a variable."""
         fill = schema.fill_value
         fills = () if fill is None or fill != fill else (fill,)  # noqa: PLR0124 - NaN and NaT are missing anyway
         return cls(attrs=schema.attrs, fill_values=fills, grid=schema.packing)
 
 
 def is_packed(attrs: Mapping[str, Any]) -> bool:
-    """Return whether attributes say how values are stored, which those of decoded values do not."""
+    """Return whether attributes describe how values are stored; those of decoded values do not."""
     return any(attrs.get(name) is not None for name in PACKED)
 
 
 def packing_of(mapping: Mapping[str, Any], dtype: object) -> Packing | None:
-    """Return the packing that attributes, or an encoding, state of stored numbers; None where they state none.
+    """Return the packing in attributes or an encoding; None if there is none.
 
     Parameters
     ----------
     mapping
-        With ``scale_factor``, ``add_offset``, ``_FillValue``, ``missing_value`` and ``_Unsigned``, or some of them.
+        Attributes or an encoding, in which ``scale_factor``, ``add_offset``, ``_FillValue``, ``missing_value`` and
+        ``_Unsigned`` are read.
     dtype
-        Type of the stored numbers.
+        Dtype of the stored numbers.
     """
     stored = _signed_or_not(mapping, np.dtype(dtype))  # type: ignore[call-overload]  # what xarray has in an encoding
     if stored.kind not in "iuf":
@@ -106,12 +107,12 @@ def packing_of(mapping: Mapping[str, Any], dtype: object) -> Packing | None:
 
 
 def scaled_alike(one: Packing, other: Packing) -> bool:
-    """Return whether stored numbers of two packings mean the same values."""
+    """Return whether equal stored numbers mean equal values in two packings."""
     return evolve(one, dtype=np.dtype("f8"), fill_value=None) == evolve(other, dtype=np.dtype("f8"), fill_value=None)
 
 
 def unpacked_type(mapping: Mapping[str, Any], stored: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type in which xarray has the values of stored numbers."""
+    """Return the dtype to which xarray unpacks stored numbers."""
     scale, offset = (_float_type(mapping.get(name)) for name in ("scale_factor", "add_offset"))
     if scale is None and offset is None:
         return np.dtype(np.float32 if stored.kind != "f" and stored.itemsize <= 2 else np.float64)
@@ -122,21 +123,21 @@ def unpacked_type(mapping: Mapping[str, Any], stored: np.dtype[Any]) -> np.dtype
 
 
 def _float_type(number: object) -> np.dtype[Any] | None:
-    """Return the type of a float; that of a Python one where it is no float of NumPy's, None where there is none."""
+    """Return the dtype of a NumPy float, float64 for any other number, or None for None."""
     if number is None:
         return None
     return number.dtype if isinstance(number, np.floating) else np.dtype(np.float64)
 
 
 def _signed_or_not(mapping: Mapping[str, Any], dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of stored integers after a look at whether they are stored as signed ones for want of others."""
+    """Return the dtype of stored integers, changed to signed or unsigned as ``_Unsigned`` states."""
     stated = str(mapping.get("_Unsigned", "")).lower()
     kinds = {("i", "true"): "u", ("u", "false"): "i"}
     return np.dtype(f"{kinds.get((dtype.kind, stated), dtype.kind)}{dtype.itemsize}") if dtype.kind in "iu" else dtype
 
 
 def _fill_values(mapping: Mapping[str, Any], stored: np.dtype[Any]) -> tuple[Any, ...]:
-    """Return the values that mean a missing one, in the type of the stored ones where they are numbers."""
+    """Return the values that mark missing elements, in the dtype of the stored values if these are numbers."""
     stated = [mapping[name] for name in ("_FillValue", "missing_value") if mapping.get(name) is not None]
     values = [value for item in stated for value in np.asarray(item).reshape(-1)]
     if stored.kind not in "iuf":
@@ -145,7 +146,7 @@ def _fill_values(mapping: Mapping[str, Any], stored: np.dtype[Any]) -> tuple[Any
 
 
 def _as_stored(value: Any, stored: np.dtype[Any]) -> list[Any]:
-    """Return a fill value in the type of the stored numbers, which may have been given as the signed one of its bits."""
+    """Return a fill value in the dtype of the stored numbers, or nothing; it may be stated as the signed value of its bits."""
     if value.dtype.kind not in "iuf":
         return []
     if stored.kind == "f":

@@ -1,4 +1,4 @@
-"""Values as short texts for people: in one line, bounded, and without credentials."""
+"""Values as short texts: on one line, limited in length, without credentials."""
 
 import re
 from collections.abc import Collection
@@ -11,16 +11,16 @@ SHORT: Final = 70
 _WIDEST: Final = 200
 _MOST_NAMES: Final = 8
 _USER: Final = re.compile(r"://[^/\s]*@")
-_URL: Final = re.compile(r"(://[^?\s]*)(\?\S+)?")  # takes all of it, lest a long text be looked at again and again
+_URL: Final = re.compile(r"(://[^?\s]*)(\?\S+)?")  # matches to the end of the URL: linear time
 
 
 def more(rest: int, what: str = "more") -> list[str]:
-    """Return the line that says how many there are that are not shown, if there are any."""
+    """Return a line with the number of items that are not shown; no line for 0."""
     return [f"… {rest:,} {what}"] if rest > 0 else []
 
 
 def listed(names: Collection[str], most: int = _MOST_NAMES) -> str:
-    """Return the first names, and how many there are where there are more.
+    """Return the first names, separated by commas, and the total number if there are more.
 
     Examples
     --------
@@ -32,15 +32,15 @@ def listed(names: Collection[str], most: int = _MOST_NAMES) -> str:
 
 
 def shortened(value: object, widest: int = _WIDEST) -> str:
-    """Return a value in one line that is no longer than so many characters, and has no credential; "" for None.
+    """Return a value as one line of at most `widest` characters, without credentials; "" for None.
 
     Examples
     --------
     >>> shortened("s3://key:secret@host/file?token=secret"), shortened("abcdef", 4)
     ('s3://***@host/file?***', 'abc…')
     """
-    whole = "" if value is None else _URL.sub(_without_query, _USER.sub("://***@", str(value)))
-    text = printable(whole[: widest + 1].replace("\n", " "))
+    safe = "" if value is None else _URL.sub(_without_query, _USER.sub("://***@", str(value)))
+    text = printable(safe[: widest + 1].replace("\n", " "))
     return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
@@ -49,7 +49,7 @@ def _without_query(url: re.Match[str]) -> str:
 
 
 def format_bytes(size: int) -> str:
-    """Return a size for people, in decimal units.
+    """Return a size in bytes as text, in decimal units.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Times the CF way: numbers with ``units`` and ``calendar`` attributes, decoded and encoded without rounding.
+"""CF times: numbers with the attributes ``units`` and ``calendar``, decoded and encoded without rounding.
 
 Source: CF conventions 1.11, section 4.4, "Time coordinate". NumPy's calendar is the proleptic Gregorian one.
 """
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from zcollection.model.declared import VariableSchema
 
 DEFAULT_UNITS = "nanoseconds since 1970-01-01"
-"""The units recorded for an integer time that declares none."""
+"""The units of an integer time that declares none."""
 
 CALENDAR_UNITS = "microseconds since 1970-01-01"
-"""What counts times that are given as objects of cftime, whose resolution it is."""
+"""The units of times given as cftime objects, whose resolution is one microsecond."""
 
 LENGTH_IN_NANOSECONDS = {
     "D": 86_400_000_000_000,
@@ -53,22 +53,21 @@ _REFERENCE = re.compile(
 
 @frozen
 class TimeUnits:
-    """Parsed CF ``units`` and ``calendar``: a step, and the instant that it is counted from.
+    """Parsed CF ``units`` and ``calendar``: a unit of time, and the reference time from which it is counted.
 
-    Times are decoded to datetime64 where NumPy has the calendar, which is the case for the standard and the proleptic
-    Gregorian one. In every other calendar they are decoded to timedelta64: the time since 1970-01-01T00:00 of that
-    calendar, which has the same order and the same distances.
+    Times of the standard and the proleptic Gregorian calendar are decoded to datetime64. Times of any other calendar are
+    decoded to timedelta64: the time since 1970-01-01T00:00 of that calendar, which keeps order and differences.
 
     Attributes
     ----------
     unit
-        NumPy's code of the step: D, h, m, s, ms, us or ns.
+        NumPy's code of the unit: D, h, m, s, ms, us or ns.
     epoch
-        Nanoseconds from 1970-01-01T00:00 of the calendar to the number zero.
+        Nanoseconds from 1970-01-01T00:00 of the calendar to the reference time.
     calendar
-        The one name of the calendar.
+        Canonical name of the calendar.
     reference
-        The reference date as it was given.
+        The reference time as text, as it was given.
     """
 
     unit: str
@@ -82,22 +81,34 @@ class TimeUnits:
         return calendars.has_datetime64(self.calendar)
 
     def dtype(self, unit: str) -> str:
-        """Return the NumPy type of decoded times that count a unit."""
+        """Return the name of the NumPy dtype of decoded times with a unit."""
         return f"{'datetime64' if self.has_datetime64 else 'timedelta64'}[{unit}]"
 
     def decode(self, numbers: NDArray[Any], *, fill_value: object = None) -> NDArray[Any]:
-        """Return numbers as times; NaN, `fill_value` and the smallest int64 are NaT.
+        """Return numbers as times; NaN, `fill_value` and the smallest int64 become NaT.
 
         Parameters
         ----------
         numbers
-            Integers, or floats: read to the nearest nanosecond, or to the nearest microsecond, as cftime does, where
-            datetime64 does not count nanoseconds that far.
+            Integers or floats. Floats are rounded to the nearest nanosecond, or to the nearest microsecond (as in cftime) if
+            the reference time is out of the range of nanoseconds or datetime64 cannot represent the calendar.
+        fill_value
+            Number that marks a missing time, besides NaN and the smallest int64.
+
+        Returns
+        -------
+        ndarray
+            datetime64 or timedelta64, see `TimeUnits`.
+
+        Raises
+        ------
+        SchemaError
+            A time is out of the range of 64 bits.
         """
         missing = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == np.iinfo(np.int64).min
         if fill_value is not None:
             missing = missing | (numbers == fill_value)
-        unit = self._unit_of_floats if numbers.dtype.kind == "f" else self._unit_holding_epoch()
+        unit = self._unit_of_floats if numbers.dtype.kind == "f" else self._unit_of_integers()
         epoch = self.epoch // LENGTH_IN_NANOSECONDS[unit]
         factor = LENGTH_IN_NANOSECONDS[self.unit] // LENGTH_IN_NANOSECONDS[unit]
         present = np.where(missing, 0, numbers)
@@ -111,30 +122,30 @@ class TimeUnits:
         return decoded
 
     def encode(self, times: NDArray[Any], *, dtype: Any = np.int64, fill_value: Any = None, name: str) -> NDArray[Any]:
-        """Return times, as `decode` returns them, as numbers of these units that mean the same times.
+        """Return times as numbers of these units: the exact inverse of `decode`.
 
         Parameters
         ----------
         times
             datetime64, or timedelta64 since 1970-01-01T00:00 of the calendar.
         dtype
-            An integer or float type. Whole numbers come as int64, for the caller to make smaller.
+            An integer or float type. For any integer type the result is int64, which the caller may convert.
         fill_value
-            What NaT becomes; NaN by default among floats, else the smallest int64.
+            Number for NaT; by default NaN for floats, else the smallest int64.
         name
-            The variable, for messages.
+            Name of the variable, for error messages.
 
         Raises
         ------
         SchemaError
-            A time has no such number: it lies between two steps, or out of range. Nothing is rounded. Or it is a
-            datetime64, and the calendar gives the day another date.
+            A time is not a whole number of the units, or out of range: nothing is rounded. Or a datetime64 is another date in
+            the calendar.
         """
         self._check_calendar(times, name)
         times = self._within_range(times)
         missing = np.isnat(times)
         own_unit = np.datetime_data(times.dtype)[0]
-        finest = max(own_unit, self._unit_holding_epoch(), key=_FINER.index)
+        finest = max(own_unit, self._unit_of_integers(), key=_FINER.index)
         present = np.where(missing, np.zeros((), dtype=times.dtype), times)
         scale = LENGTH_IN_NANOSECONDS[own_unit] // LENGTH_IN_NANOSECONDS[finest]
         epoch = self.epoch // LENGTH_IN_NANOSECONDS[finest]
@@ -167,8 +178,8 @@ class TimeUnits:
     def _check_calendar(self, times: NDArray[Any], name: str) -> None:
         if times.dtype.kind == "M" and not self.has_datetime64:
             message = (
-                f"variable {name!r} counts time in the calendar {self.calendar!r} and received {times.dtype}, which has the "
-                f"days of another one; give numbers with units, or cftime objects of that calendar"
+                f"variable {name!r} counts time in the calendar {self.calendar!r} and received {times.dtype}, which has "
+                f"another calendar; give numbers with units, or cftime objects of that calendar"
             )
             raise SchemaError(message)
         if times.dtype.kind == "M":
@@ -179,15 +190,15 @@ class TimeUnits:
         return "ns" if self.has_datetime64 and abs(self.epoch) < 2**62 else "us"
 
     def _within_range(self, times: NDArray[Any]) -> NDArray[Any]:
-        """Return times in a coarser unit, where the distance to the epoch is too large for their own, and it is exact."""
+        """Return times in microseconds if the reference time is too far away for their unit and the conversion is exact."""
         unit = np.datetime_data(times.dtype)[0]
         if abs(self.epoch) // LENGTH_IN_NANOSECONDS.get(unit, 1) < 2**62:
             return times
         coarser = times.astype(f"{times.dtype.str[1:3]}[us]")
         return coarser if np.array_equal(coarser, times, equal_nan=True) else times
 
-    def _unit_holding_epoch(self) -> str:
-        """Return the coarsest unit, no coarser than the step, in which the epoch is a whole number."""
+    def _unit_of_integers(self) -> str:
+        """Return the coarsest unit, no coarser than `unit`, in which the epoch is a whole number."""
         units = _FINER[_FINER.index(self.unit) :]
         return next(unit for unit in units if self.epoch % LENGTH_IN_NANOSECONDS[unit] == 0)
 
@@ -196,36 +207,37 @@ class TimeUnits:
 
 
 def before_reform(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """Return which times lie before the standard calendar's reform; in seconds, for in nanoseconds there is no such time."""
+    """Return the mask of times before the reform of the standard calendar, 1582-10-15."""
+    # In seconds: nanoseconds do not reach back that far.
     return np.asarray(times.astype("datetime64[s]") < np.datetime64("1582-10-15", "s"))
 
 
 def names_days(times: NDArray[Any], calendar: str) -> bool:
-    """Return whether times are datetime64 and name their days as a calendar that has datetime64 does."""
+    """Return whether times are datetime64 and all have the same date in a calendar that datetime64 can represent."""
     return times.dtype.kind == "M" and not (calendar == calendars.STANDARD and bool(before_reform(times).any()))
 
 
 def check_reformed(times: NDArray[np.datetime64], calendar: str, *, name: str) -> None:
-    """Check that datetime64 names the days of a calendar as that does: the standard one, from its reform in 1582 on.
+    """Check that datetime64 times have the same date in a calendar: in the standard one, from its reform in 1582 on.
 
     Raises
     ------
     SchemaError
-        A time lies before.
+        A time of the standard calendar is before 1582-10-15.
     """
     if calendar != calendars.STANDARD:
         return
     early = before_reform(times)
     if early.any():
         message = (
-            f"variable {name!r} has the time {times[early].flat[0]} as {times.dtype}, and the calendar 'standard' names "
-            f"another day so before 1582-10-15; declare the calendar 'proleptic_gregorian', or give cftime objects"
+            f"variable {name!r} has the time {times[early].flat[0]} as {times.dtype}, which is another "
+            f"date in the calendar 'standard' before 1582-10-15; declare the calendar 'proleptic_gregorian', or give cftime objects"
         )
         raise SchemaError(message)
 
 
 def _check_range(counts: NDArray[Any], factor: int, offset: int) -> None:
-    """Check that counts of so many steps from an instant are instants; Python's numbers never overflow."""
+    """Check that all ``counts * factor + offset`` fit in int64, computed with Python integers, which do not overflow."""
     if counts.size and max(abs(counts.min().item()), abs(counts.max().item())) * factor + abs(int(offset)) >= 2**63:
         message = "a time is out of the range of 64-bit datetimes; declare coarser units"
         raise SchemaError(message)
@@ -237,16 +249,16 @@ def parse_units(units: object, calendar: object = calendars.STANDARD, *, name: s
     Parameters
     ----------
     units
-        Such as ``"seconds since 2000-01-01 00:00:00"``.
+        CF units, such as ``"seconds since 2000-01-01 00:00:00"``.
     calendar
-        One of those that CF has.
+        Name of a CF calendar.
     name
-        The variable, for the message.
+        Name of the variable, for error messages.
 
     Raises
     ------
     SchemaError
-        The units cannot be understood, or CF has no such calendar.
+        The units are not valid, or CF defines no such calendar.
 
     Examples
     --------
@@ -267,12 +279,12 @@ def parse_units(units: object, calendar: object = calendars.STANDARD, *, name: s
 
 @lru_cache
 def _parse_epoch(date: str, clock: str, calendar: str, *, units: str, name: str) -> int:
-    """Return the nanoseconds from 1970-01-01T00:00 of a calendar to a date of it."""
+    """Return the nanoseconds from 1970-01-01T00:00 to a date and time, in one calendar."""
     sign = -1 if date.startswith("-") else 1
     year, month, day = (int(part) for part in date.removeprefix("-").split("-"))
     hours, minutes, seconds = ([*clock.split(":"), "0", "0"])[:3]
-    whole, _, fraction = seconds.partition(".")
-    clock_parts = int(hours), int(minutes), int(whole)
+    full_seconds, _, fraction = seconds.partition(".")
+    clock_parts = int(hours), int(minutes), int(full_seconds)
     in_range = all(part < limit for part, limit in zip(clock_parts, (24, 60, 60), strict=True))
     if not in_range or not 1 <= month <= 12 or not calendars.exists(sign * year, month, day, calendar):
         message = f"variable {name!r} has the units {units!r}, whose reference date does not exist in the calendar {calendar!r}"
@@ -283,14 +295,14 @@ def _parse_epoch(date: str, clock: str, calendar: str, *, units: str, name: str)
 
 
 def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[str]:
-    """Return times, as `TimeUnits.decode` returns them, as text of ISO 8601, to the coarsest unit from seconds on that is exact.
+    """Return decoded times as ISO 8601 text, in the coarsest exact unit among s, ms, us and ns.
 
     Parameters
     ----------
     times
         datetime64, or timedelta64 since 1970-01-01 of the calendar; shape (n,).
     calendar
-        Its one name, for timedelta64.
+        Canonical name of the calendar, for timedelta64.
 
     Examples
     --------
@@ -313,12 +325,12 @@ def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[st
 
 
 def in_calendar(time: np.datetime64, calendar: str) -> np.datetime64 | np.timedelta64:
-    """Return the time that a calendar calls what datetime64 calls another one, as `TimeUnits.decode` returns times.
+    """Return the time that has the same date and clock time in a calendar, in the form of `TimeUnits.decode`.
 
     Raises
     ------
     SchemaError
-        The calendar has no such day.
+        The date does not exist in the calendar.
 
     Examples
     --------
@@ -330,50 +342,54 @@ def in_calendar(time: np.datetime64, calendar: str) -> np.datetime64 | np.timede
     days, of_day = np.divmod(np.array(time).astype("datetime64[us]").view(np.int64), 86_400 * 10**6)
     year, month, day = (int(part) for part in calendars.dates_of(days, "proleptic_gregorian"))
     if not calendars.exists(year, month, day, calendar):
-        message = (
-            f"the calendar {calendar!r} has no {np.datetime_as_string(time, unit='D')}; accepted: a day that it has"
-        )
+        message = f"the calendar {calendar!r} has no {np.datetime_as_string(time, unit='D')}; accepted: an existing date of this calendar"
         raise SchemaError(message)
     counted = int(calendars.days_of(year, month, day, calendar)) * 86_400 * 10**6 + int(of_day)
     return np.datetime64(counted, "us") if calendars.has_datetime64(calendar) else np.timedelta64(counted, "us")
 
 
 def has_time_units(attrs: Mapping[str, Any]) -> bool:
-    """Return whether attributes say that numbers are times since a date."""
+    """Return whether attributes contain CF time units."""
     units = attrs.get("units")
     return isinstance(units, str) and " since " in units
 
 
 def calendar_of(variable: "VariableSchema") -> str | None:
-    """Return the one name of the calendar of a variable's times; None where its values are none."""
+    """Return the canonical name of the calendar of a variable; None if its values are not times."""
     if has_time_units(variable.attrs):
         return units_of(variable.attrs, name=variable.name).calendar
     return "proleptic_gregorian" if variable.dtype.kind == "M" else None
 
 
 def units_of(attrs: Mapping[str, Any], *, name: str) -> TimeUnits:
-    """Return the time units that a variable's attributes state, or the default ones."""
+    """Return the time units in attributes, or the default ones.
+
+    Raises
+    ------
+    SchemaError
+        As `parse_units`.
+    """
     return parse_units(attrs.get("units", DEFAULT_UNITS), attrs.get("calendar", "standard"), name=name)
 
 
 def unit_named(name: str) -> str | None:
-    """Return NumPy's code of a unit of time, such as "min"; None where it is none."""
+    """Return NumPy's code of a named unit of time, such as "m" for "min"; None if the name is unknown."""
     return _UNIT_OF.get(name.strip().lower())
 
 
 def duration_unit(attrs: Mapping[str, Any]) -> str | None:
-    """Return NumPy's code of the unit of a length of time, None where the ``units`` are none of those."""
+    """Return NumPy's code of the unit of durations in the attribute ``units``; None if it is not a unit of time."""
     units = attrs.get("units")
     return unit_named(units) if isinstance(units, str) else None
 
 
 def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> NDArray[np.timedelta64]:
-    """Return numbers, which attributes state the unit of, as lengths of time.
+    """Return numbers as durations, in the unit stated by the attribute ``units``.
 
     Raises
     ------
     SchemaError
-        The attributes state none, or a length is out of range.
+        The attribute is missing or not a unit of time, or a duration is out of range.
     """
     unit = duration_unit(attrs)
     if unit is None:
@@ -391,20 +407,20 @@ def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> 
 
 
 def numbers_of_durations(lengths: NDArray[np.timedelta64], attrs: Mapping[str, Any], *, name: str) -> NDArray[Any]:
-    """Return lengths of time as whole numbers of the unit that attributes state; NaT is the smallest int64.
+    """Return durations as whole numbers of the unit stated by the attribute ``units``; NaT becomes the smallest int64.
 
     Raises
     ------
     SchemaError
-        The attributes state none, or a length is no whole number of it.
+        The attribute is missing or not a unit of time, or a duration is not a whole number of it.
     """
     unit = duration_unit(attrs)
     missing = np.isnat(lengths)
     counted = lengths if unit is None else lengths.astype(f"timedelta64[{unit}]")
     if unit is None or not np.array_equal(counted[~missing], lengths[~missing]):
         message = (
-            f"variable {name!r} received {lengths.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit such "
-            f"as 'nanoseconds', of which every length is a whole number, or timedelta64 as its dtype"
+            f"variable {name!r} received {lengths.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit "
+            f"of which every duration is a whole number, such as 'nanoseconds', or the dtype timedelta64"
         )
         raise SchemaError(message)
     return counted.view(np.int64)

@@ -1,4 +1,4 @@
-"""One variable: its schema and its values, in memory or lazy."""
+"""Variables: a schema and values, in memory or lazy."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol, Self, runtime_checkable
@@ -26,7 +26,7 @@ _ARRAYS: Final = (np.ndarray, np.generic)
 
 @runtime_checkable
 class LazyArray(Protocol):
-    """What the values of a variable may be before they are computed: a dask array, for instance."""
+    """Protocol of values that are not computed yet, such as a dask array."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
@@ -46,23 +46,23 @@ def _is_array_of(data: object, dtype: np.dtype[Any]) -> bool:
 
 
 def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
-    """Return values in the declared type, exactly.
+    """Return values converted exactly to the declared type.
 
-    Times become the numbers that the declared ``units`` count, and what is missing becomes the declared fill value.
+    Times become numbers of the declared ``units``, and missing values become the declared fill value.
 
     Parameters
     ----------
     values
-        An array of any type, what NumPy makes an array of, or `Plain` values.
+        An array of any type, an object that NumPy converts to an array, or `Plain` values.
     schema
-        What the values must be.
+        Declaration of the variable.
     name
-        Path of the variable, for messages.
+        Path of the variable, for error messages.
 
     Raises
     ------
     SchemaError
-        A value would change, or is missing where nothing may be.
+        A value would change, or is missing and there is no fill value.
     """
     found = values if isinstance(values, Plain) else plain(values, name=name)
     array, missing = found.values, found.missing
@@ -79,8 +79,8 @@ def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
         array = numbers_of_durations(array, schema.attrs, name=name)
     elif array.dtype.kind in "iuf" and schema.packing is not None:
         _check_integers(array, missing, schema, name)
-        with np.errstate(over="ignore"):  # what is too large is refused when it is packed
-            array = array.astype(schema.dtype)  # rounded in any case, to one of the numbers that are stored
+        with np.errstate(over="ignore"):  # a value out of range is rejected when it is packed
+            array = array.astype(schema.dtype)  # packing rounds the values anyway
     array, missing = _without_nan(array, missing, schema)
     if missing is not None and missing.any():
         array = _filled_in(array, missing, schema, name)
@@ -88,14 +88,14 @@ def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
 
 
 def _check_integers(array: NDArray[Any], missing: NDArray[np.bool_] | None, schema: VariableSchema, name: str) -> None:
-    """Refuse integers that a packing would round: of floats that is expected, and these are exact."""
+    """Reject integers that a packing would round; only floats may be rounded."""
     if array.dtype.kind == "f" or schema.packing is None:
         return
     present = array if missing is None else array[~missing]
     wrong = schema.packing.rounds(present, name=name)
     if np.any(wrong):
         message = (
-            f"variable {name!r} is packed with {schema.packing.attributes} and received {array.dtype}, of which the value "
+            f"variable {name!r} is packed with {schema.packing.attributes} and received {array.dtype}, whose value "
             f"{present[wrong].flat[0]} would be rounded; give floats to have them rounded, or declare another packing"
         )
         raise SchemaError(message)
@@ -114,7 +114,7 @@ def _numbers_of_times(times: NDArray[Any] | CalendarTimes, schema: VariableSchem
         if times.calendar != units.calendar:
             message = (
                 f"variable {name!r} counts time in the calendar {units.calendar!r} and received times in the calendar "
-                f"{times.calendar!r}; accepted: times in {units.calendar!r}, for the days of two calendars are not the same"
+                f"{times.calendar!r}; accepted: times in {units.calendar!r}, because dates differ between calendars"
             )
             raise SchemaError(message)
         times = times.since
@@ -124,7 +124,7 @@ def _numbers_of_times(times: NDArray[Any] | CalendarTimes, schema: VariableSchem
 def _without_nan(
     array: NDArray[Any], missing: NDArray[np.bool_] | None, schema: VariableSchema
 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Return values and what is missing of them, with NaN among it where the declared type spells it otherwise."""
+    """Return values and the mask of missing ones, which includes NaN if the declared fill value is not NaN."""
     fill = schema.fill_value
     if array.dtype.kind != "f" or fill is None or schema.dtype.kind not in "iuf" or fill != fill:  # noqa: PLR0124
         return array, missing
@@ -133,7 +133,7 @@ def _without_nan(
 
 
 def _filled_in(array: NDArray[Any], missing: NDArray[np.bool_], schema: VariableSchema, name: str) -> NDArray[Any]:
-    """Return values of which those that are missing are the declared fill value, or NaN or NaT by their type."""
+    """Return values in which the missing ones are the declared fill value, or else NaN or NaT."""
     fill = schema.fill_value
     if fill is None and schema.dtype.kind in "fcmM":
         fill = missing_value(schema.dtype)
@@ -151,14 +151,14 @@ def _filled_in(array: NDArray[Any], missing: NDArray[np.bool_], schema: Variable
 
 @frozen(repr=False)
 class Variable(Printed):
-    """A variable.
+    """A variable: a schema and values.
 
     Attributes
     ----------
     schema
-        Name, type, dimensions, fill value, codecs and attributes.
+        Name, dtype, dimensions, fill value, codecs and attributes.
     data
-        The values: an array of the schema's type, or a lazy array.
+        The values: an array of the declared dtype, or a lazy array.
 
     Examples
     --------
@@ -172,16 +172,16 @@ class Variable(Printed):
 
     @classmethod
     def of(cls, schema: VariableSchema, data: object, *, name: str | None = None) -> Self:
-        """Return a variable with the values converted exactly to the declared type.
+        """Return a variable, with values converted exactly to the declared type.
 
         Parameters
         ----------
         schema
-            What the values must be.
+            Declaration of the variable.
         data
-            Anything that NumPy makes an array of, or a lazy array, whose type is converted when it is computed.
+            An object that NumPy converts to an array, or a lazy array, which is converted when it is computed.
         name
-            Path of the variable, for messages.
+            Path of the variable, for error messages.
 
         Raises
         ------
@@ -229,21 +229,21 @@ class Variable(Printed):
 
     @property
     def fill_value(self) -> Any:
-        """Value of what is missing, or None."""
+        """Value that marks missing elements, or None."""
         return self.schema.fill_value
 
     @property
     def is_lazy(self) -> bool:
-        """Whether the values have yet to be read or computed."""
+        """Whether the values are still to be read or computed."""
         return _is_lazy(self.data)
 
     @property
     def nbytes(self) -> int:
-        """Size of the values in memory, in bytes (lazy ones: once computed)."""
+        """Size of the values in memory, in bytes; for lazy values, the size after computation."""
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def to_numpy(self) -> NDArray[Any]:
-        """Return the values, computed where they are lazy, in the declared type."""
+        """Return the values in the declared type; lazy values are computed."""
         if not self.is_lazy:
             values: NDArray[Any] = self.data
             return values
@@ -258,7 +258,7 @@ class Variable(Printed):
         return Section(title, self.schema.printed_parts(values=self.preview()))
 
     def preview(self) -> str:
-        """Return the first values in words; lazy ones are not computed."""
+        """Return the first values as text; lazy values are not computed."""
         return f"<lazy {type(self.data).__name__}>" if self.is_lazy else preview(self.data)
 
     def __getitem__(self, index: Any) -> Any:
@@ -268,7 +268,7 @@ class Variable(Printed):
         return self.shape[0]
 
     def isel(self, indexers: Mapping[str, Indexer]) -> Self:
-        """Return the part selected along dimensions; those the variable lacks are passed over."""
+        """Return the part selected by positions along dimensions; dimensions that the variable does not have are ignored."""
         data = self.data
         for position, dimension in enumerate(self.dimensions):
             if dimension in indexers:
@@ -279,7 +279,7 @@ class Variable(Printed):
 def _converted(data: object, schema: VariableSchema, *, name: str) -> NDArray[Any]:
     try:
         if schema.dtype.kind == "T" and isinstance(data, str | list | tuple):
-            data = np.asarray(data, dtype=object)  # NumPy would make texts of one width of them, and NaN a text
+            data = np.asarray(data, dtype=object)  # NumPy would return fixed-width strings, and NaN as "nan"
         return convert(data, schema, name=name)
     except (TypeError, ValueError) as error:
         message = f"variable {name!r}: the values are not an array ({error})"
@@ -287,7 +287,7 @@ def _converted(data: object, schema: VariableSchema, *, name: str) -> NDArray[An
 
 
 def filled(schema: VariableSchema, shape: tuple[int, ...], *, name: str) -> Variable:
-    """Return a variable that holds nothing but its fill value.
+    """Return a variable in which every element is the fill value.
 
     Raises
     ------

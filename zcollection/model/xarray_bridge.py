@@ -1,4 +1,4 @@
-"""Our datasets as those of xarray, which is an extra: it is imported when a dataset is converted, never before."""
+"""Conversion of datasets to xarray, which is an optional dependency and imported only for the conversion."""
 
 import json
 from collections.abc import Mapping
@@ -25,17 +25,17 @@ _XARRAY_UNITS = frozenset({"s", "ms", "us", "ns"})
 
 @frozen(eq=False)
 class Node:
-    """A group as xarray has it.
+    """The content of a group in the form of xarray.
 
     Attributes
     ----------
     variables
-        Dimensions, values, attributes and encoding by name, as `xarray.Variable` takes them.
+        Arguments of `xarray.Variable` by name: dimensions, values, attributes and encoding.
     coordinates
-        Names of those that are coordinates, besides those that are named as their dimension.
+        Names of the coordinates, without those named like their dimension.
     plain
-        Names of coordinates without an index: those of a nested group may differ from those of its parent, to which an index
-        would be aligned.
+        Names of coordinates for which no index is created. In a nested group they may differ from those of the parent, and
+        xarray would align their indexes.
     attrs
         Attributes of the group.
     """
@@ -47,20 +47,20 @@ class Node:
 
 
 def nodes(schema: DatasetSchema, variables: "Mapping[str, Variable]", attrs: Mapping[str, Any]) -> dict[str, Node]:
-    """Return the groups of a dataset as xarray has them, by path.
+    """Return the groups of a dataset in the form of xarray, by path.
 
-    Numbers with CF time units become datetime64, floats that are missing become NaN; integers keep their fill value,
-    which goes into the encoding. Values with a method ``map_blocks(function, dtype=…)`` are converted by that: a lazy array
-    stays one.
+    Numbers with CF time units become datetime64, or cftime objects in calendars that datetime64 cannot represent. Missing
+    floats become NaN. Integers keep their fill value, which is put into the encoding. Values with a method
+    ``map_blocks(function, dtype=…)`` are converted by it, so that a lazy array stays lazy.
     """
 
     def node(path: str, group: GroupSchema) -> Node:
-        held = {name: variables[join(path, name)] for name in group.variables if join(path, name) in variables}
-        made = {name: decoded(join(path, name), variable) for name, variable in held.items()}
-        above = {name for part in ancestors(path)[:-1] for name in schema.get_group(part).dimensions}
-        declared = frozenset(name for name, variable in held.items() if variable.schema.coordinate)
-        plain = frozenset(above & made.keys())
-        return Node(made, declared - plain, plain, _exportable(group.attrs if path else attrs))
+        present = {name: variables[join(path, name)] for name in group.variables if join(path, name) in variables}
+        converted = {name: decoded(join(path, name), variable) for name, variable in present.items()}
+        inherited = {name for part in ancestors(path)[:-1] for name in schema.get_group(part).dimensions}
+        declared = frozenset(name for name, variable in present.items() if variable.schema.coordinate)
+        plain = frozenset(inherited & converted.keys())
+        return Node(converted, declared - plain, plain, _exportable(group.attrs if path else attrs))
 
     return {path: node(path, group) for path, group in schema.all_groups().items()}
 
@@ -82,7 +82,7 @@ def to_xarray(
 
     def dataset(node: Node) -> xarray.Dataset:
         made = {name: xarray.Variable(*parts) for name, parts in node.variables.items()}
-        # In this order: those of nested groups come first.
+        # Coordinates without an index come first in the printed order.
         names = [*(name for name in made if name in node.plain), *(name for name in made if name in node.coordinates)]
         coordinates = xarray.Coordinates({name: made.pop(name) for name in names}, indexes={})
         return xarray.Dataset(made, coordinates, node.attrs)
@@ -94,7 +94,7 @@ def to_xarray(
 
 
 def decoded(path: str, variable: "Variable") -> tuple[tuple[str, ...], Any, dict[str, Any], dict[str, Any]]:
-    """Return dimensions, values, attributes and encoding of a variable, as xarray has it."""
+    """Return dimensions, values, attributes and encoding of a variable, in the form of xarray."""
     schema, attrs, data = variable.schema, dict(variable.attrs), variable.data
     encoding: dict[str, Any] = {}
     if schema.packing is not None:
@@ -118,14 +118,14 @@ def decoded(path: str, variable: "Variable") -> tuple[tuple[str, ...], Any, dict
 
 
 def _packed_encoding(schema: VariableSchema, packing: Packing) -> dict[str, Any]:
-    """Return an encoding by which xarray stores values as they are stored here, and reads them back in their type."""
+    """Return the encoding with which xarray packs values in the same way and unpacks them to the same dtype."""
     numbers = {name: schema.dtype.type(value) for name, value in packing.attributes.items()}
     fill = {} if packing.fill_value is None else {"_FillValue": packing.dtype.type(packing.fill_value)}
     return {"dtype": packing.dtype, **numbers, **fill}
 
 
 def _typed_flags(schema: VariableSchema, attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes with the values and masks of flags in the type of the variable, as CF has them (section 3.5)."""
+    """Return attributes with ``flag_values`` and ``flag_masks`` in the dtype of the variable (CF conventions 1.11, 3.5)."""
     dtype = schema.stored_dtype
     flags = {name: attrs[name] for name in ("flag_values", "flag_masks") if isinstance(attrs.get(name), list)}
     if dtype.kind not in "iu":
@@ -146,7 +146,7 @@ def _as_objects(texts: Any) -> Any:
 
 
 def _times(units: TimeUnits, schema: VariableSchema, numbers: Any) -> Any:
-    """Return what xarray makes of numbers that count time."""
+    """Return decoded times as xarray would: datetime64, or cftime objects in other calendars."""
     if units.has_datetime64:
         times = units.decode(numbers, fill_value=schema.fill_value)
         if names_days(times, units.calendar):
@@ -155,9 +155,9 @@ def _times(units: TimeUnits, schema: VariableSchema, numbers: Any) -> Any:
 
 
 def times_as_objects(schema: VariableSchema, numbers: Any) -> Any:
-    """Return times as the objects of cftime that xarray makes for calendars without datetime64; NaN where one is missing.
+    """Return times as cftime objects, as xarray does for calendars that datetime64 cannot represent; missing ones are NaN.
 
-    xarray itself reads a missing number as the reference date.
+    xarray itself decodes a missing integer as the reference time.
     """
     units, calendar = schema.attrs["units"], schema.attrs.get("calendar", STANDARD)
     try:
@@ -178,7 +178,7 @@ def _masked(fill_value: Any, values: Any) -> Any:
 
 
 def _exportable(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes as every writer of xarray takes them: what is neither text, number nor list of these is JSON."""
+    """Return attributes that all writers of xarray accept: values other than strings, numbers and lists of these become JSON."""
 
     def plain(value: object) -> bool:
         return isinstance(value, str | int | float | np.ndarray) and not isinstance(value, bool)

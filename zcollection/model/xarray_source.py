@@ -1,6 +1,6 @@
-"""Datasets of xarray as what is given: the schemas that would declare them, and their variables with what is stated.
+"""Input from xarray: schemas for xarray objects, and their variables with metadata.
 
-xarray is an extra: a value is known to be xarray's without importing it.
+xarray is an optional dependency, and its objects are recognised without importing it.
 """
 
 import math
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray
 
 _SMALL_CHUNK: Final = 64 * 2**10
-"""Bytes below which the chunks of a file are not taken over: one row each, as netCDF's unlimited dimensions have by default."""
+"""Size in bytes below which chunks of a file are ignored, such as the chunks of one row of unlimited netCDF dimensions."""
 
 
 def is_xarray(value: object) -> "TypeGuard[xarray.Dataset | xarray.DataTree]":
@@ -35,7 +35,7 @@ def is_xarray(value: object) -> "TypeGuard[xarray.Dataset | xarray.DataTree]":
 
 
 def _nodes(source: object) -> "dict[str, xarray.Dataset]":
-    """Return each group's own variables by its path, parents before children."""
+    """Return the groups as datasets with their own variables, by path, parents before children."""
     if not is_xarray(source):
         message = f"source is a {type(source).__name__}; {accepted('', ['xarray.Dataset', 'xarray.DataTree'])}"
         raise SchemaError(message)
@@ -43,7 +43,7 @@ def _nodes(source: object) -> "dict[str, xarray.Dataset]":
         return {ROOT: source}
     top = source.path.rstrip("/")
     return {
-        # What a subtree inherits from above is its own here.
+        # The top node of a subtree keeps what it inherits from its parents.
         normalise_path(node.path.removeprefix(top)): node.to_dataset(inherit=node is source)
         for node in source.subtree
     }
@@ -52,30 +52,30 @@ def _nodes(source: object) -> "dict[str, xarray.Dataset]":
 def group_schemas(
     source: object, *, axis: str, fill_values: bool = True, packed: bool = True
 ) -> dict[str, GroupSchema]:
-    """Return what an xarray object holds, as the schema of each group by path; only metadata is read, and objects.
+    """Return the schemas of the groups of an xarray object, by path; only metadata and arrays of objects are read.
 
     Parameters
     ----------
     source
         A Dataset or DataTree, decoded or not.
     axis
-        The variable, or failing that the dimension, of the root along which the collection will be partitioned: its
-        dimension gets no size.
+        The variable, or else the dimension, of the root along which the collection will be partitioned. Its dimension is
+        declared without a size.
     fill_values
-        Give floating-point variables that state no fill value NaN, times NaT, and strings the empty one.
+        Whether to add a fill value to variables without one: NaN for floats, NaT for times, "" for strings.
     packed
-        Declare how values were stored in the file that they come from, and so store them as small.
+        Whether to declare the packing of the file that the values come from.
 
     Raises
     ------
     SchemaError
-        It is neither, has no such axis, or holds what cannot be stored.
+        The object has another type, has no such axis, or contains values that cannot be stored.
     """
     nodes = _nodes(source)
-    growing = _dimension_of(nodes[ROOT], axis)
+    partitioned = _dimension_of(nodes[ROOT], axis)
     groups: dict[str, GroupSchema] = {}
     for path, node in nodes.items():
-        # Of one name there is one length all the way down: xarray sees to it.
+        # xarray ensures that a dimension has the same length in all descendants.
         inherited = {name for above in ancestors(path)[:-1] for name in groups[above].dimensions}
         coordinates = _coordinates(node)
         groups[path] = GroupSchema(
@@ -83,7 +83,7 @@ def group_schemas(
             dimensions={
                 str(name): Dimension(
                     str(name),
-                    size=None if (path, name) == (ROOT, growing) else size,
+                    size=None if (path, name) == (ROOT, partitioned) else size,
                     chunks=_chunk_length(nodes.values(), name),
                 )
                 for name, size in node.sizes.items()
@@ -106,7 +106,7 @@ def group_schemas(
 
 
 def _coordinates(node: "xarray.Dataset") -> set[Hashable]:
-    """Return the names of the coordinates of a group, but those that are so by their name; of undecoded ones by attribute."""
+    """Return the names of coordinates that are not named like their dimension; undecoded ones are found by attribute."""
     listed = [node.attrs.get("coordinates"), *(item.attrs.get("coordinates") for item in node.variables.values())]
     named = {name for text in listed if isinstance(text, str) for name in text.split()}
     names = {*node.coords, *(named & {str(name) for name in node.variables})}
@@ -114,7 +114,7 @@ def _coordinates(node: "xarray.Dataset") -> set[Hashable]:
 
 
 def _attributes(node: "xarray.Dataset", name: Hashable) -> dict[str, Any]:
-    """Return the attributes of a variable; bounds of a time have its units where they state none (CF conventions, 7.1)."""
+    """Return the attributes of a variable; bounds of a time inherit its units (CF conventions 1.11, 7.1)."""
     own = {str(key): value for key, value in node.variables[name].attrs.items()}
     if "units" in own:
         return own
@@ -125,7 +125,7 @@ def _attributes(node: "xarray.Dataset", name: Hashable) -> dict[str, Any]:
 
 
 def _chunk_length(nodes: "Iterable[xarray.Dataset]", dimension: Hashable) -> int | None:
-    """Return the longest stored chunk along a dimension, unless all chunks would be small: then the engine chooses."""
+    """Return the length of the longest chunk in the files along a dimension; None if all chunks are small."""
     lengths, largest = [], 0
     for item in (item for node in nodes for item in node.variables.values() if dimension in item.dims):
         chunks = item.encoding.get("chunksizes") or item.encoding.get("chunks")
@@ -156,7 +156,7 @@ def declared(
     packed: bool = True,
     coordinate: bool = False,
 ) -> VariableSchema:
-    """Return the schema of one variable of xarray; the parameters are those of `group_schemas`."""
+    """Return a schema for an xarray variable; `fill_values` and `packed` are those of `group_schemas`."""
     stated = {key: value for key, value in attrs.items() if key not in {*PACKED, "coordinates"}}
     dtype, own_attrs = _element_type(name, item, stated)
     packing, fill = None, None
@@ -184,7 +184,7 @@ def declared(
 
 
 def _missing_of(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> Any:
-    """Return what xarray, or pandas, shows a missing value of a type as; None where it has no such value."""
+    """Return the value with which xarray or pandas marks a missing element of a dtype; None if there is none."""
     if dtype.kind == "i" and attrs.get("units") == CALENDAR_UNITS:
         return np.iinfo(np.int64).min
     return missing_value(dtype) if dtype.kind in "fmMT" else None
@@ -193,22 +193,22 @@ def _missing_of(dtype: np.dtype[Any], attrs: Mapping[str, Any]) -> Any:
 def _element_type(
     name: str, item: "xarray.Variable", attrs: Mapping[str, Any]
 ) -> tuple[np.dtype[Any], Mapping[str, Any]]:
-    """Return the type of values, and the attributes; times of other calendars than NumPy's become microseconds."""
+    """Return dtype and attributes of a variable; times that datetime64 cannot represent become integers with CF units."""
     if isinstance(item.dtype, np.dtype) and item.dtype.kind != "O":
         return item.dtype, attrs
-    held = plain(item.data if item.dtype.kind != "O" else np.asarray(item.data), name=name).values
-    if isinstance(held, CalendarTimes):
-        return np.dtype(np.int64), {**attrs, "units": CALENDAR_UNITS, "calendar": held.calendar}
-    return held.dtype, attrs
+    values = plain(item.data if item.dtype.kind != "O" else np.asarray(item.data), name=name).values
+    if isinstance(values, CalendarTimes):
+        return np.dtype(np.int64), {**attrs, "units": CALENDAR_UNITS, "calendar": values.calendar}
+    return values.dtype, attrs
 
 
 def source_of(source: object) -> Source:
-    """Return the variables of an xarray object, with what their attributes and encodings state.
+    """Return the variables of an xarray object, with the metadata of their attributes and encodings.
 
     Raises
     ------
     SchemaError
-        It is no object of xarray's.
+        The object is neither a Dataset nor a DataTree.
     """
     variables: dict[str, Given] = {}
     nodes = _nodes(source)

@@ -36,12 +36,17 @@ class Provides:
         One line for people.
     aliases
         Older names, under which the class is found but never stored.
+    contract
+        The version of the family's contract that the class was written for. It is a number that the plugin's author
+        writes, and not one that is read from the installed zcollection: by it a kernel refuses a class that is too old or
+        too new, before it imports it.
     """
 
     name: str = field(validator=validators.min_len(1))
     target: str = field(kw_only=True, validator=validators.matches_re(r"[\w.]+:[\w.]+"))
     summary: str = field(default="", kw_only=True)
     aliases: tuple[str, ...] = field(default=(), kw_only=True, converter=tuple)
+    contract: int = field(default=1, kw_only=True, validator=[validators.instance_of(int), validators.ge(1)])
 
 
 @hookspec
@@ -82,7 +87,7 @@ class Family(Enum):
         return _FAMILIES[self][0]
 
     @property
-    def contract(self) -> type[object]:
+    def contract(self) -> "type[Partitioning | MergeStrategy | Store | Computation]":
         """Base class of the family."""
         return _FAMILIES[self][1]
 
@@ -92,7 +97,7 @@ class Family(Enum):
         return _FAMILIES[self][2]
 
 
-_FAMILIES: dict[Family, tuple[str, type[object], str]] = {
+_FAMILIES: dict[Family, tuple[str, type[Partitioning | MergeStrategy | Store | Computation], str]] = {
     Family.PARTITIONING: ("zcollection_partitionings", Partitioning, "partitioning"),
     Family.MERGE: ("zcollection_merge_strategies", MergeStrategy, "merge strategy"),
     Family.STORE: ("zcollection_stores", Store, "store for the URL scheme"),

@@ -4,7 +4,7 @@ import importlib
 import re
 import threading
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError, accepted
 from zcollection.registry.discovery import Inventory, Provider, ask, discover
-from zcollection.registry.hookspecs import Family, Provides
+from zcollection.registry.hookspecs import PROJECT, Family, Provides
 from zcollection.resources import ensure_spare_files, shortage
 
 T = TypeVar("T", bound="type[Any] | ModuleType")
@@ -98,7 +98,8 @@ class Registry:
         PluginConflictError
             Several distributions do.
         BrokenPluginError
-            Its class cannot be imported, or is not what the family asks for.
+            Its class was written for another version of its contract, cannot be imported, or is not what the family asks
+            for.
         """
         matching = [item for item in self.providers(family) if item.provides.name == name]
         matching = matching or [item for item in self.providers(family) if name in item.provides.aliases]
@@ -174,7 +175,7 @@ class Registry:
                 raise PluginConflictError(message)
         provider = Provider(family=family, provides=provides, distribution=None, version=None)
         with self._lock:
-            self._registered[family, provides.name] = (provider, _import(provider) if cls is None else cls)
+            self._registered[family, provides.name] = (provider, imported(provider) if cls is None else cls)
 
     def unregister(self, family: Family, name: str) -> None:
         """Forget a class registered at run time; an unknown name is passed over."""
@@ -226,7 +227,7 @@ class Registry:
             return registered[1]
         with self._lock:
             if provider not in self._classes:
-                self._classes[provider] = _import(provider)
+                self._classes[provider] = imported(provider)
             return self._classes[provider]
 
     def _unknown(self, family: Family, name: str, provided_by: str | None) -> str:
@@ -270,7 +271,41 @@ def _target(cls: type[Any]) -> str:
     return f"{cls.__module__}:{cls.__qualname__.replace('<locals>', 'locals')}"
 
 
-def _import(provider: Provider) -> type[Any]:
+def check_contract(provider: Provider) -> None:
+    """Refuse a class that was written for a version of its contract that this kernel does not have; it is not imported.
+
+    Raises
+    ------
+    BrokenPluginError
+        The message says which of both is older, and so what to upgrade.
+    """
+    family, provides = provider.family, provider.provides
+    known = family.contract.contract_versions
+    if provides.contract in known:
+        return
+    kernel = f"zcollection {version(PROJECT)}"
+    step = (
+        f"upgrade {kernel}, or install an older release of {provider.source}"
+        if provides.contract > max(known)
+        else f"upgrade {provider.source}, or install an older release than {kernel}"
+    )
+    message = (
+        f"{family.noun} {provides.name!r} is provided by {' '.join(filter(None, [provider.source, provider.version]))}, "
+        f"which was written for version {provides.contract} of the contract {family.contract.__name__}; accepted by "
+        f"{kernel}: {', '.join(map(str, known))}; {step}"
+    )
+    raise BrokenPluginError(message)
+
+
+def imported(provider: Provider) -> type[Any]:
+    """Return the class that a plugin names, once it is known to satisfy the contract of its family.
+
+    Raises
+    ------
+    BrokenPluginError
+        It was written for another version of the contract, cannot be imported, or is not what the family asks for.
+    """
+    check_contract(provider)
     target = provider.provides.target
     module, _, attribute = target.partition(":")
     ensure_spare_files(module)

@@ -1,11 +1,12 @@
 """The conformance suite of computations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from zcollection.collection.read.neighbours import as_halo
@@ -13,14 +14,14 @@ from zcollection.contracts.computation import Computation
 from zcollection.errors import SchemaError
 from zcollection.model.dtypes import same_values
 from zcollection.model.schema import DatasetSchema, VariableSchema
-from zcollection.testing.computation_cases import DIMENSION, Case, base_schema, cases
-from zcollection.testing.configurable import ConfigurableSuite
+from zcollection.testing.computation_cases import DIMENSION, Case, base_schema, cases, result_of
+from zcollection.testing.repeatable import RepeatableSuite
 from zcollection.testing.suite import a_quarter, skip_unless
 
 Check = Callable[[Computation, Case], None]
 
 
-class ComputationSuite(ConfigurableSuite):
+class ComputationSuite(RepeatableSuite):
     """Conformance of a computation; subclass it and give `examples`.
 
     Each is applied to rows along a track: its inputs are there as floating-point numbers in metres, some of them
@@ -161,6 +162,16 @@ class ComputationSuite(ConfigurableSuite):
 
             _run(check, computation, self._base(computation), self.axis)
             assert any(found), f"{computation!r} has the halo {computation.halo!r} and does without"
+
+    def _function(self) -> Callable[..., Any]:
+        return result_of
+
+    def _inputs(self, example: Computation) -> st.SearchStrategy[Case]:
+        return cases(example, self._base(example), self.axis)
+
+    @staticmethod
+    def _are_same(left: Mapping[str, NDArray[Any]], right: Mapping[str, NDArray[Any]]) -> bool:
+        return left.keys() == right.keys() and all(same_values(left[path], right[path]) for path in left)
 
     def _base(self, computation: Computation) -> DatasetSchema:
         return base_schema(computation, self.axis) if self.schema is None else self.schema

@@ -95,6 +95,11 @@ class Case:
         return start, stop
 
 
+def result_of(computation: Computation, case: Case) -> dict[str, NDArray[Any]]:
+    """Return what a computation makes of all rows of a case at once, by path."""
+    return case.result(computation)
+
+
 def cases(computation: Computation, schema: DatasetSchema, axis: str) -> st.SearchStrategy[Case]:
     """Return a strategy of cases: steps in time that are about those of the halo, values some of which are missing."""
     step = _step(computation)

@@ -122,4 +122,4 @@ def _golden(example: Configurable) -> dict[str, Any]:
 
 def _entries(files: list[Path]) -> Iterator[dict[str, Any]]:
     for file in files:
-        yield from json.loads(file.read_text())
+        yield from json.loads(file.read_text(encoding="utf-8"))

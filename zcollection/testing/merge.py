@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from zcollection.contracts.merge import MergeStrategy, RowPlan
 from zcollection.model.dataset import Dataset
-from zcollection.testing.configurable import ConfigurableSuite
 from zcollection.testing.merge_cases import (
     AXIS,
     FIXED,
@@ -21,7 +21,9 @@ from zcollection.testing.merge_cases import (
     implements_merge,
     merged,
     missing,
+    results_of,
 )
+from zcollection.testing.repeatable import RepeatableSuite
 from zcollection.testing.suite import a_quarter, skip_unless
 
 __all__ = ["MergeSuite", "merged"]
@@ -31,7 +33,7 @@ Check = Callable[[MergeStrategy, Case], None]
 _ONE_SIDED: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], [2, 1, 3]), ([2, 1, 3], []))
 
 
-class MergeSuite(ConfigurableSuite):
+class MergeSuite(RepeatableSuite):
     """Conformance of a merge strategy; subclass it and give `examples`.
 
     A strategy is driven through `rows`, through `merge`, or through both where it gives both. Rows are told apart by
@@ -214,6 +216,12 @@ class MergeSuite(ConfigurableSuite):
             np.testing.assert_array_equal(plan.source, counted.source)
 
         self._explore(check, counting)
+
+    def _function(self) -> Callable[..., Any]:
+        return results_of
+
+    def _inputs(self, example: MergeStrategy) -> st.SearchStrategy[Case]:  # noqa: ARG002 - all have the same
+        return st.one_of([cases(dtype) for dtype in self.axis_dtypes])
 
     def _explore(
         self,

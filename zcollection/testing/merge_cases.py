@@ -103,6 +103,11 @@ class Case:
         return both.isel({DIMENSION: np.where(numbers >= 0, numbers, self.existing.size + ~numbers)})
 
 
+def results_of(strategy: MergeStrategy, case: Case) -> list[Dataset]:
+    """Return what a strategy makes of a case, in each way."""
+    return case.results(strategy)
+
+
 def implements_merge(strategy: MergeStrategy) -> bool:
     """Return whether the strategy has a `merge` of its own."""
     return type(strategy).merge is not MergeStrategy.merge

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from zcollection.contracts.partitioning import Field, Key, Partitioning
 from zcollection.errors import PartitionError
 from zcollection.model.names import validate_partition_segment
-from zcollection.testing.configurable import ConfigurableSuite
 from zcollection.testing.partitioning_cases import (
     OTHER_CALENDARS,
     Columns,
@@ -28,6 +27,7 @@ from zcollection.testing.partitioning_cases import (
     texts,
     wrong_columns,
 )
+from zcollection.testing.repeatable import RepeatableSuite
 from zcollection.testing.suite import a_quarter, skip_unless
 
 __all__ = ["PartitioningSuite", "table", "texts"]
@@ -35,7 +35,7 @@ __all__ = ["PartitioningSuite", "table", "texts"]
 Check = Callable[[Partitioning, Any], None]
 
 
-class PartitioningSuite(ConfigurableSuite):
+class PartitioningSuite(RepeatableSuite):
     """Conformance of a partitioning; subclass it and give `examples`.
 
     What the kernel relies on is checked for any semantics: a key for every row, whatever the rows beside it, and a safe
@@ -135,6 +135,19 @@ class PartitioningSuite(ConfigurableSuite):
 
         self._explore(check)
 
+    def test_the_number_of_the_rows_makes_no_difference(self) -> None:
+        """In a block of thousands of rows each has the key that it has among a few."""
+
+        def check(partitioning: Partitioning, columns: Columns) -> None:
+            keys = keys_of(partitioning, columns)
+            times = 4096 // len(keys) + 1
+            rows = np.tile(np.arange(len(keys)), times)
+            assert keys_of(partitioning, rows_of(columns, rows)) == keys * times, (
+                "the key of a row depends on their number"
+            )
+
+        self._explore(check)
+
     def test_the_same_rows_have_the_same_keys(self) -> None:
         """A partitioning has no memory and no dice."""
 
@@ -204,6 +217,12 @@ class PartitioningSuite(ConfigurableSuite):
     def test_wrong_columns_raise_nothing_but_partition_errors(self) -> None:
         """Other types, missing values and the ends of a type have keys or a PartitionError, and no warning."""
         self._explore(_check_wrong_columns)
+
+    def _function(self) -> Callable[..., Any]:
+        return keys_of
+
+    def _inputs(self, example: Partitioning) -> st.SearchStrategy[Columns]:
+        return self.columns(example)
 
     def _explore(self, check: Check) -> None:
         for partitioning in self.examples:

@@ -16,7 +16,16 @@ _UNITS = ("ns", "us", "ms", "s", "m", "h", "D", "M", "Y")
 _INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", ">i8")
 _FIRST, *_LANDMARKS, _LAST = (
     int(np.datetime64(text, "ns").astype(np.int64))
-    for text in ("1900-01-01", "1900-03-01", "1970-01-01", "1999-12-31T23", "2000-02-29", "2024-03-01", "2101-01-01")
+    for text in (
+        "1900-01-01",
+        "1900-03-01",
+        "1970-01-01",
+        "1999-12-31T23",
+        "2000-02-29",
+        "2024-03-01",
+        "2050-07-01",
+        "2101-01-01",
+    )
 )
 _NEAR = st.builds(int.__add__, st.sampled_from(_LANDMARKS), st.sampled_from([-1, 0, 1]))
 _TIMES = ("datetime64[ns]", _NEAR | st.integers(_FIRST, _LAST - 1))

@@ -174,12 +174,12 @@ def running_server(command: Sequence[str], environment: Mapping[str, str], port:
 def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
-        assert process.poll() is None, f"the server ended: {log.read_text(errors='replace')[-2000:]}"
+        assert process.poll() is None, f"the server ended: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
         try:
             socket.create_connection((_HOST, port), _INTERVAL).close()
         except OSError:
             time.sleep(_INTERVAL)
         else:
             return
-    message = f"the server does not listen at {port} after {_PATIENCE:g} s: {log.read_text(errors='replace')[-2000:]}"
+    message = f"the server does not listen at {port} after {_PATIENCE:g} s: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
     raise AssertionError(message)

@@ -47,6 +47,8 @@ class StagedPartition:
         Id of the attempt that wrote it, where there may have been several.
     in_place
         Whether all but its document lies where it is to lie.
+    keys
+        Keys of all its objects, where they are few and each was written: none is a copy of another one.
     """
 
     path: str
@@ -54,6 +56,7 @@ class StagedPartition:
     record: PartitionRecord
     attempt: str = ""
     in_place: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

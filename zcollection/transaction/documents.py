@@ -235,7 +235,7 @@ class PartitionRecord(Printed):
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as the attribute of a group."""
         text = _JSON.encode(documents.CONVERTER.unstructure(self))
-        return {ATTRIBUTE: documents.sealed(text.encode()).decode()}
+        return {ATTRIBUTE: documents.with_checksum(text.encode()).decode()}
 
     @classmethod
     def from_group(cls, data: bytes, *, what: str) -> "PartitionRecord | None":
@@ -256,7 +256,7 @@ class PartitionRecord(Printed):
         sealed = text.encode(errors="replace")
         value = documents.parse_json(sealed, what=what)
         if value.pop("checksum", None) is not None:
-            documents.check_seal(sealed, what=what)
+            documents.check_checksum(sealed, what=what)
         return documents.structure(value, cls, what=what)
 
     def _section(self) -> Section:

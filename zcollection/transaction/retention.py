@@ -29,7 +29,7 @@ class Retention:
     seconds
         How long a version stays after a newer one took its place; None where that does not matter.
     since
-        The oldest version that can be read without a tag.
+        The oldest version that can be read without a tag, where others than the newest can be.
     tags
         Versions by the names that they were given.
     """
@@ -43,8 +43,13 @@ class Retention:
 
     @property
     def keeps(self) -> bool:
-        """Whether what a change replaces is kept."""
+        """Whether what a change replaces is kept: all of it, or what a version with a tag needs."""
         return bool(self.versions or self.seconds or self.tags)
+
+    @property
+    def keeps_recent(self) -> bool:
+        """Whether older versions without a tag stay readable."""
+        return bool(self.versions or self.seconds)
 
     @property
     def tagged(self) -> dict[str, int]:
@@ -53,7 +58,7 @@ class Retention:
 
     def has(self, number: int) -> bool:
         """Return whether an older version can be read."""
-        return (self.since is not None and number >= self.since) or number in self.tagged.values()
+        return (self.keeps_recent and self.since is not None and number >= self.since) or number in self.tagged.values()
 
     def written_by(self, number: int) -> Self:
         """Return it as a version writes it."""
@@ -93,7 +98,7 @@ def needed(lives: Mapping[str, Sequence[tuple[int, int]]], retention: Retention)
         Which versions can be read.
     """
     wanted = sorted(retention.tagged.values())
-    since = _LAST if retention.since is None else retention.since
+    since = _LAST if retention.since is None or not retention.keeps_recent else retention.since
 
     def is_needed(first: int, last: int) -> bool:
         return last >= since or any(first <= number <= last for number in wanted)

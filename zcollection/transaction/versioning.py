@@ -16,8 +16,9 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.transaction.change import Transaction
-from zcollection.transaction.documents import Configuration
+from zcollection.transaction.documents import Configuration, PartitionRecord
 from zcollection.transaction.index.partitions import Candidates
+from zcollection.transaction.places import Place
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
 
@@ -44,6 +45,16 @@ class Versioning(ABC):
     has_catalog: ClassVar[bool] = True
 
     store: Store
+
+    @property
+    def held_at(self) -> Label | None:
+        """The version that a reader stays at; None for a reader of the newest version at any time."""
+        return None
+
+    def kept_place(self, path: str, record: PartitionRecord) -> Place | None:
+        """Return where a partition is stored once a newer version replaces it; None where it is removed then."""
+        del path, record
+        return None
 
     @abstractmethod
     async def load(self) -> Configuration:

@@ -28,7 +28,8 @@ async def open_either(
     url_or_store, mode, storage_options
         As for `zcollection.open_collection`.
     at
-        Which version of a collection, where its store keeps older ones; a view is read at its newest.
+        The version to read, as for `zcollection.open_collection` and `zcollection.open_view`. A view is read over the newest
+        version of its base, unless `base` is an older one.
     base, base_options
         Of a view, as for `zcollection.open_view`; a collection has none.
 
@@ -37,18 +38,15 @@ async def open_either(
     CollectionNotFoundError
         There is neither, or the view's base is not where it refers to.
     SettingError
-        `at` is given for a view, or `base` or `base_options` for a collection.
+        There is no version `at`, or `base` or `base_options` are given for a collection.
     """
     store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
-    if at is not None and await stores.kind_at(store) == "view":
-        message = f"at={at!r} for the view at {store.url}; accepted: None, for a view is read at its newest version"
-        raise SettingError(message)
     try:
         found = await Collection._open(store, mode=mode, at=at, storage_options=None)  # noqa: SLF001 - its own package
     except CollectionNotFoundError:
         if await stores.kind_at(store) != "view":
             raise
-        return await View.open_async(store, mode=mode, base=base, base_options=base_options)
+        return await View.open_async(store, mode=mode, at=at, base=base, base_options=base_options)
     if base is not None or base_options:
         message = (
             f"a base, or options of one, for the collection at {store.url}, which has none; accepted: for views alone"

@@ -112,17 +112,28 @@ class Pair:
             It was.
         """
         if not self.splits_as_base:
-            then = "refresh()" if self.definition.computations else "refresh() and then update()"
             message = (
                 f"all that the view {self.own.store.url} holds is stale: its base {self.base.store.url} was partitioned by "
-                f"{self.own.configuration.partitioning} then, and is by {self.base.configuration.partitioning} now; call {then}, "
-                f"which drops it and computes it again"
+                f"{self.own.configuration.partitioning} then, and is by {self.base.configuration.partitioning} now; {self._advice}"
             )
             raise StaleError(message)
 
+    @property
+    def _advice(self) -> str:
+        """What to do where the base has another partitioning than the view."""
+        if self.own.versioning.held_at is not None:
+            return (
+                "an older version of a view stays as it is: give a version of its base that has the same partitioning, "
+                "base=open_collection(url, at=…)"
+            )
+        then = "refresh()" if self.definition.computations else "refresh() and then update()"
+        return f"call {then}, which drops it and computes it again"
+
 
 async def _was_repartitioned(base: OpenCollection) -> bool:
-    return any(entry.operation in {"repartition", "rollback"} for entry in await base.versioning.history())
+    """Return whether some version of a base changed its partitioning, also one after the version that is read."""
+    versioning = await base.versioning.refreshed()
+    return any(entry.operation in {"repartition", "rollback"} for entry in await versioning.history())
 
 
 def _check_equal(pair: Pair, name: str, own: object, base: object) -> None:

@@ -182,8 +182,8 @@ class _MergedRead:
                     await self._read(taken, advance)
             except (ConflictError, CorruptionError, StoreError) as error:
                 newer = await self._take(asked)
-                # The same partitions may lie in a snapshot that is still there.
-                if taken.labels == newer.labels if isinstance(error, OutdatedError) else _is_same(taken, newer):
+                # The same partitions may be stored in a snapshot that still exists; and one version in other places by now.
+                if _is_same(taken, newer) and (taken.labels == newer.labels or not isinstance(error, OutdatedError)):
                     raise
                 taken = newer
                 continue
@@ -344,9 +344,12 @@ class _MergedRead:
         )
 
     def _source(self, taken: _Taken, path: str) -> Source:
-        return Source(
-            group=self._group(taken, path), check=partition_groups.stamp_of(self.pair.own, path, taken.own.record(path))
-        )
+        own, record, place = self.pair.own, taken.own.record(path), taken.own.places.get(path)
+        if path in taken.current:
+            return partition_groups.source_of(own, path, record, place)
+        # What an older version of a view lacks, it lacks for good.
+        check = partition_groups.stamp_of(own, path, record if own.versioning.held_at is None else None)
+        return Source(group=self._group(taken, path), check=check)
 
     async def _compute(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> None:
         """Compute partitions of the view, and keep them in memory alone."""

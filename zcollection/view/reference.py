@@ -7,10 +7,11 @@ from typing import Final
 
 from attrs import evolve
 
+from zcollection.contracts.local_path import is_windows, with_slashes
 from zcollection.contracts.url import FILE, LINK, StoreURL, is_chain
 from zcollection.errors import LocationError
 
-_COMPLETE: Final = re.compile(r"/|~|file:|[^/]*:/", re.IGNORECASE)
+_COMPLETE: Final = re.compile(r"/|~|file:|[^/]*:/|[A-Za-z]:\\|\\\\", re.IGNORECASE)
 """How a reference begins that is not relative to the view."""
 
 
@@ -37,7 +38,7 @@ def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
     if isinstance(reference, StoreURL) or _is_complete(os.fspath(reference)):
         text = _complete(StoreURL.parse(reference))
     else:
-        text = os.fspath(reference)
+        text = os.fspath(reference).replace("\\", "/") if is_windows() else os.fspath(reference)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -55,7 +56,7 @@ def _is_complete(reference: str) -> bool:
 
 def _complete(url: StoreURL) -> str:
     if url.scheme == FILE:
-        return f"{FILE}://{url.location}"
+        return f"{FILE}://{with_slashes(url.location)}"
     host, slash, path = url.location.partition("/")
     return str(evolve(url, location=f"{host.rpartition('@')[2]}{slash}{path}"))
 
@@ -90,4 +91,5 @@ def resolve(reference: str, url: StoreURL) -> StoreURL:
 def _beside(url: StoreURL, reference: str) -> StoreURL:
     """Return what a relative reference names: in a chain it stays in the first link, as in an archive."""
     place, link, others = url.location.partition(LINK) if url.scheme != FILE else (url.location, "", "")
-    return evolve(url, location=f"{posixpath.normpath(posixpath.join(place, reference))}{link}{others}", query={})
+    paths = os.path if url.scheme == FILE else posixpath
+    return evolve(url, location=f"{paths.normpath(paths.join(place, reference))}{link}{others}", query={})

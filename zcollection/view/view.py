@@ -23,6 +23,7 @@ from zcollection.collection.write.update import UpdateFunction
 from zcollection.contracts.computation import Computation
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode, Store
+from zcollection.contracts.transactional import At
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
@@ -32,7 +33,7 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
 from zcollection.model.texts import listed
-from zcollection.portal import carried_out, run, synchronous
+from zcollection.portal import run, run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.registry.stored import StoredForm
 from zcollection.view import create, reading, refresh, staleness
@@ -79,7 +80,7 @@ class View(Maintained):
         computations = () if computation is None else as_computations(computation)
         opened = await _base(base, base_options)
         store = await stores.open_store(url_or_store, mode="rw", storage_options=storage_options)
-        pair = await carried_out(
+        pair = await run_change(
             create.create,
             stores.versioning_of(store),
             opened,
@@ -103,6 +104,7 @@ class View(Maintained):
         url_or_store: Location,
         *,
         mode: Mode = "r",
+        at: At = None,
         base: Location | Collection | None = None,
         storage_options: Mapping[str, Any] | None = None,
         base_options: Mapping[str, Any] | None = None,
@@ -110,6 +112,8 @@ class View(Maintained):
         """Open a view; see `zcollection.open_view`."""
         store = await stores.open_store(url_or_store, mode=mode, storage_options=storage_options)
         versioning = stores.versioning_of(store)
+        if at is not None:
+            versioning = await stores.versioning_at(store, mode=mode, at=at)
         own = OpenCollection(versioning, await create.load(versioning))
         reference = "" if own.configuration.view is None else own.configuration.view.base
         found = resolve(reference, store.url) if base is None else base
@@ -388,7 +392,7 @@ class View(Maintained):
         self._check_writable()
         halo = as_halo(depth)
         check_conventions(conventions)
-        return await carried_out(
+        return await run_change(
             self._both,
             lambda pair: refresh.update(
                 pair,
@@ -442,8 +446,8 @@ class View(Maintained):
             The view was opened for reading.
         """
         self._check_writable()
-        dropped = await carried_out(self._adopted)
-        report = await carried_out(
+        dropped = await run_change(self._adopted)
+        report = await run_change(
             self._both,
             lambda pair: refresh.refresh(
                 pair, filters=filters, everything=everything, batch=batch, client=client, progress=progress
@@ -498,7 +502,9 @@ class View(Maintained):
 
     def _section(self) -> Section:
         facts = {
+            "version": self._pair.own.versioning.held_at,
             "base": self._pair.base.store.url,
+            "version of the base": self._pair.base.versioning.held_at,
             "axis": f"{self.axis} (dimension {self.dimension})",
             "variables": listed(self.variables),
             "computed by": ", ".join(map(str, self.computations)) or "update()",

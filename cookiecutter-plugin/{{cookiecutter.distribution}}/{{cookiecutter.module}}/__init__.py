@@ -12,4 +12,5 @@ def zcollection_{{ cookiecutter.__plural }}() -> Iterator[Provides]:
         "{{ cookiecutter.name }}",
         target="{{ cookiecutter.module }}.{{ cookiecutter.family }}:{{ cookiecutter.__class }}",
         summary="{{ cookiecutter.summary }}",
+        contract=1,
     )

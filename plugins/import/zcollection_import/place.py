@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath, PurePosixPath
 from typing import IO, Any, Self
 
 import fsspec
@@ -108,5 +109,6 @@ class Place:
         """Return whether another place is this one, or one of both lies below the other."""
         if self.url.scheme != other.scheme:
             return False
-        one, two = (f"{url.location.rstrip('/')}/" for url in (self.url, other))
-        return one.startswith(two) or two.startswith(one)
+        kind = PurePath if self.url.scheme == "file" else PurePosixPath
+        one, two = (kind(url.location) for url in (self.url, other))
+        return one.is_relative_to(two) or two.is_relative_to(one)

@@ -69,7 +69,7 @@ class Report(Printed):
         target = Path(path)
         written = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            written.write_text(self.html, encoding="utf-8")
+            written.write_text(self.html, encoding="utf-8", newline="\n")
             written.replace(target)
         finally:
             written.unlink(missing_ok=True)

@@ -1,3 +1,4 @@
+import os
 from typing import ClassVar
 
 import anyio
@@ -68,7 +69,7 @@ def test_a_relative_path_is_fixed_on_opening(tmp_path, monkeypatch):
     assert store != opened("col")
 
 
-@pytest.mark.parametrize("name", ["~", "a%20b", "a b", "#x", "d?e"])
+@pytest.mark.parametrize("name", ["~", "a%20b", "a b", "#x", *(["d?e"] if os.name != "nt" else [])])
 def test_a_path_is_taken_literally(tmp_path, name):
     opened(tmp_path / name).blocking.put({"x": b"1"})
     assert (tmp_path / name / "x").read_bytes() == b"1"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
@@ -9,6 +10,8 @@ from zcollection_store_file import files
 from zcollection_store_file.store import FileStore
 
 from zcollection.plugin import Read, StoreError, StoreURL
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows makes symbolic links with a privilege alone")
 
 
 @pytest.fixture
@@ -169,19 +172,26 @@ def test_where_links_are_refused_a_key_is_still_created_once(store, monkeypatch)
     assert store.blocking.get([Read("a/x")]) == [b"first"]
 
 
-def test_where_nothing_is_atomic_a_key_is_not_created(store, root, monkeypatch):
+def test_where_no_rename_spares_what_exists_a_key_is_created_once_by_a_lock(store, root, monkeypatch):
     refused_links(monkeypatch, errno.EPERM)
     monkeypatch.setattr(files, "move_to_free_place", lambda *_: False)
-    with pytest.raises(StoreError, match="create 'x'"):
-        store.blocking.create("x", b"first")
-    assert list(root.iterdir()) == []
+    with ThreadPoolExecutor(8) as pool:
+        answers = [*pool.map(lambda number: store.blocking.create("x", b"%d" % number), range(40))]
+    assert answers.count("created") == 1
+    assert store.blocking.get([Read("x")]) == [b"%d" % answers.index("created")]
+    assert store.blocking.create("x", b"late") == "exists"
+    assert keys(store) == ["x"], "the lock is no object"
 
 
-def test_a_link_whose_answer_is_lost_has_created_the_key(store, root, monkeypatch):
+@pytest.mark.parametrize("has_unnamed", [True, False])
+def test_a_link_whose_answer_is_lost_has_created_the_key(store, root, monkeypatch, has_unnamed):
     link = os.link
+    if not has_unnamed:
+        monkeypatch.setattr(files, "_UNNAMED", 0)
+        monkeypatch.setattr(files, "move_to_free_place", lambda *_: False)
 
-    def lossy(source, target):
-        link(source, target)
+    def lossy(source, target, **options):
+        link(source, target, **options)
         raise FileExistsError(errno.EEXIST, "lost")
 
     monkeypatch.setattr(files.os, "link", lossy)

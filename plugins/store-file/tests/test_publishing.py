@@ -1,7 +1,6 @@
 """A publication can be the last act of a process at each of its steps, with and without an exchange of directories."""
 
 import errno
-import fcntl
 import os
 import threading
 
@@ -10,6 +9,10 @@ from zcollection_store_file import exchange, publishing
 from zcollection_store_file.store import FileStore
 
 from zcollection.plugin import StoreError, StoreURL
+
+fcntl = pytest.importorskip(
+    "fcntl", reason="directories have locks on POSIX systems alone; tests/test_systems.py has the rest"
+)
 
 OLD = {"x": b"old", "removed": b"old", "ku/y": b"old"}
 NEW = {"x": b"new", "ku/y": b"new", "c/z": b"new"}
@@ -138,7 +141,7 @@ def published_by_two(store, monkeypatch, step):
         for name in (*CALLS, "stat", "lstat"):
             patch.setattr(os, name, gate.passing(getattr(os, name)))
         patch.setattr(publishing, "exchange", gate.passing(publishing.exchange))
-        patch.setattr(publishing.fcntl, "flock", gate.passing(gate.locking))
+        patch.setattr(fcntl, "flock", gate.passing(gate.locking))
         gate.thread.start()
         assert gate.reached.wait(300)
         stopped = gate.thread.is_alive() and gate.done == step
@@ -220,13 +223,30 @@ def test_a_second_rename_that_fails_puts_the_old_directory_back(store, tmp_path,
     assert contents(tmp_path, "stage/p=1") == NEW
 
 
-def test_a_marker_of_other_directories_means_nothing(store, tmp_path):
+@pytest.mark.parametrize("part", [0, 1, -1, None])
+def test_a_marker_of_other_directories_or_part_of_one_means_nothing(store, tmp_path, part):
     stage(store)
     marker = publishing.marker_beside(str(tmp_path / "stage/p=1"))
+    text = publishing._inodes(str(tmp_path / "stage/p=1"), str(tmp_path / "p=1")).decode()
     with open(marker, "w") as file:
-        file.write("1 2")
+        file.write("1 2" if part is None else text[:part])
     store.blocking.publish("stage/p=1/", "p=1/")
     assert contents(tmp_path, "p=1") == NEW
+
+
+def test_what_cannot_be_removed_after_a_swap_does_not_pass_for_what_is_new(store, tmp_path, monkeypatch):
+    stage(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing.Tree, "remove", _refusing)
+        with pytest.raises(StoreError, match="publish 'p=1/'"):
+            store.blocking.publish("stage/p=1/", "p=1/")
+    assert contents(tmp_path, "p=1") == NEW
+    store.blocking.publish("stage/p=1/", "p=1/")
+    assert contents(tmp_path, "p=1") == NEW
+
+
+def _refusing(*_):
+    raise PermissionError(errno.EACCES, "not yours")
 
 
 def test_an_exchange_swaps_what_lies_at_two_paths(tmp_path):

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from attrs import Factory, field, frozen
 
 from zcollection.plugin import Created, Listed, Pieces, Read, Replacement, StoreError, StoreURL
-from zcollection_store_file import files
+from zcollection_store_file import files, system
 from zcollection_store_file.durable import make_directory, sync_tree, sync_way
 from zcollection_store_file.failures import telling
 from zcollection_store_file.paths import LOCK, Places
@@ -157,9 +157,9 @@ class Files:
                 put_aside(source, destination, fsync=self.fsync)
 
     def _is_there_to_publish(self, source: str, staged: str, destination: str, target: str) -> bool:
-        if os.path.isfile(f"{source}/{_DOCUMENT}"):
+        if os.path.isfile(system.under(source, _DOCUMENT)):
             return True
-        if os.path.isfile(f"{destination}/{_DOCUMENT}"):
+        if os.path.isfile(system.under(destination, _DOCUMENT)):
             return False  # it was published, and its stage removed in part
         if self._tree.holds_object(source, staged):
             return True
@@ -201,4 +201,4 @@ class Files:
 def _delete(path: str) -> None:
     # A directory is no object.
     with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        os.unlink(path)
+        system.unlink(path)

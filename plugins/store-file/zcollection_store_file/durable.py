@@ -3,13 +3,24 @@
 import errno
 import os
 from contextlib import suppress
+from typing import Final
+
+from zcollection_store_file import system
+
+# Windows synchronises no file that is open for reading only.
+_SYNCED: Final = os.O_RDWR | system.BINARY if system.IS_WINDOWS else os.O_RDONLY
 
 
 def sync(path: str) -> None:
-    """Wait until a file, or the names in a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file, or the names in a directory, are on the disk.
+
+    Windows has no call for the names: NTFS and ReFS write each change of them to a journal, and keep its order.
+    """
+    if system.IS_WINDOWS and os.path.isdir(path):
+        return
+    descriptor = os.open(path, _SYNCED)
     try:
-        os.fsync(descriptor)
+        system.flush(descriptor)
     except OSError as error:
         # Some network file systems synchronise no directories.
         if error.errno != errno.EINVAL or not os.path.isdir(path):
@@ -23,7 +34,8 @@ def make_directory(path: str, *, fsync: bool) -> None:
     if os.path.isdir(path):
         return
     parent = os.path.dirname(path)
-    make_directory(parent, fsync=fsync)
+    if parent != path:  # else it is a drive that does not exist
+        make_directory(parent, fsync=fsync)
     try:
         os.mkdir(path)
     except FileExistsError:
@@ -39,7 +51,7 @@ def sync_tree(path: str) -> None:
         with os.scandir(path) as entries:
             found = list(entries)
         for entry in found:
-            if entry.is_dir(follow_symlinks=False):
+            if system.is_directory(entry):
                 sync_tree(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 with suppress(FileNotFoundError):

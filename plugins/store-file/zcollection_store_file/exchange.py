@@ -1,10 +1,12 @@
-"""Renames that Python lacks: two directories swapped in one step, and a file moved only where nothing is."""
+"""Renames that Python lacks: two directories swapped in one step, and a file renamed only where nothing exists."""
 
 import ctypes
 import errno
 import os
 from functools import cache
 from typing import Any, Final
+
+from zcollection_store_file.system import IS_WINDOWS
 
 _AT_FDCWD: Final = -100
 _NOREPLACE: Final = 1
@@ -36,6 +38,9 @@ def move_to_free_place(source: str, target: str) -> bool:
     FileExistsError
         Something lies at the target.
     """
+    if IS_WINDOWS:
+        os.rename(source, target)  # replaces nothing there
+        return True
     return _rename(source, target, _NOREPLACE)
 
 
@@ -55,7 +60,7 @@ def _rename(source: str, target: str, flags: int) -> bool:
 def _renameat2() -> Any | None:
     try:
         function = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):  # not Linux, or a C library older than 2018
+    except (OSError, AttributeError, TypeError):  # macOS, a C library older than 2018, or Windows
         return None
     function.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
     function.restype = ctypes.c_int

@@ -6,9 +6,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from zcollection.plugin import StoreError, StoreURL
+from zcollection_store_file.system import IS_WINDOWS
 
 _NEXT_STEP: Final = {
-    errno.EACCES: "check who owns the directory and its permissions",
+    errno.EACCES: "check who owns the directory and its permissions"
+    + ("; another process may have a file open: close it there, and run the operation again" if IS_WINDOWS else ""),
     errno.EPERM: "check who owns the directory and its permissions",
     errno.EROFS: "the file system is mounted for reading only",
     errno.ENOSPC: "make room on the file system, and run the operation again",

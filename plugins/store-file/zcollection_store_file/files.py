@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from filelock import FileLock
+
 from zcollection.plugin import Pieces
+from zcollection_store_file import system
 from zcollection_store_file.durable import make_directory, sync
 from zcollection_store_file.exchange import move_to_free_place
-from zcollection_store_file.paths import temporary_beside
+from zcollection_store_file.paths import creation_lock_in, temporary_beside
 
 # A FIFO that somebody left must not hang its reader.
 _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 # Neither a file that is there nor the target of a link is ever written into.
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.BINARY
+_UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
@@ -24,9 +28,8 @@ _NO_LINKS: Final = frozenset(
 
 def read(path: str, offset: int, length: int | None) -> bytes | None:
     """Return the bytes of a file, or a range of them; None where there is no file."""
-    try:
-        descriptor = os.open(path, _READING)
-    except (FileNotFoundError, NotADirectoryError):
+    descriptor = system.open_to_read(path, _READING)
+    if descriptor is None:
         return None
     try:
         status = os.fstat(descriptor)
@@ -42,7 +45,7 @@ def read(path: str, offset: int, length: int | None) -> bytes | None:
 
 
 def _read_range(descriptor: int, offset: int, length: int) -> bytes:
-    data = os.pread(descriptor, length, offset)
+    data = system.read_at(descriptor, length, offset)
     if len(data) == length or not data:
         return data
     # One call reads no more than 2 GiB.
@@ -51,8 +54,37 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
 
 def write(path: str, data: bytes, *, fsync: bool) -> None:
     """Write a file in place of any that exists."""
-    with _temporary(path, data, fsync=fsync) as temporary:
-        os.replace(temporary, path)
+    if data or not _creates_empty(path, fsync=fsync):
+        with _temporary(path, data, fsync=fsync) as temporary:
+            system.replace(temporary, path)
+    _sync_name(path, fsync=fsync)
+
+
+def _creates_empty(path: str, *, fsync: bool) -> bool:
+    """Create an empty file, which nobody can see in part, and return whether that was done; not where one exists."""
+    try:
+        os.close(_open_new(path, fsync=fsync))  # nothing of it but its name is to be on the disk
+    except FileExistsError:
+        return False
+    return True
+
+
+def write_small(path: str, data: bytes, *, fsync: bool) -> None:
+    """Write a file over any that exists, in steps that others can see: for readers to whom part of it says nothing.
+
+    The directory exists.
+    """
+    try:
+        descriptor = os.open(path, _NEW, 0o666)
+    except FileExistsError:
+        system.unlink(path)
+        descriptor = os.open(path, _NEW, 0o666)
+    try:
+        os.write(descriptor, data)
+        if fsync:
+            system.flush(descriptor)
+    finally:
+        os.close(descriptor)
     _sync_name(path, fsync=fsync)
 
 
@@ -87,15 +119,54 @@ def write_new(path: str, data: bytes | Pieces, *, directory: int | None = None) 
 
 def create(path: str, data: bytes, *, fsync: bool) -> bool:
     """Write a file unless one exists, and return whether it was written."""
-    with _temporary(path, data, fsync=fsync) as temporary:
-        created = _take_name(temporary, path)
+    created = _names(path, data, fsync=fsync)
+    if created is None:
+        with _temporary(path, data, fsync=fsync) as temporary:
+            if not (created := _moves(temporary, path)):
+                created = _links(temporary, path)
+                _remove(temporary)
     _sync_name(path, fsync=fsync)
     return created
 
 
-def _take_name(temporary: str, path: str) -> bool:
+def _names(path: str, data: bytes, *, fsync: bool) -> bool | None:
+    """Give a file its first name, and return whether that was done, False where one exists; None where that cannot be done.
+
+    Linux has files without a name, of which nothing is left when their writer dies.
+    """
+    if not _UNNAMED:
+        return None
     try:
-        os.link(temporary, path)
+        descriptor = os.open(os.path.dirname(path), os.O_WRONLY | _UNNAMED, 0o666)
+    except OSError:  # the directory is missing, or the file system has no such files
+        return None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        if fsync:
+            system.flush(descriptor)
+        try:
+            # With a descriptor of a directory Python follows the link, as it must.
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+        except OSError as error:
+            if os.fstat(descriptor).st_nlink:  # the answer was lost
+                return True
+            return _exists(path) if error.errno == errno.EEXIST else None  # such as where there is no /proc
+    return True
+
+
+def _moves(temporary: str, path: str) -> bool:
+    """Give a file its name by one rename, and return whether that was done; not where one exists, or renames replace it."""
+    try:
+        return move_to_free_place(temporary, path)
+    except FileExistsError:
+        return False
+
+
+def _links(temporary: str, path: str) -> bool:
+    """Give a file its name as a second one, and return whether that was done; False where one exists."""
+    try:
+        system.link(temporary, path)
     except OSError as error:
         # A network file system may lose the answer of a link that it has made: the count of names tells.
         if os.stat(temporary).st_nlink > 1:
@@ -104,16 +175,16 @@ def _take_name(temporary: str, path: str) -> bool:
             return _exists(path)
         if error.errno not in _NO_LINKS:
             raise
-        return _take_name_by_rename(temporary, path, error)
+        return _take_name_by_lock(temporary, path)
     return True
 
 
-def _take_name_by_rename(temporary: str, path: str, refusal: OSError) -> bool:
-    try:
-        if not move_to_free_place(temporary, path):
-            raise refusal
-    except FileExistsError:
-        return _exists(path)
+def _take_name_by_lock(temporary: str, path: str) -> bool:
+    """Rename where nothing exists; who does so at the same time waits for a lock of the directory, which is never removed."""
+    with FileLock(creation_lock_in(os.path.dirname(path)), thread_local=False):
+        if os.path.lexists(path):
+            return _exists(path)
+        os.rename(temporary, path)
     return True
 
 
@@ -143,10 +214,10 @@ def _links_to_free_place(source: str, target: str, *, fsync: bool) -> bool:
     """Link where nothing lies, as for most copies, and return whether that was done."""
     try:
         try:
-            os.link(source, target)
+            system.link(source, target)
         except FileNotFoundError:
             make_directory(os.path.dirname(target), fsync=fsync)
-            os.link(source, target)
+            system.link(source, target)
     except OSError:
         return False
     return True
@@ -156,7 +227,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
     temporary = temporary_beside(target)
     try:
         _link_or_copy(source, temporary, fsync=fsync)
-        os.replace(temporary, target)
+        system.replace(temporary, target)
     finally:
         # Also after a success: renaming one name of a file onto another of its names does nothing.
         _remove(temporary)
@@ -165,7 +236,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
 def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
     make_directory(os.path.dirname(target), fsync=fsync)
     try:
-        os.link(source, target)
+        system.link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -176,17 +247,18 @@ def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
 
 @contextmanager
 def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
-    """Yield the path of a complete file beside `path`; what has not been renamed goes away."""
+    """Yield the path of a complete file beside `path`, which the block gives its name; a failure removes it."""
     temporary = temporary_beside(path)
     try:
         with os.fdopen(_open_new(temporary, fsync=fsync), "wb") as file:
             file.write(data)
             if fsync:
                 file.flush()
-                os.fsync(file.fileno())
+                system.flush(file.fileno())
         yield temporary
-    finally:
+    except BaseException:
         _remove(temporary)
+        raise
 
 
 def _open_new(path: str, *, fsync: bool) -> int:
@@ -199,7 +271,7 @@ def _open_new(path: str, *, fsync: bool) -> int:
 
 def _remove(path: str) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)
+        system.unlink(path)
 
 
 def _sync_name(path: str, *, fsync: bool) -> None:

@@ -4,10 +4,14 @@ import hashlib
 import os
 import re
 import stat
+import sys
+import unicodedata
 import uuid
+from functools import lru_cache
 from typing import Final
 
-from zcollection.plugin import StoreError, StoreURL
+from zcollection.plugin import StoreError, StoreURL, defect_on_windows
+from zcollection_store_file.system import IS_WINDOWS, is_junction, is_link, under
 
 LOCK: Final = "_transactions/lock"
 """Where the lock lies: no object, so that it is neither listed nor deleted while somebody holds it."""
@@ -17,6 +21,7 @@ DEEPEST: Final = 128
 
 # Nearly all keys: no part of them is empty, or starts with a dot.
 _ORDINARY: Final = re.compile(r"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")
+_DECOMPOSES: Final = sys.platform == "darwin"
 _TEMPORARY: Final = re.compile(r"\.zcollection-[0-9a-f]{32}\.tmp")
 
 
@@ -32,6 +37,21 @@ def marker_beside(path: str) -> str:
     return os.path.join(directory, f".zcollection-{digest}.tmp")
 
 
+def lock_beside(path: str) -> str:
+    """Return the path in the same directory of the lock of `path`; it is never listed."""
+    return marker_beside(f"{path}.lock")
+
+
+def creation_lock_in(directory: str) -> str:
+    """Return the path of the lock that orders who creates files in a directory; it is never listed."""
+    return marker_beside(os.path.join(directory, "*"))
+
+
+def key_of(name: str) -> str:
+    """Return the part of a key for the name of a file: some file systems of macOS return names decomposed."""
+    return name if name.isascii() or not _DECOMPOSES else unicodedata.normalize("NFC", name)
+
+
 def is_temporary(name: str) -> bool:
     """Return whether a name is one of those that are never listed."""
     return _TEMPORARY.fullmatch(name) is not None
@@ -39,8 +59,11 @@ def is_temporary(name: str) -> bool:
 
 def is_inside(path: str, root: str) -> bool:
     """Return whether a path, its links followed, lies at or below the root."""
-    real, real_root = os.path.realpath(path), os.path.realpath(root)
-    return os.path.commonpath([real, real_root]) == real_root
+    real, real_root = (os.path.normcase(os.path.realpath(each)) for each in (path, root))
+    try:
+        return os.path.commonpath([real, real_root]) == real_root
+    except ValueError:  # on Windows, two drives
+        return False
 
 
 class Places:
@@ -82,7 +105,7 @@ class Places:
             The key leaves the root by its text, or is not one of an object.
         """
         self.check(key)
-        return f"{self.root}/{key}"
+        return under(self.root, key)
 
     def to_list(self, prefix: str) -> str:
         """Return the path of the directory for a prefix to list, wherever symbolic links on it lead; "" is the root.
@@ -93,7 +116,7 @@ class Places:
             The prefix leaves the root by its text, or does not end with "/".
         """
         self._check_prefix(prefix)
-        return f"{self.root}/{prefix[:-1]}" if prefix else self.root
+        return under(self.root, prefix[:-1]) if prefix else self.root
 
     def _check_prefix(self, prefix: str) -> None:
         if prefix and not prefix.endswith("/"):
@@ -126,13 +149,15 @@ class Places:
             return
         directory = self._directory(parent)
         try:
-            mode = os.lstat(f"{directory}/{name}").st_mode
+            mode = os.lstat(under(directory, name)).st_mode
         except FileNotFoundError:
             if not os.path.lexists(directory):
                 self._absent.add(parent)
             return
-        if not stat.S_ISDIR(mode):
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no directory"
+        self._check_case(directory, name, prefix)
+        is_linked = stat.S_ISLNK(mode) or is_junction(under(directory, name))
+        if is_linked or not stat.S_ISDIR(mode):
+            kind = "a symbolic link" if is_linked else "no directory"
             message = (
                 f"{prefix!r} in {self._url} is {kind}, and cannot be replaced or taken away; nothing was written: put the directory "
                 f"itself in its place, or move it away and call repair()"
@@ -142,14 +167,42 @@ class Places:
     def below(self, key: str) -> str:
         """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
         parent, _, name = key.rpartition("/")
-        path = f"{self._directory(parent)}/{name}"
-        if os.path.islink(path) and not is_inside(path, self.root):
+        directory = self._directory(parent)
+        path = under(directory, name)
+        self._check_case(directory, name, key)
+        if is_link(path) and not is_inside(path, self.root):
             message = (
                 f"{key!r} in {self._url} is a symbolic link that leaves the store: it is read through, and nothing is written or "
                 f"removed there; put what it leads to in its place"
             )
             raise StoreError(message)
         return path
+
+    def check_case(self, key: str) -> None:
+        """Check that the file system distinguishes a key from those that exist.
+
+        Raises
+        ------
+        StoreError
+            A file exists whose name differs only in case, and has the same path there.
+        """
+        parent, _, name = key.rpartition("/")
+        self._check_case(self._directory(parent), name, key)
+
+    def _check_case(self, directory: str, name: str, key: str) -> None:
+        """Check the last part of a key; what the file system distinguishes may depend on the mount, or on the directory."""
+        swapped = name.swapcase()
+        if swapped == name or not all(os.path.lexists(under(directory, each)) for each in (swapped, name)):
+            return
+        names = [unicodedata.normalize("NFC", found) for found in os.listdir(directory)]
+        others = [found for found in names if found.casefold() == name.casefold()]
+        if others and name not in others:
+            message = (
+                f"{key!r} in {self._url} differs only in case from {others[0]!r}, which exists: the file system does not "
+                f"distinguish the two, and one would replace the other; nothing was written: use another name, or a file system "
+                f"or an object store that distinguishes them"
+            )
+            raise StoreError(message)
 
     def _directory(self, key: str) -> str:
         if key not in self._directories:
@@ -178,7 +231,7 @@ class Places:
         """
         if key.count("/") >= DEEPEST:
             problem: str | None = f"it has more than {DEEPEST} parts"
-        elif key.isascii() and _ORDINARY.fullmatch(key):
+        elif not IS_WINDOWS and key.isascii() and _ORDINARY.fullmatch(key):
             problem = None
         else:
             problem = next(filter(None, map(_problem, key.split("/"))), None)
@@ -190,6 +243,7 @@ class Places:
         return StoreError(message)
 
 
+@lru_cache(maxsize=8192)
 def _problem(segment: str) -> str | None:
     if not segment:
         return "it is empty, absolute, or has an empty part"
@@ -199,8 +253,14 @@ def _problem(segment: str) -> str | None:
         return "it has a NUL character"
     if is_temporary(segment):
         return f"the name {segment!r} is one of a temporary file"
+    if IS_WINDOWS and (defect := defect_on_windows(segment)):
+        return f"on Windows {defect}"
+    return None if _is_encodable(segment) else "it cannot be encoded as the name of a file"
+
+
+def _is_encodable(name: str) -> bool:
     try:
-        os.fsencode(segment)
+        os.fsencode(name)
     except UnicodeEncodeError:
-        return "it cannot be encoded as the name of a file"
-    return None
+        return False
+    return True

@@ -10,20 +10,22 @@ directory itself, which goes where the directory goes, and then looks whether th
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
 from attrs import frozen
+from filelock import FileLock
 
-from zcollection_store_file import files
+from zcollection_store_file import files, system
 from zcollection_store_file.durable import make_directory, sync
 from zcollection_store_file.exchange import exchange
-from zcollection_store_file.paths import marker_beside, temporary_beside
+from zcollection_store_file.paths import lock_beside, marker_beside, temporary_beside
+from zcollection_store_file.system import rename_directory, unlink
 from zcollection_store_file.trees import Tree
 
+_DOCUMENT: Final = "zarr.json"
 _OCCUPIED: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
@@ -62,6 +64,8 @@ class Publication:
 
     def _moves(self) -> bool:
         """Move what is staged to its target, unless something lies there, as it does after a swap."""
+        if os.path.isfile(f"{self.target}/{_DOCUMENT}"):
+            return False
         try:
             _rename_into_parent(self.staged, self.target, fsync=self.fsync)
         except FileNotFoundError:
@@ -73,7 +77,8 @@ class Publication:
         return True
 
     def _replace(self) -> None:
-        files.write(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
+        # Part of a marker names no two directories: what is staged passes for what is new, as it is.
+        files.write_small(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
         if exchange(self.staged, self.target):
             self._retire()
         else:
@@ -83,11 +88,11 @@ class Publication:
     def _replace_in_two_steps(self) -> None:
         replaced = self._put_aside(self.target)
         try:
-            os.rename(self.staged, self.target)
+            rename_directory(self.staged, self.target)
         except FileNotFoundError:
             pass  # somebody else has moved it, as soon as the place was free
         except OSError:
-            os.rename(replaced, self.target)
+            rename_directory(replaced, self.target)
             raise
         self._sync()
         self._forget(replaced)
@@ -98,31 +103,43 @@ class Publication:
         return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
 
     def _retire(self) -> None:
-        """Put aside what was replaced; removing it, which frees its inode number, comes after the marker that names it.
+        """Remove what was replaced, or move it to where it is kept, and then the marker that names it.
 
         Each step is on the disk before the next: without the marker, what was replaced would pass for what is new.
         """
         self._sync()
-        replaced = self.staged
-        with suppress(FileNotFoundError):  # whoever found it swapped as well may have been faster
-            replaced = self._put_aside(self.staged)
+        try:
+            if not self._keeps(self.staged):
+                self.tree.remove(self.staged)
+        finally:
+            # What cannot be removed, such as a directory of another user, must not pass for what is new.
+            if os.path.lexists(self.staged):
+                with suppress(FileNotFoundError):
+                    os.rename(self.staged, temporary_beside(self.staged))
         if self.fsync:
             sync(os.path.dirname(self.staged))
         self._forget_marker()
-        self._forget(replaced)
+
+    def _keeps(self, replaced: str) -> bool:
+        """Move what was replaced to where it is kept, and return whether nothing is left to remove."""
+        if self.kept is None:
+            return False
+        try:
+            _rename_into_parent(replaced, self.kept, fsync=self.fsync)
+        except FileNotFoundError:
+            return True  # whoever found it swapped as well was faster
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+            return False
+        return True
 
     def _put_aside(self, replaced: str) -> str:
         """Move what is replaced to where it is kept, or is going to be removed, and return where that is."""
-        if self.kept is not None:
-            try:
-                _rename_into_parent(replaced, self.kept, fsync=self.fsync)
-            except OSError as error:
-                if error.errno not in _OCCUPIED:
-                    raise
-            else:
-                return self.kept
+        if self.kept is not None and self._keeps(replaced):
+            return self.kept
         hidden = temporary_beside(self.staged)
-        os.rename(replaced, hidden)
+        rename_directory(replaced, hidden)
         return hidden
 
     def _forget(self, replaced: str) -> None:
@@ -136,7 +153,7 @@ class Publication:
 
     def _forget_marker(self) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(self._marker)
+            unlink(self._marker)
 
     def _sync(self) -> None:
         if self.fsync:
@@ -149,22 +166,42 @@ def _alone_with(directory: str) -> Iterator[bool]:
     """Hold the lock of a directory, and yield True; False where it no longer lies there.
 
     The system releases the lock when its holder dies. Where directories have none, as on some network file systems, the lock
-    of the collection has to do.
+    of the collection has to do; on Windows a file beside the directory has the lock.
     """
+    if system.IS_WINDOWS:
+        with _alone_by_file(directory) as is_there:
+            yield is_there
+        return
     while True:
         try:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(directory, os.O_RDONLY | system.DIRECTORY)
         except FileNotFoundError:
             yield False
             return
         try:
             with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                system.lock_directory(descriptor)
             if _lies_at(directory, descriptor):
                 yield True
                 return
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def _alone_by_file(directory: str) -> Iterator[bool]:
+    """Hold the lock of a file beside a directory, which goes when the directory is no longer there."""
+    if not os.path.isdir(directory):
+        yield False
+        return
+    path = lock_beside(directory)
+    try:
+        with FileLock(path, thread_local=False):
+            yield os.path.isdir(directory)
+    finally:
+        if not os.path.lexists(directory):
+            with suppress(OSError):  # who waits has it open, and removes it
+                os.unlink(path)
 
 
 def _lies_at(path: str, descriptor: int) -> bool:
@@ -189,7 +226,7 @@ def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
         if error.errno not in _OCCUPIED:
             raise
         hidden = temporary_beside(trash)
-        os.rename(target, hidden)
+        rename_directory(target, hidden)
         tree.remove(hidden)
     if fsync:
         sync(os.path.dirname(target))
@@ -212,7 +249,7 @@ def put_aside(target: str, kept: str, *, fsync: bool) -> None:
 def _rename_into_parent(source: str, target: str, *, fsync: bool) -> None:
     """Rename a directory, after making the one that it is to lie in where that is missing."""
     try:
-        os.rename(source, target)
+        rename_directory(source, target)
     except FileNotFoundError:
         make_directory(os.path.dirname(target), fsync=fsync)
-        os.rename(source, target)
+        rename_directory(source, target)

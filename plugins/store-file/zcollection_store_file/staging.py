@@ -8,7 +8,7 @@ from typing import Final
 from attrs import field, frozen
 
 from zcollection.plugin import Pieces
-from zcollection_store_file import files
+from zcollection_store_file import files, system
 from zcollection_store_file.failures import telling
 from zcollection_store_file.paths import DEEPEST, LOCK, Places
 
@@ -28,6 +28,8 @@ class Staging:
     places: Places
     _directories: dict[str, str] = field(factory=dict)
     """Paths of the directories that exist, by key."""
+    _new: set[str] = field(factory=set)
+    """Keys of those that this has made: nothing exists below them that it has not made."""
     _parts: dict[str, int] = field(factory=dict)
     """How many parts the keys have within their batches, of those whose text is right: of thousands of groups they are few."""
 
@@ -55,7 +57,14 @@ class Staging:
                 parent = key.rpartition("/")[0]
                 if parent not in within:
                     self._make(parent, within, folder, beginning, descriptor)
-                files.write_new(beginning + key, data, directory=descriptor)
+                self._write_new(beginning + system.native(key), data, block.key, descriptor)
+
+    def _write_new(self, path: str, data: bytes | Pieces, key: str, descriptor: int | None) -> None:
+        try:
+            files.write_new(path, data, directory=descriptor)
+        except FileExistsError:
+            self.places.check_case(key)
+            raise
 
     def _check_and_remember(self, whole: str, key: str) -> None:
         """Check the text of a whole key, of which `key` is what lies within its batch's folder."""
@@ -68,7 +77,7 @@ class Staging:
         if parent not in within:
             self._make(parent, within, folder, beginning, descriptor)
         try:
-            os.mkdir(beginning + key, dir_fd=descriptor)
+            os.mkdir(beginning + system.native(key), dir_fd=descriptor)
         except FileExistsError:
             self.places.below(f"{folder}/{key}" if folder else key)
         within.add(key)
@@ -84,13 +93,16 @@ class Staging:
     def _made(self, key: str) -> str:
         """Return the path of a directory; only one that was there before can be a link."""
         parent, _, name = key.rpartition("/")
-        path = f"{self._directory(parent)}/{name}" if key else self.places.root
+        path = system.under(self._directory(parent), name) if key else self.places.root
+        if parent not in self._new and os.path.isdir(path):
+            return self.places.below(key) if key else path
         try:
             os.mkdir(path)
         except FileNotFoundError:
             os.makedirs(path, exist_ok=True)  # the root itself, and what it lies in
         except FileExistsError:
             return self.places.below(key) if key else path
+        self._new.add(key)
         return path
 
 
@@ -107,9 +119,9 @@ def _common_folder(keys: Collection[str]) -> str:
 def _begun_at(directory: str) -> Iterator[tuple[str, int | None]]:
     """Yield what paths within a directory begin with, and the descriptor that they are relative to, where there is one."""
     if not _HAS_DIRECTORIES_TO_BEGIN_AT:
-        yield f"{directory}/", None
+        yield system.under(directory, ""), None
         return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(directory, os.O_RDONLY | system.DIRECTORY)
     try:
         yield "", descriptor
     finally:

@@ -23,6 +23,7 @@ from zcollection.plugin import (
 )
 from zcollection_store_file.blocking import Files
 from zcollection_store_file.lock import held
+from zcollection_store_file.system import of_any_length
 
 _BATCH: Final = 1000
 """Entries of a listing that one visit to a worker thread fetches."""
@@ -87,7 +88,8 @@ class FileStore(KeyStore):
     @property
     def blocking(self) -> Files:
         """Blocking access: files are read where they are decoded."""
-        return Files(url=self.url, root=self.root, fsync=self.fsync, check_writable=self.check_writable)
+        root = of_any_length(self.root)
+        return Files(url=self.url, root=root, fsync=self.fsync, check_writable=self.check_writable)
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where there is no file."""

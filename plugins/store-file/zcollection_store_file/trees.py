@@ -9,7 +9,8 @@ from typing import Final
 from attrs import frozen
 
 from zcollection.plugin import Listed
-from zcollection_store_file.paths import LOCK, is_inside, is_temporary
+from zcollection_store_file import system
+from zcollection_store_file.paths import LOCK, is_inside, is_temporary, key_of
 
 _NOT_THERE: Final = (FileNotFoundError, NotADirectoryError)
 
@@ -68,18 +69,18 @@ class Tree:
         return sorted(((key, entry) for key, entry in keyed if key is not None), key=lambda item: item[0])
 
     def _key(self, entry: "os.DirEntry[str]", prefix: str) -> str | None:
-        key = prefix + entry.name
+        key = prefix + key_of(entry.name)
         if is_temporary(entry.name) or key == LOCK:
             return None
-        if entry.is_dir(follow_symlinks=False):
+        if system.is_directory(entry):
             return f"{key}/"
         linked = entry.is_symlink() and os.path.isfile(entry.path) and is_inside(entry.path, self.root)
         return key if linked or entry.is_file(follow_symlinks=False) else None
 
     def remove(self, directory: str) -> None:
         """Remove a directory and all below it, but for the lock; links are removed, never followed."""
-        if os.path.islink(directory):
-            os.unlink(directory)
+        if system.is_link(directory):
+            system.unlink(directory)
             return
         try:
             with os.scandir(directory) as entries:
@@ -87,18 +88,18 @@ class Tree:
         except _NOT_THERE:
             return
         for entry in found:
-            if entry.is_dir(follow_symlinks=False):
+            if system.is_directory(entry):
                 self.remove(entry.path)
-            elif entry.path != f"{self.root}/{LOCK}":
+            elif entry.path != system.under(self.root, LOCK):
                 with suppress(FileNotFoundError):
-                    os.unlink(entry.path)
+                    system.unlink(entry.path)
         _remove_if_empty(directory)
 
 
 def _listed(key: str, entry: "os.DirEntry[str]") -> Iterator[Listed]:
     """Yield the entry of a file, unless it has just vanished."""
     with suppress(FileNotFoundError):
-        status = entry.stat()
+        status = system.status_of(entry)
         etag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
         yield Listed(key=key, size=status.st_size, modified=status.st_mtime, etag=etag)
 
@@ -106,7 +107,7 @@ def _listed(key: str, entry: "os.DirEntry[str]") -> Iterator[Listed]:
 def _remove_if_empty(directory: str) -> None:
     """Remove a directory unless somebody has just written to it."""
     try:
-        os.rmdir(directory)
+        system.patiently(os.rmdir, directory)
     except FileNotFoundError:
         pass
     except OSError as error:

@@ -86,4 +86,9 @@ def _write(file: Path, data: bytes) -> None:
     descriptor, name = tempfile.mkstemp(dir=file.parent)
     with os.fdopen(descriptor, "wb") as written:
         written.write(data)
-    Path(name).replace(file)
+    try:
+        Path(name).replace(file)
+    except PermissionError:  # on Windows: another process reads that file, which has the same bytes
+        Path(name).unlink()
+        if not file.is_file():
+            raise

@@ -33,7 +33,8 @@ _GCS: Final[Mapping[str, type | tuple[type, ...]]] = {
 _AZURE: Final[Mapping[str, type]] = {"account": str, "access_key": str, "sas_token": str, "bearer_token": str}
 
 _SKEW: Final = dt.timedelta(minutes=15)
-_TICK: Final = dt.timedelta(milliseconds=10)
+_TICK: Final = dt.timedelta(milliseconds=20)
+"""Longer than a tick of the clock: up to 10 ms on Linux, and 16 ms on Windows."""
 
 _MEMORY: dict[str, icechunk.Storage] = {}
 _GUARD: Final = threading.Lock()

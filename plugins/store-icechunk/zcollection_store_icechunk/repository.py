@@ -125,12 +125,21 @@ def _make_directory(directory: Path, spec_version: int) -> None:
     made = directory.with_name(f".{directory.name}-{uuid.uuid4().hex}")
     try:
         _make(icechunk.local_filesystem_storage(str(made)), spec_version)
-        made.rename(directory)
+        _take_place(made, directory)
     except OSError as error:
         if error.errno not in _OCCUPIED:
             raise
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def _take_place(made: Path, directory: Path) -> None:
+    """Rename a directory to a place where nothing exists, or an empty directory."""
+    try:
+        made.rename(directory)
+    except FileExistsError:  # Windows replaces no directory, not even an empty one
+        directory.rmdir()
+        made.rename(directory)
 
 
 def _has_files(directory: str) -> bool:

@@ -178,6 +178,12 @@ class ObjectStore(KeyStore):
         check_prefixes(self.url, staged, target)
         await publishing.publish(self, staged, target, fence)
 
+    async def publish_written(self, staged: str, target: str, names: Collection[str], fence: Fence = unfenced) -> None:
+        """Do so without listing what is staged."""
+        self.check_writable()
+        check_prefixes(self.url, staged, target)
+        await publishing.publish(self, staged, target, fence, names=names)
+
     async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:
         """Do so for many groups at once."""
         await _each(lambda pair: self.publish(*pair, fence), list(pairs))

@@ -4,7 +4,7 @@ The document of a group is deleted first and copied last. A stage is whole while
 to go when the stage is removed.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final, TypeVar
 
 from zcollection.plugin import Fence, KeyStore, Listed, StoreError
@@ -16,9 +16,15 @@ _PART: Final = 64
 """Objects that are copied between two looks at the fence."""
 
 
-async def publish(store: KeyStore, staged: str, target: str, fence: Fence) -> None:
-    """Put what is staged in the place of what lies at the target, as `KeyStore.publish` says."""
-    new, old = await _below(store, staged), await _below(store, target)
+async def publish(
+    store: KeyStore, staged: str, target: str, fence: Fence, *, names: Collection[str] | None = None
+) -> None:
+    """Put what is staged in the place of what lies at the target, as `KeyStore.publish` says.
+
+    The names of what is staged need not be listed where the caller knows them; then each object is copied.
+    """
+    new = await _below(store, staged) if names is None else {name: Listed(key=staged + name) for name in names}
+    old = await _below(store, target)
     if DOCUMENT not in new and DOCUMENT in old:
         return  # the stage was removed, in part or whole, after it was published
     if not new and not old:

@@ -231,8 +231,13 @@ def test_a_view_is_opened_as_its_query(made):
     assert_same(xr.open_dataset(url, engine="zcollection"), view.query().to_xarray())
     asked = {"where": "time % 2 == 0", "filters": "tens != 1"}
     assert_same(xr.open_dataset(url, engine="zcollection", **asked), view.query(**asked).to_xarray())
-    with pytest.raises(zc.errors.SettingError, match="at='v1' for the view"):
+    with pytest.raises(zc.errors.SettingError, match="at='v1' is no version"):
         xr.open_dataset(url, engine="zcollection", at="v1")
+    view.retain(9)
+    view.update(lambda rows: {"speed": -rows["time"].to_numpy()})
+    older = zc.open_view(url, at=2)
+    assert_same(xr.open_dataset(url, engine="zcollection", at=2), older.query().to_xarray())
+    assert older.query()["speed"].to_numpy()[1] > 0 > view.query()["speed"].to_numpy()[1]
 
 
 def test_layouts_that_differ_between_partitions_are_one_dataset(made):

@@ -65,7 +65,7 @@ def read_ephemeris() -> Ephemeris:
         swot-simulator is not installed.
     """
     path = _file(_EPHEMERIS)
-    header = dict(_setting(line) for line in path.read_text().splitlines()[:2])
+    header = dict(_setting(line) for line in path.read_text(encoding="utf-8").splitlines()[:2])
     seconds, longitude, latitude, altitude = np.loadtxt(path, unpack=True)
     return Ephemeris(
         cycle_duration=header["cycle_duration"] * 86400,

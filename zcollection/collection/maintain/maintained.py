@@ -22,7 +22,7 @@ from zcollection.errors import SettingError
 from zcollection.model import bridges
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Section, Table, heading
-from zcollection.portal import carried_out, synchronous
+from zcollection.portal import run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.transaction.reports import Changes, Committed, History, Label, VacuumReport
 
@@ -50,7 +50,7 @@ class Maintained(Printed, ABC):
     async def _change(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
         """Do something that changes the store, to its end or not at all, whoever waits for it."""
         self._check_writable()
-        return await carried_out(self._now, operation)
+        return await run_change(self._now, operation)
 
     @abstractmethod
     async def _reload(self) -> None:

@@ -162,9 +162,9 @@ class ConsistentRead:
                     await self._read(begun, advance)
             except (CorruptionError, OutdatedError, StoreError) as error:
                 newer = await asked.snapshot()
-                is_gone = isinstance(error, OutdatedError)  # the same partitions may lie in a snapshot that is there
-                same = newer.label == taken.label if is_gone else self._is_same(taken, newer, partitions)
-                if same and not await self._skips(error, begun):
+                # The same partitions may be stored in a snapshot that still exists; and one version in other places by now.
+                same = newer.label == taken.label or not isinstance(error, OutdatedError)
+                if same and self._is_same(taken, newer, partitions) and not await self._skips(error, begun):
                     raise
                 begun = await self._selected(asked, newer)
                 continue

@@ -22,8 +22,9 @@ from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
-from zcollection.engine.work import Work, perform
-from zcollection.engine.write import GroupWrite
+from zcollection.engine.statistics import STATISTICS
+from zcollection.engine.work import Work, perform, reading_once
+from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
 from zcollection.errors import (
     CollectionExistsError,
     ConflictError,
@@ -250,7 +251,10 @@ class _PartitionInsert:
         return (yield from self._merging(arrays)).report
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
-        """Stage the partition, unless the merge leaves it no rows."""
+        """Stage the partition, unless the merge leaves it no rows; a chunk of its axis is read once, to merge and to write."""
+        return (yield from reading_once(self._staging(stage, arrays), _is_chunk))
+
+    def _staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
         merged = yield from self._merging(arrays)
         if not merged.report.rows:
             return merged.report, None
@@ -269,6 +273,11 @@ class _PartitionInsert:
         base = partition_groups.group_of(opened, self.part.path, self.record)
         group = evolve(group, base=base, source=merged.source, axis_values=merged.axis)
         return group, evolve(record, axis_range=axis_range(opened, merged.axis))
+
+
+def _is_chunk(key: str) -> bool:
+    """Return whether an object of a partition is a chunk: its documents are to be read after what they vouch for."""
+    return not key.endswith((GROUP_DOCUMENT, STATISTICS))
 
 
 def _check_overwrite(insertion: _Insertion, transaction: Transaction, *, overwrite: bool) -> None:

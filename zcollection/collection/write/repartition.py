@@ -18,12 +18,14 @@ from zcollection.collection.split import PartitionRows, sortable, split
 from zcollection.collection.write.insert import partition_write
 from zcollection.collection.write.resuming import digest, layout_digest, resumable, taken_over
 from zcollection.contracts.partitioning import Key, Partitioning
+from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
 from zcollection.engine.read import GroupRead, Outputs, reading
 from zcollection.engine.select import Found, Runs, Side, filling
+from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError
 from zcollection.model.dataset import Dataset
@@ -366,7 +368,7 @@ class _Gathering:
             if found is not None:
                 return found, True
         schema = self._schema(item)
-        values = yield from self._values(item, as_stored(schema))
+        values, deliveries = yield from self._gathered(item, as_stored(schema))
         declared = schema.all_variables()
         packed = frozenset(path for path in values if declared[path].packing is not None)
         group, record = partition_write(
@@ -376,7 +378,7 @@ class _Gathering:
             rows=item.rows,
             axis=self._axis(values, packed),
         )
-        return (yield from stage.writing(item.path, evolve(group, packed=packed), record)), False
+        return (yield from stage.writing(item.path, evolve(group, packed=packed, deliveries=deliveries), record)), False
 
     def _schema(self, item: NewPartition) -> DatasetSchema:
         """Return the variables that some part holds; the partition is to lack the others."""
@@ -390,8 +392,10 @@ class _Gathering:
             return None
         return declared_values(values[axis], self.target.schema.get_variable(axis))
 
-    def _values(self, item: NewPartition, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
-        """Return the rows in the order of the axis, packed variables as they are stored."""
+    def _gathered(
+        self, item: NewPartition, schema: DatasetSchema
+    ) -> Work[tuple[Mapping[str, NDArray[Any]], Deliveries]]:
+        """Return the rows in the order of the axis, packed variables as they are stored, and when they were brought."""
         dimension = self.target.dimension
         found = yield from self._found(item)
         places = None if item.is_in_order else (yield from self._places(item, found))
@@ -407,7 +411,22 @@ class _Gathering:
                 here = {path: outputs.part(path, start, part.count) for path in outputs.arrays}
                 yield from filling(group, Side(schema=schema), rows, here, dimension=dimension)
             yield from partition_groups.checking_current(self.target, group, part.record)
-        return outputs.arrays
+        return outputs.arrays, (yield from self._deliveries(item, found, places))
+
+    def _deliveries(
+        self, item: NewPartition, found: Sequence[Found], places: NDArray[np.intp] | None
+    ) -> Work[Deliveries]:
+        """Return when the rows were brought, which move with their times."""
+        times: list[NDArray[np.datetime64]] = []
+        for part, rows in zip(item.parts, found, strict=True):
+            group = partition_groups.group_of(self.target, part.path, part.record, part.place)
+            known = yield from reading_statistics(group, dimension=self.target.dimension, only=())
+            each = Deliveries.from_json(None if known is None else known.deliveries, rows=part.record.rows).each
+            times.append(each if part.is_whole else each[rows.positions])
+        joined = np.concatenate(times)
+        if places is not None:
+            joined[places] = joined.copy()
+        return Deliveries.of(joined)
 
     def _found(self, item: NewPartition) -> Work[list[Found]]:
         """Return which rows each part is."""

@@ -97,7 +97,9 @@ def array_document() -> dict[str, bytes]:
     return {f"{CATALOG}/zarr.json": json.dumps(body, indent=1).encode()}
 
 
-async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool, fence: Fence = unfenced) -> None:
+async def save(
+    store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool, removes: bool = True, fence: Fence = unfenced
+) -> None:
     """Write the catalog.
 
     Parameters
@@ -108,6 +110,8 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool, fe
         What is to be written; segments that are to be written, or all that are to become one object, are held.
     in_segments
         Which form it is to have.
+    removes
+        Whether segments that are no longer used are removed.
     fence
         That of the writer, where it holds no lock.
     """
@@ -124,7 +128,7 @@ async def save(store: KeyStore, checkpoint: Checkpoint, *, in_segments: bool, fe
     elif isinstance(known, Segments):
         known = known.chosen()
     await store.put({_CHUNK: _encode(_dump(evolve(checkpoint, partitions=known)))})
-    if obsolete:
+    if obsolete and removes:
         await fence()
         await store.delete(obsolete)
 

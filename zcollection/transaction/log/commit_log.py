@@ -159,6 +159,9 @@ def _listed_following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
     keys = yield from _from(known.number)
     yield from _checking_same(store, known, keys)
     wanted = list(takewhile(lambda following: record_key(following) in keys, count(known.number + 1)))
+    after = known.number + len(wanted) + 1
+    if mark_key(after) in keys:
+        yield from _checking_not_lost(store, after)
     answers = yield from fetch([Read(record_key(following)) for following in wanted])
     if None in answers:
         raise _outdated(store, known)
@@ -275,13 +278,21 @@ async def announce(store: KeyStore) -> None:
 async def append(store: KeyStore, version: Version) -> bool:
     """Commit a version unless another one has its number, and return whether it was committed.
 
+    Parameters
+    ----------
+    store
+        Where.
+    version
+        The one after the newest, which `following` has just found.
+
     Raises
     ------
     CommitStateUnknownError
         Nobody can tell whether it was.
     """
     key, data = record_key(version.number), version.dump()
-    await perform_one(store, _checking_not_lost(store, version.number))
+    if not _is_listed(store):  # else the listing has shown it
+        await perform_one(store, _checking_not_lost(store, version.number))
     for _ in range(_TRIES):
         failure: StoreError | None = None
         try:

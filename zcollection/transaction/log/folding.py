@@ -1,5 +1,6 @@
 """The log kept short: records that no catalog needs any more are moved to the history, by commits and by `vacuum`."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Final
@@ -7,6 +8,7 @@ from typing import Final
 from zcollection.contracts.store import KeyStore
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction.log import commit_log, history
+from zcollection.transaction.version import Version
 
 FOLDED: Final = 16
 """Versions after which a commit moves records to the history."""
@@ -15,7 +17,7 @@ _AT_ONCE: Final = 1024
 """Records that are moved at once: those that were not moved for long are moved by several commits."""
 
 
-async def fold(store: KeyStore, before: int, *, until: float = float("inf")) -> int:
+async def fold(store: KeyStore, before: int, *, until: float = float("inf"), known: Sequence[Version] = ()) -> int:
     """Move the records of versions before one to the history, and return how many.
 
     The caller holds the lock, where there is one, and all that they staged lies in its place.
@@ -28,6 +30,8 @@ async def fold(store: KeyStore, before: int, *, until: float = float("inf")) -> 
         The version up to which, which stays.
     until
         Time, by the store's clock, of the youngest record that may be moved.
+    known
+        Versions whose records the caller has read from this log; they are not read again.
     """
     times = sorted((await commit_log.times(store)).items())
     # From the oldest on, up to the first that is too young: between two records there is never one missing.
@@ -35,6 +39,6 @@ async def fold(store: KeyStore, before: int, *, until: float = float("inf")) -> 
     if not old:
         return 0
     with suppress(ConflictError, CorruptionError):  # another one folds, or verify() is to tell of it
-        await history.fold(store, await history.between(store, old[0], old[-1]))
+        await history.fold(store, await history.between(store, old[0], old[-1], known))
         return len(old)
     return 0

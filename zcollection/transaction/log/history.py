@@ -247,31 +247,32 @@ def _folded(first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
     return [found[number] for number in takewhile(found.__contains__, range(first, last + 1))]
 
 
-async def between(store: KeyStore, first: int, last: int) -> list[Version]:
-    """Return the versions from one to another one, in order.
+async def between(store: KeyStore, first: int, last: int, known: Sequence[Version] = ()) -> list[Version]:
+    """Return the versions from one to another one, in order; those that are known are not read.
 
     Raises
     ------
     CorruptionError
         The record of one is lost.
     """
-    return await perform_one(store, _between(store, first, last))
+    return await perform_one(store, _between(store, first, last, {version.number: version for version in known}))
 
 
-def _between(store: KeyStore, first: int, last: int) -> Work[list[Version]]:
+def _between(store: KeyStore, first: int, last: int, known: Mapping[int, Version]) -> Work[list[Version]]:
     wanted = range(first, last + 1)
     for _ in range(_TRIES):
         # Of many most are folded, and to ask the log for each of them would take a request each.
         is_many = len(wanted) > _JOINED
         older = (yield from _folded(first, last)) if is_many else []
-        asked = wanted[len(older) :]
+        asked = [number for number in wanted[len(older) :] if number not in known]
         records = yield from fetch([Read(record_key(number)) for number in asked])
         logged = {
             number: Version.load(number, data) for number, data in zip(asked, records, strict=True) if data is not None
         }
-        if not is_many and len(logged) < len(wanted):
+        if not is_many and len(logged) < len(asked):
             older = yield from _folded(first, last)
-        found = {version.number: version for version in older} | logged
+        found = {number: known[number] for number in wanted if number in known}
+        found |= {version.number: version for version in older} | logged
         if len(found) == len(wanted):
             return [found[number] for number in wanted]
     lost = next(number for number in wanted if number not in found)
@@ -284,7 +285,7 @@ async def fold(store: KeyStore, versions: Sequence[Version]) -> None:
     if not versions:
         return
     # What was pending once is published by now: what a checkpoint holds lies in its place.
-    await store.put(_file([evolve(version, pending=()) for version in versions]))
+    await store.put(_file([evolve(version, pending=(), tag=None) for version in versions]))
     # A record without its mark would look unpublished, a mark without its record is nothing.
     await store.delete(record_key(version.number) for version in versions)
     await store.delete(mark_key(version.number) for version in versions)

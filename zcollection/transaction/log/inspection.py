@@ -14,7 +14,7 @@ from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
 from zcollection.transaction.index import catalog, tree
 from zcollection.transaction.index.segments import Segments
-from zcollection.transaction.log import commit_log, history, in_place, snapshots
+from zcollection.transaction.log import checkpoints, commit_log, history, in_place, snapshots
 from zcollection.transaction.reports import Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
@@ -55,7 +55,7 @@ async def examine(store: KeyStore, configuration: Configuration, taken: Snapshot
     if not store.has_listing:
         return problems, [_UNLISTED]
     strange, notes = await _strangers(store, configuration, taken)
-    return [*problems, *strange], [*notes, *await _leftovers(store, taken)]
+    return [*problems, *strange], [*notes, *await _leftovers(store, configuration, taken)]
 
 
 def _catalog_problems(configuration: Configuration, taken: Snapshot) -> list[Problem]:
@@ -167,7 +167,7 @@ async def _strangers(store: KeyStore, configuration: Configuration, taken: Snaps
     return problems, notes
 
 
-async def _leftovers(store: KeyStore, taken: Snapshot) -> list[str]:
+async def _leftovers(store: KeyStore, configuration: Configuration, taken: Snapshot) -> list[str]:
     """Return what writers have begun, or committed and not put in its place."""
     notes = [
         f"version {version.number} is committed and not yet in its place: the next writer, or repair(), completes it"
@@ -175,7 +175,8 @@ async def _leftovers(store: KeyStore, taken: Snapshot) -> list[str]:
     ]
     ours = {version.transaction for version in taken.pending}
     found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
-    found += await catalog.unnamed_segments(store)
+    if not configuration.keeps:  # else segments stay until a vacuum, which finds out which of them older versions need
+        found += await checkpoints.unnamed_segments(store)
     return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]
 
 

@@ -16,11 +16,13 @@ from attrs import evolve, field, frozen
 from zcollection.contracts.objects import Read
 from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
+from zcollection.engine.work import perform_one
 from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
-from zcollection.transaction.index.catalog import Checkpoint
+from zcollection.transaction.index import segments
 from zcollection.transaction.index.partitions import Candidates
+from zcollection.transaction.index.segments import SegmentError, Segments
 from zcollection.transaction.log import checkpoints, commit_log, history, snapshots
 from zcollection.transaction.moments import time_of
 from zcollection.transaction.places import Place
@@ -50,7 +52,7 @@ async def resolved(store: KeyStore, present: Versioning, at: Moment) -> "PastVer
         known = _readable(configuration, newest)
         message = f"at={at!r} is no version of {store.url}; accepted: {known}"
         raise SettingError(message)
-    _check_kept(store, configuration, number, newest, SettingError)
+    check_kept(store, configuration, number, newest, SettingError)
     return PastVersioning(store, present, number)
 
 
@@ -74,20 +76,23 @@ async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
 
 def _readable(configuration: Configuration, newest: int) -> str:
     retention = configuration.retention
-    since = newest if retention is None or retention.since is None else retention.since
+    is_recent = retention is not None and retention.keeps_recent
+    since = newest if retention is None or retention.since is None or not is_recent else retention.since
     tags = [] if retention is None else [repr(name) for name in retention.tagged]
     numbers = f"{since} to {newest}" if since < newest else f"{newest}, the newest"
     return ", ".join([numbers, *tags, "or a time"])
 
 
-def _check_kept(
-    store: KeyStore, configuration: Configuration, number: int, newest: int, error: type[Exception]
-) -> None:
-    """Check that a version can be read."""
+def check_kept(store: KeyStore, configuration: Configuration, number: int, newest: int, error: type[Exception]) -> None:
+    """Check that a version can be read; `newest` is the newest one, and the configuration is that of then."""
     retention = configuration.retention
     if number == newest or (retention is not None and retention.has(number)):
         return
-    advice = "" if retention is not None else "; call retain() for versions to be kept from now on"
+    advice = (
+        ""
+        if retention is not None and retention.keeps_recent
+        else "; call retain() for versions to be kept from now on"
+    )
     message = f"version {number} of {store.url} is not kept; accepted: {_readable(configuration, newest)}{advice}"
     raise error(message)
 
@@ -96,7 +101,7 @@ class _Known:
     """What the version holds, once it is known: it never changes."""
 
     def __init__(self) -> None:
-        self.checkpoint: Checkpoint | None = None
+        self.taken: Snapshot | None = None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -121,6 +126,15 @@ class PastVersioning(Versioning):
     number: int
     _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
 
+    @property
+    def held_at(self) -> Label:
+        """The number of the version."""
+        return self.number
+
+    def kept_place(self, path: str, record: PartitionRecord) -> Place:
+        """Return where a partition is kept."""
+        return Place(kept_at(record.stamp, path))
+
     async def load(self) -> Configuration:
         """Return the configuration of that version."""
         held = await self._held()
@@ -131,14 +145,14 @@ class PastVersioning(Versioning):
             raise CorruptionError(message)
         return Configuration.load(version.new_configuration.encode(), what=f"the configuration of version {written}")
 
-    async def _held(self) -> Checkpoint:
-        """Return what the version holds."""
-        if self._known.checkpoint is None:
-            self._known.checkpoint = await checkpoints.at(self.store, self.number)
-        return self._known.checkpoint
+    async def _held(self) -> Snapshot:
+        """Return what the version contains; of a large collection no segment is loaded."""
+        if self._known.taken is None:
+            self._known.taken = await checkpoints.at(self.store, self.number)
+        return self._known.taken
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return the partitions of that version, each where it lies now.
+        """Return the partitions of that version, or those that are asked for, each where it is stored now.
 
         Raises
         ------
@@ -146,18 +160,23 @@ class PastVersioning(Versioning):
             A vacuum has removed what the version needs.
         """
         held = await self._held()
-        present = await self.present.load()
-        now = await snapshots.newest(self.store, present)
-        _check_kept(self.store, present, self.number, now.version, OutdatedError)
-        places = await self._places(Snapshot(self.store, held), now)
-        return Snapshot(self.store, held, places=places)
+        try:
+            then = await perform_one(self.store, held.completed(candidates))
+        except SegmentError:  # an older release has removed it, or it is damaged: the records say the same
+            then = self._known.taken = await checkpoints.at(self.store, self.number, with_segments=False)
+        return evolve(then, places=await self._places(then, candidates))
 
-    async def _places(self, then: Snapshot, now: Snapshot) -> dict[str, Place]:
-        """Return where those groups lie that do not lie in their place."""
-        moved = {path: kept_at(stamp, path) for path, stamp in _stamps(then).items() - _stamps(now).items()}
+    async def _places(self, then: Snapshot, candidates: Candidates) -> dict[str, Place]:
+        """Return where those groups are stored that are not in their place."""
+        stamps = _stamps(then, candidates)
+        present = await self.present.load()
+        wanted = [*stamps] if len(stamps) <= segments.MOST_WHOLE else None
+        now = await snapshots.newest(self.store, present, wanted)
+        check_kept(self.store, present, self.number, now.version, OutdatedError)
+        moved = {path: kept_at(stamp, path) for path, stamp in stamps.items() - _stamps(now, wanted).items()}
         settled = {path: Place(prefix) for path, prefix in moved.items()}
         being_moved = {change.place(path): path for change in now.pending for path in change.kept if path in moved}
-        same = {path: place for path, place in now.places.items() if path not in moved and then.record(path)}
+        same = {path: place for path, place in now.places.items() if path not in moved and path in stamps}
         return settled | same | await self._found(then, being_moved, settled)
 
     async def _found(self, then: Snapshot, staged: Mapping[Place, str], kept: Mapping[str, Place]) -> dict[str, Place]:
@@ -175,7 +194,7 @@ class PastVersioning(Versioning):
 
     async def is_outdated(self, taken: Snapshot) -> bool:
         """Return whether something that was read has been moved since."""
-        return (await self.snapshot(await self.present.load())).places != taken.places
+        return await self._places(taken, _loaded(taken)) != taken.places
 
     async def at(self, moment: Moment) -> Self:
         """Return the collection at another version."""
@@ -293,10 +312,17 @@ def _number(label: Label) -> int:
     return int(label)
 
 
-def _stamps(taken: Snapshot) -> dict[str, str]:
-    """Return the generation of each partition, and of the variables that do not span the axis, by path."""
-    stamps = dict(zip(taken.partitions, taken.partitions.column("stamp"), strict=True))
+def _stamps(taken: Snapshot, candidates: Candidates) -> dict[str, str]:
+    """Return the generation of each partition that is asked for, and of the immutable variables, by path."""
+    partitions = taken.where(None, None, candidates)
+    stamps = dict(zip(partitions, partitions.column("stamp"), strict=True))
     return stamps if taken.immutable is None else stamps | {IMMUTABLE: taken.immutable.stamp}
+
+
+def _loaded(taken: Snapshot) -> Candidates:
+    """Return which partitions a snapshot was taken of; None for all."""
+    known = taken.checkpoint.partitions
+    return [path for part in known.held.values() for path in part] if isinstance(known, Segments) else None
 
 
 def _is_of(document: bytes | None, record: PartitionRecord | None) -> bool:

@@ -48,8 +48,29 @@ class UnplacedError(StoreError):
         self.failures = failures
 
 
+@frozen(kw_only=True)
+class Written:
+    """What the writer of a version knows of it, and nobody who completes it for him.
+
+    Attributes
+    ----------
+    replaced
+        Paths at which it replaces a partition: the documents of the groups that lead there exist.
+    staged
+        Keys of all that lies below its stage, where that is one group of few objects; else none.
+    """
+
+    replaced: Collection[str] = ()
+    staged: Collection[str] = ()
+
+
 async def publish(
-    store: KeyStore, version: Version, lease: Lease | None = None, *, superseded: Collection[str] = ()
+    store: KeyStore,
+    version: Version,
+    lease: Lease | None = None,
+    *,
+    superseded: Collection[str] = (),
+    written: Written | None = None,
 ) -> None:
     """Put what a version staged in its place, say so, and remove its stage.
 
@@ -64,6 +85,8 @@ async def publish(
     superseded
         Paths that newer versions have written or dropped, that of the configuration among them: what this one left of them
         is nobody's any more.
+    written
+        What its writer knows of it, who has just committed it.
 
     Raises
     ------
@@ -71,28 +94,39 @@ async def publish(
         Some groups cannot be put in their place; the stage stays.
     """
     # Others would have to wait for a whole lease before they could do what a cancellation has left undone.
-    await uninterrupted(_publish, store, version, lease, frozenset(superseded))
+    await uninterrupted(_publish, store, version, lease, frozenset(superseded), written or Written())
 
 
-async def _publish(store: KeyStore, version: Version, lease: Lease | None, superseded: Collection[str]) -> None:
+async def _publish(
+    store: KeyStore,
+    version: Version,
+    lease: Lease | None,
+    superseded: Collection[str],
+    written: Written,
+) -> None:
     fence = unfenced if lease is None else lease.fence
-    failures = await _put_in_place(store, version, fence, superseded)
+    failures = await _put_in_place(store, version, fence, superseded, written)
     if failures:
         raise UnplacedError(failures)
     await fence()
     await commit_log.mark_published(store, version)
     # From here on others may go on: what follows is this version's own.
-    await store.delete([version.stage, *([] if lease is None else lease.keys)])
+    below = written.staged if written.staged and store.publishes_copies else [version.stage]
+    await store.delete([*below, *([] if lease is None else lease.keys)])
 
 
 async def _put_in_place(
-    store: KeyStore, version: Version, fence: Fence, superseded: Collection[str]
+    store: KeyStore,
+    version: Version,
+    fence: Fence,
+    superseded: Collection[str],
+    written: Written,
 ) -> dict[str, StoreError]:
     """Put all in its place that can be, and return why what cannot."""
     # What is kept of what goes comes first: since the partitioning was changed, new partitions may lie above it, or below.
     gone = {path: item for path, item in _going(version).items() if path not in superseded}
     failures = await _replace_all(store, gone, fence)
-    for key, data in parent_documents(version.partitions).items():
+    for key, data in parent_documents(version.partitions.keys() - {*written.replaced}).items():
         await fence()
         await store.create(key, data)
     await in_place.complete(store, version, fence)
@@ -100,7 +134,8 @@ async def _put_in_place(
     paths = [*([] if version.immutable is None else [IMMUTABLE]), *version.partitions]
     staged = {path: version.place(path).prefix for path in paths if path not in there}
     failures |= await _replace_all(store, _replacing(version, staged), fence)
-    failures |= await _publish_all(store, {path: staged[path] for path in staged.keys() - version.kept.keys()}, fence)
+    others = {path: staged[path] for path in staged.keys() - version.kept.keys()}
+    failures |= await _publish_all(store, others, fence, written.staged)
     # What lay below the place of a new partition went when that was put there.
     covered = staged.keys() - failures.keys()
     for path in (*version.dropped, *version.cleared):
@@ -158,8 +193,14 @@ async def _take_away(store: KeyStore, version: Version, path: str, fence: Fence)
             await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)
 
 
-async def _publish_all(store: KeyStore, staged: Mapping[str, str], fence: Fence) -> dict[str, StoreError]:
+async def _publish_all(
+    store: KeyStore, staged: Mapping[str, str], fence: Fence, written: Collection[str]
+) -> dict[str, StoreError]:
     """Publish groups, given the prefixes at which they are staged by path, and return why some cannot be."""
+    if written and len(staged) == 1 and store.publishes_copies:
+        ((path, prefix),) = staged.items()
+        await store.publish_written(prefix, f"{path}/", [key.removeprefix(prefix) for key in written], fence)
+        return {}
     try:
         await store.publish_all([(prefix, f"{path}/") for path, prefix in staged.items()], fence)
     except StoreError:

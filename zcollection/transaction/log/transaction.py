@@ -9,7 +9,8 @@ from attrs import define, evolve, field, frozen
 
 from zcollection.contracts.objects import Objects
 from zcollection.contracts.store import Fence, KeyStore, unfenced
-from zcollection.engine.work import Work, perform_one
+from zcollection.engine import work
+from zcollection.engine.work import Work, noting, perform_one
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
 from zcollection.errors import (
     CollectionNotFoundError,
@@ -48,7 +49,29 @@ _FARTHEST: Final = 16
 """Versions that the catalog may be behind: what a reader has to read besides it."""
 
 _DEAREST: Final = 4
-"""The catalog is written anew when one of so many partitions has changed since: its cost is that of the change."""
+"""The catalog is written again when one of so many partitions has changed since: its cost is that of the change."""
+
+_MOST_KEYS: Final = 64
+"""Objects of a group that are remembered by their keys."""
+
+_FEWEST: Final = 16
+"""Changed partitions below which it is not where each request takes a while, unless it has none: in a small collection it
+would be written by each change."""
+
+
+@define
+class _Written:
+    """Keys of the objects that a group was written to, while they are few and none is shared; else none of them."""
+
+    keys: tuple[str, ...] = ()
+    _is_whole: bool = True
+
+    def __call__(self, request: work.Request) -> None:
+        """Look at one request of the work that writes the group."""
+        if isinstance(request, work.Stage):
+            self.keys += (*request.objects,)
+        self._is_whole = self._is_whole and not isinstance(request, work.Share) and len(self.keys) <= _MOST_KEYS
+        self.keys = self.keys if self._is_whole else ()
 
 
 @frozen(kw_only=True)
@@ -82,8 +105,9 @@ class LogStage(Stage):
             with suppress(OccupiedError):
                 size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
                 return self._staged(path, complete(size), in_place=True)
-        size = yield from writing(self.prefix(path), stamped)
-        return self._staged(path, complete(size))
+        written = _Written()
+        size = yield from noting(writing(self.prefix(path), stamped), written)
+        return evolve(self._staged(path, complete(size)), keys=written.keys)
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
         """Write a partition as it lies elsewhere."""
@@ -116,15 +140,20 @@ class LogTransaction(Transaction):
         Transactions whose stages are to be removed with this change.
     unplaced
         What of the base cannot be put in its place.
+    knows_catalog
+        Whether the base has the catalog that lay in its place when the change was begun, and still has.
     """
 
     store: KeyStore
     removed: tuple[str, ...] = ()
     unplaced: Unplaced = field(factory=Unplaced)
+    knows_catalog: bool = True
     _attempts: dict[str, list[str]] = field(factory=dict, init=False)
     _new: frozenset[str] = field(default=frozenset(), init=False)
     _in_place: list[str] = field(factory=list, init=False)
     _cleared: list[str] = field(factory=list, init=False)
+    _keys: list[tuple[str, ...]] = field(factory=list, init=False)
+    _is_announced: bool = field(default=False, init=False)
     _keeps_stage: bool = field(default=False, init=False)
 
     @property
@@ -140,11 +169,13 @@ class LogTransaction(Transaction):
     async def _write_in_place(self, paths: Iterable[str]) -> None:
         if self.store.publishes_copies:
             self._new = frozenset(path for path in paths if self.base.record(path) is None)
+            self._is_announced = self._is_announced or bool(self._new)
             await in_place.announce(self.store, self.id, self._new)
 
     def add(self, partition: StagedPartition) -> None:
         """Make a partition that has been staged part of the change, wherever it lies."""
         super().add(partition)
+        self._keys.append(partition.keys)
         if partition.attempt:
             self._attempts.setdefault(partition.attempt, []).append(partition.path)
         if partition.in_place:
@@ -160,6 +191,7 @@ class LogTransaction(Transaction):
     async def resumed(self, digests: Mapping[str, str]) -> Mapping[str, Place]:
         """Say what is about to be staged, and return where another attempt has: the stages of such go with this change."""
         pending = {version.transaction for version in self.base.pending}
+        self._is_announced = True
         places, stages = await resuming.found(self.store, digests, besides={self.id, *pending})
         self.removed = stages
         await resuming.announce(self.store, self.id, digests)
@@ -197,19 +229,54 @@ class LogTransaction(Transaction):
         self._take_new_form()
         if self.replacement is not None or self.growth is not None:
             await commit_log.announce(self.store)
-        return self._version(self.base.version + len(newer) + 1, unplaced.versions, self._replaced(newer, unplaced))
+        replaced = await self._replaced(newer, unplaced)
+        return self._version(self.base.version + len(newer) + 1, unplaced.versions, replaced)
 
-    def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
+    async def _replaced(self, newer: Sequence[Version], unplaced: Unplaced) -> dict[str, tuple[str, ...]]:
         """Return what is to be kept of what the change replaces, as the record says it."""
         if not self.configuration.keeps or self.replacement is not None:
             return {}
         now = evolve(self.base, changes=[*self.base.changes, *newer])
+        paths = [path for path in (*self._written, *self._dropped) if path not in unplaced.failures]
+        tagged = await self._tagged(paths)
         by_stamp: dict[str, list[str]] = {}
-        for path in (*self._written, *self._dropped):
-            record = None if path in unplaced.failures else now.record(path)
-            if record is not None:
+        for path in paths:
+            record = now.record(path)
+            if record is not None and (tagged is None or tagged.is_same(now, path)):
                 by_stamp.setdefault(record.stamp, []).append(path)
         return {stamp: tuple(paths) for stamp, paths in by_stamp.items()}
+
+    async def _tagged(self, paths: Sequence[str]) -> Snapshot | None:
+        """Return the newest version with a tag, where only versions with tags are kept; None where all are.
+
+        What the newest version still has of one with an older tag, it also has of that one.
+        """
+        retention = self.configuration.retention
+        # Without a catalog there are no checkpoints: to find out would take all records. A vacuum removes the others.
+        if retention is None or retention.keeps_recent or not self.configuration.catalog:
+            return None
+        try:
+            taken = await checkpoints.at(self.store, max(retention.tagged.values()))
+            return await perform_one(self.store, taken.completed(paths))
+        except CorruptionError:
+            return None  # of what is damaged nothing is known
+
+    @property
+    def _written_now(self) -> publication.Written:
+        return publication.Written(replaced=self._replacing, staged=self._staged)
+
+    @property
+    def _replacing(self) -> set[str]:
+        """Paths of the partitions that it replaces: of those that it has read, nobody has changed one meanwhile."""
+        if self.replacement is not None:
+            return set()
+        return {path for path in self._read & self._written.keys() if self.base.record(path) is not None}
+
+    @property
+    def _staged(self) -> tuple[str, ...]:
+        """Keys of all that lies below its stage, where that is one group and nothing else; else none."""
+        is_alone = len(self._keys) == 1 and not (self._attempts or self._is_announced or self.removed)
+        return self._keys[0] if is_alone else ()
 
     @property
     def _targets(self) -> list[str]:
@@ -265,7 +332,7 @@ class LogTransaction(Transaction):
     async def _publish(self, version: Version, lease: Lease | None) -> None:
         """Put a version in its place that is committed: whatever fails now is a warning."""
         try:
-            await publication.publish(self.store, version, lease)
+            await publication.publish(self.store, version, lease, written=self._written_now)
             if lease is not None:
                 await lease.fence()
             await self._checkpoint(version, unfenced if lease is None else lease.fence)
@@ -312,16 +379,21 @@ class LogTransaction(Transaction):
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
         """Write the catalog anew where that costs little against what was changed since it was written."""
         configuration = self.replacement or self.growth or self.configuration
-        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version])):
+        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version], self._fewest)):
             return
+        self.knows_catalog = False
         checkpoint = await catalog.load(self.store)
         if checkpoint is not None:
             with suppress(CorruptionError, ConflictError):
                 # Without a lock the next writer may have committed already: a checkpoint holds what is in its place.
-                now = Snapshot(self.store, checkpoint, await history.after(self.store, checkpoint.record)).published()
+                # Mostly the catalog is that of the base, with whose changes the records since need not be read again.
+                is_of_base = self.base.indexed and checkpoint.record == self.base.checkpoint.record
+                before = self.base if is_of_base else Snapshot(self.store, checkpoint)
+                newer = await history.after(self.store, before.id)
+                now = evolve(before, changes=[*before.changes, *newer]).published()
                 if not self.base.indexed:  # what was damaged may be a segment
                     await perform_one(self.store, catalog.holding(checkpoint, None))
-                if now is not None and _is_due(now, []):
+                if now is not None and _is_due(now, [], self._fewest):
                     await _save(self.store, configuration, now, fence)
                 return
         # Without a catalog that can be understood, the partitions themselves say what they are.
@@ -332,22 +404,31 @@ class LogTransaction(Transaction):
         if not (await publication.settle(self.store, found.changes)).versions:
             await _save(self.store, configuration, found, fence)
 
+    @property
+    def _fewest(self) -> int:
+        return _FEWEST if self.store.publishes_copies else 0
+
     async def _fold(self, version: Version) -> None:
-        """Keep the log short: now and then, what the catalog holds is moved to the history."""
-        if version.pending or (version.number % folding.FOLDED and not self._is_far):
+        """Keep the log short: now and then, what the catalog has is moved to the history."""
+        configuration, held = self.replacement or self.growth or self.configuration, version.number
+        is_tagged = configuration.retention is not None and None in configuration.retention.tags.values()
+        if version.pending or not (is_tagged or self._folds(version)):
             return
-        configuration, held = self.replacement or self.configuration, version.number
         if configuration.catalog:
             checkpoint = await catalog.load(self.store)
             held = 0 if checkpoint is None else checkpoint.version
-            if checkpoint is not None and configuration.keeps and isinstance(checkpoint.partitions, Partitions):
-                await checkpoints.keep(self.store, checkpoint)  # of a large one, the records say what was then
-        await folding.fold(self.store, held)
+            if checkpoint is not None and configuration.keeps:
+                await checkpoints.keep(self.store, checkpoint)
+        await folding.fold(self.store, held, known=self.base.changes)
 
-    @property
-    def _is_far(self) -> bool:
-        """Whether the catalog that the change is made from is as old as it may be."""
-        return self.base.version - self.base.checkpoint.version >= _FARTHEST - 1
+    def _folds(self, version: Version) -> bool:
+        """Whether there is enough to move: some versions, up to a catalog that was due just now."""
+        if not (self.replacement or self.configuration).catalog:
+            return version.number % folding.FOLDED == 0
+        return (
+            not self.knows_catalog
+            and self.base.checkpoint.version // folding.FOLDED != version.number // folding.FOLDED
+        )
 
     def _configured(self, version: Version) -> int:
         return self.configuration.version if self.replacement is None else version.number
@@ -413,10 +494,19 @@ async def begin(
     *,
     source: str | None = None,
     candidates: Candidates = None,
+    known: Snapshot | None = None,
 ) -> AsyncIterator[LogTransaction]:
-    """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
+    """Open a transaction on the newest version; leaving the block removes its stage unless it was committed.
+
+    Parameters
+    ----------
+    store, configuration, operation, source, candidates
+        What is changed, how, and by what.
+    known
+        An older version, with the catalog that it was taken from.
+    """
     store.check_writable()
-    base, unplaced = await _settled(store, configuration, candidates)
+    base, unplaced = await _settled(store, configuration, candidates, known)
     transaction = LogTransaction(
         store=store, configuration=configuration, base=base, operation=operation, source=source, unplaced=unplaced
     )
@@ -468,17 +558,26 @@ async def _save(store: KeyStore, configuration: Configuration, taken: Snapshot, 
     """
     needed = taken.changing() if configuration.segments else taken.completed(None)
     checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    await catalog.save(store, checkpoint, in_segments=configuration.segments, fence=fence)
+    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes the others
+    await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
 
 
-def _is_due(taken: Snapshot, later: Sequence[Version]) -> bool:
-    """Return whether a checkpoint is to be written after the changes of a snapshot and later ones."""
+def _is_due(taken: Snapshot, later: Sequence[Version], fewest: int) -> bool:
+    """Return whether a checkpoint is to be written after the changes of a snapshot and later ones.
+
+    Parameters
+    ----------
+    taken, later
+        The snapshot, and the changes that it does not have.
+    fewest
+        Changed partitions that are worth one, unless the catalog has no partitions or is far behind.
+    """
     if taken.checkpoint.record.transaction is None:
         return True  # one of release 2026.12.0, which does not say of which log it is
     changes = [*taken.changes, *later]
     changed = sum(len(change.touched) for change in changes)
-    behind = changes[-1].number - taken.checkpoint.version if changes else 0
-    return behind >= _FARTHEST or _DEAREST * changed >= len(taken.checkpoint.partitions)
+    behind, indexed = changes[-1].number - taken.checkpoint.version if changes else 0, len(taken.checkpoint.partitions)
+    return behind >= _FARTHEST or (_DEAREST * changed >= indexed and (changed >= fewest or not indexed))
 
 
 async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
@@ -502,12 +601,14 @@ async def _known_paths(store: KeyStore, configuration: Configuration) -> list[st
     return []
 
 
-async def _settled(store: KeyStore, configuration: Configuration, candidates: Candidates) -> tuple[Snapshot, Unplaced]:
+async def _settled(
+    store: KeyStore, configuration: Configuration, candidates: Candidates, known: Snapshot | None
+) -> tuple[Snapshot, Unplaced]:
     """Return the newest version, after publishing what a dead writer left, and what of it cannot be put in its place.
 
     What is being put in its place cannot be built upon: read before that ends, and looked at after, it seems whole.
     """
-    taken, unplaced = await snapshots.take(store, configuration, candidates=candidates), Unplaced()
+    taken, unplaced = await snapshots.take(store, configuration, known=known, candidates=candidates), Unplaced()
     while any(change.number not in unplaced.versions for change in taken.pending):
         async with store.lock():
             unplaced = await publication.settle(store, taken.changes)

@@ -10,7 +10,6 @@ from attrs import evolve
 from zcollection.contracts.store import KeyStore
 from zcollection.model.names import join
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
-from zcollection.transaction.index import catalog
 from zcollection.transaction.log import checkpoints, folding, history, in_place
 from zcollection.transaction.log.transaction import LogTransaction, begin, write_checkpoint
 from zcollection.transaction.reports import VacuumReport
@@ -65,7 +64,7 @@ async def _forget(store: KeyStore) -> tuple[int, int]:
     They are listed first: who has kept one of them had committed by then, and is among the versions that are read afterwards.
     """
     sizes = {entry.key: entry.size async for entry in store.list(KEPT, recursive=True)}
-    if not sizes:
+    if not sizes and not await checkpoints.kept(store):
         return 0, 0
     versions = await history.every(store)
     retention = _newest_retention(versions)
@@ -77,8 +76,7 @@ async def _forget(store: KeyStore) -> tuple[int, int]:
         if group not in wanted:
             groups[group] = groups.get(group, 0) + size
     await store.delete(groups)
-    if retention is not None and retention.since is not None:
-        await checkpoints.forget(store, min([retention.since, *retention.tagged.values()]))
+    await checkpoints.forget(store, retention)
     return len(groups), sum(groups.values())
 
 
@@ -129,9 +127,9 @@ def _left_at(path: str, configuration: Configuration) -> list[str]:
 
 
 async def _remove_segments(store: KeyStore, limit: float) -> None:
-    """Remove segments of the catalog that writers left which died before they could name them."""
+    """Remove segments that neither the catalog nor a checkpoint of an older version names."""
     async with store.lock():
-        unnamed = await catalog.unnamed_segments(store)
+        unnamed = await checkpoints.unnamed_segments(store)
         await store.delete([key for key, time in unnamed.items() if time <= limit])
 
 

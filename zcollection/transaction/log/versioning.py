@@ -1,7 +1,7 @@
 """Versions of a collection on a store of keys and bytes: each is a record of a log of ours."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from itertools import starmap
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -59,6 +59,7 @@ class _Known:
     def __init__(self) -> None:
         self.sources: tuple[RecordId | None, tuple[str, ...]] = None, ()
         self.snapshot: Snapshot | None = None
+        self.base: Snapshot | None = None
 
     def keep(self, taken: Snapshot | None, *, listed: bool) -> None:
         """Keep a snapshot that can be told from that of another collection in the same place, by what is asked for."""
@@ -66,6 +67,11 @@ class _Known:
         can_be_told = record is not None and (record.tag if listed else record.transaction) is not None
         # Versions since the catalog are held as they are, as many as are read besides it.
         self.snapshot = taken if taken is not None and can_be_told and len(taken.changes) <= _MOST_CHANGES else None
+
+    def keep_base(self, base: Snapshot | None) -> None:
+        """Keep what a change was made from, with the catalog and the changes since, by which the next one is due."""
+        can_be_kept = base is not None and base.indexed and not base.pending and len(base.changes) <= _MOST_CHANGES
+        self.base = base if can_be_kept and base is not None and base.id.transaction is not None else None
 
     def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
         return _Known, ()
@@ -98,7 +104,7 @@ class LogVersioning(Versioning):
             raise self.not_found(await foreign.found(self.store))
         configuration = self._understood(data)
         if not self.store.read_only:
-            await portal.carried_out(probe.check, self.store)
+            await portal.run_change(probe.check, self.store)
         if announced is not None:
             await portal.on_loop()
             configuration = await snapshots.current_configuration(self.store, configuration)
@@ -201,16 +207,25 @@ class LogVersioning(Versioning):
         """Return whether a newer version has been committed, or what was committed was moved."""
         return await snapshots.is_outdated(self.store, taken)
 
-    def begin(
+    @asynccontextmanager
+    async def begin(
         self,
         configuration: Configuration,
         operation: str,
         *,
         source: str | None = None,
         candidates: Candidates = None,
-    ) -> AbstractAsyncContextManager[transaction.LogTransaction]:
-        """Open a transaction on the newest version; leaving the block removes its stage unless it was committed."""
-        return transaction.begin(self.store, configuration, operation, source=source, candidates=candidates)
+    ) -> AsyncIterator[transaction.LogTransaction]:
+        """Open a transaction on the newest version; leaving the block removes its stage unless it was committed.
+
+        Where each request takes a while, the catalog and the records that the last one has read are not read again.
+        """
+        known = self._known.base
+        async with transaction.begin(
+            self.store, configuration, operation, source=source, candidates=candidates, known=known
+        ) as change:
+            yield change
+        self._known.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
 
     async def place_statistics(
         self, configuration: Configuration, taken: Snapshot, objects: Mapping[str, tuple[str, bytes]]
@@ -264,7 +279,7 @@ class LogVersioning(Versioning):
         except (ValueError, TypeError) as error:
             message = f"tag {name!r}; accepted: a letter, and up to 99 letters, digits and . _ + - after it"
             raise SettingError(message) from error
-        await self._reconfigure(configuration, "tag", tagged, is_of_newest=number is not None)
+        await self._reconfigure(configuration, "tag", tagged, tagged=number)
 
     async def _numbered(self, version: Label) -> int:
         """Return the number of a version that can be read."""
@@ -284,20 +299,21 @@ class LogVersioning(Versioning):
         """Write it into the configuration."""
         before = configuration.retention or Retention()
         after = evolve(before, versions=versions, seconds=seconds)
-        if not before.keeps:
+        if not before.keeps_recent:
             after = evolve(after, since=None)  # nothing was kept until now
         await self._reconfigure(configuration, "retain", after)
 
     async def _reconfigure(
-        self, configuration: Configuration, operation: str, retention: Retention, *, is_of_newest: bool = False
+        self, configuration: Configuration, operation: str, retention: Retention, *, tagged: int | None = None
     ) -> None:
-        """Write another retention, as one change; where it speaks of the newest version, nobody may change anything else."""
+        """Write another retention, as one change; a version that gets a tag must be readable until the change is committed."""
 
         async def attempt() -> None:
             async with self.begin(configuration, operation) as change:
                 change.growth = evolve(configuration, retention=retention)
-                if is_of_newest:
-                    change.watch(lambda _: True)
+                if tagged is not None:
+                    past.check_kept(self.store, configuration, tagged, change.base.version, SettingError)
+                    change.watch(lambda _: True)  # what others replace meanwhile may not be kept
                 await change.commit()
 
         await retrying(attempt)

@@ -1,0 +1,28 @@
+"""Objects that are kept: on Windows no file replaces one that another process reads."""
+
+from pathlib import Path
+
+import pytest
+from zcollection_store_fsspec import kept
+
+
+@pytest.fixture
+def _in_use(monkeypatch):
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "replace", refused)
+
+
+@pytest.mark.usefixtures("_in_use")
+def test_a_file_that_another_process_reads_has_the_same_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"1")
+    kept._write(tmp_path / "x", b"1")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.usefixtures("_in_use")
+def test_a_folder_that_refuses_is_an_error(tmp_path):
+    with pytest.raises(PermissionError):
+        kept._write(tmp_path / "x", b"1")
+    assert [path.name for path in tmp_path.iterdir()] == []

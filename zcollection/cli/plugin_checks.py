@@ -1,0 +1,431 @@
+"""What is checked of an installed plugin distribution before any of its classes is used.
+
+``zcollection plugins check`` runs these checks, and so does `zcollection.testing.PluginSuite`.
+"""
+
+import ast
+import importlib.util
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, field, frozen
+
+import zcollection
+from zcollection.contracts.configurable import Configurable
+from zcollection.errors import BrokenPluginError, UnknownPluginError, ZCollectionError, accepted
+from zcollection.registry import stored
+from zcollection.registry.discovery import Provider, ask
+from zcollection.registry.hookspecs import PROJECT, Family
+from zcollection.registry.registry import check_contract, imported
+
+COMMANDS: Final = "zcollection.commands"
+"""Group of the entry points by which distributions add verbs to the command line."""
+
+_HEAVY: Final = frozenset(
+    {
+        *(
+            "zarr",
+            "obstore",
+            "icechunk",
+            "dask",
+            "distributed",
+            "xarray",
+            "pandas",
+            "polars",
+            "pyarrow",
+            "duckdb",
+            "scipy",
+        ),
+        *(
+            "numba",
+            "shapely",
+            "cartopy",
+            "netCDF4",
+            "h5py",
+            "h5netcdf",
+            "fsspec",
+            "s3fs",
+            "aiohttp",
+            "boto3",
+            "botocore",
+        ),
+        *("matplotlib", "bokeh", "typer", "rich", "pytest", "hypothesis"),
+    }
+)
+_PUBLIC: Final = frozenset(
+    {
+        PROJECT,
+        *(
+            f"{PROJECT}.{module}"
+            for module in ("aio", "cli.plugin", "codecs", "computation", "config", "errors", "merge")
+        ),
+        *(f"{PROJECT}.{module}" for module in ("partitioning", "plugin", "rows", "testing")),
+    }
+)
+_PROBE: Final = """
+import importlib, json, sys
+import zcollection.plugin
+before = set(sys.modules)
+for module in sys.argv[1:]:
+    importlib.import_module(module)
+print("\\n" + json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+@frozen
+class Finding:
+    """What a check found.
+
+    Attributes
+    ----------
+    text
+        What was found, what is accepted, and the next step.
+    is_problem
+        False for a note: something that could not be checked.
+    """
+
+    text: str
+    is_problem: bool = True
+
+
+@frozen(kw_only=True)
+class Installed:
+    """An installed distribution, and what its hooks provide.
+
+    Attributes
+    ----------
+    distribution
+        The metadata of the distribution.
+    entry_points, commands
+        Its entry points of the groups ``zcollection`` and ``zcollection.commands``.
+    providers
+        The names that its hooks yield.
+    failures
+        For each entry point that failed, its name and the error.
+    """
+
+    distribution: Distribution = field(eq=False)
+    entry_points: tuple[EntryPoint, ...]
+    commands: tuple[EntryPoint, ...]
+    providers: tuple[Provider, ...]
+    failures: tuple[tuple[str, Exception], ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the distribution."""
+        return self.distribution.name
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that implement hooks, each once."""
+        return sorted({entry.module for entry in self.entry_points})
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders of its top-level packages."""
+        packages = {entry.module.partition(".")[0] for entry in (*self.entry_points, *self.commands)}
+        specs = [importlib.util.find_spec(package) for package in sorted(packages)]
+        return [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
+
+
+def installed(name: str) -> Installed:
+    """Return an installed distribution; what the environment disables is looked at too.
+
+    Parameters
+    ----------
+    name
+        Name of the distribution, as in ``pip install``.
+
+    Raises
+    ------
+    UnknownPluginError
+        No distribution of this name is installed.
+    """
+    try:
+        found = distribution(name)
+    except (PackageNotFoundError, ValueError):
+        groups = [entry for group in (PROJECT, COMMANDS) for entry in entry_points(group=group)]
+        known = sorted({entry.dist.name for entry in groups if entry.dist is not None})
+        message = (
+            f"the distribution {name!r} is not installed; {accepted(name, known)}; install it in this environment "
+            f"(pip install {name or 'NAME'}, or pip install -e . in its folder)"
+        )
+        raise UnknownPluginError(message) from None
+    plugins = [entry for entry in found.entry_points if entry.group == PROJECT]
+    providers, failures = _asked(found, plugins)
+    return Installed(
+        distribution=found,
+        entry_points=tuple(plugins),
+        commands=tuple(entry for entry in found.entry_points if entry.group == COMMANDS),
+        providers=tuple(providers),
+        failures=tuple(failures),
+    )
+
+
+def _asked(found: Distribution, plugins: list[EntryPoint]) -> tuple[list[Provider], list[tuple[str, Exception]]]:
+    providers: list[Provider] = []
+    failures: list[tuple[str, Exception]] = []
+    for entry in plugins:
+        try:
+            provided = ask(entry.load(), name=f"{found.name}:{entry.name}")
+        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+            failures.append((entry.name, error))
+            continue
+        providers += [
+            Provider(family=family, provides=item, distribution=found.name, version=found.version)
+            for family, item in provided
+        ]
+    return providers, failures
+
+
+def check_entry_points(item: Installed) -> Iterator[Finding]:
+    """Check that entry points have the group ``zcollection`` and the name ``<family>-<name>``; a command may come alone."""
+    families = [family.value for family in Family]
+    if not item.entry_points and not item.commands:
+        yield Finding(
+            f"{item.name} has no entry point; accepted: one of the group {PROJECT!r} or {COMMANDS!r} in pyproject.toml; "
+            f"add it, and install the distribution again"
+        )
+    for entry in item.entry_points:
+        family, _, name = entry.name.partition("-")
+        if family not in families:
+            yield Finding(f"the entry point {entry.name!r} begins with {family!r}; {accepted(family, families)}")
+        elif not name:
+            yield Finding(f"the entry point {entry.name!r} has no name after its family; accepted: '{family}-NAME'")
+
+
+def check_hooks(item: Installed) -> Iterator[Finding]:
+    """Check that the module of each entry point imports, each hook is one that the kernel calls, and they yield names."""
+    for name, error in item.failures:
+        yield Finding(
+            f"the entry point {name!r} fails: {type(error).__name__}: {error}; correct its module, and run this again"
+        )
+    if item.entry_points and not item.failures and not item.providers:
+        hooks = ", ".join(family.hook for family in Family)
+        yield Finding(f"no hook yields a name; accepted: @hookimpl functions that yield Provides(…), of {hooks}")
+
+
+def check_contracts(item: Installed) -> Iterator[Finding]:
+    """Check that each class was written for a version of its contract that this kernel has."""
+    for provider in item.providers:
+        try:
+            check_contract(provider)
+        except BrokenPluginError as error:
+            yield Finding(str(error))
+
+
+def check_targets(item: Installed) -> Iterator[Finding]:
+    """Check that each name leads to a class that imports, and satisfies the contract of its family."""
+    for provider in item.providers:
+        if not list(check_contracts(evolve(item, providers=(provider,)))):
+            try:
+                imported(provider)
+            except BrokenPluginError as error:
+                yield Finding(str(error))
+
+
+def check_imports(item: Installed) -> Iterator[Finding]:
+    """Check that an import of the module with the hook loads neither a heavy library nor a class that it names."""
+    if not item.modules or item.failures:
+        return
+    targets = {provider.provides.target.partition(":")[0] for provider in item.providers}
+    unwanted = ({*_HEAVY} | targets) - {*item.modules}
+    done = subprocess.run(  # noqa: S603 - this interpreter, and modules that are installed
+        [sys.executable, "-c", _PROBE, *item.modules], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Finding(f"a new process cannot import {', '.join(item.modules)}: {last}; correct the module")
+        return
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    found = sorted(unwanted & set(loaded))
+    if found:
+        yield Finding(
+            f"importing {', '.join(item.modules)} also imports {', '.join(found)}, in every program that uses zcollection; "
+            f"accepted: neither heavy libraries nor the classes that are named; import them in the module of the class"
+        )
+
+
+def check_kernels(item: Installed) -> Iterator[Finding]:
+    """Check that the requirement on zcollection has a lower and an upper bound, and no exact version."""
+    from packaging.requirements import Requirement
+
+    requirements = [Requirement(text) for text in item.distribution.requires or ()]
+    kernels = [
+        requirement for requirement in requirements if requirement.name == PROJECT and requirement.marker is None
+    ]
+    operators = {specifier.operator for requirement in kernels for specifier in requirement.specifier}
+    if not {">=", "<"} <= operators or "==" in operators or len(kernels) != 1:
+        stated = ", ".join(map(repr, map(str, kernels))) or "missing"
+        yield Finding(
+            f"the requirement on zcollection is {stated}; accepted: one of the form 'zcollection>=X,<Y'; state in "
+            f"pyproject.toml the releases that the plugin works with"
+        )
+
+
+def check_readme(item: Installed) -> Iterator[Finding]:
+    """Check that the README mentions each name, written as `code`."""
+    text = item.distribution.read_text("METADATA") or ""
+    for provider in item.providers:
+        if f"`{provider.provides.name}" not in text:
+            yield Finding(
+                f"`{provider.provides.name}` is not in the README; describe it there, and set readme in pyproject.toml"
+            )
+
+
+def check_summaries(item: Installed) -> Iterator[Finding]:
+    """Check that each name has a summary of one line, which ``zcollection plugins`` shows."""
+    for provider in item.providers:
+        summary = provider.provides.summary
+        if not summary.strip() or "\n" in summary:
+            yield Finding(
+                f"{provider.provides.name} has the summary {summary!r}; accepted: one line of text, as Provides(…, summary=…)"
+            )
+
+
+def check_types(item: Installed) -> Iterator[Finding]:
+    """Check that its packages have a ``py.typed``."""
+    for folder in item.folders:
+        if not (folder / "py.typed").is_file():
+            yield Finding(
+                f"{folder} has no py.typed; add an empty file of that name, so that type checkers read the types"
+            )
+
+
+def check_privacy(item: Installed) -> Iterator[Finding]:
+    """Check that of zcollection it imports what is public: all else may change."""
+    for folder in item.folders:
+        for file in sorted(folder.rglob("*.py")):
+            private = sorted({name for name in _imported(file) if not _is_public(name)})
+            if private:
+                yield Finding(f"{file} imports {', '.join(private)}; accepted: {', '.join(sorted(_PUBLIC))}")
+
+
+def check_defaults(item: Installed) -> Iterator[Finding]:
+    """Check that a class that can be made without arguments is the same again after its configuration went through JSON."""
+    for provider in item.providers:
+        if issubclass(provider.family.contract, Configurable) and not _failing_parts(item, provider):
+            yield from _check_default(provider.provides.name, imported(provider))
+
+
+def check_commands(item: Installed) -> Iterator[Finding]:
+    """Check that each command that it adds imports, is a function that Typer takes, and has a name of its own."""
+    if not item.commands:
+        return
+    if importlib.util.find_spec("typer") is None:
+        yield Finding("the commands are not checked without typer: pip install 'zcollection[cli]'", is_problem=False)
+        return
+    from zcollection.cli.verbs import OURS, loaded
+
+    for entry in item.commands:
+        if entry.name in OURS:
+            yield Finding(f"the command {entry.name!r} is one of zcollection; give it another name")
+            continue
+        try:
+            loaded(entry.name, [entry])
+        except BrokenPluginError as error:
+            yield Finding(str(error))
+
+
+CHECKS: Final[Mapping[str, Callable[[Installed], Iterator[Finding]]]] = {
+    "entry-points": check_entry_points,
+    "hooks": check_hooks,
+    "contracts": check_contracts,
+    "targets": check_targets,
+    "imports": check_imports,
+    "kernels": check_kernels,
+    "readme": check_readme,
+    "summaries": check_summaries,
+    "types": check_types,
+    "privacy": check_privacy,
+    "defaults": check_defaults,
+    "commands": check_commands,
+}
+"""All checks, by name."""
+
+_OF_NAMES: Final = frozenset({"contracts", "targets", "imports", "readme", "summaries", "defaults"})
+"""Those that look at the names that the hooks yield."""
+
+
+def run(item: Installed) -> dict[str, list[Finding]]:
+    """Return what each check finds; where a hook fails, those that need the names are not made, and say so."""
+    unknown = Finding("not checked, for a hook fails; correct that, and run this again", is_problem=False)
+    return {
+        name: [unknown] if item.failures and name in _OF_NAMES else list(check(item)) for name, check in CHECKS.items()
+    }
+
+
+def title_of(name: str) -> str:
+    """Return what a check requires, in one line.
+
+    Examples
+    --------
+    >>> title_of("readme")
+    'the README mentions each name, written as `code`'
+    """
+    return (CHECKS[name].__doc__ or "").removeprefix("Check that ").removesuffix(".").replace("``", "")
+
+
+def _failing_parts(item: Installed, provider: Provider) -> list[Finding]:
+    alone = evolve(item, providers=(provider,))
+    return [*check_contracts(alone), *check_targets(alone)]
+
+
+def _is_public(module: str) -> bool:
+    return module in _PUBLIC or module.startswith(f"{PROJECT}.testing.")
+
+
+def _check_default(name: str, cls: type[Any]) -> Iterator[Finding]:
+    parameters = inspect.signature(cls).parameters.values()
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [each.name for each in parameters if each.default is each.empty and each.kind not in variadic]
+    if required:
+        yield Finding(
+            f"{name} is not made: it needs {', '.join(required)}; the suite of its family checks it", is_problem=False
+        )
+        return
+    try:
+        made = cls()
+    except ZCollectionError as error:
+        yield Finding(
+            f"{name} is not made without arguments: {error}; the suite of its family checks it", is_problem=False
+        )
+        return
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        yield Finding(
+            f"{name} cannot be made without arguments: {type(error).__name__}: {error}; give its fields defaults that fit, or none"
+        )
+        return
+    try:
+        again = stored.configure(cls, json.loads(json.dumps(stored.configuration(made))), what=name)
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        yield Finding(
+            f"the configuration of {name} does not go through JSON: {type(error).__name__}: {error}; accepted: an attrs class, "
+            f"frozen, whose fields are of the types that docs/plugins/package.md lists"
+        )
+        return
+    if again != made:
+        yield Finding(
+            f"{name} is {made!r}, and {again!r} once its configuration went through JSON; accepted: equal objects; keep "
+            f"everything that matters in its fields"
+        )
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Yield what a file imports of zcollection, wherever it does so."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == PROJECT and not node.level:
+            # A public name of the package, or one of its modules.
+            yield from (
+                f"{PROJECT}.{alias.name}" for alias in node.names if alias.name not in {*zcollection.__all__, "*"}
+            )
+            continue
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        yield from (name for name in names if name.partition(".")[0] == PROJECT)

@@ -1,0 +1,97 @@
+"""What holds for all that must answer alike whenever, wherever and however often it is asked."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from zcollection.testing.configurable import ConfigurableSuite
+from zcollection.testing.elsewhere import AHEAD, Origin, elsewhere, origin_of, twin_of
+from zcollection.testing.suite import skip_unless
+
+_CALLS = 200
+
+
+class RepeatableSuite(ConfigurableSuite):
+    """Checks that what an example returns follows from its configuration and its input alone; a base of the families' suites.
+
+    A collection is written by many processes over many years: what depends on chance, on the time, on the process or on the
+    calls before puts rows where nobody finds them.
+    """
+
+    def test_another_process_returns_the_same(self) -> None:
+        """A new process, in which texts have other hashes, makes the example from its configuration: it returns the same."""
+        for example, origin in self._origins():
+            inputs = self._drawn(example)
+            here = [self._function()(example, item) for item in inputs]
+            there = elsewhere(origin, self._function(), inputs[::-1])[::-1]
+            assert all(map(self._are_same, here, there)), (
+                f"{example!r} returns something else in another process; accepted: what follows from its configuration and "
+                f"its input; use neither hash(), nor id(), nor random numbers, nor what an earlier call has left"
+            )
+
+    def test_the_clock_makes_no_difference(self) -> None:
+        """In a process whose clocks are forty years ahead it returns the same."""
+        for example, origin in self._origins():
+            inputs = self._drawn(example)
+            today = elsewhere(origin, self._function(), inputs)
+            try:
+                later = elsewhere(origin, self._function(), inputs, ahead=AHEAD)
+            except RuntimeError as error:
+                skip_unless(condition=False, reason=f"it does not run where the clocks are changed: {error}")
+            assert all(map(self._are_same, today, later)), (
+                f"{example!r} returns something else when the clocks are ahead; accepted: what follows from its "
+                f"configuration and its input; do not ask for the time"
+            )
+
+    def test_the_calls_before_make_no_difference(self) -> None:
+        """Its twin, asked in another order, returns the same; and so does the example when it is asked again and again."""
+        for example in self.examples:
+            inputs, twin = self._drawn(example), twin_of(example)
+            first = [self._function()(example, item) for item in inputs]
+            for _ in range(_CALLS):
+                assert self._are_same(self._function()(example, inputs[0]), first[0]), (
+                    "a later call returns something else"
+                )
+            if twin is not None:
+                again = [self._function()(twin, item) for item in inputs[::-1]][::-1]
+                assert all(map(self._are_same, first, again)), "what is returned depends on the calls before"
+
+    def _origins(self) -> list[tuple[Any, Origin]]:
+        found = [(example, origin) for example in self.examples if (origin := origin_of(example)) is not None]
+        skip_unless(
+            found, "another process cannot import the classes of the examples, or make them from their configuration"
+        )
+        return found
+
+    def _drawn(self, example: Any) -> list[Any]:
+        """Return inputs, of which none fails."""
+        found: list[Any] = []
+
+        @settings(
+            max_examples=25,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(item=self._inputs(example))
+        def collect(item: Any) -> None:
+            found.append(item)
+
+        collect()
+        return found
+
+    @abstractmethod
+    def _function(self) -> Callable[..., Any]:
+        """Return the function of a module that returns what an example makes of an input."""
+
+    @abstractmethod
+    def _inputs(self, example: Any) -> st.SearchStrategy[Any]:
+        """Return what draws inputs of an example."""
+
+    @staticmethod
+    def _are_same(left: Any, right: Any) -> bool:
+        return bool(left == right)
