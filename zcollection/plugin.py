@@ -1,6 +1,6 @@
-"""All that a plugin author imports.
+"""The public names for authors of plugins.
 
-A plugin is a module behind an entry point of the group ``zcollection``; it implements hooks that yield `Provides`::
+A plugin is a module named by an entry point of the group ``zcollection``. It implements hooks that yield `Provides`::
 
     from zcollection.plugin import Provides, hookimpl
 
@@ -12,8 +12,10 @@ A plugin is a module behind an entry point of the group ``zcollection``; it impl
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.sampling import PartitionSampling
 from zcollection.collection.read.zones import PartitionZones
-from zcollection.collection.split import as_times
+from zcollection.collection.split import as_times, split
 from zcollection.collection.stores import kind_at
+from zcollection.collection.write.conform import as_source, check_choice
+from zcollection.collection.write.delivery import Missing, Unknown
 from zcollection.conditions.zones import Zones
 from zcollection.config import Config
 from zcollection.config import get as get_config
@@ -45,7 +47,7 @@ from zcollection.contracts.url import StoreURL
 from zcollection.engine.dask_blocks import stored_blocks
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.executor import gather
-from zcollection.engine.layout import declared_values
+from zcollection.engine.layout import declared_values, stored_values
 from zcollection.engine.lazy import LazyRows
 from zcollection.engine.sampling import Sampling
 from zcollection.errors import (
@@ -70,6 +72,8 @@ from zcollection.model.bridges import bridge
 from zcollection.model.builder import Schema
 from zcollection.model.calendars import CalendarTimes, calendar_name, dates_of, days_of
 from zcollection.model.dataset import Dataset, Group
+from zcollection.model.documents import parse_json
+from zcollection.model.dtypes import missing_value, same_values
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.markup import stylesheet, tag, to_html
@@ -80,14 +84,16 @@ from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, Vari
 from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.model.sections_html import elements_of
 from zcollection.model.texts import format_bytes, listed, shortened
-from zcollection.model.times import calendar_of
+from zcollection.model.times import calendar_of, has_time_units
 from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
 from zcollection.model.xarray_bridge import Node, nodes, times_as_objects
 from zcollection.portal import synchronous, uninterrupted
+from zcollection.progress import ProgressOption, tracking
 from zcollection.registry.hookspecs import Family, Provides, hookimpl
 from zcollection.registry.registry import REGISTRY
 from zcollection.resources import ensure_spare_files
+from zcollection.transaction.reports import Problem
 from zcollection.view.either import open_either
 
 register = REGISTRY.register
@@ -123,6 +129,7 @@ __all__ = [
     "Listed",
     "LocationError",
     "MergeStrategy",
+    "Missing",
     "MissingDependencyError",
     "Mode",
     "Moment",
@@ -137,6 +144,8 @@ __all__ = [
     "PluginConfigurationError",
     "PluginError",
     "Printed",
+    "Problem",
+    "ProgressOption",
     "Provides",
     "Read",
     "ReadOnlyError",
@@ -156,6 +165,7 @@ __all__ = [
     "StoreURL",
     "Table",
     "TransactionalStore",
+    "Unknown",
     "Variable",
     "VariableSchema",
     "ZCollectionError",
@@ -164,11 +174,13 @@ __all__ = [
     "apply_plan",
     "as_dimension",
     "as_int64",
+    "as_source",
     "as_times",
     "as_variables",
     "bridge",
     "calendar_name",
     "calendar_of",
+    "check_choice",
     "check_integers",
     "check_keys",
     "check_prefixes",
@@ -183,6 +195,7 @@ __all__ = [
     "format_bytes",
     "gather",
     "get_config",
+    "has_time_units",
     "heading",
     "hookimpl",
     "is_latitude",
@@ -191,18 +204,24 @@ __all__ = [
     "length_of",
     "listed",
     "listing",
+    "missing_value",
     "nanoseconds_of",
     "nodes",
     "open_either",
+    "parse_json",
     "register",
+    "same_values",
     "shortened",
+    "split",
     "stored_blocks",
+    "stored_values",
     "stylesheet",
     "synchronous",
     "tag",
     "times_as_objects",
     "times_in_words",
     "to_html",
+    "tracking",
     "unfenced",
     "uninterrupted",
 ]

@@ -1,4 +1,4 @@
-"""Refuse names that the package installer, Python or zcollection would refuse later."""
+"""Check the answers, and reject names that the package installer, Python or zcollection would reject later."""
 
 import re
 import sys
@@ -21,7 +21,7 @@ TAKEN = {
     },
     "view": {"expression", "along_track"},
 }
-"""Names of zcollection's own plugins: two providers of one name conflict."""
+"""Names of the plugins of zcollection itself: two plugins with the same name conflict."""
 
 NAMES = {
     "store": (r"[a-z][a-z0-9]*", "the scheme of a URL: lower-case letters and digits, a letter first"),
@@ -31,7 +31,7 @@ NAMES["partitioning"] = NAMES["merge"] = NAMES["view"]
 
 
 def problems():
-    """Yield what is wrong, with what would be right."""
+    """Yield a message for each invalid answer, with the accepted values."""
     pattern, accepted = NAMES[FAMILY]
     if not re.fullmatch(pattern, NAME):
         yield f"name {NAME!r}; accepted: {accepted}"

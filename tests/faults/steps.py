@@ -49,7 +49,7 @@ async def nothing_later(*_: object, **__: object) -> None:
 
 @step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
 def _validated_snapshot() -> None:
-    from zcollection.collection.open_collection import Stamp
+    from zcollection.collection.partition_groups import Stamp
     from zcollection.engine import read
 
     Stamp.__call__ = nothing

@@ -264,3 +264,14 @@ def test_who_reads_an_older_version_while_it_is_replaced_reads_it_whole(base, vi
     assert writes
     for name, item in found.all_variables().items():
         np.testing.assert_array_equal(item.to_numpy(), expected[name])
+
+
+def test_a_view_has_neither_the_tags_nor_the_retention_of_its_base(tmp_path):
+    base = create(f"file://{tmp_path}/base", keep=3)
+    base.insert(rows([0, 1], 1.0))
+    base.tag("delivered")
+    view = zc.create_view(f"file://{tmp_path}/view", base=base, computation=DOUBLE)
+    assert view.tags() == {}
+    view.refresh()
+    view.tag("delivered")
+    assert zc.open_view(f"file://{tmp_path}/view", at="delivered").query()["double"].to_numpy().tolist() == [2.0, 2.0]

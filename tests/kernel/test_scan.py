@@ -140,7 +140,7 @@ def test_rows_that_were_handed_over_may_not(collection, change):
     parts = iter(collection.scan(variables=["time"], block_size=1))
     next(parts), next(parts)
     collection.insert(samples.rows(change))
-    with pytest.raises(zc.ConflictError, match=r"has handed over already; scan again"):
+    with pytest.raises(zc.ConflictError, match=r"has already returned; scan again"):
         list(parts)
 
 

@@ -216,7 +216,7 @@ def test_a_place_that_is_taken_is_refused_unless_it_is_to_be_replaced(base, view
         zc.create_view(url, base=base, variables=[FLAG])
     again = zc.create_view(url, base=base, variables=[FLAG], overwrite=True)
     assert again.status().missing == PATHS
-    with pytest.raises(zc.SchemaError, match="the view would lie at .*which is its base"):
+    with pytest.raises(zc.SchemaError, match="the view would be stored at .*which is its base"):
         zc.create_view(str(base.store.url), base=base, variables=[FLAG], overwrite=True)
     samples.assert_rows(base.query(), TIMES)
 

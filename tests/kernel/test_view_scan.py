@@ -132,7 +132,7 @@ def test_rows_that_were_handed_over_may_not_be_refreshed_meanwhile(view):
     parts = iter(view.scan(block_size=1))
     next(parts), next(parts)
     view.refresh()
-    with pytest.raises(zc.ConflictError, match="handed over already; scan again"):
+    with pytest.raises(zc.ConflictError, match="has already returned; scan again"):
         list(parts)
 
 

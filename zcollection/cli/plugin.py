@@ -18,6 +18,7 @@ Examples
 ...         write_lines([f"{name}  {count:,}" for name, count in found.items()])
 """
 
+from zcollection.cli.copying import TargetOptions
 from zcollection.cli.opening import (
     URL,
     AsJson,
@@ -43,6 +44,7 @@ __all__ = [
     "Filter",
     "Node",
     "StorageOptions",
+    "TargetOptions",
     "Variables",
     "Where",
     "names_of",

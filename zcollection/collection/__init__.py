@@ -1,1 +1,1 @@
-"""What users do with a collection: create, open, insert, query, update, map, drop, copy."""
+"""Operations on a collection: create, open, insert, query, update, map, drop, copy."""

@@ -1,4 +1,4 @@
-"""What an open collection says of itself, and how an operation is done on it as it is now."""
+"""The base class of `Collection`: its properties, and how an operation runs on the current state of the collection."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class CollectionBase(Maintained):
-    """A collection without the verbs that read and write its rows."""
+    """The properties of a collection, without the methods that read and write rows."""
 
     def __init__(self, opened: OpenCollection, *, mode: Mode) -> None:
         self._opened = opened
@@ -28,20 +28,21 @@ class CollectionBase(Maintained):
 
     @property
     def store(self) -> Store:
-        """Where the collection lies."""
+        """The store of the collection."""
         return self._opened.store
 
     async def zarr_async(self) -> "zarr.abc.store.Store":
-        """Return what zarr-python and xarray can open: all of the collection at the newest version, to read."""
+        """Return a read-only Zarr store of the whole collection at the newest version, for zarr-python and xarray."""
         return await self._opened.versioning.zarr()
 
     zarr = synchronous(zarr_async)
 
     async def refresh_async(self) -> None:
-        """Look at the newest version, where the collection is held at an older one.
+        """Move to the newest version, if the collection reads from a fixed snapshot.
 
-        A collection that is opened for reading on a store with snapshots of its own, such as Icechunk, stays at the
-        snapshot that was the newest then, so that all queries agree. On other stores each query reads the newest version.
+        On a store with native snapshots, such as Icechunk, a collection that is opened for reading stays at the snapshot
+        that was the newest when it was opened, so that all queries are consistent. On other stores each query reads the
+        newest version.
         """
         versioning = await self._opened.versioning.refreshed()
         self._opened = OpenCollection(versioning, await versioning.load())
@@ -50,7 +51,7 @@ class CollectionBase(Maintained):
 
     @property
     def schema(self) -> DatasetSchema:
-        """What a dataset of this collection may have."""
+        """The groups, dimensions, variables and attributes of the collection."""
         return self._opened.schema
 
     @property
@@ -91,7 +92,7 @@ class CollectionBase(Maintained):
                 return await operation(opened)
             except (SchemaChangedError, SchemaError, ExpressionError):
                 await on_loop()
-                if self._opened is opened:  # else another operation has met the same, and loaded it again
+                if self._opened is opened:  # otherwise a concurrent operation has reloaded it
                     self._opened = await opened.reloaded()
                 if self._opened == opened:
                     raise
@@ -113,7 +114,7 @@ class CollectionBase(Maintained):
         return hash((type(self), str(self.store.url)))
 
     def _section(self) -> Section:
-        known = self._opened.versioning.expected(self._opened.configuration)  # from when the store was last asked
+        known = self._opened.versioning.expected(self._opened.configuration)  # cached: does not access the store
         facts = {
             "axis": f"{self.axis} (dimension {self.dimension})",
             "partitioning": self._opened.configuration.partitioning,

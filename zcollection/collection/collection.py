@@ -1,4 +1,4 @@
-"""The collection, as users hold it."""
+"""The `Collection` class: the public operations on a collection."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Self, TypeVar, overload
@@ -9,10 +9,10 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import copy, statistics
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read import mapping, query, sampling, zones
-from zcollection.collection.read.asking import Where
+from zcollection.collection.read.consistent import OnError
 from zcollection.collection.read.keyed import Keys
 from zcollection.collection.read.neighbours import Depth, as_halo
-from zcollection.collection.read.reading import OnError
+from zcollection.collection.read.request import Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.sampling import PartitionSampling
 from zcollection.collection.read.scan import BLOCK_SIZE, Scan, ScannedCollection
@@ -45,14 +45,14 @@ R = TypeVar("R")
 
 
 class Collection(CollectionBase):
-    """A dataset split along one axis into partitions, each a Zarr group.
+    """A dataset split along one axis into partitions, each of which is a Zarr group.
 
-    Made by `create_collection` and `open_collection`. Every verb has a twin whose name ends with ``_async``. A
-    collection pickles, by the URL and options of its store.
+    Returned by `create_collection` and `open_collection`. Most methods have an asynchronous variant,
+    whose name ends with ``_async``. A collection can be pickled: the pickle contains the URL and the options of its store.
 
-    A verb whose task is cancelled, or that is interrupted (Ctrl-C), leaves all of its change or nothing of it. It raises
-    `asyncio.CancelledError` (or `KeyboardInterrupt`) once its work has ended, which may be after the commit: a note on the
-    error says so, and `history` settles it.
+    Every change is atomic, also when its task is cancelled or the program is interrupted (Ctrl-C). The method then raises
+    `asyncio.CancelledError` (or `KeyboardInterrupt`) when its work has ended, which may be after the commit. In that case a
+    note on the error says so; `history` lists what was committed.
     """
 
     async def insert_async(
@@ -70,58 +70,59 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> InsertReport:
-        """Insert rows, in any order, as one change.
+        """Split a dataset into partitions and write them, as one change.
 
-        Variables may be lazy (arrays of dask, in ours or xarray's): those that split and order the rows are computed
-        first, all others one partition at a time, where the partition is written.
+        The rows may be in any order. Variables may be dask arrays: the axis and the variables that the partitioning reads
+        are computed first. All others are computed one partition at a time, by the worker that writes the partition.
 
         Parameters
         ----------
         dataset
             A Dataset, an `xarray.Dataset` or `xarray.DataTree`, a `pandas.DataFrame`, or a mapping from variable paths to
-            arrays, or to variables of ours or of xarray's.
+            arrays, to `xarray.Variable` or to `Variable`.
         merge
-            What happens to a partition that exists: None replaces it; else the name of a merge strategy ("concat",
-            "time_series", "upsert", …), a configured one, or a function ``(existing, inserted, *, axis,
-            partitioning_dim)`` that returns the merged Dataset.
+            How rows are combined with a partition that exists. None replaces the partition. Otherwise the name of a merge
+            strategy ("concat", "time_series", "upsert", …), a merge strategy object, or a function ``(existing, inserted,
+            *, axis, partitioning_dim)`` that returns the merged Dataset.
         overwrite
-            False raises, before anything is written, if a partition exists.
+            False raises if a partition exists, before anything is written.
         immutable
-            What happens when a variable that does not span the axis is inserted with other values than those stored:
-            "check" raises, "replace" stores the new ones.
+            What to do if an immutable variable (one that does not span the axis) has other values than those stored:
+            "check" raises, "replace" stores the new values.
         columns
-            Values that are not in the dataset, by the path of their variable: one for all rows, such as the cycle that only
-            the name of a file says, or one for each.
+            Values of variables that the dataset does not contain, by variable path: one value for all rows, such as a cycle
+            number that only the file name contains, or one value per row.
         unknown
-            What happens to variables that the collection does not have: "raise", "drop" leaves them out, "add" adds them to
-            the collection, with a fill value for the rows that are there, in the same version as the rows.
+            What to do with variables that the collection does not have: "raise"; "drop", which ignores them; or "add",
+            which adds them to the collection in the same version as the rows. Existing rows then read as fill value.
         missing
-            What happens where the dataset lacks a variable that the collection has: "raise", or "fill", which gives the rows
-            its fill value.
+            What to do if the dataset lacks a variable of the collection: "raise", or "fill", which gives the rows its fill
+            value.
         conventions
-            What happens where attributes or the encoding of a variable say that its numbers mean something else than the
-            collection declares (units, packing, calendar, flags …): "check" converts them exactly or raises, "ignore" takes
-            the numbers as they are.
+            What to do if the attributes or the encoding of a variable give its numbers another meaning than the collection
+            declares (units, packing, calendar, flags …): "check" converts them exactly or raises, "ignore" stores the
+            numbers unchanged.
         source
-            Name of what is inserted, such as that of a file. A source that was inserted before is not inserted again,
-            so that a job that died can be run again; see `sources`.
+            Name of the source of the rows, such as a file name. A source that was inserted before is not inserted again,
+            so that a job that failed can simply be repeated; see `sources`.
         client
-            A `distributed.Client`, or "active" for the one that is: partitions are merged and written on the workers of
-            its cluster. By default what `zcollection.config` says, and threads where that says nothing.
+            A `distributed.Client`, or "active" for the current one: the workers of its cluster merge and write the
+            partitions. The default is the client set in `zcollection.config`, or else threads of this process.
         progress
-            True shows a bar; a function is called with (done, total).
+            True shows a progress bar; a function is called with (done, total).
 
         Returns
         -------
         InsertReport
-            The paths of the partitions written, and what became of their rows; none for a source that is known.
+            The paths of the partitions written, and the numbers of rows added, replaced, dropped and unchanged. Empty if `source`
+            was inserted before.
 
         Raises
         ------
         SchemaError
-            The dataset does not fit the schema, or means something else; nothing was written.
+            The dataset does not fit the schema, or its values have another meaning; nothing was written.
         PartitionError
-            A row has no partition; nothing was written.
+            A row belongs to no partition; nothing was written.
         CollectionExistsError
             A partition exists and `overwrite` is False.
         ConflictError
@@ -129,10 +130,10 @@ class Collection(CollectionBase):
         ReadOnlyError
             The collection was opened for reading.
         ClusterError
-            The workers died, too many times; nothing was written.
+            Workers died too often; nothing was written.
         asyncio.CancelledError
-            The task was cancelled. The rows are there or not, all of them: ``history()[-1]`` says which, or ``sources()``
-            where a `source` was given.
+            The task was cancelled. Either all rows were inserted or none: ``history()[-1]``, or ``sources()`` if `source`
+            was given, shows which.
         """
         reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
         report = await self._change(
@@ -165,7 +166,7 @@ class Collection(CollectionBase):
         conventions: Conventions = "check",
         client: ClientOption = None,
     ) -> InsertReport:
-        """Return what `insert` would do, without writing anything; the parameters are those of `insert`."""
+        """Return the report that `insert` would return, without writing anything; the parameters are those of `insert`."""
         reading = Reading(columns=columns, unknown=unknown, missing=missing, conventions=conventions)
         return await self._now(lambda opened: insert.plan(opened, dataset, merge=merge, reading=reading, client=client))
 
@@ -183,54 +184,55 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> Dataset | None:
-        """Return rows, in the order of the partitions' keys.
+        """Read the selected rows into one Dataset, in the order of the partition keys.
 
         Parameters
         ----------
         filters
-            Which partitions: an expression over the components of their keys, such as ``"year == 2024 and month in
-            range(3, 6)"``, a mapping from components to a value or values, or a function of the key. None reads all.
+            Which partitions to read: an expression over the components of their keys, such as ``"year == 2024 and month in
+            range(3, 6)"``, a mapping from components to a value or values, or a function of the key. None selects all.
         where
-            Which rows: a condition on variables that span the partitioned dimension alone, such as ``"time >= '2024-01-03'
-            and flag == 0"``, one of `zcollection.rows`, such as a box, or the `Rows` that `find` returned. Only what may
-            hold such rows is read. None reads all.
+            Which rows to read: a condition on variables whose only dimension is the partitioned one, such as ``"time >=
+            '2024-01-03' and flag == 0"``; a condition of `zcollection.rows`, such as a box; or the `Rows` that `find`
+            returned. Partitions and chunks without such rows are not read. None selects all.
         variables
-            Paths of the variables to read; None reads all.
+            Paths of the variables to read; None selects all.
         lazy
-            Read nothing yet: the variables read, when their values are asked for, only the chunks that hold what has
-            been selected of them by then. Values asked for after a partition of theirs was changed raise
-            `ConflictError`.
+            True returns variables that read nothing yet. When their values are used, they read only the chunks that contain
+            the part selected from them until then. They raise `ConflictError` if another writer has changed one of their
+            partitions in the meantime.
         chunks
-            Return arrays of dask, which are as lazy: one block for each stored chunk of each partition where this is
-            ``{}``. Else lengths by dimension: a number, which is rounded to whole chunks, -1 for all, or "partition" for
-            one block for each partition; small partitions share a block of the length given.
+            Return lazy dask arrays. ``{}`` makes one block per stored chunk of each partition. A mapping gives block lengths
+            by dimension: a number of elements, which is rounded to whole chunks; -1 for the whole dimension; or "partition"
+            for one block per partition. With a number, small partitions share a block.
         on_error
-            What happens where a partition is damaged: "raise", or "skip", which leaves it out and warns of it.
+            What to do if a partition is damaged: "raise", or "skip", which omits the partition and warns.
         client
-            As for `insert`. The rows come back to this process, so that a cluster seldom pays; see `chunks` and `map`.
+            As for `insert`. All rows are sent back to this process, so that a cluster rarely makes `query` faster; consider
+            `chunks` and `map`.
         progress
-            True shows a bar; a function is called with (done, total).
+            True shows a progress bar; a function is called with (done, total).
 
         Returns
         -------
         Dataset or None
-            None when no partition matches; with `where` a Dataset in any case, of no rows where none passes.
+            None if no partition matches. With `where`, always a Dataset, which may have no rows.
 
         Raises
         ------
         SchemaError
             A variable is unknown.
         ExpressionError
-            The filter or the condition cannot be understood.
+            The filter or the condition is invalid.
         OutdatedError
-            The partitions of the rows have changed since they were found.
+            `where` is a `Rows` whose partitions have changed since `find`.
         CorruptionError
             A chunk is missing or damaged.
 
         Warns
         -----
         CorruptionWarning
-            A partition is damaged and was left out; there is one warning for each.
+            A partition is damaged and was omitted; one warning per partition.
         """
         return await self._now(
             lambda opened: query.query(
@@ -257,40 +259,40 @@ class Collection(CollectionBase):
         keys: Keys = False,
         block_size: int = BLOCK_SIZE,
     ) -> Scan:
-        """Return the rows of `query` to be read a part at a time, in bounded memory; nothing is read yet.
+        """Return an iterable over the selected rows as a sequence of Datasets, in bounded memory; nothing is read yet.
 
         Parameters
         ----------
         filters, where, variables
             As for `query`.
         keys
-            Fields of the partition keys that become variables, each of one value in all rows of a partition: True for all
-            of them, a list for some, a mapping such as ``{"cycle": "cycle_number"}`` for variables of other names. They
-            are int64, string or bool.
+            Fields of the partition key to return as variables of type int64, string or bool, whose value is the same in all
+            rows of a partition: True for all fields, a list of some, or a mapping to other variable names, such as
+            ``{"cycle": "cycle_number"}``.
         block_size
-            Bytes of the variables of one part. No part is smaller than a chunk of each, and the columns of a condition are
-            read of one whole partition at least.
+            Target size of one Dataset, in bytes. A Dataset contains at least one chunk of each variable. The variables of
+            the condition are read for at least one whole partition at a time.
 
         Returns
         -------
         Scan
-            Datasets to be iterated over: with ``for``, or with ``async for``.
+            An iterable of Datasets, for ``for`` and ``async for``.
 
         Raises
         ------
         SchemaError
-            A variable is unknown, or one that is read has the name of a field.
+            A variable is unknown, or has the same name as a field.
         ExpressionError
-            The condition cannot be understood.
+            The condition is invalid.
         SettingError
-            There is no such field.
+            The partition key has no such field.
         """
 
-        async def asked(opened: OpenCollection) -> Scan:
+        async def scan_of(opened: OpenCollection) -> Scan:
             scanned = ScannedCollection.of(opened, filters=filters, where=where, variables=variables)
             return Scan.of(scanned, block_size=block_size, keys=keys)
 
-        return await self._now(asked)
+        return await self._now(scan_of)
 
     scan = synchronous(scan_async, begins_here=True)
 
@@ -302,7 +304,7 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> Rows:
-        """Return which rows of which partitions pass a condition; of all other variables nothing is read.
+        """Find the rows that pass a condition, reading only the variables of the condition.
 
         Parameters
         ----------
@@ -312,12 +314,13 @@ class Collection(CollectionBase):
         Returns
         -------
         Rows
-            They have a length, and combine: ``a & b``, ``a | b``, ``a - b``. They are used as `where` of the other verbs.
+            The positions of the rows in each partition. A `Rows` has a length, supports ``a & b``, ``a | b`` and ``a - b``,
+            and is accepted as `where` by the other methods.
 
         Raises
         ------
         ExpressionError
-            The condition cannot be understood.
+            The condition is invalid.
         CorruptionError
             A chunk is missing or damaged.
         """
@@ -335,7 +338,7 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> int:
-        """Return how many rows pass a condition, or how many there are; no more is read than that takes.
+        """Count the rows that pass a condition, or all rows, reading only what is needed.
 
         Parameters
         ----------
@@ -351,24 +354,25 @@ class Collection(CollectionBase):
     async def sampling_async(
         self, *, filters: Filter = None, where: Where = None, progress: ProgressOption = None
     ) -> list[PartitionSampling]:
-        """Return how the axis is sampled in each partition: runs of rows with one step, and when they were brought.
+        """Return the sampling of the axis in each partition: runs of rows with a constant step, and their insertion times.
 
-        Partitions come in the order of their keys. No value is read where the statistics of a partition say it; `add_statistics`
-        completes those that an older release wrote, but for when rows were brought, which no value tells.
+        The partitions are in the order of their keys. No values are read if a partition has statistics. `add_statistics` adds
+        missing statistics to partitions that an older release wrote; the insertion times of their rows remain unknown.
 
         Parameters
         ----------
         filters, progress
             As for `query`.
         where
-            Which rows, as for `query`; by default all. With it the axis is read, and partitions without such rows are left out.
+            Which rows, as for `query`; None selects all. With a condition, the axis is read, and partitions without such
+            rows are omitted.
 
         Raises
         ------
         SchemaError
-            The axis is no variable, or neither numbers nor times.
+            The axis is not a variable, or its values are neither numbers nor times.
         ExpressionError
-            `where` cannot be understood.
+            `where` is invalid.
         CorruptionError
             A chunk is missing or damaged.
         """
@@ -381,15 +385,15 @@ class Collection(CollectionBase):
     async def zones_async(
         self, *, variables: Iterable[str] | None = None, filters: Filter = None, progress: ProgressOption = None
     ) -> list[PartitionZones]:
-        """Return the bounds of variables in zones of 256 rows, of each partition in the order of the keys; no value is read.
+        """Return the bounds of variables in each zone of 256 rows, per partition in the order of the keys.
 
-        They are what the statistics keep: of the axis, of latitudes and longitudes, and of variables declared with
-        ``statistics=True``. A partition without statistics has none.
+        The bounds come from the statistics of the partition; no values are read. The axis, latitudes, longitudes and
+        variables declared with ``statistics=True`` have statistics. A partition without statistics has no bounds.
 
         Parameters
         ----------
         variables
-            Paths of the variables; None for all of which there are bounds.
+            Paths of the variables; None selects all that have bounds.
         filters, progress
             As for `query`.
 
@@ -405,9 +409,9 @@ class Collection(CollectionBase):
     zones = synchronous(zones_async)
 
     def coverage(self, *, every: Any = None, gap: Any = None, filters: Filter = None, where: Where = None) -> Any:
-        """Return what is there along the axis, and what is missing: gaps, intervals, and the share of the rows expected.
+        """Return the coverage of the axis: intervals with rows, gaps, and the fraction of the expected rows.
 
-        Calls ``zcollection_coverage.coverage``, whose parameters these are, and returns its ``Coverage``.
+        Calls ``zcollection_coverage.coverage`` with these parameters, and returns its ``Coverage``.
 
         Raises
         ------
@@ -426,10 +430,10 @@ class Collection(CollectionBase):
         ax: Any = None,
         **options: Any,
     ) -> Any:
-        """Draw where rows are on a map, coloured by a variable, and return the axes of Matplotlib.
+        """Draw the positions of rows on a map, coloured by a variable, and return the Matplotlib axes.
 
-        Calls ``zcollection_plot.track``, whose parameters these are. Of a large collection some rows are read and drawn. What there
-        is along the axis is drawn by the ``plot`` of `coverage`.
+        Calls ``zcollection_plot.track`` with these parameters. A sample of the rows of a large collection is read and drawn.
+        To draw the coverage of the axis, use ``collection.coverage().plot()``.
 
         Raises
         ------
@@ -452,7 +456,7 @@ class Collection(CollectionBase):
     keys = synchronous(keys_async)
 
     async def records_async(self, *, filters: Filter = None) -> Mapping[str, PartitionRecord]:
-        """Return what each partition that matches says of itself (key, rows, axis range, bytes …), by path."""
+        """Return the catalog record of each partition that matches (key, number of rows, axis range, bytes …), by path."""
         return await self._now(lambda opened: query.records(opened, filters=filters))
 
     records = synchronous(records_async)
@@ -498,33 +502,33 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> dict[str, R] | R | None:
-        """Return the result of a function for each partition that matches, by path; or all results combined.
+        """Call a function with the rows of each selected partition, and return its results by path, or reduced to one.
 
         Parameters
         ----------
         function
-            Called on a worker thread, or in a task of a cluster, with the Dataset of one partition; it may call
-            zcollection. If it has a parameter `own`, it is told by it which rows are the partition's own: a slice, or
+            Called with the Dataset of one partition, on a worker thread or in a task of a cluster; it may call zcollection.
+            If it has a parameter `own`, it also receives which of the rows belong to the partition itself: a slice, or
             positions.
         filters, variables, on_error, client, progress
-            As for `query`. With a client the function and the paths of partitions go to the workers, and its results
-            come back.
+            As for `query`. With a client, the function and the partition paths are sent to the workers, and the results are
+            sent back.
         where
-            As for `query`: the function is given the rows that pass, of partitions that have such.
+            As for `query`: the function receives the rows that pass. It is not called for partitions without such rows.
         depth
-            Neighbouring rows that the function is given too, before and after those of the partition along the axis: a
-            number of rows, or a timedelta. They are read from the collection even where `filters` excludes them, of
-            several partitions where one has too few; at the ends of the axis there are those that exist. With a depth,
-            all rows come in the order of the axis. None with `where`.
+            Neighbouring rows before and after the partition along the axis that the function also receives: a number of
+            rows, or a timedelta. They are read even if `filters` excludes their partitions, and from several partitions if
+            necessary. At the ends of the axis there are fewer. With a depth, rows are sorted by the axis. Not accepted
+            together with `where`.
         reduce
-            Combines two results, of which the first is that of earlier partitions in the order of the keys. Neighbours
-            are combined in a tree, on the workers where there are such, so that it must not matter which are combined
-            first. None returns all results.
+            A function that combines two results; the first is of partitions that are earlier in the order of the keys.
+            Adjacent results are combined in a tree, on the workers if there are any, so the function must be associative.
+            None returns all results.
 
         Returns
         -------
-        dict, or what `reduce` returns
-            None where there is a `reduce` and no partition matches.
+        dict, or the type that `reduce` returns
+            With `reduce`, None if no partition matches.
         """
         halo = as_halo(depth)
 
@@ -587,39 +591,39 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> tuple[str, ...] | ChangeReport:
-        """Compute variables of the partitions that match anew, or of some of their rows, as one change.
+        """Replace values of variables by those that a function computes, in the selected partitions or rows, as one change.
 
         Parameters
         ----------
         function
-            Called on a worker thread, or in a task of a cluster, with the Dataset of one partition; returns a Dataset,
-            or a mapping from variable paths to arrays. Variables that it does not return stay as they are. It may be
-            called again for a partition that another writer changed meanwhile, or whose worker died.
+            Called with the Dataset of one partition, on a worker thread or in a task of a cluster. It returns a Dataset, or
+            a mapping from variable paths to arrays. Variables that it does not return are not changed. It may be called
+            again for a partition if another writer changes it in the meantime, or if its worker dies.
         filters, variables, client, progress
-            As for `query`: which partitions, and which variables the function is given. With a client only the function
-            and the paths of partitions go to the workers.
+            As for `query`: which partitions to update, and which variables the function receives. With a client, only the
+            function and the partition paths are sent to the workers.
         where
-            As for `query`: the function is given the rows that pass, in order, and only their values change.
+            As for `query`: the function receives the rows that pass, in order, and only their values change.
         depth
-            Neighbouring rows that the function is given too, as for `map`. It returns values for all rows that it is
-            given, and those of the partition's own are kept. None with `where`.
+            Neighbouring rows that the function also receives, as for `map`. It returns values for all rows that it receives;
+            those of neighbouring rows are ignored. Not accepted together with `where`.
         conventions
-            As for `insert`, where the function returns variables that state what their numbers mean.
+            As for `insert`, for returned variables whose attributes describe their numbers.
         dry_run
             True writes nothing, and does not call the function.
 
         Returns
         -------
         tuple of str, or ChangeReport
-            Paths of the partitions, with `where` of those that have such rows; with `dry_run` how many rows of which
-            partitions the function would be given.
+            Paths of the updated partitions. With `dry_run`, the partitions and the numbers of rows that the function would
+            receive.
 
         Raises
         ------
         SchemaError
-            The function returned something unknown, or another number of rows; nothing was written.
+            The function returned an unknown variable, or another number of rows; nothing was written.
         PartitionError
-            Its values would move rows to another partition; nothing was written.
+            The returned values would move rows to another partition; nothing was written.
         """
         halo = as_halo(depth)
         check_conventions(conventions)
@@ -650,7 +654,7 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> ChangeReport:
-        """Delete the rows that pass a condition, as one change; partitions without other rows are dropped.
+        """Delete the rows that pass a condition, as one change; partitions that become empty are dropped.
 
         Parameters
         ----------
@@ -662,12 +666,12 @@ class Collection(CollectionBase):
         Returns
         -------
         ChangeReport
-            How many rows of which partitions are gone, or would be.
+            The partitions, and how many of their rows were deleted, or would be.
 
         Raises
         ------
         ExpressionError
-            There is no condition, or it cannot be understood; nothing was written.
+            The condition is missing or invalid; nothing was written.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -682,14 +686,14 @@ class Collection(CollectionBase):
     async def drop_partitions_async(
         self, *, filters: Filter = None, older_than: Age = None, dry_run: bool = False
     ) -> tuple[str, ...]:
-        """Drop the partitions that match both conditions, as one change, and return their paths.
+        """Drop the partitions that match both `filters` and `older_than`, as one change, and return their paths.
 
         Parameters
         ----------
         filters
             As for `query`; ``"True"`` matches all.
         older_than
-            A time, or a timedelta before now: drops partitions whose largest axis value lies before it.
+            A time, or a timedelta before now: drops partitions whose largest axis value is before this time.
         dry_run
             True drops nothing.
 
@@ -715,7 +719,7 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> "Collection":
-        """Copy the collection, or the partitions that match, to a new place, and return the copy.
+        """Copy the collection, or the partitions that match, to another location, and return the copy.
 
         Parameters
         ----------
@@ -744,30 +748,31 @@ class Collection(CollectionBase):
         depth: Depth = 0,
         progress: ProgressOption = None,
     ) -> None:
-        """Add a variable, as one change.
+        """Add a variable to the collection, as one change.
 
-        Without a function no partition is written: those that are there read as fill. Collections that others hold open
-        have the variable from their next operation on.
+        Without a function no partition is written, and existing rows read as fill value. Other processes that have opened the
+        collection see the variable from their next operation on.
 
         Parameters
         ----------
         variable
-            The variable; it uses dimensions that there are.
+            The variable; its dimensions must exist.
         fn
-            Computes it in every partition, as for `update`: called with the Dataset of one, it returns the values, or a
-            mapping from its path to them. All other variables keep their bytes.
+            Computes the variable in every partition. It is called with the Dataset of one partition, as for `update`, and
+            returns the values, or a mapping from the path of the variable to the values. The stored bytes of all other
+            variables do not change.
         group
-            Path of its group, which may be new.
+            Path of the variable's group, which is created if necessary.
         depth
-            Neighbouring rows that the function is given too, as for `map`.
+            Neighbouring rows that the function also receives, as for `map`.
         progress
             As for `query`.
 
         Raises
         ------
         SchemaError
-            There is such a variable, a dimension is unknown, there is neither a fill value nor a function, or the function
-            returned something that does not fit; nothing was written.
+            The variable exists, a dimension is unknown, the variable has neither a fill value nor a function, or the
+            function returned values that do not fit; nothing was written.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -780,23 +785,23 @@ class Collection(CollectionBase):
     add_variable = synchronous(add_variable_async)
 
     async def add_statistics_async(self, names: Iterable[str] = (), *, progress: ProgressOption = None) -> None:
-        """Keep the smallest and largest value of every 256 rows of variables, so that conditions on them read less.
+        """Store statistics of variables: the smallest and largest value of every 256 rows, so that conditions read less.
 
-        Of the axis, and of latitudes and longitudes by their CF attributes, they are kept in any case. Partitions that have
-        none yet, such as those that an older release wrote, get theirs now, whichever variables are named. No chunk is
-        written, and no partition changes. What is interrupted goes on where it is called again.
+        The axis, and latitudes and longitudes (recognised by their CF attributes), always have statistics. Partitions without
+        statistics, such as those that an older release wrote, get them now, whichever variables are named. No chunk is
+        written, and no partition changes. If the call is interrupted, repeat it: it continues where it stopped.
 
         Parameters
         ----------
         names
-            Paths of variables of one dimension, the partitioned one, whose values are numbers, booleans or times.
+            Paths of variables of numbers, booleans or times whose only dimension is the partitioned one.
         progress
             As for `query`.
 
         Raises
         ------
         SchemaError
-            A variable is unknown, or cannot have statistics; nothing was written.
+            A variable is unknown or cannot have statistics; nothing was written.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -806,7 +811,9 @@ class Collection(CollectionBase):
     add_statistics = synchronous(add_statistics_async)
 
     async def drop_variable_async(self, name: str, *, progress: ProgressOption = None) -> None:
-        """Drop a variable, as one change: nothing of it remains in any partition; the others keep their bytes.
+        """Drop a variable from the collection and from every partition, as one change.
+
+        The stored bytes of all other variables do not change.
 
         Parameters
         ----------
@@ -818,7 +825,7 @@ class Collection(CollectionBase):
         Raises
         ------
         SchemaError
-            It is unknown, or it is the axis or read by the partitioning.
+            The variable is unknown, is the axis, or is read by the partitioning.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -835,35 +842,36 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> ReshapeReport:
-        """Partition the collection in another way, as one change: daily partitions become monthly, in place.
+        """Change the partitioning of the collection in place, as one change: for example from daily to monthly partitions.
 
-        The rows of a new partition are in the order of the axis; rows of one axis value stay in the order in which `query`
-        returned them. Readers see the old partitions or the new ones. Memory holds one partition of each for every thread.
-        A call that died or was interrupted is called again: what it had finished is not made again, on stores without
-        snapshots of their own. Where another writer changes partitions meanwhile, only those made from them are made again.
+        The rows of a new partition are sorted by the axis; rows with equal axis values keep the order in which `query`
+        returned them. Readers see either the old partitions or the new ones. Each thread needs memory for one old and one new
+        partition. If the call fails or is interrupted, repeat it: on stores without native snapshots, finished partitions are
+        not written again. If another writer changes partitions in the meantime, only the partitions made from them are
+        written again.
 
         Parameters
         ----------
         partitioning
-            As for `create_collection`. If it is the one that there is, nothing is done.
+            As for `create_collection`. If it equals the current partitioning, nothing is done.
         dry_run
             True writes nothing, and reads only the variables that the partitioning needs.
         client
             As for `insert`.
         progress
-            As for `query`: first for the partitions that are looked at, then for those that are written.
+            As for `query`: first for the partitions that are examined, then for those that are written.
 
         Returns
         -------
         ReshapeReport
-            How many partitions and bytes there were, and are or would be.
+            The numbers of partitions and bytes before the change and after it (with `dry_run`, as expected).
 
         Raises
         ------
         SchemaError
             The partitioning does not fit the collection; nothing was written.
         PartitionError
-            It refuses a row; nothing was written.
+            A row belongs to no partition of the new partitioning; nothing was written.
         ConflictError
             Other writers kept changing the collection.
         ReadOnlyError
@@ -891,20 +899,20 @@ class Collection(CollectionBase):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> ReshapeReport:
-        """Write the partitions with other codecs, chunks or shards, as one change; values and partitions stay what they are.
+        """Rewrite the partitions with other codecs, chunks or shards, as one change; values and partitions do not change.
 
-        Without any of them, partitions that are of an older layout, such as from before a variable was added, are written as
-        they would be now. Partitions that are so already are left alone. Readers, memory and what is interrupted are as for
-        `repartition`.
+        Without codecs, chunks and shards, it rewrites partitions with an older layout, such as those written before a variable
+        was added, in the current layout. Partitions that already have the requested layout are not written. Concurrent reads,
+        memory and interruption are as for `repartition`.
 
         Parameters
         ----------
         codecs
-            The name of a profile, such as "cloud-balanced", or a sequence of codecs, for all variables; or one of these for
-            some, by their paths. As for `VariableSchema`.
+            The name of a codec profile, such as "cloud-balanced", or a sequence of codecs, for all variables; or a mapping
+            from variable paths to one of these. As for `VariableSchema`.
         chunks, shards
-            Lengths by dimension, of which None leaves the choice to the engine and means no shards; or rows. They hold for
-            all variables of the dimension.
+            Lengths by dimension, or one number of rows. They apply to all variables that have the dimension. A chunk length
+            of None lets zcollection choose; a shard length of None means no shards.
         dry_run
             True writes nothing.
         client, progress
@@ -913,13 +921,13 @@ class Collection(CollectionBase):
         Returns
         -------
         ReshapeReport
-            Which partitions were written, and how many bytes there were and are.
+            The partitions written, and the numbers of bytes before the change and after it.
 
         Raises
         ------
         SchemaError
-            A variable or a dimension is unknown, a codec refuses the values, or shards are no multiple of chunks; nothing
-            was written.
+            A variable or a dimension is unknown, a codec does not accept the values, or a shard is not a multiple of the
+            chunk; nothing was written.
         ConflictError
             Other writers kept changing the collection.
         ReadOnlyError

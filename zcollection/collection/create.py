@@ -1,4 +1,4 @@
-"""A collection made: its schema, axis and partitioning checked against each other."""
+"""Creation of a collection: checks that its schema, axis and partitioning fit together."""
 
 from typing import Any
 
@@ -36,11 +36,11 @@ async def create(
     Raises
     ------
     CollectionExistsError
-        There is one, or another Zarr hierarchy, and `overwrite` is false.
+        A collection or another Zarr hierarchy exists there, and `overwrite` is false.
     SchemaError
-        The schema, axis and partitioning do not fit each other.
+        The schema, axis and partitioning do not fit together.
     PluginError
-        The partitioning has no name to be stored under.
+        The partitioning is not registered under a name, which its stored form needs.
     """
     versioning.store.check_writable()
     catalog = _decide_catalog(versioning, catalog_enabled)
@@ -60,25 +60,25 @@ def _retention(versioning: Versioning, keep: Keep) -> Retention | None:
     return Retention(versions=versions, seconds=seconds)
 
 
-def _decide_catalog(versioning: Versioning, wanted: bool | None) -> bool:
-    if wanted and not versioning.has_catalog:
+def _decide_catalog(versioning: Versioning, enabled: bool | None) -> bool:
+    if enabled and not versioning.has_catalog:
         message = (
-            f"catalog_enabled=True for {versioning.store.url}; accepted: False or None, for a store that commits by itself knows "
-            f"its partitions"
+            f"catalog_enabled=True for {versioning.store.url}; accepted: False or None, because a transactional store knows its "
+            f"partitions without a catalog"
         )
         raise SchemaError(message)
-    return versioning.has_catalog if wanted is None else wanted
+    return versioning.has_catalog if enabled is None else enabled
 
 
 def repartitioned(opened: OpenCollection, given: Partitioning | str) -> OpenCollection:
-    """Return a collection as it will be with another partitioning, for which its schema may need units of time.
+    """Return a collection with another partitioning, which may require time units in the schema.
 
     Raises
     ------
     SchemaError
         The partitioning does not fit the collection.
     PluginError
-        It has no name to be stored under.
+        The partitioning is not registered under a name, which its stored form needs.
     """
     before = opened.configuration
     partitioning = partitioning_for(given, before.schema, before.axis)
@@ -89,7 +89,7 @@ def repartitioned(opened: OpenCollection, given: Partitioning | str) -> OpenColl
 
 
 def partitioning_for(given: Partitioning | str, schema: DatasetSchema, axis: str) -> Partitioning:
-    """Return the partitioning as it is for the declared types of its variables."""
+    """Return the partitioning, adapted to the declared types of its variables."""
     partitioning = from_text(given, axis=axis) if isinstance(given, str) else given
     if not isinstance(partitioning, Partitioning):
         message = (
@@ -119,7 +119,7 @@ def _configure(schema: DatasetSchema, axis: str, partitioning: Partitioning, *, 
 
 
 def _dimension(schema: DatasetSchema, axis: str, partitioning: Partitioning) -> str:
-    """Return the dimension to partition along: that of the axis."""
+    """Return the dimension of the axis, along which the collection is partitioned."""
     if axis in schema.variables:
         dimensions = schema.variables[axis].dimensions
         if len(dimensions) != 1 or dimensions[0] not in schema.dimensions:
@@ -164,7 +164,7 @@ def _check_column(schema: DatasetSchema, name: str, dimension: str) -> None:
 
 
 def _with_time_units(schema: DatasetSchema, times: set[str]) -> DatasetSchema:
-    """Return the schema with units for every time that the partitioning reads, so that the file says what they are."""
+    """Return the schema with time units on every time that the partitioning reads, so that they are stored."""
     root = _time_units_in(schema, "", times)
     return evolve(schema, variables=root.variables, groups=root.groups)
 
@@ -198,7 +198,7 @@ def _as_time(variable: VariableSchema) -> VariableSchema:
 
 
 def _check_calendar(variable: VariableSchema, partitioning: Partitioning) -> None:
-    """Check that a partitioning knows the days of the calendar of its times."""
+    """Check that a partitioning supports the calendar of its times."""
     if variable.dtype.kind == "M" or partitioning.calendars:
         return
     units = units_of(variable.attrs, name=variable.name)

@@ -1,4 +1,4 @@
-"""Filters on partition keys: an expression, a mapping or a function, made into a selection of positions.
+"""Filters on partition keys: compiles an expression, a mapping or a function to a selection of positions.
 
 An expression is parsed to a small set of syntax nodes and interpreted; nothing is ever evaluated as Python.
 """
@@ -27,7 +27,7 @@ _Predicate = Callable[[Mapping[str, KeyValue]], bool]
 
 
 def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
-    """Return what selects keys.
+    """Compile a filter to a selection of keys.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
     Raises
     ------
     ExpressionError
-        The filter cannot be understood, or names another field.
+        The filter is invalid, or names an unknown field.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def compile_filter(filters: Filter, fields: Iterable[str]) -> Selection:
 
 
 def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
-    """Return what selects the beginnings of keys, by their outermost fields: of every selected key, and perhaps of more.
+    """Compile a filter to a selection of key prefixes (the outermost fields): those of all selected keys, and possibly more.
 
     Parameters
     ----------
@@ -91,29 +91,29 @@ def narrowing(filters: Filter, fields: Iterable[str]) -> Selection:
     terms = terms_of(filters, tuple(known))
 
     def select(columns: _Columns) -> Iterable[int]:
-        told = [term for term in terms if columns.keys() >= set(term.fields)]
+        decidable = [term for term in terms if columns.keys() >= set(term.fields)]
         try:
-            return _all_passing(told, columns)
-        except ExpressionError:  # a term on fields that are not known yet may keep it from being asked
+            return _all_passing(decidable, columns)
+        except ExpressionError:  # a term on inner fields may prevent this term from being evaluated
             return range(_length(columns))
 
     return select
 
 
 def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[np.bool_]:
-    """Return for each stretch of partitions whether the filter may select one in it, as far as limits of keys say.
+    """Return for each range of partitions whether the filter may select one in it, judged by the limits of the keys.
 
     Parameters
     ----------
     filters, fields
         As for `compile_filter`.
     limits
-        The limits of the keys in each.
+        The limits of the keys in each range.
 
     Returns
     -------
     array
-        Booleans of shape (stretches,).
+        Booleans of shape (ranges,).
     """
     known = tuple(fields)
     may = np.ones(len(limits), np.bool_)
@@ -128,7 +128,7 @@ def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[
             if decided is not None:
                 may &= decided != _FAILS
             if decided is None or judged is None:
-                break  # whoever looks at each key may meet an error, which no later term is to hide
+                break  # evaluating each key may raise an error, which a later term must not hide
             may &= judged
     return may
 
@@ -139,21 +139,21 @@ _FAILS: Final = 0
 
 
 def _may_be_among(smallest: NDArray[Any], largest: NDArray[Any], wanted: object) -> NDArray[np.bool_]:
-    """Return whether a value that is wanted, or one of a collection, lies between limits."""
+    """Return whether the selected value, or one of a collection of values, is within limits."""
     is_several = isinstance(wanted, Collection) and not isinstance(wanted, str | bytes)
     try:
         values = sorted(wanted) if is_several else [wanted]  # type: ignore[call-overload]
         if smallest.dtype.kind == "i" and all(type(value) is int and value in _INT64 for value in values):
-            whole = np.array(values, dtype=np.int64)
-            return np.searchsorted(whole, smallest, "left") < np.searchsorted(whole, largest, "right")
+            integers = np.array(values, dtype=np.int64)
+            return np.searchsorted(integers, smallest, "left") < np.searchsorted(integers, largest, "right")
         limits = zip(smallest.tolist(), largest.tolist(), strict=True)
         return np.array([bisect_left(values, low) < bisect_right(values, high) for low, high in limits], np.bool_)
-    except TypeError:  # values that have no order: each key is looked at
+    except TypeError:  # values without an order: every key is checked
         return np.ones(len(smallest), np.bool_)
 
 
 def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
-    """Return whether a term passes where all keys have the same values in its fields; None where it cannot be asked."""
+    """Return whether a term passes in ranges whose keys have equal values in its fields; None if it cannot be evaluated."""
     if not term.fields or not set(term.fields) <= limits.smallest.keys():
         return None
     alike = np.logical_and.reduce([limits.smallest[name] == limits.largest[name] for name in term.fields]).astype(bool)
@@ -168,7 +168,7 @@ def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
 
 
 def _judged(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
-    """Return whether keys between limits may pass a term, by what conditions know of zones; None where it may be an error."""
+    """Return whether keys within limits may pass a term, with the pruning of conditions; None if it may raise an error."""
     zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
     texts = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
     meanings = {name: Meaning.TEXT if name in texts else meaning_of(zone.lower.dtype) for name, zone in zones.items()}
@@ -188,7 +188,7 @@ def _may_divide_by_zero(part: Arithmetic) -> bool:
 
 
 def zones_of(smallest: NDArray[Any], largest: NDArray[Any]) -> Zones:
-    """Return limits of one field of keys as zones; operands see to it that nothing is made of limits of texts."""
+    """Return the limits of one key field as zones; operands do not use the limits of texts."""
     yes, no = np.ones(smallest.shape, np.bool_), np.zeros(smallest.shape, np.bool_)
     return Zones(smallest, largest, missing=no, empty=no, known=yes)
 
@@ -207,7 +207,7 @@ def _key_by_key(matches: _Predicate) -> Selection:
 
 
 def _from_mapping(filters: Mapping[str, object], fields: list[str]) -> Selection:
-    """Return a selection that goes column by column: each looks only at what the ones before have left."""
+    """Return a selection that filters column by column: each checks only the keys that passed before."""
     for name in filters:
         if name not in fields:
             message = f"filter names the field {name!r}; {accepted(name, fields)}"
@@ -224,20 +224,20 @@ def _from_mapping(filters: Mapping[str, object], fields: list[str]) -> Selection
 
 
 def _passing(values: Iterable[tuple[int, object]], wanted: object) -> list[int]:
-    """Return the positions of the values that are wanted: one value, or any of a collection."""
+    """Return the positions of the selected values: one value, or any of a collection."""
     if isinstance(wanted, Collection) and not isinstance(wanted, str | bytes):
         return [at for at, value in values if is_in(value, wanted)]
     return [at for at, value in values if value == wanted]
 
 
 def _from_expression(text: str, fields: list[str]) -> Selection:
-    """Return a selection that goes term by term, as ``and`` does."""
+    """Return a selection that evaluates term by term, as ``and`` does."""
     terms = terms_of(text, tuple(fields))
     return lambda columns: _all_passing(terms, columns)
 
 
 def _all_passing(terms: Iterable[Term], columns: _Columns) -> Sequence[int]:
-    """Return the positions of the keys that pass: each term looks only at what is left by those before."""
+    """Return the positions of the keys that pass all terms: each term is evaluated for the keys that passed before."""
     left: Sequence[int] = range(_length(columns))
     for term in terms:
         left = _passing_one(term, columns, left)
@@ -245,7 +245,7 @@ def _all_passing(terms: Iterable[Term], columns: _Columns) -> Sequence[int]:
 
 
 def _passing_one(term: Term, columns: _Columns, positions: Sequence[int]) -> list[int]:
-    """Return those of some positions whose key passes; keys with the same values in the term's fields are asked once."""
+    """Return the positions whose key passes a term, evaluated once for each combination of values of its fields."""
     if not term.fields:
         return list(positions) if positions and term.passes({}) else []
     own = [_at(columns[name], positions) for name in term.fields]
@@ -255,7 +255,7 @@ def _passing_one(term: Term, columns: _Columns, positions: Sequence[int]) -> lis
 
 
 def _key(term: Term, value: Any) -> dict[str, KeyValue]:
-    """Return the part of a key that has this value, or these values, in the term's fields."""
+    """Return the part of a key with this value, or these values, of the term's fields."""
     return dict(zip(term.fields, (value,) if len(term.fields) == 1 else value, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""From a dataset to a collection in one call."""
+"""Creates a collection from a dataset, or inserts into an existing one, in one call."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,31 +25,32 @@ async def ingest(
     storage_options: Mapping[str, Any] | None = None,
     progress: ProgressOption = None,
 ) -> Collection:
-    """Insert a dataset, into a collection that is created from it where there is none.
+    """Insert a dataset into a collection, which is created if it does not exist.
 
     Parameters
     ----------
     dataset
         An `xarray.Dataset` or `xarray.DataTree`, a `pandas.DataFrame`, or a Dataset.
     url_or_store, storage_options
-        Where, as for `create_collection`.
+        The location, as for `create_collection`.
     axis, partitioning
-        As for `create_collection`; those of a collection that is there are the same.
+        As for `create_collection`; an existing collection must have the same.
     merge, conventions, source, progress
         As for `Collection.insert`.
 
     Returns
     -------
     Collection
-        Open for reading and writing. Where the rows of a new collection are refused, it stays, empty, with its schema.
+        The collection, open for reading and writing. If the rows cannot be inserted into a new collection, it remains, empty,
+        with its schema.
 
     Raises
     ------
     SchemaError
-        The dataset cannot be stored, or does not fit the collection that is there; or that one has another axis or
+        The dataset cannot be stored, or does not fit the existing collection, or that collection has another axis or
         partitioning. Nothing was inserted.
     PartitionError
-        A row has no partition; nothing was inserted.
+        A row belongs to no partition; nothing was inserted.
     """
     try:
         collection = await Collection._create(  # noqa: SLF001 - its own package
@@ -70,11 +71,11 @@ async def ingest(
 
 
 def _check_same(collection: Collection, axis: str, given: Partitioning | str) -> None:
-    """Check that a collection that is there is the one that would have been created."""
+    """Check that an existing collection has the given axis and partitioning."""
     partitioning = partitioning_for(given, collection.schema, axis)
     if (collection.axis, collection.partitioning) != (axis, partitioning):
         message = (
             f"the collection at {collection.store.url} has the axis {collection.axis!r} and the partitioning "
-            f"{collection.partitioning!r}; given were {axis!r} and {partitioning!r}: give those that it has, or another place"
+            f"{collection.partitioning!r}; given were {axis!r} and {partitioning!r}: pass those of the collection, or another location"
         )
         raise SchemaError(message)

@@ -1,4 +1,4 @@
-"""The partitions whose key passes a filter."""
+"""The selection of partitions whose key passes a filter."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,68 +14,70 @@ from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 
 OfLimits = Callable[[Limits], Sequence[bool]]
-"""Tells for each stretch of partitions, from its limits, whether one that is asked for may be in it."""
+"""A function from the limits of ranges of partitions to whether each range may contain a requested partition."""
 
 
-async def select(opened: OpenCollection, taken: Snapshot, filters: Filter, candidates: Candidates = None) -> Partitions:
-    """Return the same as `where`; a function is called on a thread, as all that is the user's."""
+async def select(
+    opened: OpenCollection, snapshot: Snapshot, filters: Filter, candidates: Candidates = None
+) -> Partitions:
+    """Return the result of `where`; a filter that is the user's function is called on a worker thread."""
     if callable(filters):
-        return await in_thread(where, opened, taken, filters, None, candidates)
-    return where(opened, taken, filters, None, candidates)
+        return await in_thread(where, opened, snapshot, filters, None, candidates)
+    return where(opened, snapshot, filters, None, candidates)
 
 
 def where(
     opened: OpenCollection,
-    taken: Snapshot,
+    snapshot: Snapshot,
     filters: Filter,
     narrow: Narrowing | None = None,
     candidates: Candidates = None,
 ) -> Partitions:
-    """Return the partitions whose key passes a filter, of those that may be wanted, in the order of their keys.
+    """Return the candidates whose key passes a filter, in the order of their keys.
 
     Parameters
     ----------
-    taken
-        A snapshot that was taken with `candidates`.
+    snapshot
+        A snapshot that contains the candidates.
     filters, narrow
-        Which.
+        The filter, and a further selection by key and axis bounds.
     candidates
-        What concerns all of them; by default that of the filter.
+        The candidates; by default those of the filter.
 
     Raises
     ------
     ExpressionError
-        The filter cannot be understood.
+        The filter is invalid.
     PluginError
-        There is a filter, and the partitioning's plugin is missing.
+        A filter is given, and the partitioning plugin is missing.
     """
     if filters is None and narrow is None and candidates is None:
-        return taken.partitions
+        return snapshot.partitions
     names = [] if filters is None else [item.name for item in opened.partitioning.fields]
     select = None if filters is None else compile_filter(filters, names)
-    return taken.where(select, narrow, passing(opened, filters) if candidates is None else candidates)
+    return snapshot.where(select, narrow, passing(opened, filters) if candidates is None else candidates)
 
 
 def passing(
     opened: OpenCollection, filters: Filter, limits: OfLimits | None = None, paths: Sequence[str] = ()
 ) -> Candidates:
-    """Return what tells, from paths or from limits, which partitions `select` would choose; it may tell of more.
+    """Return the candidates of a filter: the partitions that `select` returns, and possibly more.
 
     Parameters
     ----------
     filters
         As for `select`.
     limits
-        Tells from limits alone where they may be.
+        Selects ranges of partitions by their limits.
     paths
-        Partitions that are asked for in any case.
+        Partitions that are always candidates.
     """
     return None if filters is None and limits is None else Passing(opened, filters, limits, paths)
 
 
 @frozen
 class Passing:
-    """Partitions whose key passes a filter, asked for: see `passing`."""
+    """The candidates of a filter; see `passing`."""
 
     opened: OpenCollection
     filters: Filter
@@ -83,7 +85,7 @@ class Passing:
     paths: Sequence[str]
 
     def __call__(self, paths: Sequence[str]) -> Sequence[str]:
-        """Return those of some paths, or of beginnings of paths, all as long, whose key passes, or that have none."""
+        """Return the paths, or path prefixes of equal depth, whose key may pass the filter, or that have no key."""
         if self.filters is None or not paths:
             return paths
         names = [item.name for item in self.opened.partitioning.fields]
@@ -96,7 +98,7 @@ class Passing:
         return [path for path in paths if path in chosen or path not in keys]
 
     def _key(self, path: str) -> Mapping[str, KeyValue] | None:
-        """Return the key of a path, or as much of it as there is; None where it has none."""
+        """Return the key of a path, or the partial key of a path prefix; None if it has none."""
         partitioning, segments = self.opened.partitioning, path.split("/")
         fields = partitioning.fields
         try:
@@ -107,11 +109,11 @@ class Passing:
             return None
 
     def may_hold(self, limits: Limits) -> Sequence[bool]:
-        """Return for each stretch of partitions whether one that passes may be in it."""
+        """Return for each range of partitions whether it may contain one that passes."""
         may = [True] * len(limits) if self.limits is None else self.limits(limits)
         if self.filters is None:
             return may
         names = [item.name for item in self.opened.partitioning.fields]
         if names != [*limits.smallest]:
-            return may  # partitioned anew meanwhile, which is seen next
+            return may  # repartitioned in the meantime: the next check detects it
         return [one and other for one, other in zip(may, may_pass(self.filters, names, limits).tolist(), strict=True)]

@@ -1,4 +1,4 @@
-"""What every operation needs to know of an open collection."""
+"""The open collection that every operation works on: its versioning and its configuration."""
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
@@ -21,14 +21,14 @@ from zcollection.transaction.versioning import Versioning
 
 @frozen
 class OpenCollection:
-    """An open collection: where it lies and what it is.
+    """An open collection.
 
     Attributes
     ----------
     versioning
-        Where, and how its changes become versions.
+        The store of the collection, and how changes are committed to it.
     configuration
-        What.
+        The schema, axis, partitioning and other settings of the collection.
     """
 
     versioning: Versioning
@@ -37,7 +37,7 @@ class OpenCollection:
 
     @property
     def store(self) -> Store:
-        """Where it lies."""
+        """The store of the collection."""
         return self.versioning.store
 
     @property
@@ -52,7 +52,7 @@ class OpenCollection:
 
     @property
     def partitioning(self) -> Partitioning:
-        """The partitioning, restored when first asked for: a collection whose plugin is missing still reads.
+        """The partitioning, restored on first use: a collection whose partitioning plugin is missing can still be read.
 
         Raises
         ------
@@ -65,45 +65,45 @@ class OpenCollection:
 
     @cached_property
     def axis_variable(self) -> str | None:
-        """The axis where it is a variable; None where it is a dimension only."""
+        """The axis if it is a variable; None if it is only a dimension."""
         axis = self.configuration.axis
         return axis if axis in self.schema.variables else None
 
     def grown(self, schema: DatasetSchema) -> "OpenCollection":
-        """Return the collection as it will be with another schema: one layout more."""
+        """Return the collection with another schema, which is one more layout."""
         layouts = (*self.configuration.layouts, schema)
         return OpenCollection(self.versioning, evolve(self.configuration, layouts=layouts), self._partitioning)
 
     async def snapshot(self, candidates: Candidates = None) -> Snapshot:
-        """Return which partitions there are now, or which of those that are asked for."""
+        """Return the newest snapshot of the partitions, or at least of the candidates."""
         return await self.versioning.snapshot(self.configuration, candidates)
 
     def begin(
         self, operation: str, *, source: str | None = None, candidates: Candidates = None
     ) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction on the newest version; leaving the block undoes what was not committed.
+        """Open a transaction on the newest version; leaving the block rolls back what was not committed.
 
-        Where it inserts what a source has given, that is recorded, once. Its base need only know of the partitions that it
-        concerns.
+        The commit records the `source` of inserted rows, so that a source is inserted only once. The base snapshot of the
+        transaction needs to contain only the `candidates`.
         """
         return self.versioning.begin(self.configuration, operation, source=source, candidates=candidates)
 
     async def at(self, moment: Moment) -> "OpenCollection":
-        """Return the collection as it was at a version, to read; see `Versioning.at`."""
+        """Return the collection at an older version, for reading; see `Versioning.at`."""
         versioning = await self.versioning.at(moment)
         return OpenCollection(versioning, await versioning.load())
 
-    async def is_outdated(self, taken: Snapshot) -> bool:
-        """Return whether what was read as a snapshot says may be of another version."""
-        return await self.versioning.is_outdated(taken)
+    async def is_outdated(self, snapshot: Snapshot) -> bool:
+        """Return whether a newer version may have been committed since the snapshot was taken."""
+        return await self.versioning.is_outdated(snapshot)
 
     async def reloaded(self) -> "OpenCollection":
-        """Return the collection as it is now that its schema or its partitioning was changed.
+        """Return the collection with its current configuration, after its schema or its partitioning was changed.
 
         Raises
         ------
         CollectionNotFoundError
-            Another collection has taken its place.
+            Another collection has been created in its place.
         """
         configuration = await self.versioning.load()
         if configuration != self.configuration and not configuration.is_grown_from(self.configuration):
@@ -112,7 +112,7 @@ class OpenCollection:
         return OpenCollection(self.versioning, configuration, self._partitioning if same else [])
 
     def names(self, variables: Iterable[str] | None) -> DatasetSchema:
-        """Return the schema of the variables asked for, all of them by default.
+        """Return the schema of the selected variables; None selects all.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class OpenCollection:
         return self.schema if variables is None else self.schema.select(variables)
 
     def part(self, schema: DatasetSchema, *, partitioned: bool) -> DatasetSchema:
-        """Return the variables that span the partitioned dimension, or those that do not."""
+        """Return the schema of the partitioned variables, or of the immutable ones."""
         return schema.select(
             path
             for path, variable in schema.all_variables().items()

@@ -21,27 +21,27 @@ from zcollection.transaction.snapshot import Snapshot
 
 
 def variables_of(opened: OpenCollection, record: PartitionRecord | None) -> frozenset[str]:
-    """Return the variables that a partition holds: those of the layout it was written with, but the absent ones."""
+    """Return the variables that a partition contains: those of its layout, except the absent ones."""
     if record is None:
         return frozenset()
     return frozenset(_layout(opened, record).all_variables().keys() - set(record.absent))
 
 
 def declares(opened: OpenCollection, record: PartitionRecord, path: str) -> bool:
-    """Return whether a partition has an array of a variable, be it absent."""
+    """Return whether the layout of a partition has a variable, even if it is absent in the partition."""
     return path in _layout(opened, record).all_variables()
 
 
 def unchanged_variables(opened: OpenCollection, record: PartitionRecord) -> frozenset[str]:
-    """Return the variables whose objects in a partition are what they would be if it were written now."""
+    """Return the variables of a partition whose layout is the current one."""
     layout, schema = _layout(opened, record), opened.schema
     if layout is schema:
         return frozenset(schema.all_variables())
-    there = layout.all_variables()
+    before = layout.all_variables()
     return frozenset(
         path
         for path, variable in schema.all_variables().items()
-        if there.get(path) == variable and layout.dimensions_of(path) == schema.dimensions_of(path)
+        if before.get(path) == variable and layout.dimensions_of(path) == schema.dimensions_of(path)
     )
 
 
@@ -59,14 +59,14 @@ def _layout(opened: OpenCollection, record: PartitionRecord) -> DatasetSchema:
 def group_of(
     opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None
 ) -> GroupRead:
-    """Return where to read a partition, at its own place by default; one that is not there has no variable."""
-    lies = place or Place.of(path)
+    """Return the group of a partition, to be read at its published place by default; a missing one has no variables."""
+    stored = place or Place.of(path)
     if record is None:
-        return GroupRead(path=path, prefix=lies.prefix, document=lies.document, rows=0, schema=DatasetSchema())
+        return GroupRead(path=path, prefix=stored.prefix, document=stored.document, rows=0, schema=DatasetSchema())
     return GroupRead(
         path=path,
-        prefix=lies.prefix,
-        document=lies.document,
+        prefix=stored.prefix,
+        document=stored.document,
         rows=record.rows,
         schema=_layout(opened, record),
         absent=frozenset(record.absent),
@@ -76,19 +76,21 @@ def group_of(
     )
 
 
-async def read_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
-    """Return the variables of `schema` that are stored once for the whole collection, by path."""
+async def read_immutable(opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema) -> dict[str, NDArray[Any]]:
+    """Return the immutable variables of `schema`, by path."""
     if not opened.part(schema, partitioned=False).all_variables():
         return {}
-    return await perform_one(taken.objects, reading_immutable(opened, taken, schema))
+    return await perform_one(snapshot.objects, reading_immutable(opened, snapshot, schema))
 
 
-def reading_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
-    """Return the same."""
+def reading_immutable(
+    opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema
+) -> Work[dict[str, NDArray[Any]]]:
+    """Return the immutable variables of `schema`, by path, as work for the engine."""
     fixed = opened.part(schema, partitioned=False)
     if not fixed.all_variables():
         return {}
-    group = group_of(opened, IMMUTABLE, taken.immutable, taken.place(IMMUTABLE))
+    group = group_of(opened, IMMUTABLE, snapshot.immutable, snapshot.place(IMMUTABLE))
     return (yield from reading([group], fixed, dimension=opened.dimension))
 
 
@@ -101,12 +103,12 @@ def reading_partition(
     *,
     place: Place | None = None,
 ) -> Work[Dataset]:
-    """Return the rows of one partition, with the variables of `schema` that it holds, and those read before.
+    """Return the rows of one partition, with the variables of `schema` that it contains, and the `fixed` ones.
 
     Raises
     ------
     ConflictError
-        Another writer replaced the partition meanwhile: what was read may be a mixture, and nobody sees it.
+        Another writer replaced the partition in the meantime, so that the values read may be inconsistent.
     """
     partitioned, group = opened.part(schema, partitioned=True), group_of(opened, path, record, place)
     try:
@@ -119,7 +121,7 @@ def reading_partition(
 
 
 def checking_current(opened: OpenCollection, group: GroupRead, record: PartitionRecord) -> Work[None]:
-    """Check that a partition is still what a record says, after it was read.
+    """Check, after reading a partition, that it is still the one of a record.
 
     Raises
     ------
@@ -131,14 +133,14 @@ def checking_current(opened: OpenCollection, group: GroupRead, record: Partition
 
 
 def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
-    """Return where a partition is read later, at its own place by default, and how it is known then."""
+    """Return a partition as the source of a later read, with the check that it has not changed."""
     later = None if record is None else opened.versioning.kept_place(path, record)
     kept = None if later in {None, place} else group_of(opened, path, record, later)
     return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record), kept=kept)
 
 
 def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "Stamp":
-    """Return the check that a partition is still the one of which a record speaks."""
+    """Return the check that a partition is still the one of a record."""
     generation = None if record is None else (record.stamp, record.key)
     # An older version never gets a partition, whatever a newer one has put there.
     is_settled = record is None and opened.versioning.held_at is not None
@@ -146,13 +148,13 @@ def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) 
 
 
 def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
-    """Return the variables of `schema` that there are."""
+    """Return a dataset of the variables of `schema` that have an array."""
     return Dataset(schema, {path: arrays[path] for path in schema.all_variables() if path in arrays})
 
 
 @frozen(kw_only=True)
 class Stamp:
-    """Which generation of a partition is meant: a check of its group document, read after what was read of it."""
+    """The check that a partition has the expected generation, applied to its group document after its values were read."""
 
     path: str
     generation: tuple[str, Mapping[str, KeyValue]] | None
@@ -160,13 +162,13 @@ class Stamp:
     is_settled: bool = False
 
     def __call__(self, document: bytes | None) -> None:
-        """Raise `OutdatedError` where the document is that of another generation, or of another partition."""
+        """Raise `OutdatedError` if the document is of another generation, or of another partition."""
         if not self.is_of(document):
             message = f"partition {self.path!r} of {self.place} was changed by another writer after it was looked up; query again"
             raise OutdatedError(message)
 
     def is_of(self, document: bytes | None) -> bool:
-        """Return whether a document is that of the generation that is meant."""
+        """Return whether a document is of the expected generation."""
         if self.is_settled:
             return True
         what = f"the group document of partition {self.path!r}"

@@ -1,4 +1,4 @@
-"""What an insert did, or would do."""
+"""Reports on changes: what an insert, an update, a delete or a repartitioning did, or would do."""
 
 from collections.abc import Mapping, Sequence
 from typing import overload
@@ -12,22 +12,22 @@ from zcollection.model.sections import Columns, Section, Table, heading, named
 
 @frozen(kw_only=True, repr=False)
 class PartitionReport(Printed):
-    """What became of the rows of one partition.
+    """The numbers of rows that an insert adds to, replaces in and drops from one partition.
 
     Attributes
     ----------
     path
-        The partition.
+        The path of the partition.
     created
-        Whether it is new.
+        Whether the partition is new.
     added
-        Inserted rows in place of no other.
+        Number of inserted rows that replace no existing row.
     replaced
-        Existing rows that gave way to an inserted one.
+        Number of existing rows that are replaced by an inserted row.
     dropped
-        Existing rows that are gone.
+        Number of existing rows that are removed without replacement.
     unchanged
-        Existing rows that stayed.
+        Number of existing rows that are kept.
     """
 
     path: str
@@ -39,12 +39,12 @@ class PartitionReport(Printed):
 
     @property
     def rows(self) -> int:
-        """Rows of the partition now."""
+        """Number of rows of the partition after the insert."""
         return self.added + self.replaced + self.unchanged
 
     @classmethod
     def of(cls, path: str, *, created: bool, existing: int, plan: RowPlan) -> "PartitionReport":
-        """Return what a plan does to a partition of `existing` rows."""
+        """Return the report on a row plan for a partition with `existing` rows."""
         kept = int((plan.source >= 0).sum())
         inserted = len(plan.source) - kept
         replaced = min(plan.replaced, inserted, existing - kept)
@@ -59,7 +59,7 @@ class PartitionReport(Printed):
 
     @classmethod
     def rewritten(cls, path: str, *, created: bool, existing: int, rows: int) -> "PartitionReport":
-        """Return what a merge that computes new values does: which rows are old ones is not known."""
+        """Return the report on a merge that computes new values, so that unchanged rows cannot be recognised."""
         replaced = min(existing, rows)
         return cls(
             path=path,
@@ -73,17 +73,17 @@ class PartitionReport(Printed):
 
 @frozen(repr=False)
 class InsertReport(Printed, Sequence[str]):
-    """The paths of the partitions written, in the order of their keys, and what became of their rows.
+    """The paths of the partitions written, in the order of their keys, with a report on the rows of each.
 
     Attributes
     ----------
     partitions
-        A report on each partition.
+        One report per partition.
     ignored
-        Attributes that were given and are not those of the collection, and say nothing of what the numbers mean: how many
-        variables and groups each of them differs in. Those of the collection stay.
+        Attributes of the dataset that differ from those of the collection, and do not change the meaning of the numbers: by
+        attribute name, in how many variables and groups. The collection keeps its own attributes.
     variables_added
-        Paths of the variables that the collection has since, of an insert with ``unknown="add"``.
+        Paths of the variables added to the collection by an insert with ``unknown="add"``.
     """
 
     partitions: tuple[PartitionReport, ...] = ()
@@ -92,27 +92,27 @@ class InsertReport(Printed, Sequence[str]):
 
     @property
     def created(self) -> tuple[str, ...]:
-        """Partitions that are new."""
+        """Paths of the new partitions."""
         return tuple(item.path for item in self.partitions if item.created)
 
     @property
     def added(self) -> int:
-        """Inserted rows in place of no other, in all partitions."""
+        """Number of inserted rows that replace no existing row, in all partitions."""
         return sum(item.added for item in self.partitions)
 
     @property
     def replaced(self) -> int:
-        """Existing rows that gave way to an inserted one, in all partitions."""
+        """Number of existing rows replaced by an inserted row, in all partitions."""
         return sum(item.replaced for item in self.partitions)
 
     @property
     def dropped(self) -> int:
-        """Existing rows that are gone, in all partitions."""
+        """Number of existing rows removed without replacement, in all partitions."""
         return sum(item.dropped for item in self.partitions)
 
     @property
     def unchanged(self) -> int:
-        """Existing rows that stayed, in all partitions written."""
+        """Number of existing rows kept, in all partitions written."""
         return sum(item.unchanged for item in self.partitions)
 
     @overload
@@ -144,14 +144,14 @@ class InsertReport(Printed, Sequence[str]):
 
 @frozen(kw_only=True, repr=False)
 class ChangeReport(Printed):
-    """What a change of rows did, or would do.
+    """The rows that an update or a delete changed, or would change.
 
     Attributes
     ----------
     rows
-        How many rows it is about, by the path of the partition.
+        Number of affected rows by partition path.
     dropped
-        Paths of the partitions that are gone, for they had no other rows.
+        Paths of the partitions that are dropped because all their rows are deleted.
     """
 
     rows: Mapping[str, int]
@@ -159,7 +159,7 @@ class ChangeReport(Printed):
 
     @property
     def total(self) -> int:
-        """How many rows it is about."""
+        """Number of affected rows in all partitions."""
         return sum(self.rows.values())
 
     def _section(self) -> Section:
@@ -174,20 +174,20 @@ class ChangeReport(Printed):
 
 @frozen(kw_only=True, repr=False)
 class ReshapeReport(Printed):
-    """What became of the partitions of a collection that was partitioned or encoded anew, or would become.
+    """The result of `repartition` or `rewrite`, or their expected result.
 
     Attributes
     ----------
     before, after
-        How many partitions there were, and are.
+        Number of partitions before the change and after it.
     rows
-        How many rows there are.
+        Number of rows of the collection.
     written, dropped
-        Paths of the partitions that were written, and of those that are no more.
+        Paths of the partitions that were written, and of those that were dropped.
     reused
-        How many of those written an attempt that died, or was interrupted, had finished.
+        How many of the written partitions had been finished by an earlier attempt that failed or was interrupted.
     bytes_before, bytes_after
-        Size of all partitions; after a dry run nobody knows what it would be, and it is None.
+        Size of all partitions; `bytes_after` is None after a dry run, which cannot know it.
     """
 
     before: int

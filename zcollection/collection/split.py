@@ -1,4 +1,4 @@
-"""Rows grouped by partition, whatever their order: neighbours that share a key are one run, and runs are what is sorted."""
+"""Groups rows by partition: consecutive rows with the same key form a run, and the runs are sorted by key."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
@@ -15,7 +15,7 @@ from zcollection.model.times import has_time_units, names_days, units_of
 from zcollection.model.variable import Indexer, Variable
 
 _BLOCK: Final = 16_384
-"""Rows whose keys are computed at once: fresh memory for each step over all rows would cost more than the steps."""
+"""Number of rows whose keys are computed at once, so that intermediate arrays stay small."""
 
 
 @frozen(kw_only=True)
@@ -25,9 +25,9 @@ class PartitionRows:
     Attributes
     ----------
     key, path
-        The partition.
+        The key and the path of the partition.
     rows
-        A slice where the rows are contiguous, which costs no copy; else their positions, in order.
+        A slice if the rows are contiguous, which needs no copy; otherwise their positions, in order.
     """
 
     key: Key
@@ -36,7 +36,7 @@ class PartitionRows:
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return self.rows.stop - self.rows.start if isinstance(self.rows, slice) else len(self.rows)
 
 
@@ -46,7 +46,7 @@ def split(dataset: Dataset, partitioning: Partitioning, *, dimension: str) -> li
     Raises
     ------
     PartitionError
-        The partitioning refuses a value, or breaks its contract.
+        The partitioning does not accept a value, or violates its contract.
     """
     count = dataset.sizes.get(dimension, 0)
     if count == 0:
@@ -62,14 +62,14 @@ def split(dataset: Dataset, partitioning: Partitioning, *, dimension: str) -> li
 
 @frozen
 class _Runs:
-    """Runs of neighbouring rows that share a key.
+    """Runs of consecutive rows with the same key.
 
     Attributes
     ----------
     columns
-        The key of each run, field by field.
+        The keys of the runs, one array per field.
     starts, stops
-        Its rows.
+        The first row of each run, and the row after its last.
     """
 
     columns: Sequence[NDArray[Any]]
@@ -78,7 +78,7 @@ class _Runs:
 
     @classmethod
     def of(cls, columns: Sequence[NDArray[Any]], starts: NDArray[np.intp], count: int) -> "_Runs":
-        """Return the runs among `count` rows whose key changes at most at some of them; neighbours that share one are joined."""
+        """Return the runs of `count` rows from possible starts of runs; adjacent runs with the same key are joined."""
         first = _changes(columns)
         starts = starts[first]
         return cls([column[first] for column in columns], starts, np.append(starts[1:], count))
@@ -105,7 +105,7 @@ class _Runs:
 
 
 def sortable(column: NDArray[Any]) -> NDArray[Any]:
-    """Return what sorts as a column does: `numpy.lexsort` of NumPy 2.1 ends the process on texts of variable length."""
+    """Return integers that sort like a column of texts, because `numpy.lexsort` of NumPy 2.1 crashes on StringDType."""
     return np.unique(column, return_inverse=True)[1] if column.dtype.kind == "T" else column
 
 
@@ -127,9 +127,9 @@ def _runs(dataset: Dataset, partitioning: Partitioning, count: int) -> _Runs:
 def _changes_in(
     rows: slice, columns: Mapping[str, Variable], partitioning: Partitioning
 ) -> tuple[NDArray[np.intp], list[NDArray[Any]]]:
-    """Return the first of some rows and those whose key differs from that of the row before, and these keys."""
+    """Return the positions of the rows whose key differs from that of the previous row, and their keys."""
     values = {name: _column(name, variable, partitioning, rows) for name, variable in columns.items()}
-    # A collection of times in another calendar has a partitioning that takes them.
+    # The partitioning of times in another calendar accepts `CalendarTimes`.
     keys = _checked(partitioning, partitioning.keys(cast("dict[str, NDArray[Any]]", values)), rows.stop - rows.start)
     first = _changes(keys)
     return first + rows.start, [column[first] for column in keys]
@@ -141,7 +141,7 @@ def _column(name: str, variable: Variable, partitioning: Partitioning, rows: sli
 
 
 def _dated(variable: Variable) -> NDArray[Any] | CalendarTimes:
-    """Return times by which days are named: datetime64, or where that names other days, times of their calendar."""
+    """Return times as datetime64, or as times of their calendar if its dates differ from those of datetime64."""
     times = as_times(variable)
     if times.dtype.kind not in "mM" or not has_time_units(variable.attrs):
         return times
@@ -150,10 +150,10 @@ def _dated(variable: Variable) -> NDArray[Any] | CalendarTimes:
 
 
 def as_times(variable: Variable) -> NDArray[Any]:
-    """Return values as datetime64, decoded where they are numbers with time units; others as they are.
+    """Return values as datetime64 if they are numbers with time units; other values are returned unchanged.
 
-    Times in a calendar without datetime64 are timedelta64 since 1970-01-01 of that calendar: of the same order, and as far
-    from each other.
+    Times in a calendar that datetime64 does not support are returned as timedelta64 since 1970-01-01 of that calendar, which
+    preserves their order and differences.
     """
     values = variable.to_numpy()
     if values.dtype.kind in "iuf" and has_time_units(variable.attrs):
@@ -162,7 +162,7 @@ def as_times(variable: Variable) -> NDArray[Any]:
 
 
 def _checked(partitioning: Partitioning, keys: Mapping[str, NDArray[Any]], count: int) -> list[NDArray[Any]]:
-    """Return the key columns after checking what a plugin returned."""
+    """Return the key columns, after checking the result of the plugin."""
     if list(keys) != [item.name for item in partitioning.fields]:
         message = f"{partitioning!r} returns the keys {list(keys)}; accepted: its fields, in their order"
         raise PartitionError(message)
@@ -180,7 +180,7 @@ def _checked_column(partitioning: Partitioning, item: Field, column: NDArray[Any
 
 
 def _changes(columns: Sequence[NDArray[Any]]) -> NDArray[np.intp]:
-    """Return the positions at which the values change, the first one included."""
+    """Return the positions at which the values change, including the first position."""
     changes = np.zeros(len(columns[0]), dtype=np.bool_)
     changes[0] = True
     for column in columns:

@@ -1,4 +1,4 @@
-"""What a change does to each of its partitions, with its progress shown."""
+"""Runs the jobs that stage the partitions of a change, and reports their progress."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -19,16 +19,16 @@ async def staged(
     total: int,
     progress: ProgressOption,
 ) -> list[R]:
-    """Return what comes of jobs that stage partitions of a change, on as many threads as may be used.
+    """Return the results of jobs that stage partitions of a change.
 
     Parameters
     ----------
     executor
-        Where they run.
+        The executor of the jobs.
     transaction
-        The change, whose operation names them.
+        The transaction of the change; its operation labels the progress.
     jobs, total
-        They themselves, each asked for when its turn comes, and how many there are.
+        The jobs, which are created one at a time as needed, and their number.
     progress
         As for `Collection.query`.
     """

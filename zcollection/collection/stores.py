@@ -1,4 +1,4 @@
-"""From a URL to an open store, through the registry."""
+"""Opens the store at a URL with the plugin of its scheme, and selects the versioning of the store."""
 
 import inspect
 import os
@@ -28,29 +28,29 @@ from zcollection.transaction.native.versioning import NativeVersioning
 from zcollection.transaction.versioning import Versioning
 
 Location = str | os.PathLike[str] | StoreURL | Store
-"""Where a collection lies, as a caller says it."""
+"""The location of a collection: a URL, a local path, or an open store."""
 
 
 async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Mapping[str, Any] | None) -> Store:
-    """Return the store at a URL; this creates nothing.
+    """Return the store at a URL, without creating anything.
 
     Parameters
     ----------
     url_or_store
-        A URL, a local path as text or as a `pathlib.Path`, or a store that is open already.
+        A URL, a local path as text or as a `pathlib.Path`, or an open store.
     mode
         "r" or "rw".
     storage_options
-        Options of the store; those that it does not know are refused.
+        Options of the store; unknown options raise.
 
     Raises
     ------
     PluginError
-        No plugin, or a broken one, opens such URLs, or an option is unknown.
+        The plugin for the URL scheme is missing or broken, or an option is unknown.
     LocationError
-        The URL is none at which a collection can lie.
+        A collection cannot be stored at the URL.
     SettingError
-        The mode is neither of both.
+        The mode is neither "r" nor "rw".
     """
     if mode not in {"r", "rw"}:
         message = f"mode={mode!r}; {accepted(mode, ['r', 'rw'])}"
@@ -67,12 +67,12 @@ async def open_store(url_or_store: Location, *, mode: Mode, storage_options: Map
 
 
 def versioning_of(store: Store) -> Versioning:
-    """Return how the changes of a collection in a store become versions.
+    """Return the versioning of a store: its native transactions, or the kernel's commit log.
 
     Raises
     ------
     StoreError
-        The store is of neither kind.
+        The store is neither a `KeyStore` nor a `TransactionalStore`.
     """
     if isinstance(store, TransactionalStore):
         return NativeVersioning(store)
@@ -83,29 +83,29 @@ def versioning_of(store: Store) -> Versioning:
 
 
 async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
-    """Return the same for a collection that is opened, at an older version where one is asked for.
+    """Return the versioning for opening a collection, at an older version if `at` is given.
 
-    A store that commits by itself is held at one snapshot, to read.
+    A transactional store that is opened for reading is fixed at one snapshot.
 
     Parameters
     ----------
     store
-        Where the collection lies.
+        The store of the collection.
     mode
         "r" or "rw".
     at
-        Which version; None for the newest.
+        The version to read; None for the newest.
 
     Raises
     ------
     StoreError, SettingError
-        There is no such version, or it is not kept.
+        The version does not exist, or is no longer retained.
     ReadOnlyError
-        An older version was asked for, to write to.
+        `at` is given and the mode is "rw".
     """
     versioning = versioning_of(store)
     if at is not None and mode == "rw":
-        message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', for what was committed stays as it is"
+        message = f"at={at!r} with mode='rw' for {store.url}; accepted: mode='r', because committed versions are never changed"
         raise ReadOnlyError(message)
     if at is not None:
         await portal.on_loop()
@@ -117,7 +117,7 @@ async def versioning_at(store: Store, *, mode: Mode, at: At) -> Versioning:
 
 
 async def kind_at(url_or_store: Location, *, storage_options: Mapping[str, Any] | None = None) -> object:
-    """Return what lies somewhere, "collection" or "view", by a look at its configuration alone; None where nothing does.
+    """Return what is stored at a location, "collection" or "view", from its configuration document; None if nothing is.
 
     Parameters
     ----------
@@ -139,24 +139,24 @@ async def load_collection(versioning: Versioning) -> Configuration:
     Raises
     ------
     CollectionNotFoundError
-        There is none, or a view is there.
+        There is no collection, or a view is stored there.
     """
     configuration = await versioning.load()
     if configuration.view is not None:
-        message = f"there is a view at {versioning.store.url}, and no collection; open it with open_view()"
+        message = f"there is a view at {versioning.store.url}, not a collection; open it with open_view()"
         raise CollectionNotFoundError(message)
     return configuration
 
 
 def _store_class(url: StoreURL) -> type[Store]:
-    """Return the store of a scheme: of the whole of it, or else of the part before "+"."""
+    """Return the store class for a URL scheme, or else for the part of the scheme before "+"."""
     schemes = dict.fromkeys([url.scheme, url.scheme.partition("+")[0]])
     known = REGISTRY.names(Family.STORE)
     scheme = next((scheme for scheme in schemes if scheme in known), url.scheme)
     try:
         cls: type[Store] = REGISTRY.get(Family.STORE, scheme)
     except UnknownPluginError as error:
-        named = f"; a directory that is called so is written './{url}'" if url.location.startswith(LINK) else ""
+        named = f"; to open a directory of this name, write './{url}'" if url.location.startswith(LINK) else ""
         message = f"{url} cannot be opened: {error}{named}"
         raise UnknownPluginError(message) from None
     return cls
@@ -167,7 +167,7 @@ def _known(cls: type[Store], url: StoreURL, options: Mapping[str, Any]) -> Mappi
         return options
     parameters = inspect.signature(cls.open).parameters.values()
     if any(item.kind is item.VAR_KEYWORD for item in parameters):
-        return options  # it names, and refuses, its options itself
+        return options  # the store validates its options itself
     known = sorted(item.name for item in parameters if item.kind is item.KEYWORD_ONLY and item.name != "mode")
     for name in options:
         if name not in known:

@@ -1,1 +1,1 @@
-"""What a plugin must be: the base classes that the kernel calls."""
+"""The contracts of plugins: the base classes whose methods the kernel calls."""

@@ -1,4 +1,4 @@
-"""What partitionings have in common: the settings that name their columns, checked, and columns as int64."""
+"""Helpers shared by partitionings: checked settings that name their columns, and the conversion of columns to int64."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,12 +11,12 @@ from zcollection.errors import PartitionError, PluginConfigurationError, SchemaE
 
 
 def as_variables(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths of variables as a tuple; a converter for the field `variables` of a partitioning.
+    """Return the paths of variables as a tuple; an attrs converter for the field `variables` of a partitioning.
 
     Raises
     ------
     PluginConfigurationError
-        It is not a tuple or list of at least one path; a string is no sequence of names.
+        `paths` is not a tuple or list of at least one path. A single string is rejected.
 
     Examples
     --------
@@ -31,12 +31,12 @@ def as_variables(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def as_dimension(name: Any) -> str | None:
-    """Return the name of a dimension, or None; a converter for the field `dimension` of a partitioning.
+    """Return the name of a dimension, or None; an attrs converter for the field `dimension` of a partitioning.
 
     Raises
     ------
     PluginConfigurationError
-        It is neither.
+        `name` is neither a non-empty string nor None.
     """
     if name is not None and (not isinstance(name, str) or not name):
         message = f"dimension is {name!r}; accepted: the name of a dimension, or None for that of the collection's axis"
@@ -45,12 +45,12 @@ def as_dimension(name: Any) -> str | None:
 
 
 def fields_of(variables: tuple[str, ...]) -> tuple[Field, ...]:
-    """Return a field of integers, not padded, for each variable, under the last name of its path.
+    """Return an integer field without padding for each variable, named by the last part of its path.
 
     Raises
     ------
     PluginConfigurationError
-        Two variables would be fields of one name, or a name can be none.
+        Two variables would give fields of the same name, or a name is not valid for a field.
     """
     names = [path.rpartition("/")[2] for path in variables]
     if len(set(names)) < len(names):
@@ -64,12 +64,12 @@ def fields_of(variables: tuple[str, ...]) -> tuple[Field, ...]:
 
 
 def check_integers(column: NDArray[Any], path: str) -> None:
-    """Refuse a column that does not hold integers.
+    """Check that a column contains integers.
 
     Raises
     ------
     PartitionError
-        It does not; the message names the variable at `path`.
+        The column has another type; the message names the variable at `path`.
     """
     if column.dtype.kind not in "iu":
         message = (
@@ -79,12 +79,21 @@ def check_integers(column: NDArray[Any], path: str) -> None:
 
 
 def check_within_int64(beyond: NDArray[np.bool_], column: NDArray[Any], path: str) -> None:
-    """Refuse a column with a value whose key is too large or too small for a partition.
+    """Check that the keys of all values of a column fit in int64.
+
+    Parameters
+    ----------
+    beyond
+        Whether the key of each value is out of range, shape (rows,).
+    column
+        The values, shape (rows,).
+    path
+        Path of the variable, for the error message.
 
     Raises
     ------
     PartitionError
-        `beyond` is true somewhere; the message names the first such value of the variable at `path`.
+        `beyond` contains True; the message names the first value concerned.
     """
     if np.any(beyond):
         first = int(np.argmax(beyond))
@@ -103,12 +112,12 @@ def as_int64(column: NDArray[Any], path: str) -> NDArray[np.int64]:
     column
         The values, shape (rows,).
     path
-        The variable, for the message.
+        Path of the variable, for the error message.
 
     Raises
     ------
     PartitionError
-        The column does not hold integers, or a value is beyond int64.
+        The column does not contain integers, or a value is out of the range of int64.
     """
     check_integers(column, path)
     check_within_int64(column > INT64.max, column, path)

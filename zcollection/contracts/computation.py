@@ -1,4 +1,4 @@
-"""How a view derives its variables from its base."""
+"""The contract of computations: how a view derives its variables from its base collection."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from zcollection.model.schema import DatasetSchema, VariableSchema
 
 
 class Computation(Configurable):
-    """Variables derived row by row, or from a neighbourhood of rows, from those of a base collection.
+    """A computation of new variables from the variables of a base collection, row by row or from neighbouring rows.
 
     Attributes
     ----------
     inputs
-        Paths of the variables that `compute` reads; no others are given to it. A property where they follow from the
-        configuration.
+        Paths of the variables that `compute` reads; it receives no other variables. Define a property if they depend on
+        the configuration.
     contract_versions
-        The versions of this contract that this release of zcollection works with.
+        The versions of this contract that this release of zcollection accepts.
     """
 
     __slots__ = ()
@@ -35,29 +35,29 @@ class Computation(Configurable):
 
     @property
     def halo(self) -> int | np.timedelta64:
-        """Neighbouring rows needed on each side: a number of rows, or a length of time along the axis."""
+        """Neighbouring rows that `compute` needs on each side: a number of rows, or a duration along the axis."""
         return 0
 
     @abstractmethod
     def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
-        """Return the variables that `compute` returns, by path, for a base of this schema.
+        """Return the schemas of the variables that `compute` returns, by path, for a base with this schema.
 
-        Each has the dimension along which the base is partitioned, and a fill value: what is read where nothing has been
-        computed. Without one, floating-point numbers have NaN, and times NaT.
+        Each variable has the partitioned dimension of the base. Its fill value is what queries return for rows that have
+        not been computed. The default is NaN for floating-point numbers and NaT for times.
 
         Raises
         ------
         SchemaError
-            An input is missing from the schema, or is of a type that the computation cannot use.
+            An input is missing from the schema, or has a type that the computation cannot use.
         """
 
     @abstractmethod
     def compute(self, rows: Dataset) -> Mapping[str, NDArray[Any]]:
-        """Return the outputs, by path, for all rows given, in the declared types; the kernel trims the halo.
+        """Return the output arrays, by path, for all rows of the input, in the declared types; the kernel trims the halo.
 
         Parameters
         ----------
         rows
-            The inputs, in the order of the axis where there is a halo. It may have no rows, and no arrays of it may be
-            changed.
+            The inputs, sorted by the axis if there is a halo. The dataset may have no rows. Its arrays must not be
+            modified.
         """

@@ -1,14 +1,14 @@
-"""Objects that are stored by name and configuration."""
+"""The base class of objects that are stored by name and configuration."""
 
 
 class Configurable:
-    """Base of the strategies that a collection or view stores: partitionings, merges, computations.
+    """Base class of the strategies that a collection or view stores: partitionings, merge strategies, computations.
 
-    A subclass is an attrs class, frozen. Its fields are its configuration: what is written to the collection and read
-    back through a strict converter. Fields may be strings, numbers, booleans, None, ``numpy.timedelta64``,
+    A subclass is a frozen attrs class. Its fields are its configuration, which is written to the collection as JSON and
+    read back through a strict converter. Fields may be strings, numbers, booleans, None, ``numpy.timedelta64``,
     ``numpy.datetime64``, nested attrs classes, and ``tuple[…, ...]`` or ``dict[str, …]`` of these.
 
-    The name under which a class is stored is the one that its plugin provides; it can never be changed, only aliased.
+    A class is stored under the name that its plugin provides. This name can never change; a plugin can only add aliases.
     """
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""Keys and prefixes, checked for the stores that hold them as text, and listings folded into what lies directly below."""
+"""Helpers shared by key stores: checks of keys and prefixes, and listings that group keys by common prefix."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,19 +8,19 @@ from zcollection.errors import StoreError
 
 
 def check_keys(url: StoreURL, *keys: str) -> None:
-    """Refuse what is not the key of an object below the root.
+    """Check that keys are valid keys of objects under the root of a store.
 
     Parameters
     ----------
     url
-        Of the store, for the message.
+        URL of the store, for the error message.
     *keys
-        Names joined by "/".
+        Keys: names joined by "/".
 
     Raises
     ------
     StoreError
-        A key leaves the root, or has a part that no name may be.
+        A key points outside the root, or contains an invalid name.
     """
     for key in keys:
         problem = next(filter(None, map(_problem, key.split("/"))), None)
@@ -30,19 +30,19 @@ def check_keys(url: StoreURL, *keys: str) -> None:
 
 
 def check_prefixes(url: StoreURL, *prefixes: str) -> None:
-    """Refuse what is not a prefix below the root.
+    """Check that prefixes are valid prefixes under the root of a store.
 
     Parameters
     ----------
     url
-        Of the store, for the message.
+        URL of the store, for the error message.
     *prefixes
-        Names, each followed by "/".
+        Prefixes: names, each followed by "/".
 
     Raises
     ------
     StoreError
-        A prefix leaves the root, or does not end with "/".
+        A prefix points outside the root, or does not end with "/".
     """
     for prefix in prefixes:
         if not prefix.endswith("/"):
@@ -60,14 +60,14 @@ def _problem(segment: str) -> str | None:
 
 
 def listing(objects: Iterable[Listed], prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-    """Yield what `KeyStore.list` is to yield, from all objects below a prefix.
+    """Yield the entries that `KeyStore.list` yields, from a sorted list of all objects under a prefix.
 
     Parameters
     ----------
     objects
-        Entries of the objects, sorted by key.
+        Entries of all objects under the prefix, sorted by key.
     prefix, after, recursive
-        As given to `KeyStore.list`.
+        The arguments of `KeyStore.list`.
 
     Examples
     --------

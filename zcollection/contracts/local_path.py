@@ -1,4 +1,4 @@
-"""Local paths as a caller writes them, on POSIX systems and on Windows: made absolute, or refused."""
+"""Validation of local paths given by a caller, and their conversion to absolute paths, on POSIX systems and on Windows."""
 
 import os
 import re
@@ -8,37 +8,38 @@ from zcollection.errors import LocationError
 from zcollection.model.names import defect_on_windows
 
 _MISTAKEN: Final = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]*:[/\\]|\\\\", re.IGNORECASE)
-"""How a URL that lost a slash begins, and a path of Windows: no name of a directory that anybody would want."""
+"""Start of a URL that lacks a slash, or of a Windows path: almost certainly a mistake on a POSIX system."""
 
 _MISTAKEN_ON_WINDOWS: Final = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]+:[/\\]|[A-Za-z]:(?![/\\])", re.IGNORECASE)
-"""The same on Windows, where a path may have a drive; without a slash behind it depends on the directory of that drive."""
+"""Start of a mistaken path on Windows: a URL that lacks a slash, or a drive without a slash, which is a path relative to
+the current directory of that drive."""
 
 _DRIVE: Final = re.compile(r"/[A-Za-z]:[/\\]")
-"""How the path in a URL with a drive begins, such as ``file:///C:/data``."""
+"""Start of the path of a URL with a drive, such as ``file:///C:/data``."""
 
 _LONG: Final = "\\\\?\\"
 _LONG_SHARE: Final = "\\\\?\\UNC\\"
-"""How paths of Windows begin that may have more than 260 characters."""
+"""Prefixes of Windows paths that may exceed 260 characters."""
 
 
 def is_windows() -> bool:
-    """Return whether paths are those of Windows."""
+    """Return whether local paths follow the rules of Windows."""
     return os.name == "nt"
 
 
 def absolute(path: str) -> str:
-    r"""Return the absolute path of a directory: ``~`` is the home directory, and all else is taken literally.
+    r"""Return the absolute path of a directory. ``~`` is the home directory; every other character is literal.
 
     Parameters
     ----------
     path
-        Absolute, or relative to the working directory as it is now. On Windows it has slashes or backslashes, and may begin
+        Absolute, or relative to the current working directory. On Windows it has slashes or backslashes, and may begin
         with a drive (``C:\data``) or a share (``\\server\share\data``).
 
     Raises
     ------
     LocationError
-        No directory can have such a path, or it looks like a URL or, on other systems, a path of Windows.
+        The path is not valid for a directory, or looks like a URL or, on POSIX systems, like a Windows path.
     """
     path = _without_marks(path) if is_windows() else path
     _check_beginning(path)
@@ -47,17 +48,17 @@ def absolute(path: str) -> str:
             f"{path!r} is empty, or has a NUL character or one that no name can have; accepted: the path of a directory"
         )
         raise LocationError(message)
-    expanded = os.path.expanduser(path)  # noqa: PTH111 - of text; "~" without a home stays, and is refused
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - works on text; "~" without a home directory stays, and is rejected
     if expanded.startswith("~"):
         message = f"{path!r} begins with the home directory of nobody; accepted: '~/path', or './~name' for a name that begins so"
         raise LocationError(message)
     if is_windows():
         _check_names(expanded)
-    return os.path.abspath(expanded)  # noqa: PTH100 - of text alone; links stay links
+    return os.path.abspath(expanded)  # noqa: PTH100 - works on text only, so that links are not resolved
 
 
 def with_slashes(path: str) -> str:
-    r"""Return an absolute path as URLs have it: ``C:\data`` is ``/C:/data``; on POSIX systems the path itself."""
+    r"""Return an absolute path in the form used in URLs: ``/C:/data`` for ``C:\data``; unchanged on POSIX systems."""
     if not is_windows():
         return path
     text = path.replace("\\", "/")
@@ -65,7 +66,7 @@ def with_slashes(path: str) -> str:
 
 
 def _without_marks(path: str) -> str:
-    r"""Return a path without the slash that URLs put before a drive, and without ``\\?\``."""
+    r"""Return a path without the slash before a drive (as in URLs), and without the prefix ``\\?\``."""
     if _DRIVE.match(path):
         return path[1:]
     if path.startswith(_LONG_SHARE):
@@ -91,7 +92,7 @@ def _check_beginning(path: str) -> None:
 
 
 def _check_names(path: str) -> None:
-    """Refuse names that Windows would cut, or take for a device or a stream of another file."""
+    """Check that Windows would not truncate a name, or interpret it as a device or as a stream of another file."""
     drive, rest = os.path.splitdrive(path)
     names = [name for name in re.split(r"[/\\]", rest) if name not in {"", ".", ".."}]
     defect = (

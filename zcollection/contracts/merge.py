@@ -1,4 +1,4 @@
-"""What becomes of a partition that exists when rows for it arrive."""
+"""The contract of merge strategies: how inserted rows are combined with the existing rows of a partition."""
 
 from typing import Any, ClassVar
 
@@ -13,15 +13,15 @@ from zcollection.model.dataset import Dataset
 
 @frozen
 class RowPlan:
-    """Which rows make the merged partition, in order.
+    """The rows of the merged partition, in order.
 
     Attributes
     ----------
     source
-        int64, shape (rows of the result,): output row i is existing row ``s`` where ``s = source[i] >= 0``, else
+        int64, shape (rows of the result,). With ``s = source[i]``, output row i is existing row ``s`` if ``s >= 0``, else
         inserted row ``~s``.
     replaced
-        How many existing rows gave way to inserted ones.
+        Number of existing rows that were replaced by inserted rows.
     """
 
     source: NDArray[np.int64] = field(eq=False, repr=lambda source: f"<{len(source):,} rows>")
@@ -29,19 +29,19 @@ class RowPlan:
 
 
 class MergeStrategy(Configurable):
-    """How inserted rows meet those that a partition holds already; merges act within one partition.
+    """A strategy that combines inserted rows with the existing rows of one partition.
 
-    A strategy that keeps or drops whole rows implements `rows`, and the kernel moves the data, rewriting only the
-    chunks that change. One that computes new values implements `merge`.
+    A strategy that keeps or drops entire rows implements `rows`; the kernel then moves the data, and rewrites only the
+    chunks that change. A strategy that computes new values implements `merge`.
 
     Attributes
     ----------
     reads_existing
-        False for a strategy that never looks at the existing rows: it replaces them blindly, and never conflicts.
+        False for a strategy that replaces the existing rows without reading them; it never conflicts with another writer.
     compares_axis
-        False for a strategy that needs the number of rows only, and so works without an axis variable.
+        False for a strategy that needs only the number of rows, and therefore works without an axis variable.
     contract_versions
-        The versions of this contract that this release of zcollection works with.
+        The versions of this contract that this release of zcollection accepts.
     """
 
     __slots__ = ()
@@ -51,28 +51,28 @@ class MergeStrategy(Configurable):
     compares_axis: ClassVar[bool] = True
 
     def rows(self, existing: NDArray[Any], inserted: NDArray[Any]) -> RowPlan | None:  # noqa: ARG002
-        """Return the rows of the result, from the two axis columns alone.
+        """Return the rows of the result, computed from the two axis columns.
 
         Parameters
         ----------
         existing, inserted
-            Axis values of the rows that are there and of those that arrive, of one type, shapes (n,) and (m,); either
-            may be empty. Times arrive as datetime64.
+            Axis values of the existing and of the inserted rows, of the same type, shapes (n,) and (m,). Either may be
+            empty. Times are datetime64.
 
         Returns
         -------
         RowPlan or None
-            None: this strategy changes values, and implements `merge`.
+            The rows of the result. None if the strategy changes values, and therefore implements `merge`.
         """
         return None
 
-    def merge(self, existing: Dataset, inserted: Dataset, *, axis: str, dimension: str) -> Dataset:  # noqa: ARG002 - for those who override
+    def merge(self, existing: Dataset, inserted: Dataset, *, axis: str, dimension: str) -> Dataset:  # noqa: ARG002 - for subclasses
         """Return the merged partition; called when `rows` returns None.
 
         Parameters
         ----------
         existing, inserted
-            Datasets of one schema; neither may be changed, either may have no rows.
+            Datasets with the same schema. Neither may be modified, and either may have no rows.
         axis
             Name of the axis variable.
         dimension
@@ -83,7 +83,17 @@ class MergeStrategy(Configurable):
 
 
 def apply_plan(existing: Dataset, inserted: Dataset, plan: RowPlan, *, dimension: str) -> Dataset:
-    """Return the rows that a plan names."""
+    """Return the dataset that consists of the rows of a plan.
+
+    Parameters
+    ----------
+    existing, inserted
+        Datasets with the same schema.
+    plan
+        The rows of the result.
+    dimension
+        Name of the partitioned dimension.
+    """
     count = existing.sizes.get(dimension, 0)
     both = Dataset.concat([existing, inserted], dimension)
     return both.isel({dimension: np.where(plan.source >= 0, plan.source, count + ~plan.source)})

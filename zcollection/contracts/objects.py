@@ -1,4 +1,4 @@
-"""Objects: keys and bytes, as the engine reads and writes them in every store."""
+"""Objects (keys with bytes) as the engine reads and writes them in every store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -11,19 +11,19 @@ from zcollection.model.documents import LARGEST_DOCUMENT
 
 @frozen
 class Read:
-    """A read of one object, or of a range of its bytes.
+    """A read of one object, or of a byte range of it.
 
     Attributes
     ----------
     key
-        The object.
+        Key of the object.
     offset
-        First byte.
+        First byte to read.
     length
-        Number of bytes; None reads to the end.
+        Number of bytes to read; None reads to the end.
     most
-        Number of bytes after which a store stops, for nobody believes that the object may have so many: one that is
-        damaged may be of any size. By default that of a document, and None for the chunk of an array.
+        Largest number of bytes that a store reads, as a protection against damaged objects of any size. The default is
+        the largest size of a document; None (no limit) for the chunk of an array.
     """
 
     key: str
@@ -33,14 +33,14 @@ class Read:
 
     @property
     def limit(self) -> int | None:
-        """Number of bytes that are read at most, however large the object is."""
+        """Largest number of bytes that the read returns, or None without a limit."""
         length, most = self.length, self.most
         if length is None or most is None:
             return most if length is None else length
         return min(length, most)
 
     def part(self, data: bytes | None) -> bytes | None:
-        """Return what is read of an object with these bytes; None where there is no object.
+        """Return the part of an object's bytes that this read selects; None if the object does not exist.
 
         Examples
         --------
@@ -64,13 +64,13 @@ class Listed:
     Attributes
     ----------
     key
-        The object's key; a common prefix, in a listing that is not recursive, ends with "/".
+        Key of the object, or a common prefix, which ends with "/", in a listing that is not recursive.
     size
-        Bytes; 0 for a prefix.
+        Size in bytes; 0 for a prefix.
     modified
-        Time of the last change in seconds since 1970-01-01 UTC, by the store's own clock; None for a prefix.
+        Time of the last change in seconds since 1970-01-01 UTC, by the clock of the store; None for a prefix.
     etag
-        What changes whenever the object does, where the store has it.
+        Identifier that changes with the content of the object; None if the store has none.
     """
 
     key: str
@@ -86,12 +86,12 @@ class Listed:
 
 @frozen(eq=False)
 class Pieces:
-    """The bytes of one object in pieces that nobody has copied together: a chunk, and its checksum.
+    """The bytes of one object as several buffers that are not concatenated: a chunk and its checksum.
 
     Attributes
     ----------
     parts
-        They themselves, in order.
+        The buffers, in order.
     """
 
     parts: tuple[bytes, ...] = field(repr=False)
@@ -104,43 +104,44 @@ class Pieces:
 
 
 class Blocking(Protocol):
-    """Plain, blocking access: a local file is read where it is decoded.
+    """Blocking access to a store, with which a local file is read in the thread that decodes it.
 
-    Each method is that of `KeyStore`, for any thread: a worker's, or that of a blocking caller, which no event loop knows of.
-    One that has an attribute ``takes_pieces`` that is true is given `Pieces` to stage where an object is large.
+    Each method is the blocking form of the method of `KeyStore` with the same name. Any thread may call it: a worker, or
+    the thread of a caller that runs no event loop. If the attribute ``takes_pieces`` exists and is true, `stage` receives
+    large objects as `Pieces`.
     """
 
     def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
 
     def stage(self, items: Mapping[str, bytes]) -> None:
-        """Write objects that nobody reads before they are published."""
+        """Write objects that are not read before they are published."""
 
     def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects, each from its first key to its second."""
+        """Copy objects; each pair is the key of the source and the key of the target."""
 
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-        """Yield what lies under a prefix, sorted by key."""
+        """Yield the entries under a prefix, sorted by key."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, and all below keys that end with "/"."""
+        """Delete objects; a key that ends with "/" deletes every object under it."""
 
 
 class Objects(ABC):
-    """Keys, with "/" between their parts, and bytes: what is read, decoded, encoded and written, wherever it lies.
+    """A set of objects, each with a key (names joined by "/") and bytes, which the engine reads and writes.
 
     Attributes
     ----------
     has_listing
-        Whether `list` lists what is there. A store that only reads may lack it, such as one of a web server: then versions are
-        asked for one after the other, and partitions are those that the catalog and the log name.
+        Whether `list` lists the existing objects. A read-only store, such as one of a web server, may be unable to. The
+        kernel then probes versions one after the other, and finds partitions only through the catalog and the commit log.
     """
 
     has_listing: ClassVar[bool] = True
 
     @property
     def blocking(self) -> Blocking | None:
-        """Blocking access, or None where access is naturally asynchronous."""
+        """Blocking access, or None for a store whose access is asynchronous."""
         return None
 
     @abstractmethod
@@ -149,29 +150,34 @@ class Objects(ABC):
 
     @abstractmethod
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, in place of any that exist; nobody ever sees part of one."""
+        """Write objects, and replace existing ones, each atomically: no reader ever sees part of an object."""
 
     async def stage(self, items: Mapping[str, bytes]) -> None:
-        """Write new objects that nobody reads before they are published: they need not appear whole."""
+        """Write new objects that are not read before they are published; the writes need not be atomic."""
         await self.put(items)
 
     @abstractmethod
     def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under `prefix` ("" or ending with "/"), sorted by key.
+        """List the entries under `prefix`, sorted by key.
 
         Parameters
         ----------
         prefix
-            Where to look; a prefix under which nothing lies lists as empty.
+            "", or a prefix that ends with "/". A prefix without objects gives an empty listing.
         after
             List only keys greater than this one.
         recursive
-            List every object below; else objects directly below, and common prefixes.
+            True to list every object under the prefix; False to list the objects directly under it, and common prefixes.
         """
 
     @abstractmethod
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects, each from its first key to its second, sharing the bytes where the store can.
+        """Copy objects, without a copy of the bytes if the store can share them.
+
+        Parameters
+        ----------
+        pairs
+            The key of the source and the key of the target of each copy.
 
         Raises
         ------
@@ -181,4 +187,4 @@ class Objects(ABC):
 
     @abstractmethod
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; those that do not exist are passed over. A key ending with "/" deletes all below it."""
+        """Delete objects, and ignore missing ones. A key that ends with "/" deletes every object under it."""

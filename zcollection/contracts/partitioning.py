@@ -1,4 +1,4 @@
-"""How rows are assigned to partitions."""
+"""The contract of partitionings: how rows are assigned to partitions."""
 
 import gc
 from abc import abstractmethod
@@ -30,8 +30,8 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 120
 class Key(Mapping[str, KeyValue], Hashable):
     """The key of a partition: the value of each field, outermost first.
 
-    Keys of one partitioning are ordered by their values: numbers as such, so that cycle 2 comes before cycle 10, texts by
-    code point, and False before True.
+    Keys of one partitioning are ordered by their values: numbers by value (cycle 2 before cycle 10), strings by code
+    point, and False before True.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Key(Mapping[str, KeyValue], Hashable):
 
     @classmethod
     def of_columns(cls, columns: Mapping[str, Sequence[KeyValue]]) -> "tuple[Key, ...]":
-        """Return the keys that have these values, given as one column for each field.
+        """Return one key for each row of these columns, one column for each field.
 
         Examples
         --------
@@ -56,11 +56,11 @@ class Key(Mapping[str, KeyValue], Hashable):
         """
         names, new, keys = tuple(columns), cls.__new__, []
         is_enabled = gc.isenabled()
-        gc.disable()  # a million new objects, none of them garbage, would be looked through again and again
+        gc.disable()  # else the collector scans the new keys, a million or more, again and again, and finds no garbage
         try:
             for values in zip(*columns.values(), strict=True):
                 key = new(cls)
-                key._names, key._values = names, values  # noqa: SLF001 - of its own class
+                key._names, key._values = names, values  # noqa: SLF001 - an instance of this class
                 keys.append(key)
         finally:
             if is_enabled:
@@ -96,23 +96,23 @@ class Key(Mapping[str, KeyValue], Hashable):
 
 @frozen
 class Field:
-    """One component of the keys: of integers, unless it is said to be of texts or booleans.
+    """One component of the keys of a partitioning: integers by default, else strings or booleans.
 
     Attributes
     ----------
     name
         Name, unique within the partitioning.
     width
-        Digits to which numbers are padded with zeros in paths, so that they also sort as text.
+        Number of digits to which numbers are zero-padded in paths, so that paths also sort as text.
     text
-        Whether the values are strings. Any text has a path: what a segment cannot hold is percent-encoded.
+        Whether the values are strings. Characters that a path segment cannot contain are percent-encoded.
     boolean
-        Whether the values are True and False, which are the words ``true`` and ``false`` in paths.
+        Whether the values are booleans, written ``true`` and ``false`` in paths.
 
     Raises
     ------
     SchemaError
-        The name cannot be part of a path, or the values are said to be both texts and booleans.
+        The name cannot be part of a path, or both `text` and `boolean` are true.
 
     Examples
     --------
@@ -133,7 +133,7 @@ class Field:
 
     @property
     def kinds(self) -> str:
-        """The kinds of NumPy's types that a column of its values may have."""
+        """Kinds of NumPy dtypes (`numpy.dtype.kind`) that a column of values may have."""
         return "UT" if self.text else "b" if self.boolean else "iu"
 
     def encode(self, value: KeyValue) -> str:
@@ -142,7 +142,7 @@ class Field:
         Raises
         ------
         PartitionError
-            The value has another type than the field, or is a text whose segment would be too long.
+            The value does not have the type of the field, or is a string whose segment would be too long.
         """
         text = self._write(value)
         if text is None:
@@ -163,7 +163,7 @@ class Field:
         Raises
         ------
         PartitionError
-            The segment is not one that `encode` writes.
+            `encode` does not write this segment for any value.
         """
         name, separator, text = validate_partition_segment(segment).partition("=")
         if separator and name == self.name:
@@ -174,7 +174,7 @@ class Field:
         raise PartitionError(message)
 
     def _write(self, value: object) -> str | None:
-        """Return what stands for a value in a path, or None where the field has no such values."""
+        """Return the text of a value in a path, or None if the value does not have the type of the field."""
         if self.text:
             return escape(value) if isinstance(value, str) and _is_unicode(value) else None
         if self.boolean:
@@ -213,25 +213,25 @@ def _integer(text: str) -> int | None:
 
 
 class Partitioning(Configurable):
-    """How rows map to partitions: pure NumPy, testable with arrays alone.
+    """A mapping from rows to partitions, computed with NumPy arrays only.
 
-    The kernel calls `keys` for one block of rows after the other, groups the rows itself with a stable sort, and so
-    needs no help with unsorted or fragmented input.
+    The kernel calls `keys` for one block of rows after another, and groups the rows with a stable sort. A partitioning
+    therefore does not have to sort its input.
 
     Attributes
     ----------
     variables
-        Paths of the one-dimensional variables that `keys` needs.
+        Paths of the one-dimensional variables that `keys` reads.
     dimension
-        The dimension to partition along; None means that of the collection's axis.
+        The dimension to partition along; None for the dimension of the collection's axis.
     calendars
-        Whether `keys` takes times in calendars that datetime64 does not have, as `CalendarTimes`; collections of such times
-        are refused otherwise.
+        Whether `keys` accepts times in calendars that datetime64 does not support, as `CalendarTimes`. If False, a
+        collection with such times is rejected.
     brief
-        The settings that its text form gives without their names, in order: ``date:M`` is a `Date` whose `brief` begins with
-        ``resolution``.
+        The settings that the text form gives without their names, in order. For instance, ``date:M`` is a `Date` whose
+        `brief` begins with ``resolution``.
     contract_versions
-        The versions of this contract that this release of zcollection works with.
+        The versions of this contract that this release of zcollection accepts.
     """
 
     __slots__ = ()
@@ -249,26 +249,26 @@ class Partitioning(Configurable):
 
     @property
     def time_variables(self) -> tuple[str, ...]:
-        """Those of `variables` that are times: they arrive as datetime64, decoded where they are stored as numbers.
+        """The `variables` that contain times; `keys` receives them as datetime64, also if they are stored as numbers.
 
-        Where `calendars` is true, times in a calendar without datetime64 arrive as `CalendarTimes`.
+        If `calendars` is true, `keys` receives times in a calendar that datetime64 does not support as `CalendarTimes`.
         """
         return ()
 
-    def for_types(self, types: Mapping[str, np.dtype[Any]]) -> "Partitioning":  # noqa: ARG002 - a contract
-        """Return this partitioning as it is for variables of known types: itself, unless its fields depend on them.
+    def for_types(self, types: Mapping[str, np.dtype[Any]]) -> "Partitioning":  # noqa: ARG002 - for subclasses
+        """Return this partitioning for variables of known types; override it if the fields depend on the types.
 
-        A collection calls it once, when it is created, and stores what it returns.
+        The kernel calls it once, when a collection is created, and stores the result.
 
         Parameters
         ----------
         types
-            The declared type of each of `variables`, by the names given there.
+            The declared type of each variable, by its path in `variables`.
 
         Raises
         ------
         SchemaError
-            It cannot partition by variables of these types.
+            The partitioning does not support variables of these types.
         """
         return self
 
@@ -279,12 +279,12 @@ class Partitioning(Configurable):
         Parameters
         ----------
         columns
-            The variables named in `variables`, by the names given there, each of shape (rows,).
+            The values of each variable, shape (rows,), by its path in `variables`.
 
         Returns
         -------
         mapping
-            For each field an array of shape (rows,): integers, strings where the field is text, or booleans.
+            For each field an array of shape (rows,): integers, strings or booleans, according to the field.
 
         Raises
         ------
@@ -293,7 +293,7 @@ class Partitioning(Configurable):
         """
 
     def encode(self, key: Mapping[str, KeyValue]) -> str:
-        """Return the path of a partition, such as ``year=2024/month=03``: one segment per field, as the field encodes it."""
+        """Return the path of a partition, such as ``year=2024/month=03``: the encoded value of each field."""
         names = [field.name for field in self.fields]
         if list(key) != names:
             message = f"partition key {dict(key)!r}; accepted: the fields {', '.join(names)}, in this order"
@@ -301,12 +301,12 @@ class Partitioning(Configurable):
         return "/".join(field.encode(key[field.name]) for field in self.fields)
 
     def decode(self, path: str) -> Key:
-        """Return the key of a path: the inverse of `encode`.
+        """Return the key of a path; the inverse of `encode`.
 
         Raises
         ------
         PartitionError
-            The path is not one that `encode` returns.
+            `encode` does not return this path for any key.
         """
         segments = path.split("/")
         if len(segments) != len(self.fields):

@@ -1,4 +1,4 @@
-"""Where a collection lies: keys and bytes, on which the kernel runs its transactions."""
+"""The contracts of stores: objects (keys with bytes) on which the kernel runs its transactions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -16,32 +16,34 @@ if TYPE_CHECKING:
 
 _DOCUMENT: Final = "zarr.json"
 _COPIED: Final = 256
-"""Objects that are copied between two looks at the fence."""
+"""Number of objects that are copied between two calls of the fence."""
 
 Mode = Literal["r", "rw"]
 Created = Literal["created", "exists", "unknown"]
 Fence = Callable[[], Awaitable[None]]
-"""Called before a step: raises where somebody else may have taken over, so that the step is not taken."""
+"""Function to await before each step of a change; it raises if another writer may have taken over, to prevent the step."""
 
 
 async def unfenced() -> None:
-    """Let every step be taken: the fence of who holds a lock."""
+    """Allow every step: the fence of a writer that holds a lock."""
 
 
 @frozen(kw_only=True)
 class Replacement:
-    """A group that is replaced or taken away, and kept elsewhere, for readers of older versions.
+    """The replacement or removal of a group, which is kept under another prefix for readers of older versions.
+
+    All prefixes end with "/".
 
     Attributes
     ----------
     target
-        Prefix, ending with "/", where it lies.
+        Prefix of the group to replace or remove.
     kept
-        Prefix, ending with "/", where it is to lie.
+        Prefix under which the old group is kept.
     staged
-        Prefix, ending with "/", of the complete group that is to take its place; None where nothing is.
+        Prefix of the complete new group; None to remove the group.
     spared
-        Prefixes below `target` of other groups, which stay where they are.
+        Prefixes under `target` that belong to other groups, which are not changed.
     """
 
     target: str
@@ -51,21 +53,21 @@ class Replacement:
 
 
 class Store(ABC):
-    """Where a collection lies. Opened and pickled by URL and options.
+    """Storage of one collection. A store is opened and pickled by its URL and options.
 
     Attributes
     ----------
     cross_process
-        Whether what one process writes, another one reads.
+        Whether a process can read what another process wrote.
     opens_at_once
-        Whether `open` waits for nothing, neither for a thread nor for an event loop: it may then be awaited without one.
+        Whether `open` never waits for a thread or an event loop, so that it can be awaited without a running loop.
     url
-        Where.
+        URL of the collection.
     read_only
-        Whether every write is refused.
+        Whether every write is rejected.
     contract_versions
-        The versions of this contract, of `KeyStore` and `TransactionalStore` included, that this release of zcollection
-        works with.
+        The versions of this contract, including `KeyStore` and `TransactionalStore`, that this release of zcollection
+        accepts.
     """
 
     contract_versions: ClassVar[tuple[int, ...]] = (1,)
@@ -78,15 +80,15 @@ class Store(ABC):
     @classmethod
     @abstractmethod
     async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
-        """Return the store at `url`; this creates nothing, not even where nothing is there yet.
+        """Return the store at `url`, without creating anything in it.
 
-        An implementation names its options as keyword-only parameters: the kernel refuses those that it lacks. One that
-        takes ``**options`` refuses by name, with `PluginConfigurationError`, what it does not know.
+        An implementation declares its options as keyword-only parameters; the kernel rejects all other options. An
+        implementation that takes ``**options`` raises `PluginConfigurationError` with the name of an unknown option.
         """
 
     @abstractmethod
     async def load_document(self, name: str) -> bytes | None:
-        """Return a document of the collection, such as its configuration, or None where there is none."""
+        """Return a document of the collection, such as its configuration, or None if it does not exist."""
 
     def check_writable(self) -> None:
         """Raise `ReadOnlyError` unless the store was opened for writing."""
@@ -96,22 +98,22 @@ class Store(ABC):
 
 
 class KeyStore(Store, Objects):
-    """A store of objects: keys, with "/" between their parts, and bytes.
+    """A store of objects, each with a key (names joined by "/") and bytes.
 
-    The kernel's transactions run on top: they stage complete partitions under one prefix, and publish them at another.
-    Every method that writes calls `check_writable` first and refuses keys that leave the root. Changes are made on an event
-    loop of zcollection's own, reads on that of whoever reads: a store serves several.
+    The transactions of the kernel run on top of it: they stage complete partitions under one prefix, and publish them
+    under another. Every method that writes first calls `check_writable`, and rejects keys outside the root. Writes run on
+    an event loop of the kernel, reads on the event loop of the caller: a store has to work with several event loops.
 
     Attributes
     ----------
     has_lock
-        Whether `lock` excludes other writers, and is released when its holder dies. Without it a writer puts in its place
-        what it has committed while others see it alive, and they take over when they do not.
+        Whether `lock` excludes other writers, and is released when its holder dies. Without a lock, a writer publishes its
+        commit under a lease that it renews; if the lease expires, another writer takes over.
     publishes_copies
-        Whether `publish` copies every object: what is new is then written where it is to lie.
+        Whether `publish` copies every object. The kernel then writes new objects directly to their final keys.
     is_probed
-        Whether `create` is tried before a collection is written to: the server may be one that ignores its condition. Such
-        a store has an option ``single_writer``, with which it is not.
+        Whether the kernel tests `create` before it writes to a collection, because the server may ignore the condition of a
+        conditional write. Such a store has an option ``single_writer``, which disables the test.
     """
 
     has_lock: ClassVar[bool] = False
@@ -119,62 +121,69 @@ class KeyStore(Store, Objects):
 
     @property
     def is_probed(self) -> bool:
-        """See the attributes."""
+        """Whether the kernel tests `create` before it writes to a collection."""
         return False
 
     @property
     def zarr(self) -> "zarr.abc.store.Store":
-        """The store as zarr-python and xarray take it, for reading."""
-        from zcollection.contracts.zarr_view import ZarrView  # loads zarr
+        """A read-only Zarr store over this store, for zarr-python and xarray."""
+        from zcollection.contracts.zarr_view import ZarrView  # imports zarr
 
         return ZarrView(self)
 
     async def load_document(self, name: str) -> bytes | None:
-        """Return the object of this name."""
+        """Return the bytes of the object whose key is `name`, or None if it does not exist."""
         return (await self.get([Read(name)]))[0]
 
     @abstractmethod
     async def create(self, key: str, data: bytes) -> Created:
-        """Write an object unless the key exists: of any number of callers exactly one is told "created".
+        """Write an object atomically unless its key exists.
 
-        "unknown" means that the answer was lost: the object may have been written.
+        Exactly one of several concurrent callers gets "created"; the others get "exists". "unknown" means that the
+        response was lost: the object may have been written.
         """
 
     async def flush(self, prefix: str) -> None:
-        """Make durable what lies under `prefix`, where the store needs telling."""
+        """Make all objects under `prefix` durable, if the store does not do so with each write."""
 
     async def check_targets(self, prefixes: Iterable[str]) -> None:
-        """Raise `StoreError` where something lies that could not be replaced, such as a symbolic link.
+        """Check that the objects under these prefixes can be replaced, and are not, for instance, symbolic links.
 
-        Called before a change is committed, for what is easily seen; whatever is met afterwards leaves a version that is
-        committed and not in its place.
+        The kernel calls this before it commits a change. An obstacle that is found only after the commit leaves a version
+        that is committed but not published.
 
         Parameters
         ----------
         prefixes
-            Where something is to be published or taken away; each ends with "/".
+            Prefixes, each ending with "/", under which the change publishes or removes objects.
+
+        Raises
+        ------
+        StoreError
+            Something under a prefix cannot be replaced.
         """
-        del prefixes  # most stores have nothing but objects
+        del prefixes  # most stores contain only objects
 
     @abstractmethod
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
-        """Put what is staged under one prefix in the place of what lies under another, whole.
+        """Replace the group under the prefix `target` with the group staged under another prefix.
 
-        Doing it again, after it was done or was interrupted, completes it. A stage without ``zarr.json``, the document of
-        its group, has been removed in part, and leaves a group that has one as it is.
+        The operation is idempotent: a repetition completes an interrupted publication, and does not change a completed one.
+        A staged group without its document ``zarr.json`` was already published and then partly removed; it does not
+        replace a group that has this document.
 
         Parameters
         ----------
         staged
-            Prefix, ending with "/", of a complete group; afterwards it may hold what was replaced.
+            Prefix, ending with "/", of a complete group. Afterwards it may contain the replaced group.
         target
-            Prefix, ending with "/", where it is to lie.
+            Prefix, ending with "/", under which the group is published.
         fence
-            Called before every step that takes a moment, where there is no lock.
+            Function to await before every step that takes time, for stores without a lock.
         """
 
     async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:
-        """Publish several groups: one after the other, in one call or side by side, whichever is cheapest."""
+        """Publish several groups, given as pairs of staged prefix and target prefix; by default one after the other."""
         for staged, target in pairs:
             await self.publish(staged, target, fence)
 
@@ -195,28 +204,28 @@ class KeyStore(Store, Objects):
 
     @abstractmethod
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
-        """Take away what lies under `target`, whole, moving it under `trash` where that is cheaper than deleting.
+        """Remove the group under the prefix `target`, or move it under `trash` if that is cheaper.
 
-        Doing it again completes it.
+        The operation is idempotent: a repetition completes an interrupted removal.
         """
 
     async def replace_all(self, replacements: Iterable[Replacement], fence: Fence = unfenced) -> None:
-        """Publish groups, or take them away, and keep what they replace.
+        """Publish or remove groups, and keep the groups that they replace.
 
-        Doing it again, after it was done or was interrupted, completes it. By default what is replaced is copied before,
-        object by object, its document last; a store that can rename has a cheaper way.
+        The operation is idempotent: a repetition completes an interrupted one. By default, a group is copied object by
+        object, its document last, before it is replaced. A store that can rename overrides this method.
 
         Parameters
         ----------
         replacements
-            What is to be replaced by what.
+            The groups to replace or remove.
         fence
-            As for `publish`.
+            Function to await before every step that takes time, for stores without a lock.
 
         Raises
         ------
         StoreError
-            Some cannot be replaced.
+            A group cannot be replaced.
         """
         for item in replacements:
             names = [
@@ -227,25 +236,25 @@ class KeyStore(Store, Objects):
             await self._keep(item, names, fence)
             if item.staged is None:
                 await fence()
-                # What is left without its document is no group.
+                # The document first: without it, the remaining objects are not a group.
                 await self.delete([item.target + name for name in names if name == _DOCUMENT])
                 await self.delete([item.target + name for name in names if name != _DOCUMENT])
             else:
                 await self.publish(item.staged, item.target, fence)
 
     async def _keep(self, item: Replacement, names: Sequence[str], fence: Fence) -> None:
-        """Copy what is to be replaced, unless that is done."""
+        """Copy the group that will be replaced, unless that is already done."""
         document = f"{item.kept}{_DOCUMENT}"
         (done,) = await self.get([Read(document)])
         if done is not None or _DOCUMENT not in names:
-            return  # what lies at the target may be what has replaced it
-        others = [name for name in names if name != _DOCUMENT]
-        for batch in (others[start : start + _COPIED] for start in range(0, len(others), _COPIED)):
+            return  # the group under the target may already be the new one
+        remaining = [name for name in names if name != _DOCUMENT]
+        for batch in (remaining[start : start + _COPIED] for start in range(0, len(remaining), _COPIED)):
             await fence()
             await self.copy([(item.target + name, item.kept + name) for name in batch])
         await fence()
         await self.copy([(item.target + _DOCUMENT, document)])
 
     def lock(self) -> AbstractAsyncContextManager[None]:
-        """Return a lock among the writers of this collection, where the store says that it has one."""
+        """Return a lock that excludes the other writers of this collection; it does nothing unless `has_lock` is true."""
         return nullcontext()

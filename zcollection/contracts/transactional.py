@@ -1,4 +1,4 @@
-"""A store that commits by itself, such as an Icechunk repository: snapshots to read from, sessions to write to."""
+"""The contract of stores with commits of their own, such as Icechunk repositories: snapshots for reads, sessions for writes."""
 
 import datetime as dt
 import json
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _ROOT: Final = "zarr.json"
 
 Moment = int | str | dt.datetime
-"""A moment in the history of a store: a version, as its number or the id of its snapshot, a tag, or a time, in UTC where it
-says nothing else."""
+"""A moment in the history of a store: a version (its number, or the id of its snapshot), a tag, or a time, in UTC unless
+it has a time zone."""
 
 At = Moment | None
-"""A moment, or None for the newest."""
+"""A moment, or None for the newest version."""
 
 
 @frozen(kw_only=True)
@@ -31,13 +31,13 @@ class Commit:
     Attributes
     ----------
     snapshot
-        Id of the snapshot that it made.
+        Id of the snapshot that the commit created.
     time
-        When.
+        Time of the commit.
     message
-        What the committer said.
+        Message of the committer.
     metadata
-        What else it said, as JSON values.
+        Further metadata of the committer, as JSON values.
     """
 
     snapshot: str
@@ -48,14 +48,14 @@ class Commit:
 
 @frozen(kw_only=True)
 class Reclaimed:
-    """What a vacuum of a store removed.
+    """The amount of data that a vacuum of a store removed.
 
     Attributes
     ----------
     snapshots
-        How many snapshots nobody can open any more.
+        Number of snapshots that can no longer be opened.
     bytes
-        Size of the objects deleted.
+        Total size of the deleted objects.
     """
 
     snapshots: int
@@ -63,77 +63,77 @@ class Reclaimed:
 
 
 class StoreFork(ABC):
-    """Part of a change, made by another process: it pickles with all that was written to it, and is then merged."""
+    """Part of a change, written by another process, pickled with everything it contains, and merged into the session."""
 
     @property
     @abstractmethod
     def zarr(self) -> "zarr.abc.store.Store":
-        """What to write to; what was written is read back."""
+        """Zarr store of the fork, for writes, and for reads of what was written."""
 
 
 class StoreSession(ABC):
-    """A change in the making, on top of one snapshot; nobody else sees it before it is committed."""
+    """An uncommitted change on top of one snapshot; other readers and writers see it only once it is committed."""
 
     @property
     @abstractmethod
     def base(self) -> str:
-        """Id of the snapshot that it is made from; `rebase` changes it."""
+        """Id of the snapshot on which the change is based; `rebase` changes it."""
 
     @property
     @abstractmethod
     def zarr(self) -> "zarr.abc.store.Store":
-        """What to write to; what was written is read back."""
+        """Zarr store of the session, for writes, and for reads of what was written."""
 
     @abstractmethod
     async def commit(self, message: str, metadata: Mapping[str, Any]) -> str | None:
-        """Make the change a snapshot, and return its id; None where others have committed since: `rebase` first."""
+        """Commit the change, and return the id of its snapshot; None if another writer has committed since: call `rebase`."""
 
     @abstractmethod
     async def rebase(self) -> None:
-        """Put the change on top of the newest snapshot.
+        """Rebase the change onto the newest snapshot.
 
         Raises
         ------
         ConflictError
-            Others have changed the same.
+            Another writer has changed the same data.
         """
 
     @abstractmethod
     def fork(self) -> StoreFork:
-        """Return what another process can write to.
+        """Return a fork of the session, to which another process can write.
 
         Raises
         ------
         StoreError
-            The session itself was written to already.
+            The session already contains writes of its own.
         """
 
     @abstractmethod
     async def merge(self, forks: Iterable[StoreFork]) -> None:
-        """Take over what was written to forks; no two of them may have written the same.
+        """Add the writes of forks to the session; no two forks may have written the same data.
 
         Raises
         ------
         ConflictError
-            They have, and the store can tell.
+            Two forks have written the same data, and the store has detected it.
         """
 
     async def save_document(self, name: str, data: bytes) -> None:
-        """Write a document of the collection, such as its configuration: as an attribute of the root group."""
+        """Write a document of the collection, such as its configuration, as an attribute of the root group."""
         group = json.loads(await _root(self.zarr) or b'{"zarr_format": 3, "node_type": "group", "attributes": {}}')
         group["attributes"][name] = data.decode()
         await _set(self.zarr, _ROOT, json.dumps(group, ensure_ascii=False).encode())
 
 
 class TransactionalStore(Store):
-    """A store with snapshots and commits of its own; it holds a Zarr hierarchy, and nothing else.
+    """A store with its own snapshots and commits, which contains a Zarr hierarchy and nothing else.
 
-    The kernel stages nothing and logs nothing here: a change is a session, and its commit a version.
+    The kernel has no staging area and no commit log here: each change is a session, and each commit is a version.
     """
 
     @abstractmethod
     async def current(self) -> str | None:
-        """Return the id of the newest snapshot; None where the store has not been made yet."""
+        """Return the id of the newest snapshot; None if the store has not been created yet."""
 
     @abstractmethod
     async def resolve(self, at: Moment) -> str:
@@ -142,43 +142,43 @@ class TransactionalStore(Store):
         Raises
         ------
         StoreError
-            There is none.
+            There is no such snapshot.
         """
 
     async def tags(self) -> dict[str, str]:
-        """Return the snapshots that have a name, by name; none where the store has no names."""
+        """Return the id of the snapshot of each tag, by name; empty if the store does not support tags."""
         return {}
 
     async def add_tag(self, name: str, snapshot: str) -> None:
-        """Give a snapshot a name, by which it stays.
+        """Tag a snapshot, so that a vacuum keeps it.
 
         Raises
         ------
         StoreError
-            The name is taken, or the store has none.
+            A tag with this name exists, or the store does not support tags.
         """
         del name, snapshot
-        message = f"{self.url} gives its snapshots no names; use their ids, which history() says"
+        message = f"{self.url} does not support tags; use the ids of snapshots, which history() returns"
         raise StoreError(message)
 
     async def remove_tag(self, name: str) -> None:
-        """Take a name away.
+        """Remove a tag; its snapshot remains until a vacuum removes it.
 
         Raises
         ------
         StoreError
-            There is no such name.
+            There is no such tag.
         """
         message = f"{self.url} has no tag {name!r}"
         raise StoreError(message)
 
     @abstractmethod
     async def snapshot(self, snapshot: str) -> "zarr.abc.store.Store":
-        """Return what to read a snapshot from."""
+        """Return a read-only Zarr store of a snapshot."""
 
     @abstractmethod
     async def begin(self, *, create: bool = False) -> StoreSession:
-        """Open a session on the newest snapshot; where the store has not been made yet, `create` makes it.
+        """Open a session on the newest snapshot; with `create`, create the store first if it does not exist.
 
         Raises
         ------
@@ -192,18 +192,18 @@ class TransactionalStore(Store):
 
     @abstractmethod
     async def vacuum(self, older_than: dt.datetime) -> Reclaimed:
-        """Remove the snapshots older than a time that no branch or tag needs, and what only they hold."""
+        """Remove the snapshots older than a time that no branch or tag needs, and the data that only they refer to."""
 
     async def keeps(self, snapshot: str) -> bool:
-        """Return whether a snapshot is one that can be read unless it is damaged: no vacuum has removed it.
+        """Return whether a snapshot still exists, that is, no vacuum has removed it.
 
-        A store that remembers what it has read looks anew.
+        A store with a cache has to read the current state, and not its cache.
         """
         now = await self.current()
         return now is not None and snapshot in {now, *(commit.snapshot for commit in await self.history(now))}
 
     async def load_document(self, name: str, *, snapshot: str | None = None) -> bytes | None:
-        """Return a document of the collection as a snapshot holds it, by default the newest."""
+        """Return a document of the collection from a snapshot, by default the newest; None if it does not exist."""
         at = snapshot or await self.current()
         root = None if at is None else await _root(await self.snapshot(at))
         return None if root is None else self._attribute(root, name)
@@ -212,7 +212,7 @@ class TransactionalStore(Store):
         try:
             text = json.loads(root)["attributes"].get(name)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            message = f"the root group of {self.url} cannot be understood: {error!r}; restore an earlier snapshot"
+            message = f"the root group of {self.url} is invalid: {error!r}; restore an earlier snapshot"
             raise CorruptionError(message) from error
         return text.encode() if isinstance(text, str) else None
 

@@ -1,4 +1,4 @@
-"""The URL of a collection: a local path by RFC 8089, any other place as its store understands it."""
+"""The URL of a collection: local paths follow RFC 8089, and every other URL follows the rules of its store."""
 
 import os
 import re
@@ -14,20 +14,20 @@ FILE: Final = "file"
 """Scheme of local paths."""
 
 LINK: Final = "::"
-"""What stands between the links of a chain."""
+"""Separator of the links of a chained URL."""
 
 _HOSTS: Final = frozenset({"", "localhost"})
 _SHORT: Final = re.compile(r"^file:(?=/(?!/))", re.IGNORECASE)
-"""How RFC 8089 also begins the URL of a local path: without a host."""
+"""Start of the short form that RFC 8089 allows for the URL of a local path: without a host."""
 
 _CHAIN: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)(::.*)", re.DOTALL)
-"""How a chain begins, as fsspec has them: a link without a path of its own, such as ``zip::``, and the next ones."""
+"""A chained URL of fsspec: a link without a path, such as ``zip::``, and the links that follow."""
 
 _CREDENTIALS: Final = re.compile(r"://[^/]*@")
-"""What stands before a host, in whichever link."""
+"""Credentials before the host, in any link."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
-"""What names a server of shared directories, in a URL of Windows."""
+"""Name of a server of shared directories in a URL on Windows."""
 
 
 @frozen
@@ -37,13 +37,13 @@ class StoreURL:
     Attributes
     ----------
     scheme
-        What decides the store.
+        The URL scheme, which selects the store.
     location
-        What follows ``scheme://``, without query; may hold credentials, which no text of it shows. Of ``file://`` it is
-        the absolute path of this system, decoded. Of a chain such as ``zip::s3://bucket/x.zip`` or ``zip://folder::x.zip`` it has the other
-        links, each after ``::``.
+        The part after ``scheme://``, without the query. It may contain credentials, which are hidden whenever the URL is
+        printed. For ``file://``, it is the decoded absolute path. For a chained URL, such as ``zip::s3://bucket/x.zip`` or
+        ``zip://folder::x.zip``, it also contains the other links, each after ``::``.
     query
-        Parameters behind ``?``, which hold no credential: `str` shows them, messages do not.
+        Parameters after ``?``. They must not contain credentials: `str` shows them, although error messages do not.
 
     Examples
     --------
@@ -63,18 +63,18 @@ class StoreURL:
 
     @classmethod
     def parse(cls, url: "str | os.PathLike[str] | StoreURL") -> "StoreURL":
-        """Parse a URL; a text without a scheme, and a `pathlib.Path`, are local paths.
+        """Parse a URL; a string without a scheme, or a `pathlib.Path`, is a local path.
 
         Parameters
         ----------
         url
             ``scheme://location``. In ``file:///path`` and ``file://localhost/path``, ``%20`` is a space; in a path it is
-            itself. A text that begins with ``name::`` is a chain; a directory that is called so is written ``./name::``.
+            literal. A string that begins with ``name::`` is a chained URL; write ``./name::`` for a directory of that name.
 
         Raises
         ------
         LocationError
-            The URL has no scheme that can be read, or no location, or names a file of another host.
+            The URL has no valid scheme or no location, or refers to a file on another host.
         """
         if isinstance(url, StoreURL):
             return url
@@ -95,23 +95,23 @@ class StoreURL:
 
     @classmethod
     def of_path(cls, path: str) -> Self:
-        """Return the URL of a local path: ``~`` is the home directory, and all else is taken literally.
+        """Return the URL of a local path. ``~`` is the home directory; every other character is literal.
 
         Parameters
         ----------
         path
-            Absolute, or relative to the working directory as it is now.
+            Absolute, or relative to the current working directory.
 
         Raises
         ------
         LocationError
-            No directory can have such a path, or it looks like a URL or, on other systems, a path of Windows.
+            The path is not valid for a directory, or looks like a URL or, on POSIX systems, like a Windows path.
         """
         return cls(FILE, absolute(path))
 
     @classmethod
     def _of_chain(cls, scheme: str, links: str) -> Self:
-        """Return the URL of a chain; a path of the last link, which is no URL, has no parameters."""
+        """Return a chained URL; if its links are local paths, a "?" is part of the path, and not the start of a query."""
         location, _, query = links.partition("?") if "://" in links else (links, "", "")
         return cls(scheme.lower(), location, dict(parse_qsl(query, keep_blank_values=True)))
 
@@ -129,7 +129,7 @@ class StoreURL:
         return cls.of_path(unquote(slash + path, errors="surrogateescape"))
 
     def __str__(self) -> str:
-        """Return a URL that opens the same collection, but for credentials."""
+        """Return a URL that opens the same collection, with credentials replaced by ``***``."""
         return self._text + (f"?{urlencode(self.query, errors='surrogatepass')}" if self.query else "")
 
     @property
@@ -141,7 +141,7 @@ class StoreURL:
         return _without_credentials(f"{self.scheme}{separator}{self.location}")
 
     def __format__(self, spec: str) -> str:
-        """Return it as messages show it."""
+        """Return the URL for error messages: without parameters and credentials, and with control characters escaped."""
         return format(printable(self._text), spec)
 
     def __repr__(self) -> str:
@@ -149,7 +149,7 @@ class StoreURL:
 
 
 def _quoted(path: str) -> str:
-    """Return a path in percent-encoding; the colon behind a drive of Windows stands for itself."""
+    """Return a percent-encoded path; on Windows, the colon after a drive is not encoded."""
     return quote(os.fsencode(path), safe="/:" if is_windows() else "/")
 
 
@@ -158,7 +158,7 @@ def _is_drive(scheme: str) -> bool:
 
 
 def is_chain(text: str) -> bool:
-    """Return whether a text begins as a chain of places does, such as ``zip::x.zip``.
+    """Return whether a string is a chained URL, such as ``zip::x.zip``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A key store as zarr-python sees it: read-only, so that whatever reads Zarr can read a collection in place."""
+"""A read-only Zarr store over a key store, with which any library that reads Zarr can read a collection in place."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import ClassVar, Protocol
@@ -11,7 +11,7 @@ from zcollection.contracts.url import StoreURL
 
 
 class Readable(Protocol):
-    """What the view needs of a key store."""
+    """The part of a key store that the view uses."""
 
     url: StoreURL
     has_listing: ClassVar[bool]
@@ -52,11 +52,11 @@ class ZarrView(Store):
 
     @property
     def supports_listing(self) -> bool:
-        """Whether the names below a group can be asked for."""
+        """Whether the members of a group can be listed."""
         return self._store.has_listing
 
     def with_read_only(self, read_only: bool = False) -> "ZarrView":
-        """Return a view; one that can be written to does not exist."""
+        """Return a read-only view; a writable view is not supported."""
         if not read_only:
             self._store.check_writable()
             message = f"{self._store.url} is written through its collection; this view of it only reads"
@@ -66,7 +66,7 @@ class ZarrView(Store):
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Return an object, or the range of its bytes that is asked for."""
+        """Return an object, or the requested byte range of it; None if it does not exist."""
         prototype = prototype or default_buffer_prototype()
         data = (await self._store.get([_read(key, byte_range)]))[0]
         if data is not None and isinstance(byte_range, SuffixByteRequest):
@@ -76,7 +76,7 @@ class ZarrView(Store):
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
     ) -> list[Buffer | None]:
-        """Return several objects or ranges."""
+        """Return several objects or byte ranges."""
         return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
 
     async def exists(self, key: str) -> bool:
@@ -84,11 +84,11 @@ class ZarrView(Store):
         return (await self._store.get([Read(key, length=0)]))[0] is not None
 
     async def set(self, key: str, value: Buffer) -> None:  # noqa: ARG002 - zarr's signature
-        """Refuse: a collection is written through its own transactions."""
+        """Raise an error: a collection is written only through its own transactions."""
         self._check_writable()
 
     async def delete(self, key: str) -> None:  # noqa: ARG002 - zarr's signature
-        """Refuse: a collection is written through its own transactions."""
+        """Raise an error: a collection is written only through its own transactions."""
         self._check_writable()
 
     async def list(self) -> AsyncIterator[str]:

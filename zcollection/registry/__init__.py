@@ -1,1 +1,1 @@
-"""From names to classes: what can be extended, what is installed, and how a strategy is stored."""
+"""The registry of plugins: hooks, discovery of installed plugins, lookup of classes by name, stored form of strategies."""

@@ -1,4 +1,4 @@
-"""Partitionings written as a short text, such as ``date:M``: for command lines and for quick starts."""
+"""The text form of partitionings, such as ``date:M``, for command lines and quick starts."""
 
 from typing import Any, Final, get_args, get_origin
 
@@ -21,15 +21,15 @@ def from_text(text: str, *, axis: str) -> Partitioning:
     text
         The name of a partitioning and its settings, separated by colons: ``date:M``, ``sequence:cycle,pass``,
         ``grouped_sequence:cycle,pass:10``, ``values:station``. A hyphen in the name stands for an underscore. A setting is
-        ``name=value``, or the value alone of the next of those that the partitioning lists as `brief`. Several values are
-        separated by commas.
+        ``name=value``, or only a value; values without a name belong to the settings listed in the attribute `brief` of
+        the partitioning, in this order. Commas separate several values.
     axis
-        The variable to partition by where the text names none, and the partitioning is one by the axis, as ``date:M``.
+        The default variable to partition by, for partitionings by the axis such as ``date:M``.
 
     Raises
     ------
     PluginConfigurationError
-        The text is no such description, or the partitioning refuses a setting.
+        The text does not have this form, or the partitioning rejects a setting.
     UnknownPluginError
         No installed plugin provides the partitioning.
 
@@ -49,7 +49,7 @@ def from_text(text: str, *, axis: str) -> Partitioning:
     cls = REGISTRY.get(Family.PARTITIONING, name)
     types = {attribute.name: attribute.type for attribute in attrs.fields(cls)}
     given = {setting: _value(value, types.get(setting)) for setting, value in _named(text, parts, cls.brief).items()}
-    # A partitioning that begins with something else, such as a period, is one of the axis.
+    # A partitioning whose first setting is not `variables` but, say, a period partitions by the axis.
     default = {} if cls.brief[:1] == ("variables",) else {"variables": [axis]}
     return _made(cls, {**default, **given}, text)
 
@@ -79,7 +79,7 @@ def _named(text: str, parts: list[str], brief: tuple[str, ...]) -> dict[str, str
 
 
 def _value(text: str, declared: Any) -> Any:
-    """Return a setting as JSON has it: a list, a whole number, or the text itself, by the declared type of its field."""
+    """Return a setting as a JSON value (list, integer or string), according to the declared type of its field."""
     kinds = {get_origin(kind) or kind for kind in (declared, *get_args(declared))}
     if tuple in kinds:
         return text.split(",")

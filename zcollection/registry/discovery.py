@@ -1,4 +1,4 @@
-"""What is installed: every plugin found, imported and asked, each failure recorded and none of them fatal."""
+"""Discovery of the installed plugins: import each one and call its hooks; a failure is recorded, and is not fatal."""
 
 import logging
 import os
@@ -17,16 +17,16 @@ logger = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class Provider:
-    """A name that an installed distribution provides.
+    """A name, and the distribution that provides it.
 
     Attributes
     ----------
     family
-        Its family.
+        The family of the name.
     provides
-        What the plugin says of it.
+        The declaration of the plugin.
     distribution, version
-        Who provides it; None for a class registered at run time.
+        Name and version of the distribution; None for a class registered at run time.
     """
 
     family: Family
@@ -36,20 +36,20 @@ class Provider:
 
     @property
     def source(self) -> str:
-        """Who provides it, for messages."""
+        """The distribution, or the function that registered the class, for error messages."""
         return self.distribution or "zcollection.plugin.register"
 
 
 @frozen(kw_only=True)
 class Unavailable:
-    """An entry point that provides nothing: disabled, or failed.
+    """An entry point that is disabled or has failed, and so provides nothing.
 
     Attributes
     ----------
     entry_point, distribution, version
-        Which.
+        Name of the entry point, and name and version of its distribution.
     error
-        Why it failed; None when it is disabled.
+        The error that it raised; None if it is disabled.
     """
 
     entry_point: str
@@ -65,24 +65,32 @@ class Unavailable:
 
 @frozen
 class Inventory:
-    """What discovery found, sorted by distribution and name."""
+    """The result of discovery.
+
+    Attributes
+    ----------
+    providers
+        The names that are provided, sorted by family, name and source.
+    unavailable
+        The entry points that provide nothing, sorted by distribution and name.
+    """
 
     providers: tuple[Provider, ...]
     unavailable: tuple[Unavailable, ...]
 
 
 def discover(candidates: Iterable[EntryPoint] | None = None) -> Inventory:
-    """Import every plugin that the environment allows and ask what it provides.
+    """Import every plugin that is not disabled, and return the names that its hooks yield.
 
     Parameters
     ----------
     candidates
-        Entry points to look at; those of the group ``zcollection`` by default.
+        Entry points to import; by default all of the group ``zcollection``.
 
     Raises
     ------
     BrokenPluginError
-        A plugin failed and ``ZCOLLECTION_STRICT_PLUGINS=1``.
+        A plugin failed, and ``ZCOLLECTION_STRICT_PLUGINS=1``.
     """
     found = entry_points(group=PROJECT) if candidates is None else candidates
     providers: list[Provider] = []
@@ -100,14 +108,14 @@ def discover(candidates: Iterable[EntryPoint] | None = None) -> Inventory:
 
 
 def ask(plugin: object, *, name: str) -> list[tuple[Family, Provides]]:
-    """Return all that the hooks of one plugin yield, or raise what it raises.
+    """Return everything that the hooks of one plugin yield; an exception of a hook is not caught.
 
     Parameters
     ----------
     plugin
-        A module that implements hooks; one that the kernel does not call is an error.
+        A module that implements hooks. A hook that the kernel does not call is an error.
     name
-        What to call the plugin in messages.
+        Name of the plugin for error messages.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -152,7 +160,7 @@ def _unavailable(entry_point: EntryPoint, error: Exception | None) -> Unavailabl
 
 
 def is_allowed(entry_point: EntryPoint) -> bool:
-    """Return whether the environment lets a plugin be asked."""
+    """Return whether the environment variables allow a plugin to be imported."""
     names = {entry_point.name, _distribution(entry_point)}
     only, blocked = _names("ZCOLLECTION_PLUGINS"), _names("ZCOLLECTION_DISABLE_PLUGINS")
     return "*" not in blocked and not names & blocked and (not only or bool(names & only))

@@ -1,8 +1,8 @@
-"""The table of contents of what can be extended: one hook per family.
+"""The specifications of the hooks: one for each family of plugins.
 
 A plugin is a module named by an entry point of the group ``zcollection``. It implements one or more of these hooks as
-module functions without parameters; each yields a `Provides` per name. Nothing else is ever asked of the module, so
-importing it must be cheap.
+module functions without parameters; each yields a `Provides` for each name. The kernel uses nothing else of the module,
+and imports the module of every installed plugin, so the import must be cheap.
 """
 
 from collections.abc import Iterable
@@ -33,13 +33,13 @@ class Provides:
     target
         ``"package.module:Class"``, imported when the name is first used.
     summary
-        One line for people.
+        Description in one line, for listings.
     aliases
-        Older names, under which the class is found but never stored.
+        Older names, under which the class can be looked up, but is never stored.
     contract
-        The version of the family's contract that the class was written for. It is a number that the plugin's author
-        writes, and not one that is read from the installed zcollection: by it a kernel refuses a class that is too old or
-        too new, before it imports it.
+        The version of the family's contract for which the class was written. The author of the plugin writes the number,
+        and does not read it from the installed zcollection. By this number the kernel rejects a class that is too old or
+        too new before it imports it.
     """
 
     name: str = field(validator=validators.min_len(1))
@@ -51,13 +51,13 @@ class Provides:
 
 @hookspec
 def zcollection_partitionings() -> Iterable[Provides]:
-    """Yield the partitionings: how rows map to partitions."""
+    """Yield the partitionings, which map rows to partitions."""
     return ()
 
 
 @hookspec
 def zcollection_merge_strategies() -> Iterable[Provides]:
-    """Yield the merge strategies: what becomes of a partition that exists when rows for it arrive."""
+    """Yield the merge strategies, which combine inserted rows with the existing rows of a partition."""
     return ()
 
 
@@ -69,7 +69,7 @@ def zcollection_stores() -> Iterable[Provides]:
 
 @hookspec
 def zcollection_computations() -> Iterable[Provides]:
-    """Yield the computations: how views derive their variables."""
+    """Yield the computations, which derive the variables of views."""
     return ()
 
 
@@ -93,7 +93,7 @@ class Family(Enum):
 
     @property
     def noun(self) -> str:
-        """What one member is called in messages."""
+        """Name of one member of the family in error messages."""
         return _FAMILIES[self][2]
 
 

@@ -1,4 +1,4 @@
-"""Classes of plugins as attributes of a module: ``zcollection.partitioning.Date`` is what provides the name ``date``."""
+"""Classes of plugins as attributes of a module: ``zcollection.partitioning.Date`` is the class with the name ``date``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from zcollection.registry.registry import REGISTRY, snake_case
 
 
 def class_name(name: str) -> str:
-    """Return the class under which a name is found.
+    """Return the attribute name of the class that has a plugin name.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def class_name(name: str) -> str:
 
 
 class UnknownClassError(UnknownPluginError, AttributeError):
-    """No installed plugin provides a class of this name: an attribute that the module lacks, to `hasattr` and the like."""
+    """No installed plugin provides a class of this name; also an `AttributeError`, so that `hasattr` returns False."""
 
 
 def lookup(family: Family, module: str) -> tuple[Callable[[str], type[Any]], Callable[[], list[str]]]:

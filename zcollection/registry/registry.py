@@ -1,4 +1,4 @@
-"""The one place where a name becomes a class."""
+"""The registry, which looks up the class of a plugin by its name."""
 
 import importlib
 import re
@@ -32,7 +32,7 @@ class Row:
     Attributes
     ----------
     family, name, distribution, version, summary
-        What is provided, and by whom.
+        The name, and the distribution that provides it.
     status
         ``ok``, ``disabled``, ``failed: …`` or ``conflict``.
     """
@@ -46,12 +46,12 @@ class Row:
 
 
 class Registry:
-    """Names of plugins, discovered at the first lookup, and those registered at run time.
+    """The plugins by family and name: installed ones, discovered at the first lookup, and those registered at run time.
 
     Parameters
     ----------
     candidates
-        Entry points to look at; by default those installed.
+        Entry points of plugins; by default all installed ones.
     """
 
     def __init__(self, candidates: Iterable[EntryPoint] | None = None) -> None:
@@ -63,7 +63,7 @@ class Registry:
 
     @property
     def inventory(self) -> Inventory:
-        """What is installed."""
+        """The installed plugins; the first access discovers them."""
         with self._lock:
             if self._inventory is None:
                 self._inventory = discover(self._candidates)
@@ -76,7 +76,7 @@ class Registry:
         return sorted([*installed, *registered], key=lambda provider: (provider.provides.name, provider.source))
 
     def names(self, family: Family) -> list[str]:
-        """Return the names that a family has, sorted."""
+        """Return the names of a family, sorted."""
         return sorted({provider.provides.name for provider in self.providers(family)})
 
     def get(self, family: Family, name: str, *, provided_by: str | None = None) -> type[Any]:
@@ -85,21 +85,21 @@ class Registry:
         Parameters
         ----------
         family
-            Where to look.
+            Family of the plugin.
         name
-            The name, or an alias of it.
+            Name of the plugin, or an alias.
         provided_by
-            What a stored form says of its provider: a hint for the message, never parsed.
+            The provider recorded in a stored form: a hint for the error message, which is not parsed.
 
         Raises
         ------
         UnknownPluginError
-            Nobody provides it.
+            No plugin provides the name.
         PluginConflictError
-            Several distributions do.
+            Several distributions provide the name.
         BrokenPluginError
-            Its class was written for another version of its contract, cannot be imported, or is not what the family asks
-            for.
+            The class was written for another version of its contract, cannot be imported, or is not a subclass of the
+            contract.
         """
         matching = [item for item in self.providers(family) if item.provides.name == name]
         matching = matching or [item for item in self.providers(family) if name in item.provides.aliases]
@@ -115,12 +115,12 @@ class Registry:
         return self._class(matching[0])
 
     def provider_of(self, cls: type[Any]) -> Provider:
-        """Return who provides a class: what is stored for its instances.
+        """Return the provider of a class, whose name is stored for its instances.
 
         Raises
         ------
         PluginError
-            It is neither installed nor registered, and so could not be found again.
+            The class is neither provided by an installed plugin nor registered, so that it could not be looked up again.
         """
         package = cls.__module__.partition(".")[0]
         for family in Family:
@@ -137,23 +137,23 @@ class Registry:
         raise PluginError(message)
 
     def register(self, plugin: T, *, name: str | None = None, summary: str = "") -> T:
-        """Provide a class, or what a module's hooks yield, in this process, as an installed plugin would.
+        """Register a class, or everything that the hooks of a module yield, for this process only.
 
-        Usable as a decorator of classes.
+        It can be used as a class decorator.
 
         Parameters
         ----------
         plugin
             A class of one of the four families, or a module that implements hooks.
         name
-            Name of the class (a store's URL scheme); by default the class's name in lower case with underscores.
+            Name of the plugin (for a store, its URL scheme); by default the name of the class in snake case.
         summary
-            One line for people.
+            Description in one line, for listings.
 
         Raises
         ------
         PluginError
-            The class belongs to no family.
+            The class is not a subclass of a contract.
         PluginConflictError
             An installed distribution provides the name.
         """
@@ -178,12 +178,12 @@ class Registry:
             self._registered[family, provides.name] = (provider, imported(provider) if cls is None else cls)
 
     def unregister(self, family: Family, name: str) -> None:
-        """Forget a class registered at run time; an unknown name is passed over."""
+        """Remove a class registered at run time; an unknown name is ignored."""
         with self._lock:
             self._registered.pop((family, name), None)
 
     def table(self) -> list[Row]:
-        """Return a row for every name provided and every entry point that provides nothing."""
+        """Return a row for each name, and for each entry point that is disabled or has failed."""
         rows = [row for family in Family for row in self._rows(family)]
         for item in self.inventory.unavailable:
             kind, _, name = item.entry_point.partition("-")
@@ -257,7 +257,7 @@ def _family_of(cls: type[Any]) -> Family:
 
 
 def snake_case(name: str) -> str:
-    """Return the name under which a class is provided unless it says otherwise.
+    """Return the default name of a plugin from the name of its class.
 
     Examples
     --------
@@ -272,12 +272,12 @@ def _target(cls: type[Any]) -> str:
 
 
 def check_contract(provider: Provider) -> None:
-    """Refuse a class that was written for a version of its contract that this kernel does not have; it is not imported.
+    """Check, without importing a class, that it was written for a version of its contract that this kernel accepts.
 
     Raises
     ------
     BrokenPluginError
-        The message says which of both is older, and so what to upgrade.
+        The version is not accepted; the message names the distribution to upgrade.
     """
     family, provides = provider.family, provider.provides
     known = family.contract.contract_versions
@@ -298,12 +298,12 @@ def check_contract(provider: Provider) -> None:
 
 
 def imported(provider: Provider) -> type[Any]:
-    """Return the class that a plugin names, once it is known to satisfy the contract of its family.
+    """Import the class that a plugin provides, and check that it satisfies the contract of its family.
 
     Raises
     ------
     BrokenPluginError
-        It was written for another version of the contract, cannot be imported, or is not what the family asks for.
+        The class was written for another version of the contract, cannot be imported, or is not a subclass of it.
     """
     check_contract(provider)
     target = provider.provides.target

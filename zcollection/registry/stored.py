@@ -1,4 +1,4 @@
-"""The stored form of a strategy: a name and a configuration, never an import path."""
+"""The stored form of a strategy: a name and a configuration, but no import path."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,16 +19,17 @@ _CONVERTER = strict_converter()
 
 @frozen(repr=False)
 class StoredForm(Printed):
-    """How a strategy is written in a document.
+    """The form in which a strategy is written in a document.
 
     Attributes
     ----------
     name
-        The name that its plugin provides.
+        The name under which a plugin provides the class.
     configuration
-        Its fields, as JSON values.
+        The fields of the strategy, as JSON values.
     provided_by
-        Requirement of the distribution that provides it, a hint for people; None when it was registered at run time.
+        Requirement (name and minimum version) on the distribution that provides the class, a hint for error messages; None
+        if the class was registered at run time.
     """
 
     name: str
@@ -46,7 +47,7 @@ def store(strategy: Configurable, *, registry: Registry = REGISTRY) -> StoredFor
     Raises
     ------
     PluginError
-        Its class is not provided under any name.
+        No plugin provides the class, and it is not registered.
     """
     provider = registry.provider_of(type(strategy))
     requirement = f"{provider.distribution}>={provider.version}" if provider.distribution else None
@@ -65,21 +66,30 @@ def restore(family: Family, form: StoredForm, *, registry: Registry = REGISTRY) 
     Raises
     ------
     PluginError
-        As `Registry.get`.
+        The class cannot be found; see `Registry.get`.
     PluginConfigurationError
-        The class refuses the configuration.
+        The class rejects the configuration.
     """
     cls = registry.get(family, form.name, provided_by=form.provided_by)
     return configure(cls, form.configuration, what=f"{family.noun} {form.name!r}")
 
 
 def configure(cls: type[Any], configuration: Mapping[str, Any], *, what: str) -> Any:
-    """Return an instance of a strategy's class, from its fields as JSON values.
+    """Return an instance of the class of a strategy, made from its fields as JSON values.
+
+    Parameters
+    ----------
+    cls
+        The class of the strategy.
+    configuration
+        The fields, as JSON values.
+    what
+        Name of the strategy for error messages.
 
     Raises
     ------
     PluginConfigurationError
-        A key is unknown, or a value is refused.
+        A key is unknown, or a value is rejected.
     """
     known = [attribute.name for attribute in attrs.fields(cls) if attribute.init]
     for key in configuration:

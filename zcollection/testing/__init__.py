@@ -1,6 +1,7 @@
-"""The conformance suites: what the kernel relies on, as tests that the author of a plugin runs.
+"""The conformance suites: tests of everything that the kernel requires of a plugin, for authors of plugins.
 
-Subclass a suite in a test file and give it `examples`; pytest does the rest. The suites need the extra ``testing``.
+Subclass a suite in a test file, set its attributes such as `examples`, and run pytest. The suites need the extra
+``testing``.
 """
 
 from importlib.util import find_spec

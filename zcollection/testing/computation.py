@@ -22,22 +22,22 @@ Check = Callable[[Computation, Case], None]
 
 
 class ComputationSuite(RepeatableSuite):
-    """Conformance of a computation; subclass it and give `examples`.
+    """Conformance of a computation; subclass it, and set `examples`.
 
-    Each is applied to rows along a track: its inputs are there as floating-point numbers in metres, some of them
-    missing, beside an axis of times in the dimension ``num_lines``. What it computes is for the plugin's own tests.
+    The suite applies each example to rows along a track: an axis of times along the dimension ``num_lines``, and the inputs
+    as floating-point numbers in metres, some of them missing. Test the computed values in the plugin's own tests.
 
     Attributes
     ----------
     examples
-        Computations to check, each configured in one way that matters.
+        Computations to check, one for each configuration that behaves differently.
     schema
-        The base to apply them to, where one with the inputs as floating-point numbers will not do; its partitioned
-        dimension is ``num_lines``.
+        Schema of the base, for computations whose inputs are not floating-point numbers; its partitioned dimension has to
+        be ``num_lines``.
     axis
         Name of the axis.
     tolerance
-        Relative difference allowed between results that are computed in parts and at once.
+        Relative difference allowed between results computed by partition and all at once.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class ComputationSuite(RepeatableSuite):
     tolerance: ClassVar[float] = 1e-9
 
     def test_its_outputs_are_variables_of_the_base(self) -> None:
-        """Each is declared by its path, runs along the partitioned dimension, and can be missing."""
+        """Each output is declared by its path, spans the partitioned dimension, and has a fill value."""
         for computation in self.examples:
             schema = self._base(computation)
             outputs = computation.outputs(schema)
@@ -64,7 +64,7 @@ class ComputationSuite(RepeatableSuite):
                 assert variable.fill_value is not None or variable.dtype.kind in "fcmM", f"{path!r} has no fill value"
 
     def test_it_depends_on_its_inputs_alone(self) -> None:
-        """Outputs follow from the inputs' part of the schema, and an input that is missing is named."""
+        """`outputs` depends only on the schema of the inputs, and names a missing input in its error."""
         for computation in self.examples:
             schema = self._base(computation)
             assert computation.outputs(schema.select(computation.inputs)) == computation.outputs(schema)
@@ -73,7 +73,7 @@ class ComputationSuite(RepeatableSuite):
                     computation.outputs(schema.without_variable(path))
 
     def test_it_returns_what_it_declares(self) -> None:
-        """Names, types and shapes are those of the outputs."""
+        """Names, types and shapes of the results match the declared outputs."""
 
         def check(computation: Computation, case: Case) -> None:
             declared = computation.outputs(case.rows.schema)
@@ -85,7 +85,7 @@ class ComputationSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_inputs_are_left_as_they_were(self) -> None:
-        """No array of what it is given changes."""
+        """The computation modifies no input array."""
 
         def check(computation: Computation, case: Case) -> None:
             given_rows = case.given(computation)
@@ -95,7 +95,7 @@ class ComputationSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_same_input_gives_the_same_result(self) -> None:
-        """A computation has no memory and no dice."""
+        """Two calls with the same input return the same result."""
 
         def check(computation: Computation, case: Case) -> None:
             first, again = case.result(computation), case.result(computation)
@@ -104,7 +104,7 @@ class ComputationSuite(RepeatableSuite):
         self._explore(check)
 
     def test_no_rows_give_no_rows(self) -> None:
-        """An empty input is no error."""
+        """Input without rows is not an error."""
 
         def check(computation: Computation, case: Case) -> None:
             empty = case.part(slice(0, 0))
@@ -115,7 +115,7 @@ class ComputationSuite(RepeatableSuite):
         self._explore(check)
 
     def test_rows_that_are_all_missing_are_no_error(self) -> None:
-        """A pass over land has its axis and nothing else."""
+        """Rows whose inputs are all missing, for instance over land, are not an error."""
 
         def check(computation: Computation, case: Case) -> None:
             arrays = {path: variable.to_numpy().copy() for path, variable in case.rows.all_variables().items()}
@@ -130,7 +130,7 @@ class ComputationSuite(RepeatableSuite):
         self._explore(check)
 
     def test_partition_by_partition_gives_what_all_at_once_gives(self) -> None:
-        """The halo suffices: a row's result depends on no row beyond it."""
+        """The halo is sufficient: the result of a row does not depend on rows beyond the halo."""
 
         def check(computation: Computation, case: Case) -> None:
             whole, parts = case.result(computation), case.in_parts(computation)

@@ -1,4 +1,4 @@
-"""What holds for all that is stored by name and configuration: partitionings, merge strategies, computations."""
+"""The conformance suite of objects that are stored by name and configuration."""
 
 import copy
 import inspect
@@ -23,43 +23,43 @@ _UNKNOWN = "no_such_setting"
 
 
 class ConfigurableSuite(Suite):
-    """Checks of the stored form; a base of the families' suites.
+    """Conformance of the stored form; the base class of the suites of partitionings, merge strategies and computations.
 
-    Golden files, ``golden/<release>.json`` beside the test file, keep what older releases wrote readable for ever. Each
-    is a list of objects with the stored form (``form``) and the ``repr`` of what it must become.
+    Golden files, ``golden/<release>.json`` next to the test file, ensure that the stored forms of older releases stay
+    readable. Each is a list of objects with the stored form (``form``) and the ``repr`` of the restored object.
 
     Attributes
     ----------
     examples
-        Objects to check, each configured in one way that matters.
+        Objects to check, one for each configuration that behaves differently.
     """
 
     examples: ClassVar[tuple[Any, ...]] = ()
 
     def test_there_are_examples(self) -> None:
-        """A suite without examples would check nothing."""
+        """There is at least one example; without examples, the suite would check nothing."""
         assert self.examples, f"{type(self).__name__} has no examples"
         assert all(isinstance(example, Configurable) for example in self.examples)
 
     def test_the_configuration_survives_json(self) -> None:
-        """The fields are all there is to know of an object."""
+        """An object restored from its configuration as JSON is equal."""
         for example in self.examples:
             text = json.dumps(stored.configuration(example))
             assert _configured(example, json.loads(text)) == example
 
     def test_it_is_stored_under_a_name(self) -> None:
-        """What is stored is a name that its distribution provides, and finds the class again."""
+        """The stored name is provided by the distribution, and leads back to the class."""
         for example in self.examples:
             assert stored.restore(_family(example), stored.store(example)) == example
 
     def test_an_unknown_setting_is_refused_by_name(self) -> None:
-        """A configuration of a later release is not half understood."""
+        """An unknown setting, for instance of a later release, is an error and is not ignored."""
         for example in self.examples:
             with pytest.raises(PluginConfigurationError, match=_UNKNOWN):
                 _configured(example, {**stored.configuration(example), _UNKNOWN: 1})
 
     def test_a_value_of_a_wrong_type_is_refused_by_name(self) -> None:
-        """No value is coerced: a string is neither a number nor a sequence of characters."""
+        """No value is coerced: a string is not accepted for a number, nor for a sequence."""
         for example in self.examples:
             configuration = stored.configuration(example)
             for name, value in configuration.items():
@@ -68,13 +68,13 @@ class ConfigurableSuite(Suite):
                         _configured(example, {**configuration, name: wrong})
 
     def test_it_pickles_and_copies(self) -> None:
-        """Objects travel to other processes."""
+        """Objects can be pickled, for other processes, and copied."""
         for example in self.examples:
             assert pickle.loads(pickle.dumps(example)) == example  # noqa: S301 - made here
             assert copy.deepcopy(example) == example
 
     def test_equal_objects_have_equal_hashes(self) -> None:
-        """Equality is that of the configurations."""
+        """Objects with equal configurations have equal hashes, and no two examples are equal."""
         for example in self.examples:
             twin = _configured(example, stored.configuration(example))
             assert hash(twin) == hash(example)
@@ -82,14 +82,14 @@ class ConfigurableSuite(Suite):
             assert one != other, f"the examples {one!r} and {other!r} are one"
 
     def test_it_cannot_be_changed(self) -> None:
-        """Objects are shared between threads."""
+        """Objects are immutable, because threads share them."""
         for example in self.examples:
             for field in attrs.fields(type(example)):
                 with pytest.raises(attrs.exceptions.FrozenInstanceError):
                     setattr(example, field.name, getattr(example, field.name))
 
     def test_what_older_releases_stored_is_understood(self) -> None:
-        """Names and settings are kept for ever."""
+        """The stored forms in the golden files can be restored."""
         files = sorted(Path(inspect.getfile(type(self))).parent.glob("golden/*.json"))
         forms = json.dumps([_golden(example) for example in self.examples], indent=1)
         skip_unless(files, f"there is no golden/<release>.json beside the tests; it could hold {forms}")

@@ -34,26 +34,25 @@ _ONE_SIDED: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], [2, 1, 3])
 
 
 class MergeSuite(RepeatableSuite):
-    """Conformance of a merge strategy; subclass it and give `examples`.
+    """Conformance of a merge strategy; subclass it, and set `examples`.
 
-    A strategy is driven through `rows`, through `merge`, or through both where it gives both. Rows are told apart by
-    numbers that they carry in every variable, so that the checks hold for any semantics; which rows give way is for the
-    plugin's own tests.
+    The suite calls `rows`, `merge`, or both if the strategy implements both. Every variable of a row contains the number of
+    the row, so that the checks hold for every strategy. Test in the plugin's own tests which rows are replaced.
 
     Attributes
     ----------
     examples
-        Strategies to check, each configured in one way that matters.
+        Strategies to check, one for each configuration that behaves differently.
     axis_dtypes
-        Types of axis that all of them accept; for a tolerance in time, ``("datetime64[ns]",)``.
+        Types of axis that all examples accept; for a tolerance in time, ``("datetime64[ns]",)``.
     computes_values
-        Whether the strategy makes values that no input row has; what is said of whole rows is then skipped.
+        Whether the strategy computes values that no input row has; the checks of entire rows are then skipped.
     keeps_inserted
-        Promise: every inserted row survives, or another inserted row with the same axis value does.
+        Whether every inserted row is kept, or another inserted row with the same axis value.
     keeps_existing
-        Promise: every existing row survives.
+        Whether every existing row is kept.
     sorts
-        Promise: the result is sorted by axis value, NaN and NaT last.
+        Whether the result is sorted by axis value, NaN and NaT last.
 
     Examples
     --------
@@ -71,7 +70,7 @@ class MergeSuite(RepeatableSuite):
     sorts: ClassVar[bool] = False
 
     def test_the_inputs_are_left_as_they_were(self) -> None:
-        """No array of either dataset changes, in any group."""
+        """The strategy modifies no array of either dataset, in any group."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             for merge in case.ways(strategy):
@@ -82,12 +81,12 @@ class MergeSuite(RepeatableSuite):
         self._explore(check)
 
     def test_every_row_of_the_result_is_a_whole_input_row(self) -> None:
-        """No row is invented or repeated, and none has values of two."""
+        """No row is invented or repeated, and no row combines values of two rows."""
         skip_unless(not self.computes_values, "the strategy computes values")
         self._explore(_check_whole_rows)
 
     def test_what_does_not_span_the_axis_is_kept(self) -> None:
-        """Schema, attributes, groups, and variables without the partitioned dimension are those of the inputs."""
+        """Schema, attributes, groups, and variables without the partitioned dimension equal those of the inputs."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             existing, _ = case.datasets()
@@ -100,7 +99,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_plan_names_each_row_at_most_once(self) -> None:
-        """The source is int64, in one dimension, within bounds, without repetition."""
+        """The source of a plan is one-dimensional int64, within bounds, without repetition."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             source = _plan(strategy, case).source
@@ -111,7 +110,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check, self._planning())
 
     def test_replaced_counts_the_existing_rows_that_gave_way(self) -> None:
-        """The count of the plan is that of the existing rows which it does not name."""
+        """`replaced` is the number of existing rows that are not in the plan."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             plan = _plan(strategy, case)
@@ -121,7 +120,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check, self._planning())
 
     def test_rows_and_merge_agree(self) -> None:
-        """A strategy that gives both gives the same result."""
+        """A strategy with both `rows` and `merge` returns the same result from both."""
         both = [strategy for strategy in self._planning() if implements_merge(strategy)]
         skip_unless(both, "the strategy has one of rows() and merge()")
 
@@ -132,7 +131,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check, both)
 
     def test_the_same_input_gives_the_same_result(self) -> None:
-        """A strategy has no memory and no dice."""
+        """Two calls with the same input return the same result."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             assert case.results(strategy) == case.results(strategy)
@@ -140,7 +139,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check)
 
     def test_either_side_may_be_empty(self) -> None:
-        """Empty sides are no error, and where nothing arrives nothing gives way."""
+        """Empty inputs are not an error, and without inserted rows no existing row is replaced."""
         for strategy, dtype in product(self.examples, self.axis_dtypes):
             for existing, inserted in _ONE_SIDED:
                 case = Case.of(existing, inserted, dtype)
@@ -151,40 +150,40 @@ class MergeSuite(RepeatableSuite):
                     assert lengths == {len(existing)}, "existing rows gave way to nothing"
 
     def test_rows_of_one_value_are_whole_rows(self) -> None:
-        """Duplicates on either side, and on both, are no error, and lose nothing that is promised."""
+        """Duplicates in either or both inputs are not an error, and the declared properties hold."""
         self._check_cases(([0, 0, 0], [0, 0]), ([0, 0, 1], [2, 2]), ([3], [3, 3, 3]))
 
     def test_times_that_jitter_are_whole_rows(self) -> None:
-        """A series delivered again with slightly other times is no error, and loses nothing that is promised."""
+        """For a series inserted again with slightly different times, the declared properties hold."""
         regular = [*range(0, 60_000, 1000)]
         jitter = np.random.default_rng(0).integers(-20, 21, len(regular)).tolist()
         shifted = [value + shift for value, shift in zip(regular, jitter, strict=True)]
         self._check_cases((regular, shifted), (shifted, regular), (regular, shifted[20:40]))
 
     def test_rows_without_an_axis_value_are_whole_rows(self) -> None:
-        """NaN and NaT are no error, and lose nothing that is promised."""
+        """NaN and NaT as axis values are not an error, and the declared properties hold."""
         dtypes = [dtype for dtype in self.axis_dtypes if has_missing(dtype)]
         skip_unless(dtypes, "no accepted type of axis has a value for what is missing")
         for check in self._promises():
             self._explore(check, dtypes=dtypes, with_missing=True)
 
     def test_inserted_rows_survive(self) -> None:
-        """Every inserted row is in the result, or another inserted row with its axis value."""
+        """The result contains every inserted row, or another inserted row with the same axis value."""
         skip_unless(self.keeps_inserted and not self.computes_values, "keeps_inserted is not promised")
         self._explore(_check_inserted)
 
     def test_existing_rows_survive(self) -> None:
-        """Every existing row is in the result."""
+        """The result contains every existing row."""
         skip_unless(self.keeps_existing and not self.computes_values, "keeps_existing is not promised")
         self._explore(_check_existing)
 
     def test_the_result_is_sorted(self) -> None:
-        """Axis values ascend, those that are missing come last."""
+        """The axis values of the result ascend, and missing ones come last."""
         skip_unless(self.sorts, "sorts is not promised")
         self._explore(_check_sorted)
 
     def test_the_order_of_the_rows_given_loses_nothing(self) -> None:
-        """Shuffled rows give the same axis values as sorted ones, in some order."""
+        """Shuffled rows give the same set of axis values as sorted rows."""
         skip_unless(not self.computes_values, "the strategy computes values")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
@@ -195,7 +194,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check)
 
     def test_a_blind_strategy_never_looks_at_existing_rows(self) -> None:
-        """Where `reads_existing` is False, the result is that of an empty partition."""
+        """If `reads_existing` is False, the result equals the result for an empty partition."""
         blind = [strategy for strategy in self.examples if not strategy.reads_existing]
         skip_unless(blind, "the strategy reads the existing rows")
 
@@ -206,7 +205,7 @@ class MergeSuite(RepeatableSuite):
         self._explore(check, blind)
 
     def test_a_strategy_that_compares_nothing_needs_no_axis(self) -> None:
-        """Where `compares_axis` is False, the plan depends on the numbers of rows alone."""
+        """If `compares_axis` is False, the plan depends only on the numbers of rows."""
         counting = [strategy for strategy in self._planning(required=False) if not strategy.compares_axis]
         skip_unless(counting, "the strategy compares axis values")
 

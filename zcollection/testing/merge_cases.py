@@ -1,4 +1,4 @@
-"""Input for merge strategies: pairs of datasets whose rows can be told apart wherever they end up."""
+"""Test input for merge strategies: pairs of datasets whose rows can be identified in the result."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -23,14 +23,14 @@ Merge = Callable[[Dataset, Dataset], Dataset]
 
 
 def merged(strategy: MergeStrategy, existing: Dataset, inserted: Dataset, axis: str, dimension: str) -> Dataset:
-    """Return what a strategy makes of two datasets, as a collection does: through `rows`, or failing that `merge`.
+    """Merge two datasets as a collection does: with `rows`, or with `merge` if `rows` returns None.
 
     Parameters
     ----------
     strategy
-        What to apply.
+        The strategy to apply.
     existing, inserted
-        Datasets of one schema.
+        Datasets with the same schema.
     axis
         Name of the axis variable.
     dimension
@@ -49,10 +49,10 @@ def merged(strategy: MergeStrategy, existing: Dataset, inserted: Dataset, axis: 
 
 @frozen
 class Case:
-    """The axis values of the rows that are there, and of those that arrive.
+    """The axis values of the existing and of the inserted rows.
 
-    Row number s of the existing dataset carries the number s in every variable, row s of the inserted one ``~s``: what a
-    plan calls them.
+    Row s of the existing dataset has the number s in every variable, and row s of the inserted dataset has ``~s``: the
+    numbers that a plan uses for them.
     """
 
     existing: NDArray[Any]
@@ -64,12 +64,12 @@ class Case:
         return cls(as_axis(existing, dtype), as_axis(inserted, dtype))
 
     def datasets(self) -> tuple[Dataset, Dataset]:
-        """Return the two datasets, newly made."""
+        """Return two new datasets: the existing and the inserted rows."""
         numbers = np.arange(self.existing.size), ~np.arange(self.inserted.size)
         return _dataset(self.existing, numbers[0]), _dataset(self.inserted, numbers[1])
 
     def plan(self, strategy: MergeStrategy) -> RowPlan | None:
-        """Return the strategy's plan, made from copies."""
+        """Return the plan of a strategy, computed from copies of the axis values."""
         return strategy.rows(self.existing.copy(), self.inserted.copy())
 
     def ways(self, strategy: MergeStrategy) -> tuple[Merge, ...]:
@@ -85,7 +85,7 @@ class Case:
         return (by_default, by_merge) if both else (by_default,)
 
     def results(self, strategy: MergeStrategy) -> list[Dataset]:
-        """Return what the strategy makes of the case, in each way."""
+        """Return the results of the strategy for the case, one for each way to apply it."""
         return [merge(*self.datasets()) for merge in self.ways(strategy)]
 
     def numbered(self, numbers: NDArray[Any]) -> Dataset:
@@ -97,14 +97,14 @@ class Case:
             No input row has one of the numbers.
         """
         known = [*range(self.existing.size), *range(-self.inserted.size, 0)]
-        strangers = sorted(set(numbers.tolist()) - set(known))
-        assert not strangers, f"rows {strangers} are no input rows"
+        unknown = sorted(set(numbers.tolist()) - set(known))
+        assert not unknown, f"rows {unknown} are not input rows"
         both = Dataset.concat(self.datasets(), DIMENSION)
         return both.isel({DIMENSION: np.where(numbers >= 0, numbers, self.existing.size + ~numbers)})
 
 
 def results_of(strategy: MergeStrategy, case: Case) -> list[Dataset]:
-    """Return what a strategy makes of a case, in each way."""
+    """Return the results of a strategy for a case, one for each way to apply it."""
     return case.results(strategy)
 
 
@@ -121,12 +121,12 @@ def as_axis(values: Sequence[int | None], dtype: str) -> NDArray[Any]:
 
 
 def has_missing(dtype: str) -> bool:
-    """Return whether a type has a value for what is missing."""
+    """Return whether a dtype has a missing value (NaN or NaT)."""
     return np.dtype(dtype).kind in "fmM"
 
 
 def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values are NaN or NaT: those alone differ from themselves."""
+    """Return which values are NaN or NaT, the only values that differ from themselves."""
     differing: NDArray[np.bool_] = np.not_equal(values, values)
     return differing
 
@@ -139,7 +139,7 @@ def cases(dtype: str, *, with_missing: bool = False) -> st.SearchStrategy[Case]:
     dtype
         Type of the axis.
     with_missing
-        Let some rows have NaN or NaT for axis value.
+        Whether some rows have the axis value NaN or NaT.
     """
     regular = st.integers(-5, 5).map(lambda step: step * 1000)
     value = st.builds(int.__add__, regular, st.sampled_from([0, 0, 0, -1, 1]))

@@ -36,15 +36,15 @@ Check = Callable[[Partitioning, Any], None]
 
 
 class PartitioningSuite(RepeatableSuite):
-    """Conformance of a partitioning; subclass it and give `examples`.
+    """Conformance of a partitioning; subclass it, and set `examples`.
 
-    What the kernel relies on is checked for any semantics: a key for every row, whatever the rows beside it, and a safe
-    path for every key. Which key a row has is for the plugin's own tests.
+    The checks hold for every partitioning: each row has a key that does not depend on neighbouring rows, and each key has a
+    safe path. Test in the plugin's own tests which key a row has.
 
     Attributes
     ----------
     examples
-        Partitionings to check, each configured in one way that matters.
+        Partitionings to check, one for each configuration that behaves differently.
 
     Examples
     --------
@@ -58,10 +58,10 @@ class PartitioningSuite(RepeatableSuite):
     """
 
     def columns(self, partitioning: Partitioning) -> st.SearchStrategy[Columns]:
-        """Return the input of an example, with at least one row: columns that it accepts.
+        """Return a Hypothesis strategy for valid input of an example: columns with at least one row.
 
-        Replace it where the variables are neither times nor whole numbers, or not all of these have a partition; `table`
-        makes such a strategy from the values of each variable, for which `texts` draws texts.
+        Override it if the variables are neither times nor integers, or if not all times or integers have a partition.
+        `table` makes such a strategy from a strategy for the values of each variable; `texts` draws strings.
 
         Parameters
         ----------
@@ -71,13 +71,13 @@ class PartitioningSuite(RepeatableSuite):
         Returns
         -------
         SearchStrategy
-            Of columns by the names in ``partitioning.variables``, each of shape (rows,). By default datetime64 from 1900
-            to 2100 in several units for `time_variables`, and int64, negative ones too, for the others.
+            Columns by the names in ``partitioning.variables``, each of shape (rows,). By default, `time_variables` are
+            datetime64 from 1900 to 2100 in several units, and the others are int64, including negative numbers.
         """
         return columns_of(partitioning)
 
     def test_the_fields_have_distinct_names(self) -> None:
-        """There is at least one field, and no two of one name."""
+        """There is at least one field, and no two fields have the same name."""
         for partitioning in self.examples:
             names = [field.name for field in partitioning.fields if isinstance(field, Field)]
             assert len(names) == len(partitioning.fields), "a field is no Field"
@@ -85,7 +85,7 @@ class PartitioningSuite(RepeatableSuite):
             assert len(set(names)) == len(names), f"of the fields {names} two have one name"
 
     def test_the_variables_are_paths(self) -> None:
-        """Variables are a tuple of strings, times are some of them, and a dimension is a name or None."""
+        """`variables` is a tuple of strings, `time_variables` are among them, and `dimension` is a name or None."""
         for partitioning in self.examples:
             variables = partitioning.variables
             assert isinstance(variables, tuple), f"variables is a {type(variables).__name__}"
@@ -97,11 +97,11 @@ class PartitioningSuite(RepeatableSuite):
             )
 
     def test_every_row_has_one_key(self) -> None:
-        """For every field, in order, there is an array with one integer, string or boolean for every row."""
+        """`keys` returns for every field, in order, an array with one integer, string or boolean for every row."""
         self._explore(_check_keys)
 
     def test_times_of_other_calendars_have_keys(self) -> None:
-        """A partitioning with `calendars` has keys for times that datetime64 does not name, and their paths lead back."""
+        """A partitioning with `calendars` has keys for times in other calendars, and `decode` inverts their paths."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             for calendar in OTHER_CALENDARS if partitioning.calendars else ():
@@ -112,11 +112,11 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_no_rows_have_no_keys(self) -> None:
-        """Empty columns are no error."""
+        """Empty columns give empty keys, and no error."""
         self._explore(lambda partitioning, columns: _check_keys(partitioning, rows_of(columns, slice(0))))
 
     def test_a_row_has_its_key_whatever_its_neighbours(self) -> None:
-        """Row by row, the keys are those of all rows at once: an insert in pieces fills the same partitions."""
+        """Keys computed row by row equal the keys of all rows at once, so that a split insert fills the same partitions."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             together = keys_of(partitioning, columns)
@@ -126,7 +126,7 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_order_of_the_rows_makes_no_difference(self) -> None:
-        """Shuffled rows have the keys that they have in order."""
+        """Shuffled rows have the same keys as the rows in their original order."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             keys = keys_of(partitioning, columns)
@@ -136,7 +136,7 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_number_of_the_rows_makes_no_difference(self) -> None:
-        """In a block of thousands of rows each has the key that it has among a few."""
+        """A row has the same key in a block of thousands of rows as in a small one."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             keys = keys_of(partitioning, columns)
@@ -149,7 +149,7 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_same_rows_have_the_same_keys(self) -> None:
-        """A partitioning has no memory and no dice."""
+        """Two calls with the same rows return the same keys."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             assert keys_of(partitioning, columns) == keys_of(partitioning, columns)
@@ -157,7 +157,7 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_columns_are_left_as_they_were(self) -> None:
-        """No value changes, and no column comes or goes."""
+        """`keys` changes no value, and adds or removes no column."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             given = {name: column.copy() for name, column in columns.items()}
@@ -169,26 +169,26 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_the_type_of_a_column_makes_no_difference(self) -> None:
-        """Rows have the same keys in narrower integers, in other units of time, and in arrays with gaps, or none."""
+        """Rows have the same keys in other widths of integers, other units of time, and non-contiguous arrays."""
         self._explore(_check_types)
 
     def test_negative_numbers_and_dates_before_1970_have_keys(self) -> None:
-        """Numbers far below zero, and times from 1677, have safe paths too."""
+        """Large negative numbers, and times from 1678 on, have safe paths too."""
         skip_unless(type(self).columns is PartitioningSuite.columns, "the suite has columns of its own")
         for partitioning in self.examples:
             for check in (_check_keys, _check_inverse, _check_paths):
                 check(partitioning, early_columns(partitioning))
 
     def test_decode_is_the_inverse_of_encode(self) -> None:
-        """The path of a key gives the key back."""
+        """`decode` returns the key from the path that `encode` returns."""
         self._explore(_check_inverse)
 
     def test_distinct_keys_have_distinct_safe_paths(self) -> None:
-        """A path has one safe segment for each field, and belongs to one key."""
+        """A path has one safe segment for each field, and no two keys have the same path."""
         self._explore(_check_paths)
 
     def test_keys_are_ordered_by_their_values(self) -> None:
-        """What `decode` returns sorts field by field: numbers as numbers, texts by code point, False before True."""
+        """Keys sort field by field: numbers by value, strings by code point, False before True."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             keys = set(keys_of(partitioning, columns))
@@ -199,7 +199,7 @@ class PartitioningSuite(RepeatableSuite):
         self._explore(check)
 
     def test_any_text_in_a_key_has_a_safe_path_or_is_refused(self) -> None:
-        """Whatever stands in a field of text, `encode` gives it a path of its own that is safe, or raises PartitionError."""
+        """For any string in a text field, `encode` returns a unique, safe path, or raises PartitionError."""
         fields = {field for partitioning in self.examples for field in partitioning.fields if field.text}
         skip_unless(fields, "no example has a field of text")
         for partitioning in self.examples:
@@ -207,15 +207,15 @@ class PartitioningSuite(RepeatableSuite):
             _run(lambda partitioning, drawn: _check_text(partitioning, *drawn), partitioning, columns)
 
     def test_foreign_paths_are_refused(self) -> None:
-        """`decode` accepts nothing but what `encode` returns, and raises PartitionError for all else."""
+        """`decode` raises PartitionError for every path that `encode` does not return."""
         self._explore(_check_foreign_paths)
 
     def test_foreign_keys_are_refused(self) -> None:
-        """`encode` raises PartitionError where a field is missing, one too many, in another's place, or of another type."""
+        """`encode` raises PartitionError if a field is missing, unknown, in the wrong order, or of the wrong type."""
         self._explore(_check_foreign_keys)
 
     def test_wrong_columns_raise_nothing_but_partition_errors(self) -> None:
-        """Other types, missing values and the ends of a type have keys or a PartitionError, and no warning."""
+        """Other types, missing values and limits of types give keys or a PartitionError, and no other error or warning."""
         self._explore(_check_wrong_columns)
 
     def _function(self) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Input for partitionings: columns on both sides of zero and of 1970, in every type that they come in, and foreign paths."""
+"""Test input for partitionings: columns around zero and 1970, in every accepted type, and invalid columns, paths and keys."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -69,11 +69,11 @@ def _in_unit(columns: Columns, unit: str) -> Columns:
 
 
 OTHER_CALENDARS = ("standard", "julian", "noleap", "all_leap", "360_day")
-"""Those whose days datetime64 does not name, or not always."""
+"""Calendars whose days differ, at least partly, from the calendar of datetime64."""
 
 
 def in_calendar(columns: Columns, calendar: str) -> dict[str, Any]:
-    """Return columns whose times are as long after 1970-01-01 of another calendar."""
+    """Return columns whose times have the same distance from 1970-01-01 in another calendar."""
 
     def dated(column: NDArray[Any]) -> Any:
         since = column.view(column.dtype.str.replace("M8", "m8"))
@@ -83,12 +83,12 @@ def in_calendar(columns: Columns, calendar: str) -> dict[str, Any]:
 
 
 def table(elements: Mapping[str, tuple[str, st.SearchStrategy[Any]]]) -> st.SearchStrategy[Columns]:
-    """Return columns of one to ten rows, with repeated values.
+    """Return a Hypothesis strategy for columns of one to ten rows, with repeated values.
 
     Parameters
     ----------
     elements
-        For each variable the type of its column, and the strategy that draws its values.
+        For each variable the dtype of its column, and the strategy for its values.
 
     Examples
     --------
@@ -104,12 +104,13 @@ def table(elements: Mapping[str, tuple[str, st.SearchStrategy[Any]]]) -> st.Sear
 
 
 def texts(max_size: int = 12) -> st.SearchStrategy[str]:
-    """Return what draws texts that are awkward in a path, and any other: all of Unicode but halves of characters.
+    """Return a Hypothesis strategy for strings, including those that are difficult in a path, but without surrogates.
 
     Parameters
     ----------
     max_size
-        Characters of the longest. By default their path segments are never too long, with a field's name of up to 50 bytes.
+        Largest number of characters. With the default, no path segment is too long if the name of the field has up to 50
+        bytes.
 
     Examples
     --------
@@ -135,7 +136,7 @@ def early_columns(partitioning: Partitioning) -> Columns:
 
 
 def wrong_columns() -> list[NDArray[Any]]:
-    """Return columns of two rows that few partitionings accept: other types, missing values, the ends of a type."""
+    """Return columns of two rows that few partitionings accept: other types, missing values, limits of types."""
     return [
         np.array([False, True]),
         np.array([0.5, np.nan]),
@@ -156,7 +157,7 @@ def wrong_columns() -> list[NDArray[Any]]:
 
 
 def other_types(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-    """Yield rows of a column, and their values in another type that holds them exactly, or in an array with gaps."""
+    """Yield rows of a column, and their values in another type without loss, or in a non-contiguous array."""
     yield np.arange(column.size), column[np.repeat(np.arange(column.size), 2)][::2]  # repeating texts ends NumPy 2.1.0
     kind = column.dtype.kind
     if kind in "UT":
@@ -172,7 +173,7 @@ def other_types(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArra
 def _other_strings(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     values = column.tolist()
     yield np.arange(column.size), np.array(values, dtype=np.dtypes.StringDType())
-    # In a fixed width, what ends with a zero loses it.
+    # Strings of fixed width lose trailing zeros.
     rows = np.array([at for at, value in enumerate(values) if not value.endswith("\0")], dtype=np.intp)
     some = [values[row] for row in rows]
     if some:
@@ -181,7 +182,7 @@ def _other_strings(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDA
 
 
 def foreign_paths(path: str, fields: Iterable[Field]) -> Iterator[str]:
-    """Yield paths that are like the path of a partition, and none themselves: for most partitionings."""
+    """Yield paths that resemble the path of a partition, but are invalid for most partitionings."""
     segments = path.split("/")
     yield from ("", f"/{path}", f"{path}/", f"{path}/{segments[-1]}", f"{segments[0]}/{path}", path.upper())
     yield "/".join(segments[1:])
@@ -217,14 +218,14 @@ def _foreign_segments(segment: str, field: Field) -> Iterator[str]:
 
 
 def other_values(field: Field) -> tuple[Any, ...]:
-    """Return values that are none of a field's: of other types."""
+    """Return values that do not have the type of a field."""
     if field.text:
         return (1, True, b"text", None)
     return (1, 0, "true", None) if field.boolean else ("1", True, 1.0, None)
 
 
 def keys_of(partitioning: Partitioning, columns: Mapping[str, NDArray[Any]]) -> list[Key]:
-    """Return the key of every row, made from copies, as a collection does."""
+    """Return the key of every row, computed from copies of the columns."""
     keys = partitioning.keys({name: column.copy() for name, column in columns.items()})
     values = zip(*(np.asarray(column).tolist() for column in keys.values()), strict=True)
     return [Key(dict(zip(keys, value, strict=True))) for value in values]

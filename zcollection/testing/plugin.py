@@ -1,4 +1,4 @@
-"""The conformance suite of a distribution: what is installed, before anything of it is used."""
+"""The conformance suite of an installed plugin distribution."""
 
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ class PluginSuite(Suite):
     Attributes
     ----------
     distribution
-        Its name, as in ``pip install``.
+        Name of the distribution, as in ``pip install``.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class PluginSuite(Suite):
         _check("contracts", self._installed())
 
     def test_every_name_leads_to_a_class_of_its_family(self) -> None:
-        """The targets import, and satisfy the contract."""
+        """The targets can be imported, and satisfy the contract."""
         _check("targets", self._installed())
 
     def test_its_names_are_known_without_importing_what_they_name(self) -> None:
@@ -56,7 +56,7 @@ class PluginSuite(Suite):
         _check("readme", self._installed())
 
     def test_every_name_has_a_summary(self) -> None:
-        """``zcollection plugins`` shows one line for each name."""
+        """Each name has a summary of one line, which ``zcollection plugins`` shows."""
         _check("summaries", self._installed())
 
     def test_it_is_typed(self) -> None:
@@ -64,15 +64,15 @@ class PluginSuite(Suite):
         _check("types", self._installed())
 
     def test_it_imports_only_what_is_public(self) -> None:
-        """Of the kernel a plugin imports ``zcollection.plugin``: all else may change."""
+        """A plugin imports only public modules of the kernel, such as ``zcollection.plugin``; all others may change."""
         _check("privacy", self._installed())
 
     def test_what_needs_no_arguments_survives_json(self) -> None:
-        """A class that can be made without arguments is the same again after its configuration went through JSON."""
+        """An object created without arguments equals the one restored from its configuration as JSON."""
         _check("defaults", self._installed())
 
     def test_its_commands_can_be_called(self) -> None:
-        """Each command that it adds imports, and is a function that Typer takes."""
+        """Each command can be imported, and is a function that Typer accepts."""
         _check("commands", self._installed())
 
     def _installed(self) -> Installed:

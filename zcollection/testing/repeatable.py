@@ -1,4 +1,4 @@
-"""What holds for all that must answer alike whenever, wherever and however often it is asked."""
+"""The conformance suite of objects that must be deterministic: across processes, times and earlier calls."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -15,14 +15,14 @@ _CALLS = 200
 
 
 class RepeatableSuite(ConfigurableSuite):
-    """Checks that what an example returns follows from its configuration and its input alone; a base of the families' suites.
+    """Conformance of objects whose results must depend only on their configuration and input; a base of other suites.
 
-    A collection is written by many processes over many years: what depends on chance, on the time, on the process or on the
-    calls before puts rows where nobody finds them.
+    Many processes write to a collection over many years. If a result depended on random numbers, the time, the process or
+    earlier calls, rows would be stored in partitions where queries do not find them.
     """
 
     def test_another_process_returns_the_same(self) -> None:
-        """A new process, in which texts have other hashes, makes the example from its configuration: it returns the same."""
+        """An example restored in a new process, in which strings have other hashes, returns the same results."""
         for example, origin in self._origins():
             inputs = self._drawn(example)
             here = [self._function()(example, item) for item in inputs]
@@ -33,7 +33,7 @@ class RepeatableSuite(ConfigurableSuite):
             )
 
     def test_the_clock_makes_no_difference(self) -> None:
-        """In a process whose clocks are forty years ahead it returns the same."""
+        """A process whose clocks are forty years ahead returns the same results."""
         for example, origin in self._origins():
             inputs = self._drawn(example)
             today = elsewhere(origin, self._function(), inputs)
@@ -47,7 +47,7 @@ class RepeatableSuite(ConfigurableSuite):
             )
 
     def test_the_calls_before_make_no_difference(self) -> None:
-        """Its twin, asked in another order, returns the same; and so does the example when it is asked again and again."""
+        """An equal object returns the same results in another order of calls, and the example in repeated calls."""
         for example in self.examples:
             inputs, twin = self._drawn(example), twin_of(example)
             first = [self._function()(example, item) for item in inputs]
@@ -67,7 +67,7 @@ class RepeatableSuite(ConfigurableSuite):
         return found
 
     def _drawn(self, example: Any) -> list[Any]:
-        """Return inputs, of which none fails."""
+        """Return inputs drawn from `_inputs`."""
         found: list[Any] = []
 
         @settings(
@@ -86,11 +86,11 @@ class RepeatableSuite(ConfigurableSuite):
 
     @abstractmethod
     def _function(self) -> Callable[..., Any]:
-        """Return the function of a module that returns what an example makes of an input."""
+        """Return a module-level function that returns the result of an example for an input."""
 
     @abstractmethod
     def _inputs(self, example: Any) -> st.SearchStrategy[Any]:
-        """Return what draws inputs of an example."""
+        """Return the Hypothesis strategy for inputs of an example."""
 
     @staticmethod
     def _are_same(left: Any, right: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What every conformance suite is: checks that a plugin's author runs, and cannot weaken."""
+"""The base class of the conformance suites, whose checks a subclass cannot replace."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from hypothesis import settings
 
 
 class Suite:
-    """Base of the conformance suites.
+    """Base class of the conformance suites.
 
-    A plugin's test file subclasses one and says what to check; the checks are the suite's, and replacing one of them is
-    an error. More tests, under other names, are welcome.
+    A test file of a plugin subclasses a suite and sets its attributes. A subclass that replaces a check raises an error;
+    it can add tests under other names.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -30,6 +30,6 @@ def a_quarter() -> settings:
 
 
 def skip_unless(condition: object, reason: str) -> None:
-    """Skip the running check, with a reason, where the plugin does not declare what it is about."""
+    """Skip the running check, with a reason, unless the plugin declares the property that it tests."""
     if not condition:
         pytest.skip(reason)

@@ -1,1 +1,1 @@
-"""What users lay on top of a collection: variables of a store of their own, beside those of a base that nobody touches."""
+"""Views: derived variables in a separate store, over a base collection that is never written to."""

@@ -1,4 +1,4 @@
-"""Computations one after the other: a later one may read what an earlier one has made."""
+"""Chains of computations: a computation may read the variables that an earlier one has computed."""
 
 import hashlib
 import json
@@ -22,12 +22,12 @@ from zcollection.registry.stored import StoredForm
 
 
 def as_computations(given: object) -> tuple[Computation, ...]:
-    """Return one computation, or several, as several.
+    """Return a computation, or a sequence of computations, as a tuple.
 
     Raises
     ------
     SchemaError
-        It is something else.
+        `given` contains something other than computations.
     """
     computations = (given,) if isinstance(given, Computation) else given
     if not isinstance(computations, Iterable) or isinstance(computations, str):
@@ -44,7 +44,7 @@ def as_computations(given: object) -> tuple[Computation, ...]:
 
 
 def identity(forms: Iterable[StoredForm]) -> str:
-    """Return a text that differs between computations of different names or configurations; "" for none."""
+    """Return a digest of the names and configurations of computations; "" if there are none."""
     value = [[form.name, form.configuration] for form in forms]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32] if value else ""
 
@@ -56,9 +56,9 @@ class Chain:
     Attributes
     ----------
     computations
-        In the order in which they are applied.
+        The computations, in the order in which they are applied.
     schema
-        The base's.
+        The schema of the base.
     """
 
     computations: tuple[Computation, ...]
@@ -83,13 +83,13 @@ class Chain:
         PluginError
             A plugin is missing or broken.
         SchemaError
-            The base lacks what one of them reads.
+            The base lacks a variable that one of them reads.
         """
         return cls(tuple(stored.restore(Family.VIEW, form) for form in forms), schema)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """Paths of the base's variables that are read."""
+        """Paths of the variables of the base that are read."""
         made: set[str] = set()
         inputs: dict[str, None] = {}
         for stage in self._stages:
@@ -99,41 +99,42 @@ class Chain:
 
     @cached_property
     def halo(self) -> Halo:
-        """Neighbouring rows of the base that are read: those of the last computation first, widened by the others."""
+        """The neighbouring rows of the base that are read: the halo of the last computation, widened by those before it."""
         depths = [depth for stage in reversed(self._stages) for depth in as_halo(stage.computation.halo)]
         return reduce(widened, depths, ())
 
     @cached_property
     def outputs(self) -> dict[str, VariableSchema]:
-        """The variables that are made, by path."""
+        """The computed variables, by path."""
         return {path: variable for stage in self._stages for path, variable in stage.outputs.items()}
 
     def compute(self, window: Window, dimension: str) -> Dataset:
-        """Return what is made for all rows of a window.
+        """Return the computed variables for all rows of a window.
 
         Raises
         ------
         SchemaError
-            A computation returned something else than it declares.
+            A computation returned other variables than it declares.
         """
-        held = window.rows.all_variables()
+        variables = window.rows.all_variables()
         for stage in self._stages:
-            held = {**held, **stage.compute(held, dimension, window.rows_given)}
-        return Dataset(self.schema.with_variables(self.outputs).select(self.outputs), _only(held, self.outputs))
+            variables = {**variables, **stage.compute(variables, dimension, window.rows_given)}
+        schema = self.schema.with_variables(self.outputs).select(self.outputs)
+        return Dataset(schema, {name: variables[name] for name in self.outputs})
 
 
 @frozen
 class _Stage:
-    """One computation.
+    """One computation of a chain.
 
     Attributes
     ----------
     computation
-        Which.
+        The computation.
     schema
-        What it is given its inputs from.
+        The variables available to it: those of the base and of the computations before it.
     inputs, outputs
-        What it reads and makes.
+        The paths of the variables that it reads, and the variables that it computes.
     """
 
     computation: Computation
@@ -145,7 +146,7 @@ class _Stage:
     def of(cls, computation: Computation, schema: DatasetSchema) -> "_Stage":
         outputs = {normalise_path(path): item for path, item in computation.outputs(schema).items()}
         inputs = tuple(map(normalise_path, computation.inputs))
-        schema.select(inputs)  # an unknown one is refused
+        schema.select(inputs)  # raises for an unknown variable
         return cls(computation, schema, inputs, outputs)
 
     @cached_property
@@ -156,9 +157,9 @@ class _Stage:
     def _made(self) -> DatasetSchema:
         return self.schema.with_variables(self.outputs).select(self.outputs)
 
-    def compute(self, held: Mapping[str, Variable], dimension: str, rows: int) -> Mapping[str, Variable]:
-        """Return the outputs, checked."""
-        given = Dataset(self._given, {path: held[path].data for path in self.inputs})
+    def compute(self, variables: Mapping[str, Variable], dimension: str, rows: int) -> Mapping[str, Variable]:
+        """Return the outputs, after checking them."""
+        given = Dataset(self._given, {path: variables[path].data for path in self.inputs})
         name = type(self.computation).__name__
         result: object = self.computation.compute(given)
         if not isinstance(result, Mapping):
@@ -176,7 +177,3 @@ class _Stage:
                 )
                 raise SchemaError(message)
         return made
-
-
-def _only(held: Mapping[str, Variable], names: Iterable[str]) -> dict[str, Variable]:
-    return {name: held[name] for name in names}

@@ -1,4 +1,4 @@
-"""One partition of a view computed from its base: what is to be known of it, and what is done, wherever it is done."""
+"""Computes one partition of a view from its base, on a thread or on a worker of a cluster."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,12 +24,12 @@ from zcollection.view.origin import Origin
 from zcollection.view.pair import Pair
 
 Compute = Callable[[Window, str], Dataset]
-"""Returns variables of the view for the own rows of a window; the partition's path is for messages."""
+"""A function from a window, and the partition path for error messages, to variables of the view for the window's own rows."""
 
 
 @frozen
-class Held:
-    """What the view holds of a partition: its record, and where it lies."""
+class StoredGroup:
+    """The view's stored group of a partition: its record, and its place."""
 
     record: PartitionRecord
     place: Place
@@ -37,21 +37,21 @@ class Held:
 
 @frozen
 class Beside:
-    """Rows of the base with the variables of the view beside them.
+    """Reads rows of the base together with the variables of the view.
 
     Attributes
     ----------
     pair
         The view.
-    held
-        What it holds that is current, by path; all else is fill.
+    current
+        The groups of the view that are current, by path; in other partitions the view's variables read as fill.
     """
 
     pair: Pair
-    held: Mapping[str, Held]
+    current: Mapping[str, StoredGroup]
 
     def reading(self, path: str, record: PartitionRecord, place: Place, schema: DatasetSchema) -> Work[Dataset]:
-        """Return the rows of one partition of the base, which lies at a place."""
+        """Return the rows of one partition of the base, which is stored at a place, with the variables of both."""
         base, own = self.pair.base, self.pair.own
         theirs = common(base.schema, schema)
         rows = yield from partition_groups.reading_partition(base, path, record, theirs, place=place.below(BASE))
@@ -62,35 +62,37 @@ class Beside:
         return partition_groups.dataset_of(schema, arrays)
 
     def _own_arrays(self, path: str, record: PartitionRecord, mine: DatasetSchema) -> Work[dict[str, NDArray[Any]]]:
-        own, held = self.pair.own, self.held.get(path)
-        if held is None:
+        own, stored = self.pair.own, self.current.get(path)
+        if stored is None:
             return {name: _fill(mine, name, own.dimension, record.rows) for name in mine.all_variables()}
-        return _arrays((yield from partition_groups.reading_partition(own, path, held.record, mine, place=held.place)))
+        return _arrays(
+            (yield from partition_groups.reading_partition(own, path, stored.record, mine, place=stored.place))
+        )
 
 
 @frozen(kw_only=True)
 class Part:
-    """What is to be known of one partition to compute it: a small value, which pickles.
+    """The plan for computing one partition: a small value that can be pickled.
 
     Attributes
     ----------
     window
-        What is read.
-    held
-        What the view holds of it that is current.
+        The rows to read.
+    current
+        The view's group of the partition; None if it is not current.
     alone, beside
-        What it is computed from where all its variables are computed, and where others are kept beside them.
+        The origin to record if all variables are computed, and if existing ones are kept.
     """
 
     window: WindowPlan
-    held: Held | None
+    current: StoredGroup | None
     alone: Origin
     beside: Origin
 
 
 @frozen
 class Computing:
-    """What is done to every partition.
+    """The computation that is applied to every partition.
 
     Attributes
     ----------
@@ -99,9 +101,9 @@ class Computing:
     given
         The variables that are read.
     compute
-        What computes the variables.
+        The function that computes the variables.
     fixed
-        Those that do not span the axis, read before.
+        The values of the immutable variables.
     """
 
     pair: Pair
@@ -110,25 +112,28 @@ class Computing:
     fixed: Mapping[str, NDArray[Any]]
 
     def staging(self, part: Part, site: OverlaidStage, arrays: Arrays) -> Work[StagedPartition | None]:
-        """Stage one partition with the variables that were computed, if any; all others keep their objects."""
-        del arrays  # all that it needs is read
-        own, path, record, held = self.pair.own, part.window.path, part.window.record, part.held
+        """Stage one partition with the computed variables, if any; the objects of all other variables are kept."""
+        del arrays  # everything is read from the stores
+        own, path, record, current = self.pair.own, part.window.path, part.window.record, part.current
         computed = self.compute((yield from part.window.reading(self.given, self.fixed)), path)
         if not computed.all_variables():
             return None
         kept = (
-            partition_groups.variables_of(own, held.record) - computed.all_variables().keys() if held else frozenset()
+            partition_groups.variables_of(own, current.record) - computed.all_variables().keys()
+            if current
+            else frozenset()
         )
         group, written = partition_write(own, Key(record.key), computed, rows=record.rows, kept=kept)
         group = evolve(
-            group, base=partition_groups.group_of(own, path, held.record, held.place) if held and kept else None
+            group,
+            base=partition_groups.group_of(own, path, current.record, current.place) if current and kept else None,
         )
         written = evolve(written, origin=(part.beside if kept else part.alone).to_texts())
         return (yield from site.stage.writing(path, group, written))
 
 
 def common(schema: DatasetSchema, given: DatasetSchema) -> DatasetSchema:
-    """Return the part of a schema whose variables another one has as well."""
+    """Return the part of a schema whose variables are also in another schema."""
     return schema.select(given.all_variables().keys() & schema.all_variables().keys())
 
 

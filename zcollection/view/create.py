@@ -1,4 +1,4 @@
-"""A view made, or found again: its variables checked against the base's."""
+"""Creation and loading of a view: checks that its variables fit the base."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -40,17 +40,17 @@ async def create(
     Raises
     ------
     SchemaError
-        Its variables and the base do not fit each other.
+        The variables do not fit the base.
     PluginError
-        A computation has no name to be stored under.
+        A computation is not registered under a name, which its stored form needs.
     CollectionExistsError
-        There is something, and `overwrite` is false.
+        The location is not empty, and `overwrite` is false.
     StoreError
-        The reference is no URL of a collection.
+        The reference is not the URL of a collection.
     """
     versioning.store.check_writable()
     if versioning.store.url == base.store.url:
-        message = f"the view would lie at {base.store.url}, which is its base; accepted: a place of its own"
+        message = f"the view would be stored at {base.store.url}, which is its base; accepted: another location"
         raise SchemaError(message)
     declared = _declared(base, variables, computations)
     if conventions == "check":
@@ -66,6 +66,8 @@ async def create(
         catalog=versioning.has_catalog,
         version=0,
         changed=0,
+        retention=None,  # of the base's versions and tags, the view has none
+        segments=False,
         view=definition,
     )
     return Pair(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
@@ -77,11 +79,11 @@ async def load(versioning: Versioning) -> Configuration:
     Raises
     ------
     CollectionNotFoundError
-        There is none, or a collection is there.
+        There is no view, or a collection is stored there.
     """
     configuration = await versioning.load()
     if configuration.view is None:
-        message = f"there is a collection at {versioning.store.url}, and no view; open it with open_collection()"
+        message = f"there is a collection at {versioning.store.url}, not a view; open it with open_collection()"
         raise CollectionNotFoundError(message)
     return configuration
 
@@ -120,7 +122,7 @@ def _as_mapping(variables: Any) -> Mapping[str, VariableSchema]:
 
 
 def _own_schema(base: OpenCollection, declared: Mapping[str, VariableSchema], *, shadow: bool) -> DatasetSchema:
-    """Return the schema of what a view holds itself."""
+    """Return the schema of the view's own variables."""
     _check_names(base, declared, shadow=shadow)
     complete = {path: _with_fill(path, variable) for path, variable in declared.items()}
     schema = base.schema.with_variables(complete).select(complete)
@@ -149,14 +151,14 @@ def _check_names(base: OpenCollection, declared: Mapping[str, VariableSchema], *
 
 
 def _check_meanings(base: OpenCollection, declared: Mapping[str, VariableSchema]) -> None:
-    """Check that variables which take the place of some of the base's mean the same."""
+    """Check that variables that shadow variables of the base have the same meaning."""
     theirs = base.schema.all_variables()
     for path in declared.keys() & theirs.keys():
         check_meaning(Statement.of_schema(declared[path]), theirs[path], name=path)
 
 
 def _with_fill(path: str, variable: VariableSchema) -> VariableSchema:
-    """Return a variable with a fill value: what is read where nothing has been computed."""
+    """Return a variable with a fill value, which is read in partitions that are not current."""
     if variable.fill_value is not None:
         return variable
     if variable.dtype.kind in "fcmM":

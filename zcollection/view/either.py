@@ -1,4 +1,4 @@
-"""What lies at a place, be it a collection or a view."""
+"""Opens a location that may contain a collection or a view."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ async def open_either(
     storage_options: Mapping[str, Any] | None = None,
     base_options: Mapping[str, Any] | None = None,
 ) -> Collection | View:
-    """Open the collection or the view that lies somewhere, whichever it is.
+    """Open the collection or the view that is stored at a location.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ async def open_either(
         The version to read, as for `zcollection.open_collection` and `zcollection.open_view`. A view is read over the newest
         version of its base, unless `base` is an older one.
     base, base_options
-        Of a view, as for `zcollection.open_view`; a collection has none.
+        The base of a view, as for `zcollection.open_view`; a collection has none.
 
     Raises
     ------
     CollectionNotFoundError
-        There is neither, or the view's base is not where it refers to.
+        Neither exists there, or the base of the view does not exist where the view refers to.
     SettingError
         There is no version `at`, or `base` or `base_options` are given for a collection.
     """

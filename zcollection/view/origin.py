@@ -1,4 +1,4 @@
-"""What a partition of a view was computed from, as its record says it."""
+"""The origin of a partition of a view, which its catalog record contains."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,17 +12,17 @@ from zcollection.errors import CorruptionError
 
 @frozen(kw_only=True)
 class Origin:
-    """What a partition of a view was computed from.
+    """The origin of a partition of a view: the data and the computations that it was computed from.
 
     Attributes
     ----------
     sources
-        Stamp of each partition of the base that was read, by path: its own, and those of the halo; and of the variables
-        that do not span the axis, where they were read, "" while there were none.
+        Stamps of the groups of the base that were read, by path: the partition, those of the halo, and the immutable
+        variables if they were read ("" if none were stored).
     halo
-        Which neighbouring rows were read.
+        The neighbouring rows that were read.
     computation
-        Identity of the computations and their configurations; "" where a function of the user's wrote it.
+        Digest of the computations and their configurations; "" if the user's function computed it.
     """
 
     sources: Mapping[str, str]
@@ -30,7 +30,7 @@ class Origin:
     computation: str = ""
 
     def to_texts(self) -> tuple[str, ...]:
-        """Return it as texts, which a record can hold."""
+        """Return the origin as texts, to be stored in a record."""
         halo = tuple(f"halo {_depth_to_text(depth)}" for depth in self.halo)
         sources = tuple(f"source {stamp} {path}" for path, stamp in sorted(self.sources.items()))
         return (f"computation {self.computation}", *halo, *sources)
@@ -42,7 +42,7 @@ class Origin:
         Raises
         ------
         CorruptionError
-            It did not write them.
+            `to_texts` did not write them.
         """
         try:
             (computation,) = _values(texts, "computation")

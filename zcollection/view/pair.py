@@ -1,4 +1,4 @@
-"""A view as its operations know it: the collection that it lies over, and its own store."""
+"""The open view that every operation works on: its base collection, and its own store."""
 
 from contextlib import suppress
 from functools import cached_property
@@ -19,9 +19,9 @@ class Pair:
     Attributes
     ----------
     base
-        The collection that it lies over; nothing here writes to it.
+        The base collection, which is only read.
     own
-        What it holds itself: partitions of the same paths, with its own variables alone.
+        The view's own store: partitions with the same paths, which contain only the view's variables.
     """
 
     base: OpenCollection
@@ -30,40 +30,40 @@ class Pair:
 
     @property
     def definition(self) -> ViewDefinition:
-        """What the view is."""
+        """The stored definition of the view."""
         definition = self.own.configuration.view
         if definition is None:
-            message = f"there is a collection at {self.own.store.url}, and no view"
+            message = f"there is a collection at {self.own.store.url}, not a view"
             raise SchemaError(message)
         return definition
 
     @cached_property
     def schema(self) -> DatasetSchema:
-        """The variables of both; those of the view take the place of the base's of the same path."""
+        """The variables of the base and of the view; those of the view replace variables of the base with the same path."""
         return self.base.schema.with_variables(self.own.schema.all_variables())
 
     @cached_property
     def given(self) -> DatasetSchema:
-        """The variables of both, as functions are given them: those of the base as it has them."""
+        """The variables that functions receive: all of the base, and those of the view that do not shadow one of the base."""
         theirs = self.base.schema.all_variables()
         mine = {path: item for path, item in self.own.schema.all_variables().items() if path not in theirs}
         return self.base.schema.with_variables(mine)
 
     @cached_property
     def identity(self) -> str:
-        """Identity of the computations and their configurations; "" where functions of the user's write the variables."""
+        """A digest of the computations and their configurations; "" if `update` computes the variables."""
         return identity(self.definition.computations)
 
     @property
     def chain(self) -> Chain:
-        """The computations, restored when first needed: a view whose plugin is missing still reads.
+        """The computations, restored on first use: a view whose plugin is missing can still be read.
 
         Raises
         ------
         PluginError
             A plugin is missing or broken.
         SchemaError
-            There are none, or the base lacks what one of them reads.
+            The view has no computation, or the base lacks a variable that one of them reads.
         """
         if not self.definition.computations:
             message = f"the view {self.own.store.url} has no computation; accepted: update(function), which computes its variables"
@@ -73,12 +73,12 @@ class Pair:
         return self._chain[0]
 
     def check_computations(self) -> None:
-        """Check that the computations are such as their plugins accept; where a plugin is missing, the view still reads.
+        """Check that the plugins accept the stored computations; missing plugins are ignored, as the view can still be read.
 
         Raises
         ------
         PluginConfigurationError
-            One is not: somebody else has stored it.
+            The stored configuration of a computation is invalid.
         """
         if self.definition.computations:
             with suppress(UnknownPluginError, PluginConflictError, BrokenPluginError, SchemaError):
@@ -86,16 +86,16 @@ class Pair:
 
     @property
     def splits_as_base(self) -> bool:
-        """Whether the partitions of both have the same paths: not after the base was partitioned in another way."""
+        """Whether the view has the partitioning of its base: false after the base has been repartitioned."""
         return self.own.configuration.splits_as(self.base.configuration)
 
     async def check_fits(self) -> None:
-        """Check that the view was made for this base, which may have been partitioned in another way since.
+        """Check that the view was created for this base, which may have been repartitioned since.
 
         Raises
         ------
         SchemaError
-            The base is another collection than the one that the view was made for.
+            The view was created for another base.
         """
         own, base = self.own.configuration, self.base.configuration
         for name in ("axis", "dimension"):
@@ -104,30 +104,30 @@ class Pair:
             _check_equal(self, "partitioning", own.partitioning, base.partitioning)
 
     def check_splits_as_base(self) -> None:
-        """Check that the base was not partitioned in another way since the view was made, or last refreshed.
+        """Check that the base has not been repartitioned since the view was created or last refreshed.
 
         Raises
         ------
         StaleError
-            It was.
+            The base has been repartitioned.
         """
         if not self.splits_as_base:
             message = (
-                f"all that the view {self.own.store.url} holds is stale: its base {self.base.store.url} was partitioned by "
-                f"{self.own.configuration.partitioning} then, and is by {self.base.configuration.partitioning} now; {self._advice}"
+                f"all partitions of the view {self.own.store.url} are stale: its base {self.base.store.url} was repartitioned from "
+                f"{self.own.configuration.partitioning} to {self.base.configuration.partitioning}; {self._advice}"
             )
             raise StaleError(message)
 
     @property
     def _advice(self) -> str:
-        """What to do where the base has another partitioning than the view."""
+        """The advice of the error if the base has another partitioning than the view."""
         if self.own.versioning.held_at is not None:
             return (
-                "an older version of a view stays as it is: give a version of its base that has the same partitioning, "
+                "an older version of a view is never changed: pass a version of its base that has the same partitioning, "
                 "base=open_collection(url, at=…)"
             )
         then = "refresh()" if self.definition.computations else "refresh() and then update()"
-        return f"call {then}, which drops it and computes it again"
+        return f"call {then}, which drops them and computes them again"
 
 
 async def _was_repartitioned(base: OpenCollection) -> bool:

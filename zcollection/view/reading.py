@@ -1,4 +1,4 @@
-"""Rows of a base with the variables of a view beside them: both of one version, and row for row of each other."""
+"""Consistent reads of a view: rows of the base, together with the view's variables for the same rows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
-from zcollection.collection.read.asking import Asked, BesideView, Chosen, Where
+from zcollection.collection.read.consistent import TRIES, Generation, Pieces, generation, pause
 from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.read.reading import TRIES, Generation, Pieces, generation, pause
+from zcollection.collection.read.request import BesideView, Chosen, Request, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
 from zcollection.contracts.objects import Objects
@@ -58,45 +58,45 @@ async def query(
 ) -> Dataset | None:
     """Read rows; see `View.query`."""
     schema = pair.schema if variables is None else pair.schema.select(variables)
-    asked = asking(pair, filters, where, stale, lazy=lazy or chunks is not None)
+    request = request_for(pair, filters, where, stale, lazy=lazy or chunks is not None)
     read = _MergedRead.of(pair, schema, stale)
     if not lazy and chunks is None:
-        return await read.rows(asked, progress)
-    if asked.where is None:
-        found = await read.lazy(asked)
+        return await read.rows(request, progress)
+    if request.where is None:
+        found = await read.lazy(request)
         return found if found is None or chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    taken, rows = await read.found(asked, progress)
-    partitions = {path: taken.partitions[path] for path in rows.partitions}
+    versions, rows = await read.found(request, progress)
+    partitions = {path: versions.partitions[path] for path in rows.partitions}
     if not partitions:
-        return await read.rows(evolve(asked, where=rows), None)
-    found = read.lazily(evolve(taken, chosen=evolve(taken.chosen, partitions=partitions)))
-    whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    return at_rows(pair.base, whole, partitions, rows)
+        return await read.rows(evolve(request, where=rows), None)
+    found = read.lazily(evolve(versions, chosen=evolve(versions.chosen, partitions=partitions)))
+    all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+    return at_rows(pair.base, all_rows, partitions, rows)
 
 
-def asking(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Asked:
-    """Return what is asked of a view.
+def request_for(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Request:
+    """Return a request for rows of a view.
 
     Raises
     ------
     SettingError
-        `stale` is none of its values, or cannot be met with what is asked.
+        `stale` is invalid, or cannot be combined with the other arguments.
     SchemaError
-        There is no computation to compute with.
+        `stale` is "compute", and the view has no computation.
     ExpressionError
-        The condition cannot be understood.
+        The condition is invalid.
     """
     _check_stale(pair, stale, lazy=lazy)
-    asked = Asked.of(pair.base, filters, where, pair.own.schema)
-    if stale == "compute" and asked.where is not None:
-        _check_not_computed(asked)
-    return asked
+    request = Request.of(pair.base, filters, where, pair.own.schema)
+    if stale == "compute" and request.where is not None:
+        _check_not_computed(request)
+    return request
 
 
 async def find(pair: Pair, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
     """Find rows; see `View.find`."""
-    asked = Asked.of(pair.base, filters, where, pair.own.schema)
-    return (await _MergedRead.of(pair, pair.schema, "fill").found(asked, progress))[1]
+    request = Request.of(pair.base, filters, where, pair.own.schema)
+    return (await _MergedRead.of(pair, pair.schema, "fill").found(request, progress))[1]
 
 
 def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
@@ -107,21 +107,21 @@ def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
         message = "stale='compute' with lazy=True or chunks, which reads nothing yet; accepted: 'fill' or 'error'"
         raise SettingError(message)
     if stale == "compute":
-        _ = pair.chain  # refused at once where there is none
+        _ = pair.chain  # raises if the view has no computation
 
 
 @frozen(kw_only=True)
-class _Taken:
-    """One version of each side.
+class _Versions:
+    """A snapshot of the base and a snapshot of the view, with the selected partitions.
 
     Attributes
     ----------
     base, own
-        The versions.
+        The snapshots of the base and of the view.
     chosen
-        What is asked of the base.
+        The selected partitions of the base.
     current
-        Of these, the ones for which the view holds what was computed from them as they are.
+        Paths of the selected partitions that are current in the view.
     """
 
     base: Snapshot
@@ -131,27 +131,27 @@ class _Taken:
 
     @property
     def partitions(self) -> Partitions:
-        """The partitions of the base that are asked for."""
+        """The selected partitions of the base."""
         return self.chosen.partitions
 
     @property
     def labels(self) -> tuple[int | str, int | str]:
-        """What the versions are called."""
+        """The labels of both versions."""
         return self.base.label, self.own.label
 
 
 @define
 class _MergedRead:
-    """Rows that are read, and read again in part, until all of them are of one version of each side.
+    """A read that repeats changed partitions until all rows are of one version of the base and one of the view.
 
     Attributes
     ----------
     pair
         The view.
     schema
-        The variables wanted.
+        The variables to read.
     stale
-        What becomes of partitions that are not current.
+        How to read partitions that are not current.
     """
 
     pair: Pair
@@ -171,26 +171,27 @@ class _MergedRead:
         partitioned, fixed = (pair.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
         return cls(pair, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
 
-    async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
-        """Return the rows that are asked for; None where no partition passes the filter."""
-        taken = await self._take(asked)
+    async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
+        """Return the requested rows; None if no partition passes the filter."""
+        versions = await self._newest(request)
         for number in range(TRIES):
-            if not taken.partitions and not taken.chosen.is_of_rows:
+            if not versions.partitions and not versions.chosen.is_of_rows:
                 return None
             try:
-                with tracking(None if number else progress, len(taken.partitions), "query") as advance:
-                    await self._read(taken, advance)
+                with tracking(None if number else progress, len(versions.partitions), "query") as advance:
+                    await self._read(versions, advance)
             except (ConflictError, CorruptionError, StoreError) as error:
-                newer = await self._take(asked)
-                # The same partitions may be stored in a snapshot that still exists; and one version in other places by now.
-                if _is_same(taken, newer) and (taken.labels == newer.labels or not isinstance(error, OutdatedError)):
+                newer = await self._newest(request)
+                # A newer snapshot may have the same partitions; and the same version may have moved them to other places.
+                unchanged = versions.labels == newer.labels or not isinstance(error, OutdatedError)
+                if unchanged and _is_same(versions, newer):
                     raise
-                taken = newer
+                versions = newer
                 continue
-            if not await self._is_outdated(taken):
-                return self._dataset(taken)
+            if not await self._is_outdated(versions):
+                return self._dataset(versions)
             await pause(number)
-            taken = await self._take(asked)
+            versions = await self._newest(request)
         raise self._kept_changing()
 
     def _kept_changing(self) -> ConflictError:
@@ -199,197 +200,208 @@ class _MergedRead:
         )
         return ConflictError(message)
 
-    async def found(self, asked: Asked, progress: ProgressOption) -> tuple[_Taken, Rows]:
-        """Return the rows that are asked for, and the versions that they are of."""
+    async def found(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
+        """Return the positions of the requested rows, and the versions of both sides."""
         for number in range(TRIES):
-            taken = await self._take(asked)
-            targets = [taken.chosen.target(path) for path in taken.partitions]
+            versions = await self._newest(request)
+            targets = [versions.chosen.target(path) for path in versions.partitions]
             try:
                 with tracking(None if number else progress, len(targets), "find") as advance:
-                    found = await taken.chosen.finder.found(
-                        taken.base.objects, targets, executor=LocalExecutor(), progress=advance
+                    found = await versions.chosen.finder.found(
+                        versions.base.objects, targets, executor=LocalExecutor(), progress=advance
                     )
             except (ConflictError, CorruptionError, StoreError):
-                if _is_same(taken, await self._take(asked)):
+                if _is_same(versions, await self._newest(request)):
                     raise
                 continue
-            if not await self._is_outdated(taken):
-                return taken, taken.chosen.rows(dict(zip(taken.partitions, found, strict=True)))
+            if not await self._is_outdated(versions):
+                return versions, versions.chosen.rows(dict(zip(versions.partitions, found, strict=True)))
             await pause(number)
         raise self._kept_changing()
 
-    async def lazy(self, asked: Asked) -> Dataset | None:
-        """Return variables that read what is selected of them when it is asked for."""
-        taken = await self._take(asked)
-        return self.lazily(taken) if taken.partitions else None
+    async def lazy(self, request: Request) -> Dataset | None:
+        """Return lazy variables for all rows of the selected partitions; None if no partition passes the filter."""
+        versions = await self._newest(request)
+        return self.lazily(versions) if versions.partitions else None
 
-    def lazily(self, taken: _Taken) -> Dataset:
-        """Return the same of a version of each side."""
+    def lazily(self, versions: _Versions) -> Dataset:
+        """Return lazy variables for all rows of the selected partitions."""
         base, dimension = self.pair.base, self.pair.base.dimension
-        places = taken.base.places
-        partitioned = LookedUp.sources(base, places, taken.partitions)
-        fixed = Sources([partition_groups.source_of(base, IMMUTABLE, taken.base.immutable, places.get(IMMUTABLE))])
-        own = Sources([self._source(taken, path) for path in taken.partitions])
+        places = versions.base.places
+        partitioned = LookedUp.sources(base, places, versions.partitions)
+        fixed = Sources([partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))])
+        own = Sources([self._source(versions, path) for path in versions.partitions])
         lazily = {
-            **lazy_variables(taken.base.objects, partitioned, self._base.schema, dimension),
-            **lazy_variables(taken.base.objects, fixed, self._fixed_schema, dimension),
-            **lazy_variables(taken.own.objects, own, self._own.schema, dimension),
+            **lazy_variables(versions.base.objects, partitioned, self._base.schema, dimension),
+            **lazy_variables(versions.base.objects, fixed, self._fixed_schema, dimension),
+            **lazy_variables(versions.own.objects, own, self._own.schema, dimension),
         }
         return Dataset(self.schema, {path: lazily[path] for path in self.schema.all_variables()})
 
-    async def _take(self, asked: Asked) -> _Taken:
-        # In this order: what is refreshed meanwhile is not taken for stale.
+    async def _newest(self, request: Request) -> _Versions:
+        # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        chosen = await asked.chosen(base, beside)
+        chosen = await request.chosen(base, beside)
         partitions = dict(chosen.partitions)
         current = frozenset(filter(beside.is_current, partitions))
         if self.stale == "error" and self._own.schema.all_variables():
             check_current(self.pair, beside, partitions)
-        return _Taken(base=base, own=own, chosen=evolve(chosen, partitions=partitions), current=current)
+        return _Versions(base=base, own=own, chosen=evolve(chosen, partitions=partitions), current=current)
 
-    async def _is_outdated(self, taken: _Taken) -> bool:
-        return await self.pair.base.is_outdated(taken.base) or await self.pair.own.is_outdated(taken.own)
+    async def _is_outdated(self, versions: _Versions) -> bool:
+        return await self.pair.base.is_outdated(versions.base) or await self.pair.own.is_outdated(versions.own)
 
-    async def _read(self, taken: _Taken, advance: Callable[[], None]) -> None:
-        """Read what is not yet there of these generations."""
-        if taken.chosen.is_of_rows:
-            await self._read_rows(taken, advance)
+    async def _read(self, versions: _Versions, advance: Callable[[], None]) -> None:
+        """Read the partitions whose current generation has not been read."""
+        if versions.chosen.is_of_rows:
+            await self._read_rows(versions, advance)
         elif self._base.schema.all_variables():
-            await self._read_base(taken, advance if not self._own.schema.all_variables() else None)
-        if self._own.schema.all_variables() and not taken.chosen.is_of_rows:
-            await self._read_own(taken, advance)
-        fixed = generation(taken.base, IMMUTABLE)
+            await self._read_base(versions, advance if not self._own.schema.all_variables() else None)
+        if self._own.schema.all_variables() and not versions.chosen.is_of_rows:
+            await self._read_own(versions, advance)
+        fixed = generation(versions.base, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = fixed, await partition_groups.read_immutable(self.pair.base, taken.base, self._fixed_schema)
+            self._fixed = (
+                fixed,
+                await partition_groups.read_immutable(self.pair.base, versions.base, self._fixed_schema),
+            )
 
-    async def _read_rows(self, taken: _Taken, advance: Callable[[], None]) -> None:
-        """Read the rows that are asked for, of partitions of which either side is of another generation than before."""
-        chosen = taken.chosen
-        generations = {path: (generation(taken.base, path), self._generation(taken, path)) for path in taken.partitions}
+    async def _read_rows(self, versions: _Versions, advance: Callable[[], None]) -> None:
+        """Read the requested rows of partitions of which the base's or the view's generation has not been read."""
+        chosen = versions.chosen
+        generations = {
+            path: (generation(versions.base, path), self._generation(versions, path)) for path in versions.partitions
+        }
         missing = [
             path
             for path, (base, own) in generations.items()
             if not (self._base.has(path, base) and self._own.has(path, own))
         ]
         targets, executor = [chosen.target(path) for path in missing], LocalExecutor()
-        found = await chosen.finder.found(taken.base.objects, targets, executor=executor)
+        found = await chosen.finder.found(versions.base.objects, targets, executor=executor)
         rows = dict(zip(missing, found, strict=True))
-        computed = await self._computed_rows(taken, rows, advance)
+        computed = await self._computed_rows(versions, rows, advance)
         nothing = {path: NOTHING if path in computed else item for path, item in rows.items()}
-        for at, (pieces, objects, of_each) in enumerate(
-            ((self._base, None, rows), (self._own, taken.own.objects, nothing))
+        for at, (pieces, objects, by_path) in enumerate(
+            ((self._base, None, rows), (self._own, versions.own.objects, nothing))
         ):
             sides = tuple(
                 Side(schema=pieces.schema if side == at else DatasetSchema(), objects=objects) for side in (0, 1)
             )
             wanted = Wanted(dimension=self.pair.base.dimension, sides=sides)
-            arrays = await wanted.read(taken.base.objects, targets, list(of_each.values()), executor=executor)
-            pieces.put([(path, generations[path][at], item.count) for path, item in of_each.items()], arrays[at])
+            arrays = await wanted.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
+            pieces.put([(path, generations[path][at], item.count) for path, item in by_path.items()], arrays[at])
         for path, values in computed.items():
             self._own.put([(path, generations[path][1], rows[path].count)], values)
 
     async def _computed_rows(
-        self, taken: _Taken, rows: Mapping[str, Found], advance: Callable[[], None]
+        self, versions: _Versions, rows: Mapping[str, Found], advance: Callable[[], None]
     ) -> dict[str, Mapping[str, NDArray[Any]]]:
-        """Return rows of what is computed and not read, by partition; all of such a partition is computed."""
+        """Return the requested rows of the partitions that are not current, computed as whole partitions, by path."""
         if self.stale != "compute" or not self._own.schema.all_variables():
             return {}
-        paths = [path for path, item in rows.items() if item.count and path not in taken.current]
+        paths = [path for path, item in rows.items() if item.count and path not in versions.current]
         dimension = self.pair.base.dimension
-        made = await self._computed(taken, paths, advance)
+        made = await self._computed(versions, paths, advance)
         return {
             path: {
-                name: whole.get_variable(f"/{name}").isel({dimension: rows[path].positions}).to_numpy()
+                name: dataset.get_variable(f"/{name}").isel({dimension: rows[path].positions}).to_numpy()
                 for name in self._own.schema.all_variables()
             }
-            for path, whole in made.items()
+            for path, dataset in made.items()
         }
 
-    async def _read_base(self, taken: _Taken, advance: Callable[[], None] | None) -> None:
+    async def _read_base(self, versions: _Versions, advance: Callable[[], None] | None) -> None:
         base = self.pair.base
         missing = {
             path: record
-            for path, record in taken.partitions.items()
-            if not self._base.has(path, generation(taken.base, path))
+            for path, record in versions.partitions.items()
+            if not self._base.has(path, generation(versions.base, path))
         }
         groups = [
-            partition_groups.group_of(base, path, record, taken.base.place(path)) for path, record in missing.items()
+            partition_groups.group_of(base, path, record, versions.base.place(path)) for path, record in missing.items()
         ]
         arrays = await read_groups(
-            taken.base.objects, groups, self._base.schema, dimension=base.dimension, progress=advance
+            versions.base.objects, groups, self._base.schema, dimension=base.dimension, progress=advance
         )
-        self._base.put([(path, generation(taken.base, path), record.rows) for path, record in missing.items()], arrays)
+        self._base.put(
+            [(path, generation(versions.base, path), record.rows) for path, record in missing.items()], arrays
+        )
 
-    async def _read_own(self, taken: _Taken, advance: Callable[[], None]) -> None:
-        missing = [path for path in taken.partitions if not self._own.has(path, self._generation(taken, path))]
-        computed = [path for path in missing if self.stale == "compute" and path not in taken.current]
-        await self._compute(taken, computed, advance)
+    async def _read_own(self, versions: _Versions, advance: Callable[[], None]) -> None:
+        missing = [path for path in versions.partitions if not self._own.has(path, self._generation(versions, path))]
+        computed = [path for path in missing if self.stale == "compute" and path not in versions.current]
+        await self._compute(versions, computed, advance)
         read = [path for path in missing if path not in computed]
-        groups = [self._group(taken, path) for path in read]
+        groups = [self._group(versions, path) for path in read]
         dimension = self.pair.own.dimension
-        arrays = await read_groups(taken.own.objects, groups, self._own.schema, dimension=dimension, progress=advance)
-        self._own.put([(path, self._generation(taken, path), taken.partitions[path].rows) for path in read], arrays)
-
-    def _generation(self, taken: _Taken, path: str) -> Generation:
-        """Return what the rows of a partition of the view are to be: those that it holds, or others."""
-        if path in taken.current:
-            return generation(taken.own, path)
-        return taken.partitions[path].stamp, "" if self.stale == "fill" else str(taken.base.label)
-
-    def _group(self, taken: _Taken, path: str) -> GroupRead:
-        return _own_group(
-            self.pair, taken.own, path, is_current=path in taken.current, rows=taken.partitions[path].rows
+        arrays = await read_groups(
+            versions.own.objects, groups, self._own.schema, dimension=dimension, progress=advance
+        )
+        self._own.put(
+            [(path, self._generation(versions, path), versions.partitions[path].rows) for path in read], arrays
         )
 
-    def _source(self, taken: _Taken, path: str) -> Source:
-        own, record, place = self.pair.own, taken.own.record(path), taken.own.places.get(path)
-        if path in taken.current:
+    def _generation(self, versions: _Versions, path: str) -> Generation:
+        """Return the generation of the view's rows of a partition: the stored one, or that of filled or computed rows."""
+        if path in versions.current:
+            return generation(versions.own, path)
+        return versions.partitions[path].stamp, "" if self.stale == "fill" else str(versions.base.label)
+
+    def _group(self, versions: _Versions, path: str) -> GroupRead:
+        return _own_group(
+            self.pair, versions.own, path, is_current=path in versions.current, rows=versions.partitions[path].rows
+        )
+
+    def _source(self, versions: _Versions, path: str) -> Source:
+        own, record, place = self.pair.own, versions.own.record(path), versions.own.places.get(path)
+        if path in versions.current:
             return partition_groups.source_of(own, path, record, place)
-        # What an older version of a view lacks, it lacks for good.
+        # A partition that an older version of a view lacks is never added to that version.
         check = partition_groups.stamp_of(own, path, record if own.versioning.held_at is None else None)
-        return Source(group=self._group(taken, path), check=check)
+        return Source(group=self._group(versions, path), check=check)
 
-    async def _compute(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> None:
-        """Compute partitions of the view, and keep them in memory alone."""
-        for path, dataset in (await self._computed(taken, paths, advance)).items():
+    async def _compute(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> None:
+        """Compute partitions of the view in memory, without storing them."""
+        for path, dataset in (await self._computed(versions, paths, advance)).items():
             arrays = {name: dataset.get_variable(f"/{name}").to_numpy() for name in self._own.schema.all_variables()}
-            self._own.put([(path, self._generation(taken, path), taken.partitions[path].rows)], arrays)
+            self._own.put([(path, self._generation(versions, path), versions.partitions[path].rows)], arrays)
 
-    async def _computed(self, taken: _Taken, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
-        """Return what is computed of partitions, by path."""
-        return await computed(self.pair, taken.base, {path: taken.partitions[path] for path in paths}, advance)
+    async def _computed(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
+        """Return the computed variables of partitions, by path."""
+        return await computed(self.pair, versions.base, {path: versions.partitions[path] for path in paths}, advance)
 
-    def _dataset(self, taken: _Taken) -> Dataset:
+    def _dataset(self, versions: _Versions) -> Dataset:
         fixed = {} if self._fixed is None else self._fixed[1]
-        arrays = {**self._base.joined(taken.partitions), **self._own.joined(taken.partitions), **fixed}
+        arrays = {**self._base.joined(versions.partitions), **self._own.joined(versions.partitions), **fixed}
         return partition_groups.dataset_of(self.schema, arrays)
 
 
 async def computed(
-    pair: Pair, taken: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
+    pair: Pair, snapshot: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
 ) -> dict[str, Dataset]:
-    """Return the variables of a view as they are computed from partitions of its base, by path; nothing is written."""
+    """Return the variables of a view, computed from partitions of its base, by path; nothing is written."""
     if not partitions:
         return {}
     chain, base = pair.chain, pair.base
     given = base.schema.select(chain.inputs)
-    fixed = await partition_groups.read_immutable(base, taken, given)
-    windows = Windows(opened=base, taken=taken, halo=chain.halo)
+    fixed = await partition_groups.read_immutable(base, snapshot, given)
+    windows = Windows(opened=base, snapshot=snapshot, halo=chain.halo)
 
     def computing(path: str) -> Work[Dataset]:
         window = yield from windows.reading(path, partitions[path], given, fixed)
         return window.trimmed(chain.compute(window, base.dimension), base.dimension)
 
     works = (computing(path) for path in partitions)
-    made = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+    made = await perform(snapshot.objects, works, threads=config.get().threads, progress=advance)
     return dict(zip(partitions, made, strict=True))
 
 
 @frozen
 class BesideBase(BesideView):
-    """What a version of the view holds beside a version of its base."""
+    """A snapshot of the view, for reading it together with a snapshot of its base."""
 
     pair: Pair
     own: Snapshot
@@ -397,34 +409,34 @@ class BesideBase(BesideView):
 
     @property
     def objects(self) -> Objects:  # type: ignore[override]  # only read
-        """The view's."""
+        """The objects of the view's store."""
         return self.own.objects
 
     def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return where to read what the view holds of a partition."""
+        """Return the view's group of a partition, to be read."""
         return _own_group(self.pair, self.own, path, is_current=self.is_current(path), rows=record.rows)
 
     def stamp(self, path: str) -> str:
-        """Return the generation of what the view holds of a partition; none where that is not current."""
+        """Return the stamp of the view's group of a partition; "" if it is not current."""
         record = self.own.record(path)
         return record.stamp if record is not None and self.is_current(path) else ""
 
     def is_current(self, path: str) -> bool:
-        """Return whether the view holds what was computed from a partition as it is."""
+        """Return whether the view's group was computed from the current rows of a partition."""
         return self.staleness.is_current(path, self.own.record(path))
 
 
 def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
-    """Return where to read a partition of the view; one that is not current has no variables, and reads as fill."""
+    """Return the view's group of a partition, to be read; if it is not current it has no variables, and reads as fill."""
     record, place = own.record(path), own.place(path)
     if is_current:
         return partition_groups.group_of(pair.own, path, record, place)
     return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
 
 
-def _check_not_computed(asked: Asked) -> None:
-    """Raise `SettingError` where rows are asked for by what would have to be computed first."""
-    if not (asked.where.is_of_view if isinstance(asked.where, Rows) else asked.reads_own):
+def _check_not_computed(request: Request) -> None:
+    """Raise `SettingError` if the condition uses variables of the view, which would have to be computed first."""
+    if not (request.where.is_of_view if isinstance(request.where, Rows) else request.reads_own):
         return
     message = (
         "stale='compute' with a condition on variables of the view, which would have to be computed everywhere first; accepted: a "
@@ -433,23 +445,23 @@ def _check_not_computed(asked: Asked) -> None:
     raise SettingError(message)
 
 
-def _is_same(taken: _Taken, newer: _Taken) -> bool:
-    """Return whether nothing has changed of what was read."""
-    return taken.partitions.keys() == newer.partitions.keys() and all(
+def _is_same(versions: _Versions, newer: _Versions) -> bool:
+    """Return whether none of the partitions has changed between two versions."""
+    return versions.partitions.keys() == newer.partitions.keys() and all(
         generation(before, path) == generation(after, path)
-        for before, after in ((taken.base, newer.base), (taken.own, newer.own))
-        for path in (*taken.partitions, IMMUTABLE)
+        for before, after in ((versions.base, newer.base), (versions.own, newer.own))
+        for path in (*versions.partitions, IMMUTABLE)
     )
 
 
 def check_current(pair: Pair, beside: BesideBase, partitions: Iterable[str]) -> None:
-    """Raise `StaleError` where the view does not hold what was computed from partitions as they are."""
+    """Raise `StaleError` if a partition is not current in the view."""
     paths = [path for path in partitions if not beside.is_current(path)]
     if not paths:
         return
     advice = "refresh()" if pair.definition.computations else "update(function)"
     message = (
-        f"{len(paths)} partitions of the view {pair.own.store.url} are not computed from its base as it is, {paths[0]!r} among "
-        f"them; call {advice}, or query with stale='fill'"
+        f"{len(paths)} partitions of the view {pair.own.store.url} are not current, {paths[0]!r} among them: they were not "
+        f"computed from the current rows of its base; call {advice}, or query with stale='fill'"
     )
     raise StaleError(message)

@@ -1,4 +1,4 @@
-"""How a view says where its base lies: ``scheme://location``, in which nothing is percent-encoded, or a path from its own."""
+"""References from a view to its base: ``scheme://location`` without percent-encoding, or a path relative to the view."""
 
 import os
 import posixpath
@@ -12,21 +12,21 @@ from zcollection.contracts.url import FILE, LINK, StoreURL, is_chain
 from zcollection.errors import LocationError
 
 _COMPLETE: Final = re.compile(r"/|~|file:|[^/]*:/|[A-Za-z]:\\|\\\\", re.IGNORECASE)
-"""How a reference begins that is not relative to the view."""
+"""The beginning of a reference that is not relative to the view."""
 
 
 def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
-    """Return a reference as it is written: without credentials.
+    """Return a reference in the form in which it is stored: without credentials.
 
     Parameters
     ----------
     reference
-        The URL of a base, or its path relative to the view's place, taken literally.
+        The URL of a base, or its literal path relative to the location of the view.
 
     Raises
     ------
     LocationError
-        It is complete, and no URL or path of a collection, or cannot be written.
+        An absolute reference is not a URL or path of a collection, or the reference cannot be encoded.
 
     Examples
     --------
@@ -43,8 +43,8 @@ def stored(reference: str | os.PathLike[str] | StoreURL) -> str:
         text.encode()
     except UnicodeEncodeError:
         message = (
-            f"the view refers to its base by {text!r}, which has a character that is no UTF-8; accepted: a reference without "
-            f"one, such as reference='../base', or a link of another name to the base"
+            f"the view refers to its base by {text!r}, which cannot be encoded as UTF-8; accepted: a reference that can, such as "
+            f"reference='../base', or a link to the base under another name"
         )
         raise LocationError(message) from None
     return text
@@ -67,7 +67,7 @@ def resolve(reference: str, url: StoreURL) -> StoreURL:
     Raises
     ------
     LocationError
-        It is no reference that `stored` writes.
+        `reference` is not the result of `stored`.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def resolve(reference: str, url: StoreURL) -> StoreURL:
 
 
 def _beside(url: StoreURL, reference: str) -> StoreURL:
-    """Return what a relative reference names: in a chain it stays in the first link, as in an archive."""
-    place, link, others = url.location.partition(LINK) if url.scheme != FILE else (url.location, "", "")
+    """Return the URL of a relative reference; in a chained URL it is relative to the first link, such as within an archive."""
+    place, link, rest = url.location.partition(LINK) if url.scheme != FILE else (url.location, "", "")
     paths = os.path if url.scheme == FILE else posixpath
-    return evolve(url, location=f"{paths.normpath(paths.join(place, reference))}{link}{others}", query={})
+    return evolve(url, location=f"{paths.normpath(paths.join(place, reference))}{link}{rest}", query={})

@@ -1,4 +1,4 @@
-"""The variables of a view computed: by a function of the user's, or by its computations where they are not current."""
+"""Computes the variables of a view: `update` with the user's function, `refresh` with the stored computations."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -6,8 +6,8 @@ from itertools import islice
 from attrs import define, evolve, field, frozen
 
 from zcollection.collection.filters import Filter
-from zcollection.collection.read.asking import Asked, Where
 from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.window import Window
 from zcollection.collection.write.update import UpdateFunction, applied
 from zcollection.engine.executors import ClientOption, chosen
@@ -28,16 +28,16 @@ from zcollection.view.writing import Writing
 
 @frozen(kw_only=True, repr=False)
 class RefreshReport(Printed):
-    """What `refresh` did.
+    """The partitions that `refresh` computed and dropped.
 
     Attributes
     ----------
     computed
         Paths of the partitions that were computed.
     dropped
-        Paths of those that the base no longer has.
+        Paths of the partitions that were dropped because the base no longer has them.
     waiting
-        Paths of those that are stale or missing still: those of a view without a computation, which `update` computes.
+        Paths of the partitions that are still stale or missing because the view has no computation; `update` computes them.
     """
 
     computed: tuple[str, ...]
@@ -68,8 +68,8 @@ async def update(
         )
         raise SchemaError(message)
     given = pair.given if variables is None else pair.given.select(variables)
-    asked = Asked.of(pair.base, filters, where, pair.own.schema)
-    asked.check_halo(halo)
+    request = Request.of(pair.base, filters, where, pair.own.schema)
+    request.check_halo(halo)
     own, dimension = pair.own.schema, pair.own.dimension
 
     def compute(window: Window, path: str) -> Dataset:
@@ -77,13 +77,13 @@ async def update(
 
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:
-            taken = await pair.base.snapshot()
-            beside = BesideBase(pair, transaction.base, Staleness(pair, taken))
-            chosen_rows = await asked.chosen(taken, beside)
+            snapshot = await pair.base.snapshot()
+            beside = BesideBase(pair, transaction.base, Staleness(pair, snapshot))
+            chosen_rows = await request.chosen(snapshot, beside)
             selected = chosen_rows.partitions
             some = SomeRows(
                 pair=pair,
-                asked=chosen_rows.asked,
+                request=chosen_rows.request,
                 function=function,
                 given=given,
                 conventions=conventions,
@@ -92,23 +92,23 @@ async def update(
             writing = Writing(
                 pair=pair,
                 transaction=transaction,
-                taken=taken,
-                given=given if asked.where is None else pair.given,
+                snapshot=snapshot,
+                given=given if request.where is None else pair.given,
                 halo=halo,
-                compute=compute if asked.where is None else some.compute,
+                compute=compute if request.where is None else some.compute,
                 executor=executor,
             )
             with tracking(progress, len(selected), "update") as advance:
                 staged = await writing.stage(tuple(selected), "update", advance)
             await transaction.commit()
-            return tuple(selected) if asked.where is None else staged
+            return tuple(selected) if request.where is None else staged
 
     return await retrying(attempt)
 
 
 async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
-    """Drop all that a view holds whose base was partitioned in another way, and partition it so too; return what was dropped."""
-    await pair.base.snapshot()  # which is told where it was partitioned in another way meanwhile
+    """Drop all partitions of a view whose base has been repartitioned, and adopt its partitioning; return their paths."""
+    await pair.base.snapshot()  # raises if the base has been repartitioned in the meantime
     if pair.splits_as_base:
         return ()
     own, base = pair.own.configuration, pair.base.configuration
@@ -128,7 +128,7 @@ async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
 async def refresh(
     pair: Pair, *, filters: Filter, everything: bool, batch: int | None, client: ClientOption, progress: ProgressOption
 ) -> RefreshReport:
-    """Compute what is not current; see `View.refresh`."""
+    """Compute the partitions that are not current; see `View.refresh`."""
     pair.own.store.check_writable()
     if batch is not None and batch < 1:
         message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
@@ -136,25 +136,25 @@ async def refresh(
     refreshing = _Refreshing(pair, filters, everything, _chosen(client, pair))
     status = await refreshing.status()
     dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
-    wanted = refreshing.wanted(status)
+    outdated = refreshing.outdated(status)
     if not pair.definition.computations:
-        return RefreshReport(computed=(), dropped=dropped, waiting=wanted)
+        return RefreshReport(computed=(), dropped=dropped, waiting=outdated)
     computed: list[str] = []
-    with tracking(progress, len(wanted), "refresh") as advance:
-        for paths in _batches(wanted, batch):
+    with tracking(progress, len(outdated), "refresh") as advance:
+        for paths in _batches(outdated, batch):
             computed += await refreshing.batch(paths, advance)
     return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
 
 
 def _chosen(client: ClientOption, pair: Pair) -> Executor:
-    """Return the executor for a change of a view, which reaches its base as well."""
+    """Return the executor for a change of a view; it must be able to access the base as well."""
     chosen(client, pair.base.store)
     return chosen(client, pair.own.store)
 
 
 @define
 class _Attempts:
-    """Counts what several attempts at the same partitions have done as the best of them has.
+    """Reports the progress of repeated attempts at the same partitions, counting each partition once.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class _Attempts:
     _most: int = field(default=0, init=False)
 
     def next(self) -> Callable[[], None]:
-        """Return what another attempt calls after each partition."""
+        """Return the function that the next attempt calls after each partition."""
         done = 0
 
         def advance() -> None:
@@ -192,27 +192,27 @@ class _Refreshing:
         own = await self.pair.own.snapshot()
         return await Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
 
-    def wanted(self, status: ViewStatus) -> tuple[str, ...]:
+    def outdated(self, status: ViewStatus) -> tuple[str, ...]:
         """Return the partitions to compute."""
         return (*status.stale, *status.missing, *(status.current if self.everything else ()))
 
     async def drop_orphans(self) -> tuple[str, ...]:
         """Drop the partitions that the base no longer has, as one change."""
         async with self.pair.own.begin("refresh") as transaction:
-            taken = await self.pair.base.snapshot()
-            status = await Staleness(self.pair, taken).status(transaction.base, self.filters)
+            snapshot = await self.pair.base.snapshot()
+            status = await Staleness(self.pair, snapshot).status(transaction.base, self.filters)
             for path in status.orphaned:
                 transaction.drop(path)
             await transaction.commit()
             return status.orphaned
 
     async def batch(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
-        """Compute those of some partitions that need it, as often as other writers are in the way."""
+        """Compute the partitions that need it, as one change, and repeat this after a conflict."""
         attempts = _Attempts(advance)
         return await retrying(lambda: self.compute(paths, attempts.next()))
 
     async def compute(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
-        """Compute those of some partitions that need it by now, as one change."""
+        """Compute the partitions that still need it, as one change."""
         pair, chain = self.pair, self.pair.chain
         given, dimension = pair.base.schema.select(chain.inputs), pair.base.dimension
 
@@ -220,24 +220,24 @@ class _Refreshing:
             return window.trimmed(chain.compute(window, dimension), dimension)
 
         async with pair.own.begin("refresh") as transaction:
-            taken = await pair.base.snapshot()
+            snapshot = await pair.base.snapshot()
             writing = Writing(
                 pair=pair,
                 transaction=transaction,
-                taken=taken,
+                snapshot=snapshot,
                 given=given,
                 halo=chain.halo,
                 compute=compute,
                 executor=self.executor,
             )
-            needed = self._needed(paths, taken, transaction.base, writing.staleness)
+            needed = self._needed(paths, snapshot, transaction.base, writing.staleness)
             await writing.stage(needed, "refresh", advance)
             await transaction.commit()
             return needed
 
-    def _needed(self, paths: Iterable[str], taken: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
-        there = [path for path in paths if taken.record(path) is not None]
-        return tuple(path for path in there if self.everything or not staleness.is_current(path, own.record(path)))
+    def _needed(self, paths: Iterable[str], snapshot: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
+        existing = [path for path in paths if snapshot.record(path) is not None]
+        return tuple(path for path in existing if self.everything or not staleness.is_current(path, own.record(path)))
 
 
 def _batches(paths: tuple[str, ...], size: int | None) -> Iterable[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Rows of a view, read a part at a time: those of its base, with the variables of the view beside them."""
+"""Scans of a view: rows of the base together with the variables of the view, in bounded memory."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
@@ -8,41 +8,41 @@ from numpy.typing import NDArray
 
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
-from zcollection.collection.read.asking import Chosen, Where
-from zcollection.collection.read.reading import Generation, generation
+from zcollection.collection.read.consistent import Generation, generation
+from zcollection.collection.read.request import Chosen, Where
 from zcollection.collection.read.scan import Piece, Scanned, read_piece
 from zcollection.engine.select import Side
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.view.pair import Pair
-from zcollection.view.reading import BesideBase, Stale, asking, check_current, computed
+from zcollection.view.reading import BesideBase, Stale, check_current, computed, request_for
 from zcollection.view.staleness import Staleness
 
 
 @frozen(kw_only=True, eq=False)
 class ScannedView(Scanned):
-    """A view that is scanned.
+    """A view as the source of a scan.
 
     Attributes
     ----------
     pair
         The view.
     stale
-        What becomes of partitions that are not current; see `View.query`.
+        How to read partitions that are not current; see `View.query`.
     """
 
     pair: Pair
     stale: Stale
-    _held: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
-    """What was computed of the last partitions: one that is large is read in several pieces."""
+    _computed: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
+    """The last computed partitions, because a large partition is read in several pieces."""
 
     @classmethod
     def of(
         cls, pair: Pair, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
     ) -> "ScannedView":
-        """Return what `View.scan` asks for."""
+        """Return the source for the arguments of `View.scan`."""
         schema = pair.schema if variables is None else pair.schema.select(variables)
-        return cls(asked=asking(pair, filters, where, stale), schema=schema, pair=pair, stale=stale)
+        return cls(request=request_for(pair, filters, where, stale), schema=schema, pair=pair, stale=stale)
 
     @property
     def every(self) -> DatasetSchema:  # noqa: D102
@@ -60,25 +60,25 @@ class ScannedView(Scanned):
         return self.pair.base.schema.select(self.schema.all_variables().keys() - self._own.all_variables().keys())
 
     async def newest(self) -> Chosen:  # noqa: D102
-        # In this order: what is refreshed meanwhile is not taken for stale.
+        # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        chosen = await self.asked.chosen(base, beside)
+        chosen = await self.request.chosen(base, beside)
         if self.stale == "error" and self._own.all_variables():
             check_current(self.pair, beside, chosen.partitions)
         return chosen
 
     async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.taken) or await self.pair.own.is_outdated(_beside(chosen).own)
+        return await self.opened.is_outdated(chosen.snapshot) or await self.pair.own.is_outdated(_beside(chosen).own)
 
     def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        beside, (stamp, place) = _beside(chosen), generation(chosen.taken, path)
+        beside, (stamp, place) = _beside(chosen), generation(chosen.snapshot, path)
         if beside.is_current(path):
             mine, own_place = generation(beside.own, path)
             return f"{stamp} {mine}", f"{place} {own_place}"
-        # What is computed depends on neighbours too: on the version as a whole.
-        return (f"{stamp} {chosen.taken.label}" if self.stale == "compute" else f"{stamp} "), place
+        # Computed values also depend on neighbouring partitions, and so on the whole version.
+        return (f"{stamp} {chosen.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
 
     async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         sides = [
@@ -90,33 +90,33 @@ class ScannedView(Scanned):
         return {**theirs, **mine}
 
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.taken, self._rest)
+        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self._rest)
 
     async def reloaded(self) -> "ScannedView | None":  # noqa: D102
         pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())
         if pair == self.pair:
             return None
-        asked, names = self.asked, self.schema.all_variables()
-        return self.of(pair, filters=asked.filters, where=asked.where, variables=names, stale=self.stale)
+        request, names = self.request, self.schema.all_variables()
+        return self.of(pair, filters=request.filters, where=request.where, variables=names, stale=self.stale)
 
     def begun(self) -> Self:  # noqa: D102
         return evolve(self)
 
     async def _compute(self, chosen: Chosen, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
-        """Put what is computed in the place of what was read as fill."""
+        """Replace the fill values of partitions that are not current by computed values."""
         beside = _beside(chosen)
         if self.stale != "compute" or not mine:
             return
-        wanted = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
-        missing = {path: chosen.partitions[path] for path, held in wanted.items() if held not in self._held}
-        made = await computed(self.pair, chosen.taken, missing)
-        held = {each: self._held[each] if each in self._held else made[path] for path, each in wanted.items()}
-        self._held.clear()
-        self._held.update(held)
+        needed = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
+        missing = {path: chosen.partitions[path] for path, each in needed.items() if each not in self._computed}
+        made = await computed(self.pair, chosen.snapshot, missing)
+        cached = {each: self._computed[each] if each in self._computed else made[path] for path, each in needed.items()}
+        self._computed.clear()
+        self._computed.update(cached)
         start = 0
         for path, rows in piece.items():
-            if path in wanted:
-                self._put(held[wanted[path]].isel({self.opened.dimension: rows.positions}), mine, start, rows.count)
+            if path in needed:
+                self._put(cached[needed[path]].isel({self.opened.dimension: rows.positions}), mine, start, rows.count)
             start += rows.count
 
     def _put(self, made: Dataset, mine: Mapping[str, NDArray[Any]], start: int, count: int) -> None:

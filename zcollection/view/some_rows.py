@@ -1,4 +1,4 @@
-"""Some rows of a view's partition computed: those of its variables change, and all others stay."""
+"""Computes selected rows of a partition of a view; the values of all other rows are kept."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from zcollection.collection.read.asking import Asked
+from zcollection.collection.read.request import Request
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Window
 from zcollection.collection.write.update import UpdateFunction, applied
@@ -21,34 +21,34 @@ from zcollection.view.pair import Pair
 
 @frozen(kw_only=True)
 class SomeRows:
-    """A function of the user's, called with the rows that are asked for.
+    """The user's function, called with the selected rows of a partition.
 
     Attributes
     ----------
-    pair, asked
-        The view, and which rows of it.
+    pair, request
+        The view, and the requested rows.
     function, given, conventions
-        The function, the variables that it is given, and what happens where those that it returns mean something else.
+        The function, the variables that it receives, and how attributes of the returned variables are treated.
     keys
         The keys of the partitions, by path.
     """
 
     pair: Pair
-    asked: Asked
+    request: Request
     function: UpdateFunction
     given: DatasetSchema
     conventions: Conventions
     keys: Mapping[str, Mapping[str, KeyValue]]
 
     def compute(self, window: Window, path: str) -> Dataset:
-        """Return the variables of the view that the function returns, with the values that there are in all other rows.
+        """Return the variables of the view that the function returns, with the existing values in all other rows.
 
         Parameters
         ----------
         window
-            All rows of the partition, with every variable of the base and of the view.
+            All rows of the partition, with all variables of the base and of the view.
         path
-            The partition.
+            The path of the partition.
         """
         own, dimension = self.pair.own.schema, self.pair.own.dimension
         positions = self._positions(window.rows, path)
@@ -60,11 +60,11 @@ class SomeRows:
         return Dataset(own, dict(self._merged(after, window.rows, positions)))
 
     def _positions(self, rows: Dataset, path: str) -> NDArray[np.intp]:
-        where = self.asked.where
+        where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
             return np.empty(0, np.intp) if part is None else part.found.positions
-        bound, key = self.asked.bound, self.keys[path]
+        bound, key = self.request.bound, self.keys[path]
         columns = {name: rows.get_variable(name).to_numpy() for name in bound.variables}
         mask = bound.mask(columns | {name: key[name] for name in bound.fields}, rows.sizes[self.pair.own.dimension])
         return np.flatnonzero(mask)
@@ -74,8 +74,8 @@ class SomeRows:
         for path, variable in after.all_variables().items():
             if path in theirs:
                 message = (
-                    f"variable {path!r} of the view takes the place of the base's, and some of its rows cannot be computed alone; "
-                    f"accepted: update() without where, or a variable of a name of its own"
+                    f"variable {path!r} of the view shadows a variable of the base, and cannot be updated in selected rows; "
+                    f"accepted: update() without where, or a variable with another name"
                 )
                 raise SchemaError(message)
             values = before.get_variable(path).to_numpy().copy()

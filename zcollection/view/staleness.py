@@ -1,4 +1,4 @@
-"""Which partitions of a view hold what was computed from the base as it is: as make knows it of files."""
+"""Staleness: which partitions of a view were computed from the current rows of the base."""
 
 from attrs import frozen
 
@@ -14,18 +14,18 @@ from zcollection.view.pair import Pair
 
 @frozen(kw_only=True, repr=False)
 class ViewStatus(Printed):
-    """Partitions of a view, by what they hold.
+    """The partitions of a view, by state.
 
     Attributes
     ----------
     current
-        Paths of those computed from the base as it is.
+        Paths of the partitions computed from the current rows of the base.
     stale
-        Of those computed from rows, neighbours or a configuration that have changed since.
+        Paths of the partitions computed from rows, neighbouring rows or a configuration that have changed since.
     missing
-        Of those that the base has, and the view has not computed.
+        Paths of the partitions that the base has and the view has not computed.
     orphaned
-        Of those that the base no longer has.
+        Paths of the partitions that the base no longer has.
     """
 
     current: tuple[str, ...]
@@ -40,67 +40,67 @@ class ViewStatus(Printed):
 
 
 class Staleness:
-    """What the partitions of a view must have been computed from, at one snapshot of its base.
+    """Checks whether partitions of a view are current with respect to one snapshot of its base.
 
     Parameters
     ----------
     pair
         The view.
-    taken
-        The snapshot.
+    snapshot
+        The snapshot of the base.
     """
 
-    def __init__(self, pair: Pair, taken: Snapshot) -> None:
+    def __init__(self, pair: Pair, snapshot: Snapshot) -> None:
         self._pair = pair
-        self._taken = taken
-        self._neighbours = Neighbours(AxisOrder.of(pair.base), taken)
+        self._snapshot = snapshot
+        self._neighbours = Neighbours(AxisOrder.of(pair.base), snapshot)
 
     def sources(self, path: str, halo: Halo, *, immutable: bool) -> dict[str, str]:
-        """Return the stamps of what a partition is computed from now.
+        """Return the stamps of the groups of the base that a partition would be computed from.
 
         Parameters
         ----------
         path
-            The partition; the base has it.
+            The path of a partition of the base.
         halo
-            Which neighbouring rows are read.
+            The neighbouring rows that are read.
         immutable
-            Whether variables are read that do not span the axis.
+            Whether immutable variables are read.
         """
-        partitions = self._taken.partitions
+        partitions = self._snapshot.partitions
         read = [path, *self._neighbours.around(path, halo)]
         stamps = {name: partitions[name].stamp for name in read}
-        fixed = self._taken.immutable
+        fixed = self._snapshot.immutable
         return stamps | ({IMMUTABLE: "" if fixed is None else fixed.stamp} if immutable else {})
 
     def is_current(self, path: str, record: PartitionRecord | None) -> bool:
-        """Return whether a partition of the view was computed from what there is now, as it would be now."""
+        """Return whether a partition of the view was computed from the current rows, with the current configuration."""
         origin = None if record is None else Origin.from_texts(record.origin)
         if origin is None or origin.computation != self._pair.identity:
             return False
-        own = self._taken.record(path)
+        own = self._snapshot.record(path)
         if own is None or origin.sources.get(path) != own.stamp:
             return False
         return origin.sources == self.sources(path, origin.halo, immutable=IMMUTABLE in origin.sources)
 
     async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
-        """Return what the partitions of the view hold that pass a filter."""
-        partitions = await key_selection.select(self._pair.base, self._taken, filters)
-        held = await key_selection.select(self._pair.own, own, filters)
-        current = {path for path in partitions if self.is_current(path, held.get(path))}
+        """Return the state of the partitions of the view that pass a filter."""
+        partitions = await key_selection.select(self._pair.base, self._snapshot, filters)
+        stored = await key_selection.select(self._pair.own, own, filters)
+        current = {path for path in partitions if self.is_current(path, stored.get(path))}
         return ViewStatus(
             current=tuple(path for path in partitions if path in current),
-            stale=tuple(path for path in partitions if path in held and path not in current),
-            missing=tuple(path for path in partitions if path not in held),
-            orphaned=tuple(path for path in held if self._taken.record(path) is None),
+            stale=tuple(path for path in partitions if path in stored and path not in current),
+            missing=tuple(path for path in partitions if path not in stored),
+            orphaned=tuple(path for path in stored if self._snapshot.record(path) is None),
         )
 
 
 async def status(pair: Pair, *, filters: Filter) -> ViewStatus:
-    """Return what the partitions of a view hold; see `View.status`."""
-    # In this order: what was refreshed meanwhile is not taken for stale.
+    """Return the state of the partitions of a view; see `View.status`."""
+    # In this order, so that partitions refreshed in between do not look stale.
     own = await pair.own.snapshot()
     if not pair.splits_as_base:
-        there = await key_selection.select(pair.base, await pair.base.snapshot(), filters)
-        return ViewStatus(current=(), stale=(), missing=tuple(there), orphaned=tuple(own.partitions))
+        partitions = await key_selection.select(pair.base, await pair.base.snapshot(), filters)
+        return ViewStatus(current=(), stale=(), missing=tuple(partitions), orphaned=tuple(own.partitions))
     return await Staleness(pair, await pair.base.snapshot()).status(own, filters)

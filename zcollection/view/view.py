@@ -1,4 +1,4 @@
-"""The view, as users hold it."""
+"""The `View` class: the public operations on a view."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -12,9 +12,9 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain.maintained import Maintained, section_of
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read import query as _query
-from zcollection.collection.read.asking import Where
 from zcollection.collection.read.keyed import Keys
 from zcollection.collection.read.neighbours import Depth, as_halo
+from zcollection.collection.read.request import Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.scan import BLOCK_SIZE, Scan
 from zcollection.collection.stores import Location
@@ -49,11 +49,12 @@ R = TypeVar("R")
 
 
 class View(Maintained):
-    """Derived variables, in a store of their own, over a base collection that is never written to.
+    """Variables derived from a base collection and stored in a separate store; the base is never written to.
 
-    Made by `create_view` and `open_view`. Rows are those of the base, at any time: a partition that the view has not
-    computed, or whose rows have changed since, reads as fill. Every verb has a twin whose name ends with ``_async``. A
-    view pickles, by the URLs and options of both stores.
+    Returned by `create_view` and `open_view`. A view always has the current rows of its base. In partitions that the view
+    has not computed, or whose rows in the base have changed since, the view's variables read as fill value. Most methods
+    have an asynchronous variant, whose name ends with ``_async``. A view can be pickled: the pickle contains the URLs and
+    the options of both stores.
     """
 
     def __init__(self, pair: Pair, *, mode: Mode) -> None:
@@ -129,17 +130,17 @@ class View(Maintained):
 
     @property
     def store(self) -> Store:
-        """Where the view lies."""
+        """The store of the view."""
         return self._pair.own.store
 
     @property
     def base(self) -> Collection:
-        """The collection that it lies over, to read."""
+        """The base collection, open for reading."""
         return Collection(self._pair.base, mode="r")
 
     @property
     def schema(self) -> DatasetSchema:
-        """The variables of both."""
+        """The schema of the base together with the variables of the view."""
         return self._pair.schema
 
     @property
@@ -149,7 +150,7 @@ class View(Maintained):
 
     @property
     def computations(self) -> tuple[StoredForm, ...]:
-        """What computes them, as it is stored, whether its plugins are installed or not; nothing where `update` does."""
+        """The stored computations of the view, also if their plugins are missing; empty if `update` computes the variables."""
         return self._pair.definition.computations
 
     @property
@@ -159,12 +160,12 @@ class View(Maintained):
 
     @property
     def dimension(self) -> str:
-        """The dimension along which both are partitioned."""
+        """The partitioned dimension of the base and the view."""
         return self._pair.base.dimension
 
     @property
     def partitioning(self) -> Partitioning:
-        """How rows map to partitions, in the base and so here."""
+        """The partitioning of the base, which the view shares."""
         return self._pair.base.partitioning
 
     @property
@@ -183,32 +184,32 @@ class View(Maintained):
         stale: Stale = "fill",
         progress: ProgressOption = None,
     ) -> Dataset | None:
-        """Return rows of the base, with the variables of the view beside them.
+        """Read the selected rows of the base, together with the variables of the view, into one Dataset.
 
         Parameters
         ----------
         filters, where, lazy, chunks, progress
-            As for `Collection.query`; a condition may read variables of either.
+            As for `Collection.query`; a condition may use variables of the base and of the view.
         variables
-            Paths of variables of either; None reads all.
+            Paths of variables of the base or of the view; None selects all.
         stale
-            What becomes of the view's variables in partitions that are not current: "fill" reads their fill value,
-            "compute" computes them, and writes nothing, "error" raises.
+            How to read the view's variables in partitions that are not current: "fill" returns their fill value, "compute"
+            computes them without storing them, "error" raises.
 
         Returns
         -------
         Dataset or None
-            None when no partition matches; with `where` a Dataset in any case. Variables of the view take the place of the
-            base's of the same path.
+            None if no partition matches; with `where`, always a Dataset. If the base and the view have variables with the
+            same path, those of the view are returned.
 
         Raises
         ------
         SchemaError
-            A variable is unknown, or there is no computation to compute with.
+            A variable is unknown, or `stale` is "compute" and the view has no computation.
         StaleError
-            A partition is not current, and `stale` is "error"; or the base was partitioned in another way since.
+            A partition is not current, and `stale` is "error"; or the base has been repartitioned since the last refresh.
         ExpressionError
-            The filter cannot be understood.
+            The filter or the condition is invalid.
         CorruptionError
             A chunk is missing or damaged.
         """
@@ -237,44 +238,44 @@ class View(Maintained):
         block_size: int = BLOCK_SIZE,
         stale: Stale = "fill",
     ) -> Scan:
-        """Return the rows of `query` to be read a part at a time, in bounded memory; nothing is read yet.
+        """Return an iterable over the selected rows as a sequence of Datasets, in bounded memory; nothing is read yet.
 
         Parameters
         ----------
         filters, where, variables, stale
-            As for `query`. With ``stale="compute"`` whole partitions that are not current are computed at a time.
+            As for `query`. With ``stale="compute"``, a partition that is not current is computed as a whole.
         keys, block_size
             As for `Collection.scan`.
 
         Returns
         -------
         Scan
-            Datasets to be iterated over: with ``for``, or with ``async for``.
+            An iterable of Datasets, for ``for`` and ``async for``.
 
         Raises
         ------
         SchemaError
-            A variable is unknown, one that is read has the name of a field, or there is no computation to compute with.
+            A variable is unknown or has the same name as a field, or `stale` is "compute" and the view has no computation.
         ExpressionError
-            The condition cannot be understood.
+            The condition is invalid.
         SettingError
-            A parameter has a value that it cannot have.
+            A parameter has a value that is not accepted.
         StaleError
-            While it is iterated over: a partition is not current, and `stale` is "error".
+            Raised during the iteration if a partition is not current, and `stale` is "error".
         """
 
-        async def asked(pair: Pair) -> Scan:
+        async def scan_of(pair: Pair) -> Scan:
             scanned = ScannedView.of(pair, filters=filters, where=where, variables=variables, stale=stale)
             return Scan.of(scanned, block_size=block_size, keys=keys)
 
-        return await self._both(asked)
+        return await self._both(scan_of)
 
     scan = synchronous(scan_async)
 
     async def find_async(self, where: Where, *, filters: Filter = None, progress: ProgressOption = None) -> Rows:
-        """Return which rows of which partitions pass a condition on variables of the base, of the view, or of both.
+        """Find the rows that pass a condition on variables of the base, of the view, or of both.
 
-        What the view holds of a partition that is not current reads as fill, which passes no comparison.
+        In partitions that are not current, the variables of the view read as fill value, which passes no comparison.
 
         Parameters
         ----------
@@ -286,7 +287,7 @@ class View(Maintained):
     find = synchronous(find_async)
 
     async def count_async(self, where: Where = None, *, filters: Filter = None, progress: ProgressOption = None) -> int:
-        """Return how many rows pass a condition, or how many there are.
+        """Count the rows that pass a condition, or all rows.
 
         Parameters
         ----------
@@ -310,18 +311,18 @@ class View(Maintained):
         ax: Any = None,
         **options: Any,
     ) -> Any:
-        """Draw where rows are on a map, coloured by a variable of the base or of the view; see `Collection.plot`."""
+        """Draw the positions of rows on a map, coloured by a variable of the base or of the view; see `Collection.plot`."""
         drawn = bridges.bridge("plot", "plot()").track
         return drawn(self, variable, filters=filters, where=where, ax=ax, **options)
 
     async def partitions_async(self, *, filters: Filter = None) -> tuple[str, ...]:
-        """Return the paths of the partitions that match, which are the base's, in the order of their keys."""
+        """Return the paths of the base's partitions that match, in the order of their keys."""
         return tuple(await self._both(lambda pair: _query.records(pair.base, filters=filters)))
 
     partitions = synchronous(partitions_async)
 
     async def keys_async(self, *, filters: Filter = None) -> tuple[Key, ...]:
-        """Return the keys of the partitions that match, in order."""
+        """Return the keys of the base's partitions that match, in order."""
         return await self._both(lambda pair: _query.keys(pair.base, filters=filters))
 
     keys = synchronous(keys_async)
@@ -329,16 +330,16 @@ class View(Maintained):
     async def status_async(self, *, filters: Filter = None) -> ViewStatus:
         """Return which partitions are current, stale, missing or orphaned.
 
-        A partition is stale once the rows that it was computed from have changed, those of neighbours that were used
-        among them, or the configuration of what computed it. Where the base was partitioned in another way since, all of the
-        base's are missing, and all of the view's orphaned.
+        A partition is stale if the rows that it was computed from have changed, including the neighbouring rows that were
+        used, or if the configuration of a computation has changed. After the base has been repartitioned, all partitions of
+        the base are missing, and all partitions of the view are orphaned.
 
         Parameters
         ----------
         filters
             As for `query`.
         """
-        return await self._both(lambda pair: staleness.status(pair, filters=filters), in_any_case=True)
+        return await self._both(lambda pair: staleness.status(pair, filters=filters), allow_repartitioned=True)
 
     status = synchronous(status_async)
 
@@ -359,33 +360,35 @@ class View(Maintained):
         Parameters
         ----------
         function
-            Called on a worker thread, or on a worker of a cluster, with the Dataset of one partition, with variables of the base and of the view;
-            returns a mapping from paths of the view's variables to arrays, or a Dataset. Variables that it does not
-            return stay as they are; in a partition that was not current they are fill.
+            Called with the Dataset of one partition, on a worker thread or in a task of a cluster. The Dataset contains
+            variables of the base and of the view. The function returns a mapping from paths of the view's variables to
+            arrays, or a Dataset. Variables that it does not return are not changed; in a partition that was not current,
+            they get their fill value.
         filters, progress
             As for `query`.
         where
-            As for `query`: the function is given the rows that pass, in order, and only their values change.
+            As for `query`: the function receives the rows that pass, in order, and only their values change.
         client
-            As for `Collection.update`; the workers read the base and write what they compute.
+            As for `Collection.update`; the workers read the base and write the computed variables.
         variables
-            Which variables the function is given; of those that the view shadows, it is given the base's.
+            Paths of the variables that the function receives. If the view shadows a variable of the base, the function
+            receives the variable of the base.
         depth
-            Neighbouring rows that the function is given too, as for `Collection.map`; it returns values for all rows
-            that it is given, and those of the partition's own are kept.
+            Neighbouring rows that the function also receives, as for `Collection.map`. It returns values for all rows that it
+            receives; those of neighbouring rows are ignored.
         conventions
             As for `Collection.update`.
 
         Returns
         -------
         tuple of str
-            Paths of the partitions.
+            Paths of the updated partitions.
 
         Raises
         ------
         SchemaError
-            The function returned something unknown, of a wrong type or shape, or the view has a computation; nothing was
-            written.
+            The function returned an unknown variable, or values of a wrong type or shape; or the view has a computation.
+            Nothing was written.
         ReadOnlyError
             The view was opened for reading.
         """
@@ -420,28 +423,32 @@ class View(Maintained):
     ) -> RefreshReport:
         """Compute the partitions that are not current, and drop those that the base no longer has.
 
-        Where the base was partitioned in another way, the view takes over its partitioning, and all is computed again.
-
-        It may be interrupted, and run again: what was committed is not computed again. Several processes may refresh at
-        once.
+        If the base has been repartitioned, the view adopts its partitioning, and all partitions are computed again. If the
+        refresh is interrupted, repeat it: committed partitions are not computed again. Several processes may refresh a view
+        at the same time.
 
         Parameters
         ----------
         filters, progress
             As for `query`.
         everything
-            Compute also what is current, such as after an upgrade of the plugin that computes it.
+            True also computes partitions that are current, for example after an upgrade of the plugin that computes them.
         batch
-            Partitions that are committed together; None commits all as one change.
+            Number of partitions per commit; None commits all as one change.
         client
-            As for `Collection.update`; workers need the plugins of the computations as well.
+            As for `Collection.update`; the workers also need the plugins of the computations.
+
+        Returns
+        -------
+        RefreshReport
+            The paths of the partitions computed, dropped, and still not current.
 
         Raises
         ------
         PluginError
             The plugin of a computation is missing or broken.
         SchemaError
-            A computation does not fit the base any more, or returned something else than it declares.
+            A computation no longer fits the base, or returned other variables than it declares.
         ReadOnlyError
             The view was opened for reading.
         """
@@ -456,8 +463,8 @@ class View(Maintained):
         return evolve(report, dropped=(*dropped, *report.dropped))
 
     async def _adopted(self) -> tuple[str, ...]:
-        """Take over the partitioning of a base that was partitioned in another way, and return what was dropped."""
-        dropped = await self._both(refresh.adopt_partitioning, in_any_case=True)
+        """Adopt the partitioning of a base that has been repartitioned, and return the paths of the dropped partitions."""
+        dropped = await self._both(refresh.adopt_partitioning, allow_repartitioned=True)
         if not self._pair.splits_as_base:
             self._pair = Pair(self._pair.base, await self._pair.own.reloaded())
         return dropped
@@ -465,21 +472,21 @@ class View(Maintained):
     refresh = synchronous(refresh_async)
 
     async def _now(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
-        return await self._both(lambda pair: operation(pair.own), in_any_case=True)
+        return await self._both(lambda pair: operation(pair.own), allow_repartitioned=True)
 
-    async def _both(self, operation: Callable[[Pair], Awaitable[R]], *, in_any_case: bool = False) -> R:
-        """Do something with the view, again where another writer has changed the schema of its base meanwhile.
+    async def _both(self, operation: Callable[[Pair], Awaitable[R]], *, allow_repartitioned: bool = False) -> R:
+        """Run an operation on the view; repeat it if another writer has changed the schema of the base in the meantime.
 
-        Of a base that was partitioned in another way only some operations make sense.
+        Most operations raise `StaleError` if the base has been repartitioned; `allow_repartitioned` permits the others.
         """
         while True:
             pair = self._pair
             try:
-                if not in_any_case:
+                if not allow_repartitioned:
                     pair.check_splits_as_base()
                 return await operation(pair)
             except (SchemaChangedError, SchemaError, ExpressionError):
-                if self._pair is pair:  # else another operation has met the same, and loaded both again
+                if self._pair is pair:  # otherwise a concurrent operation has reloaded both
                     self._pair = Pair(await pair.base.reloaded(), await pair.own.reloaded())
                 if self._pair == pair:
                     raise
@@ -516,11 +523,11 @@ class View(Maintained):
 
 
 async def _base(base: Location | Collection, options: Mapping[str, Any] | None) -> OpenCollection:
-    """Return a base, which is never written to."""
+    """Return the opened base, for reading."""
     if isinstance(base, Collection):
         return base._opened  # noqa: SLF001 - its own package
     if isinstance(base, View):
-        message = f"the base is the view {base.store.url}; accepted: a collection, such as its base"
+        message = f"the base is the view {base.store.url}; accepted: a collection, such as the base of that view"
         raise SchemaError(message)
     store = await stores.open_store(base, mode="r", storage_options=options)
     versioning = stores.versioning_of(store)

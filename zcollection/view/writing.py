@@ -1,4 +1,4 @@
-"""Partitions of a view computed from its base, and staged: what an update and a refresh have in common."""
+"""Computes and stages partitions of a view: the part that `update` and `refresh` share."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -7,8 +7,8 @@ from attrs import evolve, frozen
 
 from zcollection import config
 from zcollection.collection import partition_groups
+from zcollection.collection.read.consistent import generation
 from zcollection.collection.read.neighbours import Halo
-from zcollection.collection.read.reading import generation
 from zcollection.collection.read.window import Windows
 from zcollection.engine.jobs import Executor, Job
 from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
@@ -17,7 +17,7 @@ from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE
 from zcollection.transaction.overlay import OverlaidStage
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.computing import Beside, Compute, Computing, Held, Part, common
+from zcollection.view.computing import Beside, Compute, Computing, Part, StoredGroup, common
 from zcollection.view.origin import Origin
 from zcollection.view.pair import Pair
 from zcollection.view.staleness import Staleness
@@ -32,22 +32,22 @@ class Writing:
     pair
         The view.
     transaction
-        The change of it.
-    taken
-        The snapshot of the base that it is computed from.
+        The transaction on the view.
+    snapshot
+        The snapshot of the base to compute from.
     given
-        The variables that are read: the base's, and perhaps the view's.
+        The variables that are read: those of the base, and possibly of the view.
     halo
-        Which neighbouring rows are read.
+        The neighbouring rows that are read.
     compute
-        What computes the variables.
+        The function that computes the variables.
     executor
-        Where it is computed.
+        The executor of the computation.
     """
 
     pair: Pair
     transaction: Transaction
-    taken: Snapshot
+    snapshot: Snapshot
     given: DatasetSchema
     halo: Halo
     compute: Compute
@@ -55,21 +55,21 @@ class Writing:
 
     @cached_property
     def staleness(self) -> Staleness:
-        """What the partitions must have been computed from."""
-        return Staleness(self.pair, self.taken)
+        """The check of which partitions are current with respect to the snapshot."""
+        return Staleness(self.pair, self.snapshot)
 
     async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
-        """Compute partitions and make them part of the change; return those of which anything was computed.
+        """Compute partitions and add them to the transaction; return the paths of those with computed variables.
 
         Raises
         ------
         ConflictError
-            Another writer changed meanwhile what is read of the base.
+            Another writer changed the partitions of the base in the meantime.
         """
         try:
             return await self._stage(paths, label, advance)
         except (CorruptionError, OutdatedError, StoreError) as error:
-            # What another writer has replaced in the base is neither damaged nor missing.
+            # A partition of the base that another writer has replaced is neither damaged nor missing.
             if await self._was_overtaken(paths):
                 message = (
                     f"{self.pair.base.store.url} was changed by another writer while it was computed from; run it again"
@@ -78,17 +78,17 @@ class Writing:
             raise
 
     async def _was_overtaken(self, paths: Sequence[str]) -> bool:
-        """Return whether something that is read of the base is no longer what it was."""
+        """Return whether the groups of the base that are read have changed since the snapshot."""
         read = {IMMUTABLE, *paths}.union(*(self._windows.neighbours.around(path, self.halo) for path in paths))
         try:
             newer = await self.pair.base.snapshot()
         except (CorruptionError, StoreError):
-            return False  # the first failure says more
-        return any(generation(self.taken, path) != generation(newer, path) for path in read)
+            return False  # the first error is more informative
+        return any(generation(self.snapshot, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         fixed = await partition_groups.read_immutable(
-            self.pair.base, self.taken, common(self.pair.base.schema, self.given)
+            self.pair.base, self.snapshot, common(self.pair.base.schema, self.given)
         )
         for path in paths:
             self.transaction.reads(path)
@@ -97,7 +97,7 @@ class Writing:
         await self.transaction.expect(paths)
         computing = Computing(self.pair, self.given, self.compute, fixed)
         jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
-        site = OverlaidStage(stage=self.transaction.stage, base=self.taken.objects)
+        site = OverlaidStage(stage=self.transaction.stage, base=self.snapshot.objects)
         staged = await self.executor.run(
             site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
         )
@@ -111,27 +111,27 @@ class Writing:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(opened=self.pair.base, taken=self.taken, halo=self.halo, schema=self.pair.given)
+        return Windows(opened=self.pair.base, snapshot=self.snapshot, halo=self.halo, schema=self.pair.given)
 
     def _part(self, path: str, *, fixed: bool) -> Part:
-        """Return what is to be known of one partition to compute it."""
-        window = self._windows.plan(path, self.taken.partitions[path])
-        held = {name: held for name, _, _ in window.parts if (held := self._held(name)) is not None}
-        before = Origin.from_texts(held[path].record.origin) if path in held else Origin(sources={})
+        """Return the plan for computing one partition."""
+        window = self._windows.plan(path, self.snapshot.partitions[path])
+        current = {name: item for name, _, _ in window.parts if (item := self._current(name)) is not None}
+        before = Origin.from_texts(current[path].record.origin) if path in current else Origin(sources={})
         return Part(
-            window=evolve(window, source=Beside(self.pair, held).reading),
-            held=held.get(path),
+            window=evolve(window, source=Beside(self.pair, current).reading),
+            current=current.get(path),
             alone=self._origin(path, Origin(sources={}), fixed=fixed),
             beside=self._origin(path, before, fixed=fixed),
         )
 
-    def _held(self, path: str) -> Held | None:
-        """Return what the view holds of a partition, where it was computed from the base as it is."""
+    def _current(self, path: str) -> StoredGroup | None:
+        """Return the view's group of a partition; None if it is not current."""
         record, base = self.transaction.base.record(path), self.transaction.base
-        return Held(record, base.place(path)) if record and self.staleness.is_current(path, record) else None
+        return StoredGroup(record, base.place(path)) if record and self.staleness.is_current(path, record) else None
 
     def _origin(self, path: str, before: Origin, *, fixed: bool) -> Origin:
-        """Return what a partition is computed from: also what the variables were that are kept."""
+        """Return the origin of a partition, including the origin of the variables that are kept."""
         halo = (*before.halo, *(depth for depth in self.halo if depth not in before.halo))
         sources = self.staleness.sources(path, halo, immutable=fixed or IMMUTABLE in before.sources)
         return Origin(sources=sources, halo=halo, computation=self.pair.identity)

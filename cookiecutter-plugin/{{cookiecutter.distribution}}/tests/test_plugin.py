@@ -1,4 +1,4 @@
-"""What is installed: entry point, hook, names, version range, README, types."""
+"""Conformance of the distribution: entry point, hook, names, version range, README, types."""
 
 from zcollection.testing import PluginSuite
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from zcollection.errors import SettingError, accepted
-from zcollection.model.times import has_time_units
 from zcollection.partitioning import from_text
-from zcollection.plugin import Partitioning
+from zcollection.plugin import Partitioning, has_time_units
 from zcollection_import.form import Form, Unit, naming
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcollection.errors import SchemaError
-from zcollection.model.dtypes import in_words
 
 
 def width(kind: Any) -> int | None:
@@ -115,7 +114,7 @@ def _integers(column: Any, name: str, fill: Any) -> NDArray[Any]:
     marker = pa.scalar(int(fill), column.type)
     if pc.any(pc.equal(column, marker)).as_py():
         message = (
-            f"column {name!r} has missing values, and {in_words(fill)}, which would mark them, as a value; fill the missing ones "
+            f"column {name!r} has missing values, and {int(fill)}, which would mark them, as a value; fill the missing ones "
             f"in, or leave the column out with drop"
         )
         raise SchemaError(message)

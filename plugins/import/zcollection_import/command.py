@@ -5,11 +5,8 @@ from typing import Annotated
 import typer
 from attrs import asdict
 
-from zcollection.cli.copying import TargetOptions
-from zcollection.cli.opening import AsJson, StorageOptions, options_of
-from zcollection.cli.output import write_json, write_lines
-from zcollection.cli.repairing import FOUND
-from zcollection.collection.write.conform import check_choice
+from zcollection.cli.plugin import AsJson, StorageOptions, TargetOptions, options_of, write_json, write_lines
+from zcollection.plugin import check_choice
 from zcollection_import.importing import BLOCK_BYTES, run
 
 
@@ -59,4 +56,4 @@ def command(
     else:
         write_lines([*map(str, problems), *(f"note: {note}" for note in report.notes), str(report)])
     if problems:
-        raise typer.Exit(FOUND)
+        raise typer.Exit(1)

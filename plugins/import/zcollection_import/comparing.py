@@ -7,11 +7,7 @@ import numpy as np
 from attrs import evolve
 
 from zcollection import Collection, Dataset, Key
-from zcollection.collection.split import split
-from zcollection.collection.write.conform import as_source
-from zcollection.model.dtypes import same_values
-from zcollection.progress import ProgressOption, tracking
-from zcollection.transaction.reports import Problem
+from zcollection.plugin import Problem, ProgressOption, as_source, same_values, split, tracking
 from zcollection_import.digest import Digest, Words, numbers
 from zcollection_import.form import Unit, naming
 from zcollection_import.reading import OpenUnit

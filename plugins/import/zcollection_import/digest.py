@@ -13,8 +13,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from zcollection.engine.layout import stored_values
-from zcollection.plugin import VariableSchema
+from zcollection.plugin import VariableSchema, stored_values
 
 Words = NDArray[np.uint64]
 

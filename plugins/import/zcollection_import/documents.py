@@ -7,8 +7,7 @@ import numpy as np
 
 import zcollection
 from zcollection.errors import CorruptionError, SchemaError
-from zcollection.model.documents import parse_json
-from zcollection.plugin import Partitioning
+from zcollection.plugin import Partitioning, parse_json
 from zcollection_import.form import naming
 from zcollection_import.place import Place
 

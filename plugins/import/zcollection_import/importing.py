@@ -9,11 +9,8 @@ from attrs import evolve, field, frozen
 
 import zcollection
 from zcollection import Collection, CollectionNotFoundError, CorruptionError, Schema
-from zcollection.collection.write.delivery import Missing, Unknown
 from zcollection.errors import SchemaError, SettingError, StoreError
-from zcollection.model.times import has_time_units
-from zcollection.plugin import Partitioning, StoreURL
-from zcollection.progress import ProgressOption, tracking
+from zcollection.plugin import Missing, Partitioning, ProgressOption, StoreURL, Unknown, has_time_units, tracking
 from zcollection_import.choices import axis_of, partitioning_of
 from zcollection_import.comparing import differences
 from zcollection_import.form import Form, Unit, naming

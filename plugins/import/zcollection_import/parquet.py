@@ -12,8 +12,7 @@ from xarray.core import indexing
 
 import zcollection
 from zcollection.errors import MissingDependencyError, SchemaError
-from zcollection.model.dtypes import missing_value
-from zcollection.plugin import Partitioning
+from zcollection.plugin import Partitioning, missing_value
 from zcollection_import import columns
 from zcollection_import.form import Form, Groups, Unit, in_natural_order, naming
 from zcollection_import.place import Place

@@ -2,9 +2,7 @@
 
 from attrs import frozen
 
-from zcollection.model.printed import Printed
-from zcollection.model.sections import Section, heading
-from zcollection.transaction.reports import Problem
+from zcollection.plugin import Printed, Problem, Section, heading
 
 
 @frozen(kw_only=True, repr=False)

@@ -9,5 +9,7 @@ from zcollection.plugin import Provides, hookimpl
 def zcollection_merge_strategies() -> Iterator[Provides]:
     """Yield the strategy of this distribution."""
     yield Provides(
-        "concat", target="zcollection_merge_concat.concat:Concat", summary="Inserted rows follow those that are there"
+        "concat",
+        target="zcollection_merge_concat.concat:Concat",
+        summary="Inserted rows are appended to the existing rows",
     )

@@ -11,10 +11,10 @@ from zcollection.plugin import MergeStrategy, RowPlan
 
 @frozen
 class Concat(MergeStrategy):
-    """Inserted rows follow those that are there; nothing is compared, sorted or dropped.
+    """Append inserted rows to the existing rows; nothing is compared, sorted or dropped.
 
-    The strategy works without an axis variable. Inserting the same rows twice keeps them twice. Rows whose axis value is
-    NaN or NaT are rows like any other.
+    The strategy works without an axis variable. If the same rows are inserted twice, both copies are kept. Rows whose axis
+    value is NaN or NaT are treated like all other rows.
 
     Examples
     --------
@@ -25,18 +25,17 @@ class Concat(MergeStrategy):
     compares_axis: ClassVar[bool] = False
 
     def rows(self, existing: NDArray[Any], inserted: NDArray[Any]) -> RowPlan:
-        """Return the plan that keeps every row: the existing, then the inserted, each in their order.
+        """Return the plan that keeps every row: the existing rows, then the inserted rows, in their order.
 
         Parameters
         ----------
         existing, inserted
-            Axis values of the rows that are there, shape (n,), and of those that arrive, shape (m,); only their numbers
-            matter.
+            Axis values of the existing rows, shape (n,), and of the inserted rows, shape (m,); only the lengths matter.
 
         Returns
         -------
         RowPlan
             n + m rows.
         """
-        kept, arriving = (np.arange(rows.size, dtype=np.int64) for rows in (existing, inserted))
-        return RowPlan(np.concatenate([kept, ~arriving]))
+        old, new = (np.arange(rows.size, dtype=np.int64) for rows in (existing, inserted))
+        return RowPlan(np.concatenate([old, ~new]))

@@ -11,5 +11,5 @@ def zcollection_merge_strategies() -> Iterator[Provides]:
     yield Provides(
         "replace",
         target="zcollection_merge_replace.replace:Replace",
-        summary="Inserted rows take the place of the partition",
+        summary="Inserted rows replace all rows of the partition",
     )

@@ -1,4 +1,4 @@
-"""The strategy that replaces a partition whole."""
+"""The strategy that replaces all rows of a partition."""
 
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ from zcollection.plugin import MergeStrategy, RowPlan
 
 @frozen
 class Replace(MergeStrategy):
-    """Inserted rows take the place of the partition, in the order in which they arrive.
+    """Replace all rows of the partition with the inserted rows, in the order in which they are given.
 
-    The existing rows are never looked at: the strategy never conflicts, and works without an axis variable. Rows whose
-    axis value is NaN or NaT are rows like any other.
+    The existing rows are never read: the strategy never conflicts with another writer, and works without an axis variable.
+    Rows whose axis value is NaN or NaT are treated like all other rows.
 
     Examples
     --------
@@ -26,14 +26,14 @@ class Replace(MergeStrategy):
     compares_axis: ClassVar[bool] = False
 
     def rows(self, existing: NDArray[Any], inserted: NDArray[Any]) -> RowPlan:
-        """Return the plan that keeps every inserted row and no other.
+        """Return the plan that keeps exactly the inserted rows.
 
         Parameters
         ----------
         existing
-            Axis values of the rows that are there, shape (n,); only their number matters, and it may be given as zero.
+            Axis values of the existing rows, shape (n,); only the length matters, and it may be zero.
         inserted
-            Axis values of the rows that arrive, shape (m,); only their number matters.
+            Axis values of the inserted rows, shape (m,); only the length matters.
 
         Returns
         -------

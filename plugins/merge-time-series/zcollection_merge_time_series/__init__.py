@@ -11,5 +11,5 @@ def zcollection_merge_strategies() -> Iterator[Provides]:
     yield Provides(
         "time_series",
         target="zcollection_merge_time_series.time_series:TimeSeries",
-        summary="Inserted rows take the place of the period that they cover",
+        summary="Inserted rows replace the period that they cover",
     )

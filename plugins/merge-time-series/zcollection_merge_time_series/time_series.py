@@ -1,4 +1,4 @@
-"""The strategy that replaces the period which the inserted rows cover."""
+"""The strategy that replaces the period covered by the inserted rows."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from zcollection.plugin import MergeStrategy, RowPlan
 
 @frozen
 class TimeSeries(MergeStrategy):
-    """Inserted rows take the place of the existing ones between the first and the last of them, both included.
+    """Replace the existing rows from the first to the last inserted axis value, both included.
 
-    This is how a reprocessed stretch of a series is delivered: whole. The result is sorted by axis value; rows of one
-    value keep their order, the existing before the inserted. Every inserted row is kept, duplicates too.
+    The strategy suits complete reprocessed periods of a series. The result is sorted by axis value; rows with the same value
+    keep their order, existing rows before inserted ones. Every inserted row is kept, including duplicates.
 
-    Rows whose axis value is NaN or NaT lie in no period: they replace nothing, are not replaced, and sort last.
+    Rows whose axis value is NaN or NaT belong to no period: they replace nothing, are not replaced, and sort last.
 
     Examples
     --------
@@ -25,13 +25,13 @@ class TimeSeries(MergeStrategy):
     """
 
     def rows(self, existing: NDArray[Any], inserted: NDArray[Any]) -> RowPlan:
-        """Return the plan that keeps every inserted row, and the existing ones outside of their period.
+        """Return the plan that keeps every inserted row, and the existing rows outside their period.
 
         Parameters
         ----------
         existing, inserted
-            Axis values of the rows that are there, shape (n,), and of those that arrive, shape (m,), of one type that
-            has an order; either may be empty, neither need be sorted.
+            Axis values of the existing rows, shape (n,), and of the inserted rows, shape (m,), of the same ordered type.
+            Either may be empty, and they need not be sorted.
 
         Returns
         -------
@@ -46,7 +46,7 @@ class TimeSeries(MergeStrategy):
 
 
 def _covered(existing: NDArray[Any], *, by: NDArray[Any]) -> NDArray[np.bool_]:
-    # NaN and NaT differ from themselves. Sorted rather than reduced: NumPy has no minimum for strings.
+    # NaN and NaT differ from themselves. Use sort instead of min and max: NumPy has no minimum for strings.
     present = np.sort(by[np.equal(by, by)])
     if not present.size:
         return np.zeros(existing.shape, dtype=np.bool_)

@@ -11,5 +11,5 @@ def zcollection_merge_strategies() -> Iterator[Provides]:
     yield Provides(
         "upsert",
         target="zcollection_merge_upsert.upsert:Upsert",
-        summary="Inserted rows take the place of those with the same axis value",
+        summary="Inserted rows replace existing rows with the same axis value",
     )

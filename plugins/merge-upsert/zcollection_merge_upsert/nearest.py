@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 
 
 def nearest_first(existing: NDArray[Any], inserted: NDArray[Any], reach: float) -> NDArray[np.bool_]:
-    """Return which existing values are matched with an inserted one.
+    """Return which existing values are matched with an inserted value.
 
-    Of all pairs within reach the nearest is matched and taken out, then the nearest of what is left, and so on. Of pairs
-    equally near, the one with the earlier existing value comes first, then the one with the later inserted value.
+    The nearest pair within reach is matched first, then the nearest pair of the remaining values, and so on. Among pairs
+    at the same distance, the earlier existing value comes first, then the later inserted value.
 
     Parameters
     ----------
     existing, inserted
-        Numbers of one type, shapes (n,) and (m,), each sorted and distinct; no number is in both.
+        Numbers of the same type, shapes (n,) and (m,), each sorted and distinct; no number occurs in both.
     reach
-        Largest distance of a pair, included.
+        Largest distance of a pair, inclusive.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def nearest_first(existing: NDArray[Any], inserted: NDArray[Any], reach: float) 
 
 
 def _matched(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Return which values of the merged column are matched: the clear cases at once, the few others one by one."""
+    """Return which values of the merged column are matched: unambiguous pairs vectorised, the remaining ones one by one."""
     matched = np.zeros(column.shape, dtype=np.bool_)
     clear = np.flatnonzero(_nearer_than_neighbours(column, arrives, reach))
     matched[clear] = matched[clear + 1] = True
@@ -51,21 +51,22 @@ def _matched(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> 
 
 
 def _pairs(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the distance of each value to the next, and whether the two are a pair within reach."""
+    """Return the distance of each value to the next one, and whether the two form a pair within reach."""
     with np.errstate(over="ignore"):  # two floats may be infinitely far apart
         distance = np.diff(column)
     return distance, (arrives[1:] != arrives[:-1]) & (distance <= reach)
 
 
 def _nearer_than_neighbours(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Return the pairs of adjacent values that come before every other pair that ever shares a value with them.
+    """Return the pairs of adjacent values that are matched before every other pair that shares a value with them.
 
-    A value beside them that is no partner now may give way to one behind it, which is farther away than itself.
+    Other pairs may form only later, once the values next to a pair are matched and removed. These pairs need not be
+    considered: values further away have larger distances.
     """
     distance, pair = _pairs(column, arrives, reach)
     before, after = distance[:-1], distance[1:]
-    # Two adjacent pairs share the value between them; equally near, the first has the earlier existing value where an
-    # inserted one is shared, and the second has the later inserted value where an existing one is shared.
+    # Two adjacent pairs share the value between them. At the same distance, the first pair has the earlier existing value if
+    # they share an inserted value, and the second pair has the later inserted value if they share an existing one.
     first = np.where(arrives[1:-1], before <= after, before < after)
     nearest = pair.copy()
     nearest[1:] &= ~np.where(pair[:-1], first, before < after)
@@ -74,7 +75,7 @@ def _nearer_than_neighbours(column: NDArray[Any], arrives: NDArray[np.bool_], re
 
 
 def _matched_one_by_one(column: NDArray[Any], arrives: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Return which values are matched, where the order of the matches matters."""
+    """Return which values are matched, for pairs whose result depends on the order of the matches."""
     matched = np.zeros(column.shape, dtype=np.bool_)
     _, pair = _pairs(column, arrives, reach)
     if pair.any():
@@ -86,14 +87,14 @@ def _matched_one_by_one(column: NDArray[Any], arrives: NDArray[np.bool_], reach:
 
 
 class _Chain:
-    """The values that are not matched yet, each linked to its neighbours, and a queue of the pairs of neighbours.
+    """A linked list of the unmatched values, and a priority queue of the pairs of neighbours.
 
-    The nearest pair of all is always one of neighbours. Matching it makes the values beside it neighbours, so that each
-    match adds at most one pair to the queue.
+    The nearest of all pairs always consists of two neighbours. Once it is matched, the values next to it become neighbours,
+    so that each match adds at most one pair to the queue.
     """
 
     def __init__(self, values: list[float], arrives: list[bool], reach: float) -> None:
-        end = len(values)  # stands before the first value and after the last; NaN is within no reach
+        end = len(values)  # sentinel before the first and after the last value; NaN is never within reach
         self._values = [*values, math.nan]
         self._arrives = [*arrives, False]
         self._reach = reach
@@ -102,7 +103,7 @@ class _Chain:
         self._queue: list[tuple[float, int, int]] = []
 
     def offer(self, left: int, right: int) -> None:
-        """Queue two neighbours if they are a pair: nearest first, then earlier existing, then later inserted value."""
+        """Queue two neighbours if they are a pair; priority: distance, earlier existing value, later inserted value."""
         distance = self._values[right] - self._values[left]
         if self._arrives[left] != self._arrives[right] and distance <= self._reach:
             kept, new = (left, right) if self._arrives[right] else (right, left)
@@ -110,12 +111,12 @@ class _Chain:
 
     def matches(self) -> Iterator[int]:
         """Yield the positions of the values that are matched."""
-        gone: set[int] = set()
+        matched: set[int] = set()
         while self._queue:
             _, kept, new = heappop(self._queue)
             pair = {kept, -new}
-            if gone.isdisjoint(pair):
-                gone |= pair
+            if matched.isdisjoint(pair):
+                matched |= pair
                 yield from pair
                 self._unlink(*sorted(pair))
 

@@ -1,4 +1,4 @@
-"""Tolerances: what they may be, and distances that never overflow."""
+"""Validation of tolerances, and distances between axis values that never overflow."""
 
 import math
 from typing import Any
@@ -23,7 +23,7 @@ _ATTOSECONDS = {
     "fs": 10**3,
     "as": 1,
 }
-"""Units of a fixed length: years and months have none."""
+"""Length of each unit in attoseconds; years and months are excluded, because their length varies."""
 
 _ACCEPTED = (
     "None, a number or a numpy.timedelta64 with a unit from 'W' to 'as', finite and not negative, such as "
@@ -32,12 +32,12 @@ _ACCEPTED = (
 
 
 def as_tolerance(value: float | np.timedelta64 | None) -> Tolerance | None:
-    """Return a tolerance in one of the types that are stored.
+    """Return a tolerance converted to one of the types that can be stored.
 
     Raises
     ------
     PluginConfigurationError
-        It is not a tolerance.
+        `value` is not a valid tolerance.
     """
     tolerance = _duration(value) if isinstance(value, np.timedelta64) else _number(value)
     if tolerance is None and value is not None:
@@ -50,7 +50,7 @@ def _duration(value: np.timedelta64) -> np.timedelta64 | None:
     unit, _ = np.datetime_data(value.dtype)
     if unit not in _ATTOSECONDS or np.isnat(value) or value.astype(np.int64) < 0:
         return None
-    # A stored duration has a unit without a multiple: three times ten seconds are thirty seconds.
+    # A stored duration has a unit without a multiplier: 3 in the unit "10s" becomes 30 s.
     whole: np.timedelta64 = value.astype(f"timedelta64[{unit}]")
     return whole
 
@@ -63,7 +63,7 @@ def _number(value: object) -> int | float | None:
 
 
 def reach(tolerance: Tolerance, dtype: np.dtype[Any]) -> int | float:
-    """Return a tolerance in the unit of the distances between what `measure` returns for an axis of this type.
+    """Return a tolerance in the unit of the distances between values of `measure`, for an axis of this type.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def reach(tolerance: Tolerance, dtype: np.dtype[Any]) -> int | float:
 
 
 def measure(values: NDArray[Any]) -> NDArray[np.uint64] | NDArray[np.float64]:
-    """Return numbers in the same order, whose differences are the distances, exact for all but floats.
+    """Return axis values as numbers in the same order, whose differences are the distances; exact except for floats.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def measure(values: NDArray[Any]) -> NDArray[np.uint64] | NDArray[np.float64]:
     Returns
     -------
     ndarray
-        float64 for floats, else uint64: there the difference of the smallest and the largest int64 has room.
+        float64 for floats, else uint64, in which the difference of the largest and the smallest int64 does not overflow.
     """
     if values.dtype.kind == "f":
         return values.astype(np.float64)

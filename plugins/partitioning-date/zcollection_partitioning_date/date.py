@@ -29,7 +29,7 @@ _FIELDS: Final = {
     "m": Field("minute", width=2),
     "s": Field("second", width=2),
 }
-"""The components of a date, by the resolution of which each is the last."""
+"""The fields of a key, by resolution: a key has all fields up to the one of its resolution."""
 
 _BOUNDS: Final = {
     "year": (-292_277_022_656, 292_277_026_595),  # the whole years that datetime64 counts in seconds
@@ -61,25 +61,25 @@ def _as_resolution(value: object) -> str:
 
 @frozen
 class Date(Partitioning):
-    """Rows belong to the calendar period in which their time lies.
+    """Partition rows by the calendar period that contains their time.
 
-    The calendar is that of the times: that of datetime64, the proleptic Gregorian one, in which the year 0 is leap and
-    negative years count back from it, or any other that CF has, such as ``noleap`` or ``360_day``. Times may have any unit
-    of datetime64. Years have four digits in paths, or more where they need more.
+    The calendar is the calendar of the times: for datetime64, the proleptic Gregorian calendar, in which the year 0 is a
+    leap year and earlier years are negative; else any calendar of CF, such as ``noleap`` or ``360_day``. Times may have any
+    unit of datetime64. Years have at least four digits in paths.
 
     Parameters
     ----------
     variables
-        The path of the variable that holds the times, in a tuple.
+        The path of the variable that contains the times, in a tuple.
     resolution
         The period: ``"Y"``, ``"M"``, ``"D"``, ``"h"``, ``"m"`` or ``"s"``, as in datetime64.
     dimension
-        The dimension to partition along; None means that of the collection's axis.
+        The dimension to partition along; None for the dimension of the collection's axis.
 
     Raises
     ------
     PluginConfigurationError
-        One of them is something else.
+        A parameter is invalid.
 
     Examples
     --------
@@ -101,17 +101,17 @@ class Date(Partitioning):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """The year, and what follows down to the resolution."""
+        """The fields from the year down to the resolution."""
         last = list(_FIELDS).index(self.resolution)
         return tuple(_FIELDS.values())[: last + 1]
 
     @property
     def time_variables(self) -> tuple[str, ...]:
-        """The variable: numbers with CF time units are decoded for it."""
+        """The variable, so that `keys` receives numbers with CF time units as times."""
         return self.variables
 
     def keys(self, columns: Mapping[str, Any]) -> Mapping[str, NDArray[Any]]:
-        """Return the year of every row, and what follows down to the resolution.
+        """Return the period of every row: the components from the year down to the resolution.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Date(Partitioning):
         Raises
         ------
         PartitionError
-            The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
+            The column is not datetime64, a time is missing (NaT), or a time is out of the range of datetime64 in seconds.
         """
         (name,) = self.variables
         column = columns[name]
@@ -134,7 +134,7 @@ class Date(Partitioning):
         seconds = whole_seconds(column, name=name)
         first = first_of_periods(seconds, self.resolution)
         rows = np.diff(first, append=seconds.size)
-        # The fields first: components are computed as they are asked for.
+        # zip() takes the fields first, so that components below the resolution are not computed.
         each = zip(self.fields, components(seconds[first], calendar), strict=False)
         return {item.name: np.repeat(values, rows) for item, values in each}
 
@@ -144,19 +144,19 @@ class Date(Partitioning):
         Raises
         ------
         PartitionError
-            There is no such period.
+            The period does not exist.
         """
         path = super().encode(key)
         _check_exists(key, path)
         return path
 
     def decode(self, path: str) -> Key:
-        """Return the key of a path: the inverse of `encode`.
+        """Return the key of a path; the inverse of `encode`.
 
         Raises
         ------
         PartitionError
-            The path is not one that `encode` returns.
+            `encode` does not return this path for any key.
         """
         key = super().decode(path)
         _check_exists(key, path)
@@ -169,7 +169,7 @@ def _check_exists(key: Mapping[str, Any], path: str) -> None:
         if not smallest <= value <= largest:
             message = f"{path!r} has the {name} {value}; accepted: {smallest} to {largest}"
             raise PartitionError(message)
-    # Which calendar it is, a path does not say: in one of them all months have 30 days.
+    # A path does not record the calendar; in the calendar 360_day, every month has 30 days.
     if "day" in key and key["day"] > (last := max(30, monthrange(key["year"], key["month"])[1])):
         message = f"{path!r} has the day {key['day']}; accepted: 1 to {last}, the days of that month"
         raise PartitionError(message)

@@ -1,4 +1,4 @@
-"""Calendar components of times, in whole numbers that neither round nor wrap."""
+"""Calendar components of times, computed in integers without rounding or overflow."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,29 +16,29 @@ _SECONDS = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9, "ps": 10**12, "fs": 10**15, "as": 10**18}
 _MONTHS = {"Y": 12, "M": 1}
 _YEARS = 292_277_022_000
-"""Years before and after 1970 that datetime64 surely counts in seconds, in whole thousands."""
+"""Number of years before and after 1970 in the range of datetime64 in seconds, rounded down to thousands."""
 
 
 def whole_seconds(column: NDArray[Any] | CalendarTimes, *, name: str) -> Seconds:
-    """Return times as whole seconds since 1970-01-01 of their calendar, towards the past.
+    """Return times as whole seconds since 1970-01-01 of their calendar, rounded down.
 
     Parameters
     ----------
     column
         Times, shape (rows,).
     name
-        The variable, for the message.
+        Name of the variable, for the error message.
 
     Raises
     ------
     PartitionError
-        The column is not datetime64, a time is missing (NaT), or beyond what datetime64 counts in seconds.
+        The column is not datetime64, a time is missing (NaT), or a time is out of the range of datetime64 in seconds.
     """
     if isinstance(column, CalendarTimes):
-        # What is counted does not depend on the calendar.
+        # The number of seconds does not depend on the calendar.
         return whole_seconds(column.since.view(column.since.dtype.str.replace("m8", "M8")), name=name)
     unit = _unit(column, name)
-    # Counted as integers: NumPy's own conversions wrap, or fail, near the ends of a type.
+    # Convert the integers behind the times: the conversions of NumPy overflow, or fail, near the limits of a type.
     multiple = np.datetime_data(column.dtype)[1]
     counts = column.astype(column.dtype.newbyteorder("="), copy=False).view(np.int64)
     longest = _YEARS * 12 if unit in _MONTHS else np.iinfo(np.int64).max
@@ -76,16 +76,16 @@ def _refuse(wrong: NDArray[np.bool_], column: Times, name: str, *, advice: str) 
 
 
 def first_of_periods(seconds: Seconds, unit: str) -> NDArray[np.intp]:
-    """Return the positions at which a day begins, or a shorter period, after times of another one; the first is one.
+    """Return the position of the first row of each run of rows in the same day, or in the same shorter period.
 
-    Neighbouring rows mostly share their period: what follows from it is computed once for all of them.
+    Neighbouring rows mostly share their period, so the components are computed once for each run.
     """
     periods = seconds // _SECONDS.get(unit, _SECONDS["D"])
     return np.flatnonzero(np.concatenate([np.ones(min(1, periods.size), bool), periods[1:] != periods[:-1]]))
 
 
 def components(seconds: Seconds, calendar: str = "proleptic_gregorian") -> Iterator[NDArray[np.int64]]:
-    """Yield the year, month, day, hour, minute and second of times, each when it is asked for.
+    """Yield the year, month, day, hour, minute and second of times; each is computed when it is requested.
 
     Examples
     --------

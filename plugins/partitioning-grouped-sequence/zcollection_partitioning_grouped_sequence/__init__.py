@@ -11,5 +11,5 @@ def zcollection_partitionings() -> Iterator[Provides]:
     yield Provides(
         "grouped_sequence",
         target="zcollection_partitioning_grouped_sequence.grouped_sequence:GroupedSequence",
-        summary="By integer variables, the last in groups of one size, such as ten passes",
+        summary="By integer variables, the last in groups of a fixed size, such as ten passes",
     )

@@ -1,4 +1,4 @@
-"""The partitioning by integer variables, the last of them in groups."""
+"""The partitioning by integer variables, the last of which is grouped."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -45,27 +45,27 @@ def _is_integer(value: object) -> bool:
 
 @frozen
 class GroupedSequence(Partitioning):
-    """Rows with the same values of integer variables belong together, the last variable in groups of one size.
+    """Partition rows by the values of integer variables, the last of which is grouped by a fixed number of values.
 
     The key of a value v of the last variable is the first value of its group, ``(v - start) // size * size + start``,
-    in integers that never wrap.
+    computed without overflow.
 
     Parameters
     ----------
     variables
-        Paths of the variables, outermost first; the last is grouped. Each is a field of the keys, under the last name
-        of its path.
+        Paths of the variables, outermost first; the last is grouped. Each gives a field of the keys, named by the last
+        part of its path.
     size
-        Values in a group.
+        Number of values in a group.
     start
-        First value of one of the groups, and so of every `size`-th value before and after it.
+        First value of any one group; the groups before and after it follow from `size`.
     dimension
-        The dimension to partition along; None means that of the collection's axis.
+        The dimension to partition along; None for the dimension of the collection's axis.
 
     Raises
     ------
     PluginConfigurationError
-        One of them is something else, or two variables would be fields of one name.
+        A parameter is invalid, or two variables would give fields of the same name.
 
     Examples
     --------
@@ -89,11 +89,11 @@ class GroupedSequence(Partitioning):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """The variables, by the last names of their paths; numbers are not padded."""
+        """One field for each variable, named by the last part of its path; numbers are not padded."""
         return fields_of(self.variables)
 
     def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-        """Return the values, and for the last variable the first value of the group.
+        """Return the values of the variables, and for the last variable the first value of the group.
 
         Parameters
         ----------
@@ -108,10 +108,10 @@ class GroupedSequence(Partitioning):
         Raises
         ------
         PartitionError
-            A column does not hold integers, or a key is beyond int64.
+            A column does not contain integers, or a key is out of the range of int64.
         """
-        *whole, grouped = zip(self.fields, self.variables, strict=True)
-        keys = {item.name: as_int64(columns[path], path) for item, path in whole}
+        *ungrouped, grouped = zip(self.fields, self.variables, strict=True)
+        keys = {item.name: as_int64(columns[path], path) for item, path in ungrouped}
         item, path = grouped
         return {**keys, item.name: first_of_group(columns[path], path, size=self.size, start=self.start)}
 
@@ -121,19 +121,19 @@ class GroupedSequence(Partitioning):
         Raises
         ------
         PartitionError
-            The key has other fields, a value beyond int64, or a last value with which no group begins.
+            The key has other fields, a value out of the range of int64, or a last value that is not the first of a group.
         """
         path = super().encode(key)
         self._check(key, path)
         return path
 
     def decode(self, path: str) -> Key:
-        """Return the key of a path: the inverse of `encode`.
+        """Return the key of a path; the inverse of `encode`.
 
         Raises
         ------
         PartitionError
-            The path is not one that `encode` returns.
+            `encode` does not return this path for any key.
         """
         key = super().decode(path)
         self._check(key, path)

@@ -11,19 +11,19 @@ from zcollection.plugin import Field, Partitioning, as_dimension, as_int64, as_v
 
 @frozen
 class Sequence(Partitioning):
-    """Rows with the same values of integer variables belong together: one partition for each half orbit, for instance.
+    """Partition rows by the values of integer variables: one partition for each half orbit, for instance.
 
     Parameters
     ----------
     variables
-        Paths of the variables, outermost first. Each is a field of the keys, under the last name of its path.
+        Paths of the variables, outermost first. Each gives a field of the keys, named by the last part of its path.
     dimension
-        The dimension to partition along; None means that of the collection's axis.
+        The dimension to partition along; None for the dimension of the collection's axis.
 
     Raises
     ------
     PluginConfigurationError
-        One of them is something else, or two variables would be fields of one name.
+        A parameter is invalid, or two variables would give fields of the same name.
 
     Examples
     --------
@@ -40,11 +40,11 @@ class Sequence(Partitioning):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """The variables, by the last names of their paths; numbers are not padded."""
+        """One field for each variable, named by the last part of its path; numbers are not padded."""
         return fields_of(self.variables)
 
     def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-        """Return the values themselves.
+        """Return the values of the variables as int64.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Sequence(Partitioning):
         Raises
         ------
         PartitionError
-            A column does not hold integers, or a value is beyond int64.
+            A column does not contain integers, or a value is out of the range of int64.
         """
         return {
             item.name: as_int64(columns[path], path) for item, path in zip(self.fields, self.variables, strict=True)

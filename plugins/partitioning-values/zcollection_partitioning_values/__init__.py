@@ -11,5 +11,5 @@ def zcollection_partitionings() -> Iterator[Provides]:
     yield Provides(
         "values",
         target="zcollection_partitioning_values.values:Values",
-        summary="By the values of texts, integers and booleans, such as a platform",
+        summary="By the values of strings, integers and booleans, such as a platform",
     )

@@ -1,4 +1,4 @@
-"""What columns may hold, and their values as keys."""
+"""The accepted types of columns, and the conversion of their values to keys."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ _TYPES: Final = {"U": "text", "T": "text", "S": "text", "i": "integer", "u": "in
 
 
 def type_of(dtype: np.dtype[Any]) -> str | None:
-    """Return what values of a type are: ``"text"``, ``"integer"`` or ``"boolean"``; None where they cannot be keys.
+    """Return the type of key for a dtype: ``"text"``, ``"integer"`` or ``"boolean"``; None if its values cannot be keys.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def type_of(dtype: np.dtype[Any]) -> str | None:
 
 
 def refusal(dtype: np.dtype[Any], path: str) -> str:
-    """Return the message about a variable of a type whose values cannot be keys."""
+    """Return the error message for a variable whose dtype cannot be used for keys."""
     message = (
         f"the partitioning by values reads the variable {path!r}, which is {dtype}; accepted: texts, integers, booleans"
     )
@@ -43,7 +43,7 @@ def _texts(column: NDArray[Any], path: str) -> NDArray[Any]:
 
 
 def _check_present(column: NDArray[Any], path: str) -> None:
-    """Refuse a column of strings that has its type's marker of missing values somewhere."""
+    """Check that a column of strings contains no missing values (the `na_object` of its dtype)."""
     has_marker = hasattr(column.dtype, "na_object")
     missing = next((at for at, value in enumerate(column if has_marker else ()) if not isinstance(value, str)), None)
     if missing is not None:
@@ -93,4 +93,4 @@ KEYS_OF: Final[Mapping[str, Callable[[NDArray[Any], str], NDArray[Any]]]] = {
     "integer": _integers,
     "boolean": _booleans,
 }
-"""What makes keys of the column at a path, by what it holds."""
+"""Functions that convert the column at a path to keys, by the type of key."""

@@ -1,4 +1,4 @@
-"""The partitioning by the values of variables, whatever they count or name."""
+"""The partitioning by the values of string, integer and boolean variables."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -36,25 +36,25 @@ def _as_types(types: Iterable[str] | None) -> tuple[str, ...] | None:
 
 @frozen
 class Values(Partitioning):
-    """Rows with the same values of variables belong together: those of one platform, station or mission, for instance.
+    """Partition rows by the values of variables: one partition for each platform, station or mission, for instance.
 
-    Values are texts, integers or booleans. Their order, in a query too, is that of the values: texts by code point, numbers
-    as numbers, False before True.
+    Values are strings, integers or booleans. Partitions, also in the result of a query, are in the order of the values:
+    strings by code point, numbers by value, False before True.
 
     Parameters
     ----------
     variables
-        Paths of the variables, outermost first. Each is a field of the keys, under the last name of its path.
+        Paths of the variables, outermost first. Each gives a field of the keys, named by the last part of its path.
     types
-        What each variable holds: ``"text"``, ``"integer"`` or ``"boolean"``. None, the default, leaves it to the schema of
-        the collection that is created with it.
+        Type of each variable: ``"text"``, ``"integer"`` or ``"boolean"``. With the default, None, the types follow from the
+        schema when a collection is created.
     dimension
-        The dimension to partition along; None means that of the collection's axis.
+        The dimension to partition along; None for the dimension of the collection's axis.
 
     Raises
     ------
     PluginConfigurationError
-        One of them is something else, or two variables would be fields of one name.
+        A parameter is invalid, or two variables would give fields of the same name.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Values(Partitioning):
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """The variables, by the last names of their paths."""
+        """One field for each variable, named by the last part of its path."""
         return tuple(
             evolve(item, text=name == "text", boolean=name == "boolean")
             for item, name in zip(fields_of(self.variables), self._known_types, strict=True)
@@ -87,7 +87,7 @@ class Values(Partitioning):
         Raises
         ------
         SchemaError
-            A variable holds neither texts nor integers nor booleans, or something else than `types` says.
+            A variable contains neither strings nor integers nor booleans, or does not have the type given by `types`.
         """
         found = tuple(_declared(types[path], path) for path in self.variables)
         if self.types not in {None, found}:
@@ -98,13 +98,13 @@ class Values(Partitioning):
         return evolve(self, types=found)
 
     def keys(self, columns: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-        """Return the values themselves.
+        """Return the values of the variables as strings, int64 or booleans.
 
         Parameters
         ----------
         columns
-            The variables, each of shape (rows,): strings of fixed or variable length, or bytes in UTF-8, for texts;
-            integers of any size; booleans.
+            The variables, each of shape (rows,): strings of fixed or variable length, or bytes in UTF-8; integers of any
+            size; booleans.
 
         Returns
         -------
@@ -114,7 +114,7 @@ class Values(Partitioning):
         Raises
         ------
         PartitionError
-            A column holds something else, a text is missing or not in UTF-8, or an integer is beyond int64.
+            A column has another type, a string is missing or not in UTF-8, or an integer is out of the range of int64.
         """
         each = zip(self.fields, self.variables, self._known_types, strict=True)
         return {item.name: KEYS_OF[name](columns[path], path) for item, path, name in each}

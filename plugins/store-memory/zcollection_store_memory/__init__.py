@@ -11,5 +11,5 @@ def zcollection_stores() -> Iterator[Provides]:
     yield Provides(
         "memory",
         target="zcollection_store_memory.store:MemoryStore",
-        summary="The memory of this process: for tests, and for data that need not stay",
+        summary="The memory of this process, for tests and temporary data",
     )

@@ -1,4 +1,4 @@
-"""What the memory store does with objects, in plain blocking calls: for worker threads."""
+"""Blocking access to the objects of the memory store, for worker threads."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ _EMPTY: Final = Space()
 
 
 def forget(url: str) -> None:
-    """Free the objects at a ``memory://`` URL; stores that are open there find it empty.
+    """Free the objects of a ``memory://`` URL; open stores with this URL are empty afterwards.
 
-    Nobody may be writing there meanwhile. A URL at which nothing lies is passed over.
+    There must be no concurrent writer. A URL without objects is ignored.
 
     Parameters
     ----------
     url
-        As it was given when the objects were written.
+        URL under which the objects were written.
     """
     with _GUARD:
         _SPACES.pop(StoreURL.parse(url).location, None)
@@ -30,14 +30,14 @@ def forget(url: str) -> None:
 
 @frozen(kw_only=True)
 class Objects:
-    """Objects at one URL; every method is that of `KeyStore`, blocking.
+    """The objects of one URL; every method is the blocking form of the method of `KeyStore` with the same name.
 
     Attributes
     ----------
     url
-        Of the store.
+        URL of the store.
     check_writable
-        Raises unless the store was opened for writing.
+        Function that raises an error unless the store was opened for writing.
     """
 
     url: StoreURL
@@ -66,7 +66,7 @@ class Objects:
         return "created" if self.space().create(key, data) else "exists"
 
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-        """Yield what lies under a prefix at this moment, sorted by key."""
+        """Yield the current entries under a prefix, sorted by key."""
         if prefix:
             check_prefixes(self.url, prefix)
         return _SPACES.get(self.url.location, _EMPTY).entries(prefix, after=after, recursive=recursive)
@@ -81,14 +81,14 @@ class Objects:
                 raise StoreError(message)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects and, for keys that end with "/", all below."""
+        """Delete objects; a key that ends with "/" deletes every object under it."""
         self.check_writable()
         given = tuple(keys)
         check_keys(self.url, *(key.removesuffix("/") for key in given))
         self.space().delete(given)
 
     def publish(self, staged: str, target: str) -> None:
-        """Move what is staged to the place of what lies at the target, at once."""
+        """Replace the group under `target` with the staged group, atomically."""
         self.check_writable()
         check_prefixes(self.url, staged, target)
         if not self.space().move(staged, target) and not self.space().any_below(target):
@@ -96,12 +96,12 @@ class Objects:
             raise StoreError(message)
 
     def unpublish(self, target: str, trash: str) -> None:
-        """Delete what lies at the target: moved, it would keep its memory."""
+        """Delete the group under `target`; a move to `trash` would not free its memory."""
         self.check_writable()
         check_prefixes(self.url, target, trash)
         self.space().delete([target])
 
     def space(self) -> Space:
-        """Return the objects at the URL, to be written to."""
+        """Return the objects of the URL for writing, created if necessary."""
         with _GUARD:
             return _SPACES.setdefault(self.url.location, Space())

@@ -1,4 +1,4 @@
-"""The objects of one URL, shared by all stores of the process that are opened there."""
+"""The objects of one URL, shared by all stores of the process with this URL."""
 
 import threading
 import time
@@ -15,17 +15,17 @@ _DOCUMENT: Final = "zarr.json"
 
 
 @frozen
-class Held:
+class StoredObject:
     """An object in memory.
 
     Attributes
     ----------
     data
-        Its bytes.
+        Bytes of the object.
     modified
-        When it was written, in seconds since 1970.
+        Time of the write, in seconds since 1970.
     number
-        Differs between any two objects written.
+        Unique number of the write, which serves as etag.
     """
 
     data: bytes
@@ -39,14 +39,14 @@ class Space:
     def __init__(self) -> None:
         self.writers: Final = threading.Lock()
         self._guard = threading.Lock()
-        self._objects: dict[str, Held] = {}
+        self._objects: dict[str, StoredObject] = {}
         self._sorted: list[str] | None = []
         self._numbers = count()
 
     def get(self, key: str) -> bytes | None:
-        """Return an object's bytes."""
-        held = self._objects.get(key)
-        return None if held is None else held.data
+        """Return the bytes of an object; None if it does not exist."""
+        found = self._objects.get(key)
+        return None if found is None else found.data
 
     def put(self, items: Mapping[str, bytes]) -> None:
         """Write objects."""
@@ -63,50 +63,50 @@ class Space:
             return True
 
     def copy(self, source: str, target: str) -> bool:
-        """Let a second key have the bytes of a first one, and return whether that exists."""
+        """Copy an object, without a copy of its bytes, and return whether the source exists."""
         with self._guard:
-            held = self._objects.get(source)
-            if held is not None:
-                self._set(target, self._new(held.data))
-            return held is not None
+            found = self._objects.get(source)
+            if found is not None:
+                self._set(target, self._new(found.data))
+            return found is not None
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, and all below the keys that end with "/"."""
+        """Delete objects; a key that ends with "/" deletes every object under it."""
         with self._guard:
             for key in keys:
                 for found in self._below(key) if key.endswith("/") else [key]:
                     self._remove(found)
 
     def move(self, source: str, target: str) -> bool:
-        """Let all below one prefix take the place of all below another, and return whether anything did."""
+        """Replace all objects under `target` with those under `source`, and return whether anything was moved."""
         with self._guard:
             staged = {key: self._objects[key] for key in self._below(source)}
             if f"{source}{_DOCUMENT}" not in staged and f"{target}{_DOCUMENT}" in self._objects:
-                return False  # it was published, and then removed in part
+                return False  # already published, and then partly removed
             for key in [*self._below(target), *staged] if staged else []:
                 self._remove(key)
-            for key, held in staged.items():
-                self._set(target + key.removeprefix(source), held)
+            for key, item in staged.items():
+                self._set(target + key.removeprefix(source), item)
             return bool(staged)
 
     def any_below(self, prefix: str) -> bool:
-        """Return whether anything lies below a prefix."""
+        """Return whether there are objects under a prefix."""
         with self._guard:
             return bool(self._below(prefix))
 
     def entries(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-        """Yield what lies below a prefix at this moment, sorted by key."""
+        """Yield the current entries under a prefix, sorted by key."""
         with self._guard:
             found = [_listed(key, self._objects[key]) for key in self._below(prefix)]
         return listing(found, prefix, after=after, recursive=recursive)
 
-    def _new(self, data: bytes) -> Held:
-        return Held(bytes(data), time.time(), next(self._numbers))
+    def _new(self, data: bytes) -> StoredObject:
+        return StoredObject(bytes(data), time.time(), next(self._numbers))
 
-    def _set(self, key: str, held: Held) -> None:
+    def _set(self, key: str, item: StoredObject) -> None:
         if key not in self._objects:
             self._sorted = None
-        self._objects[key] = held
+        self._objects[key] = item
 
     def _remove(self, key: str) -> None:
         if self._objects.pop(key, None) is not None:
@@ -117,10 +117,10 @@ class Space:
             self._sorted = sorted(self._objects)
         if not prefix:
             return self._sorted
-        # "0" follows "/" in every encoding of text.
+        # "0" is the character after "/", so this is the first key after all keys with the prefix.
         first, end = bisect_left(self._sorted, prefix), bisect_left(self._sorted, f"{prefix[:-1]}0")
         return self._sorted[first:end]
 
 
-def _listed(key: str, held: Held) -> Listed:
-    return Listed(key=key, size=len(held.data), modified=held.modified, etag=str(held.number))
+def _listed(key: str, item: StoredObject) -> Listed:
+    return Listed(key=key, size=len(item.data), modified=item.modified, etag=str(item.number))

@@ -13,7 +13,7 @@ from zcollection_store_memory.objects import Objects, forget
 __all__ = ["MemoryStore", "forget"]
 
 _INTERVAL: Final = 0.001
-"""Seconds between two tries to take the lock."""
+"""Seconds between two attempts to acquire the lock."""
 
 
 def _location(url: StoreURL) -> str:
@@ -22,14 +22,14 @@ def _location(url: StoreURL) -> str:
 
 @frozen(kw_only=True)
 class MemoryStore(KeyStore):
-    """Objects in the memory of this process, shared by all stores that are opened with the same URL.
+    """A store in the memory of this process, shared by all stores with the same URL.
 
     Attributes
     ----------
     url
         ``memory://`` and any name.
     read_only
-        Whether every write is refused.
+        Whether every write is rejected.
     """
 
     cross_process: ClassVar[bool] = False
@@ -41,12 +41,12 @@ class MemoryStore(KeyStore):
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode) -> Self:  # type: ignore[override]  # it has no options
-        """Return the store of a name; the first write makes it.
+        """Return the store of a URL; nothing is created before the first write.
 
         Parameters
         ----------
         url
-            Its location is a name, taken literally.
+            The URL, whose location is a literal name.
         mode
             "r" or "rw".
 
@@ -62,7 +62,7 @@ class MemoryStore(KeyStore):
 
     @property
     def blocking(self) -> Objects:
-        """Blocking access: nothing here ever waits."""
+        """Blocking access, which never waits."""
         return Objects(url=self.url, check_writable=self.check_writable)
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
@@ -70,7 +70,7 @@ class MemoryStore(KeyStore):
         return self.blocking.get(reads)
 
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, all of them at once."""
+        """Write all objects atomically."""
         self.blocking.put(items)
 
     async def create(self, key: str, data: bytes) -> Created:
@@ -78,29 +78,29 @@ class MemoryStore(KeyStore):
         return self.blocking.create(key, data)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix at this moment."""
+        """List the current entries under a prefix."""
         for entry in self.blocking.list(prefix, after=after, recursive=recursive):
             yield entry
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects, which share their bytes."""
+        """Copy objects without a copy of their bytes."""
         self.blocking.copy(pairs)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects and, for keys that end with "/", all below."""
+        """Delete objects; a key that ends with "/" deletes every object under it."""
         self.blocking.delete(keys)
 
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:  # noqa: ARG002 - it has a lock
-        """Move what is staged to the place of what lies at the target, at once."""
+        """Replace the group under `target` with the staged group, atomically."""
         self.blocking.publish(staged, target)
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:  # noqa: ARG002
-        """Delete what lies at the target."""
+        """Delete the group under `target`."""
         self.blocking.unpublish(target, trash)
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
-        """Hold the lock of the name; every other task and thread that wants it waits, without blocking its loop."""
+        """Hold the lock of the URL; other tasks and threads wait for it without blocking their event loops."""
         self.check_writable()
         lock = self.blocking.space().writers
         while not lock.acquire(blocking=False):  # noqa: ASYNC110 - the holder may be on another loop

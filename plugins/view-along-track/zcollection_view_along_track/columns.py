@@ -1,4 +1,4 @@
-"""What these computations have in common: variables along the axis as floating-point numbers, and their outputs."""
+"""Helpers shared by the computations: variables along the axis as floating-point numbers, and the declared outputs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,12 +24,12 @@ def as_names(given: Any) -> tuple[str, ...]:
 
 
 def as_suffix(given: Any) -> str:
-    """Return what is added to a variable's name.
+    """Return the suffix that is appended to the names of variables; an attrs converter.
 
     Raises
     ------
     PluginConfigurationError
-        It is empty, or no text.
+        The suffix is empty, contains "/", or is not a string.
     """
     if not isinstance(given, str) or not given or "/" in given:
         message = f"suffix is {given!r}; accepted: what is added to the names of the variables, such as '_mean'"
@@ -45,7 +45,7 @@ def declared(
     Raises
     ------
     SchemaError
-        A variable is missing, or does not hold real numbers.
+        A variable is missing, or does not contain real numbers.
     """
     found = {}
     for path in paths:
@@ -81,19 +81,19 @@ def along(rows: Dataset, path: str, axis: str) -> NDArray[np.float64]:
 
 
 def placed(numbers: NDArray[np.float64], rows: Dataset, path: str, axis: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return numbers as values of an output: the axis where the variable has it."""
+    """Return numbers as values of an output, with the axis moved to its position in the variable."""
     variable, track = rows.get_variable(f"/{path}"), rows.get_variable(f"/{axis}")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+    with np.errstate(over="ignore"):  # numbers out of the range of float32 become infinite
         return np.moveaxis(numbers, 0, position(variable, track)).astype(dtype)
 
 
 def position(variable: Variable, axis: Variable) -> int:
-    """Return the place of the axis among the dimensions of a variable.
+    """Return the position of the axis among the dimensions of a variable.
 
     Raises
     ------
     SchemaError
-        The variable does not run along the axis.
+        The variable does not have the dimension of the axis.
     """
     if len(axis.dimensions) != 1 or axis.dimensions[0] not in variable.dimensions:
         message = (
@@ -105,11 +105,11 @@ def position(variable: Variable, axis: Variable) -> int:
 
 
 def axis_values(axis: Variable) -> NDArray[Any]:
-    """Return the values of the axis, times as datetime64 also where they are numbers with time units."""
+    """Return the values of the axis; numbers with time units are converted to datetime64."""
     return as_times(axis)
 
 
 def absent(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where values are NaN or NaT."""
+    """Return which values are NaN or NaT."""
     missing: NDArray[np.bool_] = np.not_equal(values, values)
     return missing

@@ -1,4 +1,4 @@
-"""Slopes along the axis: differences between a row and its neighbours."""
+"""Gradients along the axis, from the differences between a row and its neighbours."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,22 +35,22 @@ def _as_position(given: Any) -> tuple[str, ...] | None:
 
 @frozen(kw_only=True)
 class Gradient(Computation):
-    """The slope of each variable at each row: by the axis, per second where that is a time, or per metre over ground.
+    """Compute the gradient of each variable: along the axis (per second for times), or per metre over ground.
 
-    Where both neighbours are there, it is the second-order difference for unequal distances; where one is, the
-    difference from that; where none is, or the row itself is missing, the slope is missing.
+    If both neighbours of a row are present, the gradient is the second-order difference for unequal distances. With one
+    neighbour, it is the difference from this neighbour. Without neighbours, or if the row itself is missing, the gradient is
+    missing.
 
     Parameters
     ----------
     variables
         Path of a variable along the axis, or of several.
     position
-        Paths of longitude and latitude in degrees: distances are then those over ground, on a sphere. None measures them
-        along the axis.
+        Paths of longitude and latitude in degrees, for distances over ground on a sphere. None for distances along the axis.
     axis
-        The variable that orders the rows, of the root.
+        The axis: the variable of the root group that orders the rows.
     suffix
-        What is added to a variable's name to name the output.
+        Suffix appended to the name of a variable to name the output.
 
     Notes
     -----
@@ -70,12 +70,12 @@ class Gradient(Computation):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Paths of the variables that are read."""
+        """Paths of the variables that `compute` reads."""
         return tuple(dict.fromkeys((*self.variables, self.axis, *(self.position or ()))))
 
     @property
     def halo(self) -> int:
-        """One row."""
+        """One row on each side."""
         return 1
 
     def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
@@ -84,7 +84,7 @@ class Gradient(Computation):
         Raises
         ------
         SchemaError
-            A variable is missing, or does not hold real numbers.
+            A variable is missing, or does not contain real numbers.
         """
         schema.select(self.inputs)
         return declared(
@@ -109,7 +109,7 @@ class Gradient(Computation):
         }
 
     def _steps(self, rows: Dataset) -> NDArray[np.float64]:
-        """Return the distance from each row to the next, shape (rows - 1,), NaN where it is not known."""
+        """Return the distance from each row to the next, shape (rows - 1,), NaN if it is unknown."""
         if self.position is not None:
             longitude, latitude = (along(rows, path, self.axis) for path in self.position)
             return over_ground(longitude, latitude)
@@ -132,16 +132,16 @@ def slopes(values: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[n
     values
         Shape (rows, …).
     steps
-        Distance from each row to the next, shape (rows - 1,); two rows at one place have no slope between them.
+        Distance from each row to the next, shape (rows - 1,). Between two rows at the same position there is no slope.
     """
     if not len(values):
         return values
-    others = (1,) * (values.ndim - 1)
-    apart = np.where(steps == 0, np.nan, steps).reshape(-1, *others)
-    between = np.diff(values, axis=0) / apart
-    nowhere, unknown = np.full((1, *values.shape[1:]), np.nan), np.full((1, *others), np.nan)
-    before, after = np.concatenate([nowhere, between]), np.concatenate([between, nowhere])
-    left, right = np.concatenate([unknown, apart]), np.concatenate([apart, unknown])
+    ones = (1,) * (values.ndim - 1)
+    distance = np.where(steps == 0, np.nan, steps).reshape(-1, *ones)
+    between = np.diff(values, axis=0) / distance
+    no_slope, no_distance = np.full((1, *values.shape[1:]), np.nan), np.full((1, *ones), np.nan)
+    before, after = np.concatenate([no_slope, between]), np.concatenate([between, no_slope])
+    left, right = np.concatenate([no_distance, distance]), np.concatenate([distance, no_distance])
     centred = (left * after + right * before) / (left + right)
     result: NDArray[np.float64] = np.where(np.isnan(before), after, np.where(np.isnan(after), before, centred))
     return result

@@ -39,26 +39,25 @@ def _as_minimum(given: Any) -> int:
 
 @frozen(kw_only=True)
 class RunningMean(Computation):
-    """The mean of each variable over a window around each row, of what is there in it.
+    """Compute the mean of each variable over a window around each row; missing values are ignored.
 
     Parameters
     ----------
     variables
         Path of a variable along the axis, or of several.
     window
-        Length of the window, centred on the row: an odd number of rows, or a ``numpy.timedelta64``, whose ends belong to
-        the window.
+        Length of the window, centred on the row: an odd number of rows, or a ``numpy.timedelta64``, both ends included.
     axis
-        The variable that orders the rows, of the root.
+        The axis: the variable of the root group that orders the rows.
     suffix
-        What is added to a variable's name to name the output.
+        Suffix appended to the name of a variable to name the output.
     minimum
-        Fewest values that a window must hold; where there are fewer, the output is missing.
+        Minimum number of values in a window; with fewer values, the output is missing.
 
     Raises
     ------
     PluginConfigurationError
-        A setting has another value.
+        A setting is invalid.
 
     Examples
     --------
@@ -67,7 +66,7 @@ class RunningMean(Computation):
     """
 
     variables: tuple[str, ...] = field(converter=as_names, kw_only=False)
-    # Compared by what it says: NumPy compares no number with a length of time.
+    # Compared by repr: NumPy cannot compare a number with a timedelta64.
     window: int | np.timedelta64 = field(converter=_as_window, eq=repr)
     axis: str = "time"
     suffix: str = field(default="_mean", converter=as_suffix)
@@ -77,7 +76,7 @@ class RunningMean(Computation):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Paths of the variables that are read."""
+        """Paths of the variables that `compute` reads."""
         return tuple(dict.fromkeys((*self.variables, self.axis)))
 
     @property
@@ -91,7 +90,7 @@ class RunningMean(Computation):
         Raises
         ------
         SchemaError
-            A variable is missing, or does not hold real numbers.
+            A variable is missing, or does not contain real numbers.
         """
         schema.get_variable(self.axis)
         attrs = {path: {"cell_methods": f"{self.axis}: {self._method}"} for path in self.variables}
@@ -129,9 +128,9 @@ class RunningMean(Computation):
 
 @frozen(kw_only=True)
 class RunningMedian(RunningMean):
-    """The median of each variable over a window around each row, of what is there in it.
+    """Compute the median of each variable over a window around each row; missing values are ignored.
 
-    The parameters are those of `RunningMean`.
+    The parameters are the same as for `RunningMean`.
 
     Examples
     --------

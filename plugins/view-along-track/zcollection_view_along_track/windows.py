@@ -1,4 +1,4 @@
-"""Values seen through a window that slides along the axis, a block of rows at a time."""
+"""Reductions over a window that slides along the axis, one block of rows at a time."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from zcollection_view_along_track.columns import absent
 
 Reduce = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Reduces the last dimension, in which NaN stands for what is not in the window."""
+"""Function that reduces the last dimension, in which NaN marks values outside the window."""
 
 _BLOCK: Final = 1 << 21
-"""Elements that are gathered at once."""
+"""Number of elements that are gathered at once."""
 
 
 def counted(values: NDArray[np.float64], reach: int, reduce: Reduce) -> NDArray[np.float64]:
-    """Return what a window of so many rows on each side holds, reduced; at the ends it holds fewer."""
-    reach = min(reach, len(values))  # there is nothing farther away
+    """Reduce windows with `reach` rows on each side of every row; windows at the ends contain fewer rows."""
+    reach = min(reach, len(values))  # a window never has more rows than the input
     edge = np.full((reach, *values.shape[1:]), np.nan)
     padded = np.concatenate([edge, values, edge])
     result = np.empty_like(values)
@@ -30,16 +30,18 @@ def counted(values: NDArray[np.float64], reach: int, reduce: Reduce) -> NDArray[
 def timed(
     values: NDArray[np.float64], axis: NDArray[Any], window: np.timedelta64, reduce: Reduce
 ) -> NDArray[np.float64]:
-    """Return what a window of so much time around each row holds, reduced.
+    """Reduce windows of a duration centred on every row.
 
     Parameters
     ----------
     values
         Shape (rows, …).
     axis
-        Times in ascending order, those that are missing last; shape (rows,).
+        Times in ascending order, missing ones last; shape (rows,).
     window
-        Its whole length; its ends belong to it.
+        Total length of the window, both ends included.
+    reduce
+        The reduction.
     """
     present = int(np.count_nonzero(~absent(axis)))
     times = axis[:present]
@@ -48,15 +50,15 @@ def timed(
     result = np.full(values.shape, np.nan)
     longest = int((stop - first).max(initial=0))
     for block in _blocks(present, longest, values):
-        places = first[block, None] + np.arange(longest)
-        seen = values[np.minimum(places, present - 1)]
-        seen[places >= stop[block, None]] = np.nan
+        positions = first[block, None] + np.arange(longest)
+        seen = values[np.minimum(positions, present - 1)]
+        seen[positions >= stop[block, None]] = np.nan
         result[block] = reduce(np.moveaxis(seen, 1, -1))
     return result
 
 
 def half_of(window: np.timedelta64) -> np.timedelta64:
-    """Return half of a length of time, rounded down in a unit a thousand times finer where it is odd."""
+    """Return half of a duration; an odd duration is first converted to the next finer unit."""
     finer = {
         "W": "h",
         "D": "h",
@@ -82,18 +84,18 @@ def _blocks(rows: int, window: int, values: NDArray[Any]) -> Iterator[slice]:
 
 
 def mean(seen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of what is not NaN, NaN where there is nothing."""
-    there = ~np.isnan(seen)
-    count = there.sum(axis=-1)
-    total = np.where(there, seen, 0.0).sum(axis=-1)
+    """Return the mean of the values that are not NaN; NaN if there are none."""
+    present = ~np.isnan(seen)
+    count = present.sum(axis=-1)
+    total = np.where(present, seen, 0.0).sum(axis=-1)
     with np.errstate(invalid="ignore"):
         result: NDArray[np.float64] = total / np.where(count, count, np.nan)
     return result
 
 
 def median(seen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the median of what is not NaN, NaN where there is nothing."""
-    ordered = np.sort(seen, axis=-1)  # NaN last, which is what the middle of nothing is
+    """Return the median of the values that are not NaN; NaN if there are none."""
+    ordered = np.sort(seen, axis=-1)  # NaN sorts last; without values, the median is NaN
     last = np.maximum(np.count_nonzero(~np.isnan(seen), axis=-1) - 1, 0)[..., None]
     low, high = (np.take_along_axis(ordered, place, axis=-1) for place in (last // 2, last - last // 2))
     result: NDArray[np.float64] = ((low + high) / 2)[..., 0]
@@ -101,7 +103,7 @@ def median(seen: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def least(reduce: Reduce, minimum: int) -> Reduce:
-    """Return a reduction that is NaN where fewer values are seen."""
+    """Return a reduction whose result is NaN for windows with fewer than `minimum` values."""
 
     def reduced(seen: NDArray[np.float64]) -> NDArray[np.float64]:
         enough = np.count_nonzero(~np.isnan(seen), axis=-1) >= minimum

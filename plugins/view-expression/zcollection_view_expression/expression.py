@@ -1,4 +1,4 @@
-"""The computation of variables from texts."""
+"""The computation of variables from expressions given as text."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -30,17 +30,16 @@ def _as_texts(given: object) -> Any:
 
 
 def _of_each(given: object, self_: "Expression") -> Any:
-    """Return one type for each output, where one is given for all."""
+    """Return the type of each output, if one type is given for all outputs."""
     return given if isinstance(given, dict) else dict.fromkeys(self_.expressions, given)
 
 
 @frozen(kw_only=True)
 class Expression(Computation):
-    """Variables as expressions over those of the base, evaluated by numexpr: no Python in them is ever run.
+    """Compute variables from expressions over the variables of the base, with numexpr; Python code is never executed.
 
-    Where one of the variables that an expression reads is missing, that is NaN or its fill value, the result is missing
-    too; so is a floating-point result that is not a number. Numbers are computed in 64 bits. Variables are lined up by
-    the names of their dimensions.
+    If a variable in an expression is missing (NaN or its fill value), the result is missing too, and so is a floating-point
+    result that is NaN. Numbers are computed in 64 bits. Variables are aligned by the names of their dimensions.
 
     Parameters
     ----------
@@ -50,19 +49,19 @@ class Expression(Computation):
         100 deep, and up to 500 operations and operands, powers up to the 50th written out as products; what is made of
         numbers alone is finite, integers of up to 64 bits.
     dtype
-        Type of the outputs, or of each by path. A fraction that is to be an integer is rounded to the nearest.
+        Type of all outputs, or of each output by path. Results are rounded to the nearest integer for an integer type.
     attrs
         Attributes of each output, by path.
     variables
-        Paths of the variables that names in the expressions stand for; a name that is not among them is that of a
-        variable of the root.
+        Path of the variable that each name in the expressions refers to; all other names refer to variables of the root.
     fill_value
-        Fill value of each output, by path: by default NaN, for integers the smallest, for unsigned ones the largest.
+        Fill value of each output, by path. The default is NaN, the smallest number for signed integers, and the largest for
+        unsigned ones.
 
     Raises
     ------
     PluginConfigurationError
-        An expression has something else in it, or one of the others speaks of an output that there is not.
+        An expression contains other syntax, or another parameter names an unknown output.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Ages as users give them."""
+"""Durations and retention settings as users write them."""
 
 from typing import Final
 
@@ -13,16 +13,16 @@ _NONE: Final = np.timedelta64(0, "s")
 
 
 Keep = int | Duration | None
-"""For how long older versions are kept: for so many newer ones, for a length of time, or not at all."""
+"""The retention of older versions: a number of newer versions, a duration, or None to keep none."""
 
 
 def kept_by(keep: Keep) -> tuple[int | None, float | None]:
-    """Return how many versions, or for how many seconds they, are kept.
+    """Return the retention as a number of versions, or as a number of seconds; both are None if none is kept.
 
     Raises
     ------
     SettingError
-        It is none of both.
+        `keep` is neither a number of versions nor a duration.
     """
     if keep is None:
         return None, None
@@ -36,19 +36,19 @@ def kept_by(keep: Keep) -> tuple[int | None, float | None]:
 
 
 def seconds_of(duration: Duration, *, name: str = "older_than") -> float:
-    """Return the seconds of a duration.
+    """Return a duration in seconds.
 
     Parameters
     ----------
     duration
         Such as "24h", "30min" or "7d", or a timedelta.
     name
-        That of the argument, for messages.
+        The name of the argument, for error messages.
 
     Raises
     ------
     SettingError
-        It is none, or negative.
+        The duration is invalid or negative.
     """
     try:
         length = length_of(duration, name=name)

@@ -1,4 +1,4 @@
-"""A collection copied to another place, as it lies, object by object."""
+"""Copies a collection to another location, object by object, without decoding."""
 
 from attrs import evolve, frozen
 
@@ -32,7 +32,7 @@ async def copy(
     """Copy a collection; see `Collection.copy`."""
     chosen(client, source.store)
     executor = chosen(client, target.store)
-    await source.snapshot()  # what has another schema by now is found out before anything is written
+    await source.snapshot()  # raises before anything is written if the schema has changed
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog, retention=None)
     beginning = await target.making(configuration, "copy", overwrite=overwrite)
@@ -48,33 +48,33 @@ async def _copy_partitions(
     Raises
     ------
     ConflictError
-        Another writer changed the source meanwhile.
+        Another writer changed the source in the meantime.
     """
-    taken = await source.snapshot()
-    partitions = dict(await key_selection.select(source, taken, filters))
-    if taken.immutable is not None:
-        partitions[IMMUTABLE] = taken.immutable
+    snapshot = await source.snapshot()
+    partitions = dict(await key_selection.select(source, snapshot, filters))
+    if snapshot.immutable is not None:
+        partitions[IMMUTABLE] = snapshot.immutable
     async with beginning() as transaction:
         for path in partitions:
             transaction.reads(path)
         await transaction.expect(partitions)
-        jobs = (copying(taken, path, record) for path, record in partitions.items())
+        jobs = (copying(snapshot, path, record) for path, record in partitions.items())
         found = await staged(executor, transaction, jobs, total=len(partitions), progress=progress)
         transaction.add_all(found)
-        if await source.is_outdated(taken):
+        if await source.is_outdated(snapshot):
             message = f"{source.store.url} was changed by another writer while it was copied; copy it again"
             raise ConflictError(message)
         await transaction.commit()
 
 
-def copying(taken: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
-    """Return the job that stages a partition as it lies in a snapshot."""
-    return Job(_Copy(taken.objects, path, taken.place(path), record).staging)
+def copying(snapshot: Snapshot, path: str, record: PartitionRecord) -> Job[Stage, StagedPartition]:
+    """Return the job that stages a copy of a partition of a snapshot."""
+    return Job(_Copy(snapshot.objects, path, snapshot.place(path), record).staging)
 
 
 @frozen
 class _Copy:
-    """One partition, as it lies in the source."""
+    """The copy of one partition of the source."""
 
     source: Objects
     path: str
@@ -82,6 +82,6 @@ class _Copy:
     record: PartitionRecord
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[StagedPartition]:
-        """Stage it."""
+        """Stage the copy."""
         del arrays
         return (yield from stage.copying(self.path, self.source, self.place, self.record))

@@ -1,4 +1,4 @@
-"""The versions of a collection, one after the other, as they are committed."""
+"""An iterable over the versions of a collection as they are committed."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,17 +12,17 @@ from zcollection.transaction.reports import Committed, Label
 
 @frozen
 class Following:
-    """Versions as they are committed: an iterable that never ends, and an asynchronous one.
+    """The versions as they are committed: an endless iterable, synchronous and asynchronous.
 
-    Each iteration starts anew. Who keeps the version of the last one that was dealt with, and follows from there the next
-    time, misses none and meets none twice.
+    Each iteration starts again at `since`. A program that stores the last version it has processed, and passes it as
+    `since` the next time, sees each version exactly once.
 
     Attributes
     ----------
     since
-        The version after which to begin; None for the newest at the beginning of the iteration.
+        The version after which to start; None starts after the newest version at the beginning of the iteration.
     every
-        Seconds between two looks where nothing is new.
+        Seconds between two polls while there is no new version.
     """
 
     _newer: Callable[[Label | None], Awaitable[list[Committed]]] = field(repr=False)
@@ -30,7 +30,7 @@ class Following:
     every: float
 
     async def new(self) -> list[Committed]:
-        """Return the versions that there are by now, without waiting for others; none where no version was given."""
+        """Return the versions committed since `since`, without waiting; empty if `since` is None."""
         return await self._newer(await self._beginning())
 
     def __iter__(self) -> Iterator[Committed]:

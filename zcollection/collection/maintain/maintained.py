@@ -1,4 +1,4 @@
-"""What keeps a store in order: its history, what is wrong with it, and what nobody needs; alike for collections and views."""
+"""The base class of collections and views: history, versions, tags, rollback, verification, repair and vacuum."""
 
 import os
 from abc import ABC, abstractmethod
@@ -30,48 +30,49 @@ R = TypeVar("R")
 
 
 def section_of(item: object, url: StoreURL, facts: Mapping[str, object], *, read_only: bool) -> Section:
-    """Return the section of what was opened at a URL."""
+    """Return the printed section of a collection or a view at a URL."""
     mode = "read-only" if read_only else "read and write"
     return Section(heading(item, f"{url} ({mode})"), [Table.pairs("", facts)])
 
 
 async def _newer(known: Label | None, opened: OpenCollection) -> list[Committed]:
-    versioning = await opened.versioning.refreshed()  # of a reader that is held at a snapshot
+    versioning = await opened.versioning.refreshed()  # a reader may be fixed at an older snapshot
     return await versioning.newer(known)
 
 
 class Maintained(Printed, ABC):
-    """A store with versions, in order or not."""
+    """The operations on versions and on the stored data that collections and views share."""
 
     @abstractmethod
     async def _now(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
-        """Do something with the store, again where another writer has changed the schema or the partitioning meanwhile."""
+        """Run an operation; repeat it if another writer has changed the schema or the partitioning in the meantime."""
 
     async def _change(self, operation: Callable[[OpenCollection], Awaitable[R]]) -> R:
-        """Do something that changes the store, to its end or not at all, whoever waits for it."""
+        """Run an operation that changes the store; it runs to its end even if the caller is cancelled."""
         self._check_writable()
         return await run_change(self._now, operation)
 
     @abstractmethod
     async def _reload(self) -> None:
-        """Take over the configuration as it is stored by now."""
+        """Load the current configuration from the store."""
 
     @abstractmethod
     def _check_writable(self) -> None:
         """Raise `ReadOnlyError` unless it was opened for writing."""
 
     async def history_async(self, *, last: int | None = None) -> History:
-        """Return the versions of this collection that the log holds, oldest first.
+        """Return the committed versions in the log, oldest first.
 
         Parameters
         ----------
         last
-            How many of the newest alone: of the older ones nothing is read, and no totals are known. None for all.
+            Return only this number of the newest versions. Older ones are not read, so that totals are unknown. None returns
+            all.
 
         Raises
         ------
         SettingError
-            `last` is no number from 1 on.
+            `last` is not a number of at least 1.
         """
         if last is not None and not (type(last) is int and last > 0):
             message = f"last={last!r}; accepted: a whole number from 1 on, or None for all versions"
@@ -81,38 +82,39 @@ class Maintained(Printed, ABC):
     history = synchronous(history_async)
 
     async def changes_async(self, *, since: Label) -> Changes:
-        """Return which partitions changed after a version, so that a job can follow the collection.
+        """Return the partitions that changed after a version, so that a job can process only what is new.
 
         Parameters
         ----------
         since
-            A version, such as the `Changes.version` of the last time, or that of a `HistoryEntry`; 0 for all that ever
-            changed.
+            A version, such as the `Changes.version` of the previous call, or the version of a `HistoryEntry`; 0 returns
+            all changes.
 
         Raises
         ------
         SettingError
-            There is no such version.
+            The version does not exist.
         """
         return await self._now(lambda opened: opened.versioning.changes(opened.configuration, since))
 
     changes = synchronous(changes_async)
 
     async def retain_async(self, keep: Keep) -> None:
-        """Say how long older versions stay readable, from now on.
+        """Set the retention: how long older versions stay readable.
 
-        What a change replaces or drops is kept then, until `vacuum` removes what no version needs which is to be kept.
+        From now on, partitions that a change replaces or drops are kept. `vacuum` removes those that no retained version
+        needs.
 
         Parameters
         ----------
         keep
-            A number of versions before the newest; a duration such as "30d", or a timedelta, for which a version stays
-            after it was replaced; or None, which keeps none but those that have a tag.
+            A number of versions before the newest; a duration such as "30d", or a timedelta, for which a version is retained
+            after it was replaced; or None, which retains only tagged versions.
 
         Raises
         ------
         SettingError
-            It is none of these, or the store keeps versions by its own means, such as Icechunk.
+            `keep` is invalid, or the store has its own retention, such as Icechunk.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -125,19 +127,19 @@ class Maintained(Printed, ABC):
     retain = synchronous(retain_async)
 
     async def tag_async(self, name: str, version: Label | None = None) -> None:
-        """Give a version a name, by which it can be opened and stays readable, whatever `retain` says.
+        """Give a name to a version, under which it can be opened; a tagged version is retained whatever `retain` sets.
 
         Parameters
         ----------
         name
-            A letter, and letters, digits and ". _ + -" after it.
+            A letter, followed by letters, digits and ". _ + -".
         version
             The version, by its number or the id of its snapshot; the newest by default.
 
         Raises
         ------
         SettingError
-            The name is taken, or none, or there is no such version.
+            The name is invalid or already in use, or the version does not exist.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -147,12 +149,12 @@ class Maintained(Printed, ABC):
     tag = synchronous(tag_async)
 
     async def untag_async(self, name: str) -> None:
-        """Take a name away from a version, which then stays for as long as `retain` says.
+        """Remove the name of a version, which is then retained only as long as `retain` sets.
 
         Raises
         ------
         SettingError
-            There is no such name.
+            The tag does not exist.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -162,7 +164,7 @@ class Maintained(Printed, ABC):
     untag = synchronous(untag_async)
 
     async def tags_async(self) -> dict[str, Label]:
-        """Return the versions that have a name, by name."""
+        """Return the tagged versions, by tag name."""
         return await self._now(lambda opened: opened.versioning.tags())
 
     tags = synchronous(tags_async)
@@ -170,10 +172,10 @@ class Maintained(Printed, ABC):
     async def rollback_async(
         self, to: Moment, *, client: ClientOption = None, progress: ProgressOption = None
     ) -> tuple[str, ...]:
-        """Put back what there was at an older version, as one change, and return the paths of the partitions concerned.
+        """Restore the state of an older version, as one change, and return the paths of the restored or dropped partitions.
 
-        Partitions that are still the same are not touched; the schema becomes that of then, and sources that were inserted
-        since can be inserted again. The versions in between stay in the history, and can be rolled back to.
+        Partitions that have not changed since are not written. The schema is restored, and sources that were inserted since
+        can be inserted again. The versions in between stay in the history, and can be rolled back to.
 
         Parameters
         ----------
@@ -185,7 +187,7 @@ class Maintained(Printed, ABC):
         Raises
         ------
         SettingError, StoreError
-            There is no such version, or it is not kept.
+            The version does not exist, or is not retained.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -198,41 +200,45 @@ class Maintained(Printed, ABC):
     async def diff_async(
         self, before: Moment, after: Moment | None = None, *, progress: ProgressOption = None
     ) -> Difference:
-        """Return what differs between two versions: the rows added, removed and changed in each partition.
+        """Return the difference between two versions: the rows added, removed and changed in each partition.
 
-        Rows are told apart by their axis value; where several have the same, by their order among these. Only partitions
-        that were written or dropped between the two are read.
+        Rows are matched by their axis value, and rows with equal axis values by their order. Only partitions that were
+        written or dropped between the two versions are read.
 
         Parameters
         ----------
         before, after
-            The versions, as for `rollback`; the newest by default.
+            The versions, as for `rollback`; `after` is the newest by default.
         progress
             As for `query`.
 
         Raises
         ------
         SettingError, StoreError
-            There is no such version, or it is not kept.
+            A version does not exist, or is not retained.
         """
         return await self._now(lambda opened: older.diff(opened, before, after, progress=progress))
 
     diff = synchronous(diff_async)
 
     def follow(self, *, since: Label | None = None, every: Duration = "10s") -> Following:
-        """Return the versions as they are committed, each with the partitions that it changed: for ``for``, and ``async for``.
+        """Return an endless iterable of versions as they are committed, each with the partitions that it changed.
+
+        It supports ``for`` and ``async for``.
 
         Parameters
         ----------
         since
-            The version after which to begin, such as the last one that was dealt with; 0 for all, None for those to come.
+            Start after this version, such as the last one that was processed; 0 starts with the first version, None with the
+            next commit.
         every
-            Time between two looks where nothing is new. On a file system, and on object storage, a look reads two objects.
+            Time between two polls while there is no new version. On a file system and on object storage, a poll reads two
+            objects.
 
         Raises
         ------
         SettingError
-            The time is none; or, in the iteration, there is no such version.
+            `every` is not a duration; or, during the iteration, the version does not exist.
         """
 
         async def newer(known: Label | None) -> list[Committed]:
@@ -241,26 +247,26 @@ class Maintained(Printed, ABC):
         return Following(newer, since, seconds_of(every, name="every"))
 
     async def sources_async(self) -> tuple[str, ...]:
-        """Return the sources that have been inserted, in order, since the collection was created.
+        """Return the names of all sources that have been inserted since the collection was created, in order.
 
-        They stay known when their rows are dropped, and after a vacuum.
+        A source stays in the list when its rows are dropped, and after a vacuum.
         """
         return await self._now(lambda opened: opened.versioning.sources())
 
     sources = synchronous(sources_async)
 
     async def stored_bytes_async(self, *, filters: Filter = None) -> dict[str, int]:
-        """Return how many bytes the objects of each variable take, by its path; the objects are listed, and none is read.
+        """Return the stored size of each variable in bytes, by path, from a listing of the store; no object is read.
 
         Parameters
         ----------
         filters
-            As for `query`. Variables that do not span the axis are counted in any case.
+            As for `query`. Immutable variables are always counted.
 
         Raises
         ------
         StoreError
-            The store lists nothing.
+            The store cannot list objects.
         """
         return await self._now(lambda opened: sizes.stored_bytes(opened, filters=filters))
 
@@ -274,29 +280,29 @@ class Maintained(Printed, ABC):
         client: ClientOption = None,
         progress: ProgressOption = None,
     ) -> VerifyReport:
-        """Look for what is wrong, and change nothing.
+        """Check the stored data for missing, damaged or inconsistent objects, without changing anything.
 
-        Every document and the existence of every chunk are checked, and the catalog against the partitions.
+        Every Zarr document, the existence of every chunk, and the catalog are checked.
 
         Parameters
         ----------
         data
-            True also reads every chunk: one that is cut or damaged is found where its codecs can tell. A share such as 0.01
-            reads so many of them, others each time.
+            True also reads every chunk, and detects truncated or damaged chunks as far as their codecs allow. A fraction
+            such as 0.01 reads this fraction of the chunks, chosen at random in each call.
         filters
-            The partitions that are looked at, as for `query`; what lies around them is looked at in any case.
+            The partitions to check, as for `query`. The catalog and the commit log are always checked.
         client, progress
             As for `query`.
 
         Returns
         -------
         VerifyReport
-            Its `problems` name partition, variable and chunk; there are none where all is well.
+            Its `problems` name the partition, the variable and the chunk; empty if nothing is wrong.
 
         Raises
         ------
         SettingError
-            `data` is no share.
+            `data` is not a boolean or a fraction.
         ConflictError
             Other writers kept changing the collection.
         """
@@ -307,10 +313,10 @@ class Maintained(Printed, ABC):
     verify = synchronous(verify_async)
 
     async def repair_async(self) -> RepairReport:
-        """Mend what can be mended without losing anything that readers see.
+        """Repair what can be repaired without losing data that readers see.
 
-        Changes that a dead writer committed are put in their place, missing documents of the tree are written, and a
-        wrong or lost catalog is made anew. Damaged data cannot be mended: they remain in the report.
+        It publishes changes that a dead writer committed, writes missing Zarr documents, makes missing statistics, and
+        rebuilds a wrong or missing catalog. Damaged data cannot be repaired: the report lists them as remaining problems.
 
         Raises
         ------
@@ -322,20 +328,21 @@ class Maintained(Printed, ABC):
     repair = synchronous(repair_async)
 
     async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
-        """Remove what nobody needs any more: stages of writers that died, old records of the log, versions not to be kept.
+        """Remove objects that are no longer needed: staged data of dead writers, old log records, versions not retained.
 
-        The history of versions is kept, as a list; which of them can be read, `retain` and `tag` say. A writer that was only slow, and whose stage is removed, runs its operation again;
-        a reader that has been reading for longer than `older_than` may have to query again.
+        `history` still lists all versions; `retain` and `tag` determine which of them stay readable. If the staged data of a
+        slow writer are removed, the writer repeats its operation. A reader that has been reading for longer than
+        `older_than` may have to query again.
 
         Parameters
         ----------
         older_than
-            Age from which on, by the store's own clock: such as "24h", "30min" or "7d", or a timedelta.
+            Minimum age of the objects to remove, by the clock of the store: such as "24h", "30min" or "7d", or a timedelta.
 
         Raises
         ------
         SettingError
-            It is no duration.
+            `older_than` is not a duration.
         ReadOnlyError
             The collection was opened for reading.
         """
@@ -345,9 +352,10 @@ class Maintained(Printed, ABC):
     vacuum = synchronous(vacuum_async)
 
     async def repair_catalog_async(self) -> int:
-        """Make the catalog anew from the partitions themselves, and return how many there are.
+        """Rebuild the catalog from the stored partitions, and return their number.
 
-        A wrong or lost catalog hides nothing, and the next insert makes a new one; this spares readers the wait.
+        Readers find all partitions even if the catalog is wrong or missing, only more slowly, and the next insert rebuilds
+        it. Call this to rebuild it at once.
 
         Raises
         ------
@@ -359,16 +367,16 @@ class Maintained(Printed, ABC):
     repair_catalog = synchronous(repair_catalog_async)
 
     def report(self, path: str | os.PathLike[str] | None = None, **options: Any) -> Any:
-        """Return what there is to say of it as one HTML file: what it is, coverage, growth, health, sizes, a map.
+        """Return a report as one HTML page: summary, coverage, growth, health, sizes and a map.
 
-        Calls ``zcollection_report.report``, whose parameters these are, and returns its ``Report``.
+        Calls ``zcollection_report.report``, and returns its ``Report``.
 
         Parameters
         ----------
         path
-            Where to save it; None saves nothing.
+            The file to save the page to; None does not save it.
         **options
-            Of ``zcollection_report.report``.
+            Parameters of ``zcollection_report.report``.
 
         Raises
         ------

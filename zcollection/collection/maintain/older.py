@@ -1,4 +1,4 @@
-"""Older versions of a collection: put back, and compared with others."""
+"""Older versions of a collection: rollback, and the difference between two versions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, overload
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zcollection.collection import partition_groups
 from zcollection.collection.maintain.copy import copying
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.reading import TRIES, pause
+from zcollection.collection.read.consistent import TRIES, pause
 from zcollection.collection.staging import staged
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.executor import in_thread
@@ -31,40 +31,42 @@ from zcollection.transaction.snapshot import Snapshot
 async def rollback(
     opened: OpenCollection, to: Moment, *, client: ClientOption, progress: ProgressOption
 ) -> tuple[str, ...]:
-    """Put back an older version; see `Collection.rollback`."""
+    """Restore an older version; see `Collection.rollback`."""
     opened.store.check_writable()
     executor, then = chosen(client, opened.store), await opened.at(to)
 
     async def attempt() -> tuple[str, ...]:
-        taken = await then.snapshot()
+        snapshot = await then.snapshot()
         async with opened.begin("rollback") as transaction:
-            transaction.watch(lambda _: True)  # nothing that others write meanwhile is to remain unseen
+            transaction.watch(lambda _: True)  # a concurrent write of any partition is a conflict
             now = transaction.base
-            back = {path: record for path, record in _groups(taken).items() if not taken.is_same(now, path)}
-            gone = [path for path in _groups(now) if path not in _groups(taken)]
-            for path in (*back, *gone):
+            restored = {path: record for path, record in _groups(snapshot).items() if not snapshot.is_same(now, path)}
+            dropped = [path for path in _groups(now) if path not in _groups(snapshot)]
+            for path in (*restored, *dropped):
                 transaction.reads(path)
-            jobs = (copying(taken, path, record) for path, record in back.items())
-            transaction.add_all(await staged(executor, transaction, jobs, total=len(back), progress=progress))
-            for path in gone:
+            jobs = (copying(snapshot, path, record) for path, record in restored.items())
+            transaction.add_all(await staged(executor, transaction, jobs, total=len(restored), progress=progress))
+            for path in dropped:
                 transaction.drop(path)
-            _put_back_configuration(transaction, opened.configuration, then.configuration, is_all=not (back or gone))
-            transaction.restored = taken.label
+            _put_back_configuration(
+                transaction, opened.configuration, then.configuration, is_all=not (restored or dropped)
+            )
+            transaction.restored = snapshot.label
             await transaction.commit()
-            return tuple(path for path in (*back, *gone) if path != IMMUTABLE)
+            return tuple(path for path in (*restored, *dropped) if path != IMMUTABLE)
 
     return await retrying(attempt)
 
 
-def _groups(taken: Snapshot) -> dict[str, PartitionRecord]:
-    """Return what each group of a version says of itself, by path, that of the variables off the axis among them."""
-    fixed = {} if taken.immutable is None else {IMMUTABLE: taken.immutable}
-    return {**taken.partitions, **fixed}
+def _groups(snapshot: Snapshot) -> dict[str, PartitionRecord]:
+    """Return the records of all groups of a snapshot by path, including the group of the immutable variables."""
+    fixed = {} if snapshot.immutable is None else {IMMUTABLE: snapshot.immutable}
+    return {**snapshot.partitions, **fixed}
 
 
 def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool) -> None:
-    """Let the change write the configuration of then where it is another one, or all that there is to write."""
-    # Partitions name the schema that they were written with by its position: none is ever taken out.
+    """Let the change write the older configuration, if it differs or if there is nothing else to write."""
+    # Partitions refer to the schema that they were written with by its position: no layout is ever removed.
     layouts = now.layouts if then.schema == now.schema else (*now.layouts, then.schema)
     before = evolve(now, layouts=layouts, partitioning=then.partitioning, depth=then.depth)
     if is_all or before != now:
@@ -73,17 +75,17 @@ def _put_back_configuration(transaction: Transaction, now: Configuration, then: 
 
 @frozen(kw_only=True, repr=False, eq=False)
 class PartitionDifference(Printed):
-    """What differs between two versions of a partition.
+    """The difference between two versions of a partition.
 
     Attributes
     ----------
     path
-        The partition.
+        The path of the partition.
     added, removed, changed
-        Axis values of the rows that only the newer one has, that only the older one has, and of which some value is another;
-        positions where the axis is no variable. Shape ``(rows,)`` each, of the type of the axis.
+        Axis values of the rows that only the newer version has, that only the older version has, and that have different
+        values. Shape ``(rows,)`` each, with the dtype of the axis; positions if the axis is not a variable.
     variables
-        Paths of the variables with other values in rows that both have.
+        Paths of the variables with different values in rows that both versions have.
     """
 
     path: str
@@ -98,7 +100,7 @@ class PartitionDifference(Printed):
 
 @frozen(kw_only=True, repr=False, eq=False)
 class Difference(Printed, Sequence[PartitionDifference]):
-    """What differs between two versions: the partitions that do, in the order of their keys.
+    """The difference between two versions: the partitions that differ, in the order of their keys.
 
     Attributes
     ----------
@@ -127,13 +129,13 @@ class Difference(Printed, Sequence[PartitionDifference]):
         return len(self.partitions)
 
     def to_pandas(self, *, rows: bool = False) -> Any:
-        """Return a `pandas.DataFrame`, with a line for each partition, or for each row that differs.
+        """Return a `pandas.DataFrame` with one line per partition, or per row that differs.
 
         Parameters
         ----------
         rows
-            False counts the rows added, removed and changed of each partition, and names the variables with other values;
-            True has the partition of each row, its axis value, and what became of it.
+            False returns one line per partition: the numbers of rows added, removed and changed, and the variables with
+            different values. True returns one line per row: its partition, its axis value, and the kind of change.
 
         Raises
         ------
@@ -146,7 +148,7 @@ class Difference(Printed, Sequence[PartitionDifference]):
             message = "to_pandas() needs pandas; pip install pandas"
             raise MissingDependencyError(message) from error
         if not rows:
-            return pd.DataFrame({name: [said(item) for item in self] for name, said in _COUNTS.items()})
+            return pd.DataFrame({name: [value(item) for item in self] for name, value in _COUNTS.items()})
         parts = [
             pd.DataFrame({"partition": item.path, "axis": getattr(item, what), "change": what})
             for item in self
@@ -157,9 +159,9 @@ class Difference(Printed, Sequence[PartitionDifference]):
 
     def _section(self) -> Section:
         facts = {"variables added": self.variables_added, "variables dropped": self.variables_dropped}
-        said = Table.pairs("", {name: listed(paths) for name, paths in facts.items() if paths})
+        schema = Table.pairs("", {name: listed(paths) for name, paths in facts.items() if paths})
         what = f"{len(self):,} partitions differ between versions {self.before} and {self.after}"
-        return Section(f"{heading(self)} {what}", [said, Table.of("", self.partitions, _COUNTS)])
+        return Section(f"{heading(self)} {what}", [schema, Table.of("", self.partitions, _COUNTS)])
 
 
 _COUNTS: Final[Columns[PartitionDifference]] = {
@@ -175,18 +177,18 @@ async def diff(opened: OpenCollection, before: Moment, after: Moment | None, *, 
     """Compare two versions; see `Collection.diff`."""
     older, newer = await opened.at(before), opened if after is None else await opened.at(after)
     for number in range(TRIES):
-        taken = await older.snapshot(), await newer.snapshot()
+        snapshots = await older.snapshot(), await newer.snapshot()
         try:
-            found = await _differences(older, newer, taken, progress)
+            found = await _differences(older, newer, snapshots, progress)
         except (CorruptionError, OutdatedError, StoreError):
-            if not (await older.is_outdated(taken[0]) or await newer.is_outdated(taken[1])):
+            if not (await older.is_outdated(snapshots[0]) or await newer.is_outdated(snapshots[1])):
                 raise
         else:
-            if not await newer.is_outdated(taken[1]):
+            if not await newer.is_outdated(snapshots[1]):
                 old, new = (set(each.schema.all_variables()) for each in (older, newer))
                 return Difference(
-                    before=taken[0].label,
-                    after=taken[1].label,
+                    before=snapshots[0].label,
+                    after=snapshots[1].label,
                     partitions=found,
                     variables_added=tuple(sorted(new - old)),
                     variables_dropped=tuple(sorted(old - new)),
@@ -199,16 +201,16 @@ async def diff(opened: OpenCollection, before: Moment, after: Moment | None, *, 
 
 
 async def _differences(
-    older: OpenCollection, newer: OpenCollection, taken: tuple[Snapshot, Snapshot], progress: ProgressOption
+    older: OpenCollection, newer: OpenCollection, snapshots: tuple[Snapshot, Snapshot], progress: ProgressOption
 ) -> tuple[PartitionDifference, ...]:
-    """Return what differs in each partition, one after the other: two partitions are in memory at any time."""
-    old, new = taken
-    keys = {path: tuple(record.key.values()) for each in taken for path, record in each.partitions.items()}
+    """Return the difference in each partition, one at a time, so that only its two versions are in memory."""
+    old, new = snapshots
+    keys = {path: tuple(record.key.values()) for each in snapshots for path, record in each.partitions.items()}
     paths = sorted((path for path in keys if not old.is_same(new, path)), key=keys.__getitem__)
     found = []
     with tracking(progress, len(paths), "diff") as advance:
         for path in paths:
-            rows = [await _rows(opened, each, path) for opened, each in zip((older, newer), taken, strict=True)]
+            rows = [await _rows(opened, each, path) for opened, each in zip((older, newer), snapshots, strict=True)]
             found.append(await in_thread(_compared, path, *rows))
             if advance is not None:
                 advance()
@@ -222,7 +224,7 @@ class _Rows:
     Attributes
     ----------
     axis
-        What tells them apart.
+        The axis values that identify them.
     variables
         Their values by path, the rows along the first dimension.
     """
@@ -231,14 +233,14 @@ class _Rows:
     variables: Mapping[str, NDArray[Any]]
 
 
-async def _rows(opened: OpenCollection, taken: Snapshot, path: str) -> _Rows | None:
-    """Return the rows of a partition; None where it is not there."""
-    record = taken.record(path)
+async def _rows(opened: OpenCollection, snapshot: Snapshot, path: str) -> _Rows | None:
+    """Return the rows of a partition; None if it does not exist."""
+    record = snapshot.record(path)
     if record is None:
         return None
     schema = opened.part(opened.schema, partitioned=True)
     dataset = await perform_one(
-        taken.objects, partition_groups.reading_partition(opened, path, record, schema, place=taken.place(path))
+        snapshot.objects, partition_groups.reading_partition(opened, path, record, schema, place=snapshot.place(path))
     )
     arrays = {
         name: np.moveaxis(dataset.get_variable(name).to_numpy(), variable.dimensions.index(opened.dimension), 0)
@@ -249,28 +251,28 @@ async def _rows(opened: OpenCollection, taken: Snapshot, path: str) -> _Rows | N
 
 
 def _compared(path: str, old: _Rows | None, new: _Rows | None) -> PartitionDifference:
-    """Return what differs between two versions of a partition."""
-    there = old or new
-    none = there.axis[:0] if there is not None else np.empty(0)
+    """Return the difference between two versions of a partition."""
+    existing = old or new
+    none = existing.axis[:0] if existing is not None else np.empty(0)
     if old is None or new is None:
         added, removed = (none if each is None else each.axis for each in (new, old))
         return PartitionDifference(path=path, added=added, removed=removed, changed=none)
     before, after = _identities(old.axis, new.axis)
     _, at_old, at_new = np.intersect1d(before, after, assume_unique=True, return_indices=True)
     common = [name for name in old.variables if name in new.variables]
-    others = {name: _differ(old.variables[name][at_old], new.variables[name][at_new]) for name in common}
-    changed = np.logical_or.reduce(list(others.values())) if others else np.zeros(len(at_new), bool)
+    differing = {name: _differ(old.variables[name][at_old], new.variables[name][at_new]) for name in common}
+    changed = np.logical_or.reduce(list(differing.values())) if differing else np.zeros(len(at_new), bool)
     return PartitionDifference(
         path=path,
         added=np.delete(new.axis, at_new),
         removed=np.delete(old.axis, at_old),
         changed=new.axis[np.sort(at_new[changed])],
-        variables=tuple(name for name, differ in others.items() if differ.any()),
+        variables=tuple(name for name, differ in differing.items() if differ.any()),
     )
 
 
 def _identities(old: NDArray[Any], new: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return a number for each row, equal where the axis value is, and its place among the rows with this value."""
+    """Return for each row a number that identifies its axis value, and its position among the rows with this value."""
     _, number = np.unique(np.concatenate([old, new]), return_inverse=True)
     parts = number[: len(old)], number[len(old) :]
     width = max(len(old), len(new)) + 1
@@ -279,7 +281,7 @@ def _identities(old: NDArray[Any], new: NDArray[Any]) -> tuple[NDArray[np.intp],
 
 
 def _occurrence(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return how many equal numbers stand before each."""
+    """Return for each number how many equal numbers precede it."""
     order = np.argsort(numbers, kind="stable")
     ordered = numbers[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(numbers) else np.empty(0, np.intp)
@@ -289,10 +291,10 @@ def _occurrence(numbers: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _differ(old: NDArray[Any], new: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return for each row whether a value is another; not-a-number is the same as itself."""
+    """Return for each row whether a value differs; NaN equals NaN."""
     if old.shape != new.shape:
         return np.ones(len(old), bool)
-    unequal, no_number = np.not_equal(old, new), np.not_equal(old, old) & np.not_equal(new, new)
-    other = np.asarray(unequal & ~no_number, bool)
-    found: NDArray[np.bool_] = np.logical_or.reduce(other, axis=tuple(range(1, other.ndim)))
+    unequal, both_nan = np.not_equal(old, new), np.not_equal(old, old) & np.not_equal(new, new)
+    differs = np.asarray(unequal & ~both_nan, bool)
+    found: NDArray[np.bool_] = np.logical_or.reduce(differs, axis=tuple(range(1, differs.ndim)))
     return found

@@ -1,4 +1,4 @@
-"""The statistics of partitions checked, and made where there are none, or not all: no new version comes of it."""
+"""Checks the statistics of partitions, and adds missing ones without committing a new version."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -35,33 +35,33 @@ from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
 _TOGETHER: Final = 64
-"""Partitions whose statistics are put in their place together."""
+"""Number of partitions whose statistics are published together."""
 
 
 @frozen
 class ChunkCheck:
-    """What the statistics of a partition say of its chunks.
+    """The check of chunks against the statistics of their partition.
 
     Attributes
     ----------
     form
-        What they are of.
+        The variables and chunks that the statistics cover.
     known
-        They themselves; None where there are none that can be believed.
+        The statistics; None if they are missing or invalid.
     """
 
     form: Form
     known: Statistics | None
 
     def doubt(self, key: str, layout: ArrayLayout, data: bytes, stored: NDArray[Any]) -> str | None:
-        """Return what is wrong with a chunk that is whole, or with what is said of it; None for nothing.
+        """Return why an undamaged chunk contradicts the statistics; None if it does not.
 
         Parameters
         ----------
         key, layout
-            The chunk, and its layout as that of a part of the array.
+            The key of the chunk, and its layout as a part of the array.
         data, stored
-            Its bytes, and its values as they are stored.
+            The bytes of the chunk, and its stored values.
         """
         if self.known is None or key not in self.form.chunks:
             return None
@@ -82,7 +82,7 @@ class ChunkCheck:
 
 
 async def add_statistics(opened: OpenCollection, names: Sequence[str], *, progress: ProgressOption) -> OpenCollection:
-    """Keep statistics of more variables; see `Collection.add_statistics`."""
+    """Store statistics of more variables; see `Collection.add_statistics`."""
     opened.store.check_writable()
     if not names:
         await complete(opened, progress=progress)
@@ -117,45 +117,44 @@ def _with_statistics(opened: OpenCollection, names: Iterable[str]) -> DatasetSch
 
 
 async def complete(opened: OpenCollection, *, progress: ProgressOption = None) -> int:
-    """Make the statistics of partitions that have none, or not all, and return of how many.
+    """Add missing statistics to partitions, and return the number of partitions concerned.
 
-    What is known is never made again to fit the values: it may be these that are not those that were written.
-
-    What another writer changes meanwhile is passed over: its own statistics come with it.
+    Existing statistics are never computed again: if they contradict the values, the values may be the wrong ones.
+    Partitions that another writer changes in the meantime are skipped, as that writer stores their statistics.
     """
-    taken = await opened.snapshot()
-    pending = [(path, record) for path, record in taken.partitions.items() if path not in taken.places]
+    snapshot = await opened.snapshot()
+    pending = [(path, record) for path, record in snapshot.partitions.items() if path not in snapshot.places]
     made = 0
     with tracking(progress, len(pending), "statistics") as advance:
         for first in range(0, len(pending), _TOGETHER):
-            works = (_made(opened, taken, path, record) for path, record in pending[first : first + _TOGETHER])
-            found = await perform(taken.objects, works, threads=config.get().threads, progress=advance)
+            works = (_made(opened, snapshot, path, record) for path, record in pending[first : first + _TOGETHER])
+            found = await perform(snapshot.objects, works, threads=config.get().threads, progress=advance)
             objects = {path: item for part in found if part is not None for path, item in [part]}
             if objects:
-                await retrying(partial(opened.versioning.place_statistics, opened.configuration, taken, objects))
+                await retrying(partial(opened.versioning.place_statistics, opened.configuration, snapshot, objects))
                 made += len(objects)
     return made
 
 
 def _made(
-    opened: OpenCollection, taken: Snapshot, path: str, record: PartitionRecord
+    opened: OpenCollection, snapshot: Snapshot, path: str, record: PartitionRecord
 ) -> Work[tuple[str, tuple[str, bytes]] | None]:
-    """Return path, key and bytes of the statistics of a partition; None where they are complete, or it cannot be read."""
+    """Return path, key and bytes of the new statistics of a partition; None if it needs none or cannot be read."""
     dimension = opened.dimension
     try:
-        group = partition_groups.group_of(opened, path, record, taken.place(path))
+        group = partition_groups.group_of(opened, path, record, snapshot.place(path))
         form = Form.of_group(group, dimension=dimension)
-        wanted = Form.of(opened.schema, group.axis, dimension=dimension, rows=group.rows).zoned
-        there = [name for name in wanted if name in partition_groups.variables_of(opened, record)]
+        variables = Form.of(opened.schema, group.axis, dimension=dimension, rows=group.rows).zoned
+        present = [name for name in variables if name in partition_groups.variables_of(opened, record)]
         known = yield from reading_statistics(group, dimension=dimension)
-        if form.key is None or (known is not None and known.is_complete(there, form, group.absent)):
+        if form.key is None or (known is not None and known.is_complete(present, form, group.absent)):
             return None
-        columns = yield from reading([group], opened.schema.select(there), dimension=dimension)
+        columns = yield from reading([group], opened.schema.select(present), dimension=dimension)
         sums = yield from _checksums(group, form, known)
         yield from partition_groups.checking_current(opened, group, record)
     except (CorruptionError, ConflictError):
         return None
-    zones = {name: zones_of(columns[name], wanted[name]) for name in there}
+    zones = {name: zones_of(columns[name], variables[name]) for name in present}
     sampling = sampled(columns.get(form.axis or ""), form)
     made = Statistics(
         owner=owner_of(path, record.stamp),
@@ -168,7 +167,7 @@ def _made(
 
 
 def _checksums(group: GroupRead, form: Form, known: Statistics | None) -> Work[NDArray[np.uint32]]:
-    """Return the checksums of the chunks of a partition, of those that end with theirs; of others what is known."""
+    """Return the checksums of the chunks of a partition: the known ones, and those stored at the end of chunks."""
     sums = np.zeros(len(form.chunks), np.uint32) if known is None else known.checksums.copy()
     sizes = {entry.key: entry.size for entry in (yield from enumerated(group.prefix))}
     sealed = [

@@ -1,4 +1,4 @@
-"""What is wrong with a collection, down to the chunk; and what of it can be mended from what is there."""
+"""Verification of a collection, down to single chunks, and repair from the data that are stored."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -35,26 +35,26 @@ from zcollection.transaction.snapshot import Snapshot
 
 _TRIES: Final = 20
 _FACTOR: Final = 1000
-"""Times more chunks than there are objects, beyond which not each of them is reported as missing."""
+"""Ratio of expected chunks to existing objects above which missing chunks are not reported one by one."""
 
 _NO_STATISTICS: Final = "its statistics {!r} are damaged, or those of another partition or generation: they are ignored, and repair() makes them again"
 _OTHER: Final = "is that of another generation, or of another partition, than the one committed"
 
 
 Share = bool | float
-"""Which part of the chunks is read: all, none, or a share of them."""
+"""The fraction of the chunks that is read: True for all, False for none."""
 
 
 @frozen(kw_only=True)
 class Sample:
-    """Chunks drawn by chance.
+    """A random sample of chunks.
 
     Attributes
     ----------
     share
-        How many of all: 0 to 1.
+        The fraction of all chunks: 0 to 1.
     seed
-        Tells one sample from another.
+        The seed of the random selection.
     """
 
     share: float
@@ -62,12 +62,12 @@ class Sample:
 
     @classmethod
     def of(cls, share: Share) -> "Sample":
-        """Return a sample of another seed each time, so that samples of many days meet all chunks.
+        """Return a sample with a new seed, so that repeated samples cover all chunks.
 
         Raises
         ------
         SettingError
-            It is no share.
+            `share` is not a boolean or a fraction.
         """
         part: object = share
         if not isinstance(part, bool | int | float) or not 0 <= part <= 1:
@@ -76,27 +76,27 @@ class Sample:
         return cls(share=float(share), seed=int(np.random.default_rng().integers(2**32)))
 
     def has(self, path: str, chunk: str) -> bool:
-        """Return whether a chunk of a partition is in it."""
+        """Return whether a chunk of a partition is in the sample."""
         drawn = zlib.crc32(f"{self.seed}/{path}/{chunk}".encode()) / 2**32
         return drawn < self.share
 
 
 @frozen(kw_only=True, repr=False)
 class VerifyReport(Printed):
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes
     ----------
     version
-        The version that was looked at.
+        The version that was checked.
     partitions, chunks
-        How many were looked at.
+        Numbers of partitions and chunks that were checked.
     chunks_read
-        How many of the chunks were read.
+        Number of chunks that were read.
     problems
-        What is wrong: data that are lost or damaged, or that readers may not find.
+        Data that are missing, damaged, or possibly not found by readers.
     notes
-        What is not ours, or left over; it does no harm.
+        Harmless findings, such as foreign or left-over objects.
     """
 
     version: Label
@@ -108,20 +108,20 @@ class VerifyReport(Printed):
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems
 
 
 @frozen(kw_only=True, repr=False)
 class RepairReport(Printed):
-    """What `repair` did, and what it could not mend.
+    """The result of `repair`.
 
     Attributes
     ----------
     done
-        Each thing that was mended.
+        The repairs that were made.
     remaining
-        What is wrong still: data that must be inserted again.
+        The remaining problems: data that must be inserted again.
     """
 
     done: tuple[str, ...]
@@ -136,72 +136,72 @@ async def verify(
     filters: Filter = None,
     client: ClientOption = None,
 ) -> VerifyReport:
-    """Look for what is wrong; see `Collection.verify`."""
+    """Check the stored data; see `Collection.verify`."""
     sample = Sample.of(data)
     executor = chosen(client, opened.store)
     for _ in range(_TRIES):
         try:
-            taken = await opened.versioning.inspected(opened.configuration)
+            snapshot = await opened.versioning.inspected(opened.configuration)
         except CorruptionError as error:
             return VerifyReport(version=0, partitions=0, chunks=0, problems=(Problem(what=str(error)),), notes=())
-        report, _ = await _verified(opened, taken, executor, sample=sample, filters=filters, progress=progress)
-        # What another writer replaced meanwhile is not damaged.
-        if report.is_clean or not await _is_outdated(opened, taken):
+        report, _ = await _verified(opened, snapshot, executor, sample=sample, filters=filters, progress=progress)
+        # A partition that another writer has replaced in the meantime is not damaged.
+        if report.is_clean or not await _is_outdated(opened, snapshot):
             return report
     message = f"other writers kept changing {opened.store.url} while it was verified; verify it again"
     raise ConflictError(message)
 
 
-async def _is_outdated(opened: OpenCollection, taken: Snapshot) -> bool:
+async def _is_outdated(opened: OpenCollection, snapshot: Snapshot) -> bool:
     try:
-        return await opened.is_outdated(taken)
+        return await opened.is_outdated(snapshot)
     except CorruptionError:
-        return False  # the report says of what
+        return False  # the report describes the corruption
 
 
 async def repair(opened: OpenCollection) -> RepairReport:
-    """Mend what can be mended; see `Collection.repair`."""
+    """Repair what can be repaired; see `Collection.repair`."""
     opened.store.check_writable()
-    done = await retrying(lambda: _mended(opened))
+    done = await retrying(lambda: _repaired(opened))
     made = await statistics.complete(opened)
     done += [f"the statistics of {made} partitions were made"] if made else []
     after = await verify(opened, data=False, progress=None)
     return RepairReport(done=tuple(done), remaining=after.problems)
 
 
-async def _mended(opened: OpenCollection) -> list[str]:
-    taken = await opened.versioning.inspected(opened.configuration)
-    _, documents = await _verified(opened, taken, LocalExecutor(), sample=Sample.of(False), progress=None)
-    return await opened.versioning.mend(opened.configuration, taken, documents)
+async def _repaired(opened: OpenCollection) -> list[str]:
+    snapshot = await opened.versioning.inspected(opened.configuration)
+    _, documents = await _verified(opened, snapshot, LocalExecutor(), sample=Sample.of(False), progress=None)
+    return await opened.versioning.mend(opened.configuration, snapshot, documents)
 
 
 async def _verified(
     opened: OpenCollection,
-    taken: Snapshot,
+    snapshot: Snapshot,
     executor: Executor,
     *,
     sample: Sample,
     progress: ProgressOption,
     filters: Filter = None,
 ) -> tuple[VerifyReport, dict[str, bytes]]:
-    """Return what is wrong, and by their keys the documents that should be others."""
-    partitions = await key_selection.select(opened, taken, filters)
+    """Return the report, and the correct content of documents that are missing or wrong, by key."""
+    partitions = await key_selection.select(opened, snapshot, filters)
     records: dict[str, PartitionRecord] = dict(partitions)
-    if taken.immutable is not None:
-        records[IMMUTABLE] = taken.immutable
+    if snapshot.immutable is not None:
+        records[IMMUTABLE] = snapshot.immutable
     jobs = (
-        Job(GroupCheck(opened, path, record, taken.place(path), sample).checked) for path, record in records.items()
+        Job(GroupCheck(opened, path, record, snapshot.place(path), sample).checked) for path, record in records.items()
     )
     with tracking(progress, len(records), "verify") as advance:
         found = await executor.run(
-            ReadingSite(taken.objects),
+            ReadingSite(snapshot.objects),
             jobs,
             total=len(records),
             label="verify",
             threads=config.get().threads,
             progress=advance,
         )
-    problems, notes = await opened.versioning.examine(opened.configuration, taken)
+    problems, notes = await opened.versioning.examine(opened.configuration, snapshot)
     lacking = sum(item.lacks_statistics for item in found)
     if lacking:
         notes = [
@@ -209,7 +209,7 @@ async def _verified(
             f"{lacking} partitions have no statistics, and conditions read all of their rows; repair() makes some",
         ]
     report = VerifyReport(
-        version=taken.label,
+        version=snapshot.label,
         partitions=len(partitions),
         chunks=sum(item.chunks for item in found),
         chunks_read=sum(item.chunks_read for item in found),
@@ -221,20 +221,20 @@ async def _verified(
 
 @frozen
 class CheckedGroup:
-    """What was found of one group.
+    """The result of the check of one group.
 
     Attributes
     ----------
     problems, notes
         As for `VerifyReport`.
     chunks
-        How many were looked at.
+        Number of chunks that were checked.
     documents
-        By their keys those that should be others.
+        The correct content of documents that are missing or wrong, by key.
     chunks_read
-        How many of them were read.
+        Number of chunks that were read.
     lacks_statistics
-        Whether it is a partition without any.
+        Whether the group is a partition without statistics.
     """
 
     problems: tuple[Problem, ...]
@@ -247,16 +247,16 @@ class CheckedGroup:
 
 @frozen
 class GroupCheck:
-    """One group that is to be looked at.
+    """The check of one group.
 
     Attributes
     ----------
     opened
-        Of the collection.
+        The collection.
     path, record, place
-        The group: its name, what it should be, and where it lies.
+        The path of the group, its expected record, and its place.
     sample
-        Which chunks are read.
+        The chunks to read.
     """
 
     opened: OpenCollection
@@ -266,17 +266,17 @@ class GroupCheck:
     sample: Sample
 
     def checked(self, site: Site, arrays: Arrays) -> Work[CheckedGroup]:
-        """Return what is wrong with it."""
+        """Return the result of the check."""
         del arrays
         try:
             return (yield from self._looked_at(has_listing=site.objects.has_listing))
-        except CorruptionError as error:  # the store itself cannot tell what is there
+        except CorruptionError as error:  # the store cannot list or read the group
             return CheckedGroup((Problem(partition=self.path, what=str(error)),), (), 0, {})
 
     def _looked_at(self, *, has_listing: bool) -> Work[CheckedGroup]:
         group = partition_groups.group_of(self.opened, self.path, self.record, self.place)
         layouts = self._layouts(group)
-        sizes = yield from self._listed(group) if has_listing else self._asked_for(group, layouts)
+        sizes = yield from self._listed(group) if has_listing else self._probed(group, layouts)
         believed = [layout for layout in layouts if layout.chunk_count <= _FACTOR * (len(sizes) + 1)]
         expected = dict(chain(*(self._expected(group, layout) for layout in believed)))
         documents = self._documents(group, layouts)
@@ -304,16 +304,15 @@ class GroupCheck:
             problems += yield from self._damaged(group, chunks, ChunkCheck(form, known))
         strange = sorted(sizes.keys() - {*expected, *documents, form.key})
         notes = [f"{group.prefix}{key} is not part of the collection" for key in strange]
-        # Documents make neither a group of which nothing is left, nor of another generation or partition the one that was
-        # committed.
-        is_ours = sizes and wrong.get(GROUP_DOCUMENT) != _OTHER
-        if is_ours and GROUP_DOCUMENT in wrong and (foreign := (yield from self._foreign_rows(group))):
-            is_ours = False
+        # Writing documents cannot restore a group that has no objects, or that belongs to another generation or partition.
+        is_repairable = sizes and wrong.get(GROUP_DOCUMENT) != _OTHER
+        if is_repairable and GROUP_DOCUMENT in wrong and (foreign := (yield from self._foreign_rows(group))):
+            is_repairable = False
             problems.append(Problem(partition=self.path, what=foreign))
-        right = {keys[key]: documents[key] for key in wrong} if is_ours else {}
+        corrected = {keys[key]: documents[key] for key in wrong} if is_repairable else {}
         lacks = self.path != IMMUTABLE and form.key is not None and not has_statistics
         return CheckedGroup(
-            tuple(problems), tuple(notes), len(present), right, chunks_read=len(chunks), lacks_statistics=lacks
+            tuple(problems), tuple(notes), len(present), corrected, chunks_read=len(chunks), lacks_statistics=lacks
         )
 
     @staticmethod
@@ -321,8 +320,8 @@ class GroupCheck:
         """Return the sizes of the objects of a group, by key."""
         return {entry.key.removeprefix(group.prefix): entry.size for entry in (yield from enumerated(group.prefix))}
 
-    def _asked_for(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> Work[dict[str, int]]:
-        """Return which chunks there are, and the statistics, where nothing is listed: a byte of each tells, and is its size."""
+    def _probed(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> Work[dict[str, int]]:
+        """Return the existing chunks and statistics on a store without listing, by reading one byte of each: size 1."""
         most = max(self.record.stored_bytes, _FACTOR)  # no chunk is empty
         believed = [layout for layout in layouts if layout.chunk_count <= most]
         statistics_key = Form.of_group(group, dimension=self.opened.dimension).key
@@ -342,7 +341,7 @@ class GroupCheck:
         return [(layout.chunk_key(index), layout.single(index)) for index in layout.chunk_indices]
 
     def _documents(self, group: GroupRead, layouts: Iterable[ArrayLayout]) -> dict[str, bytes]:
-        """Return the documents of the group and of all below it, by key, as they were written; its own comes first."""
+        """Return the expected documents of the group and its subgroups and arrays, by key; the group's own comes first."""
         part = self.opened.part(group.schema, partitioned=self.path != IMMUTABLE)
         attributes = {} if self.path == IMMUTABLE else group.schema.attrs
         own = group_document({**attributes, **self.record.to_attribute()})
@@ -350,7 +349,7 @@ class GroupCheck:
         return {GROUP_DOCUMENT: own, **groups, **{layout.document_key: layout.document for layout in layouts}}
 
     def _document_defect(self, key: str, content: bytes | None, written: bytes) -> str | None:
-        """Return what is wrong with a document, or None."""
+        """Return a description of what is wrong with a document; None if it is correct."""
         if content == written:
             return None
         if content is None:
@@ -368,7 +367,7 @@ class GroupCheck:
         return is_partition and not partition_groups.stamp_of(self.opened, self.path, self.record).is_of(document)
 
     def _foreign_rows(self, group: GroupRead) -> Work[str | None]:
-        """Return what is wrong with the rows of a group without a document that could say whose they are; None for nothing."""
+        """Return why the rows of a group with a missing or wrong document are not those of its record; None if they are."""
         if group.axis is None or group.axis in group.absent:
             return None
         try:
@@ -385,7 +384,7 @@ class GroupCheck:
 
     def _damaged(self, group: GroupRead, chunks: Mapping[str, ArrayLayout], check: ChunkCheck) -> Work[list[Problem]]:
         problems = []
-        for key, layout in chunks.items():  # one by one: a partition may be larger than memory
+        for key, layout in chunks.items():  # one at a time: a partition may be larger than memory
             try:
                 (content,) = yield from fetch([layout.chunk_read(group.prefix, key)])
                 values = allocated(layout.shape, layout.variable.stored_dtype)

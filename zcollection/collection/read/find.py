@@ -1,4 +1,4 @@
-"""Rows found, and counted, without reading anything else of them."""
+"""Consistent searches in partitions, such as for the rows that pass a condition."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from zcollection import portal
-from zcollection.collection.read.asking import Asked, Chosen
-from zcollection.collection.read.reading import TRIES, Generation, generation, pause
+from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
+from zcollection.collection.read.request import Chosen, Request
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import Executor
 from zcollection.engine.select import Found
@@ -20,23 +20,23 @@ R = TypeVar("R")
 
 @define(eq=False)
 class ConsistentLook(ABC, Generic[R]):
-    """What is looked for in each partition, and looked for again in some, until all of it is of one version.
+    """A search in partitions that repeats changed partitions until all results are of one version.
 
     Attributes
     ----------
-    asked
-        In which partitions.
+    request
+        The request that selects the partitions.
     """
 
-    asked: Asked
+    request: Request
     _found: dict[str, tuple[Generation, R]] = field(factory=dict, init=False)
 
     @abstractmethod
     async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[R]:
-        """Return what is found in some partitions of a version."""
+        """Return the results for some partitions of a version."""
 
     async def of_partitions(self, progress: ProgressOption, label: str) -> tuple[Chosen, dict[str, R]]:
-        """Return what is found in each partition, and the version that it is of.
+        """Return the result for each partition, and their version.
 
         Raises
         ------
@@ -46,27 +46,27 @@ class ConsistentLook(ABC, Generic[R]):
             Other writers kept changing the same partitions.
         """
         await portal.on_loop()
-        opened = self.asked.opened
+        opened = self.request.opened
         for number in range(TRIES):
-            taken = await self.asked.snapshot()
-            chosen = await self.asked.chosen(taken)
+            snapshot = await self.request.snapshot()
+            chosen = await self.request.chosen(snapshot)
             try:
                 with tracking(None if number else progress, len(chosen.partitions), label) as advance:
                     found = await self._look(chosen, advance)
             except (CorruptionError, OutdatedError, StoreError):
-                newer = await self.asked.snapshot()
-                if all(generation(taken, path) == generation(newer, path) for path in chosen.partitions):
+                newer = await self.request.snapshot()
+                if all(generation(snapshot, path) == generation(newer, path) for path in chosen.partitions):
                     raise
                 continue
-            if not await opened.is_outdated(taken):
+            if not await opened.is_outdated(snapshot):
                 return chosen, found
             await pause(number)
         message = f"other writers kept changing the partitions of {opened.store.url} that were looked at; call it again"
         raise ConflictError(message)
 
     async def _look(self, chosen: Chosen, advance: Callable[[], None] | None) -> dict[str, R]:
-        """Return what is found in each partition; generations that were looked at are known."""
-        generations = {path: generation(chosen.taken, path) for path in chosen.partitions}
+        """Return the result for each partition; generations that were searched before are not searched again."""
+        generations = {path: generation(chosen.snapshot, path) for path in chosen.partitions}
         known = {path: self._found[path] for path in generations if path in self._found}
         missing = [path for path, now in generations.items() if path not in known or known[path][0] != now]
         found = await self.looked(chosen, missing, advance)
@@ -76,23 +76,23 @@ class ConsistentLook(ABC, Generic[R]):
 
 @define(eq=False)
 class ConsistentFind(ConsistentLook[Found]):
-    """Rows that are looked for.
+    """A search for rows that pass a condition.
 
     Attributes
     ----------
     executor
-        Where partitions are looked at.
+        The executor of the search.
     """
 
     executor: Executor
 
     async def rows(self, progress: ProgressOption) -> tuple[Chosen, Rows]:
-        """Return the rows, and the version that they are of; raises as `of_partitions`."""
+        """Return the rows, and their version; raises like `of_partitions`."""
         chosen, found = await self.of_partitions(progress, "find")
         return chosen, chosen.rows(found)
 
     async def looked(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> Sequence[Found]:
-        """Return the rows of some partitions; what was read of them on the way is not kept."""
+        """Return the positions of the rows in some partitions, without the values read for the condition."""
         targets = [chosen.target(path) for path in paths]
-        found = await chosen.finder.found(chosen.taken.objects, targets, executor=self.executor, progress=advance)
+        found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=self.executor, progress=advance)
         return [Found(item.rows) for item in found]

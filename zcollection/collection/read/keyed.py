@@ -1,4 +1,4 @@
-"""Fields of partition keys as variables of the rows: each has one value in all rows of a partition."""
+"""Fields of the partition key as variables, whose value is the same in all rows of a partition."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
 Keys = bool | Iterable[str] | Mapping[str, str]
-"""Which fields become variables: all or none of them, some, or some by the names that their variables have."""
+"""The fields that become variables: True for all, False for none, a list of fields, or a mapping from fields to names."""
 
 
 @frozen
@@ -23,31 +23,31 @@ class KeyVariables:
     Attributes
     ----------
     names
-        The variable of each field.
+        The variable name of each field.
     schema
-        These variables alone: int64, string or bool along the partitioned dimension.
+        The schema of these variables: int64, string or bool along the partitioned dimension.
     """
 
     names: Mapping[str, str]
     schema: DatasetSchema
 
     @classmethod
-    def of(cls, opened: OpenCollection, keys: Keys, taken: DatasetSchema) -> "KeyVariables":
-        """Return the fields that somebody asks for, beside the variables that are read.
+    def of(cls, opened: OpenCollection, keys: Keys, schema: DatasetSchema) -> "KeyVariables":
+        """Return the requested fields as variables, to be added to a schema.
 
         Raises
         ------
         SettingError
-            `keys` is none of what it may be, or names a field that the keys do not have.
+            `keys` is invalid, or names an unknown field.
         SchemaError
-            A variable that is read, or a group, has the name of a field, or two fields were given one.
+            A variable or a group of the schema has the same name as a field, or two fields have the same name.
         """
         if keys is False:
             return cls({}, DatasetSchema())
         fields = {field.name: field for field in opened.partitioning.fields}
         names = _names(keys, fields)
         for field, name in names.items():
-            _check_free(field, name, taken)
+            _check_free(field, name, schema)
         dimension = opened.schema.dimensions[opened.dimension]
         variables = {name: _variable(name, fields[field], opened.dimension) for field, name in names.items()}
         return cls(names, DatasetSchema(dimensions={dimension.name: dimension}, variables=variables))
@@ -58,7 +58,7 @@ class KeyVariables:
         return schema.with_variables(self.schema.variables, dimensions=dimensions) if self.names else schema
 
     def arrays(self, keys: Iterable[Mapping[str, KeyValue]], counts: Iterable[int]) -> dict[str, NDArray[Any]]:
-        """Return the values in rows of partitions, one after the other, of which the keys and numbers of rows are given."""
+        """Return the values for the rows of partitions, given by their keys and numbers of rows, one after the other."""
         each, rows = list(keys), np.array([*counts], np.intp)
         return {
             name: np.repeat(np.array([key[field] for key in each], self.schema.variables[name].dtype), rows)
@@ -67,7 +67,7 @@ class KeyVariables:
 
 
 def _names(keys: object, fields: Mapping[str, Field]) -> dict[str, str]:
-    """Return the variable of each field that is asked for."""
+    """Return the variable name of each requested field."""
     if keys is True:
         return {name: name for name in fields}
     if isinstance(keys, str) or not isinstance(keys, Iterable):
@@ -86,10 +86,10 @@ def _names(keys: object, fields: Mapping[str, Field]) -> dict[str, str]:
     return named
 
 
-def _check_free(field: str, name: str, taken: DatasetSchema) -> None:
-    if name not in taken.variables and name not in taken.groups:
+def _check_free(field: str, name: str, schema: DatasetSchema) -> None:
+    if name not in schema.variables and name not in schema.groups:
         return
-    what = "variable" if name in taken.variables else "group"
+    what = "variable" if name in schema.variables else "group"
     message = (
         f"the field {field!r} of the keys would be read as {name!r}, and there is a {what} of that name; accepted: another name, such "
         f"as keys={{{field!r}: 'key_{field}'}}, keys= without it, or variables= without the {what}"

@@ -1,4 +1,4 @@
-"""Functions applied to partitions, and their results combined."""
+"""Applies the user's function to partitions, and combines the results."""
 
 import collections.abc
 import warnings
@@ -13,10 +13,10 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen, RowsPlan, Where
+from zcollection.collection.read.consistent import OnError, generation
 from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.query import check_on_error
-from zcollection.collection.read.reading import OnError, generation
+from zcollection.collection.read.request import Chosen, Request, RowsPlan, Where
 from zcollection.collection.read.window import Window, WindowPlan, Windows
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Advance, Arrays, Executor, Job, ReadingSite, Site
@@ -34,25 +34,25 @@ _TRIES: Final = 50
 
 @frozen(kw_only=True)
 class Mapping(Generic[R]):
-    """A function to apply to partitions of a collection; see `Collection.map`.
+    """The application of a function to partitions of a collection; see `Collection.map`.
 
     Attributes
     ----------
     opened
         The collection.
     executor
-        Where the function runs.
-    asked
-        Which partitions, and which of their rows.
+        The executor that runs the function.
+    request
+        The requested partitions and rows.
     function, schema, halo
-        It itself, and which variables and neighbouring rows it is given.
+        The function, and the variables and neighbouring rows that it receives.
     on_error
-        What happens where a partition is damaged.
+        What to do if a partition is damaged.
     """
 
     opened: OpenCollection
     executor: Executor
-    asked: Asked
+    request: Request
     function: Callable[..., R]
     schema: DatasetSchema
     halo: Halo
@@ -71,14 +71,14 @@ class Mapping(Generic[R]):
         on_error: OnError,
         client: ClientOption,
     ) -> "Mapping[R]":
-        """Return what `Collection.map` asks for."""
+        """Return the application for the arguments of `Collection.map`."""
         check_on_error(on_error)
-        asked = Asked.of(opened, filters, where)
-        asked.check_halo(halo)
+        request = Request.of(opened, filters, where)
+        request.check_halo(halo)
         return cls(
             opened=opened,
             executor=chosen(client, opened.store),
-            asked=asked,
+            request=request,
             function=function,
             schema=opened.names(variables),
             halo=halo,
@@ -86,8 +86,8 @@ class Mapping(Generic[R]):
         )
 
     async def all(self, progress: ProgressOption) -> dict[str, R]:
-        """Return the result for each partition that is asked for, by path; of some of its rows where it has such."""
-        chosen = await self.asked.chosen(await self._taken())
+        """Return the result for each selected partition, by path; partitions without selected rows are omitted."""
+        chosen = await self.request.chosen(await self._snapshot())
         wanted = dict(chosen.partitions)
         results: dict[str, R] = {}
         with tracking(progress, len(wanted), "map") as advance:
@@ -96,52 +96,52 @@ class Mapping(Generic[R]):
                 found = await self._applied(missing, None if number else advance)
                 damaged = dict(error for part in found for error in part.damaged)
                 results |= {path: value for part in found for path, value in part.results}
-                _tell(damaged)
-                over = damaged.keys() | {path for part in found for path in part.without_rows}
-                wanted = {path: record for path, record in wanted.items() if path not in over}
+                _warn(damaged)
+                done = damaged.keys() | {path for part in found for path in part.without_rows}
+                wanted = {path: record for path, record in wanted.items() if path not in done}
                 if len(results) == len(wanted):
                     return {path: results[path] for path in wanted}
-                # Others have replaced or dropped the rest meanwhile.
-                before = chosen.taken
-                chosen = await self.asked.chosen(await self._taken())
-                _check_changed(before, chosen.taken, wanted.keys() - results.keys())
+                # Other writers have replaced or dropped the remaining partitions in the meantime.
+                before = chosen.snapshot
+                chosen = await self.request.chosen(await self._snapshot())
+                _check_changed(before, chosen.snapshot, wanted.keys() - results.keys())
                 wanted = {path: chosen.partitions[path] for path in wanted if path in chosen.partitions}
                 results = {path: results[path] for path in wanted if path in results}
         message = f"other writers kept changing partitions of {self.opened.store.url}; run the map again"
         raise ConflictError(message)
 
-    async def _taken(self) -> Snapshot:
-        """Return the partitions to map, and, where there is a halo, all others."""
-        return await (self.opened.snapshot() if self.halo else self.asked.snapshot())
+    async def _snapshot(self) -> Snapshot:
+        """Return the newest snapshot of the selected partitions; with a halo, of all partitions."""
+        return await (self.opened.snapshot() if self.halo else self.request.snapshot())
 
     async def reduced(self, reduce: Callable[[R, R], R], progress: ProgressOption) -> R | None:
-        """Return all results combined, None where no partition, or no row, is asked for."""
+        """Return all results combined into one; None if no partition or no row is selected."""
 
         async def attempt() -> "_Part[R] | None":
-            chosen = await self.asked.chosen(await self._taken())
-            taken = chosen.taken
+            chosen = await self.request.chosen(await self._snapshot())
+            snapshot = chosen.snapshot
             try:
                 return await self._combined(chosen, reduce, progress)
             except ConflictError:
-                now = await self._taken()
+                now = await self._snapshot()
                 if all(
-                    generation(taken, path) == generation(now, path)
-                    for path in (taken if self.halo else chosen).partitions
+                    generation(snapshot, path) == generation(now, path)
+                    for path in (snapshot if self.halo else chosen).partitions
                 ):
-                    _check_changed(taken, now, chosen.partitions)
+                    _check_changed(snapshot, now, chosen.partitions)
                 raise
 
-        whole = await retrying(attempt)
-        if whole is None:
+        combined = await retrying(attempt)
+        if combined is None:
             return None
-        _tell(dict(whole.damaged))
-        return whole.results[0][1] if whole.results else None
+        _warn(dict(combined.damaged))
+        return combined.results[0][1] if combined.results else None
 
     async def _applied(self, chosen: Chosen, advance: Advance) -> "list[_Part[R]]":
-        """Return what comes of partitions of a snapshot; nothing of those that others have just changed."""
-        application = await self._application(chosen.taken)
+        """Return the results for partitions of a snapshot, except those that other writers have just changed."""
+        application = await self._application(chosen.snapshot)
         return await self.executor.run(
-            ReadingSite(chosen.taken.objects),
+            ReadingSite(chosen.snapshot.objects),
             self._jobs(application.unless_changed, chosen),
             total=len(chosen.partitions),
             label="map",
@@ -152,11 +152,11 @@ class Mapping(Generic[R]):
     async def _combined(
         self, chosen: Chosen, reduce: Callable[[R, R], R], progress: ProgressOption
     ) -> "_Part[R] | None":
-        application = await self._application(chosen.taken)
+        application = await self._application(chosen.snapshot)
         with tracking(progress, len(chosen.partitions), "map") as advance:
             return await self.executor.reduce(
-                ReadingSite(chosen.taken.objects),
-                self._jobs(application.whole, chosen),
+                ReadingSite(chosen.snapshot.objects),
+                self._jobs(application.unless_damaged, chosen),
                 _Combination(reduce),
                 total=len(chosen.partitions),
                 label="map",
@@ -164,42 +164,42 @@ class Mapping(Generic[R]):
                 progress=advance,
             )
 
-    async def _application(self, taken: Snapshot) -> "_Application[R]":
-        fixed = await partition_groups.read_immutable(self.opened, taken, self.schema)
+    async def _application(self, snapshot: Snapshot) -> "_Application[R]":
+        fixed = await partition_groups.read_immutable(self.opened, snapshot, self.schema)
         return _Application(self.function, self.schema, fixed, self.on_error)
 
     def _jobs(self, function: "Callable[..., Work[_Part[R]]]", chosen: Chosen) -> "Iterator[Job[Site, _Part[R]]]":
         if chosen.is_of_rows:
             return (Job(partial(function, chosen.alone(path))) for path in chosen.partitions)
-        windows = Windows(opened=self.opened, taken=chosen.taken, halo=self.halo)
+        windows = Windows(opened=self.opened, snapshot=chosen.snapshot, halo=self.halo)
         return (Job(partial(function, windows.plan(path, record))) for path, record in chosen.partitions.items())
 
 
 def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> None:
-    """Raise `CorruptionError` where a partition is not what was committed, and nobody has changed it."""
+    """Raise `CorruptionError` if a partition is not what was committed, although no writer has changed it."""
     for path in sorted(paths):
         if generation(before, path) == generation(now, path):
             message = f"the group document of partition {path!r} is not the one that was committed; call verify()"
             raise CorruptionError(message)
 
 
-def _tell(damaged: collections.abc.Mapping[str, CorruptionError]) -> None:
+def _warn(damaged: collections.abc.Mapping[str, CorruptionError]) -> None:
     for error in damaged.values():
         warnings.warn(f"left out: {error}", CorruptionWarning, stacklevel=2)
 
 
 @frozen
 class _Part(Generic[R]):
-    """What came of some partitions.
+    """The results for one or several partitions.
 
     Attributes
     ----------
     results
-        By path what the function returned, or what those of several were combined to, under the path of the first.
+        The result of the function by path; a combined result is stored under the path of the first partition.
     damaged
-        By path what is wrong, where damage is to be skipped.
+        The errors of damaged partitions by path, if `on_error` is "skip".
     without_rows
-        Paths of partitions none of whose rows are asked for.
+        Paths of partitions without selected rows.
     """
 
     results: tuple[tuple[str, R], ...] = ()
@@ -209,7 +209,7 @@ class _Part(Generic[R]):
 
 @frozen
 class _Combination(Generic[R]):
-    """The results of two neighbouring parts made one."""
+    """Combines the results of two adjacent parts."""
 
     reduce: Callable[[R, R], R]
 
@@ -223,7 +223,7 @@ class _Combination(Generic[R]):
 
 @frozen
 class _Application(Generic[R]):
-    """What is done to one partition."""
+    """The function that is applied to one partition."""
 
     function: Callable[..., R]
     schema: DatasetSchema
@@ -231,7 +231,7 @@ class _Application(Generic[R]):
     on_error: OnError
 
     def unless_changed(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
-        """Return what comes of one partition; nothing where another writer has just changed it."""
+        """Return the result for one partition; nothing if another writer has just changed it."""
         del site, arrays
         try:
             found = yield from self._reading(plan)
@@ -239,8 +239,8 @@ class _Application(Generic[R]):
             return _Part()
         return self._result(plan.path, found)
 
-    def whole(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
-        """Return what comes of one partition.
+    def unless_damaged(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
+        """Return the result for one partition, or its damage if `on_error` is "skip".
 
         Raises
         ------

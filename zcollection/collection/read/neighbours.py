@@ -1,7 +1,7 @@
-"""Neighbouring partitions along the axis, told from what is recorded of them: nothing is read.
+"""Neighbouring partitions along the axis, determined from their records, without reading values.
 
-Partitions may overlap along the axis, as those of two satellites do: a neighbour is then any partition that may hold a
-row among those wanted.
+Partitions may overlap along the axis, such as those of two satellites: a neighbour is any partition that may contain a
+row within the halo.
 """
 
 import datetime as dt
@@ -29,19 +29,19 @@ Depth = int | dt.timedelta | np.timedelta64
 """How far neighbouring rows reach: a number of rows, or a length of time along the axis."""
 
 Halo = tuple[int | np.timedelta64, ...]
-"""Depths by which the rows of a partition are widened, one after the other."""
+"""Depths by which the range of rows of a partition is extended, one after the other."""
 
 _UNORDERED: Final = "cbS"
-"""Kinds of types of whose values no range is recorded."""
+"""Kinds of dtypes without a recorded range of values."""
 
 
 def as_halo(depth: object) -> Halo:
-    """Return a depth as a halo; one of no rows is empty.
+    """Return a depth as a halo; the halo of depth 0 is empty.
 
     Raises
     ------
     SettingError
-        It is negative, or is neither a number of rows nor a length of time.
+        The depth is negative, or is neither a number of rows nor a length of time.
     """
     if isinstance(depth, int | np.integer) and not isinstance(depth, bool | np.timedelta64) and depth >= 0:
         return (int(depth),) if depth else ()
@@ -55,7 +55,7 @@ def as_halo(depth: object) -> Halo:
 
 
 def widened(halo: Halo, depth: int | np.timedelta64) -> Halo:
-    """Return a halo widened by one more depth; rows add up, and so do lengths of time."""
+    """Return a halo extended by one more depth; a depth of the same kind as the last one is added to it."""
     if halo and isinstance(halo[-1], np.timedelta64) is isinstance(depth, np.timedelta64):
         return (*halo[:-1], halo[-1] + depth)
     return (*halo, depth)
@@ -63,12 +63,12 @@ def widened(halo: Halo, depth: int | np.timedelta64) -> Halo:
 
 @frozen
 class AxisOrder:
-    """How rows are ordered along the axis: by its values, or in the order of the keys where it has none that compare.
+    """The order of rows along the axis: by its values, or by the partition keys if the values have no order.
 
     Attributes
     ----------
     variable
-        The axis; None where only the order of the keys is known.
+        The axis; None if rows are ordered by the partition keys.
     """
 
     variable: VariableSchema | None
@@ -80,7 +80,7 @@ class AxisOrder:
         return cls(None if variable is None or variable.dtype.kind in _UNORDERED else variable)
 
     def comparable(self, values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return axis values, of the declared type, as values that compare, and which of them are missing."""
+        """Return axis values of the declared type as comparable values, and which of them are missing."""
         times = self._as_times(values)
         if times.dtype.kind in "mM":
             return times.view(np.int64), np.isnat(times)
@@ -88,7 +88,7 @@ class AxisOrder:
         return times, missing
 
     def ranges(self, records: Sequence[PartitionRecord]) -> list[tuple[Any, Any]]:
-        """Return the smallest and largest value of partitions, as values that compare; each has a range."""
+        """Return the smallest and largest axis value of partitions that have a range, as comparable values."""
         if self.variable is None:
             return []
         times = self.times([limit for record in records for limit in record.axis_range or ()])
@@ -97,18 +97,18 @@ class AxisOrder:
         return [(low, high) for low, high in pairs]
 
     def times(self, stored: Sequence[Any]) -> NDArray[Any]:
-        """Return axis values as records have them as times, where they are such."""
+        """Return stored axis values, as in records, as times if the axis is a time."""
         if self.variable is None:
             return np.asarray(stored)
         return self._as_times(declared_values(np.array(stored, dtype=self.variable.stored_dtype), self.variable))
 
     def steps(self, length: np.timedelta64) -> int:
-        """Return a length of time in the unit of the values that compare, rounded down: no two values are less apart.
+        """Return a length of time in units of the comparable values, rounded down, as these values are integers.
 
         Raises
         ------
         SchemaError
-            The axis is no time, or counts months.
+            The axis is not a time, or counts months or years.
         """
         none = np.empty(0, np.int64 if self.variable is None else self.variable.dtype)
         times = none if self.variable is None else self._as_times(none)
@@ -127,7 +127,7 @@ class AxisOrder:
 
 @frozen
 class _Span:
-    """What a partition covers of the axis, and its number in the order of keys."""
+    """The range of axis values of a partition, and its number in the order of the keys."""
 
     low: Any
     high: Any
@@ -143,17 +143,17 @@ class Neighbours:
     Parameters
     ----------
     order
-        How rows are ordered.
-    taken
-        The partitions.
+        The order of rows along the axis.
+    snapshot
+        The snapshot of the partitions.
     """
 
-    def __init__(self, order: AxisOrder, taken: Snapshot) -> None:
+    def __init__(self, order: AxisOrder, snapshot: Snapshot) -> None:
         self.order = order
-        self._taken = taken
+        self._snapshot = snapshot
 
     def around(self, path: str, halo: Halo) -> list[str]:
-        """Return the partitions, but the one itself, that may hold rows within a halo, in the order of keys."""
+        """Return the other partitions that may contain rows within the halo of a partition, in the order of the keys."""
         limits = self.limits(path, halo)
         if limits is None:
             return []
@@ -161,7 +161,7 @@ class Neighbours:
         return [self._paths[span.number] for span in self._within(*limits) if span.number != own]
 
     def limits(self, path: str, halo: Halo) -> tuple[Any, Any] | None:
-        """Return the smallest and largest axis value that a row within the halo may have; None where there is no halo."""
+        """Return the smallest and largest axis value that a row within the halo may have; None without a halo."""
         span = self._spans.get(path) if halo else None
         if span is None:
             return None
@@ -172,11 +172,11 @@ class Neighbours:
 
     @cached_property
     def _paths(self) -> list[str]:
-        return list(self._taken.partitions)
+        return list(self._snapshot.partitions)
 
     @cached_property
     def _spans(self) -> dict[str, _Span]:
-        records = dict(self._taken.partitions)
+        records = dict(self._snapshot.partitions)
         numbers = {path: number for number, path in enumerate(records)}
         if self.order.variable is None:
             return {path: _Span(number, number, records[path].rows, number) for path, number in numbers.items()}
@@ -197,7 +197,7 @@ class Neighbours:
 
     @cached_property
     def _farthest(self) -> list[Any]:
-        """The largest value of each span by its low end, and of those before it."""
+        """The running maximum of the upper bounds of the spans sorted by their lower bounds."""
         return list(accumulate((span.high for span in self._by_low), max))
 
     @cached_property
@@ -212,7 +212,7 @@ class Neighbours:
         if isinstance(depth, np.timedelta64):
             steps = self.order.steps(depth)
             return low - steps, high + steps
-        # Rows of the nearest partitions that lie wholly outside; those that overlap may have none there.
+        # Count only rows of partitions that are completely outside; those that overlap may have no rows outside.
         first, rows, lowest = bisect_left(self._highs, low), 0, low
         while rows < depth and first > 0:
             first -= 1
@@ -224,7 +224,7 @@ class Neighbours:
         return lowest, highest
 
     def _within(self, low: Any, high: Any) -> list[_Span]:
-        """Return the spans that share a value with a range, in the order of keys."""
+        """Return the spans that intersect a range, in the order of the keys."""
         start, stop = bisect_left(self._farthest, low), bisect_right(self._lows, high)
         found = [span for span in self._by_low[start:stop] if span.high >= low]
         return sorted(found, key=lambda span: span.number)
@@ -232,23 +232,23 @@ class Neighbours:
 
 @frozen
 class Reach:
-    """Stretches of the axis: whether a partition may have rows there.
+    """Ranges of the axis, to check whether a partition may contain rows in one of them.
 
     Attributes
     ----------
     order
-        How rows are ordered.
+        The order of rows along the axis.
     limits
-        Smallest and largest value of each stretch.
+        The smallest and largest value of each range.
     """
 
     order: AxisOrder
     limits: tuple[tuple[Any, Any], ...]
 
     def __call__(self, record: PartitionRecord) -> bool:
-        """Return whether a partition may have rows in one of them."""
+        """Return whether a partition may contain rows in one of the ranges."""
         if self.order.variable is None:
-            return True  # where it comes among the others is known to those who have all keys
+            return True  # without axis values, the position of a partition depends on all keys
         if record.axis_range is None:
             return False
         ((low, high),) = self.order.ranges([record])

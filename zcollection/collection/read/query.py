@@ -1,4 +1,4 @@
-"""Rows read back."""
+"""Queries: rows, counts, records and keys of the selected partitions, eagerly or lazily."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -11,9 +11,9 @@ from zcollection import portal
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Where
+from zcollection.collection.read.consistent import ConsistentRead, OnError
 from zcollection.collection.read.find import ConsistentFind
-from zcollection.collection.read.reading import ConsistentRead, OnError
+from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.contracts.objects import Objects
 from zcollection.contracts.partitioning import Key
@@ -47,23 +47,23 @@ async def query(
     """Read rows; see `Collection.query`."""
     check_on_error(on_error, lazy=lazy or chunks is not None)
     schema = opened.names(variables)
-    asked, executor = Asked.of(opened, filters, where), chosen(client, opened.store)
+    request, executor = Request.of(opened, filters, where), chosen(client, opened.store)
     if not lazy and chunks is None:
-        return await ConsistentRead(opened, schema, executor, on_error).rows(asked, progress)
+        return await ConsistentRead(opened, schema, executor, on_error).rows(request, progress)
     await portal.on_loop()
-    if asked.where is not None:
-        selected, rows = await ConsistentFind(asked, executor).rows(progress)
-        there = {path: selected.partitions[path] for path in rows.partitions}
-        if not there:
-            return await ConsistentRead(opened, schema, executor).rows(evolve(asked, where=rows), None)
-        found = _lazy(opened, selected.taken, there, schema)
-        whole = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-        return at_rows(opened, whole, there, rows)
-    taken = await opened.snapshot(key_selection.passing(opened, filters))
-    partitions = await key_selection.select(opened, taken, filters)
+    if request.where is not None:
+        selected, rows = await ConsistentFind(request, executor).rows(progress)
+        partitions: Mapping[str, PartitionRecord] = {path: selected.partitions[path] for path in rows.partitions}
+        if not partitions:
+            return await ConsistentRead(opened, schema, executor).rows(evolve(request, where=rows), None)
+        found = _lazy(opened, selected.snapshot, partitions, schema)
+        all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
+        return at_rows(opened, all_rows, partitions, rows)
+    snapshot = await opened.snapshot(key_selection.passing(opened, filters))
+    partitions = await key_selection.select(opened, snapshot, filters)
     if not partitions:
         return None
-    found = _lazy(opened, taken, partitions, schema)
+    found = _lazy(opened, snapshot, partitions, schema)
     return found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
 
 
@@ -71,8 +71,8 @@ async def find(
     opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption, progress: ProgressOption
 ) -> Rows:
     """Find rows; see `Collection.find`."""
-    asked = Asked.of(opened, filters, where)
-    return (await ConsistentFind(asked, chosen(client, opened.store)).rows(progress))[1]
+    request = Request.of(opened, filters, where)
+    return (await ConsistentFind(request, chosen(client, opened.store)).rows(progress))[1]
 
 
 async def count(
@@ -85,7 +85,7 @@ async def count(
 
 
 def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, PartitionRecord], rows: Rows) -> Dataset:
-    """Return the rows that were found of those of all partitions, one after the other."""
+    """Return the rows found, from a dataset with all rows of the partitions, one partition after the other."""
     starts = accumulate((record.rows for record in partitions.values()), initial=0)
     parts = [
         part.found.positions + start
@@ -97,7 +97,7 @@ def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, P
 
 
 def check_on_error(on_error: object, *, lazy: bool = False) -> None:
-    """Raise `SettingError` unless it is a way to treat damage, and one that is possible here."""
+    """Raise `SettingError` if the value of `on_error` is invalid, or is not supported by a lazy query."""
     if on_error not in get_args(OnError):
         message = f"on_error={on_error!r}; {accepted(on_error, get_args(OnError))}"
         raise SettingError(message)
@@ -107,21 +107,21 @@ def check_on_error(on_error: object, *, lazy: bool = False) -> None:
 
 
 def _lazy(
-    opened: OpenCollection, taken: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
+    opened: OpenCollection, snapshot: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
 ) -> Dataset:
-    """Return variables that read what is selected of them when it is asked for."""
-    partitioned = LookedUp.sources(opened, taken.places, partitions)
-    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, taken.immutable, taken.places.get(IMMUTABLE))])
+    """Return a dataset of lazy variables for all rows of the partitions."""
+    partitioned = LookedUp.sources(opened, snapshot.places, partitions)
+    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))])
     parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
-    lazily = [lazy_variables(taken.objects, sources, part, opened.dimension) for sources, part in parts]
+    lazily = [lazy_variables(snapshot.objects, sources, part, opened.dimension) for sources, part in parts]
     return partition_groups.dataset_of(schema, {path: rows for each in lazily for path, rows in each.items()})
 
 
 @frozen(eq=False)
 class LookedUp(Sequence[Source]):
-    """Partitions of a snapshot to read from: what is known of each is looked up once it is asked for.
+    """Partitions of a snapshot as sources of lazy variables; the record of each is looked up on first use.
 
-    Of 10,000 partitions most are never read, and to make a record of each takes longer than all else does.
+    Of 10,000 partitions most are never read, and creating all records would take longer than the rest of the query.
     """
 
     opened: OpenCollection
@@ -163,7 +163,7 @@ class LookedUp(Sequence[Source]):
 
 
 def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, dimension: str) -> dict[str, LazyRows]:
-    """Return every variable of a schema, to be read from these groups when it is asked for."""
+    """Return every variable of a schema as a lazy variable that reads from the sources."""
     return {
         path: LazyRows.whole(objects, sources, schema, path, dimension=dimension) for path in schema.all_variables()
     }

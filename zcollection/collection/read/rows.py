@@ -1,4 +1,4 @@
-"""Sets of rows: which rows of which partitions, at one version."""
+"""Sets of rows: positions of rows in partitions, at one version."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.transaction.reports import Label
 
 Ranges = NDArray[np.int64]
-"""Runs of rows, shape (runs, 2): the first row of each, and that after its last."""
+"""Runs of consecutive rows, shape (runs, 2): the first row of each run, and the row after its last."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -29,13 +29,13 @@ class PartRows:
     Attributes
     ----------
     key, stamp
-        The partition, and its generation.
+        The key and the stamp of the partition.
     beside
-        The generation of what a view holds of it, where the rows were found by that.
+        The stamp of the view's group of the partition, if the condition used variables of the view.
     total
-        The rows that the partition has.
+        Number of rows of the partition.
     ranges
-        int64, shape (runs, 2): the first row of each run, and that after its last.
+        int64, shape (runs, 2): the first row of each run, and the row after its last.
     """
 
     key: Mapping[str, KeyValue]
@@ -46,12 +46,12 @@ class PartRows:
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return int((self.ranges[:, 1] - self.ranges[:, 0]).sum())
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Which rows of the partition they are; shape (total,)."""
+        """A boolean mask of the rows of the partition; shape (total,)."""
         edges = np.zeros(self.total + 1, np.int8)
         edges[self.ranges[:, 0]] += 1
         edges[self.ranges[:, 1]] -= 1
@@ -59,12 +59,12 @@ class PartRows:
 
     @property
     def found(self) -> Found:
-        """The same, to be read."""
+        """The rows as a `Found`, for reading them."""
         return Found.at(np.flatnonzero(self.mask))
 
 
 def ranges_of(found: Found) -> Ranges:
-    """Return rows that were found as runs."""
+    """Return the rows of a `Found` as runs."""
     if isinstance(found.rows, Runs):
         return np.array(found.rows.pairs, np.int64).reshape(-1, 2)
     rows = found.positions
@@ -75,20 +75,20 @@ def ranges_of(found: Found) -> Ranges:
 
 @frozen(kw_only=True, repr=False, eq=False)
 class Rows(Printed):
-    """Rows of a collection or of a view, at one version: what `Collection.find` returns.
+    """Positions of rows of a collection or of a view, at one version; the result of `Collection.find`.
 
-    They are runs of rows of partitions, and no rows themselves: they take little memory, and pickle. ``a & b``, ``a | b``
-    and ``a - b`` are the rows that both have, that either has, and that only the first has.
+    A `Rows` contains runs of row numbers per partition, not values: it takes little memory, and can be pickled. ``a & b``,
+    ``a | b`` and ``a - b`` are the intersection, the union and the difference.
 
-    Rows go on to be right while their partitions do not change, whatever else is inserted. Once one of them has changed,
-    rows that were found by a condition are found again where they are used; rows that combine others raise `OutdatedError`.
+    A `Rows` stays valid as long as its partitions do not change. If one of them has changed, the rows are found again with
+    the same condition when they are used. A combination of several `Rows` raises `OutdatedError` instead.
 
     Attributes
     ----------
     version
-        The version at which they were found.
+        The version at which the rows were found.
     condition, filters
-        What they were found by; None for rows that combine others.
+        The condition and the filter; None for a combination of several `Rows`.
     """
 
     version: Label
@@ -104,36 +104,36 @@ class Rows(Printed):
 
     @property
     def partitions(self) -> tuple[str, ...]:
-        """Paths of the partitions that have such rows, in the order of their keys."""
+        """Paths of the partitions that contain the rows, in the order of their keys."""
         return tuple(self._parts)
 
     @property
     def ranges(self) -> Mapping[str, Ranges]:
-        """Runs of rows by the path of the partition: int64, shape (runs, 2), first row and that after the last."""
+        """Runs of rows by partition path: int64, shape (runs, 2), the first row and the row after the last."""
         return {path: part.ranges for path, part in self._parts.items()}
 
     def part(self, path: str) -> PartRows | None:
-        """Return the rows of one partition; None where it has none."""
+        """Return the rows of one partition; None if it has none."""
         return self._parts.get(path)
 
     @property
     def stamps(self) -> Mapping[str, str]:
-        """The generation of each partition."""
+        """The stamp of each partition, by path."""
         return {path: part.stamp for path, part in self._parts.items()}
 
     @property
     def is_of_view(self) -> bool:
-        """Whether they were found by what a view holds."""
+        """Whether the condition used variables of a view."""
         return any(part.beside is not None for part in self._parts.values())
 
     @property
     def report(self) -> ChangeReport:
-        """What a change of these rows would be about."""
+        """The report of a change of these rows."""
         return ChangeReport(rows={path: part.count for path, part in self._parts.items()})
 
     @property
     def whole_partitions(self) -> tuple[str, ...]:
-        """Paths of the partitions all of whose rows they are."""
+        """Paths of the partitions of which all rows are selected."""
         return tuple(path for path, part in self._parts.items() if part.count == part.total)
 
     def __and__(self, other: object) -> "Rows":
@@ -149,7 +149,7 @@ class Rows(Printed):
     def __sub__(self, other: object) -> "Rows":
         if not isinstance(other, Rows):
             return NotImplemented
-        return self._combined(other, lambda mine, others: mine & ~others, self._parts)
+        return self._combined(other, lambda mine, theirs: mine & ~theirs, self._parts)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Rows):
@@ -163,17 +163,17 @@ class Rows(Printed):
     def _combined(self, other: "Rows", combine: Callable[..., NDArray[np.bool_]], paths: Iterable[str]) -> "Rows":
         parts = {}
         for path in paths:
-            mine, others = self._parts.get(path), other.part(path)
-            known = mine or others
+            mine, theirs = self._parts.get(path), other.part(path)
+            known = mine or theirs
             if known is None:
                 continue
-            if mine is not None and others is not None and not _is_same(mine, others):
+            if mine is not None and theirs is not None and not _is_same(mine, theirs):
                 message = (
                     f"partition {path!r} was changed between version {self.version} and version {other.version}, at which these "
                     f"rows were found; find both again"
                 )
                 raise OutdatedError(message)
-            masks = (np.zeros(known.total, np.bool_) if part is None else part.mask for part in (mine, others))
+            masks = (np.zeros(known.total, np.bool_) if part is None else part.mask for part in (mine, theirs))
             ranges = ranges_of(Found.at(np.flatnonzero(combine(*masks))))
             if len(ranges):
                 parts[path] = evolve(known, ranges=ranges)
@@ -191,18 +191,18 @@ class Rows(Printed):
         return Section(f"{heading(self)} {title}", [Table.of("", list(self._parts.items()), columns)])
 
 
-def _is_same(mine: PartRows, others: PartRows) -> bool:
-    """Return whether rows are of one generation of a partition, and of what a view holds of it."""
-    return mine.stamp == others.stamp and (None in {mine.beside, others.beside} or mine.beside == others.beside)
+def _is_same(mine: PartRows, theirs: PartRows) -> bool:
+    """Return whether rows are of the same generation of a partition, and of the view's group of it."""
+    return mine.stamp == theirs.stamp and (None in {mine.beside, theirs.beside} or mine.beside == theirs.beside)
 
 
 def as_where(where: Any) -> Condition | Rows | None:
-    """Return a condition or rows as such; a text as a condition.
+    """Return a row selection as a condition or `Rows`; a text is parsed as a condition.
 
     Raises
     ------
     SettingError
-        It is something else.
+        `where` is of another type.
     """
     if where is None or isinstance(where, Condition | Rows):
         return where

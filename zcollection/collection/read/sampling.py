@@ -1,4 +1,4 @@
-"""How the axis is sampled in each partition, and when its rows were brought: from statistics, or from the axis itself."""
+"""The sampling of the axis in each partition, and the insertion times of its rows: from statistics, or from the axis."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,8 +11,8 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen, Where
 from zcollection.collection.read.find import ConsistentLook
+from zcollection.collection.read.request import Chosen, Request, Where
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.read import GroupRead, reading
@@ -27,21 +27,21 @@ from zcollection.transaction.documents import PartitionRecord
 
 @frozen(kw_only=True)
 class PartitionSampling:
-    """How the axis of a partition is sampled.
+    """The sampling of the axis of a partition.
 
     Attributes
     ----------
     path, key
-        The partition.
+        The path and the key of the partition.
     sampling
-        Runs of rows with one step.
+        Runs of rows with a constant step.
     deliveries
-        When the rows that have a value were brought, in the same order.
+        The insertion times of the rows with an axis value, in the same order.
     stamp
         Id of the transaction that wrote the partition last.
     was_read
-        Whether the axis was read: the partition has no statistics of it, they would take too many runs, they do not say when
-        those of its rows were brought that have a value, or only some rows are asked for.
+        Whether the axis was read, because statistics are missing, have too many runs, or do not give the insertion times of
+        the rows with an axis value, or because rows are selected by a condition.
     """
 
     path: str
@@ -55,43 +55,43 @@ class PartitionSampling:
 async def sampling(
     opened: OpenCollection, *, filters: Filter, where: Where, progress: ProgressOption
 ) -> list[PartitionSampling]:
-    """Return how the axis is sampled; see `Collection.sampling`."""
+    """Return the sampling of the axis; see `Collection.sampling`."""
     axis = opened.axis_variable
     if axis is None or not opened.schema.get_variable(axis).has_order:
-        what = "no variable" if axis is None else f"of the type {opened.schema.get_variable(axis).dtype}"
+        what = "not a variable" if axis is None else f"of the type {opened.schema.get_variable(axis).dtype}"
         message = f"the axis {opened.configuration.axis!r} is {what}; accepted: numbers or times"
         raise SchemaError(message)
-    look = _Look(asked=Asked.of(opened, filters, where), axis=axis)
+    look = _Look(request=Request.of(opened, filters, where), axis=axis)
     _, found = await look.of_partitions(progress, "sampling")
     return [item for item in found.values() if item is not None]
 
 
 @define(eq=False, kw_only=True)
 class _Look(ConsistentLook[PartitionSampling | None]):
-    """Looks at the statistics of partitions, and at the axis where they say nothing of it."""
+    """Reads the statistics of partitions, and the axis if they do not contain its sampling."""
 
     axis: str
 
     async def looked(
         self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> Sequence[PartitionSampling | None]:
-        """Return how the axis of some partitions is sampled; None of those that have none of the rows asked for."""
+        """Return the sampling of the axis in some partitions; None for those without selected rows."""
         works = (_Part(chosen=chosen, axis=self.axis, path=path).looking() for path in paths)
-        # Statistics on one thread: what is read is small, and most of the time is Python's.
+        # Statistics are read on one thread: the objects are small, and most of the time is spent in Python.
         threads = config.get().threads if chosen.is_of_rows else 1
-        return await perform(chosen.taken.objects, works, threads=threads, progress=advance)
+        return await perform(chosen.snapshot.objects, works, threads=threads, progress=advance)
 
 
 @frozen(kw_only=True)
 class _Part:
-    """One partition that is looked at."""
+    """One partition whose sampling is determined."""
 
     chosen: Chosen
     axis: str
     path: str
 
     def looking(self) -> Work[PartitionSampling | None]:
-        """Return how its axis is sampled; None where it has none of the rows asked for."""
+        """Return the sampling of its axis; None if it has no selected rows."""
         group, dimension = self._group, self._opened.dimension
         statistics = yield from reading_statistics(group, dimension=dimension, only=())
         deliveries = Deliveries.from_json(None if statistics is None else statistics.deliveries, rows=group.rows)
@@ -100,7 +100,7 @@ class _Part:
         known = None if statistics is None else _known(statistics, rows=group.rows)
         if known is not None and not known.missing:
             return self._sampled(known, deliveries, was_read=False)
-        if known is not None and len(deliveries.rows) == 1:  # whichever have a value, they came together
+        if known is not None and len(deliveries.rows) == 1:  # all rows were inserted together
             return self._sampled(known, deliveries.chosen(np.arange(known.rows.sum())), was_read=False)
         columns = yield from reading([group], self._schema, dimension=dimension)
         yield from partition_groups.checking_current(self._opened, group, self._record)
@@ -113,7 +113,7 @@ class _Part:
         return self._read(rows.get_variable(self.axis).to_numpy(), deliveries.chosen(found.positions))
 
     def _read(self, values: NDArray[Any], deliveries: Deliveries) -> PartitionSampling:
-        """Return what the axis itself says, and when its rows were brought."""
+        """Return the sampling determined from the axis values, with the insertion times of the rows."""
         variable = self._schema.get_variable(self.axis)
         found = Sampling.of(values, variable, most=None)
         if found is None:
@@ -137,7 +137,7 @@ class _Part:
 
     @property
     def _opened(self) -> OpenCollection:
-        return self.chosen.asked.opened
+        return self.chosen.request.opened
 
     @property
     def _record(self) -> PartitionRecord:
@@ -145,7 +145,7 @@ class _Part:
 
     @property
     def _group(self) -> GroupRead:
-        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.taken.place(self.path))
+        return partition_groups.group_of(self._opened, self.path, self._record, self.chosen.snapshot.place(self.path))
 
     @property
     def _schema(self) -> DatasetSchema:
@@ -153,7 +153,7 @@ class _Part:
 
 
 def _known(statistics: Statistics, *, rows: int) -> Sampling | None:
-    """Return how statistics say that the axis of so many rows is sampled; None where they do not say it."""
+    """Return the sampling of the axis from the statistics of a partition with `rows` rows; None if unknown."""
     if statistics.sampling is None or statistics.sampling == "unknown":
         return None
     return Sampling.from_json(statistics.sampling, rows=rows)

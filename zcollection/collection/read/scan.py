@@ -1,4 +1,4 @@
-"""Rows read a part at a time, in bounded memory."""
+"""Scans: rows read as a sequence of Datasets, in bounded memory."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,9 +15,9 @@ from zcollection import portal
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen, Where
+from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
 from zcollection.collection.read.keyed import Keys, KeyVariables
-from zcollection.collection.read.reading import TRIES, Generation, generation, pause
+from zcollection.collection.read.request import Chosen, Request, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
@@ -37,143 +37,146 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.documents import IMMUTABLE
 
 BLOCK_SIZE: Final = 32 * 2**20
-"""Bytes of one part by default."""
+"""Default size of one Dataset of a scan, in bytes."""
 
 
 Piece = Mapping[str, Found]
-"""Rows that are read together: some of each of these partitions."""
+"""Rows that are read together, by partition path."""
 
 
 @frozen(kw_only=True, eq=False)
 class Scanned(ABC):
-    """What is scanned: a collection, or a view over one.
+    """The source of a scan: a collection, or a view.
 
     Attributes
     ----------
-    asked
-        Which partitions, and which of their rows.
+    request
+        The requested partitions and rows.
     schema
-        The variables that are read.
+        The variables to read.
     """
 
-    asked: Asked
+    request: Request
     schema: DatasetSchema
 
     @property
     def opened(self) -> OpenCollection:
-        """The collection that has the partitions."""
-        return self.asked.opened
+        """The collection, or the base of the view."""
+        return self.request.opened
 
     @property
     @abstractmethod
     def every(self) -> DatasetSchema:
-        """All variables that a condition may read."""
+        """The variables that a condition may use."""
 
     @abstractmethod
     async def newest(self) -> Chosen:
-        """Return what is asked of the newest version."""
+        """Return the selected partitions of the newest version."""
 
     @abstractmethod
     async def is_outdated(self, chosen: Chosen) -> bool:
-        """Return whether what was read of a version may be of another one."""
+        """Return whether a newer version may have been committed since."""
 
     @abstractmethod
     def generation(self, chosen: Chosen, path: str) -> Generation:
-        """Return which generation of a partition a version has."""
+        """Return the generation of a partition."""
 
     @abstractmethod
     async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:
-        """Return the variables along the partitioned dimension, of rows one partition after the other."""
+        """Return the partitioned variables of the rows of a piece, one partition after the other."""
 
     @abstractmethod
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:
-        """Return the variables that are stored once for all partitions."""
+        """Return the immutable variables."""
 
     @abstractmethod
     async def reloaded(self) -> "Self | None":
-        """Return the same of what there is now that a variable was added or dropped; None where none was."""
+        """Return the source with its current schema; None if the schema has not changed."""
 
     def begun(self) -> Self:
-        """Return what one iteration reads from, which may hold what it needs again."""
+        """Return the source for one iteration, which may cache values."""
         return self
 
 
 @frozen(kw_only=True, eq=False)
 class ScannedCollection(Scanned):
-    """A collection that is scanned."""
+    """A collection as the source of a scan."""
 
     @classmethod
     def of(
         cls, opened: OpenCollection, *, filters: Filter, where: Where, variables: Iterable[str] | None
     ) -> "ScannedCollection":
-        """Return what `Collection.scan` asks for."""
-        return cls(asked=Asked.of(opened, filters, where), schema=opened.names(variables))
+        """Return the source for the arguments of `Collection.scan`."""
+        return cls(request=Request.of(opened, filters, where), schema=opened.names(variables))
 
     @property
     def every(self) -> DatasetSchema:  # noqa: D102
         return self.opened.schema
 
     async def newest(self) -> Chosen:  # noqa: D102
-        return await self.asked.chosen(
-            await self.opened.snapshot(key_selection.passing(self.opened, self.asked.filters))
+        return await self.request.chosen(
+            await self.opened.snapshot(key_selection.passing(self.opened, self.request.filters))
         )
 
     async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.taken)
+        return await self.opened.is_outdated(chosen.snapshot)
 
     def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        return generation(chosen.taken, path)
+        return generation(chosen.snapshot, path)
 
     async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         (arrays,) = await read_piece(chosen, piece, [Side(schema=self.opened.part(self.schema, partitioned=True))])
         return arrays
 
     async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.taken, self.schema)
+        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self.schema)
 
     async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
         opened = await self.opened.reloaded()
         if opened == self.opened:
             return None
         names = self.schema.all_variables()
-        return self.of(opened, filters=self.asked.filters, where=self.asked.where, variables=names)
+        return self.of(opened, filters=self.request.filters, where=self.request.where, variables=names)
 
 
 async def read_piece(chosen: Chosen, piece: Piece, sides: Sequence[Side]) -> list[Mapping[str, NDArray[Any]]]:
-    """Return the variables of each side, of rows one partition after the other."""
-    targets, dimension = [chosen.target(path) for path in piece], chosen.asked.opened.dimension
-    objects, executor = chosen.taken.objects, LocalExecutor()
+    """Return the variables of each side for the rows of a piece, one partition after the other."""
+    targets, dimension = [chosen.target(path) for path in piece], chosen.request.opened.dimension
+    objects, executor = chosen.snapshot.objects, LocalExecutor()
     if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
         wanted = Wanted(dimension=dimension, sides=tuple(sides))
         return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
     read: list[Mapping[str, NDArray[Any]]] = []
     for at, side in enumerate(sides):
         groups, store = [target.groups[at] for target in targets], side.objects or objects
-        is_wanted = bool(side.schema.all_variables())
+        has_variables = bool(side.schema.all_variables())
         read.append(
-            await read_groups(store, groups, side.schema, dimension=dimension, executor=executor) if is_wanted else {}
+            await read_groups(store, groups, side.schema, dimension=dimension, executor=executor)
+            if has_variables
+            else {}
         )
     return read
 
 
 @frozen(kw_only=True, eq=False)
 class Scan:
-    """Rows in the order of `query`, read a part at a time: an iterable of Datasets, and an asynchronous one.
+    """An iterable, synchronous and asynchronous, of Datasets with the rows of a query, in the same order.
 
-    Each part holds the rows of as many partitions as fit in `block_size` bytes, or some rows of a larger one. Each iteration
-    starts anew, at the newest version. All of its parts are of one version: where another writer changes what was handed
-    over already, the iteration ends with `ConflictError`.
+    Each Dataset contains the rows of as many partitions as fit in `block_size` bytes, or some of the rows of a larger
+    partition. Each iteration starts with the newest version, and all its Datasets are of one version: if another writer
+    changes partitions that were already returned, the iteration raises `ConflictError`.
 
-    With ``pip install 'zcollection[arrow]'`` it is a stream of Arrow's record batches for whatever takes one.
+    With ``pip install 'zcollection[arrow]'`` a scan is also a stream of Arrow record batches (the Arrow PyCapsule
+    interface).
 
     Attributes
     ----------
     scanned
-        The collection or the view, and what is asked of it.
+        The source: the collection or the view, and the request.
     block_size
-        Bytes of one part.
+        Target size of one Dataset, in bytes.
     keys
-        The fields of the partition keys that are read as variables.
+        The fields of the partition key that are returned as variables.
     """
 
     scanned: Scanned = field(repr=False)
@@ -182,14 +185,14 @@ class Scan:
 
     @classmethod
     def of(cls, scanned: Scanned, *, block_size: int, keys: Keys) -> "Scan":
-        """Return what `scan` asks of a collection, or of a view.
+        """Return the scan of a source.
 
         Raises
         ------
         SettingError
-            `block_size` is no number of bytes, or `keys` names a field that there is not.
+            `block_size` is not a number of bytes, or `keys` names an unknown field.
         SchemaError
-            A variable has the name of a field.
+            A variable has the same name as a field.
         """
         if not _is_count(block_size):
             message = f"block_size={block_size!r}; accepted: a number of bytes, 1 or more"
@@ -199,7 +202,7 @@ class Scan:
 
     @cached_property
     def schema(self) -> DatasetSchema:
-        """The variables; those of the keys come last."""
+        """The variables of each Dataset; those from the partition key come last."""
         return self.keys.added_to(self.scanned.schema)
 
     @property
@@ -209,26 +212,26 @@ class Scan:
 
     @cached_property
     def bytes_of_a_row(self) -> int:
-        """Bytes of the variables of one row."""
+        """Bytes per row of the variables to read."""
         return _bytes_of_a_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
 
     @cached_property
     def bytes_looked_at(self) -> int:
-        """Bytes of a row that finding the rows takes, or reading them where all are asked for."""
-        asked = self.scanned.asked
-        if asked.where is None:
+        """Bytes per row of the variables of the condition, or of the variables to read without a condition."""
+        request = self.scanned.request
+        if request.where is None:
             return self.bytes_of_a_row
-        if isinstance(asked.where, Rows):
+        if isinstance(request.where, Rows):
             return 0
-        return _bytes_of_a_row(self.scanned.every, asked.bound.variables, self.dimension)
+        return _bytes_of_a_row(self.scanned.every, request.bound.variables, self.dimension)
 
     @cached_property
     def rows_fitting(self) -> int:
-        """Rows that one part may have."""
+        """Number of rows that fit in one Dataset."""
         return max(self.block_size // max(self.bytes_of_a_row, 1), 1)
 
     def rows_cut(self, rows: int) -> int:
-        """Return how many of its rows a partition that does not fit is read in: whole chunks, one at least."""
+        """Return the number of rows to read at a time from a partition that does not fit: whole chunks, at least one."""
         partitioned = self.scanned.opened.part(self.scanned.schema, partitioned=True)
         layouts = ArrayLayout.several(partitioned, partitioned.all_variables(), dimension=self.dimension, rows=rows)
         chunk = max((item.chunks[item.variable.dimensions.index(self.dimension)] for item in layouts), default=1)
@@ -239,12 +242,12 @@ class Scan:
         return self.scanned.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:
-        # The settings are those of here, whichever thread asks for the next part.
-        return _parts(_Course(self, self.scanned.begun()), copy_context())
+        # The configuration is that of this context, also if another thread takes the next Dataset.
+        return _parts(_Iteration(self, self.scanned.begun()), copy_context())
 
     async def __aiter__(self) -> AsyncIterator[Dataset]:
-        course = _Course(self, self.scanned.begun())
-        while (part := await course.advance()) is not None:
+        iteration = _Iteration(self, self.scanned.begun())
+        while (part := await iteration.advance()) is not None:
             yield part
 
     def __arrow_c_schema__(self) -> object:
@@ -255,25 +258,25 @@ class Scan:
 
 
 @define(eq=False)
-class _Course:
-    """One iteration: how far it is.
+class _Iteration:
+    """The state of one iteration over a scan.
 
     Attributes
     ----------
     scan
-        What is read.
+        The scan.
     scanned
-        Where.
+        The source.
     chosen
-        The partitions of the version that it goes on with.
+        The partitions of the version to continue with.
     done
-        Stamps of those that are over, in their order.
+        Stamps of the partitions all of whose rows were returned, in order.
     looked, handed_over
-        The generations of those that follow and in which rows were looked for, and whether some of these are handed over.
+        The generations of the following partitions, in which rows were found, and whether some of these rows were returned.
     pieces
-        What is to be read of them.
+        The rows of these partitions that remain to be read.
     fixed
-        Stamp and values of what is stored once for all partitions.
+        Stamp and values of the immutable variables.
     """
 
     scan: Scan
@@ -286,12 +289,12 @@ class _Course:
     fixed: tuple[str | None, Mapping[str, NDArray[Any]]] | None = None
 
     async def advance(self) -> Dataset | None:
-        """Return the next part, None after the last.
+        """Return the next Dataset, or None after the last.
 
         Raises
         ------
         ConflictError
-            Another writer changed what was handed over before, or kept changing what is to come.
+            Another writer changed partitions that were already returned, or kept changing the following ones.
         CorruptionError
             A chunk is missing, or is not what was written.
         """
@@ -328,18 +331,18 @@ class _Course:
                 self.scanned = newer.begun()
 
     async def _is_current(self) -> bool:
-        """Go on with the newest version, and return whether what was just read is of it; if not, it is to be read again.
+        """Continue with the newest version, and return whether the values just read are of it and need not be read again.
 
         Raises
         ------
         ConflictError
-            What was handed over is of another version.
+            The rows already returned are not of the newest version.
         """
         newest = self.chosen = await self._newest()
-        there = {path: self.scanned.generation(newest, path) for path in newest.partitions}
-        stamps = {path: there[path][0] for path in islice(there, len(self.done))}
-        is_fixed = self.fixed is None or self.fixed[0] == generation(newest.taken, IMMUTABLE)[0]
-        looked = dict(islice(there.items(), len(self.done), len(self.done) + len(self.looked)))
+        generations = {path: self.scanned.generation(newest, path) for path in newest.partitions}
+        stamps = {path: generations[path][0] for path in islice(generations, len(self.done))}
+        is_fixed = self.fixed is None or self.fixed[0] == generation(newest.snapshot, IMMUTABLE)[0]
+        looked = dict(islice(generations.items(), len(self.done), len(self.done) + len(self.looked)))
         is_same = is_fixed and list(looked.items()) == list(self.looked.items())
         if list(stamps.items()) != list(self.done.items()) or ((self.done or self.handed_over) and not is_fixed):
             self._refuse()
@@ -350,11 +353,11 @@ class _Course:
         return is_same
 
     def _refuse(self) -> NoReturn:
-        message = f"another writer changed what this scan of {self._place} has handed over already; scan again"
+        message = f"another writer changed partitions that this scan of {self._place} has already returned; scan again"
         raise ConflictError(message)
 
     async def _part(self, chosen: Chosen) -> Dataset | None:
-        """Return the rows of the next piece; None where there are no more."""
+        """Return the rows of the next piece, or None after the last."""
         while not self.pieces:
             if self.handed_over:
                 self.done |= {path: stamp for path, (stamp, _) in self.looked.items()}
@@ -364,12 +367,12 @@ class _Course:
                 return None
             self.looked |= {path: self.scanned.generation(chosen, path) for path in paths}
             targets = [chosen.target(path) for path in paths]
-            found = await chosen.finder.found(chosen.taken.objects, targets, executor=LocalExecutor())
+            found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=LocalExecutor())
             self.pieces = self._pieces(dict(zip(paths, found, strict=True)))
         return await self._read(chosen, self.pieces.pop(0))
 
     def _following(self, chosen: Chosen) -> list[str]:
-        """Return the next partitions: as many as are looked at within the bytes of one part, one at least."""
+        """Return the next partitions to find rows in: as many as fit in `block_size` bytes, at least one."""
         scan, each, size = self.scan, self.scan.bytes_looked_at, 0
         found: list[str] = []
         for path, record in islice(chosen.partitions.items(), len(self.done) + len(self.looked), None):
@@ -380,7 +383,7 @@ class _Course:
         return found
 
     def _pieces(self, found: Piece) -> list[Piece]:
-        """Return rows in pieces of the bytes of one part: whole partitions, where they fit."""
+        """Split the rows found into pieces of `block_size` bytes: whole partitions if they fit."""
         fitting, room = self.scan.rows_fitting, 0
         pieces: list[dict[str, Found]] = []
         for path, rows in found.items():
@@ -398,13 +401,13 @@ class _Course:
         arrays = await scanned.read(chosen, piece)
         keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
         if self.fixed is None:
-            self.fixed = generation(chosen.taken, IMMUTABLE)[0], await scanned.read_immutable(chosen)
+            self.fixed = generation(chosen.snapshot, IMMUTABLE)[0], await scanned.read_immutable(chosen)
         copies = {path: values.copy() for path, values in self.fixed[1].items()}
         return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 
 
-def _parts(course: _Course, context: Context) -> Iterator[Dataset]:
-    while (part := context.run(portal.run, course.advance)) is not None:
+def _parts(iteration: _Iteration, context: Context) -> Iterator[Dataset]:
+    while (part := context.run(portal.run, iteration.advance)) is not None:
         yield part
 
 
@@ -413,7 +416,7 @@ def _is_count(value: object) -> bool:
 
 
 def _cut(found: Found, limit: int) -> Iterator[Found]:
-    """Yield rows of a partition, at most so many at once."""
+    """Yield the rows of a partition in parts of at most `limit` rows."""
     positions = found.positions
     for start in range(0, found.count, limit):
         chosen = slice(start, start + limit)
@@ -421,7 +424,7 @@ def _cut(found: Found, limit: int) -> Iterator[Found]:
 
 
 def _bytes_of_a_row(schema: DatasetSchema, paths: Iterable[str], dimension: str) -> int:
-    """Return how many bytes a row of variables takes that span the partitioned dimension."""
+    """Return the number of bytes per row of partitioned variables."""
     lengths = {
         path: [item.size or 1 for item in schema.dimensions_of(path) if item.name != dimension] for path in paths
     }

@@ -1,4 +1,4 @@
-"""The rows of a partition with their neighbours along the axis, as a function of the user's is given them."""
+"""Windows: the rows of a partition with neighbouring rows along the axis, which the user's function receives."""
 
 import inspect
 from bisect import bisect_left, bisect_right
@@ -29,16 +29,16 @@ _SMALLEST, _LARGEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 @frozen(eq=False)
 class Window:
-    """Rows of one partition and of its neighbours, in the order of the axis where there is a halo.
+    """The rows of one partition and of its neighbours; with a halo, in the order of the axis.
 
     Attributes
     ----------
     rows
         The rows.
     own
-        Which of them are the partition's own, in the order in which it holds them.
+        The positions of the partition's own rows, in the order in which it stores them.
     rows_given
-        How many there are, even where no variable says so.
+        The number of rows, also if there is no variable.
     """
 
     rows: Dataset
@@ -46,11 +46,11 @@ class Window:
     rows_given: int
 
     def trimmed(self, dataset: Dataset, dimension: str) -> Dataset:
-        """Return the partition's own rows of what was computed for all rows of the window."""
+        """Return the partition's own rows of a dataset that was computed for all rows of the window."""
         return dataset.isel({dimension: self.own}) if dimension in dataset.sizes else dataset
 
     def call(self, function: Callable[..., R]) -> R:
-        """Call a function with the rows and, if it has a parameter `own`, with which of them are the partition's own."""
+        """Call a function with the rows and, if it has a parameter `own`, with the positions of the own rows."""
         return function(self.rows, own=self.own) if _takes_own(function) else function(self.rows)
 
 
@@ -63,7 +63,7 @@ def _takes_own(function: Callable[..., object]) -> bool:
 
 
 Source = Callable[[str, PartitionRecord, Place, DatasetSchema], Work[Dataset]]
-"""Reads the rows of one partition, of which it is given the path, the record and the place."""
+"""A function that reads the rows of one partition, given its path, its record, its place and the variables."""
 
 
 @frozen(kw_only=True)
@@ -72,21 +72,21 @@ class Windows:
 
     Attributes
     ----------
-    opened, taken
-        The collection, and the snapshot of it.
+    opened, snapshot
+        The collection and its snapshot.
     halo
-        Which neighbouring rows a window has.
+        The neighbouring rows of a window.
     schema
-        Variables that it knows; by default those of the collection.
+        The variables that can be read; by default those of the collection.
     """
 
     opened: OpenCollection
-    taken: Snapshot
+    snapshot: Snapshot
     halo: Halo = ()
     schema: DatasetSchema = field(default=Factory(lambda self: self.opened.schema, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
-        _ = self._depths  # a depth that does not fit the axis is refused at once
+        _ = self._depths  # raises at once if a depth does not fit the axis
 
     @cached_property
     def _depths(self) -> list[tuple[int, bool]]:
@@ -99,10 +99,10 @@ class Windows:
     @cached_property
     def neighbours(self) -> Neighbours:
         """The partitions along the axis."""
-        return Neighbours(AxisOrder.of(self.opened), self.taken)
+        return Neighbours(AxisOrder.of(self.opened), self.snapshot)
 
     def read_by(self, transaction: Transaction, paths: Iterable[str]) -> None:
-        """Say that a change of the collection depends on the windows of these partitions."""
+        """Register the windows of partitions as read by a transaction, so that a change of them is a conflict."""
         limits = []
         for path in paths:
             transaction.reads(path)
@@ -120,14 +120,14 @@ class Windows:
         return self.plan(path, record).reading(schema, fixed)
 
     def plan(self, path: str, record: PartitionRecord) -> "WindowPlan":
-        """Return what is to be read for the window of one partition."""
+        """Return the plan for reading the window of one partition."""
         near = self.neighbours.around(path, self.halo)
-        around = {name: self.taken.partitions[name] for name in near}
+        around = {name: self.snapshot.partitions[name] for name in near}
         ordered = sorted({path: record, **around}.items(), key=lambda item: tuple(item[1].key.values()))
         return WindowPlan(
             opened=self.opened,
             path=path,
-            parts=tuple((name, each, self.taken.place(name)) for name, each in ordered),
+            parts=tuple((name, each, self.snapshot.place(name)) for name, each in ordered),
             depths=tuple(self._depths),
             schema=self.schema,
         )
@@ -135,22 +135,22 @@ class Windows:
 
 @frozen(kw_only=True)
 class WindowPlan:
-    """What is to be read for the window of one partition: a small value, which pickles where its source does.
+    """The plan for reading the window of one partition: a small value, which can be pickled if its source can.
 
     Attributes
     ----------
     opened
         The collection.
     path
-        The partition.
+        The path of the partition.
     parts
-        Paths, records and places of it and of its neighbours, in the order of the keys.
+        Paths, records and places of the partition and of its neighbours, in the order of the keys.
     depths
         The halo as numbers, each with whether it counts steps of the axis rather than rows.
     schema
-        As that of `Windows`.
+        As for `Windows`.
     source
-        Reads the rows of one partition, where more than the collection's own variables are wanted.
+        The function that reads the rows of one partition, if variables of a view are read too.
     """
 
     opened: OpenCollection
@@ -162,18 +162,18 @@ class WindowPlan:
 
     @property
     def record(self) -> PartitionRecord:
-        """What the partition says of itself."""
+        """The record of the partition."""
         return next(record for path, record, _ in self.parts if path == self.path)
 
     def reading(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[Window]:
-        """Return the window, with the variables of `schema` and those that were read before.
+        """Return the window, with the variables of `schema` and the `fixed` ones.
 
         Raises
         ------
         ConflictError
-            Another writer replaced the partition, or a neighbour, meanwhile.
+            Another writer replaced the partition, or a neighbour, in the meantime.
         """
-        # Every call gets arrays of its own, to change as it likes.
+        # Each call of the user's function gets its own arrays, which it may change in place.
         copies = {name: values.copy() for name, values in fixed.items()}
         if not self.depths:
             ((path, record, place),) = self.parts
@@ -182,9 +182,9 @@ class WindowPlan:
                 partition_groups.dataset_of(schema, _arrays(rows) | copies), slice(0, record.rows), record.rows
             )
         parts, before, own = [], 0, slice(0, 0)
-        wanted = self._with_axis(self.opened.part(schema, partitioned=True))
+        with_axis = self._with_axis(self.opened.part(schema, partitioned=True))
         for path, record, place in self.parts:
-            parts.append((yield from self._partition(path, record, place, wanted)))
+            parts.append((yield from self._partition(path, record, place, with_axis)))
             own = slice(before, before + record.rows) if path == self.path else own
             before += record.rows
         return self._cut(Dataset.concat(parts, self.opened.dimension), own, schema, copies)
@@ -207,19 +207,19 @@ class WindowPlan:
             values, missing = order.comparable(rows.get_variable(order.variable.name).to_numpy())
         chosen, own_of_chosen = _within(values, missing, own, self.depths)
         part = rows.isel({dimension: _as_slice(chosen)})
-        held = partition_groups.dataset_of(schema, _arrays(part) | dict(fixed))
-        return Window(held, _as_slice(own_of_chosen), chosen.size)
+        dataset = partition_groups.dataset_of(schema, _arrays(part) | dict(fixed))
+        return Window(dataset, _as_slice(own_of_chosen), chosen.size)
 
 
 def _within(
     values: NDArray[Any], missing: NDArray[np.bool_], own: slice, halo: Sequence[tuple[int, bool]]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows of a window, in the order of the axis, and which of them are the own ones.
+    """Return the positions of the rows of a window, in the order of the axis, and those of the own rows among them.
 
     Parameters
     ----------
     values, missing
-        Axis values that compare, shape (rows,), and which of them are missing.
+        Comparable axis values, shape (rows,), and which of them are missing.
     own
         The own rows.
     halo
@@ -230,12 +230,12 @@ def _within(
     place = np.full(values.shape, -1, dtype=np.intp)
     place[order] = np.arange(order.size)
     mine = np.arange(own.start, own.stop)
-    there = place[mine][place[mine] >= 0]
+    placed = place[mine][place[mine] >= 0]
     # Own rows without an axis value have no neighbours, and come last.
-    lost = mine[place[mine] < 0]
-    if not there.size:
-        return lost, np.arange(lost.size)
-    first, last = int(there.min()), int(there.max())
+    unplaced = mine[place[mine] < 0]
+    if not placed.size:
+        return unplaced, np.arange(unplaced.size)
+    first, last = int(placed.min()), int(placed.max())
     ordered = values[order]
     for depth, counts_steps in halo:
         if counts_steps:
@@ -243,14 +243,14 @@ def _within(
             first, last = bisect_left(ordered, low), bisect_right(ordered, high) - 1
         else:
             first, last = max(first - depth, 0), min(last + depth, order.size - 1)
-    chosen = np.concatenate([order[first : last + 1], lost])
+    chosen = np.concatenate([order[first : last + 1], unplaced])
     where = np.empty(values.shape, dtype=np.intp)
     where[chosen] = np.arange(chosen.size)
     return chosen, where[mine]
 
 
 def _as_slice(positions: NDArray[np.intp]) -> Indexer:
-    """Return positions as a slice where they follow each other: it costs no copy."""
+    """Return positions as a slice if they are consecutive, because a slice needs no copy."""
     if positions.size and np.array_equal(positions, np.arange(positions[0], positions[0] + positions.size)):
         return slice(int(positions[0]), int(positions[0]) + positions.size)
     return positions

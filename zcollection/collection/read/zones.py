@@ -1,4 +1,4 @@
-"""What the statistics of partitions say of their variables: the bounds of zones of rows. No value is read."""
+"""The bounds of variables in zones of rows, from the statistics of partitions, without reading values."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -7,8 +7,8 @@ from attrs import define, field, frozen
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen
 from zcollection.collection.read.find import ConsistentLook
+from zcollection.collection.read.request import Chosen, Request
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.statistics import reading_statistics
@@ -27,9 +27,9 @@ class PartitionZones(Printed):
     Attributes
     ----------
     path, key
-        The partition.
+        The path and the key of the partition.
     zones
-        Bounds by the path of the variable; those of which the statistics know nothing are left out.
+        Bounds by variable path; variables without statistics are omitted.
     """
 
     path: str
@@ -44,27 +44,27 @@ async def zones(
     opened: OpenCollection, *, variables: Iterable[str] | None, filters: Filter, progress: ProgressOption
 ) -> list[PartitionZones]:
     """Return the bounds of zones; see `Collection.zones`."""
-    wanted = frozenset(opened.names(variables).all_variables())
-    _, found = await _Look(asked=Asked.of(opened, filters, None), wanted=wanted).of_partitions(progress, "zones")
+    paths = frozenset(opened.names(variables).all_variables())
+    _, found = await _Look(request=Request.of(opened, filters, None), variables=paths).of_partitions(progress, "zones")
     return list(found.values())
 
 
 @define(eq=False, kw_only=True)
 class _Look(ConsistentLook[PartitionZones]):
-    """Looks at the statistics of partitions."""
+    """Reads the statistics of partitions."""
 
-    wanted: frozenset[str]
+    variables: frozenset[str]
 
     async def looked(
         self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> Sequence[PartitionZones]:
         """Return the bounds of some partitions."""
         works = (self._of(chosen, path, chosen.partitions[path]) for path in paths)
-        return await perform(chosen.taken.objects, works, threads=1, progress=advance)  # as for samplings
+        return await perform(chosen.snapshot.objects, works, threads=1, progress=advance)  # as for samplings
 
     def _of(self, chosen: Chosen, path: str, record: PartitionRecord) -> Work[PartitionZones]:
-        opened = chosen.asked.opened
-        group = partition_groups.group_of(opened, path, record, chosen.taken.place(path))
-        found = yield from reading_statistics(group, dimension=opened.dimension, only=self.wanted)
+        opened = chosen.request.opened
+        group = partition_groups.group_of(opened, path, record, chosen.snapshot.place(path))
+        found = yield from reading_statistics(group, dimension=opened.dimension, only=self.variables)
         known = {} if found is None else {name: each for name, each in found.zones.items() if each.known.any()}
         return PartitionZones(path=path, key=Key(record.key), zones=known)

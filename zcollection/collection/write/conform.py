@@ -1,4 +1,4 @@
-"""What users give, made into a dataset of a schema, or refused before anything is written."""
+"""Converts datasets of users to the schema of a collection, before anything is written."""
 
 from collections.abc import Mapping
 
@@ -13,18 +13,18 @@ from zcollection.model.xarray_source import is_xarray, source_of
 
 
 def as_source(given: object) -> Source:
-    """Return the variables that somebody gives, with what is stated of them.
+    """Return the given variables, with the attributes and encodings that describe them.
 
     Parameters
     ----------
     given
         A Dataset, an `xarray.Dataset` or `xarray.DataTree`, a `pandas.DataFrame`, or a mapping from variable paths to
-        arrays, or to variables of ours or of xarray's.
+        arrays, to `xarray.Variable` or to `Variable`.
 
     Raises
     ------
     SchemaError
-        It is something else.
+        `given` is of another type.
     """
     if is_xarray(given):
         return source_of(given)
@@ -46,12 +46,12 @@ def as_source(given: object) -> Source:
 
 
 def as_dataset(given: object, schema: DatasetSchema, conventions: Conventions = "check") -> Dataset:
-    """Return a dataset of this schema, its values converted exactly, of what `as_source` takes.
+    """Return a dataset of a schema, with exactly converted values, from any type that `as_source` accepts.
 
     Raises
     ------
     SchemaError
-        It is something else, or a variable is unknown, does not fit, or means something else than it declares.
+        `given` is of another type, or a variable is unknown, does not fit, or has another meaning than the schema declares.
     """
     if isinstance(given, Dataset) and given.schema is schema:
         return given
@@ -60,23 +60,23 @@ def as_dataset(given: object, schema: DatasetSchema, conventions: Conventions = 
 
 
 def check_conventions(conventions: object) -> None:
-    """Check that a caller says what to do with what is stated of values.
+    """Check the value of the `conventions` argument.
 
     Raises
     ------
     SettingError
-        It is neither "check" nor "ignore".
+        The value is neither "check" nor "ignore".
     """
     check_choice("conventions", conventions, ("check", "ignore"))
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Check that an argument is one of some choices.
+    """Check that an argument is one of the accepted choices.
 
     Raises
     ------
     SettingError
-        It is another.
+        The value is not accepted.
     """
     if value not in choices:
         message = f"{name}={value!r}; {accepted(str(value), choices)}"

@@ -1,4 +1,4 @@
-"""Rows taken away, as one change: of partitions that lose all of theirs nothing remains."""
+"""Deletes rows, as one change; partitions that become empty are dropped."""
 
 from functools import partial
 
@@ -8,8 +8,8 @@ from attrs import evolve
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, RowsPlan, Where
 from zcollection.collection.read.find import ConsistentFind
+from zcollection.collection.read.request import Request, RowsPlan, Where
 from zcollection.collection.report import ChangeReport
 from zcollection.collection.staging import staged
 from zcollection.collection.write.insert import axis_range, partition_write
@@ -30,59 +30,59 @@ async def delete(
 ) -> ChangeReport:
     """Delete rows; see `Collection.delete`."""
     opened.store.check_writable()
-    asked, executor = _asked(opened, where, filters), chosen(client, opened.store)
+    request, executor = _request(opened, where, filters), chosen(client, opened.store)
 
     async def attempt() -> ChangeReport:
-        async with opened.begin("delete", candidates=asked.candidates) as transaction:
-            selected = await asked.chosen(transaction.base)
+        async with opened.begin("delete", candidates=request.candidates) as transaction:
+            selected = await request.chosen(transaction.base)
             for path in selected.partitions:
                 transaction.reads(path)
             jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
             found = await staged(executor, transaction, jobs, total=len(selected.partitions), progress=progress)
             counts = {path: count for path, (count, _) in zip(selected.partitions, found, strict=True) if count}
-            left = {item.path: item for _, item in found if item is not None}
-            gone = tuple(path for path in counts if path not in left)
-            transaction.add_all(left.values())
-            for path in gone:
+            remaining = {item.path: item for _, item in found if item is not None}
+            dropped = tuple(path for path in counts if path not in remaining)
+            transaction.add_all(remaining.values())
+            for path in dropped:
                 transaction.drop(path)
             await transaction.commit()
-            return ChangeReport(rows=counts, dropped=gone)
+            return ChangeReport(rows=counts, dropped=dropped)
 
     return await retrying(attempt)
 
 
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
-    """Return what `delete` would do."""
-    asked = _asked(opened, where, filters)
-    _, rows = await ConsistentFind(asked, chosen(client, opened.store)).rows(None)
+    """Return the rows that `delete` would delete."""
+    request = _request(opened, where, filters)
+    _, rows = await ConsistentFind(request, chosen(client, opened.store)).rows(None)
     return evolve(rows.report, dropped=rows.whole_partitions)
 
 
-def _asked(opened: OpenCollection, where: Where, filters: Filter) -> Asked:
+def _request(opened: OpenCollection, where: Where, filters: Filter) -> Request:
     if where is None:
-        message = "delete() needs where, lest every row go by mistake; drop_partitions() drops whole partitions"
+        message = "delete() needs where, so that not all rows are deleted by mistake; drop_partitions() drops whole partitions"
         raise ExpressionError(message)
-    return Asked.of(opened, filters, where)
+    return Request.of(opened, filters, where)
 
 
 def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[int, StagedPartition | None]]:
-    """Stage a partition without the rows that are asked for, and return how many these are; None where none is left."""
-    del arrays  # all that it needs is read
+    """Stage a partition without the selected rows, and return their number; None if no row is selected, or none remains."""
+    del arrays  # everything is read from the store
     opened, path, record = plan.opened, plan.path, plan.record
     found, _ = yield from plan.finding(opened.schema.select([]), {})
     if found.count in {0, record.rows}:
         return found.count, None
-    staying = np.delete(np.arange(record.rows), found.positions)
-    held = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
-    none = Outputs.allocated(opened.configuration.rows_schema.select(held), opened.dimension, 0)
-    nothing = Dataset(opened.configuration.rows_schema, none.arrays)
-    group, written = partition_write(opened, Key(record.key), nothing, rows=staying.size)
-    group = evolve(group, base=partition_groups.group_of(opened, path, record), source=staying)
+    remaining = np.delete(np.arange(record.rows), found.positions)
+    stored = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
+    empty = Outputs.allocated(opened.configuration.rows_schema.select(stored), opened.dimension, 0)
+    no_rows = Dataset(opened.configuration.rows_schema, empty.arrays)
+    group, written = partition_write(opened, Key(record.key), no_rows, rows=remaining.size)
+    group = evolve(group, base=partition_groups.group_of(opened, path, record), source=remaining)
     axis = None
     if opened.axis_variable is not None:
         before = yield from partition_groups.reading_partition(
             opened, path, record, opened.schema.select([opened.axis_variable])
         )
-        axis = before.get_variable(opened.axis_variable).to_numpy()[staying]
+        axis = before.get_variable(opened.axis_variable).to_numpy()[remaining]
     written = evolve(written, axis_range=axis_range(opened, axis))
     return found.count, (yield from stage.writing(path, evolve(group, axis_values=axis), written))

@@ -1,4 +1,4 @@
-"""What is inserted: read against the collection's schema, with what it adds to that and what it lacks."""
+"""Deliveries: datasets to insert, checked against the schema of the collection and converted to it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -23,18 +23,18 @@ Missing = Literal["raise", "fill"]
 
 @frozen(kw_only=True)
 class Reading:
-    """How what is inserted is read.
+    """The options for reading a dataset to insert; see `Collection.insert`.
 
     Attributes
     ----------
     columns
-        Values of variables that are not in the dataset: one for all rows, or one for each.
+        Values of variables that are not in the dataset: one for all rows, or one per row.
     unknown
-        What becomes of variables that the collection does not have.
+        What to do with variables that the collection does not have.
     missing
-        What becomes of those that it has, and the dataset lacks.
+        What to do about variables of the collection that the dataset lacks.
     conventions
-        What becomes of what is stated of the values.
+        What to do with attributes that describe the values.
     """
 
     columns: Mapping[str, Any] | None = None
@@ -50,18 +50,18 @@ class Reading:
 
 @frozen(kw_only=True)
 class Delivery:
-    """What is inserted, as the collection declares it.
+    """A dataset to insert, converted to the schema of the collection.
 
     Attributes
     ----------
     opened
         The collection, with the variables that the delivery adds to it.
     dataset
-        The values.
+        The dataset.
     ignored
-        How often each attribute differs from that of the collection without harm.
+        For each ignored attribute, how often it differs from that of the collection.
     added
-        The variables that the collection did not have.
+        Paths of the variables that are new to the collection.
     """
 
     opened: OpenCollection
@@ -71,12 +71,12 @@ class Delivery:
 
 
 def delivery(given: object, opened: OpenCollection, reading: Reading) -> Delivery:
-    """Return what is inserted into a collection.
+    """Return a dataset to insert, converted to the schema of the collection.
 
     Raises
     ------
     SchemaError
-        It does not fit, or is not complete.
+        The dataset does not fit the schema, or lacks a variable.
     """
     if isinstance(given, Dataset) and given.schema is opened.schema and not reading.columns:
         _check_complete(given, opened, reading.missing)
@@ -102,7 +102,7 @@ def _refuse_unknown(unknown: list[str], opened: OpenCollection) -> None:
 
 
 def _grown(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> OpenCollection:
-    """Return the collection with the variables that it does not have, and their dimensions."""
+    """Return the collection with new variables and their dimensions."""
     schema = opened.schema
     variables = {path: _declared(path, source.variables[path], opened) for path in unknown}
     dimensions = {
@@ -118,13 +118,13 @@ def _grown(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> Op
 
 
 def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:
-    """Return whether a variable at a path, whose group may be new, has a dimension from the groups that there are."""
+    """Return whether an existing group declares a dimension for a variable, whose group may be new."""
     groups = schema.all_groups()
     return any(dimension in groups[above].dimensions for above in ancestors(split(path)[0]) if above in groups)
 
 
 def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema:
-    """Return the schema of a variable that is new: with a fill value, for the rows that are there."""
+    """Return the schema of a new variable, with a fill value for existing rows."""
     name = split(path)[1]
     if given.declare is not None:
         declared = given.declare()
@@ -132,8 +132,8 @@ def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema
         declared = declared_array(name, given.values, (opened.dimension,))
     else:
         message = (
-            f"variable {path!r} is unknown, and an array with {np.ndim(given.values)} dimensions does not name them; give it as a "
-            f"variable of xarray's, or add_variable() first"
+            f"variable {path!r} is unknown, and an array with {np.ndim(given.values)} dimensions does not name them; give it as an "
+            f"xarray.Variable, or call add_variable() first"
         )
         raise SchemaError(message)
     if declared.fill_value is not None or opened.dimension not in declared.dimensions:
@@ -141,7 +141,7 @@ def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema
     fill = missing_value(declared.dtype) if declared.packing is None else None
     if fill is None:
         message = (
-            f"variable {path!r} is unknown, and has no fill value for the rows that are there; add_variable() it with one, or with "
+            f"variable {path!r} is unknown, and has no fill value for existing rows; call add_variable() with a fill value, or with "
             f"a function that computes it"
         )
         raise SchemaError(message)
@@ -153,13 +153,13 @@ def _check_unused(path: str, given: Given, fill: Any) -> None:
     if np.any(np.asarray(given.values) == fill):
         message = (
             f"variable {path!r} is unknown, states no fill value, and has {in_words(fill)} as a value, which would be its fill value; "
-            f"add_variable() it with another one first"
+            f"call add_variable() with another fill value first"
         )
         raise SchemaError(message)
 
 
 def _columns(columns: Mapping[str, Any], arrays: Mapping[str, Any], opened: OpenCollection) -> dict[str, Any]:
-    """Return the values that are given beside a dataset, one for each row."""
+    """Return the values of `columns`, one per row."""
     if not columns:
         return {}
     schema, dimension = opened.schema, opened.dimension
@@ -194,13 +194,13 @@ def _column(name: str, value: Any, arrays: Mapping[str, Any], opened: OpenCollec
 
 
 def _check_complete(dataset: Dataset, opened: OpenCollection, missing: Missing) -> None:
-    """Check that what is inserted has the variables that it must have."""
-    held = dataset.all_variables()
+    """Check that a dataset has the required variables."""
+    given = dataset.all_variables()
     needed = {normalise_path(name): "the partitioning needs it" for name in opened.partitioning.variables}
     if opened.axis_variable is not None:
         needed[opened.axis_variable] = "it is the axis"
     for path, declared in opened.configuration.rows_schema.all_variables().items():
-        if path in held:
+        if path in given:
             continue
         if path in needed:
             message = f"variable {path!r} is missing from the dataset, and {needed[path]}"

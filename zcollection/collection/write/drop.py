@@ -1,4 +1,4 @@
-"""Partitions taken away."""
+"""Drops partitions."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
 Age = str | dt.date | dt.timedelta | np.datetime64 | np.timedelta64 | Any | None
-"""A time, of cftime's too, or a length of time before now."""
+"""A time, which may be a cftime object, or a duration before now."""
 
 
 async def drop_partitions(
@@ -31,7 +31,7 @@ async def drop_partitions(
 ) -> tuple[str, ...]:
     """Drop partitions; see `Collection.drop_partitions`."""
     if filters is None and older_than is None:
-        message = "drop_partitions() needs filters or older_than, lest everything go by mistake; filters='True' drops every partition"
+        message = "drop_partitions() needs filters or older_than, so that not all is dropped by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(opened, older_than)
     candidates = key_selection.passing(
@@ -53,14 +53,14 @@ async def drop_partitions(
 
 
 async def _chosen(
-    opened: OpenCollection, taken: Snapshot, filters: Filter, limit: Any, candidates: Candidates
+    opened: OpenCollection, snapshot: Snapshot, filters: Filter, limit: Any, candidates: Candidates
 ) -> Mapping[str, PartitionRecord]:
-    chosen = await key_selection.select(opened, taken, filters, candidates)
+    chosen = await key_selection.select(opened, snapshot, filters, candidates)
     return chosen if limit is None else _older(opened, chosen, limit)
 
 
 def _may_be_older(opened: OpenCollection, limit: Any, limits: Limits) -> Sequence[bool]:
-    """Return which stretches of partitions may have one whose largest axis value lies before a time."""
+    """Return which ranges of partitions may contain one whose largest axis value is before a time."""
     known = {at: pair[0] for at, pair in enumerate(limits.axis) if pair is not None}
     order = AxisOrder.of(opened)
     later = {at for at, time in zip(known, order.times(list(known.values())), strict=True) if not time < limit}
@@ -68,11 +68,11 @@ def _may_be_older(opened: OpenCollection, limit: Any, limits: Limits) -> Sequenc
 
 
 def _as_limit(opened: OpenCollection, age: Age) -> Any:
-    """Return the time that an age means, as axis values are compared with it: itself, or so long before now."""
+    """Return the time of an age, in a form that compares with axis values."""
     variable = None if opened.axis_variable is None else opened.schema.variables[opened.axis_variable]
     calendar = None if variable is None else calendar_of(variable)
     if calendar is None:
-        message = f"older_than compares times, and the axis {opened.configuration.axis!r} is none; use filters"
+        message = f"older_than compares times, and the axis {opened.configuration.axis!r} is not a time; use filters"
         raise SchemaError(message)
     if isinstance(age, dt.timedelta | np.timedelta64):
         now = np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
@@ -81,7 +81,7 @@ def _as_limit(opened: OpenCollection, age: Age) -> Any:
 
 
 def _before(now: np.datetime64, age: np.timedelta64, calendar: str) -> Any:
-    """Return the time so long before now; a calendar that lacks today has the day before in its place."""
+    """Return the time an age before now; if the calendar lacks today's date, the day before is used."""
     try:
         return in_calendar(now, calendar) - age
     except SchemaError:
@@ -99,14 +99,14 @@ def _as_time(age: Any, calendar: str) -> Any:
     except (TypeError, ValueError):
         pass
     message = (
-        f"older_than={age!r}; accepted: a time such as '2024-01-01', a timedelta before now, or a time of cftime's in the calendar "
+        f"older_than={age!r}; accepted: a time such as '2024-01-01', a timedelta before now, or a cftime time in the calendar "
         f"{calendar!r}"
     )
     raise ExpressionError(message)
 
 
 def _older(opened: OpenCollection, partitions: Mapping[str, PartitionRecord], limit: Any) -> dict[str, PartitionRecord]:
-    """Return the partitions whose largest axis value lies before a time."""
+    """Return the partitions whose largest axis value is before a time."""
     order = AxisOrder.of(opened)
     known = {path: record for path, record in partitions.items() if record.axis_range is not None}
     last = order.times([record.axis_range[-1] for record in known.values() if record.axis_range is not None])

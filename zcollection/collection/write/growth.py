@@ -1,4 +1,4 @@
-"""Variables added to a collection, and dropped from it, as one change."""
+"""Adds variables to a collection, and drops them, as one change."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.retrying import retrying
 
 VariableFunction = Callable[..., Any]
-"""Takes a Dataset; returns the values of the new variable, or a mapping with them."""
+"""A function from a Dataset to the values of the new variable, or to a mapping that contains them."""
 
 
 async def add_variable(
@@ -72,7 +72,7 @@ async def drop_variable(opened: OpenCollection, name: str, *, progress: Progress
     needed = {opened.configuration.axis: "the axis"}
     needed |= {normalise_path(column): "read by the partitioning" for column in opened.partitioning.variables}
     if path in needed:
-        message = f"variable {path!r} is {needed[path]}; accepted: any other; a copy of the collection can do without"
+        message = f"variable {path!r} is {needed[path]}; accepted: any other variable"
         raise SchemaError(message)
     grown = opened.grown(opened.schema.without_variable(path))
 
@@ -101,7 +101,7 @@ def _with(schema: DatasetSchema, path: str, variable: VariableSchema) -> Dataset
 
 
 def _check_empty(transaction: Transaction, path: str) -> None:
-    """Check that no partition lacks what has no fill value, also when the change is committed."""
+    """Check that no partitions exist, also at the commit, because the variable has no fill value."""
     if len(transaction.base.partitions):
         message = (
             f"variable {path!r} has no fill value, and there are partitions that lack it; declare one, or give the function "
@@ -123,7 +123,7 @@ async def _compute(
 ) -> None:
     """Stage every partition with the new variable; all others keep their objects."""
     transaction.watch(lambda _: True)
-    windows = Windows(opened=grown, taken=transaction.base, halo=halo)
+    windows = Windows(opened=grown, snapshot=transaction.base, halo=halo)
     windows.read_by(transaction, transaction.base.partitions)
     fixed = await partition_groups.read_immutable(grown, transaction.base, before)
 
@@ -154,7 +154,7 @@ def _only(result: object, path: str) -> Mapping[str, Any]:
 async def _rewrite_without(
     opened: OpenCollection, grown: OpenCollection, transaction: Transaction, path: str, progress: ProgressOption
 ) -> None:
-    """Stage every group that has a variable without it; all others keep their objects."""
+    """Stage every group that contains a variable without it; the objects of all other variables are kept."""
     base = transaction.base
     records = {
         partition: record
@@ -176,7 +176,7 @@ async def _rewrite_without(
 
 @frozen
 class _Dropping:
-    """One attempt at taking a variable out of groups."""
+    """One attempt at removing a variable from groups."""
 
     opened: OpenCollection
     grown: OpenCollection
@@ -187,14 +187,14 @@ class _Dropping:
         group, written = self._write(path, record, partition_groups.variables_of(self.opened, record))
         return (yield from self.transaction.stage.writing(path, evolve(group, base=base), written))
 
-    def _write(self, path: str, record: PartitionRecord, held: frozenset[str]) -> tuple[GroupWrite, PartitionRecord]:
+    def _write(self, path: str, record: PartitionRecord, stored: frozenset[str]) -> tuple[GroupWrite, PartitionRecord]:
         configuration = self.grown.configuration
         if path == IMMUTABLE:
             schema = configuration.immutable_schema
-            kept = held & schema.all_variables().keys()
+            kept = stored & schema.all_variables().keys()
             return immutable_write(self.grown, schema, Dataset(schema, {}), kept=kept)
         schema = configuration.rows_schema
-        kept = held & schema.all_variables().keys()
+        kept = stored & schema.all_variables().keys()
         group, written = partition_write(
             self.grown, Key(record.key), Dataset(schema, {}), rows=record.rows, kept=frozenset(kept)
         )

@@ -1,4 +1,4 @@
-"""Rows inserted: split by partition, merged with what is there, staged, and committed together."""
+"""Inserts rows: splits them by partition, merges them with existing rows, stages the partitions, and commits them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -66,19 +66,19 @@ async def insert(
         raise SettingError(message)
     executor = chosen(client, opened.store)
     insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
-    delivered = insertion.delivery
+    delivery = insertion.delivery
 
     async def attempt() -> InsertReport:
         async with opened.begin("insert", source=source, candidates=insertion.paths) as transaction:
             if source is not None and source in await opened.versioning.sources():
                 return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
-            if delivered.added:
-                transaction.growth = delivered.opened.configuration
-            once = await _immutable_work(delivered.opened, transaction, insertion.dataset, immutable)
+            if delivery.added:
+                transaction.growth = delivery.opened.configuration
+            fixed = await _immutable_work(delivery.opened, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
-            transaction.add_all(await perform(transaction.stage.objects, once, threads=1))
+            transaction.add_all(await perform(transaction.stage.objects, fixed, threads=1))
             await transaction.commit()
             return insertion.report(reports)
 
@@ -88,12 +88,12 @@ async def insert(
 async def plan(
     opened: OpenCollection, given: object, *, merge: Merge, reading: Reading, client: ClientOption
 ) -> InsertReport:
-    """Return what an insert would do; see `Collection.plan`."""
+    """Return the report of an insert without writing; see `Collection.plan`."""
     executor = chosen(client, opened.store)
     insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
-    taken = await opened.snapshot(insertion.paths)
-    jobs = insertion.jobs(taken, _PartitionInsert.planning)
-    site = ReadingSite(taken.objects)
+    snapshot = await opened.snapshot(insertion.paths)
+    jobs = insertion.jobs(snapshot, _PartitionInsert.planning)
+    site = ReadingSite(snapshot.objects)
     return insertion.report(
         await executor.run(site, jobs, total=len(insertion.parts), label="plan", threads=insertion.threads)
     )
@@ -101,24 +101,24 @@ async def plan(
 
 @frozen(kw_only=True)
 class _Insertion:
-    """What is inserted: all that could be checked and decided before anything was read.
+    """An insert after all checks that need no stored data.
 
     Attributes
     ----------
     delivery
-        The collection, with the variables that are new to it, and what was given.
+        The dataset, checked against the schema, and the collection with its new variables.
     strategy
-        What becomes of rows that exist.
+        The merge strategy.
     missing
-        What becomes of variables that rows which exist have, and those inserted lack.
+        What to do with variables that existing rows have and inserted rows lack.
     dataset
-        The rows, and perhaps variables that do not span the axis.
+        The inserted rows, and possibly immutable variables.
     rows
-        The variables that span it.
+        The partitioned variables of the dataset.
     parts
-        Which rows belong to which partition.
+        The rows of each partition.
     executor
-        Where partitions are merged and written.
+        The executor that merges and writes the partitions.
     """
 
     delivery: Delivery
@@ -152,11 +152,11 @@ class _Insertion:
 
     @property
     def opened(self) -> OpenCollection:
-        """The collection, with the variables that are new to it."""
+        """The collection, with its new variables."""
         return self.delivery.opened
 
     def report(self, partitions: Iterable[PartitionReport]) -> InsertReport:
-        """Return what is said of the whole."""
+        """Return the report of the insert."""
         return InsertReport(tuple(partitions), ignored=dict(self.delivery.ignored), variables_added=self.delivery.added)
 
     @property
@@ -166,12 +166,12 @@ class _Insertion:
 
     @property
     def threads(self) -> int:
-        """How many threads are worth using."""
+        """Number of threads worth using."""
         rows = self.rows.sizes.get(self.opened.dimension, 0) // max(len(self.parts), 1)
         return worthwhile_threads(self.opened.configuration.rows_schema, self.opened.dimension, rows)
 
     async def stage(self, transaction: Transaction, advance: Callable[[], None] | None) -> list[PartitionReport]:
-        """Stage every partition with the rows that the merge leaves it."""
+        """Stage every partition with its merged rows; a partition without rows is dropped."""
         if self.strategy.reads_existing:
             for path in self.paths:
                 transaction.reads(path)
@@ -188,7 +188,7 @@ class _Insertion:
         return [report for report, _ in outcomes]
 
     def jobs(self, base: Snapshot, function: Callable[..., Work[R]]) -> Iterator[Job[Any, R]]:
-        """Yield what is to be done to each partition, with its own rows."""
+        """Yield a job for each partition, with the rows of that partition."""
         dimension = self.opened.dimension
         partitioned = self.rows.all_variables()
         blocks = Blocks.of_all({path: item.data for path, item in partitioned.items()})
@@ -211,12 +211,12 @@ class _Insertion:
 
 
 async def _with_columns(opened: OpenCollection, dataset: Dataset, executor: Executor) -> Dataset:
-    """Return a dataset in which what splits and orders its rows, and what is stored once, is computed."""
-    wanted = {normalise_path(name) for name in opened.partitioning.variables} | {opened.axis_variable}
+    """Return a dataset whose axis, partitioning variables and immutable variables are computed."""
+    needed = {normalise_path(name) for name in opened.partitioning.variables} | {opened.axis_variable}
     arrays = {
         path: item.data
         for path, item in dataset.all_variables().items()
-        if path in wanted or opened.dimension not in item.dimensions
+        if path in needed or opened.dimension not in item.dimensions
     }
     computed = await executor.compute(arrays)
     changed = {path: values for path, values in computed.items() if values is not arrays[path]}
@@ -227,16 +227,16 @@ async def _with_columns(opened: OpenCollection, dataset: Dataset, executor: Exec
 
 @frozen
 class _PartitionInsert:
-    """The rows that one partition receives, merged with those that it has.
+    """The insert of rows into one partition.
 
     Attributes
     ----------
     opened, strategy, missing
-        Where, and how.
+        The collection, the merge strategy, and what to do with missing variables.
     part
-        The partition; all rows that are given belong to it.
+        The partition, to which all given rows belong.
     record
-        What it says of itself; None where it is new.
+        The record of the existing partition; None if it is new.
     """
 
     opened: OpenCollection
@@ -246,12 +246,12 @@ class _PartitionInsert:
     record: PartitionRecord | None
 
     def planning(self, site: Site, arrays: Arrays) -> Work[PartitionReport]:
-        """Return what the merge would do."""
+        """Return the report of the merge."""
         del site
         return (yield from self._merging(arrays)).report
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
-        """Stage the partition, unless the merge leaves it no rows; a chunk of its axis is read once, to merge and to write."""
+        """Stage the partition, unless it has no rows after the merge; each chunk of its axis is read once, to merge and to write."""
         return (yield from reading_once(self._staging(stage, arrays), _is_chunk))
 
     def _staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
@@ -303,7 +303,7 @@ def partition_write(
     kept: frozenset[str] = frozenset(),
     axis: NDArray[Any] | None = None,
 ) -> tuple[GroupWrite, PartitionRecord]:
-    """Return what to write for a partition, and what it says of itself; its axis is that of the dataset, or given."""
+    """Return the group to write for a partition, and its record; `axis` replaces the axis of the dataset."""
     schema = opened.configuration.rows_schema
     absent = schema.all_variables().keys() - dataset.all_variables().keys() - kept
     group = GroupWrite(
@@ -332,13 +332,13 @@ def _axis_values(opened: OpenCollection, dataset: Dataset) -> NDArray[Any] | Non
 
 
 def axis_range(opened: OpenCollection, values: NDArray[Any] | None) -> tuple[int | float | str, ...] | None:
-    """Return the smallest and largest axis value, as the axis stores them, missing ones left out; None where one is infinite."""
+    """Return the smallest and largest axis value that is not missing, as stored values; None if one of them is infinite."""
     if values is None or opened.axis_variable is None:
         return None
     if values.size == 0 or values.dtype.kind in "cbS":
         return None
     low, high = values.min(), values.max()
-    if low != low:  # noqa: PLR0124 - NaN and NaT differ from themselves, and are the limits of all that they are among
+    if low != low:  # noqa: PLR0124 - NaN and NaT differ from themselves, and propagate through min() and max()
         return axis_range(opened, values[values == values])  # noqa: PLR0124
     if values.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
         return None
@@ -349,7 +349,7 @@ def axis_range(opened: OpenCollection, values: NDArray[Any] | None) -> tuple[int
 async def _immutable_work(
     opened: OpenCollection, transaction: Transaction, dataset: Dataset, immutable: Immutable
 ) -> list[Work[StagedPartition]]:
-    """Return the work that stages the variables that do not span the axis, where they are new or to be replaced."""
+    """Return the work that stages the immutable variables, if they are new or replaced."""
     schema = opened.configuration.immutable_schema
     given = {path: item for path, item in dataset.all_variables().items() if path in schema.all_variables()}
     if not given:
@@ -360,7 +360,7 @@ async def _immutable_work(
     except CorruptionError:
         if immutable == "check" or given.keys() != schema.all_variables().keys():
             raise
-        stored = partition_groups.dataset_of(schema, {})  # all of what is damaged is replaced
+        stored = partition_groups.dataset_of(schema, {})  # every damaged variable is replaced
     changed = [
         path
         for path, item in given.items()
@@ -379,16 +379,14 @@ async def _immutable_work(
     return [transaction.stage.writing(IMMUTABLE, *immutable_write(opened, schema, complete))]
 
 
-async def _stored_immutable(opened: OpenCollection, taken: Snapshot, schema: DatasetSchema) -> Dataset:
-    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, taken.immutable))
-    values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, taken, present))
-    (document,) = await taken.objects.get([Read(taken.place(IMMUTABLE).document)])
+async def _stored_immutable(opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema) -> Dataset:
+    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, snapshot.immutable))
+    values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, snapshot, present))
+    (document,) = await snapshot.objects.get([Read(snapshot.place(IMMUTABLE).document)])
     try:
-        partition_groups.stamp_of(opened, IMMUTABLE, taken.immutable)(document)
+        partition_groups.stamp_of(opened, IMMUTABLE, snapshot.immutable)(document)
     except ConflictError as error:
-        message = (
-            f"what is stored once in {opened.store.url} is not what was committed; insert it with immutable='replace'"
-        )
+        message = f"the immutable variables of {opened.store.url} are not those committed; insert them with immutable='replace'"
         raise CorruptionError(message) from error
     return values
 
@@ -396,7 +394,7 @@ async def _stored_immutable(opened: OpenCollection, taken: Snapshot, schema: Dat
 def immutable_write(
     opened: OpenCollection, schema: DatasetSchema, dataset: Dataset, *, kept: frozenset[str] = frozenset()
 ) -> tuple[GroupWrite, PartitionRecord]:
-    """Return what to write of the variables that do not span the axis; those kept are those of the base."""
+    """Return the group of the immutable variables to write, and its record; `kept` names variables that do not change."""
     group = GroupWrite(
         schema=schema, dimension=opened.dimension, rows=0, dataset=dataset, attributes=lambda _: {}, kept=kept
     )

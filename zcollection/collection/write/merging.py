@@ -1,4 +1,4 @@
-"""The rows of one partition merged: what a strategy decides, checked, and what it means for the partition."""
+"""Merges inserted rows with the existing rows of one partition, and checks the result of the merge strategy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ Merge = str | MergeStrategy | MergeFunction | None
 
 @frozen
 class ReplacePartition(MergeStrategy):
-    """What happens without a merge strategy: the inserted rows are the partition, and there is nothing to decide."""
+    """The default without a merge strategy: the inserted rows replace the partition."""
 
     reads_existing = False
     compares_axis = False
@@ -38,27 +38,27 @@ class ReplacePartition(MergeStrategy):
 
 @frozen
 class FunctionMerge(MergeStrategy):
-    """A plain function of the caller's as a strategy; it is called only for partitions that exist."""
+    """The caller's function as a merge strategy; it is called only for partitions that exist."""
 
     function: MergeFunction
     compares_axis = False
 
     def merge(self, existing: Dataset, inserted: Dataset, *, axis: str, dimension: str) -> Dataset:
-        """Return what the function returns."""
+        """Return the result of the function."""
         if existing.sizes.get(dimension, 0) == 0:
             return inserted
         return as_dataset(self.function(existing, inserted, axis=axis, partitioning_dim=dimension), inserted.schema)
 
 
 def as_strategy(merge: Merge) -> MergeStrategy:
-    """Return a strategy given by name, as such, or as a function.
+    """Return the merge strategy for a name, a strategy or a function.
 
     Raises
     ------
     UnknownPluginError
         The name is unknown.
     SettingError
-        It is something else.
+        `merge` is of another type.
     """
     if merge is None:
         return ReplacePartition()
@@ -78,20 +78,20 @@ def as_strategy(merge: Merge) -> MergeStrategy:
 
 @frozen(kw_only=True)
 class Merged:
-    """The outcome of a merge.
+    """The result of a merge.
 
     Attributes
     ----------
     dataset
-        The rows that the partition is to have; with a `source`, those that were inserted.
+        The new rows of the partition; with a `source`, the inserted rows.
     source
-        Which of the existing and the inserted rows make the partition, as in `RowPlan`; None: those of the dataset.
+        The existing and inserted rows that form the partition, as in `RowPlan`; None if they are the rows of the dataset.
     axis
-        The axis values of the partition, as the dataset declares them; None where the dataset has them all.
+        The axis values of the partition, of the declared type; None if they are in the dataset.
     report
-        What became of the rows.
+        The report on the rows.
     are_inserted
-        Whether the rows of the dataset are those that were inserted; else they were computed from these and existing ones.
+        Whether the rows of the dataset are the inserted ones, rather than computed from inserted and existing rows.
     """
 
     dataset: Dataset
@@ -110,23 +110,24 @@ def merging(
     *,
     missing: Missing,
 ) -> Work[Merged]:
-    """Merge the rows inserted into one partition with those that are there.
+    """Merge the rows inserted into one partition with its existing rows.
 
-    Of the existing rows only the axis is read, unless the strategy computes values.
+    Only the axis of the existing rows is read, unless the strategy computes values.
 
     Parameters
     ----------
     opened, strategy, part, inserted
-        What is inserted where, and how.
+        The collection, the merge strategy, the partition and the inserted rows.
     record
-        What the partition says of itself; None where it is new.
+        The record of the existing partition; None if it is new.
     missing
-        Whether rows inserted without a variable that the partition has are filled.
+        What to do if the inserted rows lack a variable that the partition contains.
 
     Raises
     ------
     SchemaError
-        The insert lacks a variable that the partition has and is not filled, or the strategy needs an axis variable and there is none.
+        The insert lacks a variable that the partition contains and `missing` is "raise", or the strategy compares axis values
+        and the axis is not a variable.
     PartitionError
         The strategy returned rows that belong to another partition.
     """
@@ -150,12 +151,12 @@ def merging(
 def _merged_with_nothing(
     opened: OpenCollection, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, rows: int
 ) -> Merged:
-    """Merge with no rows: of a new partition, or of one that the strategy does not look at."""
+    """Merge with no existing rows: the partition is new, or the strategy ignores existing rows."""
     _, arriving = _axis_columns(opened, strategy, inserted, inserted, 0)
     plan = strategy.rows(arriving[:0], arriving)
     if plan is None:
-        nothing = inserted.isel({opened.dimension: slice(0, 0)})
-        return _computed(opened, strategy, part, nothing, inserted, rows=rows)
+        no_rows = inserted.isel({opened.dimension: slice(0, 0)})
+        return _computed(opened, strategy, part, no_rows, inserted, rows=rows)
     source = ~_checked_source(strategy, plan, 0, inserted.sizes.get(opened.dimension, 0))
     in_place = np.array_equal(source, np.arange(inserted.sizes.get(opened.dimension, 0)))
     dataset = inserted if in_place else inserted.isel({opened.dimension: source})
@@ -166,7 +167,7 @@ def _merged_with_nothing(
 def _computing(
     opened: OpenCollection, strategy: MergeStrategy, part: PartitionRows, inserted: Dataset, record: PartitionRecord
 ) -> Work[Merged]:
-    """Merge with a strategy that computes values, which needs all of the existing ones."""
+    """Merge with a strategy that computes values, which needs all variables of the existing rows."""
     schema = opened.configuration.rows_schema
     present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, record))
     existing = Dataset(
@@ -199,7 +200,7 @@ def _computed(
     *,
     rows: int,
 ) -> Merged:
-    """Return what a strategy that computes values makes of a partition of so many rows, checked."""
+    """Return the checked result of a strategy that computes values, for a partition with `rows` existing rows."""
     merged = strategy.merge(existing, inserted, axis=opened.configuration.axis, dimension=opened.dimension)
     result = as_dataset(merged, opened.schema)
     _check_result(opened, part, inserted, result)
@@ -211,7 +212,7 @@ def _computed(
 def _with_all(
     opened: OpenCollection, part: PartitionRows, inserted: Dataset, record: PartitionRecord, missing: Missing
 ) -> Dataset:
-    """Return what is inserted with all variables that a partition holds, those that it lacks filled."""
+    """Return the inserted rows with all variables that a partition contains; missing ones are filled."""
     schema = opened.configuration.rows_schema
     lacking = sorted(
         (schema.all_variables().keys() & partition_groups.variables_of(opened, record))
@@ -234,7 +235,7 @@ def _with_all(
 def _axis_columns(
     opened: OpenCollection, strategy: MergeStrategy, existing: Dataset, inserted: Dataset, rows: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the axis of both sides, times as datetime64; positions for a strategy that does not compare values."""
+    """Return the existing and inserted axis values, times as datetime64; positions if the strategy does not compare values."""
     name = opened.axis_variable
     if not strategy.compares_axis:
         return np.arange(rows), np.arange(inserted.sizes.get(opened.dimension, 0))

@@ -1,4 +1,4 @@
-"""A collection partitioned in another way, in place, as one change: the rows of old partitions gathered into new ones."""
+"""Repartitions a collection in place, as one change: gathers the rows of old partitions into new ones."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,10 +42,10 @@ from zcollection.transaction.snapshot import Snapshot
 
 _ROWS: Final = 2**16
 _MOST: Final = 32
-"""Rows, and old partitions, that are split together; one partition at least."""
+"""Maximum numbers of rows and of old partitions that are split together; at least one partition."""
 
 _Old: TypeAlias = tuple[str, PartitionRecord, Place]
-"""An old partition: its path, what it says of itself, and where it lies."""
+"""An old partition: its path, its record and its place."""
 
 
 async def repartition(
@@ -56,7 +56,7 @@ async def repartition(
     client: ClientOption,
     progress: ProgressOption,
 ) -> ReshapeReport:
-    """Partition a collection in another way; see `Collection.repartition`."""
+    """Repartition a collection; see `Collection.repartition`."""
     executor = chosen(client, opened.store)
     target = repartitioned(opened, partitioning)
     if target.configuration.splits_as(opened.configuration):
@@ -68,9 +68,9 @@ async def repartition(
     return await retrying(work.attempt)
 
 
-def _nothing_to_do(taken: Snapshot) -> ReshapeReport:
-    count, size = len(taken.partitions), sum(taken.partitions.column("stored_bytes"))
-    rows = sum(taken.partitions.column("rows"))
+def _nothing_to_do(snapshot: Snapshot) -> ReshapeReport:
+    count, size = len(snapshot.partitions), sum(snapshot.partitions.column("stored_bytes"))
+    rows = sum(snapshot.partitions.column("rows"))
     return ReshapeReport(before=count, after=count, rows=rows, bytes_before=size, bytes_after=size)
 
 
@@ -81,13 +81,13 @@ class Part:
     Attributes
     ----------
     path, record, place
-        The old partition.
+        The path, the record and the place of the old partition.
     count
-        How many rows.
+        Number of rows.
     rows
-        The first, and that after the last, where they follow each other; else a digest of which they are.
+        The first row and the row after the last, if the rows are consecutive; otherwise a digest of their positions.
     span
-        The smallest and largest axis value, where the axis rises from row to row; None where it does not.
+        The first and last axis value, if the axis never decreases from row to row; otherwise None.
     """
 
     path: str
@@ -99,20 +99,20 @@ class Part:
 
     @property
     def is_whole(self) -> bool:
-        """Whether they are all rows of the partition."""
+        """Whether the part contains all rows of the old partition."""
         return self.count == self.record.rows
 
 
 @frozen(kw_only=True)
 class NewPartition:
-    """A partition that is to be made.
+    """A new partition.
 
     Attributes
     ----------
     key, path
-        Which.
+        The key and the path of the partition.
     parts
-        What it is made from, in the order of the old partitions' keys.
+        The parts of old partitions that it is made from, in the order of the keys of the old partitions.
     """
 
     key: Key
@@ -121,31 +121,31 @@ class NewPartition:
 
     @property
     def rows(self) -> int:
-        """How many rows it will have."""
+        """Number of rows."""
         return sum(part.count for part in self.parts)
 
     @property
     def is_in_order(self) -> bool:
-        """Whether the axis rises from the first row of the first part to the last one of the last."""
+        """Whether the parts, one after the other, are sorted by the axis."""
         spans = [part.span for part in self.parts]
         return None not in spans and all(before[1] <= after[0] for before, after in pairwise(spans))  # type: ignore[index]
 
     def digest(self, layout: str) -> str:
-        """Return what tells it from any other partition, and from itself made from anything else."""
+        """Return a digest that identifies the partition and everything that it is made from."""
         sources = [(part.path, part.record.stamp, part.rows) for part in self.parts]
         return digest("repartition", layout, dict(self.key), sources)
 
 
 @frozen
 class _Repartition:
-    """What is to be done.
+    """A repartitioning.
 
     Attributes
     ----------
     opened, target
-        The collection as it is, and as it will be.
+        The collection before the change and after it.
     executor, progress
-        Where the work runs, and what its progress is reported to.
+        The executor of the work, and the receiver of its progress.
     """
 
     opened: OpenCollection
@@ -154,24 +154,24 @@ class _Repartition:
     progress: ProgressOption
 
     async def planned(self) -> ReshapeReport:
-        """Return what would be done."""
-        taken = await self.opened.snapshot()
-        made = await self._plan(taken, ReadingSite(taken.objects), "")
-        return self._report(taken, [(item.path, item.rows) for item in made], bytes_after=None)
+        """Return the report of a dry run."""
+        snapshot = await self.opened.snapshot()
+        made = await self._plan(snapshot, ReadingSite(snapshot.objects), "")
+        return self._report(snapshot, [(item.path, item.rows) for item in made], bytes_after=None)
 
     async def attempt(self) -> ReshapeReport:
-        """Do it, as one change."""
+        """Repartition the collection, as one change."""
         async with self.opened.begin("repartition") as transaction:
             with resumable(transaction):
-                return await self._carried_out(transaction)
+                return await self._repartitioned(transaction)
 
-    async def _carried_out(self, transaction: Transaction) -> ReshapeReport:
+    async def _repartitioned(self, transaction: Transaction) -> ReshapeReport:
         base = transaction.base
         for path in base.partitions:
             transaction.reads(path)
         transaction.watch(lambda _: True)
         transaction.growth = self.target.configuration
-        # In a session new partitions take the place of old ones that others are still to be made from.
+        # In a native session, new partitions overwrite old ones that are still needed to make other new ones.
         is_session = base.commit is not None
         stage = transaction.stage
         site = OverlaidStage(stage=stage, base=base.objects) if is_session else stage
@@ -198,7 +198,7 @@ class _Repartition:
         )
 
     async def _plan(self, base: Snapshot, site: Site, prefix: str) -> list[NewPartition]:
-        """Return the partitions that are to be made, in the order of their keys; keys of old ones begin with a prefix."""
+        """Return the new partitions, in the order of their keys; `prefix` precedes the places of old partitions."""
         splitting = _Splitting(self.target)
         old = [(path, record, base.place(path).below(prefix)) for path, record in base.partitions.items()]
         rows = sum(record.rows for _, record, _ in old) // max(len(old), 1)
@@ -220,7 +220,7 @@ class _Repartition:
     async def _stage(
         self, transaction: Transaction, site: Site, made: Sequence[NewPartition]
     ) -> tuple[list[StagedPartition], int]:
-        """Stage the partitions, and return them and how many of them had been made before."""
+        """Stage the partitions, and return them and the number of those reused from an earlier attempt."""
         layout = layout_digest(self.target)
         places = await transaction.resumed({item.path: item.digest(layout) for item in made})
         gathering = _Gathering(self.target)
@@ -239,25 +239,25 @@ class _Repartition:
 
 @frozen
 class _Splitting:
-    """What is done to the old partitions, a few at once: their rows are told apart by the new partitioning.
+    """Splits the rows of old partitions, several at a time, by the new partitioning.
 
     Attributes
     ----------
     target
-        The collection as it will be.
+        The collection after the change.
     """
 
     target: OpenCollection
 
     @cached_property
     def schema(self) -> DatasetSchema:
-        """What is read."""
+        """The variables to read: the axis and those of the new partitioning."""
         axis = self.target.axis_variable
         names = {*map(normalise_path, self.target.partitioning.variables), *([] if axis is None else [axis])}
         return self.target.schema.select(names)
 
     def parts(self, old: Sequence[_Old], site: Site, arrays: Arrays) -> Work[list[tuple[Key, str, Part]]]:
-        """Return the parts of partitions, each with the key and the path of the new one that it belongs to."""
+        """Return the parts of old partitions, each with the key and the path of its new partition."""
         del site, arrays
         columns = yield from self._columns(old)
         edges = np.cumsum([0, *(record.rows for _, record, _ in old)])
@@ -272,14 +272,14 @@ class _Splitting:
                     record=record,
                     place=place,
                     count=rows.stop - rows.start if isinstance(rows, slice) else rows.size,
-                    rows=_told(rows),
+                    rows=_identity(rows),
                     span=(0, 0) if values is None else _span(values),
                 )
                 found.append((item.key, item.path, part))
         return found
 
     def positions(self, part: Part, path: str) -> Work[NDArray[np.intp]]:
-        """Return which rows of an old partition belong to a new one, where they do not follow each other."""
+        """Return the positions of the rows of an old partition that belong to a new one, if they are not consecutive."""
         old = [(part.path, part.record, part.place)]
         columns = yield from self._columns(old)
         found = [item.rows for item in self._split(columns, old, np.array([0, part.record.rows])) if item.path == path]
@@ -295,18 +295,16 @@ class _Splitting:
         try:
             return split(columns, self.target.partitioning, dimension=self.target.dimension)
         except PartitionError as error:
-            if len(old) > 1:  # which of them is to be told
+            if len(old) > 1:  # split each alone, so that the error names the partition
                 for number, item in enumerate(old):
                     rows = {self.target.dimension: slice(edges[number], edges[number + 1])}
                     self._split(columns.isel(rows), [item], edges)
-            message = (
-                f"partition {old[0][0]!r} has a row that the new partitioning refuses: {error}; nothing was written"
-            )
+            message = f"partition {old[0][0]!r} has a row that the new partitioning does not accept: {error}; nothing was written"
             raise PartitionError(message) from error
 
 
 def _together(old: Iterable[_Old]) -> list[list[_Old]]:
-    """Return old partitions in groups: what is done to each alone would cost more than what is done to its rows."""
+    """Return old partitions in batches, because the overhead per partition exceeds the cost of splitting its rows."""
     found: list[list[_Old]] = []
     rows = _ROWS
     for item in old:
@@ -319,7 +317,7 @@ def _together(old: Iterable[_Old]) -> list[list[_Old]]:
 
 
 def _cut(rows: Indexer, edges: NDArray[np.intp]) -> Iterator[tuple[int, slice | NDArray[np.intp]]]:
-    """Yield the rows of each old partition among some, given where each of them begins, and its number."""
+    """Yield the number of each old partition and its rows among `rows`, given the first row of each old partition."""
     if isinstance(rows, slice):
         first, last = np.searchsorted(edges, [rows.start, rows.stop - 1], side="right") - 1
         for number in range(first, last + 1):
@@ -333,26 +331,26 @@ def _cut(rows: Indexer, edges: NDArray[np.intp]) -> Iterator[tuple[int, slice | 
             yield number, slice(int(here[0]), int(here[-1]) + 1) if follow else here
 
 
-def _told(rows: slice | NDArray[np.intp]) -> tuple[int, int] | str:
+def _identity(rows: slice | NDArray[np.intp]) -> tuple[int, int] | str:
     if isinstance(rows, slice):
         return rows.start, rows.stop
     return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
 def _span(axis: NDArray[Any]) -> tuple[Any, Any] | None:
-    """Return the first and last of some values, if they rise and none of them is missing."""
+    """Return the first and last value, if the values never decrease and none of them is missing."""
     rises = axis.size > 0 and bool((axis[1:] >= axis[:-1]).all() and axis[0] == axis[0])
     return (axis[0], axis[-1]) if rises else None
 
 
 @frozen
 class _Gathering:
-    """What is done for every new partition: its rows are read where they lie, and written as one group.
+    """Gathers the rows of every new partition from the old ones, and writes them as one group.
 
     Attributes
     ----------
     target
-        The collection as it will be.
+        The collection after the change.
     """
 
     target: OpenCollection
@@ -360,7 +358,7 @@ class _Gathering:
     def staging(
         self, item: NewPartition, earlier: Place | None, site: Stage | OverlaidStage, arrays: Arrays
     ) -> Work[tuple[StagedPartition, bool]]:
-        """Stage one partition, and return it and whether another attempt had made it."""
+        """Stage one partition, and return it and whether it was reused from an earlier attempt."""
         del arrays
         stage = site.stage if isinstance(site, OverlaidStage) else site
         if earlier is not None:
@@ -381,10 +379,12 @@ class _Gathering:
         return (yield from stage.writing(item.path, evolve(group, packed=packed, deliveries=deliveries), record)), False
 
     def _schema(self, item: NewPartition) -> DatasetSchema:
-        """Return the variables that some part holds; the partition is to lack the others."""
+        """Return the variables that at least one part contains; the others are absent in the new partition."""
         schema = self.target.configuration.rows_schema
-        held = frozenset[str]().union(*(partition_groups.variables_of(self.target, part.record) for part in item.parts))
-        return schema.select(held & schema.all_variables().keys())
+        stored = frozenset[str]().union(
+            *(partition_groups.variables_of(self.target, part.record) for part in item.parts)
+        )
+        return schema.select(stored & schema.all_variables().keys())
 
     def _axis(self, values: Mapping[str, NDArray[Any]], packed: frozenset[str]) -> NDArray[Any] | None:
         axis = self.target.axis_variable
@@ -429,7 +429,7 @@ class _Gathering:
         return Deliveries.of(joined)
 
     def _found(self, item: NewPartition) -> Work[list[Found]]:
-        """Return which rows each part is."""
+        """Return the rows of each part."""
         found = [
             Found.all(part.count) if isinstance(part.rows, str) else Found(Runs((part.rows,))) for part in item.parts
         ]
@@ -443,7 +443,7 @@ class _Gathering:
         return evolve(group, schema=as_stored(group.schema))
 
     def _places(self, item: NewPartition, found: Sequence[Found]) -> Work[NDArray[np.intp]]:
-        """Return which row of the new partition each row of the parts becomes: that of its axis value, in a stable order."""
+        """Return the position in the new partition of each row of the parts, in a stable order by axis value."""
         axis = self.target.schema.select([self.target.axis_variable or ""])
         values: list[NDArray[Any]] = []
         for part, rows in zip(item.parts, found, strict=True):
@@ -460,7 +460,7 @@ class _Gathering:
 def _scattering(
     outputs: Outputs, group: GroupRead, schema: DatasetSchema, rows: Found, places: NDArray[np.intp]
 ) -> Work[None]:
-    """Put rows of one old partition where each of them belongs."""
+    """Write the rows of one old partition to their positions in the new one."""
     some = Outputs.allocated(schema, outputs.dimension, rows.count)
     yield from filling(group, Side(schema=schema), rows, some.arrays, dimension=outputs.dimension)
     for path, values in some.arrays.items():

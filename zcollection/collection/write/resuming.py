@@ -1,4 +1,4 @@
-"""Partitions that another attempt at the same change has staged: told by what they are made from, and taken over if they are whole."""
+"""Reuses partitions staged by an earlier attempt at the same change: identified by a digest of their inputs, and verified."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from zcollection.transaction.places import Place
 
 @contextmanager
 def resumable(transaction: Transaction) -> Iterator[None]:
-    """Leave what was staged for the next attempt, where another writer got in the way of this one, or it was interrupted."""
+    """Keep the staged partitions for the next attempt if this one has a conflict or is interrupted."""
     try:
         yield
     except (ConflictError, anyio.get_cancelled_exc_class()):
@@ -30,12 +30,12 @@ def resumable(transaction: Transaction) -> Iterator[None]:
 
 
 def digest(*what: Any) -> str:
-    """Return a text that differs between any two things that a partition may be made from, given as JSON values."""
+    """Return a digest of JSON values that identify the inputs of a partition."""
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
 def layout_digest(opened: OpenCollection) -> str:
-    """Return the same of how the partitions of a collection are written."""
+    """Return a digest of the layout in which the partitions of a collection are written."""
     configuration = opened.configuration
     return digest(configuration.axis, configuration.dimension, len(configuration.layouts), opened.schema.to_json())
 
@@ -43,22 +43,22 @@ def layout_digest(opened: OpenCollection) -> str:
 def taken_over(
     opened: OpenCollection, stage: Stage, path: str, place: Place, *, key: Mapping[str, KeyValue], rows: int
 ) -> Work[StagedPartition | None]:
-    """Return a partition that lies in another stage, copied to this one.
+    """Copy a partition staged by another attempt to this stage, and return it.
 
-    None, and nothing of it is here, unless each document and each chunk of the copy is found to be what was written: its
-    writer may have died over it, and may live and remove it.
+    Every document and every chunk of the copy is verified, because its writer may have died while writing it, or may still
+    be alive and remove it. If the copy is not complete, it is removed, and None is returned.
     """
     try:
         (document,) = yield from fetch([Read(place.document)])
         record = None if document is None else PartitionRecord.from_group(document, what=place.document)
-        wanted = (key, rows, len(opened.configuration.layouts) - 1)
-        if record is not None and (record.key, record.rows, record.layout) == wanted:
+        expected = (key, rows, len(opened.configuration.layouts) - 1)
+        if record is not None and (record.key, record.rows, record.layout) == expected:
             copied = yield from stage.copying(path, stage.objects, place, record)
             check = GroupCheck(opened, path, copied.record, Place(copied.prefix), sample=Sample.of(True))
             found = yield from check.checked(stage, {})
             if not (found.problems or found.lacks_statistics):
                 return copied
     except CorruptionError:
-        pass  # it is made anew
+        pass  # the partition is made again
     yield Remove([entry.key for entry in (yield from enumerated(stage.prefix(path)))])
     return None

@@ -1,4 +1,4 @@
-"""Partitions written again as the collection has it now, or is to have it: with other codecs, chunks or shards, the same values."""
+"""Rewrites partitions in the current layout, or with other codecs, chunks or shards, without changing values."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -32,9 +32,9 @@ from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 
 Codecs: TypeAlias = Any
-"""A profile's name, or a sequence of codecs, for all variables; or a mapping from variables to one of them."""
+"""The name of a codec profile, or a sequence of codecs, for all variables; or a mapping from variable paths to one of these."""
 Lengths: TypeAlias = int | Mapping[str, int | None] | None
-"""A number of rows, or lengths by dimension, of which None leaves the choice to the engine."""
+"""A number of rows, or lengths by dimension, where None is the engine's default."""
 
 
 async def rewrite(
@@ -47,7 +47,7 @@ async def rewrite(
     client: ClientOption,
     progress: ProgressOption,
 ) -> ReshapeReport:
-    """Write partitions again; see `Collection.rewrite`."""
+    """Rewrite partitions; see `Collection.rewrite`."""
     executor = chosen(client, opened.store)
     schema = _with_codecs(_with_lengths(opened, chunks=chunks, shards=shards), codecs)
     target = opened if schema == opened.schema else opened.grown(schema)
@@ -63,13 +63,13 @@ def _with_codecs(schema: DatasetSchema, given: Codecs) -> DatasetSchema:
     """Return a schema in which variables have other codecs."""
     if given is None:
         return schema
-    there = schema.all_variables()
-    wanted = given if isinstance(given, Mapping) else dict.fromkeys(there, given)
-    by_path = {normalise_path(name): codecs for name, codecs in wanted.items()}
-    for path in by_path.keys() - there.keys():
-        message = f"codecs are given for the variable {path!r}; {accepted(path, there)}"
+    variables = schema.all_variables()
+    by_name = given if isinstance(given, Mapping) else dict.fromkeys(variables, given)
+    by_path = {normalise_path(name): codecs for name, codecs in by_name.items()}
+    for path in by_path.keys() - variables.keys():
+        message = f"codecs are given for the variable {path!r}; {accepted(path, variables)}"
         raise SchemaError(message)
-    return schema.with_variables({path: evolve(there[path], codecs=codecs) for path, codecs in by_path.items()})
+    return schema.with_variables({path: evolve(variables[path], codecs=codecs) for path, codecs in by_path.items()})
 
 
 def _with_lengths(opened: OpenCollection, *, chunks: Lengths, shards: Lengths) -> DatasetSchema:
@@ -94,14 +94,14 @@ def _with_lengths(opened: OpenCollection, *, chunks: Lengths, shards: Lengths) -
 
 @frozen
 class _Rewrite:
-    """What is to be done.
+    """A rewrite of partitions.
 
     Attributes
     ----------
     opened, target
-        The collection as it is, and as it will be.
+        The collection before the change and after it.
     executor, progress
-        Where the work runs, and what its progress is reported to.
+        The executor of the work, and the receiver of its progress.
     """
 
     opened: OpenCollection
@@ -110,18 +110,18 @@ class _Rewrite:
     progress: ProgressOption
 
     async def attempt(self) -> ReshapeReport:
-        """Do it, as one change."""
+        """Rewrite the partitions, as one change."""
         async with self.opened.begin("rewrite") as transaction:
             with resumable(transaction):
-                return await self._carried_out(transaction)
+                return await self._rewritten(transaction)
 
-    async def _carried_out(self, transaction: Transaction) -> ReshapeReport:
+    async def _rewritten(self, transaction: Transaction) -> ReshapeReport:
         base = transaction.base
         if self.target is not self.opened:
             transaction.growth = self.target.configuration
         transaction.watch(lambda _: True)
-        wanted = self._wanted(base)
-        staged, reused = await self._stage(transaction, wanted)
+        outdated = self._outdated_partitions(base)
+        staged, reused = await self._stage(transaction, outdated)
         transaction.add_all(staged)
         if (fixed := self._outdated(base.immutable, partitioned=False)) is not None:
             transaction.reads(IMMUTABLE)
@@ -131,20 +131,20 @@ class _Rewrite:
         return evolve(self.report(base, staged), reused=reused)
 
     def report(self, base: Snapshot, staged: Sequence[StagedPartition]) -> ReshapeReport:
-        """Return what was done, or without anything staged what would be."""
-        wanted, before = self._wanted(base), sum(base.partitions.column("stored_bytes"))
-        change = sum(item.record.stored_bytes - wanted[item.path].stored_bytes for item in staged)
+        """Return the report of the rewrite; without staged partitions, that of a dry run."""
+        outdated, before = self._outdated_partitions(base), sum(base.partitions.column("stored_bytes"))
+        change = sum(item.record.stored_bytes - outdated[item.path].stored_bytes for item in staged)
         return ReshapeReport(
             before=len(base.partitions),
             after=len(base.partitions),
             rows=sum(base.partitions.column("rows")),
-            written=tuple(wanted),
+            written=tuple(outdated),
             bytes_before=before,
-            bytes_after=before + change if len(staged) == len(wanted) else None,
+            bytes_after=before + change if len(staged) == len(outdated) else None,
         )
 
-    def _wanted(self, base: Snapshot) -> dict[str, PartitionRecord]:
-        """Return the partitions whose objects are to be others than they are."""
+    def _outdated_partitions(self, base: Snapshot) -> dict[str, PartitionRecord]:
+        """Return the partitions with another layout than the new one."""
         same = self._layouts(partitioned=True)
         return {path: record for path, record in base.partitions.items() if record.layout not in same}
 
@@ -152,27 +152,27 @@ class _Rewrite:
         return None if record is None or record.layout in self._layouts(partitioned=partitioned) else record
 
     def _layouts(self, *, partitioned: bool) -> frozenset[int]:
-        """Return which layouts say the same as the new one of the variables that span the axis, or of the others."""
+        """Return the layouts that equal the new one in the partitioned variables, or in the immutable ones."""
         now = self.target.part(self.target.schema, partitioned=partitioned)
         layouts = enumerate(self.target.configuration.layouts)
         return frozenset(at for at, layout in layouts if self.target.part(layout, partitioned=partitioned) == now)
 
     async def _stage(
-        self, transaction: Transaction, wanted: Mapping[str, PartitionRecord]
+        self, transaction: Transaction, outdated: Mapping[str, PartitionRecord]
     ) -> tuple[list[StagedPartition], int]:
-        """Stage the partitions, and return them and how many of them had been made before."""
-        for path in wanted:
+        """Stage the partitions, and return them and the number of those reused from an earlier attempt."""
+        for path in outdated:
             transaction.reads(path)
         layout = layout_digest(self.target)
-        digests = {path: digest("rewrite", layout, path, record.stamp) for path, record in wanted.items()}
-        places = await transaction.resumed(digests) if wanted else {}
+        digests = {path: digest("rewrite", layout, path, record.stamp) for path, record in outdated.items()}
+        places = await transaction.resumed(digests) if outdated else {}
         rewriting = _Rewriting(self.target)
-        rows = sum(record.rows for record in wanted.values()) // max(len(wanted), 1)
-        with tracking(self.progress, len(wanted), "rewrite") as advance:
+        rows = sum(record.rows for record in outdated.values()) // max(len(outdated), 1)
+        with tracking(self.progress, len(outdated), "rewrite") as advance:
             staged = await self.executor.run(
                 transaction.stage,
-                (Job(partial(rewriting.staging, path, record, places.get(path))) for path, record in wanted.items()),
-                total=len(wanted),
+                (Job(partial(rewriting.staging, path, record, places.get(path))) for path, record in outdated.items()),
+                total=len(outdated),
                 label="rewrite",
                 threads=worthwhile_threads(self.target.configuration.rows_schema, self.target.dimension, rows),
                 progress=advance,
@@ -182,12 +182,12 @@ class _Rewrite:
 
 @frozen
 class _Rewriting:
-    """What is done to every group.
+    """Rewrites a group.
 
     Attributes
     ----------
     target
-        The collection as it will be.
+        The collection after the change.
     """
 
     target: OpenCollection
@@ -195,9 +195,9 @@ class _Rewriting:
     def staging(
         self, path: str, record: PartitionRecord, earlier: Place | None, stage: Stage, arrays: Arrays
     ) -> Work[tuple[StagedPartition, bool]]:
-        """Stage one partition, and return it and whether another attempt had made it.
+        """Stage one partition, and return it and whether it was reused from an earlier attempt.
 
-        Chunks of variables that are as they were keep their bytes.
+        The chunks of variables whose layout does not change keep their bytes.
         """
         del arrays
         target = self.target
@@ -206,12 +206,12 @@ class _Rewriting:
             if found is not None:
                 return found, True
         schema = target.configuration.rows_schema
-        held = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
-        no_rows = Dataset(held, Outputs.allocated(held, target.dimension, 0).arrays)
+        stored = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
+        no_rows = Dataset(stored, Outputs.allocated(stored, target.dimension, 0).arrays)
         group, written = partition_write(target, Key(record.key), no_rows, rows=record.rows)
         axis = target.axis_variable
         columns = yield from partition_groups.reading_partition(
-            target, path, record, held.select([] if axis is None else [axis])
+            target, path, record, stored.select([] if axis is None else [axis])
         )
         group = evolve(
             group,
@@ -223,12 +223,12 @@ class _Rewriting:
         return (yield from stage.writing(path, group, written)), False
 
     def staging_fixed(self, record: PartitionRecord, stage: Stage) -> Work[StagedPartition]:
-        """Stage the variables that do not span the axis."""
+        """Stage the immutable variables."""
         target, schema = self.target, self.target.configuration.immutable_schema
-        held = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
+        stored = schema.select(partition_groups.variables_of(target, record) & schema.all_variables().keys())
         group = partition_groups.group_of(target, IMMUTABLE, record)
-        as_they_are = evolve(group, schema=as_stored(group.schema))
-        values = yield from reading([as_they_are], as_stored(held), dimension=target.dimension)
-        new, written = immutable_write(target, schema, Dataset(as_stored(held), values))
-        packed = frozenset(path for path in values if held.get_variable(path).packing is not None)
+        packed_group = evolve(group, schema=as_stored(group.schema))
+        values = yield from reading([packed_group], as_stored(stored), dimension=target.dimension)
+        new, written = immutable_write(target, schema, Dataset(as_stored(stored), values))
+        packed = frozenset(path for path in values if stored.get_variable(path).packing is not None)
         return (yield from stage.writing(IMMUTABLE, evolve(new, packed=packed), written))

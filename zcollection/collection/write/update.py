@@ -1,4 +1,4 @@
-"""Variables of partitions computed anew; all others keep their bytes."""
+"""Updates variables of partitions with the user's function; the objects of all other variables are kept."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, RowsPlan, Where
 from zcollection.collection.read.find import ConsistentFind
 from zcollection.collection.read.neighbours import Halo
+from zcollection.collection.read.request import Request, RowsPlan, Where
 from zcollection.collection.read.window import Window, WindowPlan, Windows
 from zcollection.collection.report import ChangeReport
 from zcollection.collection.split import split
@@ -38,7 +38,7 @@ from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.retrying import retrying
 
 UpdateFunction = Callable[..., "Dataset | Mapping[str, Any]"]
-"""Takes a Dataset and, if it has that parameter, `own`; returns a Dataset or arrays."""
+"""A function from a Dataset (and `own`, if it has that parameter) to a Dataset or a mapping of arrays."""
 
 
 async def update(
@@ -53,19 +53,19 @@ async def update(
     client: ClientOption,
     progress: ProgressOption,
 ) -> tuple[str, ...]:
-    """Compute variables anew; see `Collection.update`."""
+    """Update variables; see `Collection.update`."""
     opened.store.check_writable()
     executor = chosen(client, opened.store)
     schema = opened.names(variables)
-    asked = Asked.of(opened, filters, where)
-    asked.check_halo(halo)
+    request = Request.of(opened, filters, where)
+    request.check_halo(halo)
 
     async def attempt() -> tuple[str, ...]:
-        async with opened.begin("update", candidates=None if halo else asked.candidates) as transaction:
-            selected = await asked.chosen(transaction.base)
+        async with opened.begin("update", candidates=None if halo else request.candidates) as transaction:
+            selected = await request.chosen(transaction.base)
             partitions = selected.partitions
             fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
-            windows = Windows(opened=opened, taken=transaction.base, halo=halo)
+            windows = Windows(opened=opened, snapshot=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
             change = Update(opened, function, schema, fixed, conventions)
             plans = (
@@ -84,9 +84,9 @@ async def update(
 
 
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
-    """Return what `update` would be about."""
-    asked = Asked.of(opened, filters, where)
-    return (await ConsistentFind(asked, chosen(client, opened.store)).rows(None))[1].report
+    """Return the rows that `update` would pass to the function."""
+    request = Request.of(opened, filters, where)
+    return (await ConsistentFind(request, chosen(client, opened.store)).rows(None))[1].report
 
 
 def applied(
@@ -98,12 +98,12 @@ def applied(
     *,
     conventions: Conventions = "check",
 ) -> Dataset:
-    """Return what a function computes of a window, of the declared types, for the partition's own rows.
+    """Return the variables that a function computes for the own rows of a window, converted to the declared types.
 
     Raises
     ------
     SchemaError
-        It returned something unknown, or another number of rows than it was given.
+        The function returned an unknown variable, or another number of rows than it received.
     """
     result: object = window.call(function)
     if not isinstance(result, Dataset | Mapping) and not is_xarray(result):
@@ -125,7 +125,7 @@ def applied(
 
 @frozen
 class Update:
-    """What is done to every partition."""
+    """The update that is applied to every partition."""
 
     opened: OpenCollection
     function: UpdateFunction
@@ -135,18 +135,18 @@ class Update:
 
     def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
-        del arrays  # all that it needs is read
+        del arrays  # everything is read from the store
         opened, configuration, path, record = self.opened, self.opened.configuration, plan.path, plan.record
         window = yield from plan.reading(self.schema, self.fixed)
         after = self._applied(window, path)
         if not after.all_variables():
             return None
         yield from self._check_keys(after, path, record)
-        held = partition_groups.variables_of(opened, record) & configuration.rows_schema.all_variables().keys()
-        kept = held - after.all_variables().keys()
+        stored = partition_groups.variables_of(opened, record) & configuration.rows_schema.all_variables().keys()
+        kept = stored - after.all_variables().keys()
         changed = kept - partition_groups.unchanged_variables(opened, record)
         if changed:
-            # Written in another way: what is kept of these is written again, for a partition has one layout.
+            # The layout of these variables has changed. They are written again, because a partition has one layout.
             rest = yield from partition_groups.reading_partition(opened, path, record, opened.schema.select(changed))
             after, kept = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()}), kept - changed
         group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
@@ -157,11 +157,11 @@ class Update:
         )
 
     def staging_rows(self, plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
-        """Stage one partition with the variables that the function returns for the rows that are asked for, if any.
+        """Stage one partition with the variables that the function returns for the selected rows, if any.
 
         Chunks without such rows, and all other variables, keep their objects.
         """
-        del arrays  # all that it needs is read
+        del arrays  # everything is read from the store
         opened, path, record = self.opened, plan.path, plan.record
         found, rows = yield from plan.finding(self.schema, self.fixed)
         if not found.count:
@@ -170,10 +170,10 @@ class Update:
         if not after.all_variables():
             return None
         yield from self._check_keys_of_rows(after, plan, found)
-        held = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
-        kept = held - after.all_variables().keys()
+        stored = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
+        kept = stored - after.all_variables().keys()
         changed = kept - partition_groups.unchanged_variables(opened, record)
-        # Written in another way, as above; their values stay, those of the rows that are asked for too.
+        # The layout of these variables has changed, as above; all their values are kept.
         rest = yield from plan.of_rows(found, opened.schema.select(changed))
         changing = Dataset(opened.schema, {**rest, **after.all_variables()})
         source = np.arange(record.rows)
@@ -187,7 +187,7 @@ class Update:
         return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
 
     def _axis(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[NDArray[Any] | None]:
-        """Return the axis once the function's values are in their rows; None where it stays as it is."""
+        """Return the axis with the function's values in the selected rows; None if the function does not return the axis."""
         opened, axis = self.opened, self.opened.axis_variable
         if axis is None or axis not in after.all_variables():
             return None
@@ -205,14 +205,14 @@ class Update:
         return after.select(_written(self.opened, self.fixed, after))
 
     def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
-        """Check that the rows still belong to their partition, where a variable of the partitioning was returned."""
+        """Check that the rows still belong to their partition, if a variable of the partitioning was returned."""
         returned, others = self._columns_of_keys(after)
         if returned:
             rest = yield from partition_groups.reading_partition(self.opened, path, record, others)
             self._check_split(rest.all_variables(), after.select(returned), path)
 
     def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[None]:
-        """Check the same of the rows that are asked for."""
+        """Check that the selected rows still belong to their partition."""
         returned, others = self._columns_of_keys(after)
         if returned:
             rest = yield from plan.of_rows(found, others)
@@ -236,12 +236,12 @@ class Update:
 
 
 def _written(opened: OpenCollection, fixed: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
-    """Return the variables to write: all those of partitions that were returned, for arrays may be changed in place.
+    """Return the variables to write: all returned partitioned variables, as the function may change arrays in place.
 
     Raises
     ------
     SchemaError
-        A variable that is stored once for the whole collection has other values than before.
+        An immutable variable has other values than before.
     """
     written = []
     for path, variable in after.all_variables().items():

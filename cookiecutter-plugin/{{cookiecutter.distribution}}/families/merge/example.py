@@ -16,7 +16,7 @@ first = {"time": times, "wave_height": np.full(24, 2, "float32"), "quality_flag"
 collection.insert(first)
 second = {"time": times, "wave_height": np.full(24, 3, "float32"), "quality_flag": np.ones(24, "int8")}
 report = collection.insert(second, merge="{{ cookiecutter.name }}")
-print(report.replaced, "rows gave way to better ones, or to later ones as good")
+print(report.replaced, "rows were replaced by better rows, or by later rows with equal flags")
 
 again = zc.open_collection(URL)
 print(again.query())

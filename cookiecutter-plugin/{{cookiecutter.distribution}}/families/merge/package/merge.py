@@ -1,4 +1,4 @@
-"""The strategy that keeps, of the rows with one axis value, the one with the better quality flag."""
+"""The strategy that keeps, of the rows with the same axis value, the row with the better quality flag."""
 
 from typing import Any
 
@@ -10,31 +10,31 @@ from zcollection.plugin import Dataset, MergeStrategy, RowPlan, SchemaError, app
 
 @frozen(kw_only=True)
 class {{ cookiecutter.__class }}(MergeStrategy):
-    """Of the rows with one axis value the one with the smallest quality flag is kept; an inserted one wins a tie.
+    """Keep, of the rows with the same axis value, the row with the smallest quality flag; an inserted row wins a tie.
 
-    Flags count as in CF's conventions, where 0 is good. Existing rows whose axis value does not arrive stay; rows
+    Flags follow the CF conventions, where 0 is good. Existing rows are kept if no inserted row has their axis value. Rows
     without an axis value (NaN, NaT) are all kept. The result is sorted by axis value.
 
     Parameters
     ----------
     flag
-        Path of the flag, an integer for each row.
+        Path of the flag variable, which has an integer for each row.
 
     Raises
     ------
     SchemaError
-        The dataset has no such variable, or it has more dimensions than rows have.
+        The dataset has no such variable, or the variable has other dimensions or another type.
     """
 
     flag: str = field(default="quality_flag", validator=[validators.instance_of(str), validators.min_len(1)])
 
     def merge(self, existing: Dataset, inserted: Dataset, *, axis: str, dimension: str) -> Dataset:
-        """Return the rows that are kept, whole.
+        """Return the dataset of the rows that are kept.
 
         Parameters
         ----------
         existing, inserted
-            Datasets of one schema.
+            Datasets with the same schema.
         axis
             Name of the axis variable.
         dimension
@@ -53,19 +53,19 @@ class {{ cookiecutter.__class }}(MergeStrategy):
         return apply_plan(existing, inserted, plan, dimension=dimension)
 
     def plan(self, existing: NDArray[Any], inserted: NDArray[Any], old: NDArray[Any], new: NDArray[Any]) -> RowPlan:
-        """Return which rows are kept, in order.
+        """Return the plan of the rows that are kept, in order.
 
         Parameters
         ----------
         existing, inserted
             Axis values, shapes (n,) and (m,).
         old, new
-            Flags of the same rows.
+            Flags of the existing and of the inserted rows, shapes (n,) and (m,).
         """
-        # YOUR IDEA: a row of the result is named by its number s where it exists, by ~s where it is inserted.
+        # YOUR IDEA: a plan refers to existing row s by the number s, and to inserted row s by ~s.
         number = np.concatenate([np.arange(existing.size), ~np.arange(inserted.size)])
         axis = np.concatenate([existing, inserted])
-        # By axis value, then flag; of equal flags the last inserted row comes first.
+        # Sort by axis value, then by flag; of rows with equal flags, the last inserted row comes first.
         order = np.lexsort([number, np.concatenate([old, new]), axis])
         number, axis = number[order], axis[order]
         best = np.concatenate([np.ones(min(axis.size, 1), dtype=np.bool_), axis[1:] != axis[:-1]])

@@ -18,7 +18,7 @@ def _as_degrees(value: int) -> int:
 
 @frozen
 class {{ cookiecutter.__class }}(Partitioning):
-    """Rows belong to the band of latitude in which they lie; its southern edge is the key.
+    """Partition rows by bands of latitude; the key of a partition is the southern edge of its band.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ class {{ cookiecutter.__class }}(Partitioning):
     degrees
         Height of a band, a divisor of 180. The north pole belongs to the northernmost band.
     dimension
-        The dimension to partition along; None means that of the collection's axis.
+        The dimension to partition along; None for the dimension of the collection's axis.
 
     Raises
     ------
     PluginConfigurationError
-        One of them is something else.
+        A parameter is invalid.
 
     Examples
     --------
@@ -63,14 +63,14 @@ class {{ cookiecutter.__class }}(Partitioning):
         Returns
         -------
         mapping
-            Of "south", int64, shape (rows,).
+            The field "south", int64, shape (rows,).
 
         Raises
         ------
         PartitionError
-            A row has no latitude, or one beyond a pole.
+            The latitude of a row is missing, or not between -90 and 90.
         """
-        # YOUR IDEA: from the columns that `variables` names, one integer (or string) per row for each of `fields`.
+        # YOUR IDEA: compute from the columns in `variables` one integer (or string) per row for each field.
         latitude = self._latitude(columns)
         south = np.floor(latitude / self.degrees).astype(np.int64) * self.degrees
         return {"south": np.minimum(south, 90 - self.degrees)}

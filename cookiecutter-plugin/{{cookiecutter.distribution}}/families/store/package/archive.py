@@ -1,4 +1,4 @@
-"""The zip file: read as it is, and replaced whole by every change, so that nobody ever sees half of one."""
+"""The zip file, which every change replaces atomically, so that no reader ever sees an incomplete file."""
 
 import fcntl
 import os
@@ -13,46 +13,46 @@ from zcollection.plugin import Listed, StoreError, StoreURL
 
 
 @frozen
-class Held:
-    """An object: its bytes, and when they were written, in seconds since 1970."""
+class StoredObject:
+    """The bytes of an object, and the time of the write, in seconds since 1970."""
 
     data: bytes
     modified: float = field(factory=time.time)
 
 
-Contents = dict[str, Held]
+Contents = dict[str, StoredObject]
 
 
 @frozen
 class Archive:
-    """A zip file that other tools open as well.
+    """A zip file that other tools can open.
 
     Attributes
     ----------
     url
-        For messages.
+        URL of the store, for error messages.
     path
-        Of the file; it is made by the first change.
+        Path of the file; the first change creates it.
     """
 
     url: StoreURL
     path: str
 
     def read(self) -> Contents:
-        """Return all that is there at this moment."""
-        with self._telling("read"), suppress(FileNotFoundError), zipfile.ZipFile(self.path) as file:
-            return {item.filename: Held(file.read(item), _modified(item)) for item in file.infolist()}
+        """Return all current objects by key."""
+        with self._translated_errors("read"), suppress(FileNotFoundError), zipfile.ZipFile(self.path) as file:
+            return {item.filename: StoredObject(file.read(item), _modified(item)) for item in file.infolist()}
         return {}
 
     def change(self, change: Callable[[Contents], bool]) -> bool:
-        """Replace the file by one with changed contents, durably, one change after the other.
+        """Replace the file with a changed one, durably; concurrent changes run one after another.
 
         Parameters
         ----------
         change
-            Changes the contents that it is given; False where there is nothing to do.
+            Function that changes the contents in place, and returns False if there is nothing to change.
         """
-        with self._telling("write"):
+        with self._translated_errors("write"):
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             with locked(f"{self.path}.changing"):
                 contents = self.read()
@@ -78,19 +78,19 @@ class Archive:
             os.fsync(directory)
 
     @contextmanager
-    def _telling(self, action: str) -> Iterator[None]:
+    def _translated_errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except (OSError, zipfile.BadZipFile) as error:
-            # Not the text of the error itself: it holds the path, and so whatever the URL hides.
+            # Omit the text of the error: it contains the path, and so the parts that the URL hides.
             reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is no zip file"
-            message = f"cannot {action} {self.url}: {reason}; see to the file, and run the operation again"
+            message = f"cannot {action} {self.url}: {reason}; check the file, and run the operation again"
             raise StoreError(message) from None
 
 
-def _entry(key: str, held: Held) -> zipfile.ZipInfo:
-    item = zipfile.ZipInfo(key, time.gmtime(max(held.modified, 315532800))[:6])  # zip knows no year before 1980
-    item.comment = repr(held.modified).encode()  # and no fractions of seconds
+def _entry(key: str, stored: StoredObject) -> zipfile.ZipInfo:
+    item = zipfile.ZipInfo(key, time.gmtime(max(stored.modified, 315532800))[:6])  # zip has no years before 1980
+    item.comment = repr(stored.modified).encode()  # nor fractions of seconds
     return item
 
 
@@ -99,7 +99,7 @@ def _modified(item: zipfile.ZipInfo) -> float:
 
 
 def entries(contents: Contents, prefix: str) -> Iterator[Listed]:
-    """Yield the objects below a prefix, sorted by key."""
+    """Yield the objects under a prefix, sorted by key."""
     for key in sorted(contents):
         if key.startswith(prefix):
             yield Listed(key=key, size=len(contents[key].data), modified=contents[key].modified)
@@ -107,7 +107,7 @@ def entries(contents: Contents, prefix: str) -> Iterator[Listed]:
 
 @contextmanager
 def opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """Open a file or directory for the time of a block."""
+    """Open a file or directory, and close it at the end of the block."""
     descriptor = os.open(path, flags, 0o666)
     try:
         yield descriptor
@@ -117,14 +117,14 @@ def opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Wait for a lock, which the system releases when its holder dies."""
+    """Hold a lock, which the system releases if its holder dies."""
     with opened(path, os.O_RDWR | os.O_CREAT) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
 
 def try_lock(path: str) -> int | None:
-    """Take a lock if it is free, and return what `os.close` releases it by."""
+    """Acquire a lock if it is free, and return the file descriptor whose `os.close` releases it; else return None."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

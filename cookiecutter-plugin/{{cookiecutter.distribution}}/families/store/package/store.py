@@ -23,10 +23,10 @@ from zcollection.plugin import (
     unfenced,
 )
 
-from {{ cookiecutter.module }}.archive import Archive, Contents, Held, entries, try_lock
+from {{ cookiecutter.module }}.archive import Archive, Contents, StoredObject, entries, try_lock
 
 _GROUP: Final = "zarr.json"
-"""The document of a group: a stage without it was published, and has been removed in part."""
+"""The document of a group; a staged group without it was already published, and then partly removed."""
 
 
 @frozen(kw_only=True)
@@ -51,11 +51,11 @@ class {{ cookiecutter.__class }}(KeyStore):
     path: str = field(repr=False)
     read_only: bool
 
-    # YOUR IDEA: a store needs no more than these methods; `KeyStore` says what each promises.
+    # YOUR IDEA: a store needs only these methods; `KeyStore` documents their requirements.
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode) -> Self:  # type: ignore[override]  # it has no options
-        """Return the store of a file, which need not exist.
+        """Return the store of a file, which may be missing.
 
         Parameters
         ----------
@@ -81,26 +81,26 @@ class {{ cookiecutter.__class }}(KeyStore):
         return [read.part(contents[read.key].data if read.key in contents else None) for read in reads]
 
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, all of them at once."""
+        """Write all objects atomically."""
         check_keys(self.url, *items)
 
         def write(contents: Contents) -> bool:
-            contents.update({key: Held(bytes(data)) for key, data in items.items()})
+            contents.update({key: StoredObject(bytes(data)) for key, data in items.items()})
             return bool(items)
 
         await self._change(write)
 
     async def create(self, key: str, data: bytes) -> Created:
-        """Write an object unless the key exists; changes come one after the other, so one caller creates it."""
+        """Write an object unless the key exists; changes run one after another, so exactly one caller creates it."""
         check_keys(self.url, key)
 
         def write(contents: Contents) -> bool:
-            return contents.setdefault(key, created := Held(bytes(data))) is created
+            return contents.setdefault(key, created := StoredObject(bytes(data))) is created
 
         return "created" if await self._change(write) else "exists"
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix at this moment."""
+        """List the current entries under a prefix."""
         if prefix:
             check_prefixes(self.url, prefix)
         contents = await self._contents()
@@ -117,13 +117,13 @@ class {{ cookiecutter.__class }}(KeyStore):
                 if source not in contents:
                     message = f"cannot copy {source!r} in {self.url}: there is no such object; run the operation again"
                     raise StoreError(message)
-                contents[target] = Held(contents[source].data)
+                contents[target] = StoredObject(contents[source].data)
             return bool(given)
 
         await self._change(write)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects and, for keys that end with "/", all below."""
+        """Delete objects; a key that ends with "/" deletes every object under it."""
         given = tuple(keys)
         check_keys(self.url, *(key.removesuffix("/") for key in given))
 
@@ -133,7 +133,7 @@ class {{ cookiecutter.__class }}(KeyStore):
         await self._change(write)
 
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
-        """Move what is staged to the place of what lies at the target, at once."""
+        """Replace the group under `target` with the staged group, atomically."""
         check_prefixes(self.url, staged, target)
 
         def write(contents: Contents) -> bool:
@@ -152,13 +152,13 @@ class {{ cookiecutter.__class }}(KeyStore):
         await self._change(write)
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
-        """Delete what lies at the target."""
+        """Delete the group under `target`."""
         check_prefixes(self.url, target, trash)
         await self._change(lambda contents: _forget(contents, target))
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
-        """Hold the lock among writers; who waits for it does not block the event loop."""
+        """Hold the lock of the writers; a wait for it does not block the event loop."""
         self.check_writable()
         while (descriptor := try_lock(f"{self.path}.writing")) is None:
             await anyio.sleep(0.005)
@@ -176,7 +176,7 @@ class {{ cookiecutter.__class }}(KeyStore):
 
 
 def _forget(contents: Contents, key: str) -> bool:
-    """Remove an object, or all below a prefix, and return whether there was any."""
+    """Remove an object, or all objects under a prefix, and return whether any existed."""
     found = [name for name in contents if name == key or (key.endswith("/") and name.startswith(key))]
     for name in found:
         del contents[name]

@@ -1,4 +1,4 @@
-"""The computation of differences from a mean that depends on latitude alone."""
+"""The computation of differences from a mean that depends only on latitude."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,17 +26,17 @@ def _as_numbers(values: Any) -> tuple[float, ...]:
 
 @frozen(kw_only=True)
 class {{ cookiecutter.__class }}(Computation):
-    """A variable less its mean at the latitude of the row, which a small table gives; linear in between.
+    """Compute the difference of a variable from its mean at the latitude of the row, interpolated from a small table.
 
     Parameters
     ----------
     variable
-        Path of the variable, of real numbers along the axis; the output has its name, followed by "_anomaly".
+        Path of the variable, floating-point numbers along the axis; the name of the output is its name plus "_anomaly".
     latitude
         Path of the latitude, in degrees north.
     latitudes, means
-        The table: latitudes that ascend, and the mean at each, in the variable's units. Beyond its ends the first and
-        last mean hold.
+        The table: ascending latitudes, and the mean at each, in the units of the variable. Interpolation is linear; beyond
+        the ends of the table, the first or last mean applies.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class {{ cookiecutter.__class }}(Computation):
     means: tuple[float, ...] = field(default=(-0.8, 0.6, -0.2), converter=_as_numbers)
 
     def __attrs_post_init__(self) -> None:
-        """Check what no field can check alone."""
+        """Check the conditions that concern several fields."""
         if len(self.latitudes) != len(self.means) or np.any(np.diff(self.latitudes) <= 0):
             message = f"latitudes {self.latitudes} and means {self.means}; accepted: as many, and latitudes that ascend"
             raise PluginConfigurationError(message)
@@ -62,7 +62,7 @@ class {{ cookiecutter.__class }}(Computation):
 
     @property
     def output(self) -> str:
-        """Path of the variable that is computed."""
+        """Path of the computed variable."""
         return f"{self.variable}_anomaly"
 
     def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
@@ -71,7 +71,7 @@ class {{ cookiecutter.__class }}(Computation):
         Raises
         ------
         SchemaError
-            An input is missing, has other dimensions than the axis, or holds no floating-point numbers.
+            An input is missing, has other dimensions than the axis, or does not contain floating-point numbers.
         """
         variable, latitude = (schema.get_variable(path) for path in self.inputs)
         if variable.dtype.kind != "f" or latitude.dtype.kind != "f" or variable.dimensions != latitude.dimensions:
@@ -96,7 +96,7 @@ class {{ cookiecutter.__class }}(Computation):
         rows
             The inputs.
         """
-        # YOUR IDEA: from the variables that `inputs` names, one array for each of `outputs`.
+        # YOUR IDEA: compute from the variables in `inputs` one array for each variable of `outputs`.
         values, latitude = (rows.get_variable(path).to_numpy() for path in self.inputs)
         means = np.interp(latitude.astype(np.float64), self.latitudes, self.means)
         return {self.output: (values - means).astype(values.dtype)}

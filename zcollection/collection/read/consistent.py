@@ -1,7 +1,7 @@
-"""Rows of one version, read without locks while others write.
+"""Consistent reads without locks: all rows are of one version, even if other writers commit during the read.
 
-What is read is believed only if no newer version was committed meanwhile. Where one was, the partitions that it changed
-are read again, at the newest version: the others did not change in between, so that the whole is that version.
+The values read are accepted only if no newer version was committed in the meantime. Otherwise the partitions that changed
+are read again, at the newest version. The other partitions have not changed, so that the result is that version.
 """
 
 import warnings
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zcollection import portal
 from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.asking import Asked, Chosen
+from zcollection.collection.read.request import Chosen, Request
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import Outputs, read_groups, reading
@@ -33,33 +33,33 @@ from zcollection.transaction.snapshot import Snapshot
 
 OnError = Literal["raise", "skip"]
 TRIES: Final = 50
-"""Times that something is read before the other writers are told of."""
+"""Number of attempts at a read before it raises `ConflictError`."""
 _SMALL: Final = 2**18
-"""Bytes of several partitions that one thread reads before another one would have begun."""
+"""Stored bytes of several partitions up to which one thread reads them faster than several threads."""
 _LONGEST_PAUSE: Final = 0.2
 
 
 async def pause(number: int) -> None:
-    """Wait before something is read once more, the longer the more often that was done."""
+    """Wait before another attempt; the wait grows with the number of attempts."""
     await anyio.sleep(min(0.001 * 2**number, _LONGEST_PAUSE) if number > 1 else 0)
 
 
 Generation = tuple[str | None, str]
-"""Stamp and place of a partition: what was read of it stays right while neither changes."""
+"""The stamp and the prefix of a partition: values read from it stay valid while neither changes."""
 
 
-def generation(taken: Snapshot, path: str) -> Generation:
-    """Return which generation of a partition a snapshot names."""
-    return _generation(taken, path, taken.record(path))
+def generation(snapshot: Snapshot, path: str) -> Generation:
+    """Return the generation of a partition in a snapshot."""
+    return _generation(snapshot, path, snapshot.record(path))
 
 
-def _generation(taken: Snapshot, path: str, record: PartitionRecord | None) -> Generation:
-    return (None if record is None else record.stamp), taken.place(path).prefix
+def _generation(snapshot: Snapshot, path: str, record: PartitionRecord | None) -> Generation:
+    return (None if record is None else record.stamp), snapshot.place(path).prefix
 
 
 @frozen
 class _Piece:
-    """Rows of one partition: where they lie in arrays that were read together."""
+    """The rows of one partition: a range of arrays that were read together with other partitions."""
 
     generation: Generation
     arrays: Mapping[str, NDArray[Any]]
@@ -69,7 +69,7 @@ class _Piece:
 
 @define
 class Pieces:
-    """Rows of partitions as they were read, whichever together, put together in any order.
+    """The rows of partitions that have been read, several at a time, to be concatenated in any order.
 
     Attributes
     ----------
@@ -81,30 +81,30 @@ class Pieces:
 
     schema: DatasetSchema
     dimension: str
-    _held: dict[str, _Piece] = field(factory=dict)
+    _by_path: dict[str, _Piece] = field(factory=dict)
 
     def has(self, path: str, generation: Generation) -> bool:
-        """Return whether a partition was read, in this generation."""
-        return path in self._held and self._held[path].generation == generation
+        """Return whether this generation of a partition has been read."""
+        return path in self._by_path and self._by_path[path].generation == generation
 
     def put(self, read: Iterable[tuple[str, Generation, int]], arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays that hold partitions one after the other: each with its path, generation and number of rows."""
+        """Store arrays that contain partitions one after the other, each given as path, generation and number of rows."""
         start = 0
         for path, generation, rows in read:
-            self._held[path] = _Piece(generation, arrays, start, rows)
+            self._by_path[path] = _Piece(generation, arrays, start, rows)
             start += rows
 
     def forget(self, path: str) -> None:
         """Forget a partition."""
-        self._held.pop(path, None)
+        self._by_path.pop(path, None)
 
     def joined(self, paths: Iterable[str]) -> Mapping[str, NDArray[Any]]:
-        """Return the rows of partitions, in this order; arrays without rows where there are no partitions."""
-        pieces = [self._held[path] for path in paths if path in self._held]
+        """Return the concatenated rows of partitions, in this order; arrays without rows if there are no partitions."""
+        pieces = [self._by_path[path] for path in paths if path in self._by_path]
         if not pieces:
             return Outputs.allocated(self.schema, self.dimension, 0).arrays
         arrays = pieces[0].arrays
-        if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._held):
+        if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._by_path):
             return arrays  # read at once, in this order
         schema = self.schema.all_variables()
         return {name: self._concatenated(pieces, name, schema[name].dimensions) for name in arrays}
@@ -118,7 +118,7 @@ class Pieces:
 
 @define
 class ConsistentRead:
-    """Rows that are read, and read again in part, until all of them are of one version."""
+    """A read that repeats changed partitions until all rows are of one version."""
 
     opened: OpenCollection
     schema: DatasetSchema
@@ -133,8 +133,8 @@ class ConsistentRead:
     _damaged: dict[str, tuple[Generation, CorruptionError]] = field(factory=dict)
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
 
-    async def rows(self, asked: Asked, progress: ProgressOption) -> Dataset | None:
-        """Return the rows that are asked for, in the order of the partitions' keys; None where no partition passes the filter.
+    async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
+        """Return the requested rows, in the order of the partition keys; None if no partition passes the filter.
 
         Raises
         ------
@@ -146,55 +146,55 @@ class ConsistentRead:
         Warns
         -----
         CorruptionWarning
-            A damaged partition was left out, where it is to be skipped.
+            A damaged partition was omitted because `on_error` is "skip".
         """
-        found = await self._at_once(asked, progress)
+        found = await self._at_once(request, progress)
         if isinstance(found, Dataset):
             return found
         await portal.on_loop()
-        begun = found or await self._begin(asked, progress)
+        begun = found or await self._begin(request, progress)
         for number in range(TRIES):
-            taken, partitions = begun.taken, begun.partitions
+            snapshot, partitions = begun.snapshot, begun.partitions
             if not partitions and not begun.is_of_rows:
                 return None
             try:
                 with tracking(None if number else progress, len(partitions), "query") as advance:
                     await self._read(begun, advance)
             except (CorruptionError, OutdatedError, StoreError) as error:
-                newer = await asked.snapshot()
-                # The same partitions may be stored in a snapshot that still exists; and one version in other places by now.
-                same = newer.label == taken.label or not isinstance(error, OutdatedError)
-                if same and self._is_same(taken, newer, partitions) and not await self._skips(error, begun):
+                newer = await request.snapshot()
+                # A newer snapshot may have the same partitions; and the same version may have moved them to other places.
+                same = newer.label == snapshot.label or not isinstance(error, OutdatedError)
+                if same and self._is_same(snapshot, newer, partitions) and not await self._skips(error, begun):
                     raise
-                begun = await self._selected(asked, newer)
+                begun = await self._selected(request, newer)
                 continue
-            if not await self.opened.is_outdated(taken):
-                return self._dataset(self._whole(partitions), is_of_rows=begun.is_of_rows)
+            if not await self.opened.is_outdated(snapshot):
+                return self._dataset(self._undamaged(partitions), is_of_rows=begun.is_of_rows)
             await pause(number)
-            begun = await self._selected(asked, await asked.snapshot())
+            begun = await self._selected(request, await request.snapshot())
         message = f"other writers kept changing the partitions of {self.opened.store.url} that were read; query again"
         raise ConflictError(message)
 
-    async def _at_once(self, asked: Asked, progress: ProgressOption) -> Dataset | Chosen | None:
-        """Return the rows where one thread reads them quickly, or what is selected; None where neither is known so."""
+    async def _at_once(self, request: Request, progress: ProgressOption) -> Dataset | Chosen | None:
+        """Return the rows if one thread can read them quickly, or the selected partitions; None if it can do neither."""
         if progress or not self.executor.is_local:
             return None
         return await self.opened.versioning.at_once(
-            self.opened.configuration, partial(self._few, asked), asked.candidates
+            self.opened.configuration, partial(self._read_small, request), request.candidates
         )
 
-    async def _begin(self, asked: Asked, progress: ProgressOption) -> Chosen:
-        """Return what is selected of the newest version."""
+    async def _begin(self, request: Request, progress: ProgressOption) -> Chosen:
+        """Return the selected partitions of the newest version, some of which may have been read already."""
         expected = None if progress else self.opened.versioning.expected(self.opened.configuration)
-        taken = await (asked.snapshot() if expected is None else self._read_ahead(expected, asked))
-        return await self._selected(asked, taken)
+        snapshot = await (request.snapshot() if expected is None else self._read_ahead(expected, request))
+        return await self._selected(request, snapshot)
 
-    async def _selected(self, asked: Asked, taken: Snapshot) -> Chosen:
-        return _once(await asked.chosen(taken))
+    async def _selected(self, request: Request, snapshot: Snapshot) -> Chosen:
+        return _once(await request.chosen(snapshot))
 
-    def _few(self, asked: Asked, taken: Snapshot) -> Work[Dataset | Chosen]:
-        """Return the rows of a few partitions, of a snapshot all of which lies in its place; of many what is selected."""
-        opened, chosen = self.opened, _once(asked.chosen_at_once(taken))
+    def _read_small(self, request: Request, snapshot: Snapshot) -> Work[Dataset | Chosen]:
+        """Return the rows of one or a few small partitions, all of them published; otherwise the selected partitions."""
+        opened, chosen = self.opened, _once(request.chosen_at_once(snapshot))
         partitions = chosen.partitions
         size = sum(record.stored_bytes for record in partitions.values())
         if not partitions or chosen.is_of_rows or (len(partitions) > 1 and size > _SMALL):
@@ -202,48 +202,53 @@ class ConsistentRead:
         groups = [partition_groups.group_of(opened, path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, opened.part(self.schema, partitioned=True), dimension=opened.dimension)
-            fixed = yield from partition_groups.reading_immutable(opened, taken, self.schema)
+            fixed = yield from partition_groups.reading_immutable(opened, snapshot, self.schema)
         except CorruptionError:
             return chosen  # perhaps another writer has replaced one
         return partition_groups.dataset_of(self.schema, {**arrays, **fixed})
 
-    async def _read_ahead(self, expected: Snapshot, asked: Asked) -> Snapshot:
-        """Return the newest version, and read meanwhile what is probably selected: what is of another one is read again."""
+    async def _read_ahead(self, expected: Snapshot, request: Request) -> Snapshot:
+        """Return the newest version, and concurrently read the partitions that the expected version selects.
+
+        Partitions that differ in the newest version are read again.
+        """
         found: list[Snapshot] = []
 
         async def read() -> None:
             with suppress(CorruptionError, StoreError, OutdatedError):
-                known = await self.opened.versioning.completed(expected, asked.candidates)
-                await self._read(await self._selected(asked, known), None)
+                known = await self.opened.versioning.completed(expected, request.candidates)
+                await self._read(await self._selected(request, known), None)
 
         async def look() -> None:
-            found.append(await asked.snapshot())
+            found.append(await request.snapshot())
 
         await gather(lambda step: step(), [read, look], limit=2)
         return found[0]
 
     @staticmethod
-    def _is_same(taken: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
-        return all(generation(taken, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
+    def _is_same(snapshot: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
+        return all(generation(snapshot, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
 
     async def _read(self, chosen: Chosen, advance: Callable[[], None] | None) -> None:
-        """Read what is not yet there of these generations."""
-        taken = chosen.taken
+        """Read the partitions whose current generation has not been read."""
+        snapshot = chosen.snapshot
         if self._pieces.schema.all_variables() or chosen.is_of_rows:
-            missing = [path for path, record in chosen.partitions.items() if not self._has(taken, path, record)]
+            missing = [path for path, record in chosen.partitions.items() if not self._has(snapshot, path, record)]
             await self._read_partitions(chosen, missing, advance)
-        fixed = generation(taken, IMMUTABLE)
+        fixed = generation(snapshot, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = fixed, await partition_groups.read_immutable(self.opened, taken, self.schema)
+            self._fixed = fixed, await partition_groups.read_immutable(self.opened, snapshot, self.schema)
 
     async def _read_partitions(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> None:
-        taken, records = chosen.taken, chosen.partitions
+        snapshot, records = chosen.snapshot, chosen.partitions
         if chosen.is_of_rows:
             arrays, counts = await self._found(chosen, paths, advance)
         else:
-            groups = [partition_groups.group_of(self.opened, path, records[path], taken.place(path)) for path in paths]
+            groups = [
+                partition_groups.group_of(self.opened, path, records[path], snapshot.place(path)) for path in paths
+            ]
             arrays = await read_groups(
-                taken.objects,
+                snapshot.objects,
                 groups,
                 self._pieces.schema,
                 dimension=self.opened.dimension,
@@ -252,7 +257,10 @@ class ConsistentRead:
             )
             counts = [records[path].rows for path in paths]
         self._pieces.put(
-            [(path, _generation(taken, path, records[path]), rows) for path, rows in zip(paths, counts, strict=True)],
+            [
+                (path, _generation(snapshot, path, records[path]), rows)
+                for path, rows in zip(paths, counts, strict=True)
+            ],
             arrays,
         )
         for path in paths:
@@ -261,35 +269,35 @@ class ConsistentRead:
     async def _found(
         self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> tuple[Mapping[str, NDArray[Any]], list[int]]:
-        """Return the rows of partitions that are asked for, and how many each of them has."""
-        objects, targets = chosen.taken.objects, [chosen.target(path) for path in paths]
+        """Return the requested rows of partitions, and their number in each partition."""
+        objects, targets = chosen.snapshot.objects, [chosen.target(path) for path in paths]
         found = await chosen.finder.found(objects, targets, executor=self.executor)
         wanted = Wanted(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
         (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
         return arrays, [item.count for item in found]
 
-    def _has(self, taken: Snapshot, path: str, record: PartitionRecord) -> bool:
+    def _has(self, snapshot: Snapshot, path: str, record: PartitionRecord) -> bool:
         if path in self._damaged:
-            return self._damaged[path][0] == _generation(taken, path, record)
-        return self._pieces.has(path, _generation(taken, path, record))
+            return self._damaged[path][0] == _generation(snapshot, path, record)
+        return self._pieces.has(path, _generation(snapshot, path, record))
 
     async def _skips(self, error: Exception, chosen: Chosen) -> bool:
-        """Return whether the damaged partitions are known now, after a try at each alone, and are to be left out."""
+        """Return whether damaged partitions have been identified, by reading each one alone, and can be omitted."""
         if self.on_error == "raise" or not isinstance(error, CorruptionError):
             return False
         known = len(self._damaged)
         for path, record in chosen.partitions.items():
-            if self._has(chosen.taken, path, record):
+            if self._has(chosen.snapshot, path, record):
                 continue
             try:
                 await self._read_partitions(chosen, [path], None)
             except CorruptionError as damage:
-                self._damaged[path] = generation(chosen.taken, path), damage
+                self._damaged[path] = generation(chosen.snapshot, path), damage
                 self._pieces.forget(path)
         return len(self._damaged) > known
 
-    def _whole(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
-        """Return the partitions that are not damaged, and tell of the others."""
+    def _undamaged(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
+        """Return the partitions that are not damaged, and warn about the others."""
         for path in partitions:
             if path in self._damaged:
                 warnings.warn(f"left out: {self._damaged[path][1]}", CorruptionWarning, stacklevel=2)
@@ -303,5 +311,5 @@ class ConsistentRead:
 
 
 def _once(chosen: Chosen) -> Chosen:
-    """Return the same with records that are made once, and not each time that they are looked at."""
+    """Return the selection with its records in a dict, so that each record is created only once."""
     return evolve(chosen, partitions=dict(chosen.partitions))

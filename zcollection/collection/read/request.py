@@ -1,4 +1,4 @@
-"""What is asked for: which partitions by their keys, and which of their rows."""
+"""A request for rows: the filter on partition keys, the condition on rows, and the partitions selected at a version."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -33,46 +33,46 @@ from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 
 Where = str | Condition | Rows | None
-"""Which rows: a condition, or rows that were found; None for all."""
+"""A row selection: a condition, or rows found before; None selects all rows."""
 
 
 class BesideView(ABC):
-    """What a view holds beside the partitions of a version of its base.
+    """The partitions of a view that correspond to the partitions of a snapshot of its base.
 
     Attributes
     ----------
     objects
-        Where.
+        The objects of the view's store.
     """
 
     objects: Objects
 
     @abstractmethod
     def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return where to read what the view holds of a partition; of one that is not current, nothing."""
+        """Return the view's group of a partition, to be read; it has no variables if it is not current."""
 
     @abstractmethod
     def stamp(self, path: str) -> str:
-        """Return the generation of what the view holds of a partition."""
+        """Return the stamp of the view's group of a partition."""
 
 
 Beside = BesideView | None
 
 
 @frozen(kw_only=True)
-class Asked:
-    """Rows that are asked for, at whichever version.
+class Request:
+    """A request for rows of a collection, independent of a version.
 
     Attributes
     ----------
     opened
         The collection.
     filters
-        Which partitions.
+        The filter on partition keys.
     where
-        Which rows; None for all.
+        The row selection; None selects all rows.
     own
-        The variables of a view, which a condition may read besides those of the collection.
+        The variables of a view, which a condition may use in addition to those of the collection.
     """
 
     opened: OpenCollection
@@ -81,35 +81,37 @@ class Asked:
     own: DatasetSchema = field(factory=DatasetSchema)
 
     @classmethod
-    def of(cls, opened: OpenCollection, filters: Filter, where: Where, own: DatasetSchema | None = None) -> "Asked":
-        """Return what is asked of a collection; a condition is understood at once, or refused.
+    def of(cls, opened: OpenCollection, filters: Filter, where: Where, own: DatasetSchema | None = None) -> "Request":
+        """Return a request; an invalid condition is rejected at once.
 
         Raises
         ------
         SettingError
             `where` is neither a condition nor rows.
         ExpressionError
-            The condition cannot be understood, or does not fit the schema.
+            The condition is invalid, or does not fit the schema.
         """
-        asked = cls(opened=opened, filters=filters, where=as_where(where), own=own or DatasetSchema())
-        if isinstance(asked.where, Condition):
-            _ = asked.bound
-        return asked
+        request = cls(opened=opened, filters=filters, where=as_where(where), own=own or DatasetSchema())
+        if isinstance(request.where, Condition):
+            _ = request.bound
+        return request
 
     def check_halo(self, halo: Halo) -> None:
-        """Raise `SettingError` where neighbouring rows are wanted of some rows of a partition."""
+        """Raise `SettingError` if a depth is combined with a row selection."""
         if halo and self.where is not None:
-            message = "depth with where: rows that are asked for have no neighbours; accepted: depth=0, or filters in place of where"
+            message = (
+                "depth with where: selected rows have no neighbours; accepted: depth=0, or filters in place of where"
+            )
             raise SettingError(message)
 
     @cached_property
     def bound(self) -> Bound:
         """The condition, bound to the schema."""
         condition = self.where.condition if isinstance(self.where, Rows) else self.where
-        assert condition is not None  # noqa: S101 - who asks knows that there is one
+        assert condition is not None  # noqa: S101 - callers check that there is one
         schema, own = self.opened.schema, self.own.all_variables()
-        whole = schema.with_variables(own) if own else schema
-        return condition.bound(whole, self.opened.dimension, self._fields)
+        complete = schema.with_variables(own) if own else schema
+        return condition.bound(complete, self.opened.dimension, self._fields)
 
     @property
     def reads_own(self) -> bool:
@@ -118,7 +120,7 @@ class Asked:
 
     @property
     def _fields(self) -> Sequence[str]:
-        """The fields of the keys; none where the plugin that knows them is missing: a collection reads without it."""
+        """The fields of the keys; empty if the partitioning plugin is missing, as a collection can be read without it."""
         try:
             return [item.name for item in self.opened.partitioning.fields]
         except PluginError:
@@ -126,7 +128,7 @@ class Asked:
 
     @cached_property
     def candidates(self) -> Candidates:
-        """The partitions that a snapshot has to know for `chosen`."""
+        """The candidates that a snapshot must contain for `chosen`."""
         if not isinstance(self.where, Rows):
             return key_selection.passing(self.opened, self.filters, None if self.where is None else self._may_hold)
         rows = self.where
@@ -136,75 +138,75 @@ class Asked:
         return key_selection.passing(self.opened, again.filters, again._may_hold, rows.partitions)  # noqa: SLF001 - of its own class
 
     async def snapshot(self) -> Snapshot:
-        """Return which partitions there are now of those that are asked for."""
+        """Return the newest snapshot of the candidates."""
         return await self.opened.snapshot(self.candidates)
 
-    async def chosen(self, taken: Snapshot, beside: Beside = None) -> "Chosen":
-        """Return the partitions of a version in which such rows may be.
+    async def chosen(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
+        """Return the partitions of a snapshot that may contain requested rows.
 
         Parameters
         ----------
-        taken
-            The version; of `snapshot`, or one that knows more.
+        snapshot
+            The result of `snapshot`, or a snapshot with more partitions.
         beside
-            What a view holds beside; None for a collection alone.
+            The partitions of a view over the collection; None without a view.
         """
         if callable(self.filters):
-            return await in_thread(self.chosen_at_once, taken, beside)
-        return self.chosen_at_once(taken, beside)
+            return await in_thread(self.chosen_at_once, snapshot, beside)
+        return self.chosen_at_once(snapshot, beside)
 
-    def chosen_at_once(self, taken: Snapshot, beside: Beside = None) -> "Chosen":
-        """Return the same, on this thread.
+    def chosen_at_once(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
+        """Return the partitions of a snapshot that may contain requested rows, computed on this thread; see `chosen`.
 
         Raises
         ------
         OutdatedError
-            Rows that were found belong to partitions that have changed since, and nobody knows how to find them again.
+            The partitions of a `Rows` without a condition have changed, so that the rows cannot be found again.
         """
         if isinstance(self.where, Rows):
-            return self._chosen_rows(taken, self.where, beside)
+            return self._chosen_rows(snapshot, self.where, beside)
         narrow = None if self.where is None else self._may_pass
-        partitions = key_selection.where(self.opened, taken, self.filters, narrow, self.candidates)
-        return Chosen(asked=self, taken=taken, partitions=partitions, beside=beside)
+        partitions = key_selection.where(self.opened, snapshot, self.filters, narrow, self.candidates)
+        return Chosen(request=self, snapshot=snapshot, partitions=partitions, beside=beside)
 
-    def _chosen_rows(self, taken: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
-        records = {path: taken.record(path) for path in rows.partitions}
+    def _chosen_rows(self, snapshot: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
+        records = {path: snapshot.record(path) for path in rows.partitions}
         changed = [path for path in records if not _is_current(path, rows, records[path], beside)]
         if not changed:
-            there = {path: record for path, record in records.items() if record is not None}
-            return Chosen(asked=self, taken=taken, partitions=self._passing(there), beside=beside)
+            existing = {path: record for path, record in records.items() if record is not None}
+            return Chosen(request=self, snapshot=snapshot, partitions=self._passing(existing), beside=beside)
         if rows.condition is None:
             message = (
                 f"{len(changed)} of the partitions whose rows were found at version {rows.version} of {self.opened.store.url} have "
                 f"changed since, {changed[0]!r} among them; find the rows again"
             )
             raise OutdatedError(message)
-        again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(taken, beside)
+        again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(snapshot, beside)
         return evolve(again, partitions=self._passing(again.partitions))
 
     def _passing(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
-        """Return those of some partitions that pass the filter."""
+        """Return the partitions that pass the filter."""
         if self.filters is None:
             return partitions
         select = compile_filter(self.filters, [item.name for item in self.opened.partitioning.fields])
         return Partitions(partitions).where(select)
 
     def _may_hold(self, limits: Limits) -> Sequence[bool]:
-        """Return which stretches of partitions may have rows that pass."""
+        """Return which ranges of partitions may contain rows that pass."""
         fields = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
         if not fields.keys() >= {*self.bound.fields}:
-            return [True] * len(limits)  # partitioned anew meanwhile, which is seen next
+            return [True] * len(limits)  # repartitioned in the meantime: the next check detects it
         try:
             return self._verdicts({name: fields[name] for name in self.bound.fields}, limits.axis)
         except ExpressionError:
             return [True] * len(limits)  # the error names the partition to which it does not apply
 
     def _may_pass(self, keys: ByName, limits: Sequence[Any]) -> Sequence[bool]:
-        """Return from keys and limits which partitions may have rows that pass."""
+        """Return which partitions may contain rows that pass, from their keys and the bounds of the axis."""
         return self._verdicts({name: field_zones(keys[name]) for name in self.bound.fields}, limits)
 
     def _verdicts(self, zones: dict[str, Zones], limits: Sequence[Any]) -> Sequence[bool]:
-        """Return the same from zones of fields and limits of the axis."""
+        """Return which entries may contain rows that pass, from zones of the key fields and bounds of the axis."""
         axis = self.opened.axis_variable
         if axis is not None and axis in self.bound.variables and axis not in self.own.all_variables():
             zones[axis] = _zones_of_limits(limits, self.opened.schema.variables[axis])
@@ -214,7 +216,7 @@ class Asked:
 
 
 def _is_current(path: str, rows: Rows, record: PartitionRecord | None, beside: Beside) -> bool:
-    """Return whether a partition, and what a view holds of it, is as it was when rows of it were found."""
+    """Return whether a partition, and the view's group of it, have not changed since rows were found in it."""
     part = rows.part(path)
     if part is None or record is None or part.stamp != record.stamp:
         return False
@@ -222,64 +224,64 @@ def _is_current(path: str, rows: Rows, record: PartitionRecord | None, beside: B
 
 
 def _zones_of_limits(limits: Sequence[Any], variable: VariableSchema) -> Zones:
-    """Return what the limits of the axis say of partitions; they leave out what is missing."""
+    """Return the bounds of the axis as zones, one per partition; the bounds do not cover missing values."""
     if not variable.has_order:
         return Zones.unknown()
-    first, last, there = packing.split_pairs(limits)
+    first, last, known = packing.split_pairs(limits)
     bounds = np.array([first, last])
     if bounds.dtype.kind not in "biuf":
         return Zones.unknown()
     smallest, largest = declared_values(bounds.astype(variable.stored_dtype), variable)
     missing = np.ones(len(limits), np.bool_)
-    return Zones(smallest, largest, missing=missing, empty=~missing, known=np.array(there, np.bool_))
+    return Zones(smallest, largest, missing=missing, empty=~missing, known=np.array(known, np.bool_))
 
 
 @frozen(kw_only=True, eq=False)
 class Chosen:
-    """Partitions of a version in which the rows are that are asked for.
+    """The partitions of a snapshot that may contain the requested rows.
 
     Attributes
     ----------
-    asked
-        What.
-    taken
-        The version.
+    request
+        The request.
+    snapshot
+        The snapshot.
     partitions
-        By path, in the order of their keys.
+        The records of the partitions by path, in the order of their keys.
     beside
-        As for `Asked.chosen`.
+        As for `Request.chosen`.
     """
 
-    asked: Asked
-    taken: Snapshot
+    request: Request
+    snapshot: Snapshot
     partitions: Mapping[str, PartitionRecord]
     beside: Beside = None
 
     @property
     def is_of_rows(self) -> bool:
-        """Whether some of their rows are asked for, and not all."""
-        return self.asked.where is not None
+        """Whether the request selects rows, rather than whole partitions."""
+        return self.request.where is not None
 
     @cached_property
     def finder(self) -> Finder:
-        """What finds the rows."""
-        opened, where = self.asked.opened, self.asked.where
+        """The finder of the requested rows in a partition."""
+        opened, where = self.request.opened, self.request.where
         if isinstance(where, Rows):
             return Listed({path: part.found for path in self.partitions if (part := where.part(path)) is not None})
         if where is None:
             return Listed({path: Found.all(record.rows) for path, record in self.partitions.items()})
-        own = self.asked.own.all_variables()
+        own = self.request.own.all_variables()
         rows = opened.configuration.rows_schema
         sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
         if self.beside is not None:
-            sides.append(Side(schema=self.asked.own, objects=self.beside.objects))
-        return Question(bound=self.asked.bound, dimension=opened.dimension, sides=tuple(sides))
+            sides.append(Side(schema=self.request.own, objects=self.beside.objects))
+        return Question(bound=self.request.bound, dimension=opened.dimension, sides=tuple(sides))
 
     def alone(self, path: str) -> "RowsPlan":
-        """Return what is to be known of one partition to read the rows that are asked for."""
+        """Return the plan for reading the requested rows of one partition."""
         target, finder = self.target(path), self.finder
         return RowsPlan(
-            opened=self.asked.opened,
+            opened=self.request.opened,
             path=path,
             record=self.partitions[path],
             target=target,
@@ -287,15 +289,15 @@ class Chosen:
         )
 
     def target(self, path: str) -> Target:
-        """Return a partition as what rows are looked for in."""
-        record, opened = self.partitions[path], self.asked.opened
-        group = partition_groups.group_of(opened, path, record, self.taken.place(path))
+        """Return a partition as the target of a finder."""
+        record, opened = self.partitions[path], self.request.opened
+        group = partition_groups.group_of(opened, path, record, self.snapshot.place(path))
         groups = (group,) if self.beside is None else (group, self.beside.group(path, record))
         return Target(rows=record.rows, key=record.key, groups=groups)
 
     def rows(self, found: Mapping[str, Found]) -> Rows:
-        """Return the rows that were found in partitions."""
-        where = self.asked.where
+        """Return the found rows of all partitions as a `Rows`."""
+        where = self.request.where
         parts = {
             path: PartRows(
                 key=record.key,
@@ -308,22 +310,24 @@ class Chosen:
             if found[path].count
         }
         if where is None or isinstance(where, Rows):
-            return Rows(version=self.taken.label, parts=parts)
-        return Rows(version=self.taken.label, condition=where, filters=self.asked.filters, parts=parts)
+            return Rows(version=self.snapshot.label, parts=parts)
+        return Rows(version=self.snapshot.label, condition=where, filters=self.request.filters, parts=parts)
 
     def _beside(self, path: str) -> str | None:
-        where = self.asked.where
+        where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
             return None if part is None else part.beside
         return (
-            self.beside.stamp(path) if self.beside is not None and where is not None and self.asked.reads_own else None
+            self.beside.stamp(path)
+            if self.beside is not None and where is not None and self.request.reads_own
+            else None
         )
 
 
 @frozen(kw_only=True, eq=False)
 class RowsPlan:
-    """Rows of one partition that are asked for, to be read: a small value that pickles.
+    """The plan for reading the requested rows of one partition: a small value that can be pickled.
 
     Attributes
     ----------
@@ -332,7 +336,7 @@ class RowsPlan:
     path, record, target
         The partition.
     finder
-        What finds the rows.
+        The finder of the rows.
     """
 
     opened: OpenCollection
@@ -342,17 +346,17 @@ class RowsPlan:
     finder: Finder
 
     def reading(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[Window]:
-        """Return the rows, with the variables of `schema` and those that were read before; they have no neighbours."""
+        """Return a window of the rows, with the variables of `schema` and the `fixed` ones, without neighbouring rows."""
         found, rows = yield from self.finding(schema, fixed)
         return Window(rows, slice(0, found.count), found.count)
 
     def finding(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[tuple[Found, Dataset]]:
-        """Return where the rows are, and the same.
+        """Return the positions of the rows, and the rows themselves.
 
         Raises
         ------
         ConflictError
-            Another writer replaced the partition meanwhile: what was read may be a mixture, and nobody sees it.
+            Another writer replaced the partition in the meantime, so that the values read may be inconsistent.
         """
         opened, (group,) = self.opened, self.target.groups
         try:
@@ -362,12 +366,12 @@ class RowsPlan:
             yield from partition_groups.checking_current(opened, group, self.record)
             raise
         yield from partition_groups.checking_current(opened, group, self.record)
-        # Every call of a function gets arrays of its own, to change as it likes.
+        # Each call of the user's function gets its own arrays, which it may change in place.
         copies = {name: values.copy() for name, values in fixed.items()}
         return found, partition_groups.dataset_of(schema, {**arrays, **copies})
 
     def of_rows(self, found: Found, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
-        """Return the variables of a schema that span the partitioned dimension, of rows that were found."""
+        """Return the partitioned variables of a schema, for the rows found."""
         side = Side(schema=self.opened.part(schema, partitioned=True))
         (arrays,) = yield from Wanted(dimension=self.opened.dimension, sides=(side,)).reading(self.target, found)
         return arrays
