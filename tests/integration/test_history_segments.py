@@ -34,7 +34,7 @@ def named(collection):
     """Return the segments that the catalog and the checkpoints name."""
     reads = [Read(key) for key in ("_catalog/c/0", *roots(collection))]
     contents = anyio.run(collection.store.get, reads)
-    return {key for data in contents for key in catalog.understood(data).partitions.objects}
+    return {key for data in contents for key in catalog.parsed(data).partitions.objects}
 
 
 def opened(collection, at=None):

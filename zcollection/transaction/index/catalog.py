@@ -140,7 +140,7 @@ async def _is_overtaken(store: KeyStore, checkpoint: Checkpoint) -> bool:
 
 
 def dump(checkpoint: Checkpoint) -> bytes:
-    """Return a checkpoint as bytes, which `understood` reads."""
+    """Return a checkpoint as bytes, which `parsed` reads."""
     return _encode(_dump(checkpoint))
 
 
@@ -191,10 +191,10 @@ async def unnamed_segments(store: KeyStore) -> dict[str, float]:
 def loading() -> Work[Checkpoint | None]:
     """Return the checkpoint in the catalog, as `load`, from the store that performs the work."""
     (data,) = yield from fetch([READ])
-    return understood(data)
+    return parsed(data)
 
 
-def understood(data: bytes | None) -> Checkpoint | None:
+def parsed(data: bytes | None) -> Checkpoint | None:
     """Return the checkpoint in the bytes of a catalog; None where they are missing or damaged."""
     if data is None:
         return None

@@ -45,8 +45,8 @@ def packed(column: Sequence[Any]) -> Any:
         return numbers
     distinct = dict.fromkeys(column)
     if len(column) > 2 * len(distinct):
-        places = {value: at for at, value in enumerate(distinct)}
-        return {"values": list(distinct), "positions": packed([places[value] for value in column])}
+        positions = {value: at for at, value in enumerate(distinct)}
+        return {"values": list(distinct), "positions": packed([positions[value] for value in column])}
     if kinds == {str}:
         text = "".join(column)
         for separator in _SEPARATORS:

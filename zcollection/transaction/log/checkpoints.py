@@ -73,7 +73,7 @@ async def _before(store: KeyStore, number: int, *, with_segments: bool) -> Check
 
 async def _load(store: KeyStore, key: str) -> Checkpoint | None:
     (data,) = await store.get([Read(key, most=catalog.READ.most)])
-    return catalog.understood(data)
+    return catalog.parsed(data)
 
 
 async def kept(store: KeyStore) -> list[tuple[int, str]]:

@@ -76,11 +76,11 @@ async def check_free(store: KeyStore) -> None:
     CollectionExistsError
         A collection, or another Zarr hierarchy, exists.
     """
-    existing, root, ours = await store.get(
+    existing, root, log = await store.get(
         [Read(key) for key in (CONFIGURATION, GROUP_DOCUMENT, f"{TRANSACTIONS}/{GROUP_DOCUMENT}")]
     )
-    is_other = root is not None and ours is None
-    if existing is not None or is_other or (ours is not None and await _has_remains(store)):
+    is_other = root is not None and log is None
+    if existing is not None or is_other or (log is not None and await _has_remains(store)):
         raise exists(store)
 
 

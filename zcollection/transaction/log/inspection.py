@@ -54,8 +54,8 @@ async def examine(store: KeyStore, configuration: Configuration, snapshot: Snaps
     problems = [*around, *(Problem(what=f"the document {key!r} {defect}") for key, defect in wrong.items())]
     if not store.has_listing:
         return problems, [_UNLISTED]
-    strange, notes = await _strangers(store, configuration, snapshot)
-    return [*problems, *strange], [*notes, *await _leftovers(store, configuration, snapshot)]
+    uncommitted, notes = await _unknown_groups(store, configuration, snapshot)
+    return [*problems, *uncommitted], [*notes, *await _remains(store, configuration, snapshot)]
 
 
 def _catalog_problems(configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
@@ -147,7 +147,7 @@ def transactions_document() -> bytes:
     return ArrayLayout(path="transactions", variable=variable, shape=(), chunks=()).document
 
 
-async def _strangers(
+async def _unknown_groups(
     store: KeyStore, configuration: Configuration, snapshot: Snapshot
 ) -> tuple[list[Problem], list[str]]:
     """Return the partitions that are stored but were not committed, and other groups among the partitions."""
@@ -159,24 +159,24 @@ async def _strangers(
         (data,) = await store.get([Read(f"{path}/{GROUP_DOCUMENT}")])
         pending = any(path in version.touched for version in snapshot.pending)
         try:
-            ours = data is not None and PartitionRecord.from_group(data, what="x") is not None
+            is_partition = data is not None and PartitionRecord.from_group(data, what="x") is not None
         except CorruptionError:
-            ours = False
-        if ours and not pending:
+            is_partition = False
+        if is_partition and not pending:
             problems.append(Problem(partition=path, what="it is stored, but was not committed; insert it again"))
-        elif not ours and path not in announced:
+        elif not is_partition and path not in announced:
             notes.append(f"{path}/ is not part of the collection")
     return problems, notes
 
 
-async def _leftovers(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
+async def _remains(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
     """Return notes about unpublished versions, and about objects of unfinished or dead writers."""
     notes = [
         f"version {version.number} is committed and not yet published: the next writer, or repair(), completes it"
         for version in snapshot.pending
     ]
-    ours = {version.transaction for version in snapshot.pending}
-    found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in ours]
+    pending = {version.transaction for version in snapshot.pending}
+    found = [stage_of(transaction) for transaction in await _stages(store) if transaction not in pending]
     if not configuration.keeps:  # otherwise segments stay until a vacuum determines which of them older versions need
         found += await checkpoints.unnamed_segments(store)
     return [*notes, *(f"{key} was left by a writer that died, or is being written" for key in found)]

@@ -96,7 +96,7 @@ class LogVersioning(Versioning):
         """Return the configuration that was committed last."""
         documents = fetch([Read(CONFIGURATION), Read(commit_log.ANNOUNCED), *self._index])
         data, announced, *index = await perform_one(self.store, documents)
-        checkpoint = catalog.understood(index[0]) if index else None
+        checkpoint = catalog.parsed(index[0]) if index else None
         known = None if checkpoint is None else Snapshot(self.store, checkpoint)
         self._known.keep(known, listed=self.store.has_listing)
         if data is None:

@@ -349,8 +349,8 @@ class NativeVersioning(Versioning):
     async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
         """Return notes about groups among the partitions that are not partitions."""
         known = snapshot.partitions
-        strange = [path for path in await tree.candidates(snapshot.objects, configuration) if path not in known]
-        return [], [f"{path}/ is not part of the collection" for path in strange]
+        unknown = [path for path in await tree.candidates(snapshot.objects, configuration) if path not in known]
+        return [], [f"{path}/ is not part of the collection" for path in unknown]
 
     async def repair(
         self,
