@@ -32,7 +32,7 @@ from zcollection.errors import ZCollectionError
 KNOWN = running.HERE / "seeds.json"
 SECONDS = 1.0
 MEMORY = 512 * 2**20
-HANGING = 30
+HANGING = 300
 
 
 def rows(*days: int) -> dict[str, np.ndarray]:

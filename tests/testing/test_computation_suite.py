@@ -201,12 +201,12 @@ FOUND_BY_ONE_CHECK = [
     (LooksAtAVariableThatItDoesNotDeclare(), ALONE),
     (DoesNotMissAnInput(), ALONE),
     (SubtractsInPlace(), INPUTS),
-    (FailsOverLand(), MISSING),
     (CentresOnItsPartition(), PARTS),
     (ReadsNeighboursForNothing(), NEEDED),
 ]
 
 FOUND_BY_SEVERAL_CHECKS = [
+    (FailsOverLand(), MISSING),
     (AddsAHash(), PROCESS),
     (AddsItsAge(), CLOCK),
     (CountsHundreds(), CALLS),

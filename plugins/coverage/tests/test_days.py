@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_coverage.days import days
 from zcollection_coverage.runs import Covered, Runs
@@ -24,6 +24,7 @@ def _found(hours, unit, step):
     return times, days(Covered.of(runs, 10**15).runs, Scale(dtype=dtype), step)
 
 
+@settings(deadline=None)
 @given(_HOURS, st.sampled_from(["h", "s", "ns"]))
 def test_days_have_the_values_that_lie_in_them(hours, unit):
     an_hour = int(np.timedelta64(1, "h") / np.timedelta64(1, unit))
@@ -37,6 +38,7 @@ def test_days_have_the_values_that_lie_in_them(hours, unit):
     assert [item.share for item in found] == (there.reindex(expected.index, fill_value=0) / expected).tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.integers(1, 60)), min_size=1, max_size=6))
 def test_long_runs_are_cut_at_midnight(pieces):
     """Values of runs are counted on the right day without creating them."""

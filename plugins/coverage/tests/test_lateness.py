@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_coverage.lateness import Lateness, lateness
 
@@ -46,6 +46,7 @@ _SERIES = st.lists(
 _DELIVERED = st.lists(st.tuples(st.one_of(st.none(), st.integers(-(10**8), 10**8)), st.integers(1, 90)), min_size=1)
 
 
+@settings(deadline=None)
 @given(parts=st.lists(st.tuples(_SERIES, _DELIVERED), min_size=1, max_size=4), unit=st.sampled_from(list(_UNITS)))
 def test_lateness_of_runs_is_that_of_the_rows(parts, unit):
     variable = _variable(f"datetime64[{unit}]")

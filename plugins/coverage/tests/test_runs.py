@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_coverage.runs import Covered, Runs
 
@@ -24,6 +24,7 @@ def _runs(series) -> Runs:
     return Runs(starts=starts, steps=steps, rows=rows, owners=owners)
 
 
+@settings(deadline=None)
 @given(_SERIES, st.integers(0, 4), st.booleans())
 def test_what_runs_cover_is_what_their_values_do(given_series, gap, are_one):
     series = [first + np.cumsum([0, *steps]) for first, steps in given_series]

@@ -75,6 +75,7 @@ def test_in_every_unit_the_keys_are_those_of_exact_integers(count, unit):
 
 
 @pytest.mark.parametrize(("unit", "per_year"), [("Y", 1), ("M", 12)])
+@settings(deadline=None)
 @given(count=ALL_OF_INT64)
 def test_years_and_months_are_exact_or_refused(unit, per_year, count):
     times = np.array([count]).view(f"datetime64[{unit}]")

@@ -61,6 +61,7 @@ def test_over_all_of_uint64_the_keys_are_exact_or_refused(values, size, start, o
     check(np.array(values, dtype=f"{order}u8"), size, start)
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(st.integers(0, 127)),
     dtype=st.sampled_from(["int8", "uint8", "int16", "uint16", "int32", "uint32", ">i4"]),

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_partitioning_sequence.sequence import Sequence
 
@@ -23,6 +23,7 @@ class TestSequence(PartitioningSuite):
     )
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.integers(-(2**63), 2**63 - 1)), dtype=st.sampled_from(INTEGERS))
 def test_keys_are_the_values_as_int64(values, dtype):
     limits = np.iinfo(dtype)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_partitioning_values.values import Values
 
@@ -33,11 +33,13 @@ def texts_of(column):
     return Values(("platform",), types=("text",)).keys({"platform": column})["platform"].tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.text()))
 def test_texts_of_variable_length_are_their_own_keys(values):
     assert texts_of(np.array(values, dtype=STRINGS)) == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.text().filter(lambda text: not text.endswith("\0")), min_size=1))
 def test_texts_of_fixed_length_and_bytes_in_utf8_have_the_same_keys(values):
     fixed = np.array(values, dtype="U")
@@ -45,6 +47,7 @@ def test_texts_of_fixed_length_and_bytes_in_utf8_have_the_same_keys(values):
         assert texts_of(column) == values
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.integers(-(2**63), 2**63 - 1)), dtype=st.sampled_from(INTEGERS))
 def test_integers_are_their_own_keys_as_int64(values, dtype):
     limits = np.iinfo(dtype)
@@ -80,6 +83,7 @@ def test_a_path_has_a_segment_for_each_variable(key, path):
     assert dict(partitioning.decode(path)) == key
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=12), number=st.integers(-(2**63), 2**63 - 1), up=st.booleans())
 def test_every_key_has_a_path_that_gives_it_back(text, number, up):
     partitioning = Values(("station", "number", "up"), types=("text", "integer", "boolean"))

@@ -3,7 +3,7 @@
 import cftime
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from zcollection_plot.dates import CalendarFormatter, CalendarLocator, days_since_1970, show_dates
@@ -12,6 +12,7 @@ CALENDARS = ["360_day", "noleap", "all_leap", "julian"]
 UNITS = "days since 1970-01-01"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(CALENDARS), st.floats(-200_000, 200_000), st.floats(0.05, 100_000))
 def test_ticks_are_round_dates_and_named_as_such(calendar, first, length):
     low, high = first, first + length

@@ -1,13 +1,14 @@
 """The selection of rows to draw: up to the limit, spread over all rows, in few blocks."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_plot.thinning import WIDEST, blocks_of, every_nth, some_of
 
 RUNS = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 40)), max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(RUNS, max_size=4), st.integers(1, 20))
 def test_blocks_have_the_rows_asked_for(parts, length):
     ranges, wanted = [], []
@@ -22,6 +23,7 @@ def test_blocks_have_the_rows_asked_for(parts, length):
     assert blocks_of(ranges, length).tolist() == wanted
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=300), st.integers(1, 40))
 def test_few_blocks_are_read_and_no_more_rows_drawn_than_may_be(blocks, limit):
     found = some_of(np.array(blocks), limit)

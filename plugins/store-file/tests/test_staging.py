@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zcollection_store_file import staging
 from zcollection_store_file.store import FileStore
@@ -35,6 +35,7 @@ def root(tmp_path):
     return tmp_path / "deep/root"
 
 
+@settings(deadline=None)
 @given(batches=BATCHES)
 def test_what_is_staged_lies_at_its_keys(batches):
     with tempfile.TemporaryDirectory() as folder:
