@@ -34,7 +34,7 @@ from zcollection.view.refresh import RefreshReport
 from zcollection.view.staleness import ViewStatus
 from zcollection.view.view import View
 
-__version__ = "2026.12.4"
+__version__ = "2026.12.5"
 
 create_collection = synchronous(aio.create_collection)
 open_collection = synchronous(aio.open_collection, begins_here=True)

@@ -18,7 +18,7 @@ def test_json_agrees_with_python(command, collection, url):
         "partitioning": {
             "name": "date",
             "configuration": {"variables": ["time"], "resolution": "D", "dimension": None},
-            "provided_by": "zcollection-partitioning-date>=2026.12.4",
+            "provided_by": "zcollection-partitioning-date>=2026.12.5",
         },
         "catalog": True,
         "variables": len(collection.schema.all_variables()),

@@ -100,7 +100,7 @@ for attempt in (lambda: col.query(filters="day == 1"), lambda: col.insert({{"tim
     assert listing.endswith(str(3 * 86400 * 10**9))
     for message in (first, second):
         assert "'date' is not installed" in message
-        assert "zcollection-partitioning-date>=2026.12.4" in message
+        assert "zcollection-partitioning-date>=2026.12.5" in message
         assert "disabled" in message
 
 
