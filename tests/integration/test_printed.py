@@ -111,7 +111,9 @@ def examples(tmp_path_factory):
         "blocking": collection.store.blocking,
         "store in memory": memory.store,
         "blocking in memory": memory.store.blocking,
-        "Problem": plugin.Problem(partition="year=2024", variable="ssh", chunk="c/0", what="the checksum does not match"),
+        "Problem": plugin.Problem(
+            partition="year=2024", variable="ssh", chunk="c/0", what="the checksum does not match"
+        ),
         "Config": zc.config.get(),
         "codecs": zc.codecs.profile("balanced", checksum=True),
         "Date": collection.partitioning,
