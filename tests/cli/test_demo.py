@@ -1,4 +1,4 @@
-"""``zcollection demo`` does the main job on real data, and finds any row that is not as it should be."""
+"""``zcollection demo`` inserts, queries and updates real data, and finds any wrong row."""
 
 import subprocess
 import sys
