@@ -267,6 +267,11 @@ async def times(store: KeyStore) -> dict[int, float]:
     return {number: modified[record_key(number)] or 0.0 for number in numbers_of(modified, ".json")}
 
 
+async def newest_from(store: KeyStore, number: int) -> int:
+    """Return the newest version in the log, which contains the record of version `number`."""
+    return numbers_of(await perform_one(store, _from(number)), ".json")[-1]
+
+
 async def announce(store: KeyStore) -> None:
     """Announce that a configuration may be committed and unpublished, so that readers that open the collection read the log."""
     await store.put({ANNOUNCED: b""})

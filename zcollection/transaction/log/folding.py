@@ -39,6 +39,10 @@ async def fold(store: KeyStore, before: int, *, until: float = float("inf"), kno
     if not old:
         return 0
     with suppress(ConflictError, CorruptionError):  # another writer folds, or verify() reports the damage
+        last = await history.remove_folded(store, [number for number, _ in times])
+        old = [number for number in old if number > last]
+        if not old:
+            return 0
         await history.fold(store, await history.between(store, old[0], old[-1], known))
         return len(old)
     return 0

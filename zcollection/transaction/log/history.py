@@ -5,8 +5,8 @@ import re
 import uuid
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import takewhile
-from typing import Any, Final
+from itertools import pairwise, takewhile
+from typing import Any, Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -27,6 +27,8 @@ LOST: Final = "lost"
 """The operation in the record that replaces a lost one."""
 
 _TRIES: Final = 3
+R = TypeVar("R")
+
 _JOINED: Final = 16
 _HIGHEST: Final = 3
 """`_JOINED` history files of equal level become one file, up to level `_HIGHEST`: some thousand versions."""
@@ -62,8 +64,9 @@ class _Records:
             number: _version_of(number, records[record_key(number)], whole=whole)
             for number in numbers_of(records, ".json")
         }
-        after = max((item.number for items in folded.values() for item in items or ()), default=-2) + 1
-        return cls(folded, logged, max([*logged, *numbers_of(records, ".ok")], default=after))
+        last = max((item.number for items in folded.values() for item in items or ()), default=-2)
+        newest = max([*logged, *numbers_of(records, ".ok")], default=last + 1)
+        return cls(folded, _without_superseded(logged, last), newest)
 
     @property
     def versions(self) -> dict[int, Version]:
@@ -100,6 +103,20 @@ class _Records:
     def own(self, items: Sequence[Version]) -> tuple[Version, ...]:
         """Return the versions of a history file that do not contradict the log."""
         return tuple(item for item in items if not self._is_foreign(item))
+
+
+def _without_superseded(logged: Mapping[int, R], last: int) -> dict[int, R]:
+    """Return the records of the log without those that the history, up to version `last`, has superseded: see `is_committed`.
+
+    A gap follows them in the log.
+    """
+    superseded = min(_last_gap(logged), last)
+    return {number: record for number, record in logged.items() if number > superseded}
+
+
+def _last_gap(numbers: Iterable[int]) -> int:
+    """Return the last version between those with a record in the log that has none; -1 if there is no gap."""
+    return max((after - 1 for before, after in pairwise(sorted(numbers)) if after > before + 1), default=-1)
 
 
 async def every(store: KeyStore) -> list[Version]:
@@ -277,6 +294,67 @@ def _between(store: KeyStore, first: int, last: int, known: Mapping[int, Version
     lost = next(number for number in numbers if number not in found)
     message = f"the record of version {lost} of {store.url} is lost; call repair()"
     raise CorruptionError(message)
+
+
+async def is_committed(store: KeyStore, version: Version) -> bool:
+    """Return whether the record that was just created is the commit of its number; otherwise remove it.
+
+    A writer that was suspended before it created the record may have used the number of a version that other writers have
+    committed and folded into the history meanwhile. The newest record is never folded: if the log has no later record, the
+    number was not in use.
+    """
+    newest = await commit_log.newest_from(store, version.number)
+    if newest == version.number or not version.number <= await _last(store) < newest:
+        return True
+    folded = await perform_one(store, _folded(version.number, version.number))
+    if not folded or folded[0].transaction == version.transaction:
+        return True
+    await store.delete([record_key(version.number)])
+    return False
+
+
+async def _last(store: KeyStore) -> int:
+    """Return the newest version in the history; -1 if it is empty."""
+    spans = [_span(entry.key) async for entry in store.list(_HISTORY)]
+    return max((span[1] for span in spans if span), default=-1)
+
+
+async def remove_folded(store: KeyStore, logged: Sequence[int]) -> int:
+    """Remove records that the history already contains from the log, and return the newest version in the history.
+
+    They are what a writer left that died while it folded the log, or before it found that its number was in use: the
+    latter are followed by a gap in the log.
+
+    Parameters
+    ----------
+    store
+        The store of the collection.
+    logged
+        The versions that have a record in the log, in order.
+
+    Raises
+    ------
+    CorruptionError
+        The history is that of another log.
+    """
+    last = await _last(store)
+    leftover = [number for number in logged if number <= last]
+    if not leftover:
+        return last
+    folded = {item.number: item for item in await perform_one(store, _folded(leftover[0], last))}
+    records = await _bytes(store, [record_key(number) for number in leftover])
+    others = [
+        number
+        for number, data in zip(leftover, records, strict=True)
+        if data is not None and (number not in folded or not folded[number].id.is_of(data))
+    ]
+    gap = _last_gap(logged)
+    if any(number > gap for number in others):
+        message = f"{problem(others)} of {store.url}; call repair()"
+        raise CorruptionError(message)
+    await store.delete(map(record_key, leftover))
+    await store.delete(map(mark_key, leftover))
+    return last
 
 
 async def fold(store: KeyStore, versions: Sequence[Version]) -> None:

@@ -321,7 +321,9 @@ class LogTransaction(Transaction):
         self._keeps_stage = True  # until the answer is known
         lease = None if self.store.has_lock else Lease(store=self.store, number=version.number)
         try:
-            self._keeps_stage = await commit_log.append(self.store, version)
+            self._keeps_stage = await commit_log.append(self.store, version) and (
+                self.store.has_lock or await history.is_committed(self.store, version)
+            )
         except StoreError:
             self._keeps_stage = False
             raise
