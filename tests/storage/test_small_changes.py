@@ -88,7 +88,7 @@ def test_a_row_on_object_storage_costs_the_same_beside_few_partitions_and_many(p
     for number in range(UPSERTS):
         upserted(collection, first + number)
     # Of these the six objects are written and copied, and four of the old ones are read.
-    assert len(requests) / UPSERTS <= 26, Counter(kind for kind, _ in requests)
+    assert len(requests) / UPSERTS <= 27, Counter(kind for kind, _ in requests)
     assert collection.verify(data=True).is_clean
 
 
