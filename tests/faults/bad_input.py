@@ -151,6 +151,8 @@ class Watch:
                 self.seen.append(f"{event} {os.fsdecode(path)}")
 
     def _is_outside(self, path: str, *, writes: bool) -> bool:
+        if path.startswith("/proc/self/fd/"):
+            return False  # a file without a name that is given one
         real = os.path.normpath(Path(self._beginning(), path))
         if real == self._root or real.startswith(f"{self._root}/"):
             return False

@@ -237,6 +237,12 @@ def _without_stage(place: Place) -> None:
         ledger.enter(place, range(first, first + 4))
 
 
+async def _repair_and_enter(place: Place) -> None:
+    """Repair, which an insert into partitions that exist does not do, and insert an entry."""
+    await (await zc.aio.open_collection(place, mode="rw")).repair_async()
+    await _enter(place)
+
+
 async def _enter(place: Place) -> None:
     """Insert an entry; a collection that was replaced meanwhile is opened again."""
     for _ in range(3):
@@ -292,7 +298,7 @@ VERBS: dict[str, Verb] = {
     "repartition": on_collection(lambda col: col.repartition_async("date:M")),
     "rewrite": on_collection(lambda col: col.rewrite_async(codecs="cloud-balanced")),
     "vacuum": on_collection(lambda col: col.vacuum_async(older_than="0s")),
-    "repair": on_collection(lambda col: col.repair_async(), operations._lose_documents),
+    "repair": on_collection(lambda col: col.repair_async(), operations._lose_documents, other=_repair_and_enter),
     "overwrite": Verb(_overwrite, _enter, _without_stage, zc.open_collection),
     "copy": Verb(_copy, _enter, _without_stage, zc.open_collection),
     "refresh": Verb(_refresh, _refresh, _view, lambda place: zc.open_view(place, base=BASE)),

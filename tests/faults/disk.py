@@ -8,12 +8,13 @@ from typing import ClassVar
 from attrs import Factory, define
 
 CALLS = (
-    "openat,write,pwrite64,sendfile,copy_file_range,mkdir,mkdirat,rename,renameat2,link,unlink,unlinkat,rmdir,fsync,"
+    "openat,write,pwrite64,sendfile,copy_file_range,mkdir,mkdirat,rename,renameat2,link,linkat,unlink,unlinkat,rmdir,fsync,"
     "fdatasync"
 )
 _LINE = re.compile(r"\d+ +(?P<call>\w+)\((?P<arguments>.*)\) += (?P<answer>\S+)")
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _DESCRIPTOR = re.compile(r"\d+<([^>]*)>")
+_NAMELESS = re.compile(r"O_TMPFILE.* = (?P<number>\d+)<(?P<path>[^>]*)>")
 _COMMIT = re.compile(r"_transactions/log/\d{20}\.(json|ok)")
 
 
@@ -31,6 +32,8 @@ class Disk:
         Names that are not on the disk, and names that are still there.
     synchronised
         Every path that ever was.
+    nameless
+        What files without a name are called in the log, by the name under which they are linked.
     """
 
     root: Path
@@ -39,6 +42,7 @@ class Disk:
     lost: set[str] = Factory(set)
     touched: set[str] = Factory(set)
     synchronised: set[str] = Factory(set)
+    nameless: dict[str, str] = Factory(dict)
 
     def read(self, log: Path) -> Iterator[tuple[str, list[str]]]:
         """Follow a log, and yield each record and mark when it takes its name, with what is not on the disk then."""
@@ -47,8 +51,17 @@ class Disk:
             if match is None or match["answer"] == "-1":
                 continue
             texts = _TEXT.findall(match["arguments"])
+            if nameless := _NAMELESS.search(line):
+                self.nameless[f"/proc/self/fd/{nameless['number']}"] = nameless["path"]
+                continue
+            texts = [self.nameless.get(text, text) for text in texts]
+            if match["call"] == "openat" and "O_CREAT" in match["arguments"]:
+                # An empty file, such as a mark, is made under its own name.
+                path = str(Path(*_DESCRIPTOR.findall(match["arguments"])[:1], texts[0]))
+                if _COMMIT.fullmatch(path.removeprefix(f"{self.root}/")):
+                    yield path, self._missing(path, staged_too=path.endswith(".json"))
             committed = [text for text in texts[1:] if _COMMIT.fullmatch(text.removeprefix(f"{self.root}/"))]
-            if committed and match["call"] in {"link", "rename", "renameat2"}:
+            if committed and match["call"] in {"link", "linkat", "rename", "renameat2"}:
                 yield committed[0], self._missing(texts[0], staged_too=committed[0].endswith(".json"))
             self._follow(match["call"], texts, match["arguments"])
 
@@ -75,7 +88,7 @@ class Disk:
             self._synchronise(paths[0])
         elif (call == "openat" and "O_CREAT" in arguments) or call in {"mkdir", "mkdirat"}:
             self._make(str(Path(*paths[:1], texts[0])))  # an absolute path begins at no descriptor
-        elif call == "link":
+        elif call in {"link", "linkat"}:
             self._make(texts[1])
             self.written |= {texts[1]} if texts[0] in self.written else set()
         elif call in {"rename", "renameat2"}:

@@ -190,7 +190,7 @@ def test_a_store_that_waits_is_opened_and_read_on_the_loop(collection, monkeypat
 
 
 def test_a_collection_that_replaces_another_one_is_opened_before_it_lies_in_its_place(tmp_path, monkeypatch):
-    async def fails(*_):
+    async def fails(*_, **_options):
         raise zc.StoreError("interrupted")
 
     url = str(tmp_path / "replaced")

@@ -73,7 +73,7 @@ class TestByAge:
 
 
 def test_age_needs_an_axis_of_times(collection):
-    with pytest.raises(zc.SchemaError, match="the axis 'time' is none"):
+    with pytest.raises(zc.SchemaError, match="the axis 'time' is not a time"):
         collection.drop_partitions(older_than="2024-01-01")
 
 

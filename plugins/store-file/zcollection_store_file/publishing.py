@@ -108,14 +108,14 @@ class Publication:
         Each step is on the disk before the next: without the marker, what was replaced would pass for what is new.
         """
         self._sync()
-        try:
-            if not self._keeps(self.staged):
+        if not self._keeps(self.staged):
+            try:
                 self.tree.remove(self.staged)
-        finally:
-            # What cannot be removed, such as a directory of another user, must not pass for what is new.
-            if os.path.lexists(self.staged):
-                with suppress(FileNotFoundError):
-                    os.rename(self.staged, temporary_beside(self.staged))
+            finally:
+                # What cannot be removed, such as a directory of another user, must not pass for what is new.
+                if os.path.lexists(self.staged):
+                    with suppress(FileNotFoundError):
+                        os.rename(self.staged, temporary_beside(self.staged))
         if self.fsync:
             sync(os.path.dirname(self.staged))
         self._forget_marker()

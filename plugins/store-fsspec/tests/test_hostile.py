@@ -80,7 +80,7 @@ def test_an_archive_without_a_collection_is_told(tmp_path, archives):
         ("zip::nosuch://x/y.zip", LocationError, r"has the link 'nosuch', which fsspec does not know; accepted: "),
         ("simplecache::nosuch://x", LocationError, r"has the link 'nosuch'"),
         ("fsspec+nosuch://x", LocationError, r"has the link 'nosuch'"),
-        ("nosuch::s3://x", zc.PluginError, r"nosuch::s3://x cannot be opened: .*written './nosuch::s3://x'"),
+        ("nosuch::s3://x", zc.PluginError, r"nosuch::s3://x cannot be opened: .*write './nosuch::s3://x'"),
         ("fsspec://x", LocationError, r"names no protocol; accepted: 'fsspec\+protocol://path'"),
         ("zip:///data/x.zip", LocationError, r"names no archive; accepted: 'zip::/path/x.zip', 'zip://folder::"),
         ("zip::", LocationError, r"names no archive"),

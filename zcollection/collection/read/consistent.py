@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import accumulate
 from typing import Any, Final, Literal
 
 import anyio
@@ -103,10 +104,17 @@ class Pieces:
         pieces = [self._by_path[path] for path in paths if path in self._by_path]
         if not pieces:
             return Outputs.allocated(self.schema, self.dimension, 0).arrays
-        arrays = pieces[0].arrays
-        if all(piece.arrays is arrays for piece in pieces) and len(pieces) == len(self._by_path):
-            return arrays  # read at once, in this order
-        schema = self.schema.all_variables()
+        arrays, schema = pieces[0].arrays, self.schema.all_variables()
+        starts = accumulate((piece.rows for piece in pieces), initial=0)
+        follow = all(
+            piece.arrays is arrays and piece.start == start for piece, start in zip(pieces, starts, strict=False)
+        )
+        rows = sum(piece.rows for piece in pieces)
+        # What was read together is more than these partitions where one of them was found to be damaged afterwards.
+        if follow and all(
+            values.shape[schema[name].dimensions.index(self.dimension)] == rows for name, values in arrays.items()
+        ):
+            return arrays
         return {name: self._concatenated(pieces, name, schema[name].dimensions) for name in arrays}
 
     def _concatenated(self, pieces: list[_Piece], name: str, dimensions: tuple[str, ...]) -> NDArray[Any]:

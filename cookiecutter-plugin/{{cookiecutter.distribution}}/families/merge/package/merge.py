@@ -12,8 +12,8 @@ from zcollection.plugin import Dataset, MergeStrategy, RowPlan, SchemaError, app
 class {{ cookiecutter.__class }}(MergeStrategy):
     """Keep, of the rows with the same axis value, the row with the smallest quality flag; an inserted row wins a tie.
 
-    Flags follow the CF conventions, where 0 is good. Existing rows are kept if no inserted row has their axis value. Rows
-    without an axis value (NaN, NaT) are all kept. The result is sorted by axis value.
+    Flags follow the CF conventions, where 0 is good. Existing rows are kept if no inserted row has their axis value.
+    Rows without an axis value (NaN, NaT) are all kept. The result is sorted by axis value.
 
     Parameters
     ----------

@@ -35,8 +35,8 @@ class {{ cookiecutter.__class }}(Computation):
     latitude
         Path of the latitude, in degrees north.
     latitudes, means
-        The table: ascending latitudes, and the mean at each, in the units of the variable. Interpolation is linear; beyond
-        the ends of the table, the first or last mean applies.
+        The table: ascending latitudes, and the mean at each, in the units of the variable. Interpolation is linear;
+        beyond the ends of the table, the first or last mean applies.
 
     Raises
     ------
