@@ -12,6 +12,7 @@ from zcollection.engine.work import Work
 COMMITS = "tests/kernel/test_commits.py"
 TRANSACTIONS = "tests/kernel/test_transactions.py"
 VACUUM = "tests/kernel/test_vacuum.py"
+FROZEN = "tests/storage/test_frozen.py"
 FILE = "plugins/store-file/tests"
 IN_PLACE = "tests/storage/test_in_place.py"
 
@@ -207,9 +208,22 @@ def _mark_first() -> None:
     "records are folded from the oldest on", f"{VACUUM}::test_records_are_folded_without_a_gap_whatever_their_times_say"
 )
 def _oldest_first() -> None:
-    from zcollection.transaction.log import vacuum
+    from zcollection.transaction.log import folding
 
-    vacuum.takewhile = filter
+    folding.takewhile = filter
+
+
+@step(
+    "a commit without a lock is confirmed",
+    f"{FROZEN}::test_what_it_acknowledges_is_there_and_nothing_of_others_is_lost",
+)
+def _confirmed() -> None:
+    from zcollection.transaction.log import history
+
+    async def believing(_store: object, _version: object) -> bool:
+        return True
+
+    history.is_committed = believing
 
 
 @step("the newest record is never folded", f"{VACUUM}::test_a_vacuum_of_everything_leaves_a_collection_that_works")

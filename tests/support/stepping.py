@@ -180,8 +180,8 @@ def icechunk() -> Iterator[None]:
     with (
         replaced(Hierarchy, ("get", "set", "delete"), awaiting),
         replaced(IcechunkSession, ("commit", "rebase"), awaiting),
-        replaced(session, ("alone",), awaiting),
-        replaced(store, ("alone",), awaiting),
+        replaced(session, ("locked",), awaiting),
+        replaced(store, ("locked",), awaiting),
         replaced(IcechunkStore, ("begin", "current", "snapshot", "history", "vacuum"), awaiting),
     ):
         yield
