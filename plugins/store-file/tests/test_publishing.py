@@ -11,7 +11,7 @@ from zcollection_store_file.store import FileStore
 from zcollection.plugin import StoreError, StoreURL
 
 fcntl = pytest.importorskip(
-    "fcntl", reason="directories have locks on POSIX systems alone; tests/test_systems.py has the rest"
+    "fcntl", reason="directories have locks on POSIX systems alone; tests/storage/test_systems.py has the rest"
 )
 
 OLD = {"x": b"old", "removed": b"old", "ku/y": b"old"}
