@@ -129,7 +129,7 @@ class System(types.ModuleType):
             except OSError:
                 now = None
             if now is None or (now.st_dev, now.st_ino) != identity:
-                del self._opened[descriptor]  # it was closed
+                self._opened.pop(descriptor, None)  # it was closed, which other threads may see as well
             elif opened == path or opened.startswith(f"{path}/"):
                 raise _refusal(errno.EACCES, path)
 
