@@ -639,14 +639,10 @@ def _tagged_meanwhile() -> None:
     LogTransaction._check = blind  # type: ignore[method-assign]
 
 
-@step(
-    "a version is readable when its tag is committed",
-    f"{RACES}::test_a_version_that_others_replace_while_it_is_tagged_gets_no_tag",
-)
-def _readable_tagged() -> None:
+def _look_only_when_opened() -> None:
+    """Let nobody look again whether a version is kept, once it was opened."""
     from zcollection.transaction.log import past
 
-    # It is looked at again at the commit, by the same name.
     resolved, check = past.resolved, past.check_kept
 
     async def looking_once(*arguments: Any) -> Any:
@@ -658,6 +654,14 @@ def _readable_tagged() -> None:
 
     past.resolved = looking_once
     past.check_kept = nothing
+
+
+@step(
+    "a version is readable when its tag is committed",
+    f"{RACES}::test_a_version_that_others_replace_while_it_is_tagged_gets_no_tag",
+)
+def _readable_tagged() -> None:
+    _look_only_when_opened()  # it is looked at again at the commit, by the same name
 
 
 @step(
@@ -687,19 +691,7 @@ def _watched_rollback() -> None:
     f"{HISTORY}::test_who_reads_what_a_vacuum_has_removed_is_told_so",
 )
 def _still_kept() -> None:
-    from zcollection.transaction.log import past
-
-    resolved, check = past.resolved, past.check_kept
-
-    async def looking_once(*arguments: Any) -> Any:
-        past.check_kept = check
-        try:
-            return await resolved(*arguments)
-        finally:
-            past.check_kept = nothing
-
-    past.resolved = looking_once
-    past.check_kept = nothing
+    _look_only_when_opened()
 
 
 @step(

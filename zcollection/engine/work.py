@@ -115,21 +115,21 @@ def reading_once(work: Work[R], is_lasting: Callable[[str], bool]) -> Work[R]:
     What it reads of many objects at once, or of another store, is read as often as it asks.
     """
     known: dict[Read, bytes | None] = {}
-    resume: Callable[[], Request] = partial(next, work)
-    while True:
-        try:
-            request = resume()
-        except StopIteration as end:
-            result: R = end.value
-            return result
-        try:
-            resume = partial(work.send, (yield from _answering_once(request, known, is_lasting)))
-        except CorruptionError as damage:  # the work may get round it
-            resume = partial(work.throw, damage)
+    return _relayed(work, lambda request: _answering_once(request, known, is_lasting))
 
 
 def noting(work: Work[R], note: Callable[[Request], None]) -> Work[R]:
     """Run work, and say each of its requests before it is answered."""
+
+    def noted(request: Request) -> Generator[Request, Any, Any]:
+        note(request)
+        return (yield request)
+
+    return _relayed(work, noted)
+
+
+def _relayed(work: Work[R], answering: Callable[[Request], Generator[Request, Any, Any]]) -> Work[R]:
+    """Run work whose requests are answered by other work."""
     resume: Callable[[], Request] = partial(next, work)
     while True:
         try:
@@ -137,10 +137,9 @@ def noting(work: Work[R], note: Callable[[Request], None]) -> Work[R]:
         except StopIteration as end:
             result: R = end.value
             return result
-        note(request)
         try:
-            resume = partial(work.send, (yield request))
-        except CorruptionError as damage:  # the work may get round it
+            resume = partial(work.send, (yield from answering(request)))
+        except CorruptionError as damage:  # the work may handle it
             resume = partial(work.throw, damage)
 
 
