@@ -121,7 +121,7 @@ class PartitioningSuite(RepeatableSuite):
         def check(partitioning: Partitioning, columns: Columns) -> None:
             together = keys_of(partitioning, columns)
             alone = [keys_of(partitioning, rows_of(columns, [row]))[0] for row in range(len(together))]
-            assert alone == together, "the key of a row depends on its neighbours"
+            _check_same(alone, together, "the key of a row depends on its neighbours")
 
         self._explore(check)
 
@@ -131,7 +131,8 @@ class PartitioningSuite(RepeatableSuite):
         def check(partitioning: Partitioning, columns: Columns) -> None:
             keys = keys_of(partitioning, columns)
             order = np.random.default_rng(len(keys)).permutation(len(keys))
-            assert keys_of(partitioning, rows_of(columns, order)) == [keys[row] for row in order.tolist()]
+            shuffled = keys_of(partitioning, rows_of(columns, order))
+            _check_same(shuffled, [keys[row] for row in order.tolist()], "the key of a row depends on their order")
 
         self._explore(check)
 
@@ -142,9 +143,8 @@ class PartitioningSuite(RepeatableSuite):
             keys = keys_of(partitioning, columns)
             times = 4096 // len(keys) + 1
             rows = np.tile(np.arange(len(keys)), times)
-            assert keys_of(partitioning, rows_of(columns, rows)) == keys * times, (
-                "the key of a row depends on their number"
-            )
+            many = keys_of(partitioning, rows_of(columns, rows))
+            _check_same(many, keys * times, "the key of a row depends on their number")
 
         self._explore(check)
 
@@ -152,7 +152,8 @@ class PartitioningSuite(RepeatableSuite):
         """Two calls with the same rows return the same keys."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
-            assert keys_of(partitioning, columns) == keys_of(partitioning, columns)
+            again = keys_of(partitioning, columns)
+            _check_same(again, keys_of(partitioning, columns), "a second call returns other keys")
 
         self._explore(check)
 
@@ -238,6 +239,13 @@ def _run(check: Check, partitioning: Partitioning, drawn: st.SearchStrategy[Any]
     explore()
 
 
+def _check_same(keys: list[Key], expected: list[Key], fault: str) -> None:
+    """Check row by row: where pytest shows the whole difference of two long lists, as in CI, it takes minutes."""
+    assert len(keys) == len(expected), f"{fault}: {len(keys)} keys, not {len(expected)}"
+    for row, (key, other) in enumerate(zip(keys, expected, strict=True)):
+        assert key == other, f"{fault}: row {row}"
+
+
 def _check_keys(partitioning: Partitioning, columns: Columns) -> None:
     keys = partitioning.keys({name: column.copy() for name, column in columns.items()})
     assert list(keys) == [field.name for field in partitioning.fields], "the keys are not the fields, in their order"
@@ -261,7 +269,7 @@ def _check_types(partitioning: Partitioning, columns: Columns) -> None:
                 keys = keys_of(partitioning, {**some, name: values})
             except PartitionError:
                 continue
-            assert keys == keys_of(partitioning, some), f"the keys are others where {name} is {values.dtype}"
+            _check_same(keys, keys_of(partitioning, some), f"the keys are others where {name} is {values.dtype}")
 
 
 def _check_inverse(partitioning: Partitioning, columns: Columns) -> None:
