@@ -103,12 +103,25 @@ def test_an_older_version_is_read(command, kept, url):
     assert len(json.loads(command("head", url, "--at", "2", "-n", "1000", "--json").out)["data"]) == then.count()
     stats = json.loads(command("stats", url, "--at", "2", "--json").out)
     assert stats["time"]["count"] == then.count()
+    before = command("ls", url, "--at", "2", "--long").out
+    assert json.loads(command("ls", url, "--at", "2", "--json").out) != json.loads(command("ls", url, "--json").out)
     kept.drop_variable("angle")
+    assert command("ls", url, "--at", "2", "--long").out == before
+    assert "angle" in command("tree", url, "--at", "2").out
+    assert "angle" not in command("tree", url).out
     assert "angle" in command("schema", url, "--at", "2").out
     assert "angle" not in command("schema", url).out
     done = command("query", url, "--at", "99")
     assert (done.code, done.out) == (1, "")
     assert "at='99' is not a version" in done.err
+
+
+def test_an_older_version_is_copied(command, kept, url, tmp_path):
+    then = zc.open_collection(url, at=2)
+    assert command("copy", url, tmp_path / "copy", "--at", "2", "--data").code == 0
+    copy = zc.open_collection(tmp_path / "copy")
+    assert copy.query().to_xarray().identical(then.query().to_xarray())
+    assert copy.count() > kept.count()
 
 
 def test_an_older_version_of_a_view_is_read_over_the_newest_base(command, kept, url, tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from attrs import asdict
 
-from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, open_to_read, options_of
+from zcollection.cli.opening import URL, AsJson, At, Filter, StorageOptions, open_to_read, options_of
 from zcollection.cli.output import write_json, write_lines
 from zcollection.cli.repairing import FOUND
 
@@ -26,12 +26,13 @@ def copy(
     filters: Filter = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing collection.")] = False,
     data: Annotated[bool, typer.Option("--data", help="Also read every chunk of the copy.")] = False,
+    at: At = None,
     storage_option: StorageOptions = None,
     target_option: TargetOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a collection, and verify the copy; exits with 1 if there are problems."""
-    source = open_to_read(url, storage_option)
+    """Copy a collection, or an older version of it, and verify the copy; exits with 1 if there are problems."""
+    source = open_to_read(url, storage_option, at=at)
     made = source.copy(target, filters=filters, overwrite=overwrite, storage_options=options_of(target_option))
     report, rows = made.verify(data=data), sum(record.rows for record in made.records().values())
     counts = {"partitions": report.partitions, "rows": rows, "chunks": report.chunks}

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zcollection.cli.describe import axis_limits, limits_in_words
-from zcollection.cli.opening import URL, AsJson, Filter, StorageOptions, open_to_read
+from zcollection.cli.opening import URL, AsJson, At, Filter, StorageOptions, open_to_read
 from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.collection.collection import Collection
 from zcollection.transaction.documents import PartitionRecord
@@ -19,11 +19,12 @@ def ls(
     *,
     filters: Filter = None,
     long: Long = False,
+    at: At = None,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
     """List the partitions, in the order of their keys."""
-    collection = open_to_read(url, storage_option)
+    collection = open_to_read(url, storage_option, at=at)
     records = collection.records(filters=filters)
     if as_json:
         write_json([_facts(collection, path, record) for path, record in records.items()])

@@ -56,8 +56,8 @@ Variables = Annotated[
 ]
 
 
-def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
-    """Return the collection at a URL, open for reading.
+def open_to_read(url: str, options: Iterable[str] | None, *, at: str | None = None) -> Collection:
+    """Return the collection at a URL, open for reading; `at` is a version, as for `open_source`.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def open_to_read(url: str, options: Iterable[str] | None) -> Collection:
     ZCollectionError
         It cannot be opened, or it is a view.
     """
-    return _collection(url, "r", options)
+    return _collection(url, "r", options, at=at)
 
 
 def open_to_write(url: str, options: Iterable[str] | None) -> Collection:
@@ -109,8 +109,8 @@ def open_source(
     return opened
 
 
-def _collection(url: str, mode: Mode, options: Iterable[str] | None) -> Collection:
-    found = open_source(url, options, mode=mode)
+def _collection(url: str, mode: Mode, options: Iterable[str] | None, *, at: str | None = None) -> Collection:
+    found = open_source(url, options, mode=mode, at=at)
     if isinstance(found, Collection):
         return found
     message = (

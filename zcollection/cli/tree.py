@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from attrs import asdict, frozen
 
-from zcollection.cli.opening import URL, AsJson, StorageOptions, open_to_read
+from zcollection.cli.opening import URL, AsJson, At, StorageOptions, open_to_read
 from zcollection.cli.output import Node, write_json, write_tree
 from zcollection.collection.collection import Collection
 from zcollection.model.dtypes import dtype_name
@@ -20,9 +20,11 @@ _SHOWN = 20
 All = Annotated[bool, typer.Option("--all", "-a", help=f"Show every partition, not only the first {_SHOWN}.")]
 
 
-def tree(url: URL, *, everything: All = False, storage_option: StorageOptions = None, as_json: AsJson = False) -> None:
+def tree(
+    url: URL, *, everything: All = False, at: At = None, storage_option: StorageOptions = None, as_json: AsJson = False
+) -> None:
     """Show groups, dimensions and variables, then the partitions with their rows."""
-    collection = open_to_read(url, storage_option)
+    collection = open_to_read(url, storage_option, at=at)
     if as_json:
         write_json(_facts(collection))
     else:
