@@ -72,7 +72,7 @@ def test_conditions_find_the_rows_that_numpy_finds(read, low, length, flag):
 
 
 def test_nothing_can_be_written(url, written):
-    with pytest.raises(zc.ReadOnlyError, match=r"http://.*/sample is read over HTTP.*accepted: mode='r'"):
+    with pytest.raises(zc.ReadOnlyError, match=r"http://.*/sample can only be read over HTTP.*accepted: mode='r'"):
         zc.open_collection(url, mode="rw")
     with pytest.raises(zc.ReadOnlyError):
         samples.create(f"{url}/new")
@@ -119,7 +119,7 @@ def test_listings_are_asked_for_by_nothing_that_reads(web_server, url):
     "ask", [lambda read: read.history(), lambda read: read.changes(since=0)], ids=["history", "changes"]
 )
 def test_what_needs_a_listing_says_so(url, ask):
-    with pytest.raises(StoreError, match=r"cannot be listed over HTTP; do it where its files lie"):
+    with pytest.raises(StoreError, match=r"cannot be listed over HTTP; list them at their original location"):
         ask(zc.open_collection(url))
 
 

@@ -135,7 +135,7 @@ class BucketStore(ObjectStore):
     """
 
     cross_process: ClassVar[bool] = False
-    place: ClassVar[str] = "prefix/"
+    key_prefix: ClassVar[str] = "prefix/"
 
     bucket: Bucket = field(eq=False)
 
@@ -158,7 +158,7 @@ class BucketStore(ObjectStore):
     @property
     def data(self):
         """The objects by their keys in the store."""
-        return {key.removeprefix(self.place): held[0] for key, held in self.bucket.objects.items()}
+        return {key.removeprefix(self.key_prefix): held[0] for key, held in self.bucket.objects.items()}
 
 
 __all__ = ["BUCKETS", "Bucket", "BucketStore", "DiedError", "Power", "RequestError"]

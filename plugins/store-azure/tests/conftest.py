@@ -64,6 +64,6 @@ def azurite(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _no_credentials_of_whoever_runs_the_tests(monkeypatch):
+def _no_credentials_of_the_environment(monkeypatch):
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)

@@ -29,7 +29,7 @@ def opened(url, **options):
     return anyio.run(lambda: AzureStore.open(StoreURL.parse(url), mode="rw", **options))
 
 
-def refused(use, url, **options):
+def message_of(use, url, **options):
     with pytest.raises(StoreError) as caught:
         anyio.run(USES[use], opened(url, **options))
     assert SECRET not in str(caught.value)
@@ -37,19 +37,19 @@ def refused(use, url, **options):
 
 
 @pytest.mark.parametrize("use", USES)
-def test_what_the_server_refuses_is_told_in_words(azurite, use):
-    told = refused(use, "az://container/p", **(azurite.storage_options | {"key": SECRET}))
+def test_a_rejected_request_is_explained_in_words(azurite, use):
+    message = message_of(use, "az://container/p", **(azurite.storage_options | {"key": SECRET}))
     assert re.search(
-        rf"cannot {use} .* in az://container/p: access is denied \(AuthorizationFailure, 403\); check", told
+        rf"cannot {use} .* in az://container/p: access is denied \(AuthorizationFailure, 403\); check", message
     )
-    told = refused(use, "az://missing/p", **azurite.storage_options)
+    message = message_of(use, "az://missing/p", **azurite.storage_options)
     assert re.search(
         r"there is no such container \(ContainerNotFound, 404\); check its name and the account: containers are not created automatically",
-        told,
+        message,
     )
 
 
-def test_of_many_objects_all_are_deleted_though_some_are_not_there(azurite):
+def test_all_objects_are_deleted_even_if_some_do_not_exist(azurite):
     store = opened("az://container/many", **azurite.storage_options)
     keys = [f"{number:04}" for number in range(300)]  # more than are deleted by one request
 
@@ -66,7 +66,7 @@ def test_of_many_objects_all_are_deleted_though_some_are_not_there(azurite):
     [
         ({"acount": "a"}, "no option 'acount'; accepted: .*account"),
         ({"account": "My Account"}, "'account' of str; accepted: 3 to 24 lower-case letters and digits"),
-        ({"key": "no base64!"}, "'key' of str; accepted: a key of the account"),
+        ({"key": "not base64!"}, "'key' of str; accepted: a key of the account"),
         ({"key": SECRET, "account_key": SECRET}, "'key' twice"),
         ({"key": SECRET, "sas_token": "sig=swordfish"}, "'key' and 'sas'; give one way to sign requests"),
         ({"token": "swordfish", "anon": True}, "'token' and 'anon'"),
@@ -75,7 +75,7 @@ def test_of_many_objects_all_are_deleted_though_some_are_not_there(azurite):
         ({"anon": 1}, "'anon' of int; accepted: True, False"),
     ],
 )
-def test_an_option_that_is_none_is_refused_without_its_value(options, words):
+def test_an_invalid_option_is_rejected_without_its_value(options, words):
     with pytest.raises(PluginConfigurationError, match=words) as caught:
         opened("az://container/p", **options)
     assert SECRET not in str(caught.value)
@@ -85,18 +85,18 @@ def test_an_option_that_is_none_is_refused_without_its_value(options, words):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("az://Container/p", "names no container|names no bucket; accepted: 'az://container/prefix'"),
+        ("az://Container/p", "does not name a bucket; accepted: 'az://container/prefix'"),
         ("az://ab/p", "accepted: 'az://container/prefix'"),
         ("az://container/p?sig=swordfish", "has parameters: sig; pass options in storage_options"),
-        ("az://account:swordfish@container/p", "holds credentials"),
+        ("az://account:swordfish@container/p", "contains credentials"),
     ],
 )
-def test_a_url_of_no_container_is_refused(url, words):
+def test_an_invalid_url_is_rejected(url, words):
     with pytest.raises(LocationError, match=words) as caught:
         opened(url)
     assert "swordfish" not in str(caught.value)
 
 
-def test_no_repr_shows_a_credential():
+def test_no_repr_contains_a_credential():
     for given in ({"key": SECRET}, {"sas": f"sig={SECRET}"}, {"token": SECRET}):
         assert SECRET not in repr(Options.of(StoreURL.parse("az://container/p"), given))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from zcollection_store_object.causes import Cause, told
+from zcollection_store_object.causes import Cause, with_status
 
 _KEY: Final = "check account and key, sas or token in storage_options, or the environment variables"
 _DENIED: Final = Cause(reason="access is denied", advice="check the credentials and their permissions")
@@ -33,4 +33,4 @@ def of_answer(status: int, code: str | None, region: str | None) -> Cause:
     'there is no such container (ContainerNotFound, 404)'
     """
     del region  # Azure does not report regions
-    return told(_CODES.get(code or "") or _STATUSES.get(status), status, code)
+    return with_status(_CODES.get(code or "") or _STATUSES.get(status), status, code)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from attrs import frozen
 from zcollection_store_object import options
-from zcollection_store_object.client import refused
-from zcollection_store_object.options import understood
+from zcollection_store_object.client import options_error
+from zcollection_store_object.options import parse
 
 from zcollection.plugin import StoreURL
 
@@ -83,12 +83,12 @@ class Options:
         PluginConfigurationError
             A name or a value is not accepted, one option is given twice, or there are several ways to sign a request.
         """
-        found = understood(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
+        found = parse(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
         if len({getattr(found, name) is None for name in _PRINCIPAL}) > 1:
-            raise refused(url, f"some of {', '.join(map(repr, _PRINCIPAL))}; give all of them, or none")
+            raise options_error(url, f"some of {', '.join(map(repr, _PRINCIPAL))}; give all of them, or none")
         ways = [name for name in _WAYS if getattr(found, name)]
         if len(ways) > 1:
-            raise refused(url, f"{' and '.join(map(repr, ways))}; give one way to sign requests, or none")
+            raise options_error(url, f"{' and '.join(map(repr, ways))}; give one way to sign requests, or none")
         return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from obstore.store import AzureStore
-from zcollection_store_object.client import of_obstore
+from zcollection_store_object.client import as_obstore
 from zcollection_store_object.with_obstore import Obstore, prepare
 
 from zcollection_store_azure.causes import of_answer
@@ -35,12 +35,12 @@ def connect(container: str, options: Options) -> Obstore:
     store = AzureStore(
         container,
         config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # names of its own
-        client_options=of_obstore(options.client_options, allow_http=endpoint.startswith("http://")),
+        client_options=as_obstore(options.client_options, allow_http=endpoint.startswith("http://")),
         retry_config={"max_retries": 0},
         credential_provider=_provider(options),
     )
     return Obstore(
-        store, of_answer, no_bucket="ContainerNotFound", taken="BlobAlreadyExists", etags_are_of_contents=False
+        store, of_answer, no_bucket="ContainerNotFound", key_exists="BlobAlreadyExists", etags_identify_bytes=False
     )
 
 

@@ -105,7 +105,7 @@ def test_an_archive_lists_what_it_holds(written, objects, tmp_path, archives):
     assert [version.operation for version in read.history()] == [version.operation for version in written.history()]
     copied = read.copy(tmp_path / "copied")
     assert values(copied) == values(written)
-    with pytest.raises(zc.StoreError, match=r"cannot be listed through fsspec; do it where its files lie"):
+    with pytest.raises(zc.StoreError, match=r"cannot be listed through fsspec; list them at their original location"):
         zc.open_collection(f"fsspec+file://{tmp_path}/altimetry").history()
 
 
@@ -165,7 +165,7 @@ def test_nothing_can_be_written(url, objects, tmp_path, archives):
     archives.zipped(tmp_path / "x.zip", objects)
     archives.tarred(tmp_path / "x.tar", objects)
     url = url.format(tmp_path)
-    words = r"is read (out of an archive|through fsspec), and never written to; accepted: mode='r'; write where"
+    words = r"can only be read (from an archive|through fsspec); accepted: mode='r'; write to the original location"
     with pytest.raises(zc.ReadOnlyError, match=words):
         zc.open_collection(url, mode="rw")
     with pytest.raises(zc.ReadOnlyError, match=words):

@@ -49,7 +49,7 @@ class ArchiveStore(ChainStore):
         The options; a pickle contains nothing else.
     """
 
-    by: ClassVar[str] = "out of an archive"
+    access: ClassVar[str] = "from an archive"
 
     @classmethod
     def check(cls, url: StoreURL, links: tuple[Link, ...]) -> None:
@@ -70,7 +70,7 @@ class ArchiveStore(ChainStore):
             raise LocationError(message)
 
     @property
-    def place(self) -> str:
+    def key_prefix(self) -> str:
         """The prefix of every key: the folder in the archive."""
         folder = self.links[0].path.strip("/")
         return f"{folder}/" if folder else ""

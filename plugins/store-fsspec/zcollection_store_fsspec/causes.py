@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from typing import Final
 
-from zcollection_store_object.causes import Cause, names_of
+from zcollection_store_object.causes import Cause, error_names
 from zcollection_store_object.driver import RequestError
 
 ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -67,6 +67,6 @@ def failure_of(error: Exception) -> RequestError:
     if isinstance(status, int):
         return RequestError.of_status(status)
     if isinstance(error, OSError):
-        return RequestError.of_names(names_of(error))
+        return RequestError.of_error_text(error_names(error))
     reason = f"fsspec fails with {type(error).__name__}"
     return RequestError(cause=Cause(reason=reason, advice="check the URL, and the options of its links"))

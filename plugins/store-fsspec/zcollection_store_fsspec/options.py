@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from attrs import field, frozen
 from zcollection_store_object import options
-from zcollection_store_object.client import refused
+from zcollection_store_object.client import options_error
 
 from zcollection.plugin import StoreURL, accepted
 from zcollection_store_fsspec.chain import Link
@@ -39,11 +39,13 @@ class Options:
         for name, value in given.items():
             if name != "max_retries" and name not in known:
                 choices = accepted(name, sorted({*known, "max_retries"}))
-                raise refused(url, f"no option {name!r}; {choices}: the links, each with its options in a mapping")
+                raise options_error(
+                    url, f"no option {name!r}; {choices}: the links, each with its options in a mapping"
+                )
             if name != "max_retries" and not isinstance(value, Mapping):
-                raise refused(url, f"{name!r} of {type(value).__name__}; accepted: a mapping, as fsspec takes it")
+                raise options_error(url, f"{name!r} of {type(value).__name__}; accepted: a mapping, as fsspec takes it")
         try:
             retries = cls(**{name: value for name, value in given.items() if name == "max_retries"}).max_retries
         except (TypeError, ValueError):
-            raise refused(url, "an invalid 'max_retries'; accepted: a whole number from 0 to 100") from None
+            raise options_error(url, "an invalid 'max_retries'; accepted: a whole number from 0 to 100") from None
         return cls(links={name: dict(given[name]) for name in known if name in given}, max_retries=retries)

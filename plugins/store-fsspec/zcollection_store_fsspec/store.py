@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Self
 
 from attrs import evolve, field, frozen
-from zcollection_store_object.client import refused
+from zcollection_store_object.client import options_error
 from zcollection_store_object.driver import Driver
 from zcollection_store_object.published import PublishedStore
 
@@ -90,7 +90,7 @@ class FsspecStore(ChainStore):
     """
 
     has_listing: ClassVar[bool] = False
-    by: ClassVar[str] = "through fsspec"
+    access: ClassVar[str] = "through fsspec"
 
     @classmethod
     def check(cls, url: StoreURL, links: tuple[Link, ...]) -> None:
@@ -102,7 +102,7 @@ class FsspecStore(ChainStore):
             _check_link(url, link)
 
     @property
-    def place(self) -> str:
+    def key_prefix(self) -> str:
         """The prefix of every key; empty, because the driver is specific to the directory."""
         return ""
 
@@ -156,7 +156,7 @@ def _check_cache(url: StoreURL, name: str, options: Any) -> None:
     if isinstance(options, Mapping) and url.scheme == name:
         for option, value in options.items():
             if option != _FOLDER or not isinstance(value, str):
-                raise refused(url, f"{option!r} for {name!r}; accepted: {_FOLDER!r}, the path of a folder")
+                raise options_error(url, f"{option!r} for {name!r}; accepted: {_FOLDER!r}, the path of a folder")
 
 
 def _refused(url: StoreURL, problem: str, accepted: str) -> LocationError:

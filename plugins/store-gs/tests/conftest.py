@@ -45,7 +45,7 @@ def fake_gcs(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _no_credentials_of_whoever_runs_the_tests(monkeypatch, tmp_path_factory):
+def _no_credentials_of_the_environment(monkeypatch, tmp_path_factory):
     for name in [name for name in os.environ if name.startswith(("GOOGLE_", "GCLOUD_", "STORAGE_EMULATOR"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path_factory.getbasetemp() / "missing"))

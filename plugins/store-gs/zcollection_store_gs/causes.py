@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from zcollection_store_object.causes import Cause, told
+from zcollection_store_object.causes import Cause, with_status
 
 _KEY: Final = "check service_account, service_account_key or token in storage_options, or the environment variables"
 _DENIED: Final = Cause(
@@ -53,4 +53,4 @@ def of_answer(status: int, code: str | None) -> Cause:
     >>> of_answer(403, "forbidden").reason
     'access is denied (forbidden, 403)'
     """
-    return told(_CODES.get(code or "") or _STATUSES.get(status), status, code)
+    return with_status(_CODES.get(code or "") or _STATUSES.get(status), status, code)

@@ -67,7 +67,7 @@ class Credentials:
         except DefaultCredentialsError:
             failure = RequestError(cause=causes.NO_CREDENTIALS)
         except GoogleAuthError as error:
-            failure = RequestError(cause=causes.NOT_ISSUED, again=bool(getattr(error, "retryable", False)))
+            failure = RequestError(cause=causes.NOT_ISSUED, is_temporary=bool(getattr(error, "retryable", False)))
         else:
             return
         raise failure

@@ -17,7 +17,7 @@ import aiohttp
 from attrs import Factory, field, frozen
 from yarl import URL
 from zcollection_store_object import client
-from zcollection_store_object.causes import Cause, names_of
+from zcollection_store_object.causes import Cause, error_names
 from zcollection_store_object.driver import Answer, RequestError
 from zcollection_store_object.loops import LoopClient, PerLoop
 
@@ -187,7 +187,7 @@ class GoogleBucket:
         except (ValueError, LookupError, TypeError):
             failure = RequestError(cause=_UNEXPECTED)
         except (aiohttp.ClientError, OSError) as error:
-            failure = RequestError.of_names(names_of(error))
+            failure = RequestError.of_error_text(error_names(error))
         if failure is not None:
             raise failure
         return None

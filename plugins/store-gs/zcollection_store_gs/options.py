@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from attrs import frozen
 from zcollection_store_object import options
-from zcollection_store_object.client import refused
-from zcollection_store_object.options import understood
+from zcollection_store_object.client import options_error
+from zcollection_store_object.options import parse
 
 from zcollection.plugin import StoreURL
 
@@ -78,10 +78,10 @@ class Options:
         PluginConfigurationError
             A name or a value is not accepted, one option is given twice, or there are several kinds of credentials.
         """
-        found = understood(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
+        found = parse(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
         ways = [name for name in _WAYS if getattr(found, name)]
         if len(ways) > 1:
-            raise refused(url, f"{' and '.join(map(repr, ways))}; give one kind of credentials, or none")
+            raise options_error(url, f"{' and '.join(map(repr, ways))}; give one kind of credentials, or none")
         return found
 
 

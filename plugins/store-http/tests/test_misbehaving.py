@@ -38,7 +38,7 @@ def read(url, *reads, **options):
     return anyio.run(main)
 
 
-def refused(url, *reads, **options):
+def message_of(url, *reads, **options):
     with pytest.raises(StoreError) as caught:
         read(url, *reads, **options)
     assert "://" in str(caught.value)
@@ -69,19 +69,19 @@ def send(status, data=b"", **headers):
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_what_may_pass_is_asked_again(server, status):
+def test_a_request_is_repeated_after_a_temporary_failure(server, status):
     server.instead = first(3, send(status))
     assert read(server.url) == [DATA]
     assert len(server.requests) == 4
 
 
-def test_nothing_is_asked_for_ever(server):
+def test_the_number_of_retries_is_limited(server):
     server.instead = always(send(503, SECRET.encode()))
-    told = refused(server.url, max_retries=2)
+    message = message_of(server.url, max_retries=2)
     assert re.search(
-        r"cannot read 'x' in http://127\.0\.0\.1:\d+: the server answered \(503\); see to the server", told
+        r"cannot read 'x' in http://127\.0\.0\.1:\d+: the server answered \(503\); check the server", message
     )
-    assert SECRET not in told
+    assert SECRET not in message
     assert len(server.requests) == 3
 
 
@@ -95,19 +95,21 @@ def test_nothing_is_asked_for_ever(server):
         (501, r"the server answered \(501\)"),
     ],
 )
-def test_a_refusal_is_an_error_at_once(server, status, words):
+def test_a_rejected_request_is_not_repeated(server, status, words):
     server.instead = always(send(status, b"<Code>NoSuchBucket</Code>" + SECRET.encode()))
-    told = refused(server.url)
-    assert re.search(words, told), told
-    assert SECRET not in told
+    message = message_of(server.url)
+    assert re.search(words, message), message
+    assert SECRET not in message
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [404, 410])
-@pytest.mark.parametrize("asked", [Read("x"), Read("x", offset=3), Read("x", length=3), Read("x", length=0)], ids=str)
-def test_what_is_not_there_is_none(server, status, asked):
+@pytest.mark.parametrize(
+    "requested", [Read("x"), Read("x", offset=3), Read("x", length=3), Read("x", length=0)], ids=str
+)
+def test_a_missing_object_is_none(server, status, requested):
     server.instead = always(send(status, b"<Code>NoSuchBucket</Code>"))
-    assert read(server.url, asked) == [None]
+    assert read(server.url, requested) == [None]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -117,19 +119,19 @@ def test_redirects_are_followed(server, status):
     assert read(f"{server.url}/old", *ranges) == [DATA, DATA[7:], DATA[7:12], b""]
 
 
-def test_redirects_in_a_circle_or_to_nowhere_are_errors(server):
+def test_circular_redirects_and_redirects_without_a_target_are_errors(server):
     server.instead = always(lambda handler: handler.send(302, b"", location=handler.path))
-    assert "the server redirects in a circle; check the URL" in refused(server.url)
+    assert "the server redirects in a circle; check the URL" in message_of(server.url)
     server.instead = always(send(301))
-    assert "the server redirects without a target (301); check the URL" in refused(server.url)
+    assert "the server redirects without a target (301); check the URL" in message_of(server.url)
 
 
 RANGES = [Read("x", offset=5), Read("x", offset=5, length=10), Read("x", length=10), Read("x", most=70_000)]
 
 
-def test_without_ranges_parts_are_cut_out_and_no_more_is_read_than_needed(server):
+def test_without_ranges_no_more_is_read_than_needed(server):
     server.has_ranges = False
-    assert read(server.url, *RANGES) == [asked.part(DATA) for asked in RANGES]
+    assert read(server.url, *RANGES) == [requested.part(DATA) for requested in RANGES]
     (server.folder / "x").write_bytes(bytes(2**25))
     sent = []
 
@@ -149,8 +151,11 @@ def hang_up(handler):
     handler.close_connection = True
 
 
-LIES = {
-    "fewer bytes than it says": lambda handler: (handler.send(200, DATA[:100], content_length="200"), hang_up(handler)),
+CONTRADICTIONS = {
+    "fewer bytes than announced": lambda handler: (
+        handler.send(200, DATA[:100], content_length="200"),
+        hang_up(handler),
+    ),
     "fewer bytes of a part": lambda handler: (
         handler.send(206, DATA[5:10], content_range=f"bytes 5-14/{len(DATA)}"),
         hang_up(handler),
@@ -160,27 +165,27 @@ LIES = {
         hang_up(handler),
     ),
     "another part": send(206, DATA[:10], content_range=f"bytes 0-9/{len(DATA)}"),
-    "a part without saying which": send(206, DATA[:10]),
-    "a part that is none": send(206, DATA[:10], content_range="bytes x"),
+    "a part without its range": send(206, DATA[:10]),
+    "a part with an invalid range": send(206, DATA[:10], content_range="bytes x"),
     "no length": lambda handler: (handler.send(200, DATA, content_length=""), hang_up(handler)),
     "nothing": hang_up,
-    "no HTTP": lambda handler: (handler.wfile.write(b"hello\r\n\r\n"), hang_up(handler)),
+    "not HTTP": lambda handler: (handler.wfile.write(b"hello\r\n\r\n"), hang_up(handler)),
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_an_answer_that_contradicts_itself_is_never_data(server, lie):
-    part = "part" in lie
-    asked = Read("x", offset=5, length=10) if part else Read("x")
-    server.instead = always(LIES[lie])
-    told = refused(server.url, asked, max_retries=1)
-    assert re.search(r"cannot read 'x' in http://[^ ]+: .+; .+", told)
-    server.instead = first(1, LIES[lie])
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS)
+def test_a_contradictory_answer_is_never_returned_as_data(server, contradiction):
+    part = "part" in contradiction
+    requested = Read("x", offset=5, length=10) if part else Read("x")
+    server.instead = always(CONTRADICTIONS[contradiction])
+    message = message_of(server.url, requested, max_retries=1)
+    assert re.search(r"cannot read 'x' in http://[^ ]+: .+; .+", message)
+    server.instead = first(1, CONTRADICTIONS[contradiction])
     if len(server.requests) == 2:  # a temporary failure was retried
-        assert read(server.url, asked) == [asked.part(DATA)]
+        assert read(server.url, requested) == [requested.part(DATA)]
 
 
-def test_what_is_sent_says_who_asks_and_that_caches_are_to_look(server):
+def test_requests_have_credentials_and_make_caches_revalidate(server):
     secret = {"username": "reader", "password": SECRET, "headers": {"X-Token": SECRET}}
     client = {"client_options": {"user_agent": "mine", "timeout": timedelta(seconds=30)}}
     assert read(server.url, Read("x", offset=2, length=3), **secret, **client) == [DATA[2:5]]
@@ -225,7 +230,7 @@ def test_as_many_requests_are_in_flight_as_the_configuration_allows(server):
         ("https://host//path", "empty"),
     ],
 )
-def test_a_url_of_no_directory_is_refused(url, words):
+def test_an_invalid_url_is_rejected(url, words):
     with pytest.raises((LocationError, StoreError)) as caught:
         read(url)
     assert words in str(caught.value)
@@ -249,14 +254,14 @@ def test_a_url_of_no_directory_is_refused(url, words):
         ({"client_options": 1}, "'client_options' of int; accepted: a mapping with"),
     ],
 )
-def test_an_option_that_is_none_is_refused_without_its_value(options, words):
+def test_an_invalid_option_is_rejected_without_its_value(options, words):
     with pytest.raises(PluginConfigurationError, match=words) as caught:
         read("https://host/path", **options)
     assert SECRET not in str(caught.value)
 
 
-def test_nobody_listens():
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        told = refused(f"http://127.0.0.1:{unheard.getsockname()[1]}")
-    assert "the connection was refused" in told
+def test_a_server_that_does_not_run_is_reported():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        message = message_of(f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert "the connection was refused" in message

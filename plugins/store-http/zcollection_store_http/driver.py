@@ -6,8 +6,8 @@ import obstore
 from attrs import frozen
 from obstore.exceptions import NotSupportedError
 from obstore.store import HTTPStore
-from zcollection_store_object.causes import Cause, told
-from zcollection_store_object.client import of_obstore
+from zcollection_store_object.causes import Cause, with_status
+from zcollection_store_object.client import as_obstore
 from zcollection_store_object.driver import RequestError
 from zcollection_store_object.with_obstore import Obstore, prepare
 
@@ -107,7 +107,7 @@ def connect(url: str, options: Options) -> Web:
         The options.
     """
     prepare()
-    client = of_obstore(options.client_options, allow_http=url.startswith("http://"))
+    client = as_obstore(options.client_options, allow_http=url.startswith("http://"))
     client["default_headers"] = options.sent
     store = HTTPStore.from_url(url, client_options=client, retry_config={"max_retries": 0})
-    return Web(store, lambda status, _code, _region: told(_STATUSES.get(status), status))
+    return Web(store, lambda status, _code, _region: with_status(_STATUSES.get(status), status))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 from zcollection_store_object import client, options
-from zcollection_store_object.options import understood
+from zcollection_store_object.options import parse
 
 from zcollection.plugin import StoreURL
 
@@ -17,7 +17,7 @@ _RESERVED: Final = frozenset({"range", "host", "content-length", "accept-encodin
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and client.HEADER.fullmatch(value) is not None
+    return isinstance(value, str) and client.HEADER_VALUE.fullmatch(value) is not None
 
 
 def _are_headers(_instance: object, _attribute: object, headers: Mapping[Any, Any]) -> None:
@@ -59,11 +59,11 @@ class Options:
         PluginConfigurationError
             A name or a value is not accepted.
         """
-        found = understood(cls, url, given, expected=_EXPECTED)
+        found = parse(cls, url, given, expected=_EXPECTED)
         if (found.username is None) != (found.password is None):
-            raise client.refused(url, "one of 'username' and 'password'; give both, or none")
+            raise client.options_error(url, "one of 'username' and 'password'; give both, or none")
         if found.username is not None and "authorization" in map(str.lower, found.headers):
-            raise client.refused(url, "both a password and a header 'Authorization'; give one of them")
+            raise client.options_error(url, "both a password and a header 'Authorization'; give one of them")
         return found
 
     @property
@@ -77,5 +77,5 @@ class Options:
 
 
 _EXPECTED: Final = {
-    "headers": f"accepted: a mapping of the names of headers to {client.PLAIN}; not {', '.join(sorted(_RESERVED))}",
+    "headers": f"accepted: a mapping of the names of headers to {client.HEADER_VALUE_IN_WORDS}; not {', '.join(sorted(_RESERVED))}",
 }

@@ -1,12 +1,12 @@
 """The store of ``http://`` and ``https://`` URLs."""
 
 import re
-from functools import lru_cache
 from typing import Any, ClassVar, Final, Self
 
 from attrs import field, frozen
 from zcollection_store_object.driver import Driver
 from zcollection_store_object.published import PublishedStore
+from zcollection_store_object.sharing import shared
 
 from zcollection.plugin import LocationError, Mode, StoreURL, check_prefixes
 from zcollection_store_http.options import Options
@@ -29,7 +29,7 @@ class HTTPStore(PublishedStore):
     """
 
     has_listing: ClassVar[bool] = False
-    by: ClassVar[str] = "over HTTP"
+    access: ClassVar[str] = "over HTTP"
 
     options: Options = field(factory=Options)
 
@@ -59,18 +59,16 @@ class HTTPStore(PublishedStore):
         return cls(url=url, read_only=True, options=Options.of(url, options)).in_mode(mode)
 
     @property
-    def place(self) -> str:
+    def key_prefix(self) -> str:
         """The prefix of every key; empty, because the driver is specific to the directory."""
         return ""
 
     def connect(self) -> Driver:
         """Return the driver, which is shared by all stores with the same directory and options."""
-        return _connected(f"{self.url.scheme}://{self.url.location.rstrip('/')}", self.options)
+        return shared(_open_driver)(f"{self.url.scheme}://{self.url.location.rstrip('/')}", self.options)
 
 
-@lru_cache(maxsize=8)
-def _connected(url: str, options: Options) -> Driver:
-    """Return a driver with its own connections; it is cached because opening connections takes as long as several requests."""
+def _open_driver(url: str, options: Options) -> Driver:
     from zcollection_store_http.driver import connect  # loads obstore
 
     return connect(url, options)

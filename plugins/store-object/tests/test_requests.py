@@ -1,4 +1,4 @@
-"""How often a request is sent, how many at once, and what is made of its answers: with a driver that does as it is told."""
+"""Retries, limits and results of requests, with a driver that returns prepared answers."""
 
 import anyio
 import pytest
@@ -21,16 +21,16 @@ def _no_waiting(monkeypatch):
     monkeypatch.setattr(retries, "_FIRST", 0.0)
 
 
-class Told:
-    """Answers with what it is given, in turn."""
+class Scripted:
+    """A driver that returns prepared answers in order, and records the requests."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
-        self.asked = []
+        self.requests = []
         self.running = self.most = 0
 
-    async def answer(self, *asked):
-        self.asked.append(asked)
+    async def answer(self, *request):
+        self.requests.append(request)
         self.running += 1
         self.most = max(self.most, self.running)
         await checkpoint()
@@ -62,8 +62,8 @@ class Told:
 
 @frozen(kw_only=True)
 class Store(ObjectStore):
-    driver: Told = field()
-    place = "p/"
+    driver: Scripted = field()
+    key_prefix = "p/"
     limit: int = 4
 
     @property
@@ -79,40 +79,40 @@ class Store(ObjectStore):
 
 
 def store(*answers):
-    return Store(url=StoreURL.parse("s3://bucket/p"), read_only=False, driver=Told(*answers))
+    return Store(url=StoreURL.parse("s3://bucket/p"), read_only=False, driver=Scripted(*answers))
 
 
-def test_what_may_pass_is_sent_again():
-    told = store(BUSY, LOST, b"data")
-    assert anyio.run(told.get, [Read("x")]) == [b"data"]
-    assert told.driver.asked == [("get", "p/x")] * 3
+def test_a_request_is_repeated_after_a_temporary_failure():
+    opened = store(BUSY, LOST, b"data")
+    assert anyio.run(opened.get, [Read("x")]) == [b"data"]
+    assert opened.driver.requests == [("get", "p/x")] * 3
 
 
-def test_what_will_not_pass_is_not_sent_again():
-    told = store(DENIED)
+def test_a_request_is_not_repeated_after_a_permanent_failure():
+    opened = store(DENIED)
     with pytest.raises(StoreError, match="403"):
-        anyio.run(told.get, [Read("x")])
-    assert len(told.driver.asked) == 1
+        anyio.run(opened.get, [Read("x")])
+    assert len(opened.driver.requests) == 1
 
 
-def test_nothing_is_sent_for_ever():
-    told = store(*[BUSY] * 50)
+def test_the_number_of_retries_is_limited():
+    opened = store(*[BUSY] * 50)
     with pytest.raises(StoreError, match="503"):
-        anyio.run(told.put, {"x": b""})
-    assert len(told.driver.asked) == 1 + told.limit
+        anyio.run(opened.put, {"x": b""})
+    assert len(opened.driver.requests) == 1 + opened.limit
 
 
-@pytest.mark.parametrize("names", ["ConnectionRefused", "dns error", "ClientConnectorSSLError", "NetworkUnreachable"])
-def test_what_hardly_passes_in_a_moment_is_sent_again_a_few_times_only(names):
-    told = evolve(store(*[RequestError.of_names(names)] * 50), limit=40)
+@pytest.mark.parametrize("text", ["ConnectionRefused", "dns error", "ClientConnectorSSLError", "NetworkUnreachable"])
+def test_a_request_is_repeated_only_a_few_times_if_the_cause_rarely_passes(text):
+    opened = evolve(store(*[RequestError.of_error_text(text)] * 50), limit=40)
     with pytest.raises(StoreError):
-        anyio.run(told.get, [Read("x")])
-    assert len(told.driver.asked) == 5
+        anyio.run(opened.get, [Read("x")])
+    assert len(opened.driver.requests) == 5
 
 
-def test_a_server_that_starts_meanwhile_is_found():
-    told = store(*[RequestError.of_names("ConnectionRefused")] * 3, b"data")
-    assert anyio.run(told.get, [Read("x")]) == [b"data"]
+def test_a_server_that_starts_between_two_attempts_is_found():
+    opened = store(*[RequestError.of_error_text("ConnectionRefused")] * 3, b"data")
+    assert anyio.run(opened.get, [Read("x")]) == [b"data"]
 
 
 @pytest.mark.parametrize(
@@ -129,72 +129,82 @@ def test_a_server_that_starts_meanwhile_is_found():
         ([BUSY] * 50, "unknown"),
     ],
 )
-def test_after_a_lost_answer_nobody_says_that_another_one_has_the_key(answers, outcome):
+def test_after_a_lost_answer_an_existing_key_is_reported_as_unknown(answers, outcome):
     assert anyio.run(store(*answers).create, "x", b"") == outcome
 
 
-def test_a_creation_that_is_refused_is_an_error():
+def test_a_rejected_creation_is_an_error():
     for answers in ([DENIED], ["unknown", DENIED]):
         with pytest.raises(StoreError, match="create 'x'.*403"):
             anyio.run(store(*answers).create, "x", b"")
 
 
-def test_a_listing_that_was_interrupted_goes_on_after_its_last_key():
-    told = store(["p/a", "p/b"], LOST, ["p/c"], None)
+def test_an_interrupted_listing_continues_after_its_last_key():
+    opened = store(["p/a", "p/b"], LOST, ["p/c"], None)
 
     async def listed():
-        return [entry.key async for entry in told.list("", recursive=True)]
+        return [entry.key async for entry in opened.list("", recursive=True)]
 
     assert anyio.run(listed) == ["a", "b", "c"]
-    assert told.driver.asked == [("list", "p/", ""), ("list", "p/", ""), ("list", "p/", "p/b"), ("list", "p/", "p/b")]
+    assert opened.driver.requests == [
+        ("list", "p/", ""),
+        ("list", "p/", ""),
+        ("list", "p/", "p/b"),
+        ("list", "p/", "p/b"),
+    ]
 
 
 def test_as_many_requests_are_in_flight_as_the_configuration_allows():
     from zcollection import config
 
-    told = store(*[b""] * 200)
+    opened = store(*[b""] * 200)
 
     async def main():
         with config.using(concurrency=7):
             assert get_config().concurrency == 7
             async with anyio.create_task_group() as group:
                 for turn in range(4):
-                    group.start_soon(told.get, [Read(f"{turn}/{number}") for number in range(40)])
+                    group.start_soon(opened.get, [Read(f"{turn}/{number}") for number in range(40)])
 
     anyio.run(main)
-    assert len(told.driver.asked) == 160
-    assert told.driver.most == 7
+    assert len(opened.driver.requests) == 160
+    assert opened.driver.most == 7
 
 
-def test_many_objects_are_deleted_by_few_requests_and_documents_first():
+def test_objects_are_deleted_in_batches_and_documents_first():
     keys = sorted([*(f"p/g/c/{number:04}" for number in range(2500)), "p/g/zarr.json"])
-    told = store(keys, None)
-    anyio.run(told.delete, ["g/"])
-    (_, _, *deletions) = told.driver.asked
-    assert [len(asked) - 1 for asked in deletions] == [1, 1000, 1000, 500]
+    opened = store(keys, None)
+    anyio.run(opened.delete, ["g/"])
+    (_, _, *deletions) = opened.driver.requests
+    assert [len(request) - 1 for request in deletions] == [1, 1000, 1000, 500]
     assert deletions[0] == ("delete", "p/g/zarr.json")
 
 
-def test_an_object_is_copied_onto_itself_by_doing_nothing():
-    told = store(b"")
-    anyio.run(told.copy, [("x", "x")])
-    assert told.driver.asked == [("get", "p/x")]
+def test_a_copy_of_an_object_onto_itself_writes_nothing():
+    opened = store(b"")
+    anyio.run(opened.copy, [("x", "x")])
+    assert opened.driver.requests == [("get", "p/x")]
 
 
 def entry(key, etag):
     return Listed(key=f"p/{key}", size=1, etag=etag)
 
 
-def test_publishing_copies_what_differs_and_the_document_last():
-    class Groups(Told):
+def test_publishing_copies_the_objects_that_differ_and_the_document_last():
+    class Groups(Scripted):
         async def list(self, prefix, *, after, recursive):
             staged = [entry("s/c/0", "same"), entry("s/c/1", "new"), entry("s/zarr.json", "new")]
-            there = [entry("t/c/0", "same"), entry("t/c/1", "old"), entry("t/c/2", "old"), entry("t/zarr.json", "old")]
-            yield staged if prefix == "p/s/" else there
+            published = [
+                entry("t/c/0", "same"),
+                entry("t/c/1", "old"),
+                entry("t/c/2", "old"),
+                entry("t/zarr.json", "old"),
+            ]
+            yield staged if prefix == "p/s/" else published
 
-    told = Store(url=StoreURL.parse("s3://bucket/p"), read_only=False, driver=Groups(None, True, None, True))
-    anyio.run(told.publish, "s/", "t/")
-    assert told.driver.asked == [
+    opened = Store(url=StoreURL.parse("s3://bucket/p"), read_only=False, driver=Groups(None, True, None, True))
+    anyio.run(opened.publish, "s/", "t/")
+    assert opened.driver.requests == [
         ("delete", "p/t/zarr.json"),
         ("copy", "p/s/c/1", "p/t/c/1"),
         ("delete", "p/t/c/2"),
@@ -202,6 +212,6 @@ def test_publishing_copies_what_differs_and_the_document_last():
     ]
 
 
-def test_publishing_where_nothing_is_staged_is_an_error_that_says_so():
+def test_publishing_without_staged_objects_is_an_error():
     with pytest.raises(StoreError, match="nothing is staged at 's/'"):
         anyio.run(store(None, None).publish, "s/", "t/")

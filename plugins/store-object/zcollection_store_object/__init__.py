@@ -1,1 +1,1 @@
-"""What the stores of object storage, and those that read over HTTP, have in common; it provides no store by itself."""
+"""Shared code of the stores for object storage and of the store that reads over HTTP; it provides no store by itself."""

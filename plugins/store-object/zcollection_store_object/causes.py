@@ -1,4 +1,4 @@
-"""What goes wrong with object storage: how servers and libraries call it, and each in words, with the next step."""
+"""The causes of failed requests, found by the status, error code or error text, each with a reason in words and the next step."""
 
 import errno
 import re
@@ -10,21 +10,21 @@ from attrs import evolve, frozen
 
 @frozen(kw_only=True)
 class Cause:
-    """Why a request fails.
+    """The cause of a failed request.
 
     Attributes
     ----------
     reason
-        What is wrong.
+        What is wrong, for the message of the error.
     advice
         The next step.
-    lasting
-        Whether it is hardly over in a moment: the request is sent again a few times only.
+    is_lasting
+        Whether the cause rarely passes within seconds, so that the request is repeated only a few times.
     """
 
     reason: str
-    advice: str = "see to the server and the connection, and run the operation again"
-    lasting: bool = False
+    advice: str = "check the server and the connection, and run the operation again"
+    is_lasting: bool = False
 
 
 _ENDPOINT: Final = "check the endpoint"
@@ -32,17 +32,17 @@ _ENDPOINT: Final = "check the endpoint"
 _UNANSWERED: Final = (
     (
         r"dns error|DNSError|gaierror",
-        Cause(reason="the endpoint's name cannot be resolved", advice=_ENDPOINT, lasting=True),
+        Cause(reason="the endpoint's name cannot be resolved", advice=_ENDPOINT, is_lasting=True),
     ),
     (
         r"Refused",
         Cause(
-            reason="the connection was refused, for nothing listens at the endpoint",
+            reason="the connection was refused: nothing listens at the endpoint",
             advice="check its host and port, or start the server",
-            lasting=True,
+            is_lasting=True,
         ),
     ),
-    (r"Unreachable|UNREACH", Cause(reason="the endpoint cannot be reached", lasting=True)),
+    (r"Unreachable|UNREACH", Cause(reason="the endpoint cannot be reached", is_lasting=True)),
     (
         r"EMFILE|ENFILE|code: 2[34],",
         Cause(
@@ -54,8 +54,8 @@ _UNANSWERED: Final = (
         r"[Cc]ertificate|CertVerif",
         Cause(
             reason="the endpoint's certificate is not accepted",
-            advice="check the endpoint, or have this machine trust who issued it",
-            lasting=True,
+            advice="check the endpoint, or add its issuer to the trusted certificates of this machine",
+            is_lasting=True,
         ),
     ),
     (
@@ -63,7 +63,7 @@ _UNANSWERED: Final = (
         Cause(
             reason="the endpoint does not speak TLS, as https:// does",
             advice="check its port, or use http://",
-            lasting=True,
+            is_lasting=True,
         ),
     ),
     (
@@ -71,7 +71,7 @@ _UNANSWERED: Final = (
         Cause(
             reason="the endpoint does not speak HTTP, as http:// does",
             advice="check its port, or use https://",
-            lasting=True,
+            is_lasting=True,
         ),
     ),
     (
@@ -80,26 +80,26 @@ _UNANSWERED: Final = (
     ),
     (r"Timeout|TimedOut", Cause(reason="the request took too long")),
 )
-"""What the libraries call the ways in which no answer comes; the first one holds."""
+"""Patterns of error texts of requests without an answer, with their causes; the first pattern that matches is used."""
 
 
-def told(known: Cause | None, status: int, code: str | None = None) -> Cause:
-    """Return the cause of a refusal with what the server calls it.
+def with_status(known: Cause | None, status: int, code: str | None = None) -> Cause:
+    """Return the cause of a rejected request, with the status and the error code in its reason.
 
     Parameters
     ----------
     known
-        What the refusal means; None where that is not known.
+        The cause without them; None if it is not known.
     status
-        Of the answer.
+        The status of the answer.
     code
-        What the server calls it.
+        The error code of the server, if any.
 
     Examples
     --------
-    >>> told(Cause(reason="access is denied"), 403).reason
+    >>> with_status(Cause(reason="access is denied"), 403).reason
     'access is denied (403)'
-    >>> told(None, 500, "InternalError").reason
+    >>> with_status(None, 500, "InternalError").reason
     'InternalError (500)'
     """
     cause = known or Cause(reason="")
@@ -108,19 +108,19 @@ def told(known: Cause | None, status: int, code: str | None = None) -> Cause:
     return evolve(cause, reason=f"{code or 'the server answered'} ({status})")
 
 
-def of_names(names: str) -> Cause:
-    """Return why a request was not answered, from the text of a library's error, or the names of it and its causes."""
-    found = (cause for pattern, cause in _UNANSWERED if re.search(pattern, names))
-    return next(found, Cause(reason="no answer, or not all of it"))
+def of_error_text(text: str) -> Cause:
+    """Return the cause of a request without an answer, from the text of an exception or from the result of `error_names`."""
+    found = (cause for pattern, cause in _UNANSWERED if re.search(pattern, text))
+    return next(found, Cause(reason="there was no answer, or only a part of one"))
 
 
-def names_of(error: BaseException) -> str:
-    """Return the names of an error and of those that it came from, and what the system calls them; nothing that they say.
+def error_names(error: BaseException) -> str:
+    """Return the class names and errno names of an exception and of its causes, without their messages.
 
     Examples
     --------
     >>> import errno
-    >>> names_of(ConnectionResetError(errno.ECONNRESET, "a text"))
+    >>> error_names(ConnectionResetError(errno.ECONNRESET, "a text"))
     'ConnectionResetError ECONNRESET'
     """
     return " ".join(name for name in _names(error) if name)

@@ -1,4 +1,4 @@
-"""The options of an HTTP client, whichever library it is of."""
+"""The options of an HTTP client, the same for every library."""
 
 import re
 from collections.abc import Mapping
@@ -15,23 +15,21 @@ CLIENT_OPTIONS: Final = (
     "timeout",
     "user_agent",
 )
-"""What every driver understands of its client; what only one of them does is not accepted."""
+"""The options that the HTTP clients of all drivers have; others are not accepted."""
 
-HEADER: Final = re.compile(r"[ -~]*")
-"""What a header of a request may hold, and so a credential or the name of a region: one with a line end is a common slip."""
+HEADER_VALUE: Final = re.compile(r"[ -~]*")
+"""The pattern of header values, and so of credentials and names of regions; a line end at the end is a common mistake."""
 
-PLAIN: Final = "text of printable ASCII characters, without a line end"
-"""That in words."""
+HEADER_VALUE_IN_WORDS: Final = "text of printable ASCII characters, without a line end"
 
-EXPECTED: Final = f"accepted: a mapping with {', '.join(CLIENT_OPTIONS)}"
-"""What is accepted as these options."""
+CLIENT_OPTIONS_IN_WORDS: Final = f"accepted: a mapping with {', '.join(CLIENT_OPTIONS)}"
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
 
-def check_client(url: StoreURL, given: Mapping[str, Any]) -> None:
-    """Refuse what is no option of a client; a message never shows the value of one, for it may be a credential.
+def check_client_options(url: StoreURL, given: Mapping[str, Any]) -> None:
+    """Check the options of an HTTP client; messages never contain a value, because it may be a credential.
 
     Raises
     ------
@@ -40,17 +38,19 @@ def check_client(url: StoreURL, given: Mapping[str, Any]) -> None:
     """
     for name, value in given.items():
         if name not in CLIENT_OPTIONS:
-            raise refused(url, f"no client option {name!r}; {accepted(name, CLIENT_OPTIONS)}")
+            raise options_error(url, f"no client option {name!r}; {accepted(name, CLIENT_OPTIONS)}")
         if name.endswith("timeout") and seconds(value) is None:
-            raise refused(url, f"{name!r} of {type(value).__name__}; accepted: seconds, a timedelta, '30s' or '500ms'")
+            raise options_error(
+                url, f"{name!r} of {type(value).__name__}; accepted: seconds, a timedelta, '30s' or '500ms'"
+            )
         if name.startswith("allow_") and not isinstance(value, bool):
-            raise refused(url, f"{name!r} of {type(value).__name__}; accepted: True, False")
-        if name in {"proxy_url", "user_agent"} and not (isinstance(value, str) and HEADER.fullmatch(value)):
-            raise refused(url, f"{name!r} of {type(value).__name__}; accepted: {PLAIN}")
+            raise options_error(url, f"{name!r} of {type(value).__name__}; accepted: True, False")
+        if name in {"proxy_url", "user_agent"} and not (isinstance(value, str) and HEADER_VALUE.fullmatch(value)):
+            raise options_error(url, f"{name!r} of {type(value).__name__}; accepted: {HEADER_VALUE_IN_WORDS}")
 
 
 def seconds(value: object) -> float | None:
-    """Return a duration among these options, or None where it is none.
+    """Return the value of a duration in seconds; None if it is invalid.
 
     Examples
     --------
@@ -65,15 +65,15 @@ def seconds(value: object) -> float | None:
     return None if found is None else float(found[1]) * _SECONDS[found[2]]
 
 
-def of_obstore(given: Mapping[str, Any], *, allow_http: bool) -> Any:
-    """Return these options as obstore takes them, a dictionary.
+def as_obstore(given: Mapping[str, Any], *, allow_http: bool) -> Any:
+    """Return the options as a dictionary for obstore.
 
     Parameters
     ----------
     given
-        Options that were checked.
+        The options, which have been checked.
     allow_http
-        Whether the server is one of ``http://``, where they do not say so.
+        The default of the option ``allow_http``: whether the URL of the server begins with ``http://``.
     """
     durations = {name: seconds(given[name]) for name in ("connect_timeout", "timeout") if name in given}
     return {
@@ -83,6 +83,6 @@ def of_obstore(given: Mapping[str, Any], *, allow_http: bool) -> Any:
     }
 
 
-def refused(url: StoreURL, problem: str) -> PluginConfigurationError:
-    """Return the error that says what is wrong with the options of a store."""
+def options_error(url: StoreURL, problem: str) -> PluginConfigurationError:
+    """Return the error for invalid options of a store."""
     return PluginConfigurationError(f"storage_options of {url} has {problem}")

@@ -1,4 +1,4 @@
-"""Listings of what lies directly below a prefix, made of listings of all that lies below it."""
+"""Listings of the objects and common prefixes directly under a prefix, computed from recursive listings."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ from zcollection.plugin import Listed
 
 
 def folded(entries: Sequence[Listed], prefix: str, *, after: str, last: str = "") -> list[Listed]:
-    """Return what lies directly below a prefix: objects and common prefixes.
+    """Return the objects and common prefixes directly under a prefix.
 
     Parameters
     ----------
     entries
-        Of what lies below it, in order: all of them, or a page.
+        Entries of a recursive listing of the prefix, sorted by key: all of them, or a page.
     prefix
         "" or ending with "/".
     after
         Only keys greater than this one are returned.
     last
-        The last key that was returned of the pages before.
+        The last key that was returned for the previous pages.
 
     Examples
     --------

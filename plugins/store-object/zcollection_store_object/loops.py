@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """One object for each event loop, made when first asked for there, and forgotten once its loop is closed.
+    """One object for each event loop, created at the first access and dropped after its loop is closed.
 
     Parameters
     ----------
     make
-        Makes one, on the loop that is to have it.
+        The function that creates an object, called on the event loop that the object belongs to.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -25,23 +25,24 @@ class PerLoop(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self) -> T:
-        """Return the object of the running loop."""
+        """Return the object of the running event loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             found = self._made.get(loop)
             if found is None:
-                self._made = {other: kept for other, kept in self._made.items() if not other.is_closed()}
+                self._made = {other: made for other, made in self._made.items() if not other.is_closed()}
                 found = self._made[loop] = self._make()
             return found
 
 
 class LoopClient(Generic[T]):
-    """A client of one event loop, opened when first asked for, and closed with its loop, or when nobody uses it any more.
+    """A client of one event loop, opened at the first access, and closed with its loop or when it is no longer referenced.
 
     Parameters
     ----------
     open_client
-        Returns a generator that opens a client, yields it, and closes it when it is closed itself.
+        The function that returns a generator, which opens a client, yields it, and closes the client when the generator is
+        closed.
     """
 
     def __init__(self, open_client: Callable[[], AsyncGenerator[T, None]]) -> None:
@@ -53,15 +54,16 @@ class LoopClient(Generic[T]):
         """Return the client."""
         async with self._opening:
             if not self._opened:
-                # A generator that is not exhausted is closed by the loop when it ends, and the client with it.
+                # When the loop ends, it closes each generator that is not exhausted, and so the client.
                 clients = self._open_client()
                 self._opened.append(await anext(clients))
-                # What is unreachable may be finalised in any order: the client must outlive this, to be closed before it is.
+                # The finaliser keeps the generator alive: unreachable objects are finalised in any order, and the client has to be
+                # closed before it is finalised.
                 weakref.finalize(self, _close_soon, asyncio.get_running_loop(), clients).atexit = False
         return self._opened[0]
 
 
 def _close_soon(loop: asyncio.AbstractEventLoop, clients: AsyncGenerator[T, None]) -> None:
-    if not loop.is_closed():  # one that has ended has closed them
+    if not loop.is_closed():  # a closed loop has closed its generators
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: loop.create_task(clients.aclose()))

@@ -1,7 +1,7 @@
-"""Any object storage as a store of keys and bytes: batches of requests, whatever driver sends them.
+"""Stores on object storage: batches of requests, sent by any driver.
 
-A request that changes something is never given up before its answer: the server could still carry it out, after whatever
-comes next.
+A request that changes something is never abandoned before its answer: the server could still execute it, after a later
+request.
 """
 
 from abc import abstractmethod
@@ -28,7 +28,7 @@ from zcollection.plugin import (
     uninterrupted,
 )
 from zcollection_store_object import publishing
-from zcollection_store_object.driver import DELETED_AT_ONCE, Driver, RequestError
+from zcollection_store_object.driver import DELETED_PER_REQUEST, Driver, RequestError
 from zcollection_store_object.loops import PerLoop
 from zcollection_store_object.retries import Retries
 
@@ -36,19 +36,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LIMITERS: Final = PerLoop(lambda: CapacityLimiter(1))
-"""Of the requests in flight, whichever store sends them."""
+"""Limiters of the requests in flight, for all stores together."""
 
 
 @frozen(kw_only=True)
 class ObjectStore(KeyStore):
-    """Objects below a prefix; a subclass says which, and how to reach them.
+    """Objects under a prefix of a bucket; a subclass defines the prefix and the driver.
 
     Attributes
     ----------
     url
-        Where.
+        The URL of the collection.
     read_only
-        Whether every write is refused.
+        Whether every write is rejected.
     """
 
     publishes_copies: ClassVar[bool] = True
@@ -59,17 +59,17 @@ class ObjectStore(KeyStore):
 
     @property
     @abstractmethod
-    def place(self) -> str:
-        """Prefix of every key in the bucket, "" or ending with "/"."""
+    def key_prefix(self) -> str:
+        """The prefix of every key in the bucket: "", or ending with "/"."""
 
     @property
     @abstractmethod
     def retries(self) -> Retries:
-        """How often a request is sent again."""
+        """The retries of requests."""
 
     @abstractmethod
     def connect(self) -> Driver:
-        """Return a driver; called once."""
+        """Return the driver; called once for each store."""
 
     @property
     def _driver(self) -> Driver:
@@ -78,29 +78,29 @@ class ObjectStore(KeyStore):
         return self._drivers[0]
 
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
-        """Return what a pickle holds: a driver is made again where it is needed."""
+        """Return the content of a pickle: the fields, without the driver, which the copy opens when it first needs it."""
         cls = type(self)
-        return _made, (cls, {item.name: getattr(self, item.name) for item in fields(cls) if item.init})
+        return _created, (cls, {item.name: getattr(self, item.name) for item in fields(cls) if item.init})
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
         """Return the bytes of each read, None where the object does not exist."""
         check_keys(self.url, *(read.key for read in reads))
 
         async def get(read: Read) -> bytes | None:
-            key, length = self.place + read.key, None if read.length is None else read.limit
-            return await self._ask("read", read.key, lambda driver: driver.get(key, read.offset, length, read.most))
+            key, length = self.key_prefix + read.key, None if read.length is None else read.limit
+            return await self._send("read", read.key, lambda driver: driver.get(key, read.offset, length, read.most))
 
-        return await _each(get, reads)
+        return await _for_each(get, reads)
 
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, many at once."""
+        """Write objects concurrently."""
         self.check_writable()
         check_keys(self.url, *items)
 
         async def put(key: str) -> None:
-            await self._ask("write", key, lambda driver: uninterrupted(driver.put, self.place + key, items[key]))
+            await self._send("write", key, lambda driver: uninterrupted(driver.put, self.key_prefix + key, items[key]))
 
-        await _each(put, items)
+        await _for_each(put, items)
 
     async def create(self, key: str, data: bytes) -> Created:
         """Write an object unless the key exists, by one conditional request."""
@@ -108,54 +108,54 @@ class ObjectStore(KeyStore):
         check_keys(self.url, key)
         driver = self._driver
         try:
-            async with _turn():
-                return await self.retries.create(lambda: uninterrupted(driver.create, self.place + key, data))
+            async with _limiter():
+                return await self.retries.create(lambda: uninterrupted(driver.create, self.key_prefix + key, data))
         except RequestError as failure:
-            told = self._told("create", key, failure)
-        raise told
+            error = self._error("create", key, failure)
+        raise error  # outside the handler, without a chained exception
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List objects and common prefixes, a page at a time."""
+        """List objects and common prefixes, page by page."""
         if prefix:
             check_prefixes(self.url, prefix)
-        last = self.place + after if after else ""
+        last = self.key_prefix + after if after else ""
         pages: AsyncIterator[Sequence[Listed]] | None = None
 
         async def next_page(driver: Driver) -> Sequence[Listed] | None:
             nonlocal pages
-            pages = pages or driver.list(self.place + prefix, after=last, recursive=recursive)
+            pages = pages or driver.list(self.key_prefix + prefix, after=last, recursive=recursive)
             try:
                 return await anext(pages, None)
             except RequestError:
-                pages = None  # what has failed is at its end: the next try goes on after the last key
+                pages = None  # a failed generator is exhausted: the next attempt starts after the last key
                 raise
 
-        while (page := await self._ask("list", prefix, next_page)) is not None:
+        while (page := await self._send("list", prefix, next_page)) is not None:
             for entry in page:
                 last = entry.key
-                yield evolve(entry, key=entry.key.removeprefix(self.place))
+                yield evolve(entry, key=entry.key.removeprefix(self.key_prefix))
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy objects inside the bucket: their bytes stay on the server."""
+        """Copy objects within the bucket; their bytes stay on the server."""
         self.check_writable()
         given = list(pairs)
         check_keys(self.url, *(key for pair in given for key in pair))
-        await _each(self._copy, given)
+        await _for_each(self._copy, given)
 
     async def _copy(self, pair: tuple[str, str]) -> None:
-        source, target = (self.place + key for key in pair)
+        source, target = (self.key_prefix + key for key in pair)
 
         async def copy(driver: Driver) -> bool:
-            if source == target:  # which servers refuse
+            if source == target:  # servers reject such a copy
                 return await driver.get(source, 0, 0, None) is not None
             return await uninterrupted(driver.copy, source, target)
 
-        if not await self._ask("write a copy at", pair[1], copy):
+        if not await self._send("write a copy at", pair[1], copy):
             message = f"cannot copy {pair[0]!r} in {self.url}: there is no such object; run the operation again"
             raise StoreError(message)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects and, for keys that end with "/", all below, the documents of groups first."""
+        """Delete objects, the documents of groups first; a key that ends with "/" deletes every object under it."""
         self.check_writable()
         given = list(dict.fromkeys(keys))
         check_keys(self.url, *(key.removesuffix("/") for key in given))
@@ -163,67 +163,67 @@ class ObjectStore(KeyStore):
             entry.key for prefix in given if prefix.endswith("/") async for entry in self.list(prefix, recursive=True)
         ]
         for group in publishing.documents_first([*(key for key in given if not key.endswith("/")), *below]):
-            await _each(
+            await _for_each(
                 self._delete,
-                [group[start : start + DELETED_AT_ONCE] for start in range(0, len(group), DELETED_AT_ONCE)],
+                [group[start : start + DELETED_PER_REQUEST] for start in range(0, len(group), DELETED_PER_REQUEST)],
             )
 
     async def _delete(self, keys: Sequence[str]) -> None:
-        places = [self.place + key for key in keys]
-        await self._ask("delete", keys[0], lambda driver: uninterrupted(driver.delete, places))
+        places = [self.key_prefix + key for key in keys]
+        await self._send("delete", keys[0], lambda driver: uninterrupted(driver.delete, places))
 
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
-        """Copy what is staged to its place, its document last."""
+        """Replace the group under `target` with copies of the staged objects, the document last."""
         self.check_writable()
         check_prefixes(self.url, staged, target)
         await publishing.publish(self, staged, target, fence)
 
     async def publish_written(self, staged: str, target: str, names: Collection[str], fence: Fence = unfenced) -> None:
-        """Do so without listing what is staged."""
+        """Publish a group without listing the staged objects."""
         self.check_writable()
         check_prefixes(self.url, staged, target)
         await publishing.publish(self, staged, target, fence, names=names)
 
     async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:
-        """Do so for many groups at once."""
-        await _each(lambda pair: self.publish(*pair, fence), list(pairs))
+        """Publish groups concurrently."""
+        await _for_each(lambda pair: self.publish(*pair, fence), list(pairs))
 
     async def replace_all(self, replacements: Iterable[Replacement], fence: Fence = unfenced) -> None:
-        """Do so for many groups at once; what is kept is copied inside the bucket."""
-        await _each(lambda item: KeyStore.replace_all(self, [item], fence), list(replacements))
+        """Publish or remove groups concurrently; the groups to keep are copied within the bucket."""
+        await _for_each(lambda item: KeyStore.replace_all(self, [item], fence), list(replacements))
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
-        """Delete what lies at the target: there are no renames."""
+        """Delete the group under `target`; object storage has no renames."""
         self.check_writable()
         check_prefixes(self.url, target, trash)
         await fence()
         await self.delete([target])
 
-    async def _ask(self, action: str, key: str, request: Callable[[Driver], Awaitable[T]]) -> T:
-        """Return the answer to a request, sent again while that may help, when it is its turn."""
+    async def _send(self, action: str, key: str, request: Callable[[Driver], Awaitable[T]]) -> T:
+        """Wait for the limit of requests in flight, send a request with retries, and return the answer."""
         driver = self._driver
         try:
-            async with _turn():
+            async with _limiter():
                 return await self.retries.call(lambda: request(driver))
         except RequestError as failure:
-            told = self._told(action, key, failure)
-        raise told
+            error = self._error(action, key, failure)
+        raise error  # outside the handler, without a chained exception
 
-    def _told(self, action: str, key: str, failure: RequestError) -> StoreError:
+    def _error(self, action: str, key: str, failure: RequestError) -> StoreError:
         return StoreError(f"cannot {action} {key!r} in {self.url}: {failure.cause.reason}; {failure.cause.advice}")
 
 
-def _turn() -> CapacityLimiter:
-    """Return what a request waits for: not more of them are in flight than the configuration says."""
+def _limiter() -> CapacityLimiter:
+    """Return the limiter of the running event loop: as many requests are in flight as the configuration allows."""
     limiter = _LIMITERS.get()
     limiter.total_tokens = get_config().concurrency
     return limiter
 
 
-def _made(cls: type[T], values: Mapping[str, Any]) -> T:
+def _created(cls: type[T], values: Mapping[str, Any]) -> T:
     return cls(**values)
 
 
-async def _each(function: Callable[[T], Awaitable[R]], items: Collection[T]) -> list[R]:
-    """Do so for each item, as many at once as requests may be in flight."""
+async def _for_each(function: Callable[[T], Awaitable[R]], items: Collection[T]) -> list[R]:
+    """Call a function for each item, as many concurrently as requests may be in flight."""
     return await gather(function, items, limit=get_config().concurrency)

@@ -1,4 +1,4 @@
-"""The options of a store, as a class with a field for each, from what a caller passed under whichever name."""
+"""The options of a store: a class of attrs with a field for each, and a parser of what the caller passed."""
 
 import re
 from collections.abc import Mapping
@@ -8,21 +8,21 @@ from attrs import field, fields_dict, validators
 
 from zcollection.plugin import StoreURL, accepted
 from zcollection_store_object import client
-from zcollection_store_object.client import HEADER, refused
+from zcollection_store_object.client import HEADER_VALUE, options_error
 
 T = TypeVar("T")
 
 _ENDPOINT: Final = re.compile(r"https?://[!-~]+")
 _EXPECTED: Final = {
     "endpoint": "accepted: a URL of http:// or https://",
-    "client_options": client.EXPECTED,
+    "client_options": client.CLIENT_OPTIONS_IN_WORDS,
     "max_retries": "accepted: a whole number from 0 to 100",
     **dict.fromkeys(("anon", "single_writer"), "accepted: True, False"),
 }
 
 
-def text(pattern: re.Pattern[str] = HEADER, *, show: Any = True) -> Any:
-    """Return a field that is a text, or None; `show` says how its repr is made, False for a credential."""
+def text(pattern: re.Pattern[str] = HEADER_VALUE, *, show: Any = True) -> Any:
+    """Return a field that is a string or None; `show` is the argument ``repr`` of the field, False for a credential."""
     return field(default=None, validator=validators.optional(validators.matches_re(pattern)), repr=show)
 
 
@@ -32,21 +32,21 @@ def flag(*, default: bool | None) -> Any:
 
 
 def endpoint() -> Any:
-    """Return the field of the URL of a server, or None; its repr shows no credential."""
+    """Return the field of the URL of a server, or None; credentials in it are excluded from the repr."""
     return text(_ENDPOINT, show=lambda url: repr(url and f"{StoreURL.parse(url)}"))
 
 
 def client_options() -> Any:
-    """Return the field of the options of an HTTP client; a proxy's URL may hold a password, so that no repr shows them."""
+    """Return the field of the options of an HTTP client; excluded from the repr, because the URL of a proxy may contain a password."""
     return field(factory=dict, converter=dict, repr=False, hash=False)
 
 
 def max_retries() -> Any:
-    """Return the field that says how often a request is sent again that failed for a moment."""
+    """Return the field of the largest number of retries after a temporary failure."""
     return field(default=7, validator=[validators.instance_of(int), validators.ge(0), validators.le(100)])
 
 
-def understood(
+def parse(
     cls: type[T],
     url: StoreURL,
     given: Mapping[str, Any],
@@ -54,20 +54,21 @@ def understood(
     aliases: Mapping[str, str] = {},
     expected: Mapping[str, str] = {},
 ) -> T:
-    """Return the options among what a caller passed; a message never shows a value, for it may be a credential.
+    """Return the options that the caller passed; messages never contain a value, because it may be a credential.
 
     Parameters
     ----------
     cls
-        A frozen class of attrs, with the fields `client_options` and those that the store has besides.
+        The class of the options: a frozen class of attrs, with a field `client_options`.
     url
-        Of the store, for messages.
+        The URL of the store, for messages.
     given
-        Options by any of their names.
+        The options, by name or alias.
     aliases
-        Other names, and the option that each of them is.
+        The aliases, and the option that each one stands for.
     expected
-        What is accepted as each option, where it is not a text, nor what all stores have.
+        The accepted values of options, in words; not needed for the strings accepted by default, and for the options that all
+        stores have.
 
     Raises
     ------
@@ -79,14 +80,14 @@ def understood(
     for name, value in given.items():
         option = aliases.get(name, name)
         if option not in known:
-            raise refused(url, f"no option {name!r}; {accepted(name, sorted([*known, *aliases]))}")
+            raise options_error(url, f"no option {name!r}; {accepted(name, sorted([*known, *aliases]))}")
         if option in named:
-            raise refused(url, f"{option!r} twice, as {name!r} as well; give it once")
+            raise options_error(url, f"{option!r} twice, as {name!r} as well; give it once")
         try:
             cls(**{option: value})
         except (TypeError, ValueError):
-            wanted = {**_EXPECTED, **expected}.get(option, f"accepted: {client.PLAIN}")
-            raise refused(url, f"{option!r} of {type(value).__name__}; {wanted}") from None
+            accepted_values = {**_EXPECTED, **expected}.get(option, f"accepted: {client.HEADER_VALUE_IN_WORDS}")
+            raise options_error(url, f"{option!r} of {type(value).__name__}; {accepted_values}") from None
         named[option] = value
-    client.check_client(url, named.get("client_options", {}))
+    client.check_client_options(url, named.get("client_options", {}))
     return cls(**named)

@@ -1,4 +1,4 @@
-"""Objects that are only read: somebody else puts them in their place, by other means."""
+"""Read-only stores: the objects are written by other means."""
 
 from collections.abc import AsyncIterator
 from typing import ClassVar, Protocol, Self
@@ -11,12 +11,12 @@ from zcollection_store_object.retries import Retries
 
 
 class PublishedOptions(Protocol):
-    """What the options of every such store have.
+    """The options that every read-only store has.
 
     Attributes
     ----------
     max_retries
-        How often a request is sent again that failed for a moment.
+        The largest number of retries after a temporary failure.
     """
 
     @property
@@ -25,31 +25,31 @@ class PublishedOptions(Protocol):
 
 @frozen(kw_only=True)
 class PublishedStore(ObjectStore):
-    """Objects that are only read; a subclass says by what means, and whether they can be listed.
+    """Objects that can only be read; a subclass defines how they are read, and whether they can be listed.
 
     Attributes
     ----------
     url
-        Where.
+        The URL of the collection.
     read_only
         True.
     options
-        What the caller passed; a pickle holds nothing else.
-    by
-        By what means they are read, for messages.
+        The options that the caller passed; a pickle contains nothing else.
+    access
+        How the objects are read, for messages, such as "over HTTP".
     """
 
-    by: ClassVar[str]
+    access: ClassVar[str]
 
     options: PublishedOptions
 
     def in_mode(self, mode: Mode) -> Self:
-        """Return this store where it is opened for reading.
+        """Return this store if the mode is "r".
 
         Raises
         ------
         ReadOnlyError
-            It is to be written to.
+            The mode is not "r".
         """
         if mode != "r":
             self.check_writable()
@@ -57,16 +57,16 @@ class PublishedStore(ObjectStore):
 
     @property
     def retries(self) -> Retries:
-        """How often a request is sent again."""
+        """The retries of requests."""
         return Retries(self.options.max_retries)
 
     def check_writable(self) -> None:
-        """Refuse: nothing is written so."""
-        message = f"{self.url} is read {self.by}, and never written to; accepted: mode='r'; write where its files lie"
+        """Raise `ReadOnlyError`."""
+        message = f"{self.url} can only be read {self.access}; accepted: mode='r'; write to the original location of its files"
         raise ReadOnlyError(message)
 
     def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List objects, or refuse to, as an iterator that fails, where there is no listing that could be relied on."""
+        """List objects; if the store has no reliable listing, the iterator raises `StoreError`."""
         if self.has_listing:
             return super().list(prefix, after=after, recursive=recursive)
         return self._unlisted(prefix)
@@ -74,6 +74,6 @@ class PublishedStore(ObjectStore):
     async def _unlisted(self, prefix: str) -> AsyncIterator[Listed]:
         if prefix:
             check_prefixes(self.url, prefix)
-        message = f"what lies below {prefix!r} in {self.url} cannot be listed {self.by}; do it where its files lie"
+        message = f"the objects under {prefix!r} in {self.url} cannot be listed {self.access}; list them at their original location"
         raise StoreError(message)
-        yield  # an iterator, as any listing is
+        yield  # makes this function a generator

@@ -1,4 +1,4 @@
-"""Requests sent again: after a moment that grows, with jitter, and not for ever."""
+"""Retries of requests: a limited number, after pauses that grow, with jitter."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -14,33 +14,33 @@ T = TypeVar("T")
 _FIRST: Final = 0.1
 _LONGEST: Final = 10.0
 _FEW: Final = 4
-"""How often a request is sent again where what is wrong hardly passes in a moment: for less than a second."""
+"""The largest number of retries if the cause rarely passes within seconds; together they take less than a second."""
 
 
 @frozen
 class Retries:
-    """How often a request is sent.
+    """The retries of requests after temporary failures.
 
     Attributes
     ----------
     limit
-        How often it is sent again.
+        The largest number of retries.
     """
 
     limit: int
 
     async def call(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Return the answer to a request, sent again while it fails in a way that may pass.
+        """Return the answer to a request, which is repeated after temporary failures.
 
         Raises
         ------
         RequestError
-            The last one.
+            The failure is not temporary, or the last attempt failed.
         """
         try:
             return await request()
         except RequestError as failure:
-            if not failure.again or not self.limit:
+            if not failure.is_temporary or not self.limit:
                 raise
 
         async def send_again() -> T:  # tenacity awaits nothing but the result of an `async def`
@@ -49,18 +49,18 @@ class Retries:
         return await self._retrying()(send_again)
 
     async def create(self, request: Callable[[], Awaitable[Answer]]) -> Created:
-        """Return what came of creating an object.
+        """Return the result of a request that creates an object.
 
-        Once an answer was lost, "exists" may mean the object that was written then: nobody can tell, and that is said.
+        After a lost answer, "exists" is reported as "unknown": the existing object may be the one that this request wrote.
         """
         is_lost = False
 
-        async def ask() -> Answer:
+        async def attempt() -> Answer:
             nonlocal is_lost
             try:
                 answer = await request()
             except RequestError as failure:
-                is_lost = is_lost or failure.again
+                is_lost = is_lost or failure.is_temporary
                 raise
             if answer == "unknown":
                 is_lost = True
@@ -68,21 +68,21 @@ class Retries:
             return answer
 
         try:
-            answer = await self.call(ask)
+            answer = await self.call(attempt)
         except RequestError as failure:
-            if not failure.again:
+            if not failure.is_temporary:
                 raise
             return "unknown"
         return "created" if answer == "created" else "unknown" if is_lost else answer
 
     def _is_enough(self, state: RetryCallState) -> bool:
         failure = state.outcome and state.outcome.exception()
-        lasts = isinstance(failure, RequestError) and failure.cause.lasting
-        return state.attempt_number >= (min(self.limit, _FEW) if lasts else self.limit)
+        is_lasting = isinstance(failure, RequestError) and failure.cause.is_lasting
+        return state.attempt_number >= (min(self.limit, _FEW) if is_lasting else self.limit)
 
     def _retrying(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, RequestError) and error.again),
+            retry=retry_if_exception(lambda error: isinstance(error, RequestError) and error.is_temporary),
             stop=self._is_enough,
             wait=wait_random_exponential(multiplier=_FIRST, max=_LONGEST),
             reraise=True,

@@ -1,4 +1,4 @@
-"""The driver on obstore, which is written in Rust."""
+"""The driver based on obstore, a library in Rust."""
 
 import atexit
 import re
@@ -18,11 +18,11 @@ from zcollection_store_object.driver import Answer, RequestError
 from zcollection_store_object.listing import folded
 
 T = TypeVar("T")
-Refusal = Callable[[int, str | None, str | None], Cause]
-"""Says what an answer means, by its status, what the server calls it, and the region in which it says that the bucket lies."""
+CauseOf = Callable[[int, str | None, str | None], Cause]
+"""A function from the status of an answer, the error code and the region of the bucket in it to the cause of the rejection."""
 
 _MULTIPART: Final = 64 * 2**20
-"""Bytes from which on an object is sent in parts."""
+"""The largest size, in bytes, of an object that is sent by one request; larger ones are sent in parts."""
 
 _PAGE: Final = 1000
 _STATUS: Final = re.compile(r"status code: (\d{3})")
@@ -30,47 +30,48 @@ _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
 _REGION: Final = re.compile(r"<Region>([\w-]{1,64})</Region>")
 _ADDRESS: Final = re.compile(r"\S+://\S+")
 _REDIRECTED: Final = "Received redirect without LOCATION"
-"""What obstore says of an answer that sends it to another region."""
+"""The text in the error of obstore if the bucket is in another region."""
 
 _EMPTY_PART: Final = "source: StartTooLarge {"
-"""What it says of a part that begins where the object ends, where a server answers with one."""
+"""The text in the error of obstore if a server answers a range that starts at the end of the object."""
 
-_LAST_WORDS: Final = 0.05
-"""Seconds that obstore's threads are given at exit. One that wants Python while it ends aborts the process, before 3.14."""
+_EXIT_DELAY: Final = 0.05
+"""The time, in seconds, for threads of obstore to finish at exit. Before Python 3.14, a thread that calls Python during the exit
+aborts the process."""
 
 
 @frozen
 class Obstore:
-    """A bucket through any store of obstore.
+    """The driver of a bucket, based on a store of obstore.
 
     Attributes
     ----------
     store
-        Obstore's; it sends each request once.
-    refusal
-        Says what an answer means that is an error.
+        The store of obstore, which sends each request once.
+    cause_of
+        A function that returns the cause of a rejected request.
     no_bucket
-        What the service calls a bucket that does not exist.
-    taken
-        What it calls a key that is not created since it exists, where the status does not tell.
-    etags_are_of_contents
-        Whether two objects with one etag hold the same bytes; else etags are told apart by their keys.
+        The error code of a bucket that does not exist.
+    key_exists
+        The error code of a conditional write whose key exists, if the status does not show it.
+    etags_identify_bytes
+        Whether objects with equal etags have equal bytes; otherwise the key is made part of the etag.
     """
 
     store: Any
-    refusal: Refusal = lambda status, code, _: causes.told(None, status, code)
+    cause_of: CauseOf = lambda status, code, _: causes.with_status(None, status, code)
     no_bucket: str = "NoSuchBucket"
-    taken: str | None = None
-    etags_are_of_contents: bool = True
+    key_exists: str | None = None
+    etags_identify_bytes: bool = True
 
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
-            return None if await self._asked(lambda: obstore.head_async(self.store, key)) is None else b""
+            return None if await self._send(lambda: obstore.head_async(self.store, key)) is None else b""
         try:
-            found = await self._asked(lambda: self._read(key, offset, length, most))
+            found = await self._send(lambda: self._read(key, offset, length, most))
         except RequestError as failure:
-            if failure.status != _BEYOND_THE_END:
+            if failure.status != _RANGE_NOT_SATISFIABLE:
                 raise
             return b""
         return found
@@ -84,34 +85,34 @@ class Obstore:
         return (await answer.bytes_async()).to_bytes()
 
     async def put(self, key: str, data: bytes) -> None:
-        """Write an object; a large one in parts, which appear together."""
+        """Write an object atomically; a large one is sent in parts."""
         whole = len(data) <= _MULTIPART
-        written = await self._asked(
+        written = await self._send(
             lambda: obstore.put_async(self.store, key, data, use_multipart=not whole, chunk_size=_MULTIPART)
         )
         if written is None:
-            raise self._refused(404, self.no_bucket)
+            raise self._rejected(404, self.no_bucket)
 
     async def create(self, key: str, data: bytes) -> Answer:
-        """Ask to write an object unless the key exists."""
+        """Write an object unless the key exists."""
         try:
-            written = await self._asked(lambda: obstore.put_async(self.store, key, data, mode="create"))
+            written = await self._send(lambda: obstore.put_async(self.store, key, data, mode="create"))
         except RequestError as failure:
-            if failure.status in _REFUSED:
+            if failure.status in _CONDITION_FAILED:
                 return "exists"
             raise
         if written is None:
-            raise self._refused(404, self.no_bucket)
+            raise self._rejected(404, self.no_bucket)
         return "created"
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
-        """Yield pages of what lies under a prefix."""
+        """Yield pages of the entries under a prefix."""
         if not recursive and not after:
             yield await self._directly_below(prefix)
             return
         last = ""
         stream = obstore.list(self.store, prefix or None, offset=after or None, chunk_size=_PAGE)
-        while page := await self._asked(lambda: _next(stream)):
+        while page := await self._send(lambda: _next(stream)):
             entries = [self._listed(entry) for entry in page if entry["path"] > after]
             if not recursive:
                 entries = folded(entries, prefix, after=after, last=last)
@@ -119,30 +120,30 @@ class Obstore:
             yield entries
 
     async def _directly_below(self, prefix: str) -> Sequence[Listed]:
-        found: Any = await self._asked(lambda: obstore.list_with_delimiter_async(self.store, prefix or None)) or {}
+        found: Any = await self._send(lambda: obstore.list_with_delimiter_async(self.store, prefix or None)) or {}
         prefixes = [Listed(key=f"{path}/") for path in found.get("common_prefixes", ())]
         return sorted([*prefixes, *map(self._listed, found.get("objects", ()))], key=lambda entry: entry.key)
 
     def _listed(self, entry: Mapping[str, Any]) -> Listed:
         key, etag = entry["path"], entry["e_tag"]
-        if etag is not None and not self.etags_are_of_contents:
+        if etag is not None and not self.etags_identify_bytes:
             etag = f"{key} {etag}"
         return Listed(key=key, size=entry["size"], modified=entry["last_modified"].timestamp(), etag=etag)
 
     async def copy(self, source: str, target: str) -> bool:
         """Copy an object."""
-        return await self._asked(lambda: _copied(self.store, source, target)) is not None
+        return await self._send(lambda: _copied(self.store, source, target)) is not None
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Delete objects; where one is not there, and so nobody knows of the others, one by one."""
-        if await self._asked(lambda: _deleted(self.store, keys)) is None and len(keys) > 1:
+        """Delete objects; if one does not exist, the others may remain, so that each is deleted by itself."""
+        if await self._send(lambda: _deleted(self.store, keys)) is None and len(keys) > 1:
             for key in keys:
                 await self.delete([key])
 
-    async def _asked(self, request: Callable[[], Awaitable[T]]) -> T | None:
-        """Return the answer to a request, or None where the object does not exist.
+    async def _send(self, request: Callable[[], Awaitable[T]]) -> T | None:
+        """Return the answer to a request; None if the object does not exist.
 
-        The failure is raised outside of the handler: what the library raised quotes the request, and is not to be chained.
+        The failure is raised outside the handler, without a chained exception: that of the library quotes the request.
         """
         try:
             return await request()
@@ -151,10 +152,10 @@ class Obstore:
         except (BaseError, OSError, ValueError) as error:
             failure = self._failure(error)
         except BaseException as error:
-            # What Rust panics with is no `Exception`, and would end the event loop with all that runs there.
+            # The exception of a panic in Rust is not an `Exception`, and would end the event loop with all its tasks.
             if type(error).__name__ != "PanicException":
                 raise
-            failure = RequestError(cause=causes.of_names(str(error)))
+            failure = RequestError(cause=causes.of_error_text(str(error)))
         if failure is not None:
             raise failure
         return None
@@ -163,24 +164,24 @@ class Obstore:
         text = str(error)
         status, code, region = _STATUS.search(text), _CODE.search(text), _REGION.search(text)
         if _EMPTY_PART in text:
-            return self._refused(_BEYOND_THE_END)
-        if code is not None and code[1] == self.taken:
-            return self._refused(412, code[1])
+            return self._rejected(_RANGE_NOT_SATISFIABLE)
+        if code is not None and code[1] == self.key_exists:
+            return self._rejected(412, code[1])
         if status is not None:
-            return self._refused(int(status[1]), code[1] if code else None, region[1] if region else None)
+            return self._rejected(int(status[1]), code[1] if code else None, region[1] if region else None)
         if isinstance(error, AlreadyExistsError):
-            return self._refused(412)
+            return self._rejected(412)
         if _REDIRECTED in text:
-            return self._refused(301)
-        failure = RequestError.of_names(_ADDRESS.sub("", text))  # a key may be called as a failure is
-        return failure if isinstance(error, BaseError | OSError) else evolve(failure, again=False)
+            return self._rejected(301)
+        failure = RequestError.of_error_text(_ADDRESS.sub("", text))  # a key may contain the words of a failure
+        return failure if isinstance(error, BaseError | OSError) else evolve(failure, is_temporary=False)
 
-    def _refused(self, status: int, code: str | None = None, region: str | None = None) -> RequestError:
-        return RequestError.of_status(status, self.refusal(status, code, region))
+    def _rejected(self, status: int, code: str | None = None, region: str | None = None) -> RequestError:
+        return RequestError.of_status(status, self.cause_of(status, code, region))
 
 
-_BEYOND_THE_END: Final = 416
-_REFUSED: Final = frozenset({304, 412})
+_RANGE_NOT_SATISFIABLE: Final = 416
+_CONDITION_FAILED: Final = frozenset({304, 412})
 
 
 async def _next(stream: Any) -> Sequence[Mapping[str, Any]]:
@@ -202,11 +203,11 @@ async def _copied(store: Any, source: str, target: str) -> bool:
 
 
 def prepare() -> None:
-    """Have this process able to use obstore: files to spare when it starts, and time for its threads to end."""
+    """Check that obstore can open the files that it needs to start, and give its threads time to finish at exit."""
     ensure_spare_files("obstore")
-    _give_last_words()
+    _delay_exit()
 
 
 @cache
-def _give_last_words() -> None:
-    atexit.register(time.sleep, _LAST_WORDS)
+def _delay_exit() -> None:
+    atexit.register(time.sleep, _EXIT_DELAY)

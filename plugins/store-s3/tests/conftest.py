@@ -10,7 +10,7 @@ __all__ = ["ministack_server", "moto_server"]
 
 
 class Recorder(ThreadingHTTPServer):
-    """A server that keeps the headers of each request, and answers with the statuses that it is given, then 200."""
+    """A server that records the headers of each request, and answers with the statuses in a list, then with 200."""
 
     daemon_threads = True
 
@@ -51,7 +51,7 @@ def recorder():
 
 
 @pytest.fixture(autouse=True)
-def _no_credentials_of_whoever_runs_the_tests(monkeypatch, tmp_path_factory):
+def _no_credentials_of_the_environment(monkeypatch, tmp_path_factory):
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):

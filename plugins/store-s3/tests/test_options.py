@@ -1,4 +1,4 @@
-"""Which options there are, what of them is seen, and what reaches the server."""
+"""Options: which ones are accepted, what is shown of them, and what is sent to the server."""
 
 import gc
 import logging
@@ -9,8 +9,9 @@ from datetime import timedelta
 import anyio
 import anyio.lowlevel
 import pytest
+from zcollection_store_object.sharing import shared
 from zcollection_store_s3.options import Options
-from zcollection_store_s3.store import S3Store, _connected
+from zcollection_store_s3.store import S3Store
 
 from zcollection.plugin import PluginConfigurationError, StoreError, StoreURL
 
@@ -33,14 +34,14 @@ def opened(url="s3://bucket/prefix", **options):
         (("profile", "profile_name"), "profile"),
     ],
 )
-def test_an_option_has_the_names_that_the_ecosystem_gives_it(names, option):
+def test_an_option_has_the_aliases_of_other_libraries(names, option):
     pair = {"key": "k", "secret": "s"}
     for name in names:
         rest = {} if option not in pair else {other: value for other, value in pair.items() if other != option}
         assert getattr(Options.of(URL, {name: "value", **rest}), option) == "value"
 
 
-def test_endpoints_and_flags_have_several_names_as_well():
+def test_endpoints_and_flags_have_aliases():
     assert Options.of(URL, {"endpoint_url": "http://h"}) == Options.of(URL, {"endpoint": "http://h"})
     assert Options.of(URL, {"skip_signature": True}) == Options.of(URL, {"anon": True})
     assert Options.of(URL, {"requester_pays": True}).request_payer
@@ -65,20 +66,20 @@ def test_endpoints_and_flags_have_several_names_as_well():
         ({"client_options": {"proxy_url": 3}}, "'proxy_url' of int; accepted: text"),
     ],
 )
-def test_what_is_not_accepted_is_refused_by_name_and_never_shown(options, message):
+def test_an_invalid_option_is_rejected_by_name_and_its_value_is_not_shown(options, message):
     with pytest.raises(PluginConfigurationError, match=message) as caught:
         opened(**options)
     assert "s3://bucket/prefix" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 
-NO_TEXT = ["\n", "\r", "\0", "\x1b[31m", "\x7f", "\x85", "\ud800", "\u0378", "\u202e", "\u2028"]
-"""Line ends and other control characters, half a character, one that is not assigned, and those that turn text round."""
+CONTROL_CHARACTERS = ["\n", "\r", "\0", "\x1b[31m", "\x7f", "\x85", "\ud800", "\u0378", "\u202e", "\u2028"]
+"""Line ends and other control characters, a lone surrogate, an unassigned character, and a direction override."""
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("strange", NO_TEXT, ids=ascii)
-def test_what_no_request_can_hold_is_refused_before_one_is_sent(strange, driver):
+@pytest.mark.parametrize("strange", CONTROL_CHARACTERS, ids=ascii)
+def test_an_option_that_no_request_can_contain_is_rejected_before_a_request(strange, driver):
     text = f"{SECRET}{strange}"
     for options in (
         {"key": text, "secret": "s"},
@@ -95,8 +96,8 @@ def test_what_no_request_can_hold_is_refused_before_one_is_sent(strange, driver)
         assert strange not in str(caught.value)
 
 
-@pytest.mark.parametrize("strange", NO_TEXT, ids=ascii)
-def test_a_bucket_a_prefix_and_a_key_are_text(strange):
+@pytest.mark.parametrize("strange", CONTROL_CHARACTERS, ids=ascii)
+def test_control_characters_in_a_bucket_a_prefix_and_a_key_are_rejected(strange):
     for url in (f"s3://buck{strange}et/prefix", f"s3://bucket/pre{strange}fix"):
         with pytest.raises(StoreError, match="accepted: ") as caught:
             opened(url)
@@ -108,7 +109,9 @@ def test_a_bucket_a_prefix_and_a_key_are_text(strange):
 
 @pytest.mark.parametrize("strange", ["\n", "\r", "\x1b[31m", "\u202e"], ids=ascii)
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_the_environment_and_profiles_hold_text_as_well(strange, driver, tmp_path, monkeypatch):
+def test_control_characters_in_the_environment_and_in_names_of_profiles_are_rejected(
+    strange, driver, tmp_path, monkeypatch
+):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{SECRET}{strange}")
     with pytest.raises(StoreError, match="AWS_SECRET_ACCESS_KEY in the environment") as caught:
         anyio.run(opened(driver=driver).put, {"x": b"1"})
@@ -117,15 +120,15 @@ def test_the_environment_and_profiles_hold_text_as_well(strange, driver, tmp_pat
         opened(profile="two\nlines")
 
 
-def test_a_profile_that_holds_what_no_request_can_have_is_refused(tmp_path, monkeypatch):
+def test_control_characters_in_a_profile_are_rejected(tmp_path, monkeypatch):
     (tmp_path / "credentials").write_text(f"[here]\naws_access_key_id = k\naws_secret_access_key = {SECRET}\x1b[31m\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    with pytest.raises(StoreError, match="profile 'here' holds a value") as caught:
+    with pytest.raises(StoreError, match="profile 'here' has a value") as caught:
         anyio.run(opened(profile="here").put, {"x": b"1"})
     assert SECRET not in str(caught.value)
 
 
-def test_a_client_that_cannot_be_made_is_told_every_time():
+def test_every_use_of_an_invalid_client_is_an_error():
     store = opened(driver="fsspec", profile="missing")
 
     async def twice():
@@ -140,20 +143,20 @@ def test_a_client_that_cannot_be_made_is_told_every_time():
     ("given", "seconds"),
     [("30s", 30.0), ("1.5 s", 1.5), ("500ms", 0.5), ("2m", 120.0), (3, 3.0), (timedelta(seconds=4), 4.0)],
 )
-def test_a_duration_may_be_given_in_several_ways(given, seconds):
+def test_a_duration_has_several_accepted_forms(given, seconds):
     assert Options.of(URL, {"client_options": {"timeout": given}}).seconds("timeout") == seconds
 
 
 @pytest.mark.parametrize(
     "url", [f"s3://key:{SECRET}@bucket/prefix", "s3://bucket/prefix?region=x", "s3://bucket/../x", "s3:///x"]
 )
-def test_a_url_that_is_no_bucket_and_prefix_is_refused(url):
+def test_an_invalid_url_is_rejected(url):
     with pytest.raises(StoreError) as caught:
         opened(url)
     assert SECRET not in str(caught.value)
 
 
-def test_no_repr_shows_a_credential():
+def test_no_repr_contains_a_credential():
     options = {
         "key": f"{SECRET}-key",
         "secret": SECRET,
@@ -164,7 +167,7 @@ def test_no_repr_shows_a_credential():
     assert SECRET not in f"{store!r} {store} {store.options!r} {store._driver!r}"
 
 
-def test_a_pickle_holds_what_was_passed_and_nothing_of_the_environment(monkeypatch):
+def test_a_pickle_contains_the_options_and_nothing_of_the_environment(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     store = opened(key="k", secret="passed")
     assert b"passed" in pickle.dumps(store)
@@ -184,7 +187,7 @@ def signer(headers):
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_credentials_that_are_passed_are_not_mixed_with_those_of_the_environment(driver, recorder, monkeypatch):
+def test_credentials_in_the_options_are_not_mixed_with_those_of_the_environment(driver, recorder, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "other")
@@ -218,15 +221,15 @@ def test_anonymous_requests_are_not_signed(driver, recorder, monkeypatch):
     assert "authorization" not in sent(recorder, driver=driver, anon=True)
 
 
-def test_the_connections_of_a_store_that_nobody_uses_are_closed_while_its_loop_runs(recorder):
-    """Collected together with what holds it, a connection would be told of as one that was never closed."""
+def test_the_connections_of_an_unreferenced_store_are_closed_while_its_loop_runs(recorder):
+    """A connection that is collected together with its client would be reported as not closed."""
 
     async def main():
         store = await S3Store.open(URL, mode="rw", endpoint=recorder.endpoint, driver="fsspec", key="k", secret="s")
         await store.put({"x": b"1"})
         client = weakref.ref(await store._driver._clients.get().get())
         del store
-        _connected.cache_clear()
+        shared(S3Store.open_driver).cache_clear()
         with anyio.fail_after(300):
             while client() is not None:
                 gc.collect()
@@ -247,7 +250,7 @@ def profiles(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("by_environment", [False, True])
-def test_a_profile_holds_credentials(driver, by_environment, recorder, profiles, monkeypatch):
+def test_a_profile_provides_credentials(driver, by_environment, recorder, profiles, monkeypatch):
     if by_environment:
         monkeypatch.setenv("AWS_PROFILE", "here")
     headers = sent(recorder, driver=driver, **({} if by_environment else {"profile": "here"}))
@@ -256,13 +259,13 @@ def test_a_profile_holds_credentials(driver, by_environment, recorder, profiles,
 
 
 @pytest.mark.parametrize(("profile", "message"), [("missing", "no profile 'missing'"), ("roles", "driver='fsspec'")])
-def test_a_profile_that_holds_none_is_an_error_that_says_so(profile, message, profiles):
+def test_a_profile_without_credentials_is_an_error(profile, message, profiles):
     with pytest.raises(StoreError, match=message):
         anyio.run(opened(profile=profile).put, {"x": b"1"})
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_what_a_server_refuses_is_told_without_its_words(driver, recorder, caplog):
+def test_the_error_of_a_rejected_request_does_not_contain_the_text_of_the_server(driver, recorder, caplog):
     caplog.set_level(logging.DEBUG)
     recorder.statuses.append(403)
     with pytest.raises(

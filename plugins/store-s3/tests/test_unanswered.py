@@ -1,4 +1,4 @@
-"""Requests that nobody answers: the error says why, and never that it took too long where nobody was waited for."""
+"""Requests without an answer: the error contains the cause, and a time-out only if there was one."""
 
 import socket
 import struct
@@ -29,7 +29,7 @@ def answer_in_another_protocol(connection):
 
 
 def answer_as_tls_does(connection):
-    """Answer with the alert by which a server of TLS refuses what is no handshake: fatal, unexpected message."""
+    """Answer with the alert of a TLS server to a message that is not a handshake: fatal, unexpected message."""
     connection.recv(65536)
     connection.sendall(bytes([21, 3, 3, 0, 2, 2, 10]))
     connection.close()
@@ -37,7 +37,7 @@ def answer_as_tls_does(connection):
 
 @contextmanager
 def listening(handle):
-    """Yield the port of a server that handles each connection so."""
+    """Yield the port of a server that handles each connection by a function."""
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as connections:
 
         def serve():
@@ -58,9 +58,9 @@ def listening(handle):
 
 @contextmanager
 def free_port():
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))
-        yield unheard.getsockname()[1]
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield unused.getsockname()[1]
 
 
 def say_nothing(_):
@@ -71,7 +71,7 @@ def say_nothing(_):
 @pytest.mark.parametrize(
     ("scheme", "server", "reason"),
     [
-        ("http", free_port, "the connection was refused, .*; check its host and port, or start the server"),
+        ("http", free_port, "the connection was refused: .*; check its host and port, or start the server"),
         ("http", lambda: listening(drop), "the server dropped the connection"),
         ("http", lambda: listening(reset), "the server dropped the connection"),
         ("http", lambda: listening(answer_in_another_protocol), "does not speak HTTP"),
@@ -85,24 +85,24 @@ def say_nothing(_):
     ],
     ids=["refused", "dropped", "reset", "another protocol", "plain to a port of tls", "tls to a plain port", "silent"],
 )
-def test_a_request_that_is_not_answered_says_why(driver, scheme, server, reason):
+def test_the_error_of_a_request_without_an_answer_contains_the_cause(driver, scheme, server, reason):
     with server() as port:
-        assert_told(f"{scheme}://127.0.0.1:{port}", driver, reason)
+        assert_reported(f"{scheme}://127.0.0.1:{port}", driver, reason)
 
 
 @pytest.mark.parametrize("driver", ["obstore", "fsspec"])
-def test_a_host_that_does_not_exist_is_told(driver):
-    assert_told("http://nosuchhost.invalid", driver, "the endpoint's name cannot be resolved; check the endpoint")
+def test_an_unknown_host_is_reported(driver):
+    assert_reported("http://nosuchhost.invalid", driver, "the endpoint's name cannot be resolved; check the endpoint")
 
 
-def assert_told(endpoint, driver, reason):
+def assert_reported(endpoint, driver, reason):
     options = {
         "client_options": {"timeout": 0.2 if "too long" in reason else 15, "connect_timeout": 15},
         "max_retries": 0,
         "driver": driver,
     }
     options |= {"endpoint": endpoint, "key": "k", "secret": "s", "region": "r"}
-    key = "TimedOut/dns error/ConnectionRefused"  # the names of other failures, which decide nothing
+    key = "TimedOut/dns error/ConnectionRefused"  # words of other failures, which must have no effect
 
     async def ask(read):
         store = await S3Store.open(StoreURL.parse("s3://bucket/prefix"), mode="rw", **options)
@@ -112,5 +112,5 @@ def assert_told(endpoint, driver, reason):
     for read in (True, False):
         with pytest.raises(StoreError, match=reason) as caught:
             anyio.run(ask, read)
-        told = str(caught.value)
-        assert ("too long" in told) == ("too long" in reason)
+        message = str(caught.value)
+        assert ("too long" in message) == ("too long" in reason)

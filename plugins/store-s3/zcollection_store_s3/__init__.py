@@ -11,5 +11,5 @@ def zcollection_stores() -> Iterator[Provides]:
     yield Provides(
         "s3",
         target="zcollection_store_s3.store:S3Store",
-        summary="A bucket of Amazon S3, or of a server that speaks its protocol",
+        summary="A bucket of Amazon S3, or of a compatible server",
     )

@@ -1,26 +1,25 @@
-"""What servers that speak S3's protocol refuse: how they call it, and each in words, with the next step."""
+"""The error codes of Amazon S3 and compatible servers, each with a reason in words and the next step."""
 
 import re
 from typing import Final
 
-from zcollection_store_object.causes import Cause, told
+from zcollection_store_object.causes import Cause, with_status
 
 _REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
 
-
-_KEYS: Final = "check key and secret in storage_options, or what the environment or the profile holds"
+_KEYS: Final = "check key and secret in storage_options, or those in the environment or the profile"
 _NEW: Final = "obtain new credentials, and pass key, secret and token, or set them in the environment"
 _ADDRESS: Final = "check the region and the endpoint"
-_BUCKET: Final = "check its name and the endpoint: a bucket is not created"
+_BUCKET: Final = "check its name and the endpoint: buckets are not created automatically"
 
 NO_CREDENTIALS: Final = Cause(
     reason="there are no credentials", advice="pass key and secret in storage_options, or anon=True for a public bucket"
 )
-"""Where none were passed or found."""
+"""The cause if no credentials were passed or found."""
 
-_DENIED: Final = Cause(reason="access is denied", advice="check the credentials, and what they permit")
+_DENIED: Final = Cause(reason="access is denied", advice="check the credentials and their permissions")
 _EXPIRED: Final = Cause(reason="the token has expired", advice=_NEW)
-_ELSEWHERE: Final = Cause(reason="the bucket seems to lie in another region", advice=_ADDRESS)
+_ELSEWHERE: Final = Cause(reason="the bucket seems to be in another region", advice=_ADDRESS)
 
 _CODES: Final = {
     "AccessDenied": _DENIED,
@@ -28,15 +27,14 @@ _CODES: Final = {
     "ExpiredTokenException": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
     "InvalidToken": Cause(reason="the token is not accepted", advice=_NEW),
-    "InvalidAccessKeyId": Cause(reason="the access key is not known", advice=_KEYS),
+    "InvalidAccessKeyId": Cause(reason="the access key is unknown", advice=_KEYS),
     "SignatureDoesNotMatch": Cause(reason="the secret does not belong to the access key", advice=_KEYS),
-    "RequestTimeTooSkewed": Cause(reason="the clock of this machine is wrong", advice="set it"),
+    "RequestTimeTooSkewed": Cause(reason="the clock of this machine is wrong", advice="correct it"),
     "NoSuchBucket": Cause(reason="there is no such bucket", advice=_BUCKET),
     "PermanentRedirect": _ELSEWHERE,
     "AuthorizationHeaderMalformed": _ELSEWHERE,
     "IllegalLocationConstraintException": _ELSEWHERE,
 }
-"""What servers call it."""
 
 _STATUSES: Final = {
     301: _ELSEWHERE,
@@ -45,20 +43,20 @@ _STATUSES: Final = {
     403: _DENIED,
     404: Cause(reason="", advice="check the bucket and the endpoint"),
 }
-"""What an answer tells that has no code, or another one."""
+"""The causes of answers without a known code, by status."""
 
 
 def of_answer(status: int, code: str | None, region: str | None = None) -> Cause:
-    """Return why a server refuses a request.
+    """Return the cause of a rejected request, by its status and error code.
 
     Parameters
     ----------
     status
-        Of the answer.
+        The status of the answer.
     code
-        What the server calls it, such as "NoSuchBucket".
+        The error code, such as "NoSuchBucket"; None if there is none.
     region
-        Where the server says that the bucket lies.
+        The region of the bucket, if the answer contains it.
 
     Examples
     --------
@@ -67,5 +65,5 @@ def of_answer(status: int, code: str | None, region: str | None = None) -> Cause
     """
     cause = _CODES.get(code or "") or _STATUSES.get(status)
     if cause is _ELSEWHERE and region is not None and _REGION.fullmatch(region):
-        cause = Cause(reason="the bucket lies in another region", advice=f"pass region={region!r} in storage_options")
-    return told(cause, status, code)
+        cause = Cause(reason="the bucket is in another region", advice=f"pass region={region!r} in storage_options")
+    return with_status(cause, status, code)

@@ -1,4 +1,4 @@
-"""Credentials that are not the caller's own words: a profile of the files that the AWS tools share."""
+"""Credentials of a profile, from the files that the AWS tools share."""
 
 import configparser
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
-from zcollection_store_object.client import HEADER
+from zcollection_store_object.client import HEADER_VALUE
 
 from zcollection.plugin import StoreError
 from zcollection_store_s3.options import Options
@@ -15,21 +15,21 @@ _FILES: Final = {
     "AWS_CONFIG_FILE": ("~/.aws/config", "profile {}"),
     "AWS_SHARED_CREDENTIALS_FILE": ("~/.aws/credentials", "{}"),
 }
-"""Where the files lie, and how each of them names a profile; the later one holds."""
+"""The paths of the files, and the names of their sections; the values of the last file take precedence."""
 
-_HELD: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "endpoint_url")
+_OPTIONS: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "endpoint_url")
 
 
 @frozen(kw_only=True)
 class Profile:
-    """What a profile says; None where it says nothing.
+    """The values of a profile; None for missing ones.
 
     Attributes
     ----------
     key, secret, token
-        Credentials; no repr shows them.
+        Credentials; excluded from the repr.
     region, endpoint
-        Where the bucket is.
+        The region of the bucket, and the URL of the server.
     """
 
     key: str | None = field(default=None, repr=False)
@@ -40,14 +40,14 @@ class Profile:
 
 
 def profile_of(options: Options) -> Profile:
-    """Return the profile that the caller asked for, or else the environment.
+    """Return the profile that the options name, or that the environment names.
 
-    Credentials that were passed, or lie in the environment, hold before a profile that only the environment names.
+    Credentials in the options or in the environment take precedence over a profile that only the environment names.
 
     Raises
     ------
     StoreError
-        There is no such profile, or it says how to obtain credentials instead of holding them.
+        There is no such profile, or it contains instructions to obtain credentials instead of credentials.
     """
     in_environment = options.has_credentials or options.anon or "AWS_ACCESS_KEY_ID" in os.environ
     name = options.profile or (None if in_environment else os.environ.get("AWS_PROFILE"))
@@ -66,13 +66,13 @@ def _read(name: str) -> Profile:
         raise StoreError(message)
     if "aws_access_key_id" not in values or "aws_secret_access_key" not in values:
         message = (
-            f"the profile {name!r} holds no aws_access_key_id and aws_secret_access_key; profiles that obtain them "
+            f"the profile {name!r} has no aws_access_key_id and aws_secret_access_key; profiles that obtain them "
             f"elsewhere (sso, roles, processes) need driver='fsspec', or credentials exported to the environment"
         )
         raise StoreError(message)
-    if not all(HEADER.fullmatch(values.get(name, "")) for name in _HELD):
+    if not all(HEADER_VALUE.fullmatch(values.get(name, "")) for name in _OPTIONS):
         message = (
-            f"the profile {name!r} holds a value with a character that no request can have; accepted: printable ASCII"
+            f"the profile {name!r} has a value with a character that no request can contain; accepted: printable ASCII"
         )
         raise StoreError(message)
     return Profile(
@@ -89,6 +89,6 @@ def _section(path: Path, section: str) -> dict[str, str]:
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
-        message = f"{path} cannot be understood; accepted: sections of 'name = value'"
+        message = f"{path} is not a valid configuration file; accepted: sections of 'name = value'"
         raise StoreError(message) from None
     return dict(parser[section]) if parser.has_section(section) else {}

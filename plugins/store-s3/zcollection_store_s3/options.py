@@ -1,4 +1,4 @@
-"""The options of the store, under the names that the ecosystem gives them."""
+"""The options of the store, with the aliases that other libraries use."""
 
 import re
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from attrs import field, frozen, validators
 from zcollection_store_object import client, options
-from zcollection_store_object.client import refused
-from zcollection_store_object.options import understood
+from zcollection_store_object.client import options_error
+from zcollection_store_object.options import parse
 
 from zcollection.plugin import StoreURL
 
@@ -31,37 +31,38 @@ _ALIASES: Final = {
     "aws_virtual_hosted_style_request": "virtual_hosted_style_request",
     "requester_pays": "request_payer",
 }
-"""Names of s3fs, obstore and boto, and the option that each of them is."""
+"""The names in s3fs, obstore and boto, and the corresponding options."""
 
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 
 
 @frozen(kw_only=True)
 class Options:
-    """What the caller passed in ``storage_options``; what is None comes from the environment.
+    """The options in ``storage_options``; None means that the environment decides.
 
     Attributes
     ----------
     driver
         "obstore", or "fsspec" for s3fs.
     region, endpoint
-        Where the bucket is; an endpoint of ``http://`` needs no further permission.
+        The region of the bucket, and the URL of the server; ``http://`` needs no further permission.
     anon
         Whether requests are sent unsigned.
     key, secret, token
-        Credentials; no repr shows them.
+        Credentials; excluded from the repr.
     profile
-        Section of the files of shared credentials and configuration to take them from.
+        The section of the AWS configuration files that contains the credentials.
     client_options
-        Of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`; a proxy's URL may hold a password, so that no repr shows them.
+        Options of the HTTP client, see `zcollection_store_object.client.CLIENT_OPTIONS`; excluded from the repr because the URL of a
+        proxy may contain a password.
     virtual_hosted_style_request
         Whether the bucket is part of the host's name.
     request_payer
         Whether the requester pays.
     max_retries
-        How often a request is sent again that failed for a moment.
+        The largest number of retries after a temporary failure.
     single_writer
-        The caller's word that nobody else writes: a server that does not honour conditions is accepted.
+        The caller's guarantee that there is no other writer: servers without conditional writes are accepted.
     """
 
     driver: str = field(default="obstore", validator=validators.in_(DRIVERS))
@@ -80,32 +81,32 @@ class Options:
 
     @classmethod
     def of(cls, url: StoreURL, given: Mapping[str, Any]) -> "Options":
-        """Return the options among what a caller passed.
+        """Return the options that the caller passed.
 
         Parameters
         ----------
         url
-            Of the store, for messages.
+            The URL of the store, for messages.
         given
-            Options by any of their names.
+            The options, by name or alias.
 
         Raises
         ------
         PluginConfigurationError
             A name or a value is not accepted, or one option is given twice.
         """
-        found = understood(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
+        found = parse(cls, url, given, aliases=_ALIASES, expected=_EXPECTED)
         if (found.key is None) != (found.secret is None):
-            raise refused(url, "one of 'key' and 'secret'; give both, or none")
+            raise options_error(url, "one of 'key' and 'secret'; give both, or none")
         return found
 
     @property
     def has_credentials(self) -> bool:
-        """Whether the caller passed a key."""
+        """Whether the options contain credentials."""
         return self.key is not None
 
     def seconds(self, name: str) -> float | None:
-        """Return a duration among the client's options."""
+        """Return a duration in the options of the HTTP client, in seconds; None if it is not given."""
         value = self.client_options.get(name)
         return None if value is None else client.seconds(value)
 

@@ -1,4 +1,4 @@
-"""The driver on s3fs, of the fsspec family: for whoever needs what botocore knows, such as roles and single sign-on."""
+"""The driver based on s3fs, a library of the fsspec family: it supports all credential sources of botocore, such as single sign-on."""
 
 import logging
 import uuid
@@ -12,13 +12,13 @@ from attrs import Factory, field, frozen
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's, which is none of the system's
+    ConnectionError,  # noqa: A004 - botocore's, which is not the built-in exception
     FlexibleChecksumError,
     HTTPClientError,
     NoCredentialsError,
 )
 from botocore.handlers import add_expect_header
-from zcollection_store_object.causes import Cause, names_of
+from zcollection_store_object.causes import Cause, error_names
 from zcollection_store_object.driver import Answer, RequestError
 from zcollection_store_object.loops import LoopClient, PerLoop
 
@@ -28,25 +28,27 @@ from zcollection_store_s3.options import Options
 
 T = TypeVar("T")
 
-_NOT_THERE: Final = frozenset({"404", "NoSuchKey"})
-_BEYOND_THE_END: Final = 416
-_REFUSED: Final = frozenset({304, 412})
-_MARK: Final = "zcollection-attempt"
+_NOT_FOUND: Final = frozenset({"404", "NoSuchKey"})
+_RANGE_NOT_SATISFIABLE: Final = 416
+_CONDITION_FAILED: Final = frozenset({304, 412})
+_ATTEMPT: Final = "zcollection-attempt"
+"""The key of the random value in the metadata of a created object."""
+
 _CONNECTIONS: Final = 256
 _QUIET: Final = ("aiobotocore", "botocore", "s3fs")
-"""Loggers that write session tokens at level DEBUG."""
+"""The loggers that write session tokens at level DEBUG."""
 
 
 @frozen
 class Fsspec:
-    """A bucket through the clients of s3fs, one for each event loop.
+    """The driver of a bucket, with one client of s3fs for each event loop.
 
     Attributes
     ----------
     bucket
-        Its name.
+        The name of the bucket.
     file_system
-        Makes an instance of s3fs.
+        A function that creates an instance of s3fs.
     """
 
     bucket: str
@@ -60,58 +62,59 @@ class Fsspec:
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of an object."""
         if length == 0:
-            return None if await self._asked("head_object", Key=key) is None else b""
+            return None if await self._send("head_object", Key=key) is None else b""
         last = "" if length is None else offset + length - 1
         whole = not offset and length is None
         try:
-            return await self._asked(
+            return await self._send(
                 "get_object",
                 partial(_body, most=most),
                 Key=key,
                 **({} if whole else {"Range": f"bytes={offset}-{last}"}),
             )
         except RequestError as failure:
-            if failure.status != _BEYOND_THE_END:
+            if failure.status != _RANGE_NOT_SATISFIABLE:
                 raise
         return b""
 
     async def put(self, key: str, data: bytes) -> None:
         """Write an object."""
-        if await self._asked("put_object", Key=key, Body=data) is None:
-            raise _refused(404, "NoSuchBucket")
+        if await self._send("put_object", Key=key, Body=data) is None:
+            raise _rejected(404, "NoSuchBucket")
 
     async def create(self, key: str, data: bytes) -> Answer:
-        """Ask to write an object unless the key exists.
+        """Write an object unless the key exists.
 
-        The HTTP library sends a request again by itself when a connection breaks, and so may be refused because of its own
-        object: a mark tells that one from another's.
+        When a connection breaks, the HTTP library itself repeats the request, which is then rejected because of the object that
+        it wrote before. A random value in the metadata identifies that object.
         """
-        mark = {_MARK: uuid.uuid4().hex}
+        metadata = {_ATTEMPT: uuid.uuid4().hex}
         try:
-            written = await self._asked("put_object", Key=key, Body=data, IfNoneMatch="*", Metadata=mark)
+            written = await self._send("put_object", Key=key, Body=data, IfNoneMatch="*", Metadata=metadata)
         except RequestError as failure:
-            if failure.status in _REFUSED:
-                return await self._whose(key, mark)
+            if failure.status in _CONDITION_FAILED:
+                return await self._compare(key, metadata)
             raise
         if written is None:
-            raise _refused(404, "NoSuchBucket")
+            raise _rejected(404, "NoSuchBucket")
         return "created"
 
-    async def _whose(self, key: str, mark: Mapping[str, str]) -> Answer:
+    async def _compare(self, key: str, metadata: Mapping[str, str]) -> Answer:
+        """Return "created" if the existing object has this metadata, and "exists" if it is another one."""
         try:
-            there = await self._asked("head_object", Key=key)
+            existing = await self._send("head_object", Key=key)
         except RequestError:
             return "unknown"
-        if there is None:
+        if existing is None:
             return "unknown"
-        return "created" if there.get("Metadata") == mark else "exists"
+        return "created" if existing.get("Metadata") == metadata else "exists"
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
-        """Yield pages of what lies under a prefix."""
+        """Yield pages of the entries under a prefix."""
         delimiter = {} if recursive else {"Delimiter": "/"}
         token = {"StartAfter": after} if after else {}
         while True:
-            page = await self._asked("list_objects_v2", None, Prefix=prefix, **delimiter, **token) or {}
+            page = await self._send("list_objects_v2", None, Prefix=prefix, **delimiter, **token) or {}
             yield [entry for entry in _entries(page) if entry.key > after]
             if not page.get("IsTruncated"):
                 return
@@ -119,35 +122,35 @@ class Fsspec:
 
     async def copy(self, source: str, target: str) -> bool:
         """Copy an object."""
-        place = {"Bucket": self.bucket, "Key": source}
-        return await self._asked("copy_object", Key=target, CopySource=place) is not None
+        location = {"Bucket": self.bucket, "Key": source}
+        return await self._send("copy_object", Key=target, CopySource=location) is not None
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete objects."""
-        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        answer = await self._asked("delete_objects", Delete=wanted) or {}
+        request = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        answer = await self._send("delete_objects", Delete=request) or {}
         for error in answer.get("Errors", ()):
-            if error.get("Code") not in _NOT_THERE:
+            if error.get("Code") not in _NOT_FOUND:
                 raise RequestError.of_connection(f"{error.get('Code', 'an error')} for some of the objects")
 
-    async def _asked(
+    async def _send(
         self, method: str, read: Callable[[Any], Awaitable[T]] | None = None, **arguments: Any
     ) -> T | Any | None:
-        """Return the answer to a request, or None where the object does not exist.
+        """Return the answer to a request; None if the object does not exist.
 
-        The failure is raised outside of the handler: what the library raised holds the request, and is not to be chained.
+        The failure is raised outside the handler, without a chained exception: that of the library contains the request.
         """
         try:
             client = await self._clients.get().get()
             answer = await getattr(client, method)(Bucket=self.bucket, **arguments)
             return answer if read is None else await read(answer)
         except ClientError as error:
-            failure = _told(error)
+            failure = _of_answer(error)
         except RecursionError:
-            # It asks for the region of a bucket that lies elsewhere, and is sent elsewhere with that too.
-            failure = _refused(301)
+            # botocore asks for the region of a bucket in another region, and is redirected again.
+            failure = _rejected(301)
         except (BotoCoreError, aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _untold(error)
+            failure = _without_answer(error)
         if failure is not None:
             raise failure
         return None
@@ -155,7 +158,7 @@ class Fsspec:
 
 async def _opened(file_system: Any) -> AsyncGenerator[Any, None]:
     client = await file_system.set_session()
-    # It lets the server say that it goes on, which costs a round trip, and waits without a limit for one that says nothing.
+    # The header `Expect: 100-continue` costs a round trip, and waits for ever for a server that does not answer.
     client.meta.events.unregister("before-call.s3", add_expect_header)
     try:
         yield client
@@ -174,35 +177,37 @@ def _entries(page: Mapping[str, Any]) -> list[Listed]:
     objects = [
         Listed(key=item["Key"], size=item["Size"], modified=item["LastModified"].timestamp(), etag=item["ETag"])
         for item in page.get("Contents", ())
-        if not item["Key"].endswith("/")  # what consoles make of an empty folder is no object of anybody
+        if not item["Key"].endswith("/")  # an empty folder that was created in a console
     ]
     prefixes = [Listed(key=item["Prefix"]) for item in page.get("CommonPrefixes", ())]
     return sorted([*objects, *prefixes], key=lambda entry: entry.key)
 
 
-def _told(error: ClientError) -> RequestError | None:
+def _of_answer(error: ClientError) -> RequestError | None:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    said = error.response.get("Error", {})
-    code = said.get("Code", "")
-    if code in _NOT_THERE:
+    details = error.response.get("Error", {})
+    code = details.get("Code", "")
+    if code in _NOT_FOUND:
         return None
-    return _refused(status, code if code.isalpha() else None, said.get("Region"))
+    return _rejected(status, code if code.isalpha() else None, details.get("Region"))
 
 
-def _refused(status: int, code: str | None = None, region: str | None = None) -> RequestError:
+def _rejected(status: int, code: str | None = None, region: str | None = None) -> RequestError:
     return RequestError.of_status(status, of_answer(status, code, region))
 
 
-def _untold(error: Exception) -> RequestError:
+def _without_answer(error: Exception) -> RequestError:
     if isinstance(error, NoCredentialsError):
         return RequestError(cause=NO_CREDENTIALS)
     if isinstance(error, FlexibleChecksumError):
-        return RequestError.of_connection("the bytes are not those that were stored")
+        return RequestError.of_connection("the checksum of the answer does not match")
     if isinstance(error, BotoCoreError | ValueError) and not isinstance(
         error, HTTPClientError | ConnectionError | OSError
     ):
-        return RequestError(cause=Cause(reason=f"{type(error).__name__} of botocore", advice="check the options"))
-    return RequestError.of_names(names_of(error))
+        return RequestError(
+            cause=Cause(reason=f"botocore fails with {type(error).__name__}", advice="check the options")
+        )
+    return RequestError.of_error_text(error_names(error))
 
 
 def connect(bucket: str, options: Options) -> Fsspec:
@@ -211,11 +216,11 @@ def connect(bucket: str, options: Options) -> Fsspec:
     Parameters
     ----------
     bucket
-        Its name.
+        The name of the bucket.
     options
-        What the caller passed; the rest is found as botocore does.
+        The options; botocore finds the rest.
     """
-    _hush()
+    _silence_loggers()
     return Fsspec(bucket, lambda: _file_system(options))
 
 
@@ -254,7 +259,7 @@ def _client(options: Options) -> dict[str, Any]:
 
 
 @cache
-def _hush() -> None:
+def _silence_loggers() -> None:
     for name in _QUIET:
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:

@@ -1,11 +1,11 @@
-"""The driver on obstore: the default."""
+"""The default driver, based on obstore."""
 
 import os
 from collections.abc import Callable
 from typing import Any
 
 from obstore.store import S3Store
-from zcollection_store_object.client import of_obstore
+from zcollection_store_object.client import as_obstore
 from zcollection_store_object.with_obstore import Obstore, prepare
 
 from zcollection_store_s3.causes import of_answer
@@ -14,14 +14,14 @@ from zcollection_store_s3.options import Options
 
 
 def connect(bucket: str, options: Options) -> Obstore:
-    """Return the driver of a bucket of S3.
+    """Return the driver of a bucket.
 
     Parameters
     ----------
     bucket
-        Its name.
+        The name of the bucket.
     options
-        What the caller passed; the rest comes from a profile, and then from the environment.
+        The options; the profile and the environment provide the rest.
     """
     prepare()
     profile = profile_of(options)
@@ -36,7 +36,7 @@ def connect(bucket: str, options: Options) -> Obstore:
     store = S3Store(
         bucket,
         config={name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]  # names of its own
-        client_options=of_obstore(
+        client_options=as_obstore(
             options.client_options,
             allow_http=(endpoint or _endpoint_of_environment()).startswith("http://"),
         ),
@@ -47,7 +47,7 @@ def connect(bucket: str, options: Options) -> Obstore:
 
 
 def _provider(options: Options, profile: Profile) -> Callable[[], Any] | None:
-    """Return what gives the credentials that were passed: as configuration they would be mixed with the environment's."""
+    """Return a provider of the credentials in the options or the profile; as configuration, obstore would mix them with the environment."""
     key, secret, token = (
         (options.key, options.secret, options.token)
         if options.has_credentials
