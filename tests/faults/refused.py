@@ -36,7 +36,7 @@ assert collection.query(lazy=True)["value"].to_numpy().tolist() == values["value
 try:
     zc.open_collection(place, mode="rw").insert({"time": [1], "entry": [1], "value": [1.0]})
 except zc.StoreError as error:
-    assert "reading only" in str(error), error
+    assert "mounted read-only" in str(error), error
 else:
     sys.exit("an insertion succeeded")
 """

@@ -155,7 +155,7 @@ def test_an_older_version_is_whole_where_a_writer_has_died_between_swap_and_rena
         raise DiedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(Publication, "_keeps", die)
+        patched.setattr(Publication, "_move_to_kept", die)
         with pytest.raises(DiedError):
             made.insert(rows(range(0, 30, 7), 2))
     old = zc.open_collection(made.store, at=1)

@@ -104,7 +104,7 @@ def test_a_link_in_the_place_of_a_new_partition_is_refused(collection, root, tar
 
 def test_a_file_in_the_place_of_a_new_partition_is_refused(collection, root):
     (root / "sign=plus/quotient=7").write_text("notes")
-    with pytest.raises(zc.StoreError, match="quotient=7.* is no directory"):
+    with pytest.raises(zc.StoreError, match="quotient=7.* is not a directory"):
         collection.insert(samples.rows([71]))
     assert (root / "sign=plus/quotient=7").read_text() == "notes"
 

@@ -64,7 +64,7 @@ def calls(monkeypatch):
     monkeypatch.setattr(os, "open", opening)
     for name in ("rename", "replace", "link", "unlink", "mkdir", "rmdir", "fsync", "symlink"):
         monkeypatch.setattr(os, name, counting(name, getattr(os, name)))
-    monkeypatch.setattr(files, "move_to_free_place", counting("rename", files.move_to_free_place))
+    monkeypatch.setattr(files, "move_to_free_path", counting("rename", files.move_to_free_path))
     monkeypatch.setattr(publishing, "exchange", counting("rename", publishing.exchange))
     return counts
 

@@ -1,4 +1,4 @@
-"""What is synchronised with the disk, what the operating system refuses, and what killed writers leave."""
+"""Synchronisation with the disk, errors of the operating system, and files that killed writers leave."""
 
 import errno
 import os
@@ -25,9 +25,9 @@ def root(tmp_path):
 
 @pytest.fixture
 def events(monkeypatch, tmp_path):
-    """Return what is synchronised and renamed, in order, by path."""
+    """Return the paths that are synchronised and renamed, in order."""
     if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("only Linux says which file a descriptor is of")
+        pytest.skip("only Linux shows the path of a descriptor")
     recorded = []
     fsync, replace, link, rename = os.fsync, os.replace, os.link, os.rename
 
@@ -46,7 +46,7 @@ def events(monkeypatch, tmp_path):
 
         return call
 
-    monkeypatch.setattr(files, "move_to_free_place", recording(files.move_to_free_place))
+    monkeypatch.setattr(files, "move_to_free_path", recording(files.move_to_free_path))
 
     monkeypatch.setattr(os, "fsync", record_fsync)
     for label, function in (("replace", replace), ("link", link), ("rename", rename)):
@@ -56,7 +56,7 @@ def events(monkeypatch, tmp_path):
 
 @pytest.fixture
 def removals(events, monkeypatch):
-    """Also say when a directory has been removed."""
+    """Record when directories are removed."""
     remove = Tree.remove
 
     def recording(self, directory):
@@ -71,10 +71,10 @@ def synced(events):
     return {path for action, path in events if action == "sync"}
 
 
-def test_a_file_is_on_the_disk_before_it_has_its_name_and_its_name_before_it_is_acknowledged(root, events):
+def test_a_file_and_then_its_name_are_on_the_disk_before_a_write_is_acknowledged(root, events):
     opened(root, fsync=True).blocking.put({"a/x": b"1"})
     assert events[-3:] == [("sync", "temporary"), ("name", "root/a/x"), ("sync", "root/a")]
-    assert {".", "root"} <= synced(events), "the names of new directories are lost in a power cut"
+    assert {".", "root"} <= synced(events), "the names of new directories are lost in a power failure"
 
 
 def test_a_created_key_is_on_the_disk_before_it_is_acknowledged(root, events):
@@ -82,7 +82,7 @@ def test_a_created_key_is_on_the_disk_before_it_is_acknowledged(root, events):
     assert events[-3:] == [("sync", "temporary"), ("name", "root/a/x"), ("sync", "root/a")]
 
 
-def test_a_key_that_exists_is_on_the_disk_before_anybody_is_told(root, events):
+def test_an_existing_key_is_on_the_disk_before_it_is_reported(root, events):
     opened(root).blocking.create("a/x", b"1")
     events.clear()
     assert opened(root, fsync=True).blocking.create("a/x", b"2") == "exists"
@@ -100,14 +100,14 @@ def test_a_copy_is_on_the_disk_before_it_is_acknowledged(root, events, monkeypat
     assert events[-3:] == [("sync", "temporary"), ("name", "root/a/z"), ("sync", "root/a")]
 
 
-def test_flushing_synchronises_every_file_and_every_directory_on_the_way(root, events):
+def test_flushing_synchronises_every_file_and_every_directory_up_to_the_root(root, events):
     opened(root).blocking.put({"a/b/x": b"1", "a/b/c/y": b"2", "a/beside": b"3"})
     assert synced(events) == set()
     opened(root, fsync=True).blocking.flush("a/b/")
     assert synced(events) == {"root/a/b/x", "root/a/b/c/y", "root/a/b/c", "root/a/b", "root/a", "root", "."}
 
 
-def test_flushing_what_is_missing_synchronises_what_is_there_of_the_way(root, events):
+def test_flushing_a_missing_prefix_synchronises_its_existing_parents(root, events):
     opened(root).blocking.put({"a/x": b"1"})
     opened(root, fsync=True).blocking.flush("a/b/c/")
     assert synced(events) == {"root/a", "root", "."}
@@ -127,7 +127,7 @@ def test_a_publication_is_on_the_disk_before_it_is_acknowledged(root, events):
 
 
 @pytest.mark.usefixtures("removals")
-def test_what_was_replaced_goes_only_when_what_replaces_it_is_on_the_disk(root, events, monkeypatch):
+def test_a_replaced_directory_is_removed_after_the_new_one_is_on_the_disk(root, events, monkeypatch):
     store = opened(root, fsync=True)
     store.blocking.put({"p=1/x": b"old", "_t/stage/x": b"new"})
     exchange = publishing.exchange
@@ -139,7 +139,7 @@ def test_what_was_replaced_goes_only_when_what_replaces_it_is_on_the_disk(root, 
 
 
 @pytest.mark.usefixtures("removals")
-def test_a_swap_that_a_dead_writer_made_is_on_the_disk_before_what_was_replaced_goes(root, events, monkeypatch):
+def test_a_swap_by_a_killed_writer_is_on_the_disk_before_the_replaced_directory_is_removed(root, events, monkeypatch):
     store = opened(root, fsync=True)
     store.blocking.put({"p=1/x": b"old", "_t/stage/x": b"new"})
 
@@ -159,11 +159,13 @@ def test_a_swap_that_a_dead_writer_made_is_on_the_disk_before_what_was_replaced_
 
 
 @pytest.mark.usefixtures("removals")
-def test_the_marker_of_a_swap_goes_only_when_what_was_replaced_has_lost_its_name_on_the_disk(root, events, monkeypatch):
+def test_the_marker_of_a_swap_is_removed_after_the_removal_of_the_replaced_directory_is_on_the_disk(
+    root, events, monkeypatch
+):
     store = opened(root, fsync=True)
     store.blocking.put({"p=1/x": b"old", "_t/stage/x": b"new"})
-    forget = publishing.Publication._forget_marker
-    monkeypatch.setattr(publishing.Publication, "_forget_marker", lambda self: (events.append("forget"), forget(self)))
+    forget = publishing.Publication._remove_marker
+    monkeypatch.setattr(publishing.Publication, "_remove_marker", lambda self: (events.append("forget"), forget(self)))
     events.clear()
     store.blocking.publish("_t/stage/", "p=1/")
     before = events[: events.index("forget")]
@@ -191,9 +193,14 @@ def refusing(code):
 
 @pytest.mark.parametrize(
     ("code", "advice"),
-    [(errno.ENOSPC, "make room"), (errno.EACCES, "permissions"), (errno.EROFS, "reading only"), (errno.EIO, "see to")],
+    [
+        (errno.ENOSPC, "free space"),
+        (errno.EACCES, "permissions"),
+        (errno.EROFS, "mounted read-only"),
+        (errno.EIO, "check the file system"),
+    ],
 )
-def test_what_the_system_refuses_is_an_error_of_the_store(root, monkeypatch, code, advice):
+def test_an_error_of_the_operating_system_is_a_store_error(root, monkeypatch, code, advice):
     store = opened(root)
     store.blocking.put({"a/x": b"before"})
     for name in ("replace", "link"):
@@ -208,7 +215,7 @@ def test_what_the_system_refuses_is_an_error_of_the_store(root, monkeypatch, cod
     assert store.blocking.get([Read("a/x")]) == [b"before"]
 
 
-def test_a_read_that_the_system_refuses_is_no_missing_object(root, monkeypatch):
+def test_an_error_of_a_read_is_not_a_missing_object(root, monkeypatch):
     store = opened(root)
     store.blocking.put({"x": b"1"})
     monkeypatch.setattr(files.os, "open", refusing(errno.EACCES))
@@ -219,7 +226,7 @@ def test_a_read_that_the_system_refuses_is_no_missing_object(root, monkeypatch):
 @pytest.mark.skipif(
     getattr(os, "geteuid", int)() == 0, reason="the superuser may do anything, and Windows has other permissions"
 )
-def test_a_directory_that_belongs_to_somebody_else_is_an_error(root):
+def test_a_directory_of_another_user_is_an_error(root):
     store = opened(root)
     store.blocking.put({"a/x": b"1"})
     (root / "a").chmod(0o500)
@@ -230,7 +237,7 @@ def test_a_directory_that_belongs_to_somebody_else_is_an_error(root):
         (root / "a").chmod(0o700)
 
 
-def test_a_file_in_the_place_of_a_directory_is_an_error(root, tmp_path):
+def test_a_file_where_a_directory_is_needed_is_an_error(root, tmp_path):
     store = opened(root)
     store.blocking.put({"x": b"1"})
     for operation in (lambda: store.blocking.put({"x/y": b""}), lambda: store.blocking.create("x/y", b"")):
@@ -247,7 +254,7 @@ def test_a_name_that_is_too_long_is_an_error(root):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
-def test_files_have_the_permissions_that_the_user_asked_for(root):
+def test_files_have_the_permissions_of_the_umask(root):
     before = os.umask(0o027)
     try:
         opened(root).blocking.put({"a/x": b"1"})
@@ -266,12 +273,12 @@ FileStore(url=StoreURL.parse(sys.argv[1]), root=sys.argv[1], read_only=False).bl
 """
 
 
-def test_what_a_killed_writer_leaves_is_invisible_and_harmless(root):
+def test_a_file_that_a_killed_writer_leaves_is_not_listed_and_harmless(root):
     store = opened(root)
     store.blocking.put({"a/x": b"before"})
     done = subprocess.run([sys.executable, "-c", KILLED, str(root)], capture_output=True)
     assert done.returncode == 9
-    assert len(os.listdir(root / "a")) == 2, "the writer has not left anything: the test is void"
+    assert len(os.listdir(root / "a")) == 2, "the writer has left nothing: the test proves nothing"
     assert [entry.key for entry in store.blocking.list("", after="", recursive=True)] == ["a/x"]
     assert store.blocking.get([Read("a/x")]) == [b"before"]
     store.blocking.put({"a/x": b"after"})
@@ -279,7 +286,7 @@ def test_what_a_killed_writer_leaves_is_invisible_and_harmless(root):
     assert os.listdir(root) == []
 
 
-def test_a_directory_with_nothing_but_a_temporary_file_is_not_listed(root):
+def test_a_directory_with_only_a_temporary_file_is_not_listed(root):
     (root / "a").mkdir(parents=True)
     with open(temporary_beside(str(root / "a/x")), "w") as file:
         file.write("half")

@@ -59,7 +59,7 @@ def test_objects_are_files_at_their_keys(store, root):
     assert (root / "year=2024/ssh/c/0").read_bytes() == b"chunk"
 
 
-def test_a_relative_path_is_fixed_on_opening(tmp_path, monkeypatch):
+def test_a_relative_path_is_made_absolute_on_opening(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store = opened("col")
     (tmp_path / "elsewhere").mkdir()
@@ -84,12 +84,12 @@ def test_a_path_is_taken_literally(tmp_path, name):
         ("file+x:///da\0ta", "NUL"),
     ],
 )
-def test_a_url_that_is_no_path_is_refused(url, reason):
+def test_an_invalid_url_is_rejected(url, reason):
     with pytest.raises(StoreError, match=reason):
         opened(url)
 
 
-def test_an_option_of_a_wrong_type_is_refused(tmp_path):
+def test_an_option_of_a_wrong_type_is_rejected(tmp_path):
     with pytest.raises(PluginConfigurationError, match="fsync='yes'"):
         opened(tmp_path, fsync="yes")
 
@@ -102,7 +102,7 @@ def test_directories_without_objects_are_not_listed(store, root):
     assert keys(store, "a/", recursive=False) == []
 
 
-def test_taking_away_leaves_the_directories_on_the_way(store, root):
+def test_unpublishing_leaves_the_parent_directories(store, root):
     store.blocking.put({"year=2024/month=03/x": b""})
     store.blocking.unpublish("year=2024/month=03/", "_t/dropped/")
     assert (root / "year=2024").is_dir()
@@ -119,13 +119,13 @@ def test_a_listing_of_many_files_is_sorted_and_complete(store):
     assert anyio.run(listed) == [name for name in names if name > "1000"]
 
 
-def test_publishing_where_nothing_is_staged_is_an_error_that_says_so(store):
+def test_publishing_without_staged_objects_is_an_error(store):
     with pytest.raises(StoreError, match="nothing is staged at 'stage/'"):
         store.blocking.publish("stage/", "target/")
 
 
 @pytest.mark.parametrize("prefix", ["", "stage", "/"])
-def test_what_is_no_prefix_cannot_be_published(store, prefix):
+def test_an_invalid_prefix_cannot_be_published(store, prefix):
     store.blocking.put({"stage/x": b"1"})
     for staged, target in ((prefix, "target/"), ("stage/", prefix)):
         with pytest.raises(StoreError, match="refused"):
@@ -136,7 +136,7 @@ def test_what_is_no_prefix_cannot_be_published(store, prefix):
     "key",
     ["", "/x", "a//b", "a/", ".", "a/../b", "./a", "a\0b", "\ud800", "a/" * 500 + "x", f".zcollection-{0:032}.tmp"],
 )
-def test_what_cannot_be_the_name_of_an_object_is_refused(store, root, key):
+def test_an_invalid_key_is_rejected(store, root, key):
     for use in (
         lambda: store.blocking.put({key: b""}),
         lambda: get(store, key),
@@ -147,7 +147,7 @@ def test_what_cannot_be_the_name_of_an_object_is_refused(store, root, key):
     assert not root.exists()
 
 
-def test_the_lock_is_no_object(store, root):
+def test_the_lock_is_not_an_object(store, root):
     async def main():
         async with store.lock():
             await store.delete(["_transactions/"])
@@ -159,7 +159,7 @@ def test_the_lock_is_no_object(store, root):
         store.blocking.put({"_transactions/lock": b""})
 
 
-def test_a_store_open_for_reading_has_no_lock_to_take(root):
+def test_a_read_only_store_has_no_lock(root):
     async def main():
         async with opened_now(root, read_only=True).lock():
             pass
@@ -173,7 +173,7 @@ def opened_now(root, *, read_only=False):
     return FileStore(url=StoreURL.parse(str(root)), root=str(root), read_only=read_only)
 
 
-def test_tasks_that_want_the_lock_get_it_one_after_the_other(store):
+def test_tasks_acquire_the_lock_one_after_the_other(store):
     inside = []
 
     async def work():
@@ -191,7 +191,7 @@ def test_tasks_that_want_the_lock_get_it_one_after_the_other(store):
     anyio.run(main)
 
 
-def test_a_waiting_task_that_is_cancelled_by_asyncio_itself_takes_no_lock(store):
+def test_a_waiting_task_that_asyncio_cancels_does_not_keep_the_lock(store):
     import asyncio
 
     async def take():
@@ -210,7 +210,7 @@ def test_a_waiting_task_that_is_cancelled_by_asyncio_itself_takes_no_lock(store)
     asyncio.run(main())
 
 
-def test_a_try_that_succeeds_too_late_gives_the_lock_back(store, root):
+def test_an_attempt_that_succeeds_after_a_cancellation_releases_the_lock(store, root):
     late, next_one = (_Attempt(FileLock(root / "lock", thread_local=False), store.url) for _ in range(2))
     root.mkdir()
     late.abandon()

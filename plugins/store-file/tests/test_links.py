@@ -1,4 +1,4 @@
-"""Symbolic links never lead out of the store; hard links share what is copied."""
+"""Nothing is written through symbolic links that leave the store; copies are hard links."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from zcollection_store_file.store import FileStore
 
 from zcollection.plugin import Read, StoreError, StoreURL
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows makes symbolic links with a privilege alone")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows creates symbolic links only with a privilege")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def refusing(operation):
         operation()
 
 
-def test_nothing_crosses_a_link_that_leaves_the_store(store, root, tmp_path):
+def test_nothing_is_written_through_a_link_that_leaves_the_store(store, root, tmp_path):
     (root / "link").symlink_to("../outside")
     (root / "leaf").symlink_to(tmp_path / "outside/x")
     blocking = store.blocking
@@ -60,14 +60,14 @@ def test_nothing_crosses_a_link_that_leaves_the_store(store, root, tmp_path):
     assert (tmp_path / "outside/x").read_bytes() == b"foreign"
 
 
-def test_a_link_to_another_disk_is_read_through(store, root):
+def test_a_link_that_leaves_the_store_is_followed_by_reads(store, root):
     (root / "link").symlink_to("../outside")
     assert store.blocking.get([Read("link/x"), Read("link/missing")]) == [b"foreign", None]
     assert keys(store, "link/") == ["link/x"]
-    assert keys(store) == [], "whoever walks passes over it"
+    assert keys(store) == [], "recursive listings skip links"
 
 
-def test_what_is_there_is_never_staged_into(store, root, tmp_path):
+def test_staging_never_writes_into_an_existing_file(store, root, tmp_path):
     (root / "leaf").symlink_to(tmp_path / "outside/x")
     store.blocking.put({"there": b"kept"})
     for key in ("leaf", "there"):
@@ -76,7 +76,7 @@ def test_what_is_there_is_never_staged_into(store, root, tmp_path):
     assert store.blocking.get([Read("there"), Read("leaf")]) == [b"kept", b"foreign"]
 
 
-def test_the_lock_does_not_leave_the_store_either(store, root, tmp_path):
+def test_the_lock_does_not_follow_a_link_that_leaves_the_store(store, root, tmp_path):
     (root / "_transactions").symlink_to(tmp_path / "outside")
 
     async def main():
@@ -87,14 +87,14 @@ def test_the_lock_does_not_leave_the_store_either(store, root, tmp_path):
     assert not (tmp_path / "outside/lock").exists()
 
 
-def test_a_link_that_dangles_is_not_written_through(store, root, tmp_path):
+def test_nothing_is_written_through_a_dangling_link(store, root, tmp_path):
     (root / "link").symlink_to(tmp_path / "outside/missing")
     refusing(lambda: store.blocking.put({"link": b"new"}))
     refusing(lambda: store.blocking.put({"link/x": b"new"}))
     assert not (tmp_path / "outside/missing").exists()
 
 
-def test_links_that_stay_inside_are_followed_but_directories_are_not_listed_twice(store, root):
+def test_links_inside_the_store_are_followed_but_directories_are_not_listed_twice(store, root):
     store.blocking.put({"a/x": b"1"})
     (root / "b").symlink_to("a")
     (root / "y").symlink_to("a/x")
@@ -108,7 +108,7 @@ def test_links_that_stay_inside_are_followed_but_directories_are_not_listed_twic
     assert not (root / "copied").is_symlink()
 
 
-def test_deleting_a_directory_removes_links_and_not_what_they_lead_to(store, root, tmp_path):
+def test_deleting_a_directory_removes_links_and_not_their_targets(store, root, tmp_path):
     store.blocking.put({"a/x": b"1", "kept/x": b"2"})
     (root / "a/out").symlink_to(tmp_path / "outside")
     (root / "a/in").symlink_to("../kept")
@@ -135,7 +135,7 @@ def test_the_root_itself_may_be_a_link(root, tmp_path):
     assert keys(store) == ["a/x"]
 
 
-def test_what_is_neither_file_nor_directory_is_passed_over(store, root):
+def test_a_fifo_is_ignored(store, root):
     os.mkfifo(root / "pipe")
     assert store.blocking.get([Read("pipe"), Read("pipe", length=0)]) == [None, None]
     assert keys(store) == []
@@ -149,7 +149,7 @@ def test_a_copy_shares_the_bytes_of_its_source(store, root):
     assert sorted(os.listdir(root / "a")) == ["y"], "a temporary file is left"
 
 
-def refused_links(monkeypatch, code):
+def links_unsupported(monkeypatch, code):
     def link(*_, **__):
         raise OSError(code, os.strerror(code))
 
@@ -157,38 +157,38 @@ def refused_links(monkeypatch, code):
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EOPNOTSUPP])
-def test_where_links_are_refused_a_copy_has_bytes_of_its_own(store, root, monkeypatch, code):
+def test_without_links_the_bytes_are_copied(store, root, monkeypatch, code):
     store.blocking.put({"x": b"copied", "y": b"old"})
-    refused_links(monkeypatch, code)
+    links_unsupported(monkeypatch, code)
     store.blocking.copy([("x", "y")])
     assert (root / "y").read_bytes() == b"copied"
     assert os.stat(root / "x").st_ino != os.stat(root / "y").st_ino
 
 
-def test_where_links_are_refused_a_key_is_still_created_once(store, monkeypatch):
-    refused_links(monkeypatch, errno.EPERM)
+def test_without_links_a_key_is_created_once(store, monkeypatch):
+    links_unsupported(monkeypatch, errno.EPERM)
     assert store.blocking.create("a/x", b"first") == "created"
     assert store.blocking.create("a/x", b"second") == "exists"
     assert store.blocking.get([Read("a/x")]) == [b"first"]
 
 
-def test_where_no_rename_spares_what_exists_a_key_is_created_once_by_a_lock(store, root, monkeypatch):
-    refused_links(monkeypatch, errno.EPERM)
-    monkeypatch.setattr(files, "move_to_free_place", lambda *_: False)
+def test_without_links_and_exclusive_renames_a_key_is_created_once_under_a_lock(store, root, monkeypatch):
+    links_unsupported(monkeypatch, errno.EPERM)
+    monkeypatch.setattr(files, "move_to_free_path", lambda *_: False)
     with ThreadPoolExecutor(8) as pool:
         answers = [*pool.map(lambda number: store.blocking.create("x", b"%d" % number), range(40))]
     assert answers.count("created") == 1
     assert store.blocking.get([Read("x")]) == [b"%d" % answers.index("created")]
     assert store.blocking.create("x", b"late") == "exists"
-    assert keys(store) == ["x"], "the lock is no object"
+    assert keys(store) == ["x"], "the lock is not an object"
 
 
 @pytest.mark.parametrize("has_unnamed", [True, False])
-def test_a_link_whose_answer_is_lost_has_created_the_key(store, root, monkeypatch, has_unnamed):
+def test_a_link_with_a_lost_answer_has_created_the_key(store, root, monkeypatch, has_unnamed):
     link = os.link
     if not has_unnamed:
         monkeypatch.setattr(files, "_UNNAMED", 0)
-        monkeypatch.setattr(files, "move_to_free_place", lambda *_: False)
+        monkeypatch.setattr(files, "move_to_free_path", lambda *_: False)
 
     def lossy(source, target, **options):
         link(source, target, **options)
@@ -199,7 +199,7 @@ def test_a_link_whose_answer_is_lost_has_created_the_key(store, root, monkeypatc
     assert [path.name for path in root.iterdir()] == ["x"]
 
 
-def test_a_directory_in_the_place_of_an_object_is_an_error_and_not_an_answer(store):
+def test_creating_an_object_at_the_path_of_a_directory_is_an_error(store):
     store.blocking.put({"a/x": b""})
     with pytest.raises(StoreError, match="Is a directory"):
         store.blocking.create("a", b"")

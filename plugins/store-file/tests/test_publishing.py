@@ -1,4 +1,4 @@
-"""A publication can be the last act of a process at each of its steps, with and without an exchange of directories."""
+"""A publication whose process is killed at any step is completed later, with and without an exchange of directories."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from zcollection_store_file.store import FileStore
 from zcollection.plugin import StoreError, StoreURL
 
 fcntl = pytest.importorskip(
-    "fcntl", reason="directories have locks on POSIX systems alone; tests/storage/test_systems.py has the rest"
+    "fcntl", reason="only POSIX systems have locks of directories; tests/storage/test_systems.py tests the others"
 )
 
 OLD = {"x": b"old", "removed": b"old", "ku/y": b"old"}
@@ -20,7 +20,7 @@ CALLS = ("rename", "replace", "unlink", "rmdir", "mkdir", "open", "fsync")
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process was killed."""
 
 
 @pytest.fixture(params=["exchange", "two renames"])
@@ -51,7 +51,7 @@ def contents(root, prefix):
 
 
 def kill_at(monkeypatch, step):
-    """Let the process die before its call number `step` that may change something; a dead process calls nothing."""
+    """Kill the process before its call number `step` that may change something: it and all later calls raise."""
     done = [0]
 
     def dying(function):
@@ -68,7 +68,7 @@ def kill_at(monkeypatch, step):
     monkeypatch.setattr(publishing, "exchange", dying(publishing.exchange))
 
 
-def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_and_the_next_one_completes_it(
+def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_group_and_the_next_one_completes_it(
     store, tmp_path, monkeypatch, way
 ):
     accepted = [OLD, NEW, *([{}] if way == "two renames" else [])]
@@ -81,7 +81,7 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_and_the_next_one_
                 finished = True
             except Killed:
                 finished = False
-        assert contents(tmp_path, "p=1") in accepted, f"torn at step {step}"
+        assert contents(tmp_path, "p=1") in accepted, f"incomplete at step {step}"
         store.blocking.publish("stage/p=1/", "p=1/")
         assert contents(tmp_path, "p=1") == NEW, f"not completed after step {step}"
         store.blocking.publish("stage/p=1/", "p=1/")
@@ -89,14 +89,14 @@ def test_a_writer_killed_at_any_step_leaves_the_old_or_the_new_and_the_next_one_
         if finished:
             break
     assert finished
-    assert step > 5, "nothing was killed"
+    assert step > 5, "no step was interrupted"
 
 
 _flock = fcntl.flock
 
 
 class Gate:
-    """Holds a thread before its call number `step` until it is opened."""
+    """Makes a thread wait before its call number `step` until the gate is opened."""
 
     def __init__(self, step):
         self.step = step
@@ -116,7 +116,7 @@ class Gate:
         return call
 
     def locking(self, descriptor, operation):
-        """Take the lock of a directory; where another has it, it can go on to give it back."""
+        """Acquire the lock of a directory; if another thread holds it, open the gate so that it is released."""
         try:
             _flock(descriptor, operation | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -125,13 +125,13 @@ class Gate:
 
 
 def published_by_two(store, monkeypatch, step):
-    """Let one publisher stop before a step, another one publish meanwhile, and the first go on; return whether it stopped."""
+    """Stop one publisher before a step, publish in the meantime, and let it continue; return whether it was stopped."""
     gate, failures = Gate(step), []
 
     def publish():
         try:
             store.blocking.publish("stage/p=1/", "p=1/")
-        except BaseException as error:  # noqa: BLE001 - told below
+        except BaseException as error:  # noqa: BLE001 - asserted below
             failures.append(error)
         finally:
             gate.reached.set()
@@ -152,7 +152,7 @@ def published_by_two(store, monkeypatch, step):
     return stopped
 
 
-def test_a_swap_that_was_done_is_not_done_again_by_whoever_looked_before(store, tmp_path, monkeypatch, way):
+def test_a_swap_is_not_reversed_by_a_writer_that_checked_before(store, tmp_path, monkeypatch, way):
     for step in range(1, 1000):
         stage(store)
         stopped = published_by_two(store, monkeypatch, step)
@@ -162,10 +162,10 @@ def test_a_swap_that_was_done_is_not_done_again_by_whoever_looked_before(store, 
         if not stopped:
             break
     assert not stopped
-    assert step > 5, "nobody was stopped"
+    assert step > 5, "no step was reached"
 
 
-def test_a_writer_killed_while_it_takes_away_leaves_all_or_nothing(store, tmp_path, monkeypatch):
+def test_a_writer_killed_while_it_removes_a_group_leaves_all_or_nothing(store, tmp_path, monkeypatch):
     for step in range(1000):
         stage(store)
         store.blocking.put({"trash/p=1/x": b"in the way"})
@@ -184,7 +184,7 @@ def test_a_writer_killed_while_it_takes_away_leaves_all_or_nothing(store, tmp_pa
     assert finished
 
 
-def test_nothing_of_a_publication_is_left(store, tmp_path, way):
+def test_a_publication_leaves_no_temporary_files(store, tmp_path, way):
     stage(store)
     store.blocking.publish("stage/p=1/", "p=1/")
     assert os.listdir(tmp_path / "stage") == [], f"by {way}"
@@ -202,17 +202,17 @@ def test_a_replaced_directory_is_swapped_in_one_step(store, tmp_path, monkeypatc
     monkeypatch.setattr(os, "rename", lambda source, target: (moved.append(source), rename(source, target))[1])
     store.blocking.publish("stage/p=1/", "p=1/")
     assert contents(tmp_path, "p=1") == NEW
-    assert str(tmp_path / "p=1") not in moved, "the target was away for a moment"
+    assert str(tmp_path / "p=1") not in moved, "the target was absent for a moment"
 
 
-def test_a_second_rename_that_fails_puts_the_old_directory_back(store, tmp_path, monkeypatch):
+def test_a_second_rename_that_fails_restores_the_old_directory(store, tmp_path, monkeypatch):
     stage(store)
     monkeypatch.setattr(publishing, "exchange", lambda *_: False)
     rename, calls = os.rename, []
 
     def failing(source, target):
         calls.append(source)
-        if len(calls) == 3:  # the first finds the place taken, the second frees it
+        if len(calls) == 3:  # the first finds an existing target, the second moves it
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         rename(source, target)
 
@@ -224,7 +224,7 @@ def test_a_second_rename_that_fails_puts_the_old_directory_back(store, tmp_path,
 
 
 @pytest.mark.parametrize("part", [0, 1, -1, None])
-def test_a_marker_of_other_directories_or_part_of_one_means_nothing(store, tmp_path, part):
+def test_a_marker_of_other_directories_and_an_incomplete_one_are_ignored(store, tmp_path, part):
     stage(store)
     marker = publishing.marker_beside(str(tmp_path / "stage/p=1"))
     text = publishing._inodes(str(tmp_path / "stage/p=1"), str(tmp_path / "p=1")).decode()
@@ -234,7 +234,7 @@ def test_a_marker_of_other_directories_or_part_of_one_means_nothing(store, tmp_p
     assert contents(tmp_path, "p=1") == NEW
 
 
-def test_what_cannot_be_removed_after_a_swap_does_not_pass_for_what_is_new(store, tmp_path, monkeypatch):
+def test_a_directory_that_cannot_be_removed_after_a_swap_is_not_published_again(store, tmp_path, monkeypatch):
     stage(store)
     with monkeypatch.context() as patch:
         patch.setattr(publishing.Tree, "remove", _refusing)
@@ -249,7 +249,7 @@ def _refusing(*_):
     raise PermissionError(errno.EACCES, "not yours")
 
 
-def test_an_exchange_swaps_what_lies_at_two_paths(tmp_path):
+def test_an_exchange_swaps_two_paths(tmp_path):
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").mkdir()
     if exchange.exchange(str(tmp_path / "a"), str(tmp_path / "b")):
@@ -263,12 +263,12 @@ def test_without_the_system_call_nothing_is_exchanged(tmp_path, monkeypatch):
     monkeypatch.setattr(exchange, "_renameat2", lambda: None)
     (tmp_path / "a").write_text("a")
     assert not exchange.exchange(str(tmp_path / "a"), str(tmp_path / "b"))
-    assert not exchange.move_to_free_place(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert not exchange.move_to_free_path(str(tmp_path / "a"), str(tmp_path / "b"))
     assert (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_file_system_that_cannot_exchange_says_so(tmp_path, monkeypatch, code):
+def test_a_file_system_without_exchange_is_detected(tmp_path, monkeypatch, code):
     monkeypatch.setattr(exchange, "_renameat2", lambda: lambda *_: -1)
     monkeypatch.setattr(exchange.ctypes, "get_errno", lambda: code)
     assert not exchange.exchange(str(tmp_path), str(tmp_path / "b"))

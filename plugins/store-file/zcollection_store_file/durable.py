@@ -1,4 +1,4 @@
-"""Directories made and synchronised, so that what was acknowledged survives a power cut."""
+"""Creation of directories and synchronisation with the disk, so that acknowledged changes survive a power failure."""
 
 import errno
 import os
@@ -7,14 +7,14 @@ from typing import Final
 
 from zcollection_store_file import system
 
-# Windows synchronises no file that is open for reading only.
+# Windows cannot synchronise a file that is open for reading only.
 _SYNCED: Final = os.O_RDWR | system.BINARY if system.IS_WINDOWS else os.O_RDONLY
 
 
 def sync(path: str) -> None:
-    """Wait until a file, or the names in a directory, are on the disk.
+    """Synchronise a file, or the entries of a directory, with the disk.
 
-    Windows has no call for the names: NTFS and ReFS write each change of them to a journal, and keep its order.
+    Windows has no call for directories: NTFS and ReFS write changes of their entries to a journal, in order.
     """
     if system.IS_WINDOWS and os.path.isdir(path):
         return
@@ -22,7 +22,7 @@ def sync(path: str) -> None:
     try:
         system.flush(descriptor)
     except OSError as error:
-        # Some network file systems synchronise no directories.
+        # Some network file systems cannot synchronise directories.
         if error.errno != errno.EINVAL or not os.path.isdir(path):
             raise
     finally:
@@ -30,11 +30,11 @@ def sync(path: str) -> None:
 
 
 def make_directory(path: str, *, fsync: bool) -> None:
-    """Make a directory, and those on the way to it, where they are missing."""
+    """Create a directory and its parents, unless they exist."""
     if os.path.isdir(path):
         return
     parent = os.path.dirname(path)
-    if parent != path:  # else it is a drive that does not exist
+    if parent != path:  # otherwise the drive does not exist
         make_directory(parent, fsync=fsync)
     try:
         os.mkdir(path)
@@ -46,7 +46,7 @@ def make_directory(path: str, *, fsync: bool) -> None:
 
 
 def sync_tree(path: str) -> None:
-    """Synchronise every file and directory at or below a path; what vanishes meanwhile is passed over."""
+    """Synchronise every file and directory at or under a path, and ignore those that are removed in the meantime."""
     with suppress(FileNotFoundError, NotADirectoryError):
         with os.scandir(path) as entries:
             found = list(entries)
@@ -60,7 +60,7 @@ def sync_tree(path: str) -> None:
 
 
 def sync_way(path: str, root: str) -> None:
-    """Synchronise the directories that exist between a path and the root's parent, these included."""
+    """Synchronise the existing directories above a path, up to the parent of the root, included."""
     end = os.path.dirname(root)
     while path != end:
         path = os.path.dirname(path)

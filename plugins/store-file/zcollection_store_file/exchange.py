@@ -1,4 +1,4 @@
-"""Renames that Python lacks: two directories swapped in one step, and a file renamed only where nothing exists."""
+"""Renames that Python does not offer: an atomic swap of two directories, and a rename that replaces nothing."""
 
 import ctypes
 import errno
@@ -15,31 +15,31 @@ _UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, e
 
 
 def exchange(first: str, second: str) -> bool:
-    """Swap what lies at two paths, atomically.
+    """Swap the files or directories at two paths, atomically.
 
     Returns
     -------
     bool
-        False where the system or the file system cannot; nothing has changed then.
+        False if the system or the file system does not support this, and nothing was changed.
     """
     return _rename(first, second, _EXCHANGE)
 
 
-def move_to_free_place(source: str, target: str) -> bool:
-    """Rename unless something lies at the target, atomically.
+def move_to_free_path(source: str, target: str) -> bool:
+    """Rename a file or directory unless the target exists, atomically.
 
     Returns
     -------
     bool
-        False where the system or the file system cannot; nothing has changed then.
+        False if the system or the file system does not support this, and nothing was changed.
 
     Raises
     ------
     FileExistsError
-        Something lies at the target.
+        The target exists.
     """
     if IS_WINDOWS:
-        os.rename(source, target)  # replaces nothing there
+        os.rename(source, target)  # on Windows, this replaces nothing
         return True
     return _rename(source, target, _NOREPLACE)
 

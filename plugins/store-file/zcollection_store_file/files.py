@@ -1,4 +1,4 @@
-"""Single files: read, written, created and copied so that nobody ever sees part of one."""
+"""Reads, writes and copies of single files; no reader ever sees part of a file."""
 
 import errno
 import os
@@ -13,21 +13,21 @@ from filelock import FileLock
 from zcollection.plugin import Pieces
 from zcollection_store_file import system
 from zcollection_store_file.durable import make_directory, sync
-from zcollection_store_file.exchange import move_to_free_place
+from zcollection_store_file.exchange import move_to_free_path
 from zcollection_store_file.paths import creation_lock_in, temporary_beside
 
-# A FIFO that somebody left must not hang its reader.
+# Opening a FIFO must not block the reader.
 _READING: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-# Neither a file that is there nor the target of a link is ever written into.
+# Neither an existing file nor the target of a link is ever written into.
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.BINARY
 _UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
-_NO_LINKS: Final = frozenset(
+_LINKS_UNSUPPORTED: Final = frozenset(
     {errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 )
 
 
 def read(path: str, offset: int, length: int | None) -> bytes | None:
-    """Return the bytes of a file, or a range of them; None where there is no file."""
+    """Return the bytes of a file, or a range of them; None if it does not exist."""
     descriptor = system.open_to_read(path, _READING)
     if descriptor is None:
         return None
@@ -35,7 +35,7 @@ def read(path: str, offset: int, length: int | None) -> bytes | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return None
-        # Nobody writes into a file that has its name, so the size holds.
+        # A file is never written into once it has its name, so that its size does not change.
         rest = status.st_size - offset
         if length is not None and length < rest:
             rest = length
@@ -53,7 +53,7 @@ def _read_range(descriptor: int, offset: int, length: int) -> bytes:
 
 
 def write(path: str, data: bytes, *, fsync: bool) -> None:
-    """Write a file in place of any that exists."""
+    """Write a file, and replace an existing one."""
     if data or not _creates_empty(path, fsync=fsync):
         with _temporary(path, data, fsync=fsync) as temporary:
             system.replace(temporary, path)
@@ -61,18 +61,18 @@ def write(path: str, data: bytes, *, fsync: bool) -> None:
 
 
 def _creates_empty(path: str, *, fsync: bool) -> bool:
-    """Create an empty file, which nobody can see in part, and return whether that was done; not where one exists."""
+    """Create an empty file, for which no temporary file is needed; return False if the file exists."""
     try:
-        os.close(_open_new(path, fsync=fsync))  # nothing of it but its name is to be on the disk
+        os.close(_open_new(path, fsync=fsync))  # only its name has to be synchronised
     except FileExistsError:
         return False
     return True
 
 
 def write_small(path: str, data: bytes, *, fsync: bool) -> None:
-    """Write a file over any that exists, in steps that others can see: for readers to whom part of it says nothing.
+    """Write a file in an existing directory, and replace an existing one.
 
-    The directory exists.
+    This is not atomic: readers must ignore an incomplete file.
     """
     try:
         descriptor = os.open(path, _NEW, 0o666)
@@ -89,23 +89,23 @@ def write_small(path: str, data: bytes, *, fsync: bool) -> None:
 
 
 def write_new(path: str, data: bytes | Pieces, *, directory: int | None = None) -> None:
-    """Write a file that nobody reads yet, in a directory that exists.
+    """Write a file that is not read before it is published, in an existing directory.
 
-    One that a failure leaves unfinished is never published.
+    A failure may leave an incomplete file, which is never published.
 
     Parameters
     ----------
     path
-        Of the file.
+        Path of the file.
     data
-        What it is to hold.
+        Bytes of the file.
     directory
         Descriptor of the directory that the path is relative to, if any.
 
     Raises
     ------
     FileExistsError
-        There is one: it may be shared with others, and is not written into.
+        The file exists. It is not written into, because it may be shared by hard links.
     """
     descriptor = os.open(path, _NEW, 0o666, dir_fd=directory)
     try:
@@ -119,26 +119,26 @@ def write_new(path: str, data: bytes | Pieces, *, directory: int | None = None) 
 
 def create(path: str, data: bytes, *, fsync: bool) -> bool:
     """Write a file unless one exists, and return whether it was written."""
-    created = _names(path, data, fsync=fsync)
+    created = _create_unnamed(path, data, fsync=fsync)
     if created is None:
         with _temporary(path, data, fsync=fsync) as temporary:
-            if not (created := _moves(temporary, path)):
-                created = _links(temporary, path)
+            if not (created := _create_by_rename(temporary, path)):
+                created = _create_by_link(temporary, path)
                 _remove(temporary)
     _sync_name(path, fsync=fsync)
     return created
 
 
-def _names(path: str, data: bytes, *, fsync: bool) -> bool | None:
-    """Give a file its first name, and return whether that was done, False where one exists; None where that cannot be done.
+def _create_unnamed(path: str, data: bytes, *, fsync: bool) -> bool | None:
+    """Write a file without a name, and link it to a path; return False if the path exists, None if this is not supported.
 
-    Linux has files without a name, of which nothing is left when their writer dies.
+    On Linux, nothing is left of a file without a name when its writer dies.
     """
     if not _UNNAMED:
         return None
     try:
         descriptor = os.open(os.path.dirname(path), os.O_WRONLY | _UNNAMED, 0o666)
-    except OSError:  # the directory is missing, or the file system has no such files
+    except OSError:  # the directory does not exist, or the file system does not support such files
         return None
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
@@ -146,58 +146,59 @@ def _names(path: str, data: bytes, *, fsync: bool) -> bool | None:
         if fsync:
             system.flush(descriptor)
         try:
-            # With a descriptor of a directory Python follows the link, as it must.
+            # Python follows the symbolic link only if the call has a directory descriptor.
             os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
         except OSError as error:
             if os.fstat(descriptor).st_nlink:  # the answer was lost
                 return True
-            return _exists(path) if error.errno == errno.EEXIST else None  # such as where there is no /proc
+            return _not_created(path) if error.errno == errno.EEXIST else None  # for instance without /proc
     return True
 
 
-def _moves(temporary: str, path: str) -> bool:
-    """Give a file its name by one rename, and return whether that was done; not where one exists, or renames replace it."""
+def _create_by_rename(temporary: str, path: str) -> bool:
+    """Rename a file to a path; return False if the path exists, or renames would replace it."""
     try:
-        return move_to_free_place(temporary, path)
+        return move_to_free_path(temporary, path)
     except FileExistsError:
         return False
 
 
-def _links(temporary: str, path: str) -> bool:
-    """Give a file its name as a second one, and return whether that was done; False where one exists."""
+def _create_by_link(temporary: str, path: str) -> bool:
+    """Link a file to a path; return False if the path exists."""
     try:
         system.link(temporary, path)
     except OSError as error:
-        # A network file system may lose the answer of a link that it has made: the count of names tells.
+        # A network file system may lose the answer to a successful link, which the number of links shows.
         if os.stat(temporary).st_nlink > 1:
             return True
         if error.errno == errno.EEXIST:
-            return _exists(path)
-        if error.errno not in _NO_LINKS:
+            return _not_created(path)
+        if error.errno not in _LINKS_UNSUPPORTED:
             raise
-        return _take_name_by_lock(temporary, path)
+        return _create_by_lock(temporary, path)
     return True
 
 
-def _take_name_by_lock(temporary: str, path: str) -> bool:
-    """Rename where nothing exists; who does so at the same time waits for a lock of the directory, which is never removed."""
+def _create_by_lock(temporary: str, path: str) -> bool:
+    """Rename a file unless the path exists, under a lock of the directory, whose file is never removed."""
     with FileLock(creation_lock_in(os.path.dirname(path)), thread_local=False):
         if os.path.lexists(path):
-            return _exists(path)
+            return _not_created(path)
         os.rename(temporary, path)
     return True
 
 
-def _exists(path: str) -> bool:
+def _not_created(path: str) -> bool:
+    """Return False for a path that exists; raise `IsADirectoryError` if it is a directory."""
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     return False
 
 
 def copy(source: str, target: str, *, fsync: bool) -> None:
-    """Copy a file in place of any that exists: by a hard link, or where links are refused by its bytes.
+    """Copy a file, and replace an existing one: by a hard link, or by its bytes where links are not supported.
 
-    Sharing is safe, since nobody writes into a file that has its name.
+    Hard links are safe, because a file is never written into once it has its name.
     """
     kind = os.lstat(source).st_mode
     if stat.S_ISLNK(kind):
@@ -205,13 +206,13 @@ def copy(source: str, target: str, *, fsync: bool) -> None:
         kind = os.stat(source).st_mode
     if not stat.S_ISREG(kind):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
-    if not _links_to_free_place(source, target, fsync=fsync):
+    if not _link_to_free_path(source, target, fsync=fsync):
         _copy_over(source, target, fsync=fsync)
     _sync_name(target, fsync=fsync)
 
 
-def _links_to_free_place(source: str, target: str, *, fsync: bool) -> bool:
-    """Link where nothing lies, as for most copies, and return whether that was done."""
+def _link_to_free_path(source: str, target: str, *, fsync: bool) -> bool:
+    """Create a hard link to a path that does not exist, as for most copies; return False if this fails."""
     try:
         try:
             system.link(source, target)
@@ -229,7 +230,7 @@ def _copy_over(source: str, target: str, *, fsync: bool) -> None:
         _link_or_copy(source, temporary, fsync=fsync)
         system.replace(temporary, target)
     finally:
-        # Also after a success: renaming one name of a file onto another of its names does nothing.
+        # Also after a success: a rename between two hard links of one file does nothing.
         _remove(temporary)
 
 
@@ -238,7 +239,7 @@ def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
     try:
         system.link(source, target)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _LINKS_UNSUPPORTED:
             raise
         shutil.copyfile(source, target)
         if fsync:
@@ -247,7 +248,7 @@ def _link_or_copy(source: str, target: str, *, fsync: bool) -> None:
 
 @contextmanager
 def _temporary(path: str, data: bytes, *, fsync: bool) -> Iterator[str]:
-    """Yield the path of a complete file beside `path`, which the block gives its name; a failure removes it."""
+    """Yield the path of a complete temporary file in the same directory, which the block renames; a failure removes it."""
     temporary = temporary_beside(path)
     try:
         with os.fdopen(_open_new(temporary, fsync=fsync), "wb") as file:

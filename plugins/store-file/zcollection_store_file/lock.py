@@ -1,4 +1,4 @@
-"""The lock among the writers of a directory: tasks, threads and processes alike, and never a blocked event loop."""
+"""The lock of a directory, which excludes tasks, threads and processes, and never blocks an event loop."""
 
 import threading
 from collections.abc import AsyncIterator
@@ -10,26 +10,26 @@ from anyio import to_thread
 from filelock import FileLock, Timeout
 
 from zcollection.plugin import StoreURL
-from zcollection_store_file.failures import telling
+from zcollection_store_file.failures import store_errors
 from zcollection_store_file.paths import LOCK
 
 _INTERVAL: Final = 0.005
-"""Seconds between two tries."""
+"""Seconds between two attempts."""
 
 
 @asynccontextmanager
-async def held(path: str, url: StoreURL) -> AsyncIterator[None]:
-    """Hold the lock of a file, which is made where it is missing; the URL is for messages.
+async def locked(path: str, url: StoreURL) -> AsyncIterator[None]:
+    """Hold the lock of a file, which is created if necessary; the URL is for messages.
 
-    Each call opens the file anew, so that the holder excludes every other task of its own thread too. The system
+    Each call opens the file by itself, so that the lock also excludes other tasks of the same thread. The operating system
     releases the lock when its holder dies.
     """
-    lock = FileLock(path, thread_local=False)  # taken by a worker thread, released by the event loop's
+    lock = FileLock(path, thread_local=False)  # acquired by a worker thread, released by the thread of the event loop
     await _acquire(lock, url)
     try:
         yield
     finally:
-        lock.release()  # not awaited: neither cancellation nor a full pool of threads may stop it
+        lock.release()  # not awaited: neither a cancellation nor a full thread pool may prevent it
 
 
 async def _acquire(lock: FileLock, url: StoreURL) -> None:
@@ -45,7 +45,7 @@ async def _acquire(lock: FileLock, url: StoreURL) -> None:
 
 
 class _Attempt:
-    """One try on a worker thread, whose success is undone if its task has been cancelled meanwhile."""
+    """An attempt on a worker thread, which releases the lock again if its task was cancelled in the meantime."""
 
     def __init__(self, lock: FileLock, url: StoreURL) -> None:
         self._lock = lock
@@ -54,7 +54,7 @@ class _Attempt:
         self._abandoned = False
 
     def make(self) -> bool:
-        with telling(self._url, "take", LOCK):
+        with store_errors(self._url, "acquire", LOCK):
             try:
                 self._lock.acquire(blocking=False)
             except Timeout:

@@ -1,4 +1,4 @@
-"""Keys become paths below the root, and never any other path."""
+"""Conversion of keys to paths under the root, and never outside it."""
 
 import hashlib
 import os
@@ -14,51 +14,51 @@ from zcollection.plugin import StoreError, StoreURL, defect_on_windows
 from zcollection_store_file.system import IS_WINDOWS, is_junction, is_link, under
 
 LOCK: Final = "_transactions/lock"
-"""Where the lock lies: no object, so that it is neither listed nor deleted while somebody holds it."""
+"""Key of the lock, which is not an object: it is neither listed nor deleted."""
 
 DEEPEST: Final = 128
-"""The most parts that a key may have."""
+"""Largest number of parts of a key."""
 
-# Nearly all keys: no part of them is empty, or starts with a dot.
+# Matches nearly all keys: no part is empty, or starts with a dot.
 _ORDINARY: Final = re.compile(r"[^/.\0][^/\0]*(?:/[^/.\0][^/\0]*)*")
 _DECOMPOSES: Final = sys.platform == "darwin"
 _TEMPORARY: Final = re.compile(r"\.zcollection-[0-9a-f]{32}\.tmp")
 
 
 def temporary_beside(path: str) -> str:
-    """Return a path in the same directory that nobody else uses; what lies there is never listed."""
+    """Return a unique path in the same directory; it is never listed."""
     return os.path.join(os.path.dirname(path), f".zcollection-{uuid.uuid4().hex}.tmp")
 
 
 def marker_beside(path: str) -> str:
-    """Return the one path in the same directory that belongs to `path`; what lies there is never listed."""
+    """Return the path of the marker of `path`, in the same directory; it is never listed."""
     directory, name = os.path.split(path)
     digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     return os.path.join(directory, f".zcollection-{digest}.tmp")
 
 
 def lock_beside(path: str) -> str:
-    """Return the path in the same directory of the lock of `path`; it is never listed."""
+    """Return the path of the lock of `path`, in the same directory; it is never listed."""
     return marker_beside(f"{path}.lock")
 
 
 def creation_lock_in(directory: str) -> str:
-    """Return the path of the lock that orders who creates files in a directory; it is never listed."""
+    """Return the path of the lock under which files are created in a directory; it is never listed."""
     return marker_beside(os.path.join(directory, "*"))
 
 
 def key_of(name: str) -> str:
-    """Return the part of a key for the name of a file: some file systems of macOS return names decomposed."""
+    """Return the part of a key for a file name, in composed Unicode: some file systems of macOS return decomposed names."""
     return name if name.isascii() or not _DECOMPOSES else unicodedata.normalize("NFC", name)
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a name is one of those that are never listed."""
+    """Return whether a name is that of a temporary file, which is never listed."""
     return _TEMPORARY.fullmatch(name) is not None
 
 
 def is_inside(path: str, root: str) -> bool:
-    """Return whether a path, its links followed, lies at or below the root."""
+    """Return whether a path is at or under the root, after following links."""
     real, real_root = (os.path.normcase(os.path.realpath(each)) for each in (path, root))
     try:
         return os.path.commonpath([real, real_root]) == real_root
@@ -66,15 +66,15 @@ def is_inside(path: str, root: str) -> bool:
         return False
 
 
-class Places:
-    """Where keys lie below the root of a store.
+class Paths:
+    """The paths of keys under the root of a store.
 
-    One of these serves one batch: it remembers the directories that it has looked at.
+    An instance serves one batch: it caches the directories that it has checked.
 
     Parameters
     ----------
     url
-        Of the store, for messages.
+        URL of the store, for messages.
     root
         Absolute path of the store.
     """
@@ -91,24 +91,24 @@ class Places:
         Raises
         ------
         StoreError
-            The key leaves the root, by its text or through a symbolic link, or is not one of an object.
+            The key leaves the root, by its text or through a symbolic link, or is not that of an object.
         """
         self.check(key)
         return self.below(key)
 
     def to_read(self, key: str) -> str:
-        """Return the path of an object to read, wherever symbolic links on it lead.
+        """Return the path of an object to read; symbolic links in it may leave the root.
 
         Raises
         ------
         StoreError
-            The key leaves the root by its text, or is not one of an object.
+            The key leaves the root by its text, or is not that of an object.
         """
         self.check(key)
         return under(self.root, key)
 
     def to_list(self, prefix: str) -> str:
-        """Return the path of the directory for a prefix to list, wherever symbolic links on it lead; "" is the root.
+        """Return the path of the directory of a prefix to list, "" for the root; symbolic links in it may leave the root.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Places:
             self.check_text(prefix[:-1])
 
     def of_prefix(self, prefix: str) -> str:
-        """Return the path of the directory for a prefix, which ends with "/"; "" is the root.
+        """Return the path of the directory of a prefix, which ends with "/", or is "" for the root.
 
         Raises
         ------
@@ -136,12 +136,12 @@ class Places:
         return self.below(prefix[:-1]) if prefix else self.root
 
     def check_target(self, prefix: str) -> None:
-        """Check that a directory could be put in the place of what lies at a prefix, which ends with "/".
+        """Check that a directory can be published or removed at a prefix, which ends with "/".
 
         Raises
         ------
         StoreError
-            A symbolic link or a file lies there, or a link that leaves the root is on the way.
+            The prefix is a symbolic link or a file, or a link in its path leaves the root.
         """
         self.check_text(prefix[:-1])
         parent, _, name = prefix[:-1].rpartition("/")
@@ -157,40 +157,40 @@ class Places:
         self._check_case(directory, name, prefix)
         is_linked = stat.S_ISLNK(mode) or is_junction(under(directory, name))
         if is_linked or not stat.S_ISDIR(mode):
-            kind = "a symbolic link" if is_linked else "no directory"
+            kind = "a symbolic link" if is_linked else "not a directory"
             message = (
-                f"{prefix!r} in {self._url} is {kind}, and cannot be replaced or taken away; nothing was written: put the directory "
-                f"itself in its place, or move it away and call repair()"
+                f"{prefix!r} in {self._url} is {kind}, and cannot be replaced or removed; nothing was written: replace it by "
+                f"the directory itself, or move it away and call repair()"
             )
             raise StoreError(message)
 
     def below(self, key: str) -> str:
-        """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
+        """Return the path of a key whose text has been checked; raise `StoreError` if a symbolic link in it leaves the root."""
         parent, _, name = key.rpartition("/")
         directory = self._directory(parent)
         path = under(directory, name)
         self._check_case(directory, name, key)
         if is_link(path) and not is_inside(path, self.root):
             message = (
-                f"{key!r} in {self._url} is a symbolic link that leaves the store: it is read through, and nothing is written or "
-                f"removed there; put what it leads to in its place"
+                f"{key!r} in {self._url} is a symbolic link that leaves the store, through which nothing is written or removed; "
+                f"replace the link by its target"
             )
             raise StoreError(message)
         return path
 
     def check_case(self, key: str) -> None:
-        """Check that the file system distinguishes a key from those that exist.
+        """Check that the file system distinguishes a key from the existing ones.
 
         Raises
         ------
         StoreError
-            A file exists whose name differs only in case, and has the same path there.
+            A file exists whose name differs only in case, and the file system uses it for this key.
         """
         parent, _, name = key.rpartition("/")
         self._check_case(self._directory(parent), name, key)
 
     def _check_case(self, directory: str, name: str, key: str) -> None:
-        """Check the last part of a key; what the file system distinguishes may depend on the mount, or on the directory."""
+        """Check the last part of a key; whether case matters may depend on the mount, or on the directory."""
         swapped = name.swapcase()
         if swapped == name or not all(os.path.lexists(under(directory, each)) for each in (swapped, name)):
             return
@@ -215,10 +215,10 @@ class Places:
         Raises
         ------
         StoreError
-            It leaves the root, or is not one of an object.
+            The key leaves the root, or is not that of an object.
         """
         if key == LOCK:
-            raise self._refused(key, "it is that of the lock")
+            raise self._refused(key, "it is the key of the lock")
         self.check_text(key)
 
     def check_text(self, key: str) -> None:
@@ -227,7 +227,7 @@ class Places:
         Raises
         ------
         StoreError
-            It leaves the root, or is no name of a file.
+            The key leaves the root, or has a part that is not a valid file name.
         """
         if key.count("/") >= DEEPEST:
             problem: str | None = f"it has more than {DEEPEST} parts"
@@ -239,7 +239,7 @@ class Places:
             raise self._refused(key, problem)
 
     def _refused(self, key: str, problem: str) -> StoreError:
-        message = f"key {key!r} is refused by {self._url}: {problem}; accepted: names below the store, joined by '/'"
+        message = f"key {key!r} is refused by {self._url}: {problem}; accepted: names under the root of the store, joined by '/'"
         return StoreError(message)
 
 
@@ -252,10 +252,10 @@ def _problem(segment: str) -> str | None:
     if "\0" in segment:
         return "it has a NUL character"
     if is_temporary(segment):
-        return f"the name {segment!r} is one of a temporary file"
+        return f"the name {segment!r} is reserved for temporary files"
     if IS_WINDOWS and (defect := defect_on_windows(segment)):
         return f"on Windows {defect}"
-    return None if _is_encodable(segment) else "it cannot be encoded as the name of a file"
+    return None if _is_encodable(segment) else "it cannot be encoded as a file name"
 
 
 def _is_encodable(name: str) -> bool:

@@ -1,12 +1,13 @@
-"""Whole directories put in the place of others, in steps each of which can be the last of a process.
+"""Publication of directories, which can be completed after its process was killed at any step.
 
-What is staged lies either at its stage or at its target, never elsewhere. Where the system can swap two directories,
-the target is whole at every moment; else it is absent between two renames. After a swap the stage holds what was
-replaced, which looks like something staged: a marker beside the stage says, by inode numbers, which is which.
+The new directory is always either at the staged path or at the target. If the system can swap two directories, the target is
+complete at every moment; otherwise it is absent between two renames. After a swap the replaced directory is at the staged path,
+and must not be published again: a marker beside the staged path identifies both directories by their inode numbers.
 
-Two may publish one stage at once, though the lock of the collection forbids it: file systems of a network lose locks. What
-one has swapped the other must not swap again, whatever it saw before. So whoever publishes holds a lock of the staged
-directory itself, which goes where the directory goes, and then looks whether that still lies at its stage.
+Two writers may publish the same directory concurrently, although the lock of the collection prevents it, because network file
+systems can lose locks. A swap by one writer must not be reversed by another one that checked the directories before. Therefore
+each writer locks the staged directory itself (the lock moves with the directory), and then checks that it is still at the staged
+path.
 """
 
 import errno
@@ -31,18 +32,18 @@ _OCCUPIED: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 @frozen(kw_only=True)
 class Publication:
-    """A staged directory on its way to its target.
+    """The publication of a staged directory.
 
     Attributes
     ----------
     tree
-        The store's.
+        The objects of the store.
     staged, target
-        Paths of the directories.
+        Paths of the staged directory and of the directory that it replaces.
     kept
-        Path at which what is replaced is to lie afterwards; None where it is removed.
+        Path to which the replaced directory is moved; None to remove it.
     fsync
-        Whether each step is on the disk before the next one.
+        Whether each step is synchronised with the disk before the next one.
     """
 
     tree: Tree
@@ -52,24 +53,24 @@ class Publication:
     fsync: bool
 
     def finish(self) -> None:
-        """Do what is left to do; of two who do so at once, one finds it done."""
-        if self._moves():
+        """Complete the publication; of two concurrent callers, one does it, and the other one finds it completed."""
+        if self._move_to_free_target():
             self._sync()
             return
-        with _alone_with(self.staged) as is_staged:
+        with _locked_directory(self.staged) as is_staged:
             if is_staged and self._is_swapped():
-                self._retire()
+                self._remove_replaced()
             elif is_staged:
                 self._replace()
 
-    def _moves(self) -> bool:
-        """Move what is staged to its target, unless something lies there, as it does after a swap."""
+    def _move_to_free_target(self) -> bool:
+        """Move the staged directory to the target; return False if the target exists, as it does after a swap."""
         if os.path.isfile(f"{self.target}/{_DOCUMENT}"):
             return False
         try:
             _rename_into_parent(self.staged, self.target, fsync=self.fsync)
         except FileNotFoundError:
-            return False  # somebody else has moved it
+            return False  # another writer has moved it
         except OSError as error:
             if error.errno not in _OCCUPIED:
                 raise
@@ -77,73 +78,73 @@ class Publication:
         return True
 
     def _replace(self) -> None:
-        # Part of a marker names no two directories: what is staged passes for what is new, as it is.
+        # An incomplete marker matches no directories: the staged directory is then the new one, as it still is here.
         files.write_small(self._marker, _inodes(self.staged, self.target), fsync=self.fsync)
         if exchange(self.staged, self.target):
-            self._retire()
+            self._remove_replaced()
         else:
-            self._forget_marker()
+            self._remove_marker()
             self._replace_in_two_steps()
 
     def _replace_in_two_steps(self) -> None:
-        replaced = self._put_aside(self.target)
+        replaced = self._set_aside(self.target)
         try:
             rename_directory(self.staged, self.target)
         except FileNotFoundError:
-            pass  # somebody else has moved it, as soon as the place was free
+            pass  # another writer has moved it as soon as the target was absent
         except OSError:
             rename_directory(replaced, self.target)
             raise
         self._sync()
-        self._forget(replaced)
+        self._remove_unless_kept(replaced)
 
     def _is_swapped(self) -> bool:
-        """Return whether the stage holds what was replaced."""
+        """Return whether the replaced directory is at the staged path."""
         marker = files.read(self._marker, 0, 100)
         return marker is not None and os.path.isdir(self.target) and marker == _inodes(self.target, self.staged)
 
-    def _retire(self) -> None:
-        """Remove what was replaced, or move it to where it is kept, and then the marker that names it.
+    def _remove_replaced(self) -> None:
+        """Remove the replaced directory, or move it to where it is kept, and then remove the marker.
 
-        Each step is on the disk before the next: without the marker, what was replaced would pass for what is new.
+        Each step is synchronised before the next one: without the marker, the replaced directory would be published again.
         """
         self._sync()
-        if not self._keeps(self.staged):
+        if not self._move_to_kept(self.staged):
             try:
                 self.tree.remove(self.staged)
             finally:
-                # What cannot be removed, such as a directory of another user, must not pass for what is new.
+                # A directory that cannot be removed, such as one of another user, must not be published again.
                 if os.path.lexists(self.staged):
                     with suppress(FileNotFoundError):
                         os.rename(self.staged, temporary_beside(self.staged))
         if self.fsync:
             sync(os.path.dirname(self.staged))
-        self._forget_marker()
+        self._remove_marker()
 
-    def _keeps(self, replaced: str) -> bool:
-        """Move what was replaced to where it is kept, and return whether nothing is left to remove."""
+    def _move_to_kept(self, replaced: str) -> bool:
+        """Move the replaced directory to where it is kept; return False if it has to be removed instead."""
         if self.kept is None:
             return False
         try:
             _rename_into_parent(replaced, self.kept, fsync=self.fsync)
         except FileNotFoundError:
-            return True  # whoever found it swapped as well was faster
+            return True  # another writer has moved it
         except OSError as error:
             if error.errno not in _OCCUPIED:
                 raise
             return False
         return True
 
-    def _put_aside(self, replaced: str) -> str:
-        """Move what is replaced to where it is kept, or is going to be removed, and return where that is."""
-        if self.kept is not None and self._keeps(replaced):
+    def _set_aside(self, replaced: str) -> str:
+        """Move the replaced directory to where it is kept, or to a temporary path, and return the path."""
+        if self.kept is not None and self._move_to_kept(replaced):
             return self.kept
         hidden = temporary_beside(self.staged)
         rename_directory(replaced, hidden)
         return hidden
 
-    def _forget(self, replaced: str) -> None:
-        """Remove what was replaced, unless it is kept."""
+    def _remove_unless_kept(self, replaced: str) -> None:
+        """Remove the replaced directory, unless it is kept."""
         if replaced != self.kept:
             self.tree.remove(replaced)
 
@@ -151,7 +152,7 @@ class Publication:
     def _marker(self) -> str:
         return marker_beside(self.staged)
 
-    def _forget_marker(self) -> None:
+    def _remove_marker(self) -> None:
         with suppress(FileNotFoundError):
             unlink(self._marker)
 
@@ -162,15 +163,15 @@ class Publication:
 
 
 @contextmanager
-def _alone_with(directory: str) -> Iterator[bool]:
-    """Hold the lock of a directory, and yield True; False where it no longer lies there.
+def _locked_directory(directory: str) -> Iterator[bool]:
+    """Hold the lock of a directory, and yield whether the directory is still at its path.
 
-    The system releases the lock when its holder dies. Where directories have none, as on some network file systems, the lock
-    of the collection has to do; on Windows a file beside the directory has the lock.
+    The system releases the lock when its holder dies. On file systems without locks of directories, such as some network file
+    systems, only the lock of the collection remains; on Windows, a file beside the directory is locked instead.
     """
     if system.IS_WINDOWS:
-        with _alone_by_file(directory) as is_there:
-            yield is_there
+        with _locked_by_file(directory) as exists:
+            yield exists
         return
     while True:
         try:
@@ -181,7 +182,7 @@ def _alone_with(directory: str) -> Iterator[bool]:
         try:
             with suppress(OSError):
                 system.lock_directory(descriptor)
-            if _lies_at(directory, descriptor):
+            if _is_at(directory, descriptor):
                 yield True
                 return
         finally:
@@ -189,8 +190,8 @@ def _alone_with(directory: str) -> Iterator[bool]:
 
 
 @contextmanager
-def _alone_by_file(directory: str) -> Iterator[bool]:
-    """Hold the lock of a file beside a directory, which goes when the directory is no longer there."""
+def _locked_by_file(directory: str) -> Iterator[bool]:
+    """Hold the lock of a file beside a directory, and yield whether the directory exists; the file is removed with the directory."""
     if not os.path.isdir(directory):
         yield False
         return
@@ -200,12 +201,12 @@ def _alone_by_file(directory: str) -> Iterator[bool]:
             yield os.path.isdir(directory)
     finally:
         if not os.path.lexists(directory):
-            with suppress(OSError):  # who waits has it open, and removes it
+            with suppress(OSError):  # a waiting writer has the file open, and removes it
                 os.unlink(path)
 
 
-def _lies_at(path: str, descriptor: int) -> bool:
-    """Return whether a directory that was opened at a path still lies there."""
+def _is_at(path: str, descriptor: int) -> bool:
+    """Return whether a directory that was opened at a path is still at that path."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except FileNotFoundError:
@@ -216,8 +217,8 @@ def _inodes(new: str, old: str) -> bytes:
     return f"{os.lstat(new).st_ino} {os.lstat(old).st_ino}".encode()
 
 
-def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
-    """Move a directory to a place where nobody looks; what is missing has been moved."""
+def move_to_trash(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
+    """Move a directory to the trash; a missing one has already been moved."""
     if not os.path.isdir(target):
         return
     try:
@@ -232,8 +233,8 @@ def take_away(tree: Tree, target: str, trash: str, *, fsync: bool) -> None:
         sync(os.path.dirname(target))
 
 
-def put_aside(target: str, kept: str, *, fsync: bool) -> None:
-    """Move a directory to where it is kept; what is missing, or is kept already, has been moved."""
+def move_to_kept(target: str, kept: str, *, fsync: bool) -> None:
+    """Move a directory to where it is kept; one that is missing, or already kept, has been moved before."""
     try:
         _rename_into_parent(target, kept, fsync=fsync)
     except FileNotFoundError:
@@ -247,7 +248,7 @@ def put_aside(target: str, kept: str, *, fsync: bool) -> None:
 
 
 def _rename_into_parent(source: str, target: str, *, fsync: bool) -> None:
-    """Rename a directory, after making the one that it is to lie in where that is missing."""
+    """Rename a directory; the parent of the target is created if necessary."""
     try:
         rename_directory(source, target)
     except FileNotFoundError:

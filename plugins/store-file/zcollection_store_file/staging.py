@@ -1,4 +1,4 @@
-"""New objects below directories that many of them share: each directory is looked at once, and paths begin at a batch's own."""
+"""Staging of new objects in batches: each directory is checked once, and paths are relative to the common folder of a batch."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -9,105 +9,105 @@ from attrs import field, frozen
 
 from zcollection.plugin import Pieces
 from zcollection_store_file import files, system
-from zcollection_store_file.failures import telling
-from zcollection_store_file.paths import DEEPEST, LOCK, Places
+from zcollection_store_file.failures import store_errors
+from zcollection_store_file.paths import DEEPEST, LOCK, Paths
 
-_HAS_DIRECTORIES_TO_BEGIN_AT: Final = {os.open, os.mkdir} <= os.supports_dir_fd
+_HAS_DIR_FD: Final = {os.open, os.mkdir} <= os.supports_dir_fd
 
 
 @frozen(kw_only=True)
 class Staging:
-    """The objects of one operation, staged in batches: each the objects of one group, or a part of them.
+    """The staging of the objects of one operation, in batches: the objects of one group, or a part of them.
 
     Attributes
     ----------
-    places
-        Where keys lie.
+    paths
+        The paths of keys.
     """
 
-    places: Places
+    paths: Paths
     _directories: dict[str, str] = field(factory=dict)
-    """Paths of the directories that exist, by key."""
+    """Paths of existing directories, by key."""
     _new: set[str] = field(factory=set)
-    """Keys of those that this has made: nothing exists below them that it has not made."""
+    """Keys of the directories that this instance created, and which contain nothing else."""
     _parts: dict[str, int] = field(factory=dict)
-    """How many parts the keys have within their batches, of those whose text is right: of thousands of groups they are few."""
+    """Number of parts of each key, relative to its batch, whose text has been checked; thousands of groups share a few such keys."""
 
-    def write(self, items: Mapping[str, bytes | Pieces], block: telling) -> None:
-        """Write objects that are new.
+    def write(self, items: Mapping[str, bytes | Pieces], operation: store_errors) -> None:
+        """Write new objects.
 
         Parameters
         ----------
         items
-            Their bytes by key.
-        block
-            Is told which of them is being written.
+            Bytes by key.
+        operation
+            Receives the key of the object that is being written, for messages.
         """
         if not items:
             return
-        folder, block.key = _common_folder(items), next(iter(items))
+        folder, operation.key = _common_folder(items), next(iter(items))
         start = len(folder) + 1 if folder else 0
         most = DEEPEST - folder.count("/") - 1
         within = {""}
-        with _begun_at(self._directory(folder)) as (beginning, descriptor):
-            for block.key, data in items.items():
-                key = block.key[start:]
-                if self._parts.get(key, DEEPEST) > most or block.key == LOCK:
-                    self._check_and_remember(block.key, key)
+        with _opened(self._directory(folder)) as (path_prefix, descriptor):
+            for operation.key, data in items.items():
+                key = operation.key[start:]
+                if self._parts.get(key, DEEPEST) > most or operation.key == LOCK:
+                    self._check_and_remember(operation.key, key)
                 parent = key.rpartition("/")[0]
                 if parent not in within:
-                    self._make(parent, within, folder, beginning, descriptor)
-                self._write_new(beginning + system.native(key), data, block.key, descriptor)
+                    self._create_within(parent, within, folder, path_prefix, descriptor)
+                self._write_new(path_prefix + system.native(key), data, operation.key, descriptor)
 
     def _write_new(self, path: str, data: bytes | Pieces, key: str, descriptor: int | None) -> None:
         try:
             files.write_new(path, data, directory=descriptor)
         except FileExistsError:
-            self.places.check_case(key)
+            self.paths.check_case(key)
             raise
 
     def _check_and_remember(self, whole: str, key: str) -> None:
-        """Check the text of a whole key, of which `key` is what lies within its batch's folder."""
-        self.places.check(whole)
+        """Check the text of a complete key; `key` is its part relative to the folder of the batch."""
+        self.paths.check(whole)
         self._parts[key] = key.count("/") + 1
 
-    def _make(self, key: str, within: set[str], folder: str, beginning: str, descriptor: int | None) -> None:
-        """Make a directory within a batch's own, and those on the way to it; one that is there may be a link."""
+    def _create_within(self, key: str, within: set[str], folder: str, path_prefix: str, descriptor: int | None) -> None:
+        """Create a directory in the folder of a batch, with its parents; an existing one may be a link."""
         parent = key.rpartition("/")[0]
         if parent not in within:
-            self._make(parent, within, folder, beginning, descriptor)
+            self._create_within(parent, within, folder, path_prefix, descriptor)
         try:
-            os.mkdir(beginning + system.native(key), dir_fd=descriptor)
+            os.mkdir(path_prefix + system.native(key), dir_fd=descriptor)
         except FileExistsError:
-            self.places.below(f"{folder}/{key}" if folder else key)
+            self.paths.below(f"{folder}/{key}" if folder else key)
         within.add(key)
 
     def _directory(self, key: str) -> str:
-        """Return the path of a directory that exists."""
+        """Return the path of a directory, which is created if necessary."""
         if key not in self._directories:
             if key:
-                self.places.check_text(key)
-            self._directories[key] = self._made(key)
+                self.paths.check_text(key)
+            self._directories[key] = self._create_if_missing(key)
         return self._directories[key]
 
-    def _made(self, key: str) -> str:
-        """Return the path of a directory; only one that was there before can be a link."""
+    def _create_if_missing(self, key: str) -> str:
+        """Return the path of a directory, created if necessary; only one that already existed can be a link."""
         parent, _, name = key.rpartition("/")
-        path = system.under(self._directory(parent), name) if key else self.places.root
+        path = system.under(self._directory(parent), name) if key else self.paths.root
         if parent not in self._new and os.path.isdir(path):
-            return self.places.below(key) if key else path
+            return self.paths.below(key) if key else path
         try:
             os.mkdir(path)
         except FileNotFoundError:
-            os.makedirs(path, exist_ok=True)  # the root itself, and what it lies in
+            os.makedirs(path, exist_ok=True)  # the root itself, and its parents
         except FileExistsError:
-            return self.places.below(key) if key else path
+            return self.paths.below(key) if key else path
         self._new.add(key)
         return path
 
 
 def _common_folder(keys: Collection[str]) -> str:
-    """Return the deepest folder below which all keys lie: what the first and the last of them share, all share."""
+    """Return the deepest common folder of the keys: that of the first and the last one in order."""
     first, last = min(keys), max(keys)
     folder = first.rpartition("/")[0]
     while folder and not last.startswith(f"{folder}/"):
@@ -116,9 +116,9 @@ def _common_folder(keys: Collection[str]) -> str:
 
 
 @contextmanager
-def _begun_at(directory: str) -> Iterator[tuple[str, int | None]]:
-    """Yield what paths within a directory begin with, and the descriptor that they are relative to, where there is one."""
-    if not _HAS_DIRECTORIES_TO_BEGIN_AT:
+def _opened(directory: str) -> Iterator[tuple[str, int | None]]:
+    """Yield the prefix of paths in a directory, and the descriptor that they are relative to, or None."""
+    if not _HAS_DIR_FD:
         yield system.under(directory, ""), None
         return
     descriptor = os.open(directory, os.O_RDONLY | system.DIRECTORY)

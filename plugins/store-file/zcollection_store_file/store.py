@@ -22,11 +22,11 @@ from zcollection.plugin import (
     unfenced,
 )
 from zcollection_store_file.blocking import Files
-from zcollection_store_file.lock import held
+from zcollection_store_file.lock import locked
 from zcollection_store_file.system import of_any_length
 
 _BATCH: Final = 1000
-"""Entries of a listing that one visit to a worker thread fetches."""
+"""Number of entries of a listing that one call on a worker thread returns."""
 
 
 @frozen(kw_only=True)
@@ -36,13 +36,13 @@ class FileStore(KeyStore):
     Attributes
     ----------
     url
-        Where.
+        URL of the collection.
     root
         Absolute path of the directory.
     read_only
-        Whether every write is refused.
+        Whether every write is rejected.
     fsync
-        Whether writes survive a power cut, and not only the death of their process.
+        Whether writes survive a power failure, and not only the death of the process.
     """
 
     has_lock: ClassVar[bool] = True
@@ -55,21 +55,21 @@ class FileStore(KeyStore):
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode, fsync: bool = False) -> Self:  # type: ignore[override]  # its options are named
-        """Return the store in a directory, which need not exist: the first write makes it.
+        """Return the store of a directory; nothing is created before the first write.
 
         Parameters
         ----------
         url
-            Its location is the path of a directory.
+            The URL, whose location is the path of a directory.
         mode
             "r" or "rw".
         fsync
-            Synchronise what is written with the disk.
+            Whether to synchronise each write with the disk.
 
         Raises
         ------
         LocationError
-            The URL has parameters, or no directory can have such a path.
+            The URL has parameters, or its path is invalid.
         PluginConfigurationError
             `fsync` is not a bool.
         """
@@ -82,40 +82,42 @@ class FileStore(KeyStore):
         if not isinstance(fsync, bool):
             message = f"fsync={fsync!r} for {url}; accepted: True, False"
             raise PluginConfigurationError(message)
-        root = StoreURL.of_path(url.location).location  # of a scheme such as "file+x" it is as it was given
+        root = StoreURL.of_path(
+            url.location
+        ).location  # with a scheme such as "file+x" the location is not normalised yet
         return cls(url=evolve(url, location=root), root=root, read_only=mode == "r", fsync=fsync)
 
     @property
     def blocking(self) -> Files:
-        """Blocking access: files are read where they are decoded."""
+        """Blocking access, with which a file is read in the thread that decodes it."""
         root = of_any_length(self.root)
         return Files(url=self.url, root=root, fsync=self.fsync, check_writable=self.check_writable)
 
     async def get(self, reads: Sequence[Read]) -> list[bytes | None]:
-        """Return the bytes of each read, None where there is no file."""
+        """Return the bytes of each read, None where the file does not exist."""
         return await to_thread.run_sync(self.blocking.get, reads)
 
     async def put(self, items: Mapping[str, bytes]) -> None:
-        """Write files, each complete before it takes its name, in the order given."""
+        """Write files in the given order, each atomically by a rename."""
         await to_thread.run_sync(self.blocking.put, items)
 
     async def stage(self, items: Mapping[str, bytes]) -> None:
-        """Write new files that nobody reads before they are published."""
+        """Write new files that are not read before they are published."""
         await to_thread.run_sync(self.blocking.stage, items)
 
     async def create(self, key: str, data: bytes) -> Created:
-        """Write a file unless one exists: a complete one takes the name by a hard link, of which one can succeed."""
+        """Write a file unless it exists: a complete file is linked to the path, which only one caller can do."""
         return await to_thread.run_sync(self.blocking.create, key, data)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List files and directories; directories below which no file lies are passed over."""
+        """List files and directories; directories without files are skipped."""
         entries = self.blocking.list(prefix, after=after, recursive=recursive)
         while batch := await to_thread.run_sync(lambda: [*islice(entries, _BATCH)]):
             for entry in batch:
                 yield entry
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Copy files by hard links, or their bytes where the file system refuses links."""
+        """Copy files by hard links, or by their bytes where the file system does not support links."""
         await to_thread.run_sync(self.blocking.copy, pairs)
 
     async def delete(self, keys: Iterable[str]) -> None:
@@ -123,35 +125,35 @@ class FileStore(KeyStore):
         await to_thread.run_sync(self.blocking.delete, keys)
 
     async def flush(self, prefix: str) -> None:
-        """Synchronise all below a directory and all directories on the way to it, where `fsync` is on."""
+        """Synchronise all files under a directory, and the directories from it up to the root, if `fsync` is set."""
         if self.fsync:
             await to_thread.run_sync(self.blocking.flush, prefix)
 
     async def check_targets(self, prefixes: Iterable[str]) -> None:
-        """Raise `StoreError` where a symbolic link or a file lies in the place of a directory, or on the way to it."""
+        """Raise `StoreError` if a prefix is a symbolic link or a file, or if a link in its path leaves the store."""
         await to_thread.run_sync(self.blocking.check_targets, prefixes)
 
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:  # noqa: ARG002 - it has a lock
-        """Rename the staged directory, or swap it with the one that is there; what was replaced is removed."""
+        """Rename the staged directory, or swap it with the existing one, which is then removed."""
         await to_thread.run_sync(self.blocking.publish, staged, target)
 
     async def publish_all(self, pairs: Iterable[tuple[str, str]], fence: Fence = unfenced) -> None:  # noqa: ARG002
-        """Do so for one directory after the other."""
+        """Publish directories, one after the other."""
         await to_thread.run_sync(self.blocking.publish_all, pairs)
 
     async def replace_all(self, replacements: Iterable[Replacement], fence: Fence = unfenced) -> None:
-        """Do so, and rename what was replaced to where it is kept; link it file by file where groups below it stay."""
+        """Publish or remove directories, and rename the replaced ones; those with spared groups are hard-linked file by file."""
         given = list(replacements)
         await to_thread.run_sync(self.blocking.replace_all, [item for item in given if not item.spared])
         await super().replace_all([item for item in given if item.spared], fence)
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:  # noqa: ARG002
-        """Rename the directory into the trash; the directories on the way to it stay."""
+        """Move the directory to the trash; its parent directories remain."""
         await to_thread.run_sync(self.blocking.unpublish, target, trash)
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
-        """Hold the lock file; every other task, thread and process that wants it waits, without blocking its loop."""
+        """Hold the lock file; other tasks, threads and processes wait for it without blocking their event loops."""
         path = await to_thread.run_sync(self.blocking.lock_path)
-        async with held(path, self.url):
+        async with locked(path, self.url):
             yield

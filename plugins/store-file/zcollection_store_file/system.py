@@ -1,4 +1,4 @@
-"""What operating systems do differently: the other modules call the same functions on Linux, macOS and Windows."""
+"""Differences between operating systems: the other modules call the same functions on Linux, macOS and Windows."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-# Written so that mypy follows it: `mypy --platform win32` finds what Windows lacks.
+# mypy evaluates this condition: `mypy --platform win32` finds calls that Windows lacks.
 if sys.platform == "win32":
     _FULL_SYNC: int | None = None
 else:
@@ -23,11 +23,11 @@ BINARY: Final = getattr(os, "O_BINARY", 0)
 """Without this flag Windows would write a line feed as two bytes."""
 
 DIRECTORY: Final = getattr(os, "O_DIRECTORY", 0)
-"""Opens nothing but a directory, where directories can be opened."""
+"""With this flag only directories are opened, on systems that can open them."""
 
 _HAS_LINKS: Final = hasattr(os, "link")
 _JUNCTION: Final = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None)
-"""How Windows marks a junction."""
+"""The tag of junctions on Windows."""
 
 _PAUSES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds between the attempts to rename, replace, remove or open a file that another process has open, on Windows."""
@@ -50,7 +50,7 @@ def patiently(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def replace(source: str, target: str) -> None:
-    """Rename a file, in place of any that exists.
+    """Rename a file, and replace an existing one.
 
     Raises
     ------
@@ -63,16 +63,16 @@ def replace(source: str, target: str) -> None:
 
 
 def rename_directory(source: str, target: str) -> None:
-    """Rename a directory to a place where nothing exists, or an empty directory.
+    """Rename a directory to a path that does not exist, or is an empty directory.
 
     Raises
     ------
     OSError
-        The target is not empty (ENOTEMPTY or EEXIST), or the system refuses the change.
+        The target is not empty (ENOTEMPTY or EEXIST), or the system rejects the rename.
     """
     try:
         patiently(os.rename, source, target)
-    except FileExistsError:  # Windows replaces no directory, not even an empty one
+    except FileExistsError:  # Windows does not replace a directory, not even an empty one
         if not _removes_empty(target):
             raise
         patiently(os.rename, source, target)
@@ -92,11 +92,11 @@ def unlink(path: str) -> None:
     Raises
     ------
     IsADirectoryError
-        It is a directory.
+        The path is a directory.
     """
     try:
         os.unlink(path)
-    except PermissionError:  # also what macOS and Windows answer for a directory
+    except PermissionError:  # macOS and Windows also raise this for a directory
         if os.path.isdir(path) and not is_link(path):
             raise _is_a_directory(path) from None
         if not IS_WINDOWS:
@@ -105,9 +105,9 @@ def unlink(path: str) -> None:
 
 
 def open_to_read(path: str, flags: int) -> int | None:
-    """Return a descriptor of a file; None where there is none.
+    """Return a descriptor of a file; None if it does not exist.
 
-    A directory may be opened as well: POSIX allows it, Windows does not.
+    The descriptor may be that of a directory on POSIX systems; on Windows, None is returned for a directory.
     """
     try:
         return os.open(path, flags | BINARY)
@@ -125,7 +125,7 @@ def open_to_read(path: str, flags: int) -> int | None:
 
 
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
-    """Return bytes of a file that is open, at most so many."""
+    """Return up to `length` bytes of an open file, from an offset on."""
     if sys.platform != "win32":
         return os.pread(descriptor, length, offset)
     os.lseek(descriptor, offset, os.SEEK_SET)
@@ -133,32 +133,32 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
 
 
 def link(source: str, target: str) -> None:
-    """Make a hard link; where Python has none the error is that of a file system without links."""
+    """Create a hard link; without support in Python, the error is that of a file system without hard links."""
     if not _HAS_LINKS:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), target)
     os.link(source, target)
 
 
 def flush(descriptor: int) -> None:
-    """Wait until a file that is open for writing, or a directory, is on the disk, and not only in the cache of the drive."""
+    """Synchronise an open file or directory with the disk, including the cache of the drive."""
     if sys.platform != "win32" and _FULL_SYNC is not None:
         try:
             fcntl.fcntl(descriptor, _FULL_SYNC)
-        except OSError:  # as on most network file systems
+        except OSError:  # on most network file systems
             os.fsync(descriptor)
     else:
         os.fsync(descriptor)
 
 
 def lock_directory(descriptor: int) -> None:
-    """Wait for the lock of a directory that is open; the system releases it when the descriptor is closed.
+    """Wait for the lock of an open directory; the system releases it when the descriptor is closed.
 
-    Windows opens no directories.
+    Windows cannot open directories.
 
     Raises
     ------
     OSError
-        The file system has no such locks.
+        The file system does not support such locks.
     """
     if sys.platform != "win32":
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -170,7 +170,7 @@ def is_link(path: str) -> bool:
 
 
 def is_junction(path: str) -> bool:
-    """Return whether a path is a junction of Windows: a directory that leads to another one, and is no symbolic link."""
+    """Return whether a path is a junction of Windows, which redirects to another directory without being a symbolic link."""
     if _JUNCTION is None:
         return False
     try:
@@ -180,7 +180,7 @@ def is_junction(path: str) -> bool:
 
 
 def status_of(entry: "os.DirEntry[str]") -> os.stat_result:
-    """Return the status of an entry, its link followed; on Windows that of a listing lacks the number of the file."""
+    """Return the status of an entry, following links; on Windows, `entry.stat()` has no inode number."""
     return os.stat(entry.path) if IS_WINDOWS else entry.stat()
 
 
@@ -190,12 +190,12 @@ def is_directory(entry: "os.DirEntry[str]") -> bool:
 
 
 def native(key: str) -> str:
-    """Return a key as part of a path."""
+    """Return a key with the path separators of the system."""
     return key.replace("/", os.sep) if IS_WINDOWS else key
 
 
 def under(directory: str, key: str) -> str:
-    """Return the path of a key below a directory.
+    """Return the path of a key under a directory.
 
     Examples
     --------
@@ -210,7 +210,7 @@ def under(directory: str, key: str) -> str:
 def of_any_length(path: str) -> str:
     r"""Return an absolute path in the form that Windows accepts beyond 260 characters: ``C:\data`` becomes ``\\?\C:\data``.
 
-    Other systems limit the length of a name alone, and get the path itself.
+    On other systems, which limit only the length of names, the path is returned unchanged.
     """
     if not IS_WINDOWS or path.startswith("\\\\?\\"):
         return path

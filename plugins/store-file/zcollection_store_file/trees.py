@@ -1,4 +1,4 @@
-"""Directories as prefixes: listed in the order of keys, and removed."""
+"""Listings and removals of directories, whose paths correspond to prefixes."""
 
 import errno
 import os
@@ -12,15 +12,14 @@ from zcollection.plugin import Listed
 from zcollection_store_file import system
 from zcollection_store_file.paths import LOCK, is_inside, is_temporary, key_of
 
-_NOT_THERE: Final = (FileNotFoundError, NotADirectoryError)
+_NOT_FOUND: Final = (FileNotFoundError, NotADirectoryError)
 
 
 @frozen
 class Tree:
-    """The objects below the root of a store.
+    """The objects under the root of a store.
 
-    Foreign things are passed over: what is neither a file nor a directory, links to directories, and links that leave
-    the root.
+    Listings skip links to directories, links that leave the root, and everything that is neither a file nor a directory.
 
     Attributes
     ----------
@@ -31,14 +30,14 @@ class Tree:
     root: str
 
     def walk(self, directory: str, prefix: str, *, after: str = "", recursive: bool = False) -> Iterator[Listed]:
-        """Yield what lies in a directory, in the order of the keys, as `KeyStore.list` does.
+        """Yield the entries of a directory, sorted by key, as `KeyStore.list` does.
 
         Parameters
         ----------
         directory
             Path of the directory.
         prefix
-            What its keys start with.
+            Prefix of the keys.
         after, recursive
             As for `KeyStore.list`.
         """
@@ -53,18 +52,18 @@ class Tree:
                 yield Listed(key=key)
 
     def holds_object(self, directory: str, prefix: str) -> bool:
-        """Return whether any object lies below a directory: one without is no prefix."""
+        """Return whether there is an object under a directory; a directory without objects is not a prefix."""
         children = self._children(directory, prefix)
         if any(not key.endswith("/") for key, _ in children):
             return True
         return any(self.holds_object(entry.path, key) for key, entry in children)
 
     def _children(self, directory: str, prefix: str) -> list[tuple[str, "os.DirEntry[str]"]]:
-        """Return files and directories by key, that of a directory ending with "/", sorted by key."""
+        """Return files and directories with their keys, sorted by key; the key of a directory ends with "/"."""
         try:
             with os.scandir(directory) as entries:
                 keyed = [(self._key(entry, prefix), entry) for entry in entries]
-        except _NOT_THERE:
+        except _NOT_FOUND:
             return []
         return sorted(((key, entry) for key, entry in keyed if key is not None), key=lambda item: item[0])
 
@@ -78,14 +77,14 @@ class Tree:
         return key if linked or entry.is_file(follow_symlinks=False) else None
 
     def remove(self, directory: str) -> None:
-        """Remove a directory and all below it, but for the lock; links are removed, never followed."""
+        """Remove a directory with all files except the lock; links are removed, and never followed."""
         if system.is_link(directory):
             system.unlink(directory)
             return
         try:
             with os.scandir(directory) as entries:
                 found = list(entries)
-        except _NOT_THERE:
+        except _NOT_FOUND:
             return
         for entry in found:
             if system.is_directory(entry):
@@ -97,7 +96,7 @@ class Tree:
 
 
 def _listed(key: str, entry: "os.DirEntry[str]") -> Iterator[Listed]:
-    """Yield the entry of a file, unless it has just vanished."""
+    """Yield the entry of a file, unless the file was removed in the meantime."""
     with suppress(FileNotFoundError):
         status = system.status_of(entry)
         etag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
@@ -105,7 +104,7 @@ def _listed(key: str, entry: "os.DirEntry[str]") -> Iterator[Listed]:
 
 
 def _remove_if_empty(directory: str) -> None:
-    """Remove a directory unless somebody has just written to it."""
+    """Remove a directory, unless a file was written to it in the meantime."""
     try:
         system.patiently(os.rmdir, directory)
     except FileNotFoundError:

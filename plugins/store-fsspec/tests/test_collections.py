@@ -99,7 +99,7 @@ def test_a_collection_reads_as_it_was_written(way, written, objects, tmp_path, a
     assert values(zc.open_collection(str(read.store.url))) == values(read)
 
 
-def test_an_archive_lists_what_it_holds(written, objects, tmp_path, archives):
+def test_the_contents_of_an_archive_are_listed(written, objects, tmp_path, archives):
     archives.zipped(tmp_path / "x.zip", objects)
     read = zc.open_collection(f"zip::{tmp_path}/x.zip")
     assert [version.operation for version in read.history()] == [version.operation for version in written.history()]
@@ -109,7 +109,7 @@ def test_an_archive_lists_what_it_holds(written, objects, tmp_path, archives):
         zc.open_collection(f"fsspec+file://{tmp_path}/altimetry").history()
 
 
-def test_a_path_of_this_machine_is_made_absolute(objects, tmp_path, archives, monkeypatch):
+def test_a_local_path_is_made_absolute(objects, tmp_path, archives, monkeypatch):
     archives.zipped(tmp_path / "x.zip", objects)
     monkeypatch.chdir(tmp_path)
     read = zc.open_collection("zip::x.zip")
@@ -130,7 +130,7 @@ def test_hard_links_and_links_in_a_tar_archive_are_followed(objects, tmp_path):
 
 
 @pytest.mark.parametrize("scheme", ["zip", "tar", "zip::simplecache"])
-def test_an_archive_in_a_bucket_is_read_where_it_lies(scheme, objects, tmp_path, archives, bucket):
+def test_an_archive_in_a_bucket_is_read_in_place(scheme, objects, tmp_path, archives, bucket):
     kind = scheme[:3]
     getattr(archives, {"zip": "zipped", "tar": "tarred"}[kind])(tmp_path / "x", objects)
     system = fsspec.filesystem("s3", **bucket["s3"], skip_instance_cache=True)
@@ -148,7 +148,7 @@ def test_an_archive_behind_a_web_server_is_read_in_parts(objects, tmp_path, arch
     assert all(ranges)
 
 
-def test_a_web_server_without_ranges_is_told_and_a_copy_helps(objects, tmp_path, archives, web_server):
+def test_a_web_server_without_ranges_is_reported_and_a_copy_can_be_read(objects, tmp_path, archives, web_server):
     archives.zipped(web_server.folder / "x.zip", objects)
     web_server.has_ranges = False
     with pytest.raises(
@@ -226,7 +226,7 @@ def growing(moto_server, bucket, tmp_path):
 
 
 @pytest.mark.parametrize("keep", [True, False], ids=["in a folder", "in this process"])
-def test_what_is_kept_is_never_read_for_what_has_replaced_it(keep, growing, bucket, tmp_path):
+def test_a_cached_chunk_is_never_returned_for_one_that_replaced_it(keep, growing, bucket, tmp_path):
     written, url = growing
     options = {**bucket, "simplecache": {"cache_storage": str(tmp_path / "kept")}} if keep else bucket
     read = zc.open_collection(url, storage_options=options)
@@ -258,7 +258,7 @@ def test_a_cache_by_name_alone_would_mix_old_and_new(growing, bucket, tmp_path):
     assert fsspec.filesystem("s3", **bucket["s3"], skip_instance_cache=True).cat_file(chunk) != old
 
 
-def test_chunks_are_fetched_once_and_documents_are_not_kept(growing, bucket, tmp_path):
+def test_chunks_are_cached_and_documents_are_not(growing, bucket, tmp_path):
     _, url = growing
     folder = tmp_path / "kept"
     options = {**bucket, "simplecache": {"cache_storage": str(folder)}}
@@ -270,7 +270,7 @@ def test_chunks_are_fetched_once_and_documents_are_not_kept(growing, bucket, tmp
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
 
 
-def test_what_is_kept_and_was_cut_short_is_fetched_again(growing, bucket, tmp_path):
+def test_a_truncated_cache_file_is_fetched_again(growing, bucket, tmp_path):
     _, url = growing
     folder = tmp_path / "kept"
     options = {**bucket, "simplecache": {"cache_storage": str(folder)}}
@@ -280,7 +280,7 @@ def test_what_is_kept_and_was_cut_short_is_fetched_again(growing, bucket, tmp_pa
     assert values(zc.open_collection(url, storage_options=options)) == list(range(TIMES.size))
 
 
-def test_what_is_kept_for_one_process_goes_with_the_collection(growing, bucket, tmp_path, monkeypatch):
+def test_a_temporary_cache_is_removed_with_the_collection(growing, bucket, tmp_path, monkeypatch):
     _, url = growing
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     read = zc.open_collection(url, storage_options=bucket)

@@ -36,7 +36,7 @@ def read(url, *keys, **options):
 
 
 @pytest.mark.parametrize("scheme", ["zip", "tar"])
-def test_an_archive_that_is_missing_is_told(scheme, tmp_path):
+def test_a_missing_archive_is_reported(scheme, tmp_path):
     for path in (tmp_path / "missing", tmp_path / "missing" / "x", tmp_path):
         with pytest.raises(
             StoreError, match=f"cannot read .* in {scheme}::/.*: there is no such archive; check its path"
@@ -46,7 +46,7 @@ def test_an_archive_that_is_missing_is_told(scheme, tmp_path):
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"PK\3\4" + bytes(100), bytes(5000), b"\x1f\x8b" + bytes(600)], ids=repr)
 @pytest.mark.parametrize("scheme", ["zip", "tar"])
-def test_a_file_that_is_no_archive_is_told(scheme, data, tmp_path):
+def test_a_file_that_is_not_an_archive_is_reported(scheme, data, tmp_path):
     path = tmp_path / "x"
     path.write_bytes(data)
     if scheme == "tar" and not any(data):  # zeros end an archive, so this is a valid empty one
@@ -58,7 +58,7 @@ def test_a_file_that_is_no_archive_is_told(scheme, data, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
-def test_a_compressed_tar_archive_is_told(mode, tmp_path):
+def test_a_compressed_tar_archive_is_reported(mode, tmp_path):
     with tarfile.open(tmp_path / "x.tar", mode) as archive:
         archive.addfile(tarfile.TarInfo("a"), io.BytesIO())
     with pytest.raises(
@@ -67,7 +67,7 @@ def test_a_compressed_tar_archive_is_told(mode, tmp_path):
         zc.open_collection(f"tar::{tmp_path}/x.tar")
 
 
-def test_an_archive_without_a_collection_is_told(tmp_path, archives):
+def test_an_archive_without_a_collection_is_reported(tmp_path, archives):
     archives.zipped(tmp_path / "x.zip", {"altimetry/readme": b"1"})
     for url in (f"zip::{tmp_path}/x.zip", f"zip://altimetry::{tmp_path}/x.zip", f"zip://nothing::{tmp_path}/x.zip"):
         with pytest.raises(zc.CollectionNotFoundError, match=rf"there is no collection at {re.escape(url)}"):
@@ -107,7 +107,7 @@ def test_an_archive_without_a_collection_is_told(tmp_path, archives):
         ("tar::zip://x.tar::/y.zip", LocationError, r"reads a tar archive by 'zip', which does not detect"),
     ],
 )
-def test_a_chain_that_is_not_read_is_refused(url, error, words):
+def test_an_unsupported_chain_is_rejected(url, error, words):
     with pytest.raises(error, match=words) as caught:
         zc.open_collection(url)
     assert SECRET not in str(caught.value)
@@ -124,7 +124,7 @@ def test_a_link_whose_package_is_missing_names_it(monkeypatch):
         read("zip::s3://bucket/x.zip")
 
 
-def test_every_protocol_that_is_kept_is_one_of_fsspec():
+def test_every_cached_protocol_is_one_of_fsspec():
     from fsspec.registry import known_implementations
 
     assert set(known_implementations) >= KEPT
@@ -144,13 +144,13 @@ def test_every_protocol_that_is_kept_is_one_of_fsspec():
         ),
     ],
 )
-def test_an_option_that_is_none_is_refused_without_its_value(options, words):
+def test_an_invalid_option_is_rejected_without_its_value(options, words):
     with pytest.raises(PluginConfigurationError, match=words) as caught:
         zc.open_collection("simplecache::s3://bucket/x", storage_options=options)
     assert SECRET not in str(caught.value)
 
 
-def test_no_message_and_no_repr_shows_a_credential(moto_server):
+def test_no_message_and_no_repr_contains_a_credential(moto_server):
     given = {"s3": {"key": "nobody", "secret": SECRET, "endpoint_url": "http://127.0.0.1:9", "config_kwargs": {}}}
     given["s3"]["config_kwargs"] = {"retries": {"total_max_attempts": 1}}
 
@@ -164,7 +164,7 @@ def test_no_message_and_no_repr_shows_a_credential(moto_server):
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_names_that_lead_out_of_an_archive_are_nobodys(tmp_path):
+def test_names_that_refer_outside_an_archive_are_ignored(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         for name in ("../x", "/etc/x", "a/../../x", "a/./b", "./c", "d/"):
             archive.writestr(name, name)
@@ -176,7 +176,7 @@ def test_names_that_lead_out_of_an_archive_are_nobodys(tmp_path):
     assert anyio.run(main) == ["a/b", "c"]
 
 
-def test_of_a_name_that_is_there_twice_the_last_holds(tmp_path):
+def test_the_last_of_equal_names_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("a", b"old")
         with pytest.warns(UserWarning, match="Duplicate"):
@@ -190,7 +190,7 @@ def test_of_a_name_that_is_there_twice_the_last_holds(tmp_path):
         assert read(f"{scheme}::{tmp_path}/x.{scheme}", "a") == [b"new"]
 
 
-def test_a_symbolic_link_in_a_zip_archive_is_no_file(tmp_path):
+def test_a_symbolic_link_in_a_zip_archive_is_an_error(tmp_path):
     link = zipfile.ZipInfo("a")
     link.create_system, link.external_attr = 3, 0o120777 << 16
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
@@ -199,7 +199,7 @@ def test_a_symbolic_link_in_a_zip_archive_is_no_file(tmp_path):
         read(f"zip::{tmp_path}/x.zip", "a")
 
 
-def test_an_encrypted_zip_archive_is_told(tmp_path, archives):
+def test_an_encrypted_zip_archive_is_reported(tmp_path, archives):
     path = tmp_path / "x.zip"
     archives.zipped(path, OBJECTS)
     data = bytearray(path.read_bytes())
@@ -214,7 +214,7 @@ def test_an_encrypted_zip_archive_is_told(tmp_path, archives):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255), kind=st.sampled_from([0, 8]))
-def test_one_byte_that_is_another_in_a_zip_archive_is_never_data(place, change, kind, tmp_path, archives):
+def test_a_changed_byte_in_a_zip_archive_is_never_returned_as_data(place, change, kind, tmp_path, archives):
     path = tmp_path / "x.zip"
     archives.zipped(path, OBJECTS, compression=kind)
     data = bytearray(path.read_bytes())
@@ -230,7 +230,7 @@ def test_one_byte_that_is_another_in_a_zip_archive_is_never_data(place, change, 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(length=st.floats(0, 1, exclude_max=True), scheme=st.sampled_from(["zip", "tar"]))
-def test_an_archive_that_was_cut_is_never_data(length, scheme, tmp_path, archives):
+def test_a_truncated_archive_is_never_returned_as_data(length, scheme, tmp_path, archives):
     path = tmp_path / f"x.{scheme}"
     {"zip": archives.zipped, "tar": archives.tarred}[scheme](path, OBJECTS)
     whole = path.read_bytes()

@@ -22,7 +22,7 @@ def test_a_file_that_another_process_reads_has_the_same_bytes(tmp_path):
 
 
 @pytest.mark.usefixtures("_in_use")
-def test_a_folder_that_refuses_is_an_error(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path):
     with pytest.raises(PermissionError):
         kept._write(tmp_path / "x", b"1")
     assert [path.name for path in tmp_path.iterdir()] == []

@@ -1,4 +1,4 @@
-"""The test suites of the kit, for archives and single files, local and in a bucket."""
+"""The conformance suites, for archives and single files, local and in a bucket."""
 
 import hashlib
 
@@ -79,7 +79,7 @@ class TestZipInABucket(OnMoto):
         self.put(self.place(folder), {"x.zip": (folder / "x.zip").read_bytes()})
 
 
-class TestFilesInABucketThatAreKept(OnMoto):
+class TestCachedFilesInABucket(OnMoto):
     store_class = FsspecStore
 
     def url(self, folder):
@@ -90,7 +90,7 @@ class TestFilesInABucketThatAreKept(OnMoto):
             self.put(self.place(folder), objects)
 
 
-class TestFilesOfThisMachine(PublishedStoreSuite):
+class TestLocalFiles(PublishedStoreSuite):
     store_class = FsspecStore
 
     def url(self, folder):

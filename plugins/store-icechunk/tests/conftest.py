@@ -17,7 +17,7 @@ def _no_credentials_of_whoever_runs_the_tests(monkeypatch, tmp_path_factory):
         monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "missing"))
 
 
-class Refusing(BaseHTTPRequestHandler):
+class Rejecting(BaseHTTPRequestHandler):
     """Answers every request with 403."""
 
     def do_GET(self):
@@ -34,9 +34,9 @@ class Refusing(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def refusing_port():
+def rejecting_port():
     """Return the port of a server that rejects every request."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Rejecting) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_address[1]

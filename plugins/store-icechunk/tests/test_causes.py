@@ -54,7 +54,7 @@ CAUSES = [
 
 @pytest.mark.parametrize("name", ["main", "expiredtoken", "dns error", "certificate"])
 @pytest.mark.parametrize(("causes", "words"), CAUSES, ids=[item[0][-1] for item in CAUSES])
-def test_a_failure_is_told_by_its_causes_and_not_by_the_names_of_branches(causes, words, name):
+def test_a_failure_is_explained_by_its_causes_and_not_by_names_of_branches(causes, words, name):
     text = REPORT.format(first=causes[0], name=name, causes="\n".join(f"  |-> {cause}" for cause in causes))
     with (
         pytest.raises(StoreError, match=f"cannot open icechunk.s3://bucket/x: .*{words}"),
@@ -63,13 +63,13 @@ def test_a_failure_is_told_by_its_causes_and_not_by_the_names_of_branches(causes
         raise icechunk.IcechunkError(text)
 
 
-def test_a_server_that_refuses_everything(refusing_port):
-    options = {"endpoint": f"http://127.0.0.1:{refusing_port}", "region": "us-east-1", "key": "k", "secret": "s"}
+def test_a_server_that_rejects_every_request(rejecting_port):
+    options = {"endpoint": f"http://127.0.0.1:{rejecting_port}", "region": "us-east-1", "key": "k", "secret": "s"}
     with pytest.raises(StoreError, match=r"cannot open icechunk.s3://bucket/x: .*; check .*credentials"):
         zc.open_collection("icechunk+s3://bucket/x", storage_options=options)
 
 
-def test_a_bucket_that_is_not_there(moto_server):
+def test_a_missing_bucket(moto_server):
     # Icechunk 2 does not distinguish a missing bucket from a missing repository.
     words = ("there is no such bucket; check its name", "there is no collection at .*, or check the URL")
     with pytest.raises((StoreError, zc.CollectionNotFoundError), match="|".join(words)):

@@ -43,14 +43,14 @@ def url(tmp_path):
     return f"icechunk://{tmp_path}/repository"
 
 
-class TestPlaces:
+class TestLocations:
     @pytest.mark.parametrize("scheme", ["icechunk", "icechunk+file"])
     def test_a_path_is_a_local_directory(self, tmp_path, scheme):
         commit(f"{scheme}://{tmp_path}/repository")
         assert title(f"icechunk://{tmp_path}/repository") == b"first"
         assert (tmp_path / "repository" / "snapshots").is_dir()
 
-    def test_a_relative_path_begins_where_one_stands(self, tmp_path, monkeypatch):
+    def test_a_relative_path_starts_at_the_working_directory(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         commit("icechunk://here/repository")
         assert title(f"icechunk://{tmp_path}/here/repository") == b"first"
@@ -61,22 +61,22 @@ class TestPlaces:
         assert title("icechunk+memory://another") is None
 
     @pytest.mark.parametrize("url", ["icechunk+gs://bucket/prefix", "icechunk+az://container/prefix"])
-    def test_other_clouds_are_opened_without_being_asked(self, url):
+    def test_other_clouds_are_opened_without_a_request(self, url):
         options = {"account": "nobody"} if "+az" in url else {}
         assert opened(url, **options).cross_process
 
     @pytest.mark.parametrize("url", ["icechunk+s3://bucket", "icechunk+s3://bucket/", "icechunk+gs://bucket"])
-    def test_a_bucket_without_a_prefix_is_refused(self, url):
+    def test_a_bucket_without_a_prefix_is_rejected(self, url):
         with pytest.raises(StoreError, match="accepted: '.*://bucket/prefix'"):
             opened(url)
 
     @pytest.mark.parametrize("url", ["icechunk+s3://key:word@bucket/x", "icechunk://key:word@bucket/x"])
-    def test_credentials_in_a_url_are_refused_and_not_shown(self, url):
+    def test_credentials_in_a_url_are_rejected_and_not_shown(self, url):
         with pytest.raises(StoreError) as caught:
             opened(url)
         assert "word" not in str(caught.value)
 
-    def test_an_unknown_storage_is_refused(self):
+    def test_an_unknown_storage_is_rejected(self):
         with pytest.raises(StoreError, match=r"'icechunk\+s4'.*did you mean 'icechunk\+s3'"):
             opened("icechunk+s4://bucket/prefix")
 
@@ -87,7 +87,7 @@ class TestPlaces:
 
 class TestOptions:
     @pytest.mark.parametrize("name", ["region", "aws_region", "region_name"])
-    def test_names_of_the_ecosystem_are_taken(self, name):
+    def test_aliases_of_other_libraries_are_accepted(self, name):
         opened("icechunk+s3://bucket/prefix", **{name: "eu-west-3"})
 
     @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ class TestOptions:
             ({"spec_version": 3}, "spec_version=3.*accepted: 1, 2"),
         ],
     )
-    def test_what_is_unknown_or_of_another_type_is_refused(self, options, message):
+    def test_an_unknown_option_or_one_of_another_type_is_rejected(self, options, message):
         with pytest.raises(PluginConfigurationError, match=message):
             opened("icechunk+s3://bucket/prefix", **options)
 
@@ -111,7 +111,7 @@ class TestOptions:
             opened(url, region="x")
 
 
-class TestPoints:
+class TestSelections:
     @pytest.fixture
     def first(self, url):
         first = commit(url)
@@ -129,22 +129,22 @@ class TestPoints:
             assert title(f"{url}?{point}") == b"first"
         assert title(url, branch="draft") == b"first"
 
-    def test_a_branch_is_written_to_without_another_one_changing(self, url, first):
+    def test_a_write_to_a_branch_does_not_change_another_one(self, url, first):
         commit(f"{url}?branch=draft")
         assert title(f"{url}?branch=draft") == b"later"
         assert len(anyio.run(opened(url).history, anyio.run(opened(url).current))) == 2
 
     @pytest.mark.parametrize("point", ["tag=release", "snapshot=1CECHNKREP0F1RSTCMT0"])
-    def test_what_stays_as_it_is_cannot_be_opened_for_writing(self, url, point):
+    def test_a_tag_or_snapshot_cannot_be_opened_for_writing(self, url, point):
         with pytest.raises(ReadOnlyError, match="mode='r', or a branch"):
             opened(f"{url}?{point}", mode="rw")
 
     @pytest.mark.parametrize("point", ["tag=lost", "snapshot=ZZZZZZZZZZZZZZZZZZZ0", "branch=lost"])
-    def test_what_is_not_there_is_an_error(self, url, first, point):
+    def test_a_missing_tag_snapshot_or_branch_is_an_error(self, url, first, point):
         with pytest.raises(StoreError, match=r"cannot find.*icechunk://"):
             title(f"{url}?{point}")
 
-    def test_a_tag_is_no_snapshot_nor_the_reverse(self, url, first):
+    def test_tags_and_snapshots_are_not_interchangeable(self, url, first):
         for point in ("snapshot=release", f"tag={first}"):
             with pytest.raises(StoreError, match="cannot find"):
                 title(f"{url}?{point}")
@@ -153,17 +153,17 @@ class TestPoints:
         ("query", "options"),
         [("?tag=a&branch=b", {}), ("?branch=a", {"branch": "b"}), ("?tag=a", {"branch": "b"})],
     )
-    def test_one_point_is_named(self, url, query, options):
+    def test_several_selections_are_rejected(self, url, query, options):
         with pytest.raises(StoreError, match="selects a version more than once"):
             opened(url + query, **options)
 
-    def test_an_unknown_parameter_is_refused(self, url):
+    def test_an_unknown_parameter_is_rejected(self, url):
         with pytest.raises(StoreError, match="'brunch'.*did you mean 'branch'"):
             opened(f"{url}?brunch=x")
 
 
 class TestCreating:
-    def test_older_releases_can_read_what_is_created_unless_said_otherwise(self, url, monkeypatch):
+    def test_a_new_repository_can_be_read_by_older_releases_by_default(self, url, monkeypatch):
         asked = []
         create = icechunk.Repository.create
 
@@ -177,7 +177,7 @@ class TestCreating:
         expected = [{}, {}] if icechunk.__version__.startswith("1.") else [{"spec_version": 1}, {"spec_version": 2}]
         assert asked == expected
 
-    def test_a_directory_with_other_files_is_left_as_it_is(self, url, tmp_path):
+    def test_a_directory_with_other_files_is_not_changed(self, url, tmp_path):
         (tmp_path / "repository").mkdir()
         (tmp_path / "repository" / "thesis.txt").write_text("precious")
         with pytest.raises(StoreError, match="there is no Icechunk repository"):
@@ -189,12 +189,12 @@ class TestCreating:
         commit(url)
         assert [item.name for item in tmp_path.iterdir()] == ["repository"]
 
-    def test_a_place_that_cannot_be_written_to_is_an_error_with_its_url(self):
+    def test_a_location_without_permission_to_write_is_an_error_with_its_url(self):
         with pytest.raises(StoreError, match="icechunk:///proc/nowhere"):
             commit("icechunk:///proc/nowhere/repository")
 
 
-def test_a_repository_that_appears_while_it_is_looked_for_is_found(tmp_path, monkeypatch):
+def test_a_repository_that_is_created_during_the_search_is_found(tmp_path, monkeypatch):
     directory = tmp_path / "place"
     directory.mkdir()
     find, asked = icechunk.Repository.open, []
@@ -212,7 +212,7 @@ def test_a_repository_that_appears_while_it_is_looked_for_is_found(tmp_path, mon
     assert len(asked) > 1
 
 
-def test_nothing_of_icechunk_reaches_the_terminal(tmp_path):
+def test_icechunk_prints_nothing(tmp_path):
     code = f"""
 import numpy, zcollection as zc
 schema = zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",)).build()
@@ -243,20 +243,20 @@ class TestFormat2:
 
     @pytest.mark.skipif(not IS_FIRST, reason="Icechunk 2 reads it")
     @pytest.mark.parametrize("mode", ["r", "rw"])
-    def test_is_told_to_need_a_newer_icechunk(self, newer, mode):
+    def test_needs_a_newer_icechunk(self, newer, mode):
         with pytest.raises(
             FormatVersionError, match=r"v2 format.*icechunk 1\..* is too old for it: install a newer release"
         ):
             zc.open_collection(newer, mode=mode)
 
     @pytest.mark.skipif(not IS_FIRST, reason="Icechunk 2 reads it")
-    def test_is_not_written_over(self, newer, tmp_path):
+    def test_is_not_overwritten(self, newer, tmp_path):
         with pytest.raises(FormatVersionError, match="too old"):
             commit(newer)
         assert [path.name for path in (tmp_path / "repository").rglob("*") if path.is_file()] == ["repo"]
 
     @pytest.mark.skipif(IS_FIRST, reason="Icechunk 1 cannot make it")
-    def test_is_made_where_it_is_asked_for(self, url, tmp_path):
+    def test_is_created_on_request(self, url, tmp_path):
         commit(url, spec_version=2)
         assert (tmp_path / "repository" / "repo").is_file()
         assert title(url) == b"first"

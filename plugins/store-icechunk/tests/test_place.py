@@ -29,7 +29,7 @@ def test_an_empty_directory_is_replaced(made, tmp_path):
     assert (tmp_path / "place/repo").exists()
 
 
-def test_another_repository_stays(made, tmp_path):
+def test_an_existing_repository_is_not_replaced(made, tmp_path):
     (tmp_path / "place").mkdir()
     (tmp_path / "place/other").touch()
     with pytest.raises(OSError, match=os.strerror(errno.ENOTEMPTY)):

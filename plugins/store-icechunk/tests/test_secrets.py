@@ -25,7 +25,7 @@ def opened(url, mode="rw", **given):
     return anyio.run(lambda: IcechunkStore.open(StoreURL.parse(url), mode=mode, **given))
 
 
-def test_what_is_printed_logged_and_written_holds_none(moto_server, caplog, tmp_path):
+def test_output_logs_and_files_contain_no_credentials(moto_server, caplog, tmp_path):
     moto_server.create_bucket("bucket")
     url = "icechunk+s3://bucket/secrets"
     with caplog.at_level(logging.DEBUG):
@@ -41,7 +41,7 @@ def test_what_is_printed_logged_and_written_holds_none(moto_server, caplog, tmp_
     assert store.cross_process
 
 
-def test_errors_hold_none_in_all_of_their_chain(moto_server):
+def test_errors_and_their_causes_contain_no_credentials(moto_server):
     moto_server.create_bucket("bucket")
     given = options(moto_server)
     failures = []
@@ -63,14 +63,14 @@ def test_errors_hold_none_in_all_of_their_chain(moto_server):
         assert WORD not in "".join(traceback.format_exception(failure)), failure
 
 
-def test_a_server_that_refuses_is_told_of_without_the_credential(refusing_port):
-    given = {"endpoint": f"http://reader:{WORD}@127.0.0.1:{refusing_port}", "region": "x", **SECRETS}
+def test_the_error_of_a_rejected_request_contains_no_credentials(rejecting_port):
+    given = {"endpoint": f"http://reader:{WORD}@127.0.0.1:{rejecting_port}", "region": "x", **SECRETS}
     with pytest.raises(ZCollectionError) as caught:
         anyio.run(opened("icechunk+s3://bucket/x", **given).current)
     assert WORD not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_pickle_holds_only_what_the_caller_passed(moto_server, monkeypatch):
+def test_a_pickle_contains_only_the_options_of_the_caller(moto_server, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", f"env-{WORD}")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"env-{WORD}")
     passed = {name: value for name, value in moto_server.storage_options.items() if name not in {"key", "secret"}}
@@ -80,7 +80,7 @@ def test_a_pickle_holds_only_what_the_caller_passed(moto_server, monkeypatch):
     assert WORD.encode() not in pickle.dumps(store)
 
 
-def test_the_loudest_log_of_the_process_holds_none(moto_server, tmp_path):
+def test_the_debug_log_of_the_process_contains_no_credentials(moto_server, tmp_path):
     moto_server.create_bucket("bucket")
     code = f"""
 import logging, anyio

@@ -56,32 +56,32 @@ def test_forgetting_a_name_empties_every_store_of_it_and_no_other(url):
     forget(f"{url}/never-written")
 
 
-def test_a_name_is_taken_literally(url):
+def test_a_name_is_literal(url):
     opened(f"{url}/a").blocking.put({"x": b"1"})
     assert found(opened(f"{url}/a/")) is None
     forget(f"{url}/a")
 
 
-def test_a_url_with_parameters_is_refused(url):
+def test_a_url_with_parameters_is_rejected(url):
     with pytest.raises(StoreError, match=r"size.*accepted: 'memory://name'"):
         opened(f"{url}?size=3")
 
 
-def test_what_was_written_does_not_change_with_the_buffer_that_it_came_from(url):
+def test_an_object_does_not_change_with_the_buffer_that_it_was_written_from(url):
     store, buffer = opened(url), bytearray(b"before")
     store.blocking.put({"x": buffer})
     buffer[:] = b"after!"
     assert found(store) == b"before"
 
 
-def test_a_batch_with_a_refused_key_writes_nothing(url):
+def test_a_batch_with_an_invalid_key_writes_nothing(url):
     store = opened(url)
     with pytest.raises(StoreError, match=r"\.\./y"):
         store.blocking.put({"x": b"1", "../y": b"2"})
     assert found(store) is None
 
 
-def test_a_batch_is_seen_at_once_or_not_at_all(url):
+def test_a_batch_is_written_atomically(url):
     store = opened(url)
     names = [f"k/{number}" for number in range(50)]
 
@@ -102,13 +102,13 @@ def test_a_batch_is_seen_at_once_or_not_at_all(url):
     anyio.run(main)
 
 
-def test_publishing_where_nothing_is_staged_is_an_error_that_says_so(url):
+def test_publishing_without_staged_objects_is_an_error(url):
     with pytest.raises(StoreError, match="nothing is staged at 'stage/'"):
         opened(url).blocking.publish("stage/", "target/")
 
 
 @pytest.mark.parametrize("prefix", ["", "stage", "/"])
-def test_what_is_no_prefix_cannot_be_published(url, prefix):
+def test_an_invalid_prefix_cannot_be_published(url, prefix):
     store = opened(url)
     store.blocking.put({"stage/x": b"1"})
     for staged, target in ((prefix, "target/"), ("stage/", prefix)):
@@ -116,7 +116,7 @@ def test_what_is_no_prefix_cannot_be_published(url, prefix):
             store.blocking.publish(staged, target)
 
 
-def test_the_locks_of_two_names_are_two_locks(url):
+def test_each_name_has_its_own_lock(url):
     async def main():
         async with opened_now(url).lock(), opened_now(f"{url}/other").lock():
             return True
