@@ -1,7 +1,7 @@
-"""Other Python processes, in which an example is made again from its configuration.
+"""Other Python processes, in which an example is created again from its configuration.
 
-Their texts have other hashes than here, and of one of them every clock is far ahead: what depends on either, on chance, or
-on what happened before in this process, shows itself.
+They have another seed of string hashes, and in one of them all clocks are far ahead. This reveals results that depend on either, on
+random numbers, or on earlier calls in this process.
 """
 
 import ast
@@ -27,7 +27,7 @@ from attrs import frozen
 from zcollection.registry import stored
 
 AHEAD: Final = 40 * 365 * 86_400 + 217 * 86_400 + 7 * 3600 + 13 * 60 + 11
-"""Seconds by which the clocks of the other process are ahead: another year, month, day, hour and minute."""
+"""Seconds by which the clocks of the other process are ahead, so that year, month, day, hour and minute differ."""
 
 _SERVE: Final = "import sys; from zcollection.testing.elsewhere import serve; serve(int(sys.argv[1]))"
 _CLOCK: Final = {"ahead": 0}
@@ -36,12 +36,12 @@ _RUNNING: Final[dict[int, "subprocess.Popen[bytes]"]] = {}
 
 @frozen
 class Origin:
-    """Where another process finds a class, and what it makes of it.
+    """An example, described so that another process can create it.
 
     Attributes
     ----------
     module, file, qualname
-        Where the class is.
+        The location of the class.
     configuration
         The fields of the example, as JSON values.
     """
@@ -52,13 +52,13 @@ class Origin:
     configuration: dict[str, Any]
 
     def make(self) -> Any:
-        """Return the example, made from its configuration."""
+        """Return the example, created from its configuration."""
         cls = functools.reduce(getattr, self.qualname.split("."), _imported(self.module, self.file))
         return stored.configure(cls, self.configuration, what=self.qualname)
 
 
 def twin_of(example: Any) -> Any:
-    """Return an equal example that is made from the configuration, None where there is none: another check says so."""
+    """Return an equal example created from the configuration; None if that fails, which another check reports."""
     try:
         twin = stored.configure(type(example), stored.configuration(example), what=type(example).__name__)
     except Exception:  # noqa: BLE001 - a plugin may fail in any way
@@ -67,7 +67,7 @@ def twin_of(example: Any) -> Any:
 
 
 def origin_of(example: Any) -> Origin | None:
-    """Return where another process finds the class of an example; None where it cannot, as in a notebook."""
+    """Return the description of an example; None if another process cannot import its class, as in a notebook."""
     cls = type(example)
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if file is None or "<locals>" in cls.__qualname__ or cls.__module__ == "__main__" or twin_of(example) is None:
@@ -78,23 +78,23 @@ def origin_of(example: Any) -> Origin | None:
 def elsewhere(
     origin: Origin, function: Callable[[Any, Any], Any], inputs: Sequence[Any], *, ahead: int = 0
 ) -> list[Any]:
-    """Return what a function returns for an example and each input, in another process.
+    """Return the results of a function for an example and each input, computed in another process.
 
     Parameters
     ----------
     origin
-        Of the example.
+        The description of the example.
     function
-        A function of a module, which is given the example and an input.
+        A function of a module, called with the example and an input.
     inputs
-        Objects that can be pickled; they are passed in this order.
+        The inputs, in order; they must be picklable.
     ahead
-        Seconds by which the clocks of that process are ahead.
+        Seconds by which the clocks of the other process are ahead.
 
     Raises
     ------
     RuntimeError
-        It failed there; the message says how.
+        The function failed; the message contains the error.
     """
     process = _process(ahead)
     assert process.stdin is not None
@@ -108,10 +108,12 @@ def elsewhere(
 
 
 def serve(ahead: int) -> None:
-    """Answer requests until the standard input ends, with clocks that are so many seconds ahead."""
+    """Answer requests until the standard input ends, with clocks that are ahead by a number of seconds."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what is printed must not look like an answer
-    importlib.import_module("zcollection.testing")  # before the clocks change: it does not depend on them
+    os.dup2(2, 1)  # printed text must not be read as an answer
+    importlib.import_module(
+        "zcollection.testing"
+    )  # imported before the clocks change, because it does not depend on them
     _set_clocks(ahead)
     while (length := requests.read(8)) and len(length) == 8:
         _send(answers, _answer(requests.read(int.from_bytes(length, "little"))))
@@ -123,12 +125,12 @@ def _answer(request: bytes) -> tuple[Any, str]:
         sys.path[:] = path
         example = origin.make()
         return [function(example, item) for item in inputs], ""
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything
         return None, f"{type(error).__name__}: {error}"
 
 
 def _imported(name: str, file: str) -> Any:
-    """Return a module by its name, or by its file where another one has the name, or none."""
+    """Return a module by its name, or by its file if the name is unknown or that of another module."""
     if name in sys.modules or _file_of(name) == file:
         return importlib.import_module(name)
     spec = importlib.util.spec_from_file_location(name, file)
@@ -140,19 +142,19 @@ def _imported(name: str, file: str) -> Any:
 
 
 def _file_of(name: str) -> str | None:
-    """Return the file that an import of a name would run, without running anything: pytest names modules as it likes."""
-    found, places = None, None
+    """Return the file that an import of a name would run, without running it; pytest may give modules other names."""
+    found, locations = None, None
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
-        found = importlib.machinery.PathFinder.find_spec(".".join(parts[:count]), places)
+        found = importlib.machinery.PathFinder.find_spec(".".join(parts[:count]), locations)
         if found is None:
             return None
-        places = list(found.submodule_search_locations or ())
+        locations = list(found.submodule_search_locations or ())
     return None if found is None else found.origin
 
 
 def _process(ahead: int) -> "subprocess.Popen[bytes]":
-    """Return the process whose clocks are so many seconds ahead; it is started when it is first needed."""
+    """Return the process whose clocks are ahead by a number of seconds; it is started at the first access."""
     found = _RUNNING.get(ahead)
     if found is None or found.poll() is not None:
         seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
@@ -185,12 +187,12 @@ def _receive(stream: BinaryIO | Any) -> Any:
 
 
 def moved(value: np.datetime64) -> np.datetime64:
-    """Return a time of NumPy's clock as the clocks of this process have it."""
+    """Return a time of the clock of NumPy, moved by the offset of this process."""
     return (value + np.timedelta64(_CLOCK["ahead"], "s")).astype(value.dtype)
 
 
 def _set_clocks(ahead: int) -> None:
-    """Put the clocks of this process ahead, for all modules that are imported from now on."""
+    """Move the clocks of this process ahead, for all modules that are imported from now on."""
     if ahead:
         _CLOCK["ahead"] = ahead
         _move_time(ahead)
@@ -214,8 +216,8 @@ def _move_datetime(ahead: dt.timedelta) -> None:
     date: Any = dt.date
     moment: Any = dt.datetime
 
-    class _Known(type):
-        """Lets dates that were made before, or by libraries, be of the classes that take the place of theirs."""
+    class _Compatible(type):
+        """Makes existing dates, and those of libraries, instances of the replaced classes."""
 
         def __instancecheck__(cls, item: object) -> bool:
             return isinstance(item, real[cls]) if cls in real else super().__instancecheck__(item)
@@ -223,12 +225,12 @@ def _move_datetime(ahead: dt.timedelta) -> None:
         def __subclasscheck__(cls, other: type) -> bool:
             return issubclass(other, real[cls]) if cls in real else super().__subclasscheck__(other)
 
-    class _Date(date, metaclass=_Known):  # type: ignore[misc]
+    class _Date(date, metaclass=_Compatible):  # type: ignore[misc]
         @classmethod
         def today(cls) -> Any:
             return (moment.now() + ahead).date()
 
-    class _Datetime(moment, metaclass=_Known):  # type: ignore[misc]
+    class _Datetime(moment, metaclass=_Compatible):  # type: ignore[misc]
         @classmethod
         def now(cls, tz: dt.tzinfo | None = None) -> Any:
             return moment.now(tz) + ahead
@@ -246,7 +248,7 @@ def _move_datetime(ahead: dt.timedelta) -> None:
 
 
 def _move_numpy() -> None:
-    """Let modules that ask NumPy for the time, by ``np.datetime64("now")``, have that of the other clocks."""
+    """Replace the clock of NumPy, ``np.datetime64("now")``, in modules that use it."""
     loader: Any = importlib.machinery.SourceFileLoader
     get_code = loader.get_code
 
@@ -262,7 +264,7 @@ def _move_numpy() -> None:
 
 
 class _Moving(ast.NodeTransformer):
-    """Puts `moved` round every ``datetime64("now", …)`` and ``datetime64("today", …)``."""
+    """Wraps every ``datetime64("now", …)`` and ``datetime64("today", …)`` in a call of `moved`."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)

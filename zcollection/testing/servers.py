@@ -1,6 +1,6 @@
-"""Servers of object storage that speak S3's protocol, started on this machine for the tests of stores.
+"""Local servers compatible with Amazon S3, for tests of stores.
 
-A ``conftest.py`` that imports `moto_server` or `ministack_server` has them as fixtures.
+`moto_server` and `ministack_server` are fixtures: import them in a ``conftest.py``.
 """
 
 import http.client
@@ -27,28 +27,28 @@ _MOTO: Final = """
 import sys, threading
 from moto import server
 
-answering = threading.Lock()
+guard = threading.Lock()
 
-class OneByOne(server.DomainDispatcherApplication):
+class Serial(server.DomainDispatcherApplication):
     def __call__(self, environ, start_response):
-        with answering:
+        with guard:
             return super().__call__(environ, start_response)
 
-server.DomainDispatcherApplication = OneByOne
+server.DomainDispatcherApplication = Serial
 server.main()
 """
-# By itself moto answers in threads, and looks whether an object exists a while before it writes it: of two conditional writes, both
-# may succeed, which S3 does not do.
+# By default moto answers requests concurrently, and checks whether an object exists some time before it writes it: two conditional
+# writes of one key could both succeed, unlike in S3.
 
 
 @frozen
 class Server:
-    """A server that runs.
+    """A running server.
 
     Attributes
     ----------
     port
-        Where it listens on the loopback interface.
+        Port on the loopback interface.
     """
 
     port: int
@@ -60,7 +60,7 @@ class Server:
 
     @property
     def storage_options(self) -> dict[str, object]:
-        """Options under which a store of S3 reaches it."""
+        """Options of the S3 store for this server."""
         return {"endpoint": self.endpoint, "region": "us-east-1", "key": "nobody", "secret": "nothing"}
 
     def create_bucket(self, name: str) -> str:
@@ -69,7 +69,7 @@ class Server:
         Parameters
         ----------
         name
-            Of the bucket; one that exists is left as it is.
+            Name of the bucket; an existing one is not changed.
         """
         connection = http.client.HTTPConnection(_HOST, self.port, timeout=_PATIENCE)
         try:
@@ -83,26 +83,26 @@ class Server:
 
 @pytest.fixture(scope="session")
 def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return moto's server, which runs until the tests end."""
+    """Return the server of moto, which runs until the end of the tests."""
     with running_moto(tmp_path_factory.mktemp("moto") / "log") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def ministack_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return ministack, which runs until the tests end."""
+    """Return the server ministack, which runs until the end of the tests."""
     with running_ministack(tmp_path_factory.mktemp("ministack") / "log") as server:
         yield server
 
 
 @contextmanager
 def running_moto(log: Path) -> Iterator[Server]:
-    """Run moto's server; the package ``moto[server]`` must be installed.
+    """Run the server of moto; the package ``moto[server]`` must be installed.
 
     Parameters
     ----------
     log
-        File for what it says.
+        File for the output of the server.
     """
     port = free_port()
     with running_server([sys.executable, "-c", _MOTO, "--host", _HOST, "--port", str(port)], {}, port, log) as server:
@@ -111,12 +111,12 @@ def running_moto(log: Path) -> Iterator[Server]:
 
 @contextmanager
 def running_ministack(log: Path) -> Iterator[Server]:
-    """Run ministack; the package of this name must be installed.
+    """Run the server ministack; the package ``ministack`` must be installed.
 
     Parameters
     ----------
     log
-        File for what it says.
+        File for the output of the server.
     """
     port = free_port()
     with running_server([_script("ministack")], {"BIND_HOST": _HOST, "GATEWAY_PORT": str(port)}, port, log) as server:
@@ -124,9 +124,10 @@ def running_ministack(log: Path) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at, another one in every call.
+    """Return an unused port, a different one in every call.
 
-    It is none of those that a system gives to connections: until a server that starts has bound it, one of these could take it.
+    The port is outside the range from which systems choose ports of connections, so that no connection can take it before the
+    server has bound it.
     """
     while True:
         port = _PORTS[(os.getpid() * 31 + next(_NUMBERS)) % len(_PORTS)]
@@ -144,21 +145,21 @@ def _script(name: str) -> str:
 
 @contextmanager
 def running_server(command: Sequence[str], environment: Mapping[str, str], port: int, log: Path) -> Iterator[Server]:
-    """Run a server, wait until it listens, and stop it, and no other, in the end.
+    """Run a server as a process; wait until it listens, and stop it at the end.
 
     Parameters
     ----------
     command
-        What runs it, as a process of its own.
+        Command of the server.
     environment
-        Variables that it has besides those of this process.
+        Environment variables of the server, in addition to those of this process.
     port
-        Where it is to listen.
+        Port on which the server listens.
     log
-        File for what it says.
+        File for the output of the server.
     """
-    with log.open("wb") as said:
-        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=said, stderr=subprocess.STDOUT)
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=subprocess.STDOUT)
         try:
             _wait_for(process, port, log)
             yield Server(port)

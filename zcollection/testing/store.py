@@ -33,20 +33,21 @@ _VALUES = np.array([3, 1, 4, 1, 5, 0], dtype="<i2")
 
 
 class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
-    """Conformance of a store of keys and bytes; subclass it, and give `store_class` and `url`.
+    """Conformance of a store of keys and bytes; subclass it, and set `store_class` and `url`.
 
-    What the class declares (`cross_process`, a `lock`, `blocking` access) is checked; what it does not is skipped.
+    Optional properties (`cross_process`, a `lock`, `blocking` access) are checked if the class declares them; otherwise their
+    checks are skipped.
 
     Attributes
     ----------
     store_class
-        The store.
+        Class of the store.
     storage_options
-        Options that it is opened with.
+        Options for opening the store.
     sequences
-        How many sequences of operations are tried: fewer where each of them takes long.
+        Number of sequences of operations to try; set a smaller one for a slow store.
     patience
-        Seconds after which something that should happen at once is taken for something that never will.
+        Time limit, in seconds, for operations that must not block.
 
     Examples
     --------
@@ -60,7 +61,7 @@ class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
     """
 
     def test_any_sequence_of_operations_agrees_with_a_dictionary(self, tmp_path: Path) -> None:
-        """Whatever is written, copied, deleted, published and taken away, in whatever order."""
+        """Writes, copies, deletions and publications in any order have the same results as in a dictionary."""
         folders = (tmp_path / str(number) for number in range(10**9))
         with anyio.from_thread.start_blocking_portal() as portal:
 
@@ -68,12 +69,12 @@ class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
                 return StoreMachine(portal, portal.call(self._open, self.url(next(folders))))
 
             run_state_machine_as_test(
-                cast("type[StoreMachine]", machine),  # whatever returns a machine will do
+                cast("type[StoreMachine]", machine),  # any function that returns a machine is accepted
                 settings=settings(max_examples=self.sequences, stateful_step_count=25, deadline=None),
             )
 
-    def test_zarr_reads_what_lies_in_the_store(self, tmp_path: Path) -> None:
-        """Through the view that the store gives of itself, which does not write."""
+    def test_zarr_reads_the_store(self, tmp_path: Path) -> None:
+        """zarr-python reads groups and arrays through the attribute `zarr`, which is read-only."""
 
         async def write(store: KeyStore) -> KeyStore:
             chunks = {"g/a/c/0": _VALUES[:3].tobytes(), "g/a/c/1": _VALUES[3:].tobytes()}
@@ -92,7 +93,7 @@ class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
         assert not store.zarr.supports_writes
 
     def test_errors_show_the_url_and_no_credential(self, tmp_path: Path) -> None:
-        """Neither does what is printed of the store."""
+        """No error, repr or string of the store contains the password in a URL; errors contain the URL without it."""
         failures: list[ZCollectionError] = []
 
         async def provoke() -> None:
@@ -113,4 +114,4 @@ class KeyStoreSuite(ObjectChecks, PublishingChecks, SharingChecks):
         anyio.run(provoke)
         for failure in failures:
             assert "://" in str(failure), f"no URL in: {failure}"
-            assert SECRET not in "".join(traceback.format_exception(failure)), "an error shows the password"
+            assert SECRET not in "".join(traceback.format_exception(failure)), "an error contains the password"

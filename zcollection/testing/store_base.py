@@ -1,4 +1,4 @@
-"""What the checks of stores have in common: stores opened, filled and looked at."""
+"""Base class and helpers of the checks of stores."""
 
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,11 +15,11 @@ from zcollection.testing.suite import Suite, skip_unless
 S = TypeVar("S", bound=Store)
 T = TypeVar("T")
 
-SECRET = "swordfish"  # noqa: S105 - of nobody
+SECRET = "swordfish"  # noqa: S105 - a password that nobody uses
 
 
 class StoreSuite(Suite, Generic[S]):
-    """Base of the suites of stores: which store, and where; see `KeyStoreSuite` and `TransactionalStoreSuite`."""
+    """Base class of the suites of stores; see `KeyStoreSuite` and `TransactionalStoreSuite`."""
 
     store_class: ClassVar[type[Store]]
     storage_options: ClassVar[Mapping[str, Any]] = {}
@@ -28,18 +28,18 @@ class StoreSuite(Suite, Generic[S]):
     patience: ClassVar[float] = 30.0
 
     def url(self, folder: Path) -> str:
-        """Return a URL at which nothing lies yet: each folder's own.
+        """Return the URL of a new store, a different one for each folder.
 
         Parameters
         ----------
         folder
-            A directory of this test alone, which need not exist; a store of files may lie in it.
+            A directory for this test only, which may not exist yet; a store of files can use it.
         """
-        message = f"{type(self).__name__} does not say where its stores lie; give it a method url(folder)"
+        message = f"{type(self).__name__} has no URLs for its stores; define the method url(folder)"
         raise NotImplementedError(message)
 
     def url_with_credentials(self, folder: Path) -> str:
-        """Return a URL that holds the password `SECRET`; nothing is written there.
+        """Return a URL that contains the password `SECRET`; nothing is written to it.
 
         Parameters
         ----------
@@ -49,8 +49,8 @@ class StoreSuite(Suite, Generic[S]):
         url = StoreURL.parse(self.url(folder))
         return f"{url.scheme}://reader:{SECRET}@{url.location.lstrip('/')}"
 
-    def test_opening_at_once_waits_for_nothing(self, tmp_path: Path) -> None:
-        """On a thread without an event loop it is open after one step, where the store says so."""
+    def test_opening_at_once_does_not_wait(self, tmp_path: Path) -> None:
+        """If `opens_at_once` is true, `open` returns without waiting, also on a thread without an event loop."""
         skip_unless(self.store_class.opens_at_once, "the store may wait while it is opened")
         opening = self._open(self.url(tmp_path))
         try:
@@ -65,7 +65,7 @@ class StoreSuite(Suite, Generic[S]):
         return cast("S", await self.store_class.open(StoreURL.parse(url), mode=mode, **self.storage_options))
 
     def _with_store(self, check: Callable[[S], Awaitable[T]], folder: Path) -> T:
-        """Open a store at a new place for writing, and run a check with it on one event loop."""
+        """Open a new store for writing, and run a check with it on one event loop."""
 
         async def main() -> T:
             return await check(await self._open(self.url(folder)))
@@ -73,7 +73,7 @@ class StoreSuite(Suite, Generic[S]):
         return anyio.run(main)
 
     def _within_patience(self, check: Callable[[S], Awaitable[T]], folder: Path) -> T:
-        """Do the same on a thread of its own, so that a store which blocks its event loop cannot hang the tests."""
+        """Run a check as `_with_store` does, on a separate thread: a store that blocks its event loop cannot block the tests."""
         outcome: list[T] = []
         failure: list[BaseException] = []
 
@@ -88,21 +88,21 @@ class StoreSuite(Suite, Generic[S]):
         thread.join(2 * self.patience)
         if failure:
             raise failure[0]
-        assert outcome, f"nothing came of it within {2 * self.patience:g} s: the event loop is blocked"
+        assert outcome, f"the check did not end within {2 * self.patience:g} s: the event loop is blocked"
         return outcome[0]
 
 
 async def read(store: KeyStore, key: str) -> bytes | None:
-    """Return one object, or None."""
+    """Return the bytes of an object, or None."""
     return (await store.get([Read(key)]))[0]
 
 
 async def keys_under(store: KeyStore, prefix: str = "") -> list[str]:
-    """Return the keys of all objects below a prefix, as listed."""
+    """Return the keys of all objects under a prefix, in the order of the listing."""
     return [entry.key async for entry in store.list(prefix, recursive=True)]
 
 
 async def contents(store: KeyStore, prefix: str = "") -> dict[str, bytes | None]:
-    """Return all objects below a prefix."""
+    """Return the bytes of all objects under a prefix, by key."""
     keys = await keys_under(store, prefix)
     return dict(zip(keys, await store.get([Read(key) for key in keys]), strict=True))

@@ -1,4 +1,4 @@
-"""Checks of stores: objects read, written, listed, copied and deleted."""
+"""Checks of stores: reads, writes, listings, copies and deletions of objects."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,22 +23,22 @@ BYTES = bytes(range(256))
 RANGES = ((0, None), (0, 0), (0, 10), (3, 5), (250, 100), (255, None), (256, None), (300, 4), (256, 0), (0, 256))
 
 LEAVING = ("../outside", "a/../../outside", "/outside", "..", "a/../..")
-"""Keys that name something outside of the store."""
+"""Keys outside the store."""
 
-# "-" and "." come before "/" in every encoding, and "0" after it: the order of keys is not that of nested names.
+# "-" and "." sort before "/", and "0" after it, so that the order of keys differs from that of nested names.
 KEYS = ("a-b/x", "a.b", "a/x", "a/y/z", "a0", "é", "zarr.json")
 
 
 @frozen
-class Use:
-    """One method of a store, about to be called.
+class Operation:
+    """A call of a method of a store.
 
     Attributes
     ----------
     name
-        Which, for messages.
+        Name of the method, for messages.
     call
-        Calls it.
+        Function that calls it.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Use:
 
 
 class ObjectChecks(StoreSuite[KeyStore]):
-    """What holds for single objects and their keys."""
+    """Checks of single objects and their keys."""
 
-    def test_opening_what_is_missing_creates_nothing(self, tmp_path: Path) -> None:
-        """It is empty, for reading and for writing, and stays what it was."""
+    def test_opening_a_missing_store_creates_nothing(self, tmp_path: Path) -> None:
+        """A store that does not exist yet is empty in both modes, and reading does not create it."""
 
         async def check() -> None:
             for mode in ("r", "rw"):
@@ -64,23 +64,23 @@ class ObjectChecks(StoreSuite[KeyStore]):
         anyio.run(check)
         assert sorted(tmp_path.rglob("*")) == before, "opening, or reading, has created something"
 
-    def test_a_store_open_for_reading_refuses_every_write(self, tmp_path: Path) -> None:
-        """Each method raises `ReadOnlyError` and changes nothing; what is there is read."""
+    def test_a_read_only_store_rejects_every_write(self, tmp_path: Path) -> None:
+        """Every method that writes raises `ReadOnlyError` and changes nothing; reads still work."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"kept/x": b"kept", "stage/x": b"new"})
             reader = await self._open(url, "r")
             assert (store.read_only, reader.read_only) == (False, True)
-            for use in writes_of(reader):
-                with refusing(ReadOnlyError, use.name):
-                    await use.call()
+            for operation in writes_of(reader):
+                with rejecting(ReadOnlyError, operation.name):
+                    await operation.call()
             assert await contents(reader) == {"kept/x": b"kept", "stage/x": b"new"}
 
         url = self.url(tmp_path)
         self._with_store(check, tmp_path)
 
-    def test_what_is_written_is_read(self, tmp_path: Path) -> None:
-        """In batches, in the order asked for, as often as asked for; what is missing is None; the last write holds."""
+    def test_written_objects_are_read(self, tmp_path: Path) -> None:
+        """A batch of reads returns the last written bytes in the requested order, also of repeated keys; None for missing objects."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"a/b/c": BYTES, "empty": b"", "x": b"first"})
@@ -94,7 +94,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_ranges_are_slices(self, tmp_path: Path) -> None:
-        """What lies beyond the end is left out, and a range of a missing object is None."""
+        """A range is cut at the end of the object; the range of a missing object is None."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"x": BYTES})
@@ -105,8 +105,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_no_more_is_read_than_is_believed(self, tmp_path: Path) -> None:
-        """An object that is larger than any could be is damaged, and may be of any size: reading it stops there."""
+    def test_reads_are_limited_in_size(self, tmp_path: Path) -> None:
+        """A read returns at most `Read.most` bytes, because a damaged object may have any size."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"x": BYTES, "d/c/0": BYTES})
@@ -117,7 +117,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_reader_never_sees_part_of_an_object(self, tmp_path: Path) -> None:
-        """While an object is written again and again, it is always whole, and always there."""
+        """An object that is overwritten repeatedly is complete at every moment."""
 
         async def check(store: KeyStore) -> None:
             versions = [b"a" * 100_000, b"b" * 150_000]
@@ -131,7 +131,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_key_is_created_once(self, tmp_path: Path) -> None:
-        """The first caller creates it; the others are told that it exists, and change nothing."""
+        """The first call returns "created"; later ones return "exists", and change nothing."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"there": b"first"})
@@ -145,7 +145,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_listing_is_sorted_by_key(self, tmp_path: Path) -> None:
-        """Every object below once, or those directly below and each common prefix once."""
+        """A recursive listing has every object once; another one has the objects and common prefixes directly under the prefix."""
 
         async def check(store: KeyStore) -> None:
             await store.put({key: b"." * len(key) for key in reversed(KEYS)})
@@ -154,14 +154,14 @@ class ObjectChecks(StoreSuite[KeyStore]):
             assert await _listed(store, "") == sorted(["a-b/", "a.b", "a/", "a0", "é", "zarr.json"])
             assert await _listed(store, "a/") == ["a/x", "a/y/"]
             assert await keys_under(store, "a/") == ["a/x", "a/y/z"]
-            for nothing in ("a.b/", "missing/", "a/x/"):
-                assert await _listed(store, nothing) == []
-                assert await keys_under(store, nothing) == []
+            for absent in ("a.b/", "missing/", "a/x/"):
+                assert await _listed(store, absent) == []
+                assert await keys_under(store, absent) == []
 
         self._with_store(check, tmp_path)
 
-    def test_a_listing_goes_on_after_a_key(self, tmp_path: Path) -> None:
-        """The key given is left out; it need not exist."""
+    def test_a_listing_starts_after_a_key(self, tmp_path: Path) -> None:
+        """Only keys greater than `after` are listed; it may be a key that does not exist."""
 
         async def check(store: KeyStore) -> None:
             await store.put(dict.fromkeys(KEYS, b""))
@@ -173,8 +173,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_an_entry_says_when_and_what(self, tmp_path: Path) -> None:
-        """An object has a time, and an etag, if any, that changes with it; a prefix has neither."""
+    def test_an_entry_has_a_time_and_an_etag(self, tmp_path: Path) -> None:
+        """The entry of an object has a time and, if any, an etag that changes with the object; a prefix has neither."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"x": b"one", "a/b": b""})
@@ -184,13 +184,13 @@ class ObjectChecks(StoreSuite[KeyStore]):
             await store.put({"x": b"two"})
             (second,) = [entry async for entry in store.list("", after="a/")]
             assert second.modified is not None
-            assert second.modified >= first.modified, "time goes backwards"
+            assert second.modified >= first.modified, "the time of the second write is earlier"
             assert first.etag is None or second.etag not in {None, first.etag}, "the etag does not change"
 
         self._with_store(check, tmp_path)
 
-    def test_a_copy_is_an_object_of_its_own(self, tmp_path: Path) -> None:
-        """It replaces what was there, and does not change when its source does, nor the source with it."""
+    def test_a_copy_is_independent_of_its_source(self, tmp_path: Path) -> None:
+        """A copy replaces an existing object; later changes of the source or the copy do not affect the other."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"x": BYTES, "there": b"old"})
@@ -205,8 +205,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_copying_what_is_missing_is_an_error(self, tmp_path: Path) -> None:
-        """It names the key, and what lies at the target stays."""
+    def test_copying_a_missing_object_is_an_error(self, tmp_path: Path) -> None:
+        """The error contains the key, and an existing target is not changed."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"there": b"kept", "folder/x": b""})
@@ -217,8 +217,8 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_deleting_takes_what_is_named(self, tmp_path: Path) -> None:
-        """A key ending with "/" takes all below, and nothing that only starts alike; missing ones are passed over."""
+    def test_deleting_removes_only_the_given_keys(self, tmp_path: Path) -> None:
+        """A key that ends with "/" deletes the objects under it, and no others with a similar name; missing keys are ignored."""
 
         async def check(store: KeyStore) -> None:
             await store.put(dict.fromkeys([*KEYS, "gone"], b""))
@@ -231,21 +231,21 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_a_key_that_leaves_the_store_is_refused(self, tmp_path: Path) -> None:
-        """By every method that takes one, as a `StoreError` that names it; nothing changes."""
+    def test_a_key_outside_the_store_is_rejected(self, tmp_path: Path) -> None:
+        """Every method raises a `StoreError` for such a key, and changes nothing."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"stage/x": b"staged", "there/x": b"kept"})
             for key in LEAVING:
-                for use in (*reads_of(store, key), *writes_of(store, key)):
-                    with refusing(StoreError, f"{use.name} with the key {key!r}"):
-                        await use.call()
+                for operation in (*reads_of(store, key), *writes_of(store, key)):
+                    with rejecting(StoreError, f"{operation.name} with the key {key!r}"):
+                        await operation.call()
             assert await contents(store) == {"stage/x": b"staged", "there/x": b"kept"}
 
         self._with_store(check, tmp_path)
 
     def test_flushing_changes_nothing(self, tmp_path: Path) -> None:
-        """Neither where something lies nor where nothing does."""
+        """Prefixes without objects can be flushed, too."""
 
         async def check(store: KeyStore) -> None:
             await store.flush("")
@@ -257,7 +257,7 @@ class ObjectChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_document_is_loaded_by_its_name(self, tmp_path: Path) -> None:
-        """That is how the kernel finds the configuration."""
+        """`load_document` returns the bytes of the object with the name, or None; the kernel loads the configuration with it."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"_zcollection.json": b"{}"})
@@ -266,30 +266,30 @@ class ObjectChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_blocking_access_is_the_same_access(self, tmp_path: Path) -> None:
-        """What threads write and read, of which no event loop knows, is what everybody does."""
+    def test_blocking_access_agrees_with_asynchronous_access(self, tmp_path: Path) -> None:
+        """Threads without an event loop read and write the same objects as the asynchronous methods."""
 
         async def check(store: KeyStore) -> None:
             blocking = store.blocking
             skip_unless(blocking is not None, "access to the store is naturally asynchronous")
             assert blocking is not None
-            await _apart(blocking.stage, {"a/b": BYTES, "x": b""})
+            await _in_thread(blocking.stage, {"a/b": BYTES, "x": b""})
             await store.put({"y": b"asynchronous"})
-            await _apart(blocking.copy, [("a/b", "copies/b")])
+            await _in_thread(blocking.copy, [("a/b", "copies/b")])
             assert await store.get([Read("copies/b")]) == [BYTES]
             listed = [entry async for entry in store.list("", recursive=True)]
-            assert await _apart(_listed_here, blocking) == listed
+            assert await _in_thread(_listed_blocking, blocking) == listed
             reads = [Read(key, offset=2, length=3) for key in ("a/b", "x", "y", "missing")]
             reads.append(Read("a/b", offset=2, most=4))
             expected = [BYTES[2:5], b"", b"ync", None, BYTES[2:6]]
-            assert await _apart(blocking.get, reads) == expected
+            assert await _in_thread(blocking.get, reads) == expected
             assert await store.get(reads) == expected
 
         self._with_store(check, tmp_path)
 
 
-async def _apart(function: Callable[..., T], *arguments: object) -> T:
-    """Call a function on a thread that nobody but this knows of."""
+async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """Call a function on a new thread, of which no event loop knows."""
     with ThreadPoolExecutor(1) as pool:
         return await anyio.to_thread.run_sync(pool.submit(function, *arguments).result)
 
@@ -301,7 +301,7 @@ async def _write_in_turn(store: KeyStore, versions: list[bytes], scope: anyio.Ca
     scope.cancel()
 
 
-def _listed_here(blocking: Blocking, prefix: str = "") -> list[Listed]:
+def _listed_blocking(blocking: Blocking, prefix: str = "") -> list[Listed]:
     return list(blocking.list(prefix, after="", recursive=True))
 
 
@@ -310,40 +310,40 @@ async def _listed(store: KeyStore, prefix: str) -> list[str]:
 
 
 @contextmanager
-def refusing(error: type[StoreError], name: str) -> Iterator[None]:
-    """Fail unless what is called so raises such an error."""
+def rejecting(error: type[StoreError], name: str) -> Iterator[None]:
+    """Fail unless the block raises an error of this class."""
     try:
         yield
     except error:
         return
-    message = f"{name} is not refused"
+    message = f"{name} is not rejected"
     raise AssertionError(message)
 
 
-def reads_of(store: KeyStore, key: str) -> Iterator[Use]:
-    """Yield the methods that read, each with a key."""
+def reads_of(store: KeyStore, key: str) -> Iterator[Operation]:
+    """Yield the operations that read a key."""
     blocking = store.blocking
-    yield Use("get", lambda: store.get([Read(key)]))
-    yield Use("list", lambda: keys_under(store, f"{key}/"))
+    yield Operation("get", lambda: store.get([Read(key)]))
+    yield Operation("list", lambda: keys_under(store, f"{key}/"))
     if blocking is not None:
-        yield Use("blocking.get", lambda: anyio.to_thread.run_sync(blocking.get, [Read(key)]))
-        yield Use("blocking.list", lambda: anyio.to_thread.run_sync(_listed_here, blocking, f"{key}/"))
+        yield Operation("blocking.get", lambda: anyio.to_thread.run_sync(blocking.get, [Read(key)]))
+        yield Operation("blocking.list", lambda: anyio.to_thread.run_sync(_listed_blocking, blocking, f"{key}/"))
 
 
-def writes_of(store: KeyStore, key: str = "there/x") -> Iterator[Use]:
-    """Yield the methods that write, each with a key in each place that takes one."""
+def writes_of(store: KeyStore, key: str = "there/x") -> Iterator[Operation]:
+    """Yield the operations that write, with the key as each argument that is a key."""
     blocking = store.blocking
-    yield Use("put", lambda: store.put({key: b"new"}))
-    yield Use("stage", lambda: store.stage({key: b"new"}))
-    yield Use("create", lambda: store.create(key, b"new"))
-    yield Use("copy to it", lambda: store.copy([("stage/x", key)]))
-    yield Use("copy from it", lambda: store.copy([(key, "copied")]))
-    yield Use("delete", lambda: store.delete([key]))
-    yield Use("delete below it", lambda: store.delete([f"{key}/"]))
-    yield Use("publish to it", lambda: store.publish("stage/", f"{key}/"))
-    yield Use("publish from it", lambda: store.publish(f"{key}/", "there/"))
-    yield Use("unpublish", lambda: store.unpublish(f"{key}/", "trash/"))
-    yield Use("unpublish to it", lambda: store.unpublish("there/", f"{key}/"))
+    yield Operation("put", lambda: store.put({key: b"new"}))
+    yield Operation("stage", lambda: store.stage({key: b"new"}))
+    yield Operation("create", lambda: store.create(key, b"new"))
+    yield Operation("copy to it", lambda: store.copy([("stage/x", key)]))
+    yield Operation("copy from it", lambda: store.copy([(key, "copied")]))
+    yield Operation("delete", lambda: store.delete([key]))
+    yield Operation("delete below it", lambda: store.delete([f"{key}/"]))
+    yield Operation("publish to it", lambda: store.publish("stage/", f"{key}/"))
+    yield Operation("publish from it", lambda: store.publish(f"{key}/", "there/"))
+    yield Operation("unpublish", lambda: store.unpublish(f"{key}/", "trash/"))
+    yield Operation("unpublish to it", lambda: store.unpublish("there/", f"{key}/"))
     if blocking is not None:
-        yield Use("blocking.stage", lambda: anyio.to_thread.run_sync(blocking.stage, {key: b"new"}))
-        yield Use("blocking.copy", lambda: anyio.to_thread.run_sync(blocking.copy, [("stage/x", key)]))
+        yield Operation("blocking.stage", lambda: anyio.to_thread.run_sync(blocking.stage, {key: b"new"}))
+        yield Operation("blocking.copy", lambda: anyio.to_thread.run_sync(blocking.copy, [("stage/x", key)]))

@@ -1,4 +1,4 @@
-"""What other processes and threads do to a store while it is checked; processes get it pickled, as Dask's workers do."""
+"""Functions of the checks that run in other threads, or in other processes, which receive the store as a pickle."""
 
 import multiprocessing
 import os
@@ -21,7 +21,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 _TIMEOUT = 60.0
 
 WORKERS = 2
-"""Processes that race; they are started once, since each imports a good deal."""
+"""Number of competing processes; they are started once, because the start of each takes long."""
 
 _barrier: Barrier | None = None
 
@@ -32,9 +32,9 @@ def in_processes(function: Callable[..., T], arguments: Sequence[tuple[object, .
     Parameters
     ----------
     function
-        Of a module that can be imported; `meet` makes `WORKERS` of them wait for each other.
+        A function of a module that can be imported; `meet` makes `WORKERS` calls wait for each other.
     arguments
-        Those of each call.
+        The arguments of each call.
     """
     pool, barrier = _workers()
     try:
@@ -51,21 +51,21 @@ def _workers() -> tuple[ProcessPoolExecutor, Barrier]:
 
 
 def in_threads(function: Callable[..., T], arguments: Sequence[tuple[object, ...]]) -> list[T]:
-    """Call a function in a new thread for each of the arguments, and return the results."""
+    """Call a function in a new thread for each tuple of arguments, and return the results."""
     barrier = Barrier(len(arguments))
     with ThreadPoolExecutor(len(arguments), initializer=_share, initargs=(barrier,)) as pool:
         return _results([pool.submit(function, *given) for given in arguments], barrier)
 
 
 def _share(barrier: Barrier) -> None:
-    global _barrier  # noqa: PLW0603 - of a worker process, or of the one race of threads that runs in this one
+    global _barrier  # noqa: PLW0603 - one per worker process, or for the threads of this process
     _barrier = barrier
 
 
 def _results(futures: Sequence["Future[T]"], barrier: Barrier) -> list[T]:
-    """Return the results, or raise the first failure that is not a consequence of another one."""
+    """Return the results, or raise the first failure that was not caused by another one."""
     for future in futures:
-        # Who has failed will meet nobody.
+        # The other calls must not wait for one that failed.
         future.add_done_callback(lambda done: barrier.abort() if done.exception() else None)
     failures = [failure for future in futures if (failure := future.exception(_TIMEOUT))]
     barrier.reset()
@@ -75,20 +75,20 @@ def _results(futures: Sequence["Future[T]"], barrier: Barrier) -> list[T]:
 
 
 def meet() -> None:
-    """Wait until all that were started together are here."""
+    """Wait until all calls that were started together have reached this point."""
     if _barrier is not None:
         _barrier.wait(_TIMEOUT)
 
 
 def reopened(pickled: bytes, key: str) -> tuple[bytes | None, str, bool, bytes]:
-    """Return an object, the URL and mode of a store, and the store pickled again."""
+    """Return an object, the URL and mode of a store, and a new pickle of the store."""
     store: KeyStore = pickle.loads(pickled)  # noqa: S301 - made by the check
     (data,) = anyio.run(store.get, [Read(key)])
     return data, str(store.url), store.read_only, pickle.dumps(store)
 
 
 def create_all(pickled: bytes, name: bytes, keys: Sequence[str]) -> list[Created]:
-    """Create keys with one's own name in them, at the same time as the others, and return the answers."""
+    """Create objects that contain a name, concurrently with the other calls, and return the results."""
     store: KeyStore = pickle.loads(pickled)  # noqa: S301 - made by the check
 
     async def create() -> list[Created]:
@@ -98,21 +98,21 @@ def create_all(pickled: bytes, name: bytes, keys: Sequence[str]) -> list[Created
     return anyio.run(create)
 
 
-async def enters(store: KeyStore, seconds: float) -> bool:
-    """Return whether the lock can be taken within a time."""
+async def acquires(store: KeyStore, seconds: float) -> bool:
+    """Return whether the lock can be acquired within a time."""
     with anyio.move_on_after(seconds):
         async with store.lock():
             return True
     return False
 
 
-def enters_elsewhere(pickled: bytes, seconds: float) -> bool:
-    """Return whether the lock can be taken within a time, on an event loop of this thread's own."""
-    return anyio.run(enters, pickle.loads(pickled), seconds)  # noqa: S301 - made by the check
+def acquires_in_thread(pickled: bytes, seconds: float) -> bool:
+    """Return whether the lock can be acquired within a time, on a new event loop of this thread."""
+    return anyio.run(acquires, pickle.loads(pickled), seconds)  # noqa: S301 - made by the check
 
 
-def die_holding(pickled: bytes) -> None:
-    """Take the lock and die."""
+def end_with_lock(pickled: bytes) -> None:
+    """Acquire the lock, and end the process."""
 
     async def main() -> None:
         async with pickle.loads(pickled).lock():  # noqa: S301 - made by the check
@@ -121,9 +121,9 @@ def die_holding(pickled: bytes) -> None:
     anyio.run(main)
 
 
-def let_die(pickled: bytes) -> None:
-    """Start a process that dies while it holds the lock."""
-    process = _SPAWN.Process(target=die_holding, args=(pickled,))
+def end_process_with_lock(pickled: bytes) -> None:
+    """Start a process that ends while it holds the lock."""
+    process = _SPAWN.Process(target=end_with_lock, args=(pickled,))
     process.start()
     process.join(_TIMEOUT)
-    assert process.exitcode == 0, "the process could not take the lock"
+    assert process.exitcode == 0, "the process could not acquire the lock"

@@ -1,4 +1,4 @@
-"""The conformance suite of stores that only read what somebody else has put in its place."""
+"""The conformance suite of read-only stores, whose objects are written by other means."""
 
 import pickle
 import re
@@ -15,7 +15,7 @@ from zcollection.contracts.objects import Read
 from zcollection.contracts.store import KeyStore
 from zcollection.errors import ReadOnlyError, StoreError, ZCollectionError
 from zcollection.testing.store_base import SECRET, StoreSuite, contents, read
-from zcollection.testing.store_objects import BYTES, LEAVING, RANGES, reads_of, refusing, writes_of
+from zcollection.testing.store_objects import BYTES, LEAVING, RANGES, reads_of, rejecting, writes_of
 from zcollection.testing.store_processes import in_processes, in_threads, reopened
 from zcollection.testing.suite import skip_unless
 
@@ -25,14 +25,14 @@ _KEYS = ("_zcollection.json", "a b/%41", "a=1/c/0", "é+&?#", "empty")
 
 
 class PublishedStoreSuite(StoreSuite[KeyStore]):
-    """Conformance of a store that is read and never written to; subclass it, and give `store_class`, `url` and `publish`.
+    """Conformance of a read-only store; subclass it, and set `store_class`, `url` and `publish`.
 
     Attributes
     ----------
     store_class
-        The store.
+        Class of the store.
     storage_options
-        Options that it is opened with.
+        Options for opening the store.
 
     Examples
     --------
@@ -50,22 +50,20 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
     """
 
     def publish(self, folder: Path, objects: Mapping[str, bytes]) -> None:
-        """Put objects where the store at `url(folder)` finds them.
+        """Write the objects of the store at `url(folder)`.
 
         Parameters
         ----------
         folder
             As for `url`.
         objects
-            Bytes, by key.
+            Bytes of the objects, by key.
         """
-        message = (
-            f"{type(self).__name__} does not say how objects are published; give it a method publish(folder, objects)"
-        )
+        message = f"{type(self).__name__} cannot publish objects; define the method publish(folder, objects)"
         raise NotImplementedError(message)
 
     def _read(self, folder: Path, objects: Mapping[str, bytes], check: Callable[[KeyStore], Awaitable[T]]) -> T:
-        """Run a check with a store in which these objects lie."""
+        """Run a check with a store that contains these objects."""
         self.publish(folder, objects)
 
         async def main() -> T:
@@ -73,8 +71,8 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
 
         return anyio.run(main)
 
-    def test_where_nothing_is_published_nothing_is_read(self, tmp_path: Path) -> None:
-        """Opening does not ask for anything to be there."""
+    def test_missing_objects_are_none(self, tmp_path: Path) -> None:
+        """A store without objects can be opened, and its objects are None."""
 
         async def check(store: KeyStore) -> None:
             reads = [Read("zarr.json"), Read("a/b", length=0), Read("a/b", offset=3, length=4)]
@@ -83,8 +81,8 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
 
         self._read(tmp_path, {}, check)
 
-    def test_what_is_published_is_read(self, tmp_path: Path) -> None:
-        """In batches, in the order asked for, as often as asked for, whatever the names; what is missing is None."""
+    def test_published_objects_are_read(self, tmp_path: Path) -> None:
+        """A batch of reads returns the objects in the requested order, with any names; None for missing objects."""
         objects = {key: key.encode() * (key != "empty") for key in _KEYS}
 
         async def check(store: KeyStore) -> None:
@@ -96,7 +94,7 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
         self._read(tmp_path, objects, check)
 
     def test_ranges_are_slices(self, tmp_path: Path) -> None:
-        """What lies beyond the end is left out, and no more is read than is believed."""
+        """A range is cut at the end of the object, and to at most `Read.most` bytes."""
 
         async def check(store: KeyStore) -> None:
             found = await store.get([Read("x", offset=offset, length=length) for offset, length in RANGES])
@@ -109,33 +107,33 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
 
         self._read(tmp_path, {"x": BYTES, "empty": b""}, check)
 
-    def test_every_write_is_refused(self, tmp_path: Path) -> None:
-        """Opening for writing, and each method that writes, and nothing changes."""
+    def test_every_write_is_rejected(self, tmp_path: Path) -> None:
+        """Opening for writing and every method that writes raise `ReadOnlyError`, and change nothing."""
 
         async def check(store: KeyStore) -> None:
             assert store.read_only
-            for use in writes_of(store):
-                with refusing(ReadOnlyError, use.name):
-                    await use.call()
-            with refusing(ReadOnlyError, "opening for writing"):
+            for operation in writes_of(store):
+                with rejecting(ReadOnlyError, operation.name):
+                    await operation.call()
+            with rejecting(ReadOnlyError, "opening for writing"):
                 await self._open(self.url(tmp_path), "rw")
             assert await store.get([Read("stage/x"), Read("there/x")]) == [b"staged", b"kept"]
 
         self._read(tmp_path, {"stage/x": b"staged", "there/x": b"kept"}, check)
 
-    def test_a_key_that_leaves_the_store_is_refused(self, tmp_path: Path) -> None:
-        """By every method that takes one, as a `StoreError`."""
+    def test_a_key_outside_the_store_is_rejected(self, tmp_path: Path) -> None:
+        """Every method that reads raises a `StoreError` for such a key."""
 
         async def check(store: KeyStore) -> None:
             for key in LEAVING:
-                for use in reads_of(store, key):
-                    with refusing(StoreError, f"{use.name} with the key {key!r}"):
-                        await use.call()
+                for operation in reads_of(store, key):
+                    with rejecting(StoreError, f"{operation.name} with the key {key!r}"):
+                        await operation.call()
 
         self._read(tmp_path, {"x": b""}, check)
 
-    def test_a_listing_is_whole_or_refused(self, tmp_path: Path) -> None:
-        """A store that lists lists all; one that says that it does not raises `StoreError` with its URL."""
+    def test_a_listing_is_complete_or_an_error(self, tmp_path: Path) -> None:
+        """A store with listings lists all objects; one without raises a `StoreError` with its URL."""
         objects = {"a/b": b"1", "a/c/d": b"22", "e": b""}
 
         async def check(store: KeyStore) -> None:
@@ -150,23 +148,23 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
         self._read(tmp_path, objects, check)
 
     def test_a_pickled_store_is_the_same_store(self, tmp_path: Path) -> None:
-        """It is equal, has the same hash and mode, and reads the same, in another process too."""
+        """A pickled copy is equal, has the same hash and mode, and reads the same objects, also in another process."""
 
         async def opened(store: KeyStore) -> KeyStore:
-            await read(store, "x")  # what it holds open does not travel
+            await read(store, "x")  # open connections must not be part of the pickle
             return store
 
         store = self._read(tmp_path, {"x": b"published"}, opened)
         copy: KeyStore = pickle.loads(pickle.dumps(store))  # noqa: S301 - made here
         assert (copy, hash(copy), copy.read_only) == (store, hash(store), True)
         assert anyio.run(read, copy, "x") == b"published"
-        skip_unless(self.store_class.cross_process, "the store does not cross processes")
+        skip_unless(self.store_class.cross_process, "other processes cannot read the store")
         ((data, url, read_only, pickled),) = in_processes(reopened, [(pickle.dumps(store), "x")])
         assert (data, url, read_only) == (b"published", str(store.url), True)
         assert pickle.loads(pickled) == store  # noqa: S301 - made by the check
 
     def test_a_store_serves_several_event_loops(self, tmp_path: Path) -> None:
-        """One after the other, and on several threads at once; nothing is bound to the loop that opened it."""
+        """The store works on other event loops than the one that opened it, also concurrently on several threads."""
 
         async def opened(store: KeyStore) -> KeyStore:
             return store
@@ -178,15 +176,15 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
 
         assert in_threads(work, [(number,) for number in range(4)]) == [[b"%d" % number] * 3 for number in range(4)]
 
-    def test_zarr_reads_what_is_published(self, tmp_path: Path) -> None:
-        """Through the view that the store gives of itself."""
+    def test_zarr_reads_published_objects(self, tmp_path: Path) -> None:
+        """zarr-python reads arrays through the attribute `zarr`."""
         values = np.arange(5, dtype="<i2")
         import zarr
 
         made = zarr.storage.MemoryStore()
         array = zarr.create_array(made, name="g/a", shape=(5,), chunks=(3,), dtype="int16", compressors=None)
         array[:] = values
-        objects = {key: data.to_bytes() for key, data in made._store_dict.items()}  # noqa: SLF001 - what it holds
+        objects = {key: data.to_bytes() for key, data in made._store_dict.items()}  # noqa: SLF001 - its objects
 
         async def opened(store: KeyStore) -> KeyStore:
             return store
@@ -196,7 +194,7 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
         np.testing.assert_array_equal(zarr.open_array(view, path="g/a", mode="r")[:], values)
 
     def test_errors_show_the_url_and_no_credential(self, tmp_path: Path) -> None:
-        """Neither does what is printed of the store."""
+        """No error, repr or string of the store contains the password in a URL; errors contain the URL without it."""
         failures: list[ZCollectionError] = []
 
         async def provoke() -> None:
@@ -215,4 +213,4 @@ class PublishedStoreSuite(StoreSuite[KeyStore]):
         anyio.run(provoke)
         for failure in failures:
             assert "://" in str(failure), f"no URL in: {failure}"
-            assert SECRET not in "".join(traceback.format_exception(failure)), "an error shows the password"
+            assert SECRET not in "".join(traceback.format_exception(failure)), "an error contains the password"

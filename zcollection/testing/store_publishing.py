@@ -1,4 +1,4 @@
-"""Checks of stores: what is staged is published whole, once, and whatever interrupts it."""
+"""Checks of stores: publication of staged groups, complete and repeatable, also after interruptions."""
 
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -17,17 +17,17 @@ BESIDE = {"p=1.5": b"beside", "p=10/x": b"beside", "zarr.json": b"{}"}
 STAGE, TARGET, TRASH, KEPT = "_stage/1/p=1/", "p=1/", "_stage/1/dropped/p=1/", "_kept/1/p=1/"
 WHOLE = {**OLD, "zarr.json": b"{}"}
 REPLACED = Replacement(target=TARGET, kept=KEPT, staged=STAGE)
-TAKEN_AWAY = Replacement(target=TARGET, kept=KEPT)
+REMOVED = Replacement(target=TARGET, kept=KEPT)
 
 _STEPS = 25
-"""At how many points of its way through the event loop a publication is interrupted."""
+"""Number of steps of the event loop after which a publication is interrupted."""
 
 
 class PublishingChecks(StoreSuite[KeyStore]):
-    """What holds for groups that are staged, published and taken away."""
+    """Checks of staged, published and removed groups."""
 
-    def test_a_staged_group_is_published_where_nothing_lies(self, tmp_path: Path) -> None:
-        """All of it, at any depth; nothing beside it changes."""
+    def test_a_staged_group_is_published_at_a_free_target(self, tmp_path: Path) -> None:
+        """All objects of the group are published, at any depth; other objects do not change."""
 
         async def check(store: KeyStore) -> None:
             for target in (TARGET, "year=2024/month=03/day=04/"):
@@ -40,8 +40,8 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_a_staged_group_replaces_the_one_that_is_there(self, tmp_path: Path) -> None:
-        """Nothing of the old one stays, and nothing beside it changes."""
+    def test_a_staged_group_replaces_the_existing_one(self, tmp_path: Path) -> None:
+        """No object of the old group remains, and other objects do not change."""
 
         async def check(store: KeyStore) -> None:
             await store.put({**BESIDE, **_at(TARGET, OLD), **_at(STAGE, NEW)})
@@ -52,7 +52,7 @@ class PublishingChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_publishing_again_changes_nothing(self, tmp_path: Path) -> None:
-        """A writer that cannot know whether it was done does it again."""
+        """A writer repeats a publication if it does not know whether it was completed."""
 
         async def check(store: KeyStore) -> None:
             for before in (OLD, {}):
@@ -64,8 +64,8 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_what_is_staged_again_is_published_again(self, tmp_path: Path) -> None:
-        """Once the stage is cleared, its prefix is as good as new."""
+    def test_a_group_can_be_staged_and_published_again(self, tmp_path: Path) -> None:
+        """A prefix can be used again after its staged objects were deleted."""
 
         async def check(store: KeyStore) -> None:
             for turn in range(3):
@@ -77,12 +77,12 @@ class PublishingChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_an_interrupted_publication_is_completed_by_another(self, tmp_path: Path) -> None:
-        """Wherever it was cancelled, and also where some objects are in place already."""
+        """A publication can be completed after a cancellation at any step, and if some objects were already copied."""
 
         async def check(store: KeyStore) -> None:
             for steps in range(_STEPS):
                 await store.put({**_at(TARGET, OLD), **_at(STAGE, NEW)})
-                await _publish_in_part(store, steps)
+                await _publish_interrupted(store, steps)
                 await store.publish(STAGE, TARGET)
                 assert await contents(store, TARGET) == _at(TARGET, NEW), f"interrupted after {steps} steps"
                 await store.delete([STAGE, TARGET])
@@ -93,8 +93,8 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_a_stage_without_its_document_replaces_no_group(self, tmp_path: Path) -> None:
-        """It was published, and then removed in part; whoever publishes it again comes late."""
+    def test_a_staged_group_without_its_document_replaces_no_group(self, tmp_path: Path) -> None:
+        """Such a group was published, and its staged objects were then removed in part: publishing it again changes nothing."""
 
         async def check(store: KeyStore) -> None:
             await store.put({**_at(TARGET, NEW), f"{STAGE}x": b"left over"})
@@ -104,8 +104,8 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_nothing_is_left_of_what_is_taken_away(self, tmp_path: Path) -> None:
-        """Nothing beside it changes, and its place can be taken again."""
+    def test_unpublishing_removes_all_of_a_group(self, tmp_path: Path) -> None:
+        """Other objects do not change, and another group can be published at the same prefix."""
 
         async def check(store: KeyStore) -> None:
             for _ in range(2):
@@ -120,8 +120,8 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_taking_away_again_changes_nothing(self, tmp_path: Path) -> None:
-        """Also where there was nothing ever, and where the trash holds something."""
+    def test_unpublishing_again_changes_nothing(self, tmp_path: Path) -> None:
+        """A repetition, a missing group and a trash that is not empty are no errors."""
 
         async def check(store: KeyStore) -> None:
             await store.unpublish(TARGET, TRASH)
@@ -135,14 +135,14 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_what_is_replaced_is_kept(self, tmp_path: Path) -> None:
-        """All of it, where it is to be kept; doing it again, wherever it was interrupted, changes nothing."""
+    def test_a_replaced_group_is_kept(self, tmp_path: Path) -> None:
+        """All its objects are kept; a repetition after an interruption at any step completes this, and later ones change nothing."""
 
         async def check(store: KeyStore) -> None:
             for steps in (None, *range(0, _STEPS, 4)):
                 await store.put({**BESIDE, **_at(TARGET, WHOLE), **_at(STAGE, NEW)})
                 if steps is not None:
-                    await _in_part(lambda: store.replace_all([REPLACED]), steps)
+                    await _interrupted(lambda: store.replace_all([REPLACED]), steps)
                 for _ in range(2):
                     await store.replace_all([REPLACED])
                     assert await contents(store, TARGET) == _at(TARGET, NEW), f"interrupted after {steps} steps"
@@ -152,31 +152,31 @@ class PublishingChecks(StoreSuite[KeyStore]):
 
         self._with_store(check, tmp_path)
 
-    def test_what_is_taken_away_is_kept(self, tmp_path: Path) -> None:
-        """All of it; doing it again changes nothing, and nothing is kept where nothing was."""
+    def test_a_removed_group_is_kept(self, tmp_path: Path) -> None:
+        """All its objects are kept; a repetition changes nothing, and without a group nothing is kept."""
 
         async def check(store: KeyStore) -> None:
-            await store.replace_all([TAKEN_AWAY])
+            await store.replace_all([REMOVED])
             assert await contents(store) == {}
             for steps in (None, *range(0, _STEPS, 4)):
                 await store.put({**BESIDE, **_at(TARGET, WHOLE)})
                 if steps is not None:
-                    await _in_part(lambda: store.replace_all([TAKEN_AWAY]), steps)
+                    await _interrupted(lambda: store.replace_all([REMOVED]), steps)
                 for _ in range(2):
-                    await store.replace_all([TAKEN_AWAY])
+                    await store.replace_all([REMOVED])
                     assert await contents(store) == {**BESIDE, **_at(KEPT, WHOLE)}, f"interrupted after {steps} steps"
                 await store.delete(["_kept/"])
 
         self._with_store(check, tmp_path)
 
 
-async def _publish_in_part(store: KeyStore, steps: int) -> None:
-    """Publish, and cancel it after some steps of the event loop."""
-    await _in_part(lambda: store.publish(STAGE, TARGET), steps)
+async def _publish_interrupted(store: KeyStore, steps: int) -> None:
+    """Start a publication, and cancel it after a number of steps of the event loop."""
+    await _interrupted(lambda: store.publish(STAGE, TARGET), steps)
 
 
-async def _in_part(step: Callable[[], Coroutine[Any, Any, None]], steps: int) -> None:
-    """Do something, and cancel it after some steps of the event loop."""
+async def _interrupted(step: Callable[[], Coroutine[Any, Any, None]], steps: int) -> None:
+    """Start a function, and cancel it after a number of steps of the event loop."""
     async with anyio.create_task_group() as group:
         group.start_soon(step)
         for _ in range(steps):

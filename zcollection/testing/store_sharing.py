@@ -1,4 +1,4 @@
-"""Checks of stores: one place, and many tasks, threads and processes at it."""
+"""Checks of stores that tasks, threads and processes use concurrently."""
 
 import pickle
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,12 +11,12 @@ from zcollection.contracts.store import Created, KeyStore
 from zcollection.testing.store_base import StoreSuite, contents, read
 from zcollection.testing.store_processes import (
     WORKERS,
+    acquires,
+    acquires_in_thread,
     create_all,
-    enters,
-    enters_elsewhere,
+    end_process_with_lock,
     in_processes,
     in_threads,
-    let_die,
     reopened,
 )
 from zcollection.testing.suite import skip_unless
@@ -27,12 +27,12 @@ _RACED = tuple(f"log/{number:020d}.json" for number in range(20))
 
 
 class SharingChecks(StoreSuite[KeyStore]):
-    """What holds for a store that is shared, as it is by writers and by Dask's workers."""
+    """Checks of a store that writers or Dask workers share."""
 
     store_class: ClassVar[type[KeyStore]]
 
     def test_a_pickled_store_is_the_same_store(self, tmp_path: Path) -> None:
-        """It is equal, has the same hash, mode and data, and is not equal to one of another mode or place."""
+        """A pickled copy is equal, and has the same hash, mode and data; stores of another mode or URL are not equal."""
 
         async def check(store: KeyStore) -> None:
             await store.put({"x": b"written"})
@@ -42,7 +42,7 @@ class SharingChecks(StoreSuite[KeyStore]):
                 assert (copy, hash(copy)) == (original, hash(original))
                 assert (str(copy.url), copy.read_only) == (str(original.url), original.read_only)
                 assert await read(copy, "x") == b"written"
-            assert store == await self._open(url), "the same place, twice, is one"
+            assert store == await self._open(url), "two stores with the same URL and mode are not equal"
             assert store != reader
             assert store != await self._open(self.url(tmp_path / "other"))
 
@@ -50,7 +50,7 @@ class SharingChecks(StoreSuite[KeyStore]):
         self._with_store(check, tmp_path)
 
     def test_a_pickled_store_reopens_in_another_process(self, tmp_path: Path) -> None:
-        """It finds there what was written here, and comes back equal."""
+        """Another process reads the same data, and the store that it pickles is equal."""
         self._skip_unless_cross_process()
         store = self._with_store(_written, tmp_path)
         (answer,) = in_processes(reopened, [(pickle.dumps(store), "x")])
@@ -59,7 +59,7 @@ class SharingChecks(StoreSuite[KeyStore]):
         assert pickle.loads(pickled) == store  # noqa: S301 - made by the check
 
     def test_a_store_serves_several_event_loops(self, tmp_path: Path) -> None:
-        """One after the other, and on several threads at once; nothing is bound to the loop that opened it."""
+        """The store works on other event loops than the one that opened it, also concurrently on several threads."""
 
         def work(number: int) -> dict[str, bytes | None]:
             async def main() -> dict[str, bytes | None]:
@@ -75,26 +75,26 @@ class SharingChecks(StoreSuite[KeyStore]):
         assert anyio.run(read, store, "x") == b"written"
 
     def test_of_several_threads_one_creates_a_key(self, tmp_path: Path) -> None:
-        """Whoever is told "created" finds its own object there."""
+        """The object is that of the caller that got "created"."""
         self._race(in_threads, tmp_path)
 
     def test_of_several_processes_one_creates_a_key(self, tmp_path: Path) -> None:
-        """Whoever is told "created" finds its own object there."""
+        """The object is that of the caller that got "created"."""
         self._skip_unless_cross_process()
         self._race(in_processes, tmp_path)
 
     def test_the_lock_excludes_other_tasks(self, tmp_path: Path) -> None:
-        """Who waits for it blocks nobody, can be cancelled, and gets it once it is free."""
+        """A waiting task does not block its event loop, can be cancelled, and acquires the lock when it is released."""
         self._skip_unless_locked()
 
         async def check(store: KeyStore) -> None:
-            assert not await _while_held(store, lambda: enters(store, 0.1)), "another task has taken the lock as well"
-            assert await enters(store, self.patience), "the lock cannot be taken once it is free"
+            assert not await _while_held(store, lambda: acquires(store, 0.1)), "another task has acquired the held lock"
+            assert await acquires(store, self.patience), "the released lock cannot be acquired"
 
         self._within_patience(check, tmp_path)
 
     def test_the_lock_is_released_by_an_error(self, tmp_path: Path) -> None:
-        """And by a cancellation."""
+        """A cancellation releases it, too."""
         self._skip_unless_locked()
 
         async def check(store: KeyStore) -> None:
@@ -103,49 +103,49 @@ class SharingChecks(StoreSuite[KeyStore]):
                     raise KeyError  # noqa: TRY301 - the point of the check
             except KeyError:
                 pass
-            assert await enters(store, self.patience), "an error has left it taken"
+            assert await acquires(store, self.patience), "the lock is still held after an error"
             with anyio.CancelScope() as scope:
                 async with store.lock():
                     scope.cancel()
                     await anyio.sleep_forever()
-            assert await enters(store, self.patience), "a cancellation has left it taken"
+            assert await acquires(store, self.patience), "the lock is still held after a cancellation"
 
         self._within_patience(check, tmp_path)
 
     def test_the_lock_excludes_other_threads(self, tmp_path: Path) -> None:
-        """Each with an event loop of its own."""
+        """Each thread has its own event loop."""
         self._skip_unless_locked()
 
         async def check(store: KeyStore) -> None:
-            async def elsewhere(seconds: float) -> bool:
-                return await anyio.to_thread.run_sync(enters_elsewhere, pickle.dumps(store), seconds)
+            async def attempt(seconds: float) -> bool:
+                return await anyio.to_thread.run_sync(acquires_in_thread, pickle.dumps(store), seconds)
 
-            assert not await _while_held(store, lambda: elsewhere(0.1)), "another thread has taken the lock as well"
-            assert await elsewhere(self.patience), "another thread cannot take the lock once it is free"
+            assert not await _while_held(store, lambda: attempt(0.1)), "another thread has acquired the held lock"
+            assert await attempt(self.patience), "another thread cannot acquire the released lock"
 
         self._within_patience(check, tmp_path)
 
     def test_the_lock_excludes_other_processes(self, tmp_path: Path) -> None:
-        """They get it once it is free."""
+        """Another process can acquire the lock when it is released."""
         self._skip_unless_locked()
         self._skip_unless_cross_process()
 
         async def check(store: KeyStore) -> None:
-            async def elsewhere(seconds: float) -> bool:
-                return await anyio.to_thread.run_sync(_enters_in_process, pickle.dumps(store), seconds)
+            async def attempt(seconds: float) -> bool:
+                return await anyio.to_thread.run_sync(_acquires_in_process, pickle.dumps(store), seconds)
 
-            assert not await _while_held(store, lambda: elsewhere(0.1)), "another process has taken the lock as well"
-            assert await elsewhere(self.patience), "another process cannot take the lock once it is free"
+            assert not await _while_held(store, lambda: attempt(0.1)), "another process has acquired the held lock"
+            assert await attempt(self.patience), "another process cannot acquire the released lock"
 
         self._with_store(check, tmp_path)
 
     def test_the_lock_is_released_when_its_holder_dies(self, tmp_path: Path) -> None:
-        """No writer waits for a dead one."""
+        """Other writers do not wait for a process that has died."""
         self._skip_unless_locked()
         self._skip_unless_cross_process()
         store = self._with_store(_written, tmp_path)
-        let_die(pickle.dumps(store))
-        assert anyio.run(enters, store, self.patience), "a dead process still holds the lock"
+        end_process_with_lock(pickle.dumps(store))
+        assert anyio.run(acquires, store, self.patience), "a dead process still holds the lock"
 
     def _race(self, run: Racing, folder: Path) -> None:
         store = self._with_store(_written, folder)
@@ -153,18 +153,18 @@ class SharingChecks(StoreSuite[KeyStore]):
         answers = run(create_all, [(pickle.dumps(store), name, _RACED) for name in names])
         found = anyio.run(contents, store, "log/")
         for position, key in enumerate(_RACED):
-            told = [answer[position] for answer in answers]
-            winners = [name for name, answer in zip(names, told, strict=True) if answer == "created"]
-            assert len(winners) == 1 or (not winners and "unknown" in told), (
+            results = [answer[position] for answer in answers]
+            winners = [name for name, answer in zip(names, results, strict=True) if answer == "created"]
+            assert len(winners) == 1 or (not winners and "unknown" in results), (
                 f"{len(winners)} callers have created {key}"
             )
-            assert found[key] in (winners or names), f"{key} is not what its creator has written"
+            assert found[key] in (winners or names), f"{key} does not contain the bytes of its creator"
 
     def _skip_unless_cross_process(self) -> None:
-        skip_unless(self.store_class.cross_process, "what one process writes, another one does not read")
+        skip_unless(self.store_class.cross_process, "other processes cannot read the store")
 
     def _skip_unless_locked(self) -> None:
-        skip_unless(self.store_class.has_lock, "the store has no lock among writers")
+        skip_unless(self.store_class.has_lock, "the store has no lock")
 
 
 async def _written(store: KeyStore) -> KeyStore:
@@ -173,7 +173,7 @@ async def _written(store: KeyStore) -> KeyStore:
 
 
 async def _while_held(store: KeyStore, attempt: Callable[[], Awaitable[bool]]) -> bool:
-    """Return what comes of an attempt by another task while this one holds the lock."""
+    """Return the result of an attempt by another task while this one holds the lock."""
     outcomes: list[bool] = []
 
     async def other() -> None:
@@ -184,6 +184,6 @@ async def _while_held(store: KeyStore, attempt: Callable[[], Awaitable[bool]]) -
     return outcomes[0]
 
 
-def _enters_in_process(pickled: bytes, seconds: float) -> bool:
-    (entered,) = in_processes(enters_elsewhere, [(pickled, seconds)])
-    return entered
+def _acquires_in_process(pickled: bytes, seconds: float) -> bool:
+    (acquired,) = in_processes(acquires_in_thread, [(pickled, seconds)])
+    return acquired

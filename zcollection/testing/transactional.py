@@ -1,4 +1,4 @@
-"""The conformance suite of stores that commit by themselves."""
+"""The conformance suite of transactional stores."""
 
 import traceback
 from pathlib import Path
@@ -17,19 +17,19 @@ __all__ = ["TransactionalStoreSuite"]
 
 
 class TransactionalStoreSuite(SnapshotChecks, CommitChecks, TransactionalSharingChecks):
-    """Conformance of a store with snapshots and commits of its own; subclass it, and give `store_class` and `url`.
+    """Conformance of a store that makes its own commits and snapshots; subclass it, and set `store_class` and `url`.
 
-    What the class declares (`cross_process`), or the suite says (`tag`, `secret_options`), is checked; what they do not is
-    skipped.
+    Optional properties are checked if the class declares them (`cross_process`) or the suite defines them (`tag`,
+    `secret_options`); otherwise their checks are skipped.
 
     Attributes
     ----------
     store_class
-        The store.
+        Class of the store.
     storage_options
-        Options that it is opened with.
+        Options for opening the store.
     secret_options
-        Options that may hold a credential, each with one that contains `SECRET`.
+        Options for credentials, each with a value that contains `SECRET`.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class TransactionalStoreSuite(SnapshotChecks, CommitChecks, TransactionalSharing
     """
 
     def test_errors_show_the_url_and_no_credential(self, tmp_path: Path) -> None:
-        """Neither does what is printed of the store, whether the URL holds the password or an option does."""
+        """No error, repr or string of the store contains a password of the URL or of an option; errors contain the URL without it."""
         failures: list[ZCollectionError] = []
 
         async def provoke(url: str, options: dict[str, object]) -> None:
@@ -65,9 +65,9 @@ class TransactionalStoreSuite(SnapshotChecks, CommitChecks, TransactionalSharing
         assert SECRET in with_password
         anyio.run(provoke, with_password, {**self.storage_options})
         for name, value in self.secret_options.items():
-            assert SECRET in str(value), f"the option {name!r} does not hold the password that is looked for"
+            assert SECRET in str(value), f"the value of the option {name!r} does not contain the password"
             anyio.run(provoke, self.url(tmp_path), {**self.storage_options, name: value})
-        assert failures, "nothing was refused"
+        assert failures, "no error was raised"
         for failure in failures:
             assert "://" in str(failure), f"no URL in: {failure}"
-            assert SECRET not in "".join(traceback.format_exception(failure)), "an error shows the password"
+            assert SECRET not in "".join(traceback.format_exception(failure)), "an error contains the password"

@@ -1,4 +1,4 @@
-"""What the checks of transactional stores have in common: hierarchies written, committed and read."""
+"""Base class and helpers of the checks of transactional stores: they write, commit and read hierarchies."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,28 +29,28 @@ METADATA: Final[Mapping[str, Any]] = {"zcollection": {"operation": "insert", "ro
 
 
 class TransactionalSuite(StoreSuite[TransactionalStore]):
-    """Base of the checks of transactional stores: which store, where, and what its users call a snapshot."""
+    """Base class of the checks of transactional stores."""
 
     async def tag(self, store: TransactionalStore, name: str, snapshot: str) -> None:
-        """Give a snapshot a name, where the store has such; replace this to have tags checked."""
+        """Create a tag for a snapshot. Override this method to check a store that has tags."""
         raise NotImplementedError
 
     def _skip_unless_cross_process(self, store: TransactionalStore) -> None:
-        skip_unless(store.cross_process, "what one process writes, another one does not read")
+        skip_unless(store.cross_process, "other processes cannot read the store")
 
     def _skip_unless_tagged(self) -> None:
-        skip_unless(type(self).tag is not TransactionalSuite.tag, "the suite does not say how to tag a snapshot")
+        skip_unless(type(self).tag is not TransactionalSuite.tag, "the suite does not define the method tag")
 
 
 def array(path: str, value: int = 0, *, length: int = 3) -> dict[str, bytes]:
-    """Return the objects of an array of 2 chunks, the second less one element, all of one value; short by default."""
+    """Return the objects of an array with a constant value: 2 chunks of `length` elements, the last one with one element less."""
     grid = {"name": "regular", "configuration": {"chunk_shape": [length]}}
     document = {**ARRAY, "shape": [2 * length - 1], "chunk_grid": grid}
     return {f"{path}/zarr.json": encoded(document), **chunks(path, value, length=length)}
 
 
 def chunks(path: str, value: int, *, length: int = 3) -> dict[str, bytes]:
-    """Return the chunks of such an array."""
+    """Return the chunks of an array that `array` created."""
     return {f"{path}/c/{number}": np.full(length, value, "<i2").tobytes() for number in range(2)}
 
 
@@ -60,7 +60,7 @@ def group(path: str = "", **attributes: object) -> dict[str, bytes]:
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:
-    """Return a document as it is stored."""
+    """Return the bytes of a document."""
     return json.dumps(document).encode()
 
 
@@ -70,28 +70,28 @@ async def write(session: StoreSession | StoreFork, objects: Mapping[str, bytes])
 
 
 async def commit(session: StoreSession, message: str = "a change") -> str:
-    """Commit a session that nobody gets in the way of, and return the id of the snapshot."""
+    """Commit a session without concurrent commits, and return the id of the snapshot."""
     snapshot = await session.commit(message, METADATA)
-    assert snapshot is not None, "a commit says that others have committed since, and nobody has"
+    assert snapshot is not None, "a commit reports a concurrent commit, and there was none"
     return snapshot
 
 
 async def committed(store: TransactionalStore, objects: Mapping[str, bytes], message: str = "a change") -> str:
-    """Commit objects to a store, which is made where it has not been yet, and return the id of the snapshot."""
+    """Commit objects to a store, which is created if necessary, and return the id of the snapshot."""
     session = await store.begin(create=True)
     await write(session, objects)
     return await commit(session, message)
 
 
 async def newest(store: TransactionalStore) -> str:
-    """Return the id of the newest snapshot of a store that has been made."""
+    """Return the id of the newest snapshot of a store that exists."""
     snapshot = await store.current()
-    assert snapshot is not None, f"{store.url} says that it has not been made yet"
+    assert snapshot is not None, f"{store.url} has no snapshot"
     return snapshot
 
 
 async def values(store: TransactionalStore, snapshot: str, paths: Iterable[str]) -> list[int | None]:
-    """Return the value of each of some arrays in a snapshot, None for one that is not there."""
+    """Return the value of each array in a snapshot, None for a missing array."""
     objects = SnapshotObjects(store, snapshot)
     found = await objects.get([Read(f"{path}/c/{number}") for path in paths for number in range(2)])
     return [_value(pair) for pair in zip(found[::2], found[1::2], strict=True)]
@@ -99,13 +99,13 @@ async def values(store: TransactionalStore, snapshot: str, paths: Iterable[str])
 
 def _value(pair: Sequence[bytes | None]) -> int | None:
     if pair[0] is None:
-        assert pair[1] is None, "one chunk of an array is there, and the other is not"
+        assert pair[1] is None, "only one of the two chunks of an array exists"
         return None
     numbers = {int(number) for data in pair for number in np.frombuffer(data or b"", "<i2")}
-    assert len(numbers) == 1, f"an array holds the values of several changes: {sorted(numbers)}"
+    assert len(numbers) == 1, f"an array contains the values of several changes: {sorted(numbers)}"
     return numbers.pop()
 
 
 async def keys(store: TransactionalStore, snapshot: str, prefix: str = "") -> list[str]:
-    """Return the keys of a snapshot below a prefix, sorted."""
+    """Return the keys under a prefix of a snapshot, sorted."""
     return [entry.key async for entry in SnapshotObjects(store, snapshot).list(prefix, recursive=True)]

@@ -1,4 +1,4 @@
-"""Checks of transactional stores: changes made, committed, refused and put together."""
+"""Checks of transactional stores: commits, conflicts and merges of changes."""
 
 import datetime as dt
 import pickle
@@ -30,10 +30,10 @@ _BOTH = {**group(), **array("a", 1), **array("b", 1)}
 
 
 class CommitChecks(TransactionalSuite):
-    """What holds for changes in the making."""
+    """Checks of sessions and their commits."""
 
-    def test_what_is_not_committed_is_not_there(self, tmp_path: Path) -> None:
-        """Neither for readers nor for later changes; a session that nobody commits leaves no trace."""
+    def test_uncommitted_changes_are_not_visible(self, tmp_path: Path) -> None:
+        """Neither readers nor later changes see them; a session that is not committed leaves no trace."""
 
         async def check(store: TransactionalStore) -> None:
             snapshot = await committed(store, _BOTH)
@@ -51,8 +51,8 @@ class CommitChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_session_reads_what_it_has_written(self, tmp_path: Path) -> None:
-        """And what the snapshot holds that it is made from."""
+    def test_a_session_reads_its_own_writes(self, tmp_path: Path) -> None:
+        """A session reads its own changes, and otherwise the snapshot that it is based on."""
 
         async def check(store: TransactionalStore) -> None:
             snapshot = await committed(store, _BOTH)
@@ -65,8 +65,8 @@ class CommitChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_commit_on_an_older_snapshot_is_refused(self, tmp_path: Path) -> None:
-        """It says so, and nothing of it is there; another commit is not lost."""
+    def test_a_commit_on_an_older_snapshot_is_rejected(self, tmp_path: Path) -> None:
+        """`commit` returns None, and nothing of the session is visible; the other commit is not lost."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, _BOTH)
@@ -79,8 +79,8 @@ class CommitChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_changes_of_different_parts_are_joined(self, tmp_path: Path) -> None:
-        """A session that is put on the newest snapshot holds both, and commits."""
+    def test_changes_of_different_parts_are_merged(self, tmp_path: Path) -> None:
+        """A session that is rebased onto the newest snapshot contains both changes, and can be committed."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, _BOTH)
@@ -97,7 +97,7 @@ class CommitChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
     def test_changes_of_the_same_part_conflict(self, tmp_path: Path) -> None:
-        """The first one stays; a change that is begun anew succeeds."""
+        """The first change is kept; a new session with the second change can be committed."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, _BOTH)
@@ -113,8 +113,8 @@ class CommitChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_vacuum_takes_nothing_from_a_change_in_the_making(self, tmp_path: Path) -> None:
-        """Whatever it deletes: a change that was begun before is committed whole, or conflicts and is made anew."""
+    def test_a_vacuum_does_not_damage_an_uncommitted_change(self, tmp_path: Path) -> None:
+        """A session that began before the vacuum is committed completely, or conflicts and can be repeated."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, {**group(), **array("a", 1, length=2000)})
@@ -132,8 +132,8 @@ class CommitChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_store_is_made_once(self, tmp_path: Path) -> None:
-        """Whoever would make it again finds what is there."""
+    def test_a_store_is_created_once(self, tmp_path: Path) -> None:
+        """`begin(create=True)` on an existing store starts from its newest snapshot."""
 
         async def check(store: TransactionalStore) -> None:
             snapshot = await committed(store, _BOTH)
@@ -146,7 +146,7 @@ class CommitChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
     def test_forks_are_merged_into_one_commit(self, tmp_path: Path) -> None:
-        """They pickle before they are written to, and afterwards; nothing of them is there before the commit."""
+        """Forks can be pickled before and after writes; their changes are not visible before the commit."""
 
         async def check(store: TransactionalStore) -> None:
             self._skip_unless_cross_process(store)
@@ -166,8 +166,8 @@ class CommitChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_session_that_was_written_to_is_not_forked(self, tmp_path: Path) -> None:
-        """A fork would not hold what was written."""
+    def test_a_session_with_changes_cannot_be_forked(self, tmp_path: Path) -> None:
+        """A fork would not contain the changes."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, _BOTH)
@@ -180,5 +180,5 @@ class CommitChecks(TransactionalSuite):
 
 
 def _sent(fork: StoreFork) -> StoreFork:
-    """Return a fork as another process receives it."""
+    """Return a fork after pickling, as another process receives it."""
     return cast("StoreFork", pickle.loads(pickle.dumps(fork)))  # noqa: S301 - made here

@@ -1,4 +1,4 @@
-"""What other processes and threads do to a transactional store while it is checked; processes get it pickled."""
+"""Functions of the checks that run in other threads, or in other processes, which receive the store as a pickle."""
 
 import pickle
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def _unpickled(pickled: bytes) -> TransactionalStore:
 
 
 def reopened(pickled: bytes, path: str) -> tuple[int | None, str, bool, bytes]:
-    """Return the value of an array, the URL and mode of a store, and the store pickled again."""
+    """Return the value of an array, the URL and mode of a store, and a new pickle of the store."""
     store = _unpickled(pickled)
 
     async def read() -> int | None:
@@ -27,8 +27,8 @@ def reopened(pickled: bytes, path: str) -> tuple[int | None, str, bool, bytes]:
     return anyio.run(read), str(store.url), store.read_only, pickle.dumps(store)
 
 
-def commit_at_once(pickled: bytes, path: str, number: int) -> str | None:
-    """Change an array at the same time as the others, and return the id of the snapshot that came of it, if any did."""
+def commit_concurrently(pickled: bytes, path: str, number: int) -> str | None:
+    """Change an array concurrently with the other calls, and return the id of the snapshot, or None if the commit was rejected."""
 
     async def change() -> str | None:
         store = _unpickled(pickled)
@@ -41,7 +41,7 @@ def commit_at_once(pickled: bytes, path: str, number: int) -> str | None:
 
 
 def commit_many(pickled: bytes, name: str, count: int) -> list[str]:
-    """Add arrays, one commit each, on top of whatever others commit, and return the ids of the snapshots."""
+    """Add arrays concurrently with the other calls, one commit each, and return the ids of the snapshots."""
 
     async def change() -> list[str]:
         store = _unpickled(pickled)
@@ -63,8 +63,8 @@ async def _added(store: TransactionalStore, path: str, value: int) -> str:
         return snapshot
 
 
-def make(pickled: bytes) -> str:
-    """Make a store at the same time as the others, and return the id of its newest snapshot."""
+def create(pickled: bytes) -> str:
+    """Create a store concurrently with the other calls, and return the id of its newest snapshot."""
 
     async def begin() -> str:
         store = _unpickled(pickled)

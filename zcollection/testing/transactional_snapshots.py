@@ -1,4 +1,4 @@
-"""Checks of transactional stores: snapshots read, named and forgotten."""
+"""Checks of transactional stores: reads, names and removal of snapshots."""
 
 import datetime as dt
 import json
@@ -31,17 +31,17 @@ from zcollection.transaction.native.zarr_objects import SessionObjects, Snapshot
 
 P = ParamSpec("P")
 
-_NEVER = "ZZZZZZZZZZZZZZZZZZZ0"
-"""An id, as Icechunk writes them, that no snapshot has."""
+_UNKNOWN_ID = "ZZZZZZZZZZZZZZZZZZZ0"
+"""The id of no snapshot, in the format of Icechunk."""
 
-_LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_BEFORE_ALL = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 class SnapshotChecks(TransactionalSuite):
-    """What holds for what was committed."""
+    """Checks of committed snapshots."""
 
-    def test_opening_what_is_missing_creates_nothing(self, tmp_path: Path) -> None:
-        """Nothing is there; whoever needs what is there is told so, with the URL."""
+    def test_opening_a_missing_store_creates_nothing(self, tmp_path: Path) -> None:
+        """A store that does not exist yet has no snapshot; methods that need one raise an error with the URL."""
 
         async def check() -> None:
             for mode in ("r", "rw"):
@@ -49,9 +49,9 @@ class SnapshotChecks(TransactionalSuite):
                 assert await store.current() is None
                 assert await store.load_document("_zcollection.json") is None
                 for use in (store.resolve, store.snapshot, store.history):
-                    await _refused(store, use, _NEVER)
+                    await _raises(store, use, _UNKNOWN_ID)
                 if not store.read_only:
-                    await _refused(store, store.begin)
+                    await _raises(store, store.begin)
                 assert await (await self._open(url, mode)).current() is None
 
         url = self.url(tmp_path / "store")
@@ -59,22 +59,22 @@ class SnapshotChecks(TransactionalSuite):
         anyio.run(check)
         assert sorted(tmp_path.rglob("*")) == before, "opening, or reading, has created something"
 
-    def test_a_store_open_for_reading_refuses_every_write(self, tmp_path: Path) -> None:
-        """Whether it has been made or not; and what one reads a snapshot from never writes."""
+    def test_a_read_only_store_rejects_every_write(self, tmp_path: Path) -> None:
+        """Writes raise `ReadOnlyError`, before and after the store is created; the Zarr store of a snapshot is always read-only."""
 
         async def check(store: TransactionalStore) -> None:
             reader = await self._open(url, "r")
             assert (store.read_only, reader.read_only) == (False, True)
-            await _forbidden(reader.begin, create=True)
+            await _is_read_only(reader.begin, create=True)
             assert await store.current() is None
             snapshot = await committed(store, {**group(), **array("a", 1)})
-            await _forbidden(reader.begin)
-            await _forbidden(reader.begin, create=True)
-            await _forbidden(reader.vacuum, dt.datetime.now(dt.UTC))
+            await _is_read_only(reader.begin)
+            await _is_read_only(reader.begin, create=True)
+            await _is_read_only(reader.vacuum, dt.datetime.now(dt.UTC))
             for opened in (store, reader):
-                held = await opened.snapshot(snapshot)
-                assert held.read_only
-                with pytest.raises(Exception):  # noqa: B017, PT011 - zarr leaves open which
+                opened_snapshot = await opened.snapshot(snapshot)
+                assert opened_snapshot.read_only
+                with pytest.raises(Exception):  # noqa: B017, PT011 - zarr does not define the class of the error
                     await SnapshotObjects(opened, snapshot).put(chunks("a", 2))
             assert await newest(reader) == snapshot
             assert await values(reader, snapshot, ["a"]) == [1]
@@ -82,8 +82,8 @@ class SnapshotChecks(TransactionalSuite):
         url = self.url(tmp_path)
         self._with_store(check, tmp_path)
 
-    def test_what_is_committed_is_read(self, tmp_path: Path) -> None:
-        """In batches, whole or in part, in the order asked for; what is missing is None."""
+    def test_committed_objects_are_read(self, tmp_path: Path) -> None:
+        """A batch of reads returns objects, or ranges of them, in the requested order; None for missing objects."""
 
         async def check(store: TransactionalStore) -> None:
             snapshot = await committed(store, {**group(title="tides"), **array("a", 258), **array("b", 3)})
@@ -99,8 +99,8 @@ class SnapshotChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_listing_names_what_is_there(self, tmp_path: Path) -> None:
-        """Directly below a prefix, or all below it with sizes; below what is missing lies nothing."""
+    def test_a_listing_contains_every_entry(self, tmp_path: Path) -> None:
+        """A listing has the entries directly under a prefix, or all objects under it with their sizes; none for a missing prefix."""
 
         async def check(store: TransactionalStore) -> None:
             snapshot = await committed(
@@ -117,8 +117,8 @@ class SnapshotChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_what_is_deleted_is_gone(self, tmp_path: Path) -> None:
-        """One object, or all below a prefix; what is not there is passed over."""
+    def test_deleted_objects_are_missing(self, tmp_path: Path) -> None:
+        """An object, or all objects under a prefix, can be deleted; missing ones are ignored."""
 
         async def check(store: TransactionalStore) -> None:
             before = await committed(
@@ -134,19 +134,19 @@ class SnapshotChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_snapshot_stays_as_it_is(self, tmp_path: Path) -> None:
-        """For whoever opened it before, and whoever opens it afterwards."""
+    def test_a_snapshot_does_not_change(self, tmp_path: Path) -> None:
+        """Later commits change neither a snapshot that is open nor one that is opened again."""
 
         async def check(store: TransactionalStore) -> None:
             first = await committed(store, {**group(), **array("a", 1), **array("b", 1)})
-            held = SnapshotObjects(store, first)
-            assert await held.get([Read("a/c/0")]) == [b"\1\0" * 3]
+            opened_snapshot = SnapshotObjects(store, first)
+            assert await opened_snapshot.get([Read("a/c/0")]) == [b"\1\0" * 3]
             second = await committed(store, chunks("a", 2))
             session = await store.begin()
             await SessionObjects(session).delete(["b/"])
             third = await commit(session)
             assert len({first, second, third}) == 3
-            assert await held.get([Read("a/c/0"), Read("b/c/0")]) == [b"\1\0" * 3] * 2
+            assert await opened_snapshot.get([Read("a/c/0"), Read("b/c/0")]) == [b"\1\0" * 3] * 2
             assert [await values(store, snapshot, ["a", "b"]) for snapshot in (first, second, third)] == [
                 [1, 1],
                 [2, 1],
@@ -156,7 +156,7 @@ class SnapshotChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
     def test_zarr_reads_a_snapshot(self, tmp_path: Path) -> None:
-        """As a plain hierarchy, and writes a session, as others may do."""
+        """zarr-python reads the hierarchy of a snapshot, and writes to a session."""
 
         async def check(store: TransactionalStore) -> tuple[object, object]:
             first = await committed(store, {**group(title="tides"), **group("g"), **array("g/a", 7)})
@@ -173,7 +173,7 @@ class SnapshotChecks(TransactionalSuite):
         np.testing.assert_array_equal(zarr.open_array(after, path="g/a", mode="r")[:], [7, 5, 5, 5, 7])
 
     def test_a_document_is_loaded_by_its_name(self, tmp_path: Path) -> None:
-        """As a snapshot holds it, byte by byte, beside the attributes of the root group."""
+        """A document is loaded from a snapshot byte by byte; the attributes of the root group do not change."""
 
         async def check(store: TransactionalStore) -> None:
             session = await store.begin(create=True)
@@ -195,8 +195,8 @@ class SnapshotChecks(TransactionalSuite):
         documents = {"_a.json": '{"unité": [1, 2.5, "µ"]}'.encode(), "_b.json": b'{ "spaces" :\n 1 }'}
         self._with_store(check, tmp_path)
 
-    def test_a_moment_is_a_snapshot(self, tmp_path: Path) -> None:
-        """An id is that of its snapshot; a time, in UTC unless it says otherwise, that of the newest one then."""
+    def test_ids_and_times_resolve_to_snapshots(self, tmp_path: Path) -> None:
+        """An id resolves to its snapshot; a time, in UTC by default, to the newest snapshot at that time."""
 
         async def check(store: TransactionalStore) -> None:
             snapshots = [await committed(store, {**group(), **array("a", number)}) for number in range(3)]
@@ -212,8 +212,8 @@ class SnapshotChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_a_tag_is_a_snapshot(self, tmp_path: Path) -> None:
-        """Whatever is committed later."""
+    def test_tags_resolve_to_snapshots(self, tmp_path: Path) -> None:
+        """Later commits do not change a tag."""
         self._skip_unless_tagged()
 
         async def check(store: TransactionalStore) -> None:
@@ -224,44 +224,44 @@ class SnapshotChecks(TransactionalSuite):
 
         self._with_store(check, tmp_path)
 
-    def test_an_unknown_moment_is_an_error(self, tmp_path: Path) -> None:
-        """Never another snapshot; the error shows the URL."""
+    def test_an_unknown_snapshot_is_an_error(self, tmp_path: Path) -> None:
+        """An unknown id, tag or time raises an error with the URL, and never resolves to another snapshot."""
 
         async def check(store: TransactionalStore) -> None:
             await committed(store, {**group(), **array("a", 1)})
-            for moment in (_NEVER, "no such thing", "", _LONG_AGO):
-                await _refused(store, store.resolve, moment)
+            for moment in (_UNKNOWN_ID, "no such thing", "", _BEFORE_ALL):
+                await _raises(store, store.resolve, moment)
             for use in (store.snapshot, store.history):
-                await _refused(store, use, _NEVER)
+                await _raises(store, use, _UNKNOWN_ID)
 
         self._with_store(check, tmp_path)
 
-    def test_the_history_is_told_newest_first(self, tmp_path: Path) -> None:
-        """With what each committer said; up to the snapshot that is asked for, and not what made the store."""
+    def test_the_history_starts_with_the_newest_commit(self, tmp_path: Path) -> None:
+        """It has the message and metadata of each commit up to the requested snapshot, without the creation of the store."""
 
         async def check(store: TransactionalStore) -> None:
             before = dt.datetime.now(dt.UTC)
             first = await committed(store, {**group(), **array("a", 1)}, "the first")
             second = await committed(store, chunks("a", 2), "the secönd\nin two lines")
             after = dt.datetime.now(dt.UTC)
-            told = await store.history(second)
-            assert [(entry.snapshot, entry.message) for entry in told] == [
+            history = await store.history(second)
+            assert [(entry.snapshot, entry.message) for entry in history] == [
                 (second, "the secönd\nin two lines"),
                 (first, "the first"),
             ]
-            for entry in told:
+            for entry in history:
                 assert dict(entry.metadata) == METADATA
-                assert before <= entry.time <= after, "the time of a commit is not when it happened"
+                assert before <= entry.time <= after, "the time of a commit is wrong"
             assert [entry.snapshot for entry in await store.history(first)] == [first]
 
         self._with_store(check, tmp_path)
 
-    def test_a_vacuum_forgets_what_is_old(self, tmp_path: Path) -> None:
-        """Nothing younger than the limit, and never the newest; what is left is read as before."""
+    def test_a_vacuum_removes_old_snapshots(self, tmp_path: Path) -> None:
+        """It removes only snapshots older than the limit, and never the newest; the others can still be read."""
 
         async def check(store: TransactionalStore) -> None:
             snapshots = [await committed(store, {**group(), **array("a", number)}) for number in range(4)]
-            assert (await store.vacuum(_LONG_AGO)).snapshots == 0
+            assert (await store.vacuum(_BEFORE_ALL)).snapshots == 0
             assert [await values(store, item, ["a"]) for item in snapshots] == [[0], [1], [2], [3]]
             reclaimed = await store.vacuum(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1))
             assert reclaimed.snapshots >= len(snapshots) - 1
@@ -270,7 +270,7 @@ class SnapshotChecks(TransactionalSuite):
             for snapshot in (snapshots[-1], await newest(other)):  # the vacuum itself may be a commit
                 assert await values(other, snapshot, ["a"]) == [3]
             assert [entry.snapshot for entry in await other.history(snapshots[-1])] == snapshots[-1:]
-            for reader in (store, other):  # what has read it may remember it, and knows all the same that it is gone
+            for reader in (store, other):  # also a store that has cached the snapshot knows that it was removed
                 assert [await reader.keeps(snapshot) for snapshot in snapshots] == [False] * 3 + [True]
             with pytest.raises(ConflictError, match="removed by a vacuum"):
                 await values(other, snapshots[0], ["a"])
@@ -279,13 +279,13 @@ class SnapshotChecks(TransactionalSuite):
         self._with_store(check, tmp_path)
 
 
-async def _refused(
+async def _raises(
     store: TransactionalStore, use: Callable[P, Awaitable[object]], *args: P.args, **kwargs: P.kwargs
 ) -> None:
     with pytest.raises(StoreError, match=re.escape(str(store.url))):
         await use(*args, **kwargs)
 
 
-async def _forbidden(use: Callable[P, Awaitable[object]], *args: P.args, **kwargs: P.kwargs) -> None:
+async def _is_read_only(use: Callable[P, Awaitable[object]], *args: P.args, **kwargs: P.kwargs) -> None:
     with pytest.raises(ReadOnlyError):
         await use(*args, **kwargs)

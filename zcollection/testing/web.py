@@ -1,6 +1,6 @@
-"""A web server on this machine for the tests of stores that read over HTTP: it counts requests, and misbehaves on demand.
+"""A local web server for tests of stores that read over HTTP: it records requests, and its answers can be replaced.
 
-A ``conftest.py`` that imports `web_server` has it as a fixture.
+`web_server` is a fixture: import it in a ``conftest.py``.
 """
 
 import re
@@ -19,14 +19,14 @@ _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 
 @frozen
 class Request:
-    """A request that the server has received.
+    """A request to the server.
 
     Attributes
     ----------
     method, path
-        "GET" or "HEAD", and the file asked for, decoded, without its first slash.
+        "GET" or "HEAD", and the decoded path of the file, without the leading slash.
     headers
-        By name, in lower case.
+        Headers by name, in lower case.
     """
 
     method: str
@@ -35,18 +35,19 @@ class Request:
 
 
 class WebServer(ThreadingHTTPServer):
-    """Serves the files of a folder, whole and in part, without a listing.
+    """A server of the files of a folder, which supports ranges and has no listings.
 
     Attributes
     ----------
     folder
-        Whose files.
+        The folder.
     requests
-        Those that were received.
+        The requests so far.
     has_ranges
-        Whether parts are sent where they are asked for, and not the whole object.
+        Whether requested ranges are sent, rather than complete files.
     instead
-        Called with the handler of each request: answers it by itself, and returns True, or leaves it to the server.
+        Function that is called with the handler of each request; it answers the request and returns True, or returns False to
+        let the server answer.
     """
 
     daemon_threads = True
@@ -65,7 +66,7 @@ class WebServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that have gone: they have read as much as they wanted."""
+        """Ignore clients that have closed the connection, because they had read enough."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -96,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = answer  # noqa: N815 - names of the library
 
     def send(self, status: int, data: bytes, **headers: str) -> None:
-        """Send an answer; headers may replace its length."""
+        """Send an answer; a header ``content_length`` replaces the length of the data."""
         self.send_response(status)
         for name, value in {"content_length": str(len(data)), **headers}.items():
             if value:
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web_server(tmp_path: Path) -> Iterator[WebServer]:
-    """Return a server of a folder of the test, which runs until the test ends."""
+    """Return a server of a temporary folder, which runs until the end of the test."""
     folder = tmp_path / "www"
     folder.mkdir()
     with WebServer(folder) as server:

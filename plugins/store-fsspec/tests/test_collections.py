@@ -155,7 +155,7 @@ def test_a_web_server_without_ranges_is_reported_and_a_copy_can_be_read(objects,
         zc.StoreError, match=r"does not support reading parts of the file.*; enable Range .*simplecache"
     ):
         zc.open_collection(f"zip::{web_server.url}/x.zip")
-    options = {"simplecache": {"cache_storage": str(tmp_path / "kept")}}
+    options = {"simplecache": {"cache_storage": str(tmp_path / "cache")}}
     read = zc.open_collection(f"zip::simplecache::{web_server.url}/x.zip", storage_options=options)
     assert values(read) == list(range(TIMES.size))
 
@@ -228,7 +228,7 @@ def growing(moto_server, bucket, tmp_path):
 @pytest.mark.parametrize("keep", [True, False], ids=["in a folder", "in this process"])
 def test_a_cached_chunk_is_never_returned_for_one_that_replaced_it(keep, growing, bucket, tmp_path):
     written, url = growing
-    options = {**bucket, "simplecache": {"cache_storage": str(tmp_path / "kept")}} if keep else bucket
+    options = {**bucket, "simplecache": {"cache_storage": str(tmp_path / "cache")}} if keep else bucket
     read = zc.open_collection(url, storage_options=options)
     for step in range(2):
         wanted = (np.arange(TIMES.size) + 100.0 * step).tolist()
@@ -260,19 +260,19 @@ def test_a_cache_by_name_alone_would_mix_old_and_new(growing, bucket, tmp_path):
 
 def test_chunks_are_cached_and_documents_are_not(growing, bucket, tmp_path):
     _, url = growing
-    folder = tmp_path / "kept"
+    folder = tmp_path / "cache"
     options = {**bucket, "simplecache": {"cache_storage": str(folder)}}
     assert values(zc.open_collection(url, storage_options=options)) == list(range(TIMES.size))
-    kept = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert len(kept) >= 2 * 3  # time and ssh, of three days
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(before) >= 2 * 3  # time and ssh, of three days
     assert not [path for path in folder.iterdir() if path.read_bytes().startswith(b"{")]
     assert values(zc.open_collection(url, storage_options=options)) == list(range(TIMES.size))
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == kept
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_a_truncated_cache_file_is_fetched_again(growing, bucket, tmp_path):
     _, url = growing
-    folder = tmp_path / "kept"
+    folder = tmp_path / "cache"
     options = {**bucket, "simplecache": {"cache_storage": str(folder)}}
     values(zc.open_collection(url, storage_options=options))
     for path in folder.iterdir():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zcollection_store_fsspec.archive import ArchiveStore
-from zcollection_store_fsspec.kept import KEPT
+from zcollection_store_fsspec.object_cache import CACHED_PROTOCOLS
 
 import zcollection as zc
 from zcollection.plugin import (
@@ -127,7 +127,7 @@ def test_a_link_whose_package_is_missing_names_it(monkeypatch):
 def test_every_cached_protocol_is_one_of_fsspec():
     from fsspec.registry import known_implementations
 
-    assert set(known_implementations) >= KEPT
+    assert set(known_implementations) >= CACHED_PROTOCOLS
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class ArchiveStore(ChainStore):
             raise LocationError(message)
         if folder:
             check_prefixes(url, f"{folder}/")
-        unsafe = next((link for link in links[1:] if link.keeps_parts or link.is_archive), None)
+        unsafe = next((link for link in links[1:] if link.caches_parts or link.is_archive), None)
         if name == "tar" and unsafe is not None:
             message = (
                 f"{url} reads a tar archive by {unsafe.protocol!r}, which does not detect a replacement; accepted: a zip "

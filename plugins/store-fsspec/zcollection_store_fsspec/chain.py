@@ -52,7 +52,7 @@ class Link:
         return issubclass(self.kind, CachingFileSystem)
 
     @property
-    def keeps_parts(self) -> bool:
+    def caches_parts(self) -> bool:
         """Whether it caches parts of a file, which may belong to different versions of the file."""
         return self.is_cache and not issubclass(self.kind, SimpleCacheFileSystem | WholeFileCacheFileSystem)
 

@@ -10,7 +10,7 @@ from zcollection_store_object.published import PublishedStore
 
 from zcollection.plugin import LocationError, Mode, Read, StoreURL
 from zcollection_store_fsspec.chain import Link, links_of
-from zcollection_store_fsspec.kept import KEPT, Kept
+from zcollection_store_fsspec.object_cache import CACHED_PROTOCOLS, ObjectCache
 from zcollection_store_fsspec.options import Options
 from zcollection_store_fsspec.systems import Once, Place, Reader, on_thread, opened
 
@@ -96,7 +96,7 @@ class FsspecStore(ChainStore):
     def check(cls, url: StoreURL, links: tuple[Link, ...]) -> None:
         """Reject a chain with archives, web servers, or caches that may return outdated bytes."""
         if links[0].protocol in _CACHES:
-            _check_kept(url, links)
+            _check_object_cache(url, links)
             return
         for link in links:
             _check_link(url, link)
@@ -112,13 +112,13 @@ class FsspecStore(ChainStore):
         if first.protocol not in _CACHES:
             return Files(Once(lambda: opened(self.links, self.options)), None)
         folder = self.options.links.get(first.protocol, {}).get(_FOLDER)
-        return Files(Once(lambda: opened(tuple(rest), self.options)), Kept(folder))
+        return Files(Once(lambda: opened(tuple(rest), self.options)), ObjectCache(folder))
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode, **options: Any) -> Self:
         """Return the store of a chain; see `ChainStore.open`."""
         if url.scheme == "fsspec":
-            raise _refused(url, "names no protocol", "'fsspec+protocol://path', such as 'fsspec+sftp://host/path'")
+            raise _unsupported(url, "names no protocol", "'fsspec+protocol://path', such as 'fsspec+sftp://host/path'")
         for name in _CACHES:
             _check_cache(url, name, options.get(name))
         return await super().open(url, mode=mode, **options)
@@ -126,28 +126,28 @@ class FsspecStore(ChainStore):
 
 def _check_link(url: StoreURL, link: Link) -> None:
     if link.is_cache:
-        raise _refused(
+        raise _unsupported(
             url,
             f"caches by {link.protocol!r}: after a partition is replaced, it would return outdated chunks",
-            f"the chain without it; 'simplecache::' first, before object storage ({', '.join(sorted(KEPT))}), "
+            f"the chain without it; 'simplecache::' first, before object storage ({', '.join(sorted(CACHED_PROTOCOLS))}), "
             f"whose servers report changes of objects; or 'zip::simplecache::…', a copy of a whole archive",
         )
     if link.is_archive:
-        raise _refused(url, f"reads an archive, by {link.protocol!r}", "'zip::…' and 'tar::…', as the first link")
+        raise _unsupported(url, f"reads an archive, by {link.protocol!r}", "'zip::…' and 'tar::…', as the first link")
     if link.protocol in _WEB:
-        raise _refused(
+        raise _unsupported(
             url, f"reads a web server, by {link.protocol!r}", "the URL alone, which zcollection-store-http reads"
         )
 
 
-def _check_kept(url: StoreURL, links: tuple[Link, ...]) -> None:
+def _check_object_cache(url: StoreURL, links: tuple[Link, ...]) -> None:
     """Reject a cache of objects whose server does not report changes reliably."""
-    if links[0].path or len(links) != 2 or links[1].protocol not in KEPT:
-        raise _refused(
+    if links[0].path or len(links) != 2 or links[1].protocol not in CACHED_PROTOCOLS:
+        raise _unsupported(
             url,
             f"caches by {links[0].protocol!r}, without a server that reports changes: after a partition is replaced, it would "
             f"return outdated chunks",
-            f"'{links[0].protocol}::protocol://bucket/path' of object storage ({', '.join(sorted(KEPT))}); the chain without "
+            f"'{links[0].protocol}::protocol://bucket/path' of object storage ({', '.join(sorted(CACHED_PROTOCOLS))}); the chain without "
             f"it; or 'zip::{links[0].protocol}::…', a copy of a whole archive",
         )
 
@@ -159,7 +159,7 @@ def _check_cache(url: StoreURL, name: str, options: Any) -> None:
                 raise options_error(url, f"{option!r} for {name!r}; accepted: {_FOLDER!r}, the path of a folder")
 
 
-def _refused(url: StoreURL, problem: str, accepted: str) -> LocationError:
+def _unsupported(url: StoreURL, problem: str, accepted: str) -> LocationError:
     return LocationError(f"{url} {problem}; accepted: {accepted}")
 
 
@@ -171,20 +171,20 @@ class Files(Reader):
     ----------
     directory
         The directory.
-    kept
+    cache
         The cache of chunks; None without a cache.
     """
 
     directory: Once[Place]
-    kept: Kept | None
+    cache: ObjectCache | None
 
     async def get(self, key: str, offset: int, length: int | None, most: int | None) -> bytes | None:
         """Return bytes of a file."""
 
         def get() -> bytes:
             place = self.directory.get().below(key)
-            if self.kept is not None and "/c/" in f"{key}/":
-                return Read(key, offset=offset, length=length, most=most).part(self.kept.read(place)) or b""
+            if self.cache is not None and "/c/" in f"{key}/":
+                return Read(key, offset=offset, length=length, most=most).part(self.cache.read(place)) or b""
             return _read(place, offset, most if length is None else length)
 
         return await on_thread(get)

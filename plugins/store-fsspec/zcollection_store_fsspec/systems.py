@@ -27,7 +27,7 @@ _OWN: Final[dict[str, Any]] = {"skip_instance_cache": True}
 
 
 class Once(Generic[T]):
-    """A value that is created at the first access, thread-safe; a failure is not kept.
+    """A value that is created at the first access, thread-safe; a failure is not cached.
 
     Parameters
     ----------
@@ -189,25 +189,25 @@ class Reader:
 
     async def put(self, key: str, data: bytes) -> None:
         """Raise: the store is read-only."""
-        raise _refused(key, data)
+        raise _rejected(key, data)
 
     async def create(self, key: str, data: bytes) -> Answer:
         """Raise: the store is read-only."""
-        raise _refused(key, data)
+        raise _rejected(key, data)
 
     async def copy(self, source: str, target: str) -> bool:
         """Raise: the store is read-only."""
-        raise _refused(source, target)
+        raise _rejected(source, target)
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Raise: the store is read-only."""
-        raise _refused(keys)
+        raise _rejected(keys)
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
         """Raise: listings of fsspec may be outdated."""
-        raise _refused(prefix, after, recursive)
+        raise _rejected(prefix, after, recursive)
         yield ()
 
 
-def _refused(*_asked: object) -> RequestError:
+def _rejected(*_asked: object) -> RequestError:
     return RequestError(cause=ONLY_READ)

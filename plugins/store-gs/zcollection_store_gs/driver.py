@@ -127,7 +127,7 @@ class GoogleBucket:
             data=body,
         )
         if written is None:
-            raise _refused(_NOT_FOUND, NO_BUCKET)
+            raise _rejected(_NOT_FOUND, NO_BUCKET)
 
     async def list(self, prefix: str, *, after: str, recursive: bool) -> AsyncIterator[Sequence[Listed]]:
         """Yield pages of the objects under a prefix."""
@@ -136,7 +136,7 @@ class GoogleBucket:
         while True:
             page = await self._request("GET", f"/storage/v1/b/{self.bucket}/o", _page, parameters)
             if page is None:
-                raise _refused(_NOT_FOUND, NO_BUCKET)
+                raise _rejected(_NOT_FOUND, NO_BUCKET)
             entries, token = page
             yield [entry for entry in entries if entry.key > after]
             if not token:
@@ -219,8 +219,8 @@ async def _failure(answer: aiohttp.ClientResponse) -> RequestError | None:
     """Return the failure of an error response; None if the object does not exist."""
     text = (await answer.content.read(_MOST_READ)).decode(errors="replace")
     if answer.status == _NOT_FOUND:
-        return _refused(_NOT_FOUND, NO_BUCKET) if _BUCKET in text else None
-    return _refused(answer.status, _reason(text))
+        return _rejected(_NOT_FOUND, NO_BUCKET) if _BUCKET in text else None
+    return _rejected(answer.status, _reason(text))
 
 
 def _reason(text: str) -> str | None:
@@ -231,7 +231,7 @@ def _reason(text: str) -> str | None:
     return None
 
 
-def _refused(status: int, code: str | None = None) -> RequestError:
+def _rejected(status: int, code: str | None = None) -> RequestError:
     return RequestError.of_status(status, of_answer(status, code))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from zcollection_store_fsspec.systems import Once, Place
 
-KEPT: Final = frozenset({"abfs", "adl", "az", "gcs", "gs", "s3", "s3a"})
+CACHED_PROTOCOLS: Final = frozenset({"abfs", "adl", "az", "gcs", "gs", "s3", "s3a"})
 """Protocols of object storage, whose servers change the etag of an object whenever its bytes change."""
 
 _TAGS: Final = ("ETag", "etag", "generation")
@@ -19,7 +19,7 @@ _SERVER: Final = ("endpoint_url", "account_name", "account_host")
 """Attributes of file systems that identify their server."""
 
 
-class Kept:
+class ObjectCache:
     """A cache of objects in a folder; each read requests the current etag from the server.
 
     Parameters

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from zcollection_store_fsspec import kept
+from zcollection_store_fsspec import object_cache
 
 
 @pytest.fixture
@@ -17,12 +17,12 @@ def _in_use(monkeypatch):
 @pytest.mark.usefixtures("_in_use")
 def test_a_file_that_another_process_reads_has_the_same_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"1")
-    kept._write(tmp_path / "x", b"1")
+    object_cache._write(tmp_path / "x", b"1")
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 @pytest.mark.usefixtures("_in_use")
 def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path):
     with pytest.raises(PermissionError):
-        kept._write(tmp_path / "x", b"1")
+        object_cache._write(tmp_path / "x", b"1")
     assert [path.name for path in tmp_path.iterdir()] == []
