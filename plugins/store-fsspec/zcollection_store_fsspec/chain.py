@@ -74,9 +74,9 @@ def links_of(url: StoreURL) -> tuple[Link, ...]:
         )
         raise LocationError(message)
     scheme = url.scheme.removeprefix(_ANY)
-    texts = f"{scheme}{'' if url.location.startswith(_LINK) else '://'}{url.location}".split(_LINK)
-    middle = [text if "://" in text else f"{text}://" for text in texts[:-1]]
-    return tuple(_link(url, text) for text in [*middle, _absolute(texts[-1])])
+    parts = f"{scheme}{'' if url.location.startswith(_LINK) else '://'}{url.location}".split(_LINK)
+    middle = [text if "://" in text else f"{text}://" for text in parts[:-1]]
+    return tuple(_link(url, text) for text in [*middle, _absolute(parts[-1])])
 
 
 def _absolute(text: str) -> str:

@@ -50,7 +50,7 @@ class Objects:
         return [read.part(space.get(read.key)) for read in reads]
 
     def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, all of them at once."""
+        """Write objects, all of them atomically."""
         self.check_writable()
         check_keys(self.url, *items)
         self.space().put(items)
