@@ -113,7 +113,9 @@ class translated:  # noqa: N801 - used like a function
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         # The exception of a Rust panic is not an `Exception`, and would end the event loop.
-        is_translated = isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ in _PANICS
+        is_translated = (
+            isinstance(error, icechunk.IcechunkError | KeyError | OSError) or type(error).__name__ in _PANICS
+        )
         if error is not None and is_translated:
             raise self._translation(error) from None  # the original may contain options
 
