@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.deliveries import Deliveries
-from zcollection.engine.layout import ArrayLayout, Identity
+from zcollection.engine.layout import ArrayLayout, Identity, chunk_keys
 from zcollection.engine.read import GroupRead
 from zcollection.engine.sampling import Sampling
 from zcollection.engine.work import Work, fetch
@@ -92,19 +92,24 @@ def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Fo
     # Immutable variables, stored once for the whole collection, have no rows.
     paths = [path for path in schema.all_variables() if rows and schema.spans(path, dimension)]
     host = axis if axis in paths else min(paths, default=None)
-    chunks: dict[str, tuple[int, bool]] = {}
-    for layout in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows):
-        is_sealed = layout.codecs[-1]["name"] == "crc32c"
-        for key, _ in layout.chunk_parts:
-            chunks[key] = len(chunks), is_sealed
+    layouts = ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)
     zoned = {path: schema.get_variable(path) for path in paths if _is_zoned(schema.get_variable(path), path, axis)}
     return Form(
         key=None if host is None else f"{host}/{STATISTICS}",
         axis=axis if axis in zoned else None,
         zoned=zoned,
         count=-(-rows // ZONE),
-        chunks=chunks,
+        chunks=_chunks(
+            tuple((item.path, item.chunk_counts, item.codecs[-1]["name"] == "crc32c") for item in layouts)
+        ),
     )
+
+
+@lru_cache(maxsize=256)
+def _chunks(arrays: tuple[tuple[str, tuple[int, ...], bool], ...]) -> Mapping[str, tuple[int, bool]]:
+    """Return `Form.chunks`, given the path of each array, its numbers of chunks, and whether its chunks end with their checksum."""
+    sealed = ((key, is_sealed) for path, counts, is_sealed in arrays for key in chunk_keys(path, map(range, counts)))
+    return {key: (position, is_sealed) for position, (key, is_sealed) in enumerate(sealed)}
 
 
 def _is_zoned(variable: VariableSchema, path: str, axis: str | None) -> bool:

@@ -83,7 +83,8 @@ class Files:
         places = self._places()
         with telling(self.url, "write a copy at") as block:
             for source, block.key in pairs:
-                self._copy(source, places.of_key(source), places.of_key(block.key))
+                if not files.link(places.to_link(source), places.to_link(block.key), fsync=self.fsync):
+                    self._copy(source, places.of_key(source), places.of_key(block.key))
 
     def _copy(self, key: str, source: str, target: str) -> None:
         try:

@@ -194,6 +194,19 @@ def _exists(path: str) -> bool:
     return False
 
 
+def link(source: str, target: str, *, fsync: bool) -> bool:
+    """Give a file a second name where nothing exists, and return whether that was done; not for a symbolic link."""
+    try:
+        if not stat.S_ISREG(os.lstat(source).st_mode):
+            return False
+    except OSError:
+        return False
+    if not _links_to_free_place(source, target, fsync=fsync):
+        return False
+    _sync_name(target, fsync=fsync)
+    return True
+
+
 def copy(source: str, target: str, *, fsync: bool) -> None:
     """Copy a file in place of any that exists: by a hard link, or where links are refused by its bytes.
 

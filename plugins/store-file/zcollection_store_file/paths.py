@@ -96,6 +96,17 @@ class Places:
         self.check(key)
         return self.below(key)
 
+    def to_link(self, key: str) -> str:
+        """Return the path of an object for a call that neither follows nor replaces a symbolic link there.
+
+        Raises
+        ------
+        StoreError
+            The key leaves the root, by its text or through a symbolic link to a directory, or is not one of an object.
+        """
+        self.check(key)
+        return self._named(key)
+
     def to_read(self, key: str) -> str:
         """Return the path of an object to read, wherever symbolic links on it lead.
 
@@ -166,10 +177,7 @@ class Places:
 
     def below(self, key: str) -> str:
         """Return the path of a key whose text is right, provided that no symbolic link on it leaves the root."""
-        parent, _, name = key.rpartition("/")
-        directory = self._directory(parent)
-        path = under(directory, name)
-        self._check_case(directory, name, key)
+        path = self._named(key)
         if is_link(path) and not is_inside(path, self.root):
             message = (
                 f"{key!r} in {self._url} is a symbolic link that leaves the store: it is read through, and nothing is written or "
@@ -177,6 +185,13 @@ class Places:
             )
             raise StoreError(message)
         return path
+
+    def _named(self, key: str) -> str:
+        """Return the path of a key whose directory is not outside the root."""
+        parent, _, name = key.rpartition("/")
+        directory = self._directory(parent)
+        self._check_case(directory, name, key)
+        return under(directory, name)
 
     def check_case(self, key: str) -> None:
         """Check that the file system distinguishes a key from those that exist.
