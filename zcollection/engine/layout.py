@@ -210,7 +210,7 @@ class ArrayLayout:
             return self
         shape, origin = list(self.shape), [0] * len(self.shape)
         shape[position], origin[position] = max(stop - chunks.start * length, 0), chunks.start
-        return evolve(self, shape=tuple(shape), origin=tuple(origin))
+        return self._part(tuple(shape), tuple(origin))
 
     def single(self, index: tuple[int, ...]) -> "ArrayLayout":
         """Return the layout of one chunk; it has the same key as in the full array."""
@@ -218,7 +218,18 @@ class ArrayLayout:
             min((number + 1) * length, size) - number * length
             for number, length, size in zip(index, self.chunks, self.shape, strict=True)
         )
-        return evolve(self, shape=shape, origin=index)
+        return self._part(shape, index)
+
+    def _part(self, shape: tuple[int, ...], origin: tuple[int, ...]) -> "ArrayLayout":
+        return ArrayLayout(
+            path=self.path,
+            variable=self.variable,
+            shape=shape,
+            chunks=self.chunks,
+            inner_chunks=self.inner_chunks,
+            coordinates=self.coordinates,
+            origin=origin,
+        )
 
     def chunk_slices(self, index: tuple[int, ...]) -> tuple[Any, ...]:
         """Return the index of the part of the array that a chunk covers; it gives a view even of a scalar array."""

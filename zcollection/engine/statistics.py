@@ -10,6 +10,7 @@ import json
 import struct
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Final, Literal
 
@@ -22,9 +23,10 @@ from zcollection.conditions.zones import Zones
 from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.layout import ArrayLayout, Identity, chunk_keys
-from zcollection.engine.read import GroupRead
+from zcollection.engine.read import GroupRead, check_limits
 from zcollection.engine.sampling import Sampling
 from zcollection.engine.work import Work, fetch
+from zcollection.errors import CorruptionError
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
@@ -418,6 +420,29 @@ def reading_statistics(
         return None
     (data,) = yield from fetch([Read(group.prefix + key)])
     return Statistics.load(data, group, dimension=dimension, only=only)
+
+
+def reading_axis(group: GroupRead, variable: VariableSchema, *, dimension: str) -> Work[NDArray[Any] | None]:
+    """Return the values of the axis of a group as its statistics describe them; None if they do not describe every value.
+
+    Statistics belong to one generation of a partition, so the values do as well: the document of the group need not be read.
+    """
+    axis = group.axis
+    if axis is None or axis in group.absent or group.schema.all_variables().get(axis) != variable:
+        return None
+    found = yield from reading_statistics(group, dimension=dimension, only=())
+    if found is None or not isinstance(found.sampling, Mapping):
+        return None
+    sampling = Sampling.from_json(found.sampling, rows=group.rows)
+    values = None if sampling is None else sampling.axis(variable.dtype)
+    return values if values is not None and _is_within_limits(group, values, variable) else None
+
+
+def _is_within_limits(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> bool:
+    with suppress(CorruptionError):
+        check_limits([group], values, axis)
+        return True
+    return False
 
 
 @define(eq=False)

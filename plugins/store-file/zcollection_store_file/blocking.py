@@ -80,7 +80,7 @@ class Files:
     def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Copy objects by hard links, or their bytes where links are refused."""
         self.check_writable()
-        places = self._places()
+        places = Places(self.url, self.root, self._staging.made)
         with telling(self.url, "write a copy at") as block:
             for source, block.key in pairs:
                 if not files.link(places.to_link(source), places.to_link(block.key), fsync=self.fsync):

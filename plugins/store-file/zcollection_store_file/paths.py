@@ -7,6 +7,7 @@ import stat
 import sys
 import unicodedata
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -77,12 +78,14 @@ class Places:
         Of the store, for messages.
     root
         Absolute path of the store.
+    made
+        Paths of directories that were just made, and therefore are no links, by key.
     """
 
-    def __init__(self, url: StoreURL, root: str) -> None:
+    def __init__(self, url: StoreURL, root: str, made: Mapping[str, str] | None = None) -> None:
         self._url = url
         self.root = root
-        self._directories = {"": root}
+        self._directories = {"": root, **(made or {})}
         self._absent: set[str] = set()
 
     def of_key(self, key: str) -> str:

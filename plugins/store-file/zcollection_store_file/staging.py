@@ -26,6 +26,8 @@ class Staging:
     """
 
     places: Places
+    _last: list[tuple[str, dict[str, bool]]] = field(factory=lambda: [("", {})], init=False)
+    """The folder of the last batch, and whether the batch has made each directory within it; one item."""
     _directories: dict[str, str] = field(factory=dict)
     """Paths of the directories that exist, by key."""
     _new: set[str] = field(factory=set)
@@ -48,7 +50,7 @@ class Staging:
         folder, block.key = _common_folder(items), next(iter(items))
         start = len(folder) + 1 if folder else 0
         most = DEEPEST - folder.count("/") - 1
-        within = {""}
+        within = {"": False}
         with _begun_at(self._directory(folder)) as (beginning, descriptor):
             for block.key, data in items.items():
                 key = block.key[start:]
@@ -58,6 +60,14 @@ class Staging:
                 if parent not in within:
                     self._make(parent, within, folder, beginning, descriptor)
                 self._write_new(beginning + system.native(key), data, block.key, descriptor)
+        self._last[0] = folder, within
+
+    @property
+    def made(self) -> dict[str, str]:
+        """Paths of the directories that the last batch has made, by key: whoever adds to its group need not examine them again."""
+        folder, within = self._last[0]
+        keys = (f"{folder}/{key}" if folder else key for key, is_made in within.items() if is_made)
+        return {key: system.under(self.places.root, key) for key in keys}
 
     def _write_new(self, path: str, data: bytes | Pieces, key: str, descriptor: int | None) -> None:
         try:
@@ -71,7 +81,7 @@ class Staging:
         self.places.check(whole)
         self._parts[key] = key.count("/") + 1
 
-    def _make(self, key: str, within: set[str], folder: str, beginning: str, descriptor: int | None) -> None:
+    def _make(self, key: str, within: dict[str, bool], folder: str, beginning: str, descriptor: int | None) -> None:
         """Make a directory within a batch's own, and those on the way to it; one that is there may be a link."""
         parent = key.rpartition("/")[0]
         if parent not in within:
@@ -79,8 +89,10 @@ class Staging:
         try:
             os.mkdir(beginning + system.native(key), dir_fd=descriptor)
         except FileExistsError:
+            within[key] = False
             self.places.below(f"{folder}/{key}" if folder else key)
-        within.add(key)
+        else:
+            within[key] = True
 
     def _directory(self, key: str) -> str:
         """Return the path of a directory that exists."""
