@@ -110,7 +110,12 @@ class Sampling:
             starts = np.array(found["starts"]) if found["starts"] else np.empty(0, np.int64)
             counts = np.array(found["rows"], np.int64)
             step, missing = found["step"], int(found["missing"])
-            if starts.dtype.kind not in "if" or (counts < 1).any() or starts.shape != counts.shape or counts.sum() + missing != rows:
+            if (
+                starts.dtype.kind not in "if"
+                or (counts < 1).any()
+                or starts.shape != counts.shape
+                or counts.sum() + missing != rows
+            ):
                 return None
         except (KeyError, TypeError, ValueError, OverflowError):
             return None

@@ -101,9 +101,7 @@ def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Fo
         axis=axis if axis in zoned else None,
         zoned=zoned,
         count=-(-rows // ZONE),
-        chunks=_chunks(
-            tuple((item.path, item.chunk_counts, item.codecs[-1]["name"] == "crc32c") for item in layouts)
-        ),
+        chunks=_chunks(tuple((item.path, item.chunk_counts, item.codecs[-1]["name"] == "crc32c") for item in layouts)),
     )
 
 

@@ -81,8 +81,8 @@ class Upsert(MergeStrategy):
 
         Of sorted rows these are those from the smallest inserted value to the largest.
         """
-        is_missing = values.size > 0 and values[-1] != values[-1]  # noqa: PLR0124 - NaN and NaT, which are sorted last
-        if self.tolerance is not None or not values.size or is_missing or not _is_sorted(existing):
+        # NaN and NaT are sorted last.
+        if self.tolerance is not None or not _present(values[-1:]).any() or not _is_sorted(existing):
             return 0, len(existing)
         return int(np.searchsorted(existing, values[0])), int(np.searchsorted(existing, values[-1], side="right"))
 
