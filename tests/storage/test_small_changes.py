@@ -93,8 +93,8 @@ def test_a_row_on_object_storage_costs_the_same_beside_few_partitions_and_many(p
     requests.clear()
     for number in range(UPSERTS):
         upserted(collection, first + number)
-    # Of these the six objects are written and copied, and three of the old ones are read.
-    assert len(requests) / UPSERTS <= 26, Counter(kind for kind, _ in requests)
+    # Of these the six objects are written and copied, and four of the old ones are read.
+    assert len(requests) / UPSERTS <= 27, Counter(kind for kind, _ in requests)
     assert collection.verify(data=True).is_clean
 
 
@@ -135,7 +135,7 @@ def test_of_a_regular_axis_no_chunk_is_read_but_those_that_are_rewritten(step):
         upserted(collection, time if step == 600 else time - step)
         requests[chunks] = Counter(kind for kind, _ in seen)
         read = {key.partition("year=1970/")[2] for kind, key in seen if kind == "GET" and "year=1970" in key}
-        assert read == {"time/_statistics", f"time/c/{chunks - 1}", f"temperature/c/{chunks - 1}"}
+        assert read - {"zarr.json"} == {"time/_statistics", f"time/c/{chunks - 1}", f"temperature/c/{chunks - 1}"}
         assert collection.verify(data=True).is_clean
         BUCKETS.clear()
     assert requests[2]["GET"] == requests[10]["GET"]

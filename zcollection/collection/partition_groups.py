@@ -135,6 +135,7 @@ def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> 
         group, variable = group_of(opened, path, record), schema.get_variable(name)
         values = yield from statistics.reading_axis(group, variable, dimension=opened.dimension)
         if values is not None:
+            yield from checking_current(opened, group, record)
             return dataset_of(schema, {name: values})
     return (yield from reading_partition(opened, path, record, schema))
 

@@ -36,6 +36,9 @@ ZONE: Final = 256
 STATISTICS: Final = "_statistics"
 """Name of the object; no array, group or chunk has this name."""
 
+_MANY: Final = 10_000
+"""Chunks of an axis up to which it is taken from the statistics."""
+
 _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
 """Header of the object: the format, the lengths of owner and description, and the CRC32C of the rest."""
@@ -423,10 +426,12 @@ def reading_statistics(
 def reading_axis(group: GroupRead, variable: VariableSchema, *, dimension: str) -> Work[NDArray[Any] | None]:
     """Return the values of the axis of a group as its statistics describe them; None if they do not describe every value.
 
-    Statistics belong to one generation of a partition, so the values do as well: the document of the group need not be read.
+    A group of very many chunks may have a damaged number of rows: its chunks are read, which checks that they exist.
     """
     axis = group.axis
     if axis is None or axis in group.absent or group.schema.all_variables().get(axis) != variable:
+        return None
+    if ArrayLayout.of(group.schema, axis, dimension=dimension, rows=group.rows).chunk_count > _MANY:
         return None
     found = yield from reading_statistics(group, dimension=dimension, only=())
     if found is None or not isinstance(found.sampling, Mapping):
