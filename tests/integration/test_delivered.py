@@ -40,6 +40,18 @@ def test_runs_of_rows_are_the_rows(times, data):
     np.testing.assert_array_equal(found.merged(source, 9).each, np.array(merged, "M8[ms]"))
 
 
+@given(times=st.lists(_TIMES, max_size=30), data=st.data())
+def test_rows_that_stay_where_they_were_keep_their_times(times, data):
+    expected, at = _array(times), data.draw(st.integers(0, len(times)))
+    left = data.draw(st.integers(0, len(times) - at))
+    source = np.concatenate([np.arange(at), ~np.arange(data.draw(st.integers(0, 3))), np.arange(at + left, len(times))])
+    time = data.draw(st.integers(0, 3))
+    found = Deliveries.of(expected).merged(source, time)
+    each = np.array([np.datetime64(time, "ms") if row < 0 else expected[row] for row in source], "M8[ms]")
+    np.testing.assert_array_equal(found.times, Deliveries.of(each).times)
+    np.testing.assert_array_equal(found.rows, Deliveries.of(each).rows)
+
+
 @given(times=st.lists(st.one_of(st.none(), st.integers(0, 9)), max_size=60), most=st.integers(1, 12))
 def test_with_too_many_runs_the_oldest_times_are_forgotten_and_no_more_than_that(times, most):
     def without(count):

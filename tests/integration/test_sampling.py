@@ -14,6 +14,9 @@ _TIME = VariableSchema("time", dtype=np.dtype("datetime64[s]"), dimensions=("tim
 _START = np.datetime64("2024-01-01", "s")
 
 
+_FILLS = {kind: st.sampled_from([None, 3]) for kind in "iuf"} | {kind: st.none() for kind in "mM"}
+
+
 def _times(*seconds) -> np.ndarray:
     return _START + np.array(seconds, "timedelta64[s]")
 
@@ -33,6 +36,26 @@ def test_the_runs_of_a_sampling_are_the_values_and_its_step_is_the_most_frequent
     again = Sampling.from_json(found.to_json(), rows=len(times))
     assert again == found
     np.testing.assert_array_equal(again.values, present)
+
+
+@examples(60)
+@given(
+    dtype=st.sampled_from(["int64", "int16", "uint8", "float64", "datetime64[s]", "timedelta64[ns]"]),
+    numbers=st.lists(st.integers(0, 5) | st.integers(-(2**62), 2**62), max_size=40),
+    data=st.data(),
+)
+def test_the_axis_of_a_sampling_is_every_value_or_nothing(dtype, numbers, data):
+    values = np.array(numbers, np.int64).astype(dtype)
+    axis = VariableSchema(
+        "axis", dtype=values.dtype, dimensions=("axis",), fill_value=data.draw(_FILLS[values.dtype.kind])
+    )
+    sampling = Sampling.of(values, axis)
+    found = sampling and Sampling.from_json(sampling.to_json(), rows=len(values)).axis(values.dtype)
+    if values.dtype.kind == "f" or sampling is None or (values == axis.fill_value).any():
+        assert found is None
+    else:
+        assert found.dtype == values.dtype
+        np.testing.assert_array_equal(found, values)
 
 
 def test_values_without_a_step_have_no_sampling_unless_it_may_take_any_number_of_runs():

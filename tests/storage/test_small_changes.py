@@ -12,12 +12,18 @@ from zcollection_store_file import files, publishing
 import zcollection as zc
 
 DAY = 86_400
-SCHEMA = (
-    zc.Schema()
-    .with_dimension("time", chunks=4096)
-    .with_variable("time", dtype="int64", dimensions=("time",), attrs={"units": "seconds since 1970-01-01"})
-    .with_variable("temperature", dtype="float32", dimensions=("time",))
-)
+
+
+def schema_of(chunks):
+    return (
+        zc.Schema()
+        .with_dimension("time", chunks=chunks)
+        .with_variable("time", dtype="int64", dimensions=("time",), attrs={"units": "seconds since 1970-01-01"})
+        .with_variable("temperature", dtype="float32", dimensions=("time",))
+    )
+
+
+SCHEMA = schema_of(4096)
 UPSERTS = 32
 """Twice as many as there are between two folds of the log."""
 
@@ -90,6 +96,59 @@ def test_a_row_on_object_storage_costs_the_same_beside_few_partitions_and_many(p
     # Of these the six objects are written and copied, and four of the old ones are read.
     assert len(requests) / UPSERTS <= 27, Counter(kind for kind, _ in requests)
     assert collection.verify(data=True).is_clean
+
+
+def chunked(place, chunks):
+    """Return a collection of one partition with rows every ten minutes, in chunks of 64 of which the last has 63 rows."""
+    collection = zc.create_collection(place, schema=schema_of(64), axis="time", partitioning="date:Y")
+    rows = 64 * chunks - 1
+    collection.insert({"time": 600 * np.arange(rows), "temperature": np.ones(rows, "f4")})
+    return collection, 600 * rows
+
+
+def test_a_chunk_that_is_kept_costs_a_link_and_a_removal_and_is_neither_opened_nor_read(tmp_path, calls, monkeypatch):
+    examined = Counter()
+    lstat, opened = os.lstat, os.open
+    monkeypatch.setattr(os, "lstat", lambda *given, **options: examined.update(["lstat"]) or lstat(*given, **options))
+    monkeypatch.setattr(os, "open", lambda *given, **options: examined.update(["open"]) or opened(*given, **options))
+    found = {}
+    for chunks in (2, 42):
+        collection, time = chunked(tmp_path / f"{chunks}", chunks)
+        calls.clear()
+        examined.clear()
+        upserted(collection, time)
+        found[chunks] = Counter(calls), Counter(examined)
+        assert collection.verify(data=True).is_clean
+    kept = 2 * (42 - 2)
+    (few, few_examined), (many, many_examined) = found[2], found[42]
+    assert many - few == Counter(link=kept, unlink=kept)
+    assert many_examined - few_examined == Counter(lstat=kept)
+
+
+@pytest.mark.parametrize("step", [600, 601], ids=["inserted after the rows", "inserted between the rows"])
+def test_of_a_regular_axis_no_chunk_is_read_but_those_that_are_rewritten(step):
+    requests = {}
+    for chunks in (2, 10):
+        collection, time = chunked("bucket://small", chunks)
+        seen = collection.store.bucket.requests
+        seen.clear()
+        upserted(collection, time if step == 600 else time - step)
+        requests[chunks] = Counter(kind for kind, _ in seen)
+        read = {key.partition("year=1970/")[2] for kind, key in seen if kind == "GET" and "year=1970" in key}
+        assert read - {"zarr.json"} == {"time/_statistics", f"time/c/{chunks - 1}", f"temperature/c/{chunks - 1}"}
+        assert collection.verify(data=True).is_clean
+        BUCKETS.clear()
+    assert requests[2]["GET"] == requests[10]["GET"]
+
+
+def test_the_chunks_of_an_irregular_axis_are_read():
+    collection, _ = chunked("bucket://small", 10)
+    times = np.random.default_rng(1).permutation(600 * 640)[:640]
+    collection.insert({"time": times, "temperature": np.ones(640, "f4")}, merge="replace")
+    seen = collection.store.bucket.requests
+    seen.clear()
+    upserted(collection, 600 * 641)
+    assert len({key for kind, key in seen if kind == "GET" and "time/c/" in key}) == 10
 
 
 @pytest.mark.parametrize("place", ["bucket", "file"])

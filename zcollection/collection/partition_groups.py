@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import KeyValue
+from zcollection.engine import statistics
 from zcollection.engine.lazy import LazyRows, Source
 from zcollection.engine.read import GroupRead, reading
 from zcollection.engine.work import Work, fetch, perform_one
@@ -118,6 +119,25 @@ def reading_partition(
         raise
     yield from checking_current(opened, group, record)
     return dataset_of(schema, arrays | dict(fixed or {}))
+
+
+def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> Work[Dataset]:
+    """Return the axis of one partition, if it is a variable: from the statistics if they describe every value, else from its chunks.
+
+    Raises
+    ------
+    ConflictError
+        Another writer replaced the partition in the meantime.
+    """
+    name = opened.axis_variable
+    schema = opened.schema.select([] if name is None else [name])
+    if name is not None:
+        group, variable = group_of(opened, path, record), schema.get_variable(name)
+        values = yield from statistics.reading_axis(group, variable, dimension=opened.dimension)
+        if values is not None:
+            yield from checking_current(opened, group, record)
+            return dataset_of(schema, {name: values})
+    return (yield from reading_partition(opened, path, record, schema))
 
 
 def checking_current(opened: OpenCollection, group: GroupRead, record: PartitionRecord) -> Work[None]:

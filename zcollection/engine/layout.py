@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
@@ -147,8 +147,12 @@ class ArrayLayout:
     @cached_property
     def chunk_indices(self) -> tuple[tuple[int, ...], ...]:
         """Index of every chunk, in row-major order."""
-        counts = (math.ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
-        return tuple(product(*(range(count) for count in counts)))
+        return tuple(product(*map(range, self.chunk_counts)))
+
+    @cached_property
+    def chunk_counts(self) -> tuple[int, ...]:
+        """Number of chunks along each dimension."""
+        return tuple(math.ceil(length / chunk) for length, chunk in zip(self.shape, self.chunks, strict=True))
 
     @cached_property
     def chunk_parts(self) -> tuple[tuple[str, tuple[Any, ...]], ...]:
@@ -190,9 +194,13 @@ class ArrayLayout:
         """Return the key of a chunk within the partition, such as ``ssh/c/0/0``."""
         if self.origin is not None:
             index = tuple(first + number for first, number in zip(self.origin, index, strict=True))
-        if len(index) == 1:
-            return f"{self.path}/c/{index[0]}"
-        return "/".join([self.path, "c", *map(str, index)])
+        return _chunk_key(self.path, index)
+
+    def keys_along(self, position: int, chunks: range) -> Iterator[str]:
+        """Return the keys of a run of chunks along one dimension of a full array, in row-major order."""
+        ranges = [range(count) for count in self.chunk_counts]
+        ranges[position] = chunks
+        return chunk_keys(self.path, ranges)
 
     def part(self, position: int, chunks: range) -> "ArrayLayout":
         """Return the layout of a run of chunks along one dimension; they have the same keys as in the full array."""
@@ -202,7 +210,7 @@ class ArrayLayout:
             return self
         shape, origin = list(self.shape), [0] * len(self.shape)
         shape[position], origin[position] = max(stop - chunks.start * length, 0), chunks.start
-        return evolve(self, shape=tuple(shape), origin=tuple(origin))
+        return self._part(tuple(shape), tuple(origin))
 
     def single(self, index: tuple[int, ...]) -> "ArrayLayout":
         """Return the layout of one chunk; it has the same key as in the full array."""
@@ -210,7 +218,18 @@ class ArrayLayout:
             min((number + 1) * length, size) - number * length
             for number, length, size in zip(index, self.chunks, self.shape, strict=True)
         )
-        return evolve(self, shape=shape, origin=index)
+        return self._part(shape, index)
+
+    def _part(self, shape: tuple[int, ...], origin: tuple[int, ...]) -> "ArrayLayout":
+        return ArrayLayout(
+            path=self.path,
+            variable=self.variable,
+            shape=shape,
+            chunks=self.chunks,
+            inner_chunks=self.inner_chunks,
+            coordinates=self.coordinates,
+            origin=origin,
+        )
 
     def chunk_slices(self, index: tuple[int, ...]) -> tuple[Any, ...]:
         """Return the index of the part of the array that a chunk covers; it gives a view even of a scalar array."""
@@ -229,6 +248,17 @@ class ArrayLayout:
     def document_key(self) -> str:
         """Key of the array's document within the partition."""
         return f"{self.path}/zarr.json"
+
+
+def chunk_keys(path: str, ranges: Iterable[range]) -> Iterator[str]:
+    """Return the keys of some chunks of an array, given by their numbers along each dimension, in row-major order."""
+    return (_chunk_key(path, index) for index in product(*ranges))
+
+
+def _chunk_key(path: str, index: tuple[int, ...]) -> str:
+    if len(index) == 1:
+        return f"{path}/c/{index[0]}"
+    return "/".join([path, "c", *map(str, index)])
 
 
 class Identity:

@@ -206,12 +206,18 @@ class Outputs:
         axis = next((group.axis for group in groups if group.axis in self.arrays), None)
         if axis is not None:
             variable = self.layouts[axis].variable
-            _check_limits([group for group in groups if group.rows], self.arrays[axis], variable)
+            check_limits([group for group in groups if group.rows], self.arrays[axis], variable)
         return dict(self.arrays)
 
 
-def _check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: VariableSchema) -> None:
-    """Check the smallest and largest axis value of each group; `values` are those of all groups, concatenated."""
+def check_limits(groups: Sequence[GroupRead], values: NDArray[Any], axis: VariableSchema) -> None:
+    """Check the smallest and largest axis value of each group; `values` are those of all groups, concatenated.
+
+    Raises
+    ------
+    CorruptionError
+        A group contains the rows of another one.
+    """
     if not groups or values.dtype.kind not in _COMPARED:
         return
     stops = list(accumulate(group.rows for group in groups))

@@ -151,7 +151,7 @@ class _Array:
         runs = plan.runs(length, shared=old is not None and _is_alike(old, layout, position))
         parts = tuple(_part(layout, old, position, run, plan.source) for changed, run in runs if changed)
         kept = [run for changed, run in runs if not changed]
-        keys = (key for run in kept for key, _ in layout.part(position, run).chunk_parts)
+        keys = (key for run in kept for key in layout.keys_along(position, run))
         rows = (range(run.start * length, min(run.stop * length, len(plan.source))) for run in kept)
         return cls(layout=layout, position=position, kept=tuple(keys), kept_rows=tuple(rows), parts=parts)
 

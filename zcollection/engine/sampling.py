@@ -77,6 +77,22 @@ class Sampling:
         values: NDArray[Any] = np.repeat(self.starts, self.rows) + within * step
         return values
 
+    def axis(self, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+        """Return the values of all rows, of the declared type of the axis; None unless they are known exactly.
+
+        Floats are not: a start and some steps need not add up to the value that was stored.
+        """
+        step = 0 if self.step is None else self.step
+        is_exact = isinstance(step, int) and abs(step) <= np.iinfo(np.int64).max and self.starts.dtype == np.int64
+        if not is_exact or self.missing or dtype.kind not in "iumM":
+            return None
+        # In place, with few arrays of all rows. What overflows in between does not in the end: integers wrap around.
+        values = np.arange(self.rows.sum(), dtype=np.int64)
+        values *= step
+        offsets = self.starts - (np.cumsum(self.rows) - self.rows) * step
+        values += offsets if len(offsets) == 1 else np.repeat(offsets, self.rows)
+        return values.view(dtype.newbyteorder("=")) if dtype.kind in "mM" else values.astype(dtype, copy=False)
+
     def to_json(self) -> dict[str, Any]:
         """Return the sampling as JSON; `from_json` is the inverse."""
         return {
@@ -94,7 +110,12 @@ class Sampling:
             starts = np.array(found["starts"]) if found["starts"] else np.empty(0, np.int64)
             counts = np.array(found["rows"], np.int64)
             step, missing = found["step"], int(found["missing"])
-            if starts.dtype.kind not in "if" or starts.shape != counts.shape or counts.sum() + missing != rows:
+            if (
+                starts.dtype.kind not in "if"
+                or (counts < 1).any()
+                or starts.shape != counts.shape
+                or counts.sum() + missing != rows
+            ):
                 return None
         except (KeyError, TypeError, ValueError, OverflowError):
             return None

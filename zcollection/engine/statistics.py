@@ -10,6 +10,7 @@ import json
 import struct
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Final, Literal
 
@@ -21,10 +22,11 @@ from numpy.typing import NDArray
 from zcollection.conditions.zones import Zones
 from zcollection.contracts.objects import Pieces, Read
 from zcollection.engine.deliveries import Deliveries
-from zcollection.engine.layout import ArrayLayout, Identity
-from zcollection.engine.read import GroupRead
+from zcollection.engine.layout import ArrayLayout, Identity, chunk_keys
+from zcollection.engine.read import GroupRead, check_limits
 from zcollection.engine.sampling import Sampling
 from zcollection.engine.work import Work, fetch
+from zcollection.errors import CorruptionError
 from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
@@ -33,6 +35,9 @@ ZONE: Final = 256
 
 STATISTICS: Final = "_statistics"
 """Name of the object; no array, group or chunk has this name."""
+
+_MANY: Final = 10_000
+"""Chunks of an axis up to which it is taken from the statistics."""
 
 _MAGIC: Final = b"zcstats1"
 _HEAD: Final = struct.Struct("<8sHII")
@@ -92,19 +97,22 @@ def _form(identity: Identity, axis: str | None, dimension: str, rows: int) -> Fo
     # Immutable variables, stored once for the whole collection, have no rows.
     paths = [path for path in schema.all_variables() if rows and schema.spans(path, dimension)]
     host = axis if axis in paths else min(paths, default=None)
-    chunks: dict[str, tuple[int, bool]] = {}
-    for layout in ArrayLayout.several(schema, paths, dimension=dimension, rows=rows):
-        is_sealed = layout.codecs[-1]["name"] == "crc32c"
-        for key, _ in layout.chunk_parts:
-            chunks[key] = len(chunks), is_sealed
+    layouts = ArrayLayout.several(schema, paths, dimension=dimension, rows=rows)
     zoned = {path: schema.get_variable(path) for path in paths if _is_zoned(schema.get_variable(path), path, axis)}
     return Form(
         key=None if host is None else f"{host}/{STATISTICS}",
         axis=axis if axis in zoned else None,
         zoned=zoned,
         count=-(-rows // ZONE),
-        chunks=chunks,
+        chunks=_chunks(tuple((item.path, item.chunk_counts, item.codecs[-1]["name"] == "crc32c") for item in layouts)),
     )
+
+
+@lru_cache(maxsize=256)
+def _chunks(arrays: tuple[tuple[str, tuple[int, ...], bool], ...]) -> Mapping[str, tuple[int, bool]]:
+    """Return `Form.chunks`, given the path of each array, its numbers of chunks, and whether its chunks end with their checksum."""
+    sealed = ((key, is_sealed) for path, counts, is_sealed in arrays for key in chunk_keys(path, map(range, counts)))
+    return {key: (position, is_sealed) for position, (key, is_sealed) in enumerate(sealed)}
 
 
 def _is_zoned(variable: VariableSchema, path: str, axis: str | None) -> bool:
@@ -413,6 +421,31 @@ def reading_statistics(
         return None
     (data,) = yield from fetch([Read(group.prefix + key)])
     return Statistics.load(data, group, dimension=dimension, only=only)
+
+
+def reading_axis(group: GroupRead, variable: VariableSchema, *, dimension: str) -> Work[NDArray[Any] | None]:
+    """Return the values of the axis of a group as its statistics describe them; None if they do not describe every value.
+
+    A group of very many chunks may have a damaged number of rows: its chunks are read, which checks that they exist.
+    """
+    axis = group.axis
+    if axis is None or axis in group.absent or group.schema.all_variables().get(axis) != variable:
+        return None
+    if ArrayLayout.of(group.schema, axis, dimension=dimension, rows=group.rows).chunk_count > _MANY:
+        return None
+    found = yield from reading_statistics(group, dimension=dimension, only=())
+    if found is None or not isinstance(found.sampling, Mapping):
+        return None
+    sampling = Sampling.from_json(found.sampling, rows=group.rows)
+    values = None if sampling is None else sampling.axis(variable.dtype)
+    return values if values is not None and _is_within_limits(group, values, variable) else None
+
+
+def _is_within_limits(group: GroupRead, values: NDArray[Any], axis: VariableSchema) -> bool:
+    with suppress(CorruptionError):
+        check_limits([group], values, axis)
+        return True
+    return False
 
 
 @define(eq=False)

@@ -111,14 +111,17 @@ class TimeUnits:
         unit = self._unit_of_floats if numbers.dtype.kind == "f" else self._unit_of_integers()
         epoch = self.epoch // LENGTH_IN_NANOSECONDS[unit]
         factor = LENGTH_IN_NANOSECONDS[self.unit] // LENGTH_IN_NANOSECONDS[unit]
-        present = np.where(missing, 0, numbers)
+        some = bool(missing.any())
+        present = np.where(missing, 0, numbers) if some else numbers
         _check_range(present, factor, epoch)
         if numbers.dtype.kind == "f":
             steps = np.rint(present.astype(np.float64) * factor).astype(np.int64)
         else:
-            steps = present.astype(np.int64) * factor
-        decoded: NDArray[Any] = (steps + epoch).view(self.dtype(unit))
-        decoded[missing] = np.array("NaT", decoded.dtype)
+            steps = present.astype(np.int64, copy=False) * factor
+        steps += epoch
+        decoded: NDArray[Any] = steps.view(self.dtype(unit))
+        if some:
+            decoded[missing] = np.array("NaT", decoded.dtype)
         return decoded
 
     def encode(self, times: NDArray[Any], *, dtype: Any = np.int64, fill_value: Any = None, name: str) -> NDArray[Any]:

@@ -67,11 +67,24 @@ class Upsert(MergeStrategy):
             The tolerance does not fit the type of the axis.
         """
         arriving = _last_of_each(inserted)
-        replaced = self._replaced(existing, inserted[arriving])
-        kept = np.flatnonzero(~replaced)
-        source = np.concatenate([kept, ~arriving]).astype(np.int64, copy=False)
-        order = np.argsort(np.concatenate([existing[kept], inserted[arriving]]), kind="stable")
-        return RowPlan(source[order], replaced=int(np.count_nonzero(replaced)))
+        values = inserted[arriving]
+        start, stop = self._window(existing, values)
+        replaced = self._replaced(existing[start:stop], values)
+        kept = start + np.flatnonzero(~replaced)
+        order = np.argsort(np.concatenate([existing[kept], values]), kind="stable")
+        part = np.concatenate([kept, ~arriving])[order]
+        source = np.concatenate([np.arange(start), part, np.arange(stop, len(existing))])
+        return RowPlan(source.astype(np.int64, copy=False), replaced=int(np.count_nonzero(replaced)))
+
+    def _window(self, existing: NDArray[Any], values: NDArray[Any]) -> tuple[int, int]:
+        """Return the limits of the existing rows outside which all stay in place, given the inserted values, sorted.
+
+        Of sorted rows these are those from the smallest inserted value to the largest.
+        """
+        # NaN and NaT are sorted last.
+        if self.tolerance is not None or not _present(values[-1:]).any() or not _is_sorted(existing):
+            return 0, len(existing)
+        return int(np.searchsorted(existing, values[0])), int(np.searchsorted(existing, values[-1], side="right"))
 
     def _replaced(self, existing: NDArray[Any], values: NDArray[Any]) -> NDArray[np.bool_]:
         equal = _among(existing, values)
@@ -91,6 +104,12 @@ def _last_of_each(inserted: NDArray[Any]) -> NDArray[np.intp]:
     last = np.ones(order.shape, dtype=np.bool_)
     last[:-1] = values[1:] != values[:-1]
     return order[last]
+
+
+def _is_sorted(rows: NDArray[Any]) -> bool:
+    """Return whether rows are in ascending order; NaN and NaT are in none."""
+    with np.errstate(invalid="ignore"):  # NumPy warns of complex ones
+        return bool((rows[1:] >= rows[:-1]).all())
 
 
 def _distinct(values: NDArray[Any]) -> NDArray[Any]:

@@ -80,10 +80,11 @@ class Files:
     def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Copy objects by hard links, or by their bytes where links are not supported."""
         self.check_writable()
-        paths = self._paths()
+        paths = Paths(self.url, self.root, self._staging.created)
         with store_errors(self.url, "write a copy at") as operation:
             for source, operation.key in pairs:
-                self._copy(source, paths.of_key(source), paths.of_key(operation.key))
+                if not files.link(paths.to_link(source), paths.to_link(operation.key), fsync=self.fsync):
+                    self._copy(source, paths.of_key(source), paths.of_key(operation.key))
 
     def _copy(self, key: str, source: str, target: str) -> None:
         try:

@@ -195,6 +195,18 @@ def _not_created(path: str) -> bool:
     return False
 
 
+def link(source: str, target: str, *, fsync: bool) -> bool:
+    """Link a regular file where nothing exists, and return whether that succeeded; symbolic links are not linked."""
+    try:
+        is_regular = stat.S_ISREG(os.lstat(source).st_mode)
+    except OSError:
+        return False
+    is_linked = is_regular and _links_to_free_place(source, target, fsync=fsync)
+    if is_linked:
+        _sync_name(target, fsync=fsync)
+    return is_linked
+
+
 def copy(source: str, target: str, *, fsync: bool) -> None:
     """Copy a file, and replace an existing one: by a hard link, or by its bytes where links are not supported.
 

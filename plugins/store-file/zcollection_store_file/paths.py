@@ -7,6 +7,7 @@ import stat
 import sys
 import unicodedata
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -77,12 +78,14 @@ class Paths:
         URL of the store, for messages.
     root
         Absolute path of the store.
+    created
+        Paths of directories that were just created, and so are not links, by key.
     """
 
-    def __init__(self, url: StoreURL, root: str) -> None:
+    def __init__(self, url: StoreURL, root: str, created: Mapping[str, str] | None = None) -> None:
         self._url = url
         self.root = root
-        self._directories = {"": root}
+        self._directories = {"": root, **(created or {})}
         self._absent: set[str] = set()
 
     def of_key(self, key: str) -> str:
@@ -95,6 +98,17 @@ class Paths:
         """
         self.check(key)
         return self.below(key)
+
+    def to_link(self, key: str) -> str:
+        """Return the path of an object for a call that neither follows nor replaces a symbolic link there.
+
+        Raises
+        ------
+        StoreError
+            The key is not one of an object, or leaves the root, by its text or through a symbolic link to a directory.
+        """
+        self.check(key)
+        return self._named(key)
 
     def to_read(self, key: str) -> str:
         """Return the path of an object to read; symbolic links in it may leave the root.
@@ -166,10 +180,7 @@ class Paths:
 
     def below(self, key: str) -> str:
         """Return the path of a key whose text has been checked; raise `StoreError` if a symbolic link in it leaves the root."""
-        parent, _, name = key.rpartition("/")
-        directory = self._directory(parent)
-        path = under(directory, name)
-        self._check_case(directory, name, key)
+        path = self._named(key)
         if is_link(path) and not is_inside(path, self.root):
             message = (
                 f"{key!r} in {self._url} is a symbolic link that leaves the store, through which nothing is written or removed; "
@@ -177,6 +188,13 @@ class Paths:
             )
             raise StoreError(message)
         return path
+
+    def _named(self, key: str) -> str:
+        """Return the path of a key whose directory is not outside the root."""
+        parent, _, name = key.rpartition("/")
+        directory = self._directory(parent)
+        self._check_case(directory, name, key)
+        return under(directory, name)
 
     def check_case(self, key: str) -> None:
         """Check that the file system distinguishes a key from the existing ones.

@@ -26,6 +26,8 @@ class Staging:
     """
 
     paths: Paths
+    _last: list[tuple[str, dict[str, bool]]] = field(factory=lambda: [("", {})], init=False)
+    """One item: the folder of the last batch, and whether the batch has created each directory in it."""
     _directories: dict[str, str] = field(factory=dict)
     """Paths of existing directories, by key."""
     _new: set[str] = field(factory=set)
@@ -48,7 +50,7 @@ class Staging:
         folder, operation.key = _common_folder(items), next(iter(items))
         start = len(folder) + 1 if folder else 0
         most = DEEPEST - folder.count("/") - 1
-        within = {""}
+        within = {"": False}
         with _opened(self._directory(folder)) as (path_prefix, descriptor):
             for operation.key, data in items.items():
                 key = operation.key[start:]
@@ -58,6 +60,14 @@ class Staging:
                 if parent not in within:
                     self._create_within(parent, within, folder, path_prefix, descriptor)
                 self._write_new(path_prefix + system.native(key), data, operation.key, descriptor)
+        self._last[0] = folder, within
+
+    @property
+    def created(self) -> dict[str, str]:
+        """Paths of the directories that the last batch has created, by key; they cannot be links."""
+        folder, within = self._last[0]
+        keys = (f"{folder}/{key}" if folder else key for key, is_created in within.items() if is_created)
+        return {key: system.under(self.paths.root, key) for key in keys}
 
     def _write_new(self, path: str, data: bytes | Pieces, key: str, descriptor: int | None) -> None:
         try:
@@ -71,7 +81,9 @@ class Staging:
         self.paths.check(whole)
         self._parts[key] = key.count("/") + 1
 
-    def _create_within(self, key: str, within: set[str], folder: str, path_prefix: str, descriptor: int | None) -> None:
+    def _create_within(
+        self, key: str, within: dict[str, bool], folder: str, path_prefix: str, descriptor: int | None
+    ) -> None:
         """Create a directory in the folder of a batch, with its parents; an existing one may be a link."""
         parent = key.rpartition("/")[0]
         if parent not in within:
@@ -79,8 +91,10 @@ class Staging:
         try:
             os.mkdir(path_prefix + system.native(key), dir_fd=descriptor)
         except FileExistsError:
+            within[key] = False
             self.paths.below(f"{folder}/{key}" if folder else key)
-        within.add(key)
+        else:
+            within[key] = True
 
     def _directory(self, key: str) -> str:
         """Return the path of a directory, which is created if necessary."""

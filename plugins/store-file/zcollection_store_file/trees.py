@@ -43,8 +43,8 @@ class Tree:
         """
         for key, entry in self._children(directory, prefix):
             if not key.endswith("/"):
-                if key > after:
-                    yield from _listed(key, entry)
+                if key > after and (listed := _listed(key, entry)) is not None:
+                    yield listed
             elif recursive:
                 if key > after or after.startswith(key):
                     yield from self.walk(entry.path, key, after=after, recursive=True)
@@ -71,10 +71,12 @@ class Tree:
         key = prefix + key_of(entry.name)
         if is_temporary(entry.name) or key == LOCK:
             return None
+        if entry.is_file(follow_symlinks=False):
+            return key
         if system.is_directory(entry):
             return f"{key}/"
         linked = entry.is_symlink() and os.path.isfile(entry.path) and is_inside(entry.path, self.root)
-        return key if linked or entry.is_file(follow_symlinks=False) else None
+        return key if linked else None
 
     def remove(self, directory: str) -> None:
         """Remove a directory with all files except the lock; links are removed, and never followed."""
@@ -95,12 +97,14 @@ class Tree:
         _remove_if_empty(directory)
 
 
-def _listed(key: str, entry: "os.DirEntry[str]") -> Iterator[Listed]:
-    """Yield the entry of a file, unless the file was removed in the meantime."""
-    with suppress(FileNotFoundError):
+def _listed(key: str, entry: "os.DirEntry[str]") -> Listed | None:
+    """Return the entry of a file; None if the file was removed in the meantime."""
+    try:
         status = system.status_of(entry)
-        etag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
-        yield Listed(key=key, size=status.st_size, modified=status.st_mtime, etag=etag)
+    except FileNotFoundError:
+        return None
+    etag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+    return Listed(key=key, size=status.st_size, modified=status.st_mtime, etag=etag)
 
 
 def _remove_if_empty(directory: str) -> None:

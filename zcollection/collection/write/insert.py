@@ -22,7 +22,6 @@ from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
-from zcollection.engine.statistics import STATISTICS
 from zcollection.engine.work import Work, perform, reading_once
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
 from zcollection.errors import (
@@ -251,8 +250,8 @@ class _PartitionInsert:
         return (yield from self._merging(arrays)).report
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
-        """Stage the partition, unless it has no rows after the merge; each chunk of its axis is read once, to merge and to write."""
-        return (yield from reading_once(self._staging(stage, arrays), _is_chunk))
+        """Stage the partition, unless it has no rows after the merge; its statistics and each chunk of its axis are read once, to merge and to write."""
+        return (yield from reading_once(self._staging(stage, arrays), _is_lasting))
 
     def _staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
         merged = yield from self._merging(arrays)
@@ -275,9 +274,9 @@ class _PartitionInsert:
         return group, evolve(record, axis_range=axis_range(opened, merged.axis))
 
 
-def _is_chunk(key: str) -> bool:
-    """Return whether an object of a partition is a chunk: its documents are to be read after what they vouch for."""
-    return not key.endswith((GROUP_DOCUMENT, STATISTICS))
+def _is_lasting(key: str) -> bool:
+    """Return whether an object of a partition may be read once: its documents are to be read after what they vouch for."""
+    return not key.endswith(GROUP_DOCUMENT)
 
 
 def _check_overwrite(insertion: _Insertion, transaction: Transaction, *, overwrite: bool) -> None:

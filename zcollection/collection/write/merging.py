@@ -18,7 +18,6 @@ from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, PluginError, SchemaError, SettingError
 from zcollection.model.dataset import Dataset
-from zcollection.model.schema import DatasetSchema
 from zcollection.model.variable import filled
 from zcollection.registry.hookspecs import Family
 from zcollection.registry.registry import REGISTRY
@@ -112,7 +111,7 @@ def merging(
 ) -> Work[Merged]:
     """Merge the rows inserted into one partition with its existing rows.
 
-    Only the axis of the existing rows is read, unless the strategy computes values.
+    Only the axis of the existing rows is read, unless the strategy computes values; of a regularly sampled axis, only the statistics.
 
     Parameters
     ----------
@@ -138,7 +137,7 @@ def merging(
     if record is None or not strategy.reads_existing:
         return _merged_with_nothing(opened, strategy, part, inserted, rows)
     inserted = _with_all(opened, part, inserted, record, missing)
-    existing = yield from partition_groups.reading_partition(opened, part.path, record, _axis_schema(opened))
+    existing = yield from partition_groups.reading_axis(opened, part.path, record)
     plan = strategy.rows(*_axis_columns(opened, strategy, existing, inserted, rows))
     if plan is None:
         return (yield from _computing(opened, strategy, part, inserted, record))
@@ -176,18 +175,18 @@ def _computing(
     return _computed(opened, strategy, part, existing, inserted, rows=record.rows)
 
 
-def _axis_schema(opened: OpenCollection) -> DatasetSchema:
-    return opened.schema.select([] if opened.axis_variable is None else [opened.axis_variable])
-
-
 def _axis_of(
     opened: OpenCollection, existing: Dataset, inserted: Dataset, source: NDArray[np.int64]
 ) -> NDArray[Any] | None:
     name = opened.axis_variable
     if name is None:
         return None
-    both = np.concatenate([existing.get_variable(name).to_numpy(), inserted.get_variable(name).to_numpy()])
-    values: NDArray[Any] = both[np.where(source >= 0, source, existing.sizes.get(opened.dimension, 0) + ~source)]
+    before, arriving = existing.get_variable(name).to_numpy(), inserted.get_variable(name).to_numpy()
+    came = np.flatnonzero(source < 0)
+    if not len(before):
+        return arriving[~source]
+    values = before.take(source, mode="clip")  # of rows that come, replaced in the next line
+    values[came] = arriving[~source[came]]
     return values
 
 
