@@ -201,7 +201,7 @@ def link(source: str, target: str, *, fsync: bool) -> bool:
         is_regular = stat.S_ISREG(os.lstat(source).st_mode)
     except OSError:
         return False
-    is_linked = is_regular and _links_to_free_place(source, target, fsync=fsync)
+    is_linked = is_regular and _link_to_free_path(source, target, fsync=fsync)
     if is_linked:
         _sync_name(target, fsync=fsync)
     return is_linked
