@@ -74,8 +74,9 @@ from zcollection.model.calendars import CalendarTimes, calendar_name, dates_of, 
 from zcollection.model.dataset import Dataset, Group
 from zcollection.model.documents import parse_json
 from zcollection.model.dtypes import missing_value, same_values
+from zcollection.model.durations import duration_of, nanoseconds_of
+from zcollection.model.formatting import format_bytes, listed, shortened
 from zcollection.model.geography import is_latitude, is_longitude
-from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.markup import stylesheet, tag, to_html
 from zcollection.model.names import defect_on_windows
 from zcollection.model.packing import Packing
@@ -83,7 +84,6 @@ from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.model.sections_html import elements_of
-from zcollection.model.texts import format_bytes, listed, shortened
 from zcollection.model.times import calendar_of, has_time_units
 from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
@@ -189,6 +189,7 @@ __all__ = [
     "days_of",
     "declared_values",
     "defect_on_windows",
+    "duration_of",
     "elements_of",
     "ensure_spare_files",
     "fields_of",
@@ -201,7 +202,6 @@ __all__ = [
     "is_latitude",
     "is_longitude",
     "kind_at",
-    "length_of",
     "listed",
     "listing",
     "missing_value",

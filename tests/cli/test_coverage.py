@@ -48,7 +48,7 @@ def test_coverage_says_what_the_library_finds(command, gappy, tmp_path):
         (("--max-gap", "PT25H"), 1, "the largest gap is 1 d 2 h, more than PT25H"),
         (("--fail-under", "60", "--where", "flag == 1"), 0, ""),
         (("--fail-under", "60", "--where", "flag == 7"), 1, "the number of expected rows is unknown"),
-        (("--max-gap", "soon"), 1, "--max-gap is 'soon'; accepted: a length of time"),
+        (("--max-gap", "soon"), 1, "--max-gap is 'soon'; accepted: a duration"),
     ],
 )
 def test_the_exit_code_says_whether_it_is_enough(command, gappy, tmp_path, options, code, message):
@@ -65,7 +65,7 @@ def test_the_exit_code_says_whether_it_is_enough(command, gappy, tmp_path, optio
         (("--max-lateness", "PT6H"), 1, "the largest lateness is 8 h, more than PT6H"),
         (("--max-lateness", "6h", "--where", "flag == 1"), 0, ""),
         (("--max-lateness", "6h", "--where", "flag == 7"), 0, ""),
-        (("--max-lateness", "soon"), 1, "--max-lateness is 'soon'; accepted: a length of time"),
+        (("--max-lateness", "soon"), 1, "--max-lateness is 'soon'; accepted: a duration"),
     ],
 )
 def test_the_exit_code_says_whether_rows_came_in_time(command, tmp_path, monkeypatch, options, code, message):

@@ -46,7 +46,7 @@ def test_it_writes_a_view_too(command, url, tmp_path):
         (("--open", "perhaps"), "--open perhaps; accepted: yes or no"),
         (("--sample", "some"), "--sample some; accepted: a whole number from 1 on, or 'all'"),
         (("--sample", "0"), "sample=0; accepted: a whole number from 1 on"),
-        (("--every", "soon"), "accepted: a length of time"),
+        (("--every", "soon"), "accepted: a duration"),
         (("-o", "{there}"), "accepted: another name, or --overwrite"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import zcollection as zc
-from zcollection.cli.texts import inferred, values_of
+from zcollection.cli.parsing import inferred, values_of
 from zcollection.model.variable import convert
 
 DTYPES = ["int8", "int64", "uint64", "float32", "float64", "bool", "datetime64[ns]", "datetime64[s]"]

@@ -5,7 +5,7 @@ import pytest
 from markup import texts_of
 
 import zcollection as zc
-from zcollection.model.texts import format_bytes
+from zcollection.model.formatting import format_bytes
 
 
 def schema(**attrs):

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markup import texts_of
 
+from zcollection.model.formatting import listed, shortened
 from zcollection.model.sections import Section, Table, as_text, heading, named
 from zcollection.model.sections_html import as_html
-from zcollection.model.texts import listed, shortened
 
 TEXTS = st.text(st.characters(), max_size=300)
 

@@ -141,8 +141,8 @@ def _mapped(data: Any, function: Any, dtype: np.dtype[Any]) -> Any:
     return function(np.asarray(data))
 
 
-def _as_objects(texts: Any) -> Any:
-    return texts.astype(object)
+def _as_objects(strings: Any) -> Any:
+    return strings.astype(object)
 
 
 def _times(units: TimeUnits, schema: VariableSchema, numbers: Any) -> Any:

@@ -140,7 +140,7 @@ class ComputationSuite(RepeatableSuite):
         self._explore(check)
 
     def test_its_halo_is_a_depth(self) -> None:
-        """It is a number of rows, or a length of time, and neither is negative."""
+        """It is a number of rows, or a duration, and neither is negative."""
         for computation in self.examples:
             assert len(as_halo(computation.halo)) <= 1
 

@@ -116,7 +116,7 @@ def cases(computation: Computation, schema: DatasetSchema, axis: str) -> st.Sear
 
 
 def _step(computation: Computation) -> np.timedelta64:
-    """Return a length of time of which a few make the halo."""
+    """Return a duration of which a few make the halo."""
     lengths = [depth for depth in as_halo(computation.halo) if isinstance(depth, np.timedelta64)]
     return max([length // 3 for length in lengths] + [np.timedelta64(1, "s")]) if lengths else np.timedelta64(1, "s")
 

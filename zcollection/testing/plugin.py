@@ -80,5 +80,5 @@ class PluginSuite(Suite):
 
 
 def _check(name: str, item: Installed) -> None:
-    problems = [finding.text for finding in plugin_checks.CHECKS[name](item) if finding.is_problem]
+    problems = [finding.message for finding in plugin_checks.CHECKS[name](item) if finding.is_problem]
     assert not problems, "\n".join(problems)

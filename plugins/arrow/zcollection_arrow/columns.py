@@ -158,7 +158,7 @@ class Column:
         return found
 
     def _counts(self, times: NDArray[Any], missing: Missing) -> NDArray[np.int64]:
-        """Return times or lengths of time as integers in the unit of Arrow.
+        """Return times or durations as integers in the unit of Arrow.
 
         Raises
         ------
