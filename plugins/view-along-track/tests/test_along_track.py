@@ -171,7 +171,7 @@ def test_an_axis_of_plain_numbers_has_slopes_by_its_unit_and_no_windows_of_time(
     rows = track([1.0, 3.0, 8.0], times=[0, 2, 4], axis="int64", attrs={"units": "km"})
     np.testing.assert_array_equal(result(Gradient("ssh"), rows), [1, 1.75, 2.5])
     assert Gradient("ssh").outputs(rows.schema)["ssh_gradient"].attrs["units"] == "m km-1"
-    with pytest.raises(SchemaError, match="needs an axis of times, and 'time' is int64; accepted: a number of rows"):
+    with pytest.raises(SchemaError, match="requires an axis of times, and 'time' is int64; accepted: a number of rows"):
         result(RunningMean("ssh", window=np.timedelta64(2, "s")), rows)
 
 
