@@ -96,7 +96,7 @@ def test_lateness_that_is_unknown_or_does_not_exist_is_not_in_time(command, tmp_
     assert "the axis 'time' has no times in the standard calendar" in done.err
 
 
-def test_dates_of_a_calendar_are_dates_in_texts_and_json(command, tmp_path):
+def test_dates_of_a_calendar_are_dates_in_strings_and_json(command, tmp_path):
     attrs = {"units": "days since 2000-02-28", "calendar": "360_day"}
     collection = _collection(tmp_path / "model", dtype="float64", partitioning="date:M", attrs=attrs)
     collection.insert({"time": np.array([0, 1, 2, 5.5, 6.5]), "flag": np.zeros(5)})

@@ -17,7 +17,7 @@ _UNITS |= {"h": "h", "hours": "h", "d": "D", "D": "D", "days": "D"}
 @given(
     number=st.decimals(0, 1000, places=2), unit=st.sampled_from(list(_UNITS)), space=st.sampled_from(["", " ", "  "])
 )
-def test_words_are_lengths_of_time_as_numpy_counts_them(number, unit, space):
+def test_durations_in_words_equal_those_of_numpy(number, unit, space):
     hundredfold = np.timedelta64(int(number * 100), _UNITS[unit]).astype("timedelta64[ns]").astype(int).item()
     whole, rest = divmod(hundredfold, 100)
     found = parse_duration(f"{number}{space}{unit}")
@@ -28,7 +28,7 @@ def test_words_are_lengths_of_time_as_numpy_counts_them(number, unit, space):
 
 
 @given(parts=st.tuples(*[st.integers(0, 400)] * 3, st.integers(0, 10**5), st.decimals(0, 10**5, places=3)))
-def test_iso_8601_is_a_length_of_time(parts):
+def test_an_iso_8601_duration_is_accepted(parts):
     weeks, days, hours, minutes, seconds = parts
     text = f"P{weeks}W{days}DT{hours}H{minutes}M{seconds}S"
     whole = dt.timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
@@ -50,7 +50,7 @@ def test_iso_8601_is_a_length_of_time(parts):
         (np.timedelta64(200_000, "D"), 200_000 * 86_400 * 10**9),
     ],
 )
-def test_a_length_is_exact_whatever_it_is_given_as(given_length, nanoseconds):
+def test_a_duration_is_exact_in_every_accepted_form(given_length, nanoseconds):
     assert nanoseconds_of(duration_of(given_length, name="gap")) == nanoseconds
 
 

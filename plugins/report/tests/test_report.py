@@ -287,7 +287,7 @@ def hostile():
     return collection
 
 
-def test_hostile_texts_do_nothing(hostile):
+def test_hostile_strings_do_nothing(hostile):
     shown = [
         hostile.report().html,
         *(item._repr_html_() for item in (hostile, hostile.coverage(), hostile.history(), hostile.report())),

@@ -175,7 +175,7 @@ def test_an_axis_of_plain_numbers_has_slopes_by_its_unit_and_no_windows_of_time(
         result(RunningMean("ssh", window=np.timedelta64(2, "s")), rows)
 
 
-def test_what_is_not_along_the_track_is_refused():
+def test_what_is_not_along_the_track_is_rejected():
     with pytest.raises(SchemaError, match="variable 'name' is StringDType.*accepted along the track"):
         Gradient("name").outputs(track([1.0]).schema)
 
@@ -197,7 +197,7 @@ def test_what_is_not_along_the_track_is_refused():
         ),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(make, message):
+def test_settings_that_do_not_fit_are_rejected(make, message):
     with pytest.raises(PluginConfigurationError, match=message):
         make()
 

@@ -93,7 +93,7 @@ done("v + n")  # loads numexpr
     ],
     ids=lambda text: text[:30],
 )
-def test_what_would_not_end_is_refused_when_it_is_made(text, why):
+def test_what_would_not_end_is_rejected_when_it_is_made(text, why):
     found = done(text)
     assert isinstance(found, PluginConfigurationError)
     assert why in str(found)
@@ -217,7 +217,7 @@ MUTATED = st.builds(
 @example(text="(" * 9 + "v" + "**2)" * 9)
 @example(text="-" * 90 + "+".join(f"v*{number}" for number in range(9)))
 @pytest.mark.filterwarnings("ignore")
-def test_any_text_has_a_value_or_is_refused_at_once(text):
+def test_any_text_has_a_value_or_is_rejected_at_once(text):
     done(text)
 
 
