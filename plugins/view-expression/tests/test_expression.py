@@ -146,7 +146,7 @@ def test_what_does_not_fit_the_types_is_told_with_them(text):
     ids=lambda text: str(text)[:30],
 )
 def test_what_is_no_formula_is_rejected_before_anything_reads_it(text):
-    with pytest.raises(PluginConfigurationError, match="the expression .* of 'out' is refused.*accepted: numbers"):
+    with pytest.raises(PluginConfigurationError, match="the expression .* of 'out' is invalid.*accepted: numbers"):
         Expression({"out": text})
 
 

@@ -97,7 +97,7 @@ def test_what_would_not_end_is_rejected_when_it_is_made(text, why):
     found = done(text)
     assert isinstance(found, PluginConfigurationError)
     assert why in str(found)
-    with pytest.raises(PluginConfigurationError, match="is refused"):
+    with pytest.raises(PluginConfigurationError, match="is invalid"):
         Expression({"out": text})
 
 

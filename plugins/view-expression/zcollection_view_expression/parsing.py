@@ -39,20 +39,20 @@ def names_in(expression: object, *, what: str) -> tuple[str, ...]:
         It has a syntax error or unsupported syntax, or is too large to compile.
     """
     if not isinstance(expression, str) or len(expression) > _LONGEST:
-        raise _refused(expression, what, f"it is not a string of up to {_LONGEST} characters")
+        raise _invalid(expression, what, f"it is not a string of up to {_LONGEST} characters")
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _refused(expression, what, getattr(error, "msg", None) or str(error)) from error
+        raise _invalid(expression, what, getattr(error, "msg", None) or str(error)) from error
     for node in ast.walk(tree):
         _check(node, expression, what)
     try:
         measured(tree.body)
     except ValueError as error:
-        raise _refused(expression, what, str(error)) from error
+        raise _invalid(expression, what, str(error)) from error
     names = _names(tree)
     if len(names) > _MOST_NAMES:
-        raise _refused(expression, what, f"it has {len(names)} variables; accepted: up to {_MOST_NAMES}")
+        raise _invalid(expression, what, f"it has {len(names)} variables; accepted: up to {_MOST_NAMES}")
     return names
 
 
@@ -64,17 +64,17 @@ def _names(tree: ast.Expression) -> tuple[str, ...]:
 
 def _check(node: ast.AST, expression: str, what: str) -> None:
     if not isinstance(node, _NODES):
-        raise _refused(expression, what, f"it contains a {type(node).__name__}")
+        raise _invalid(expression, what, f"{type(node).__name__} is not supported")
     if isinstance(node, ast.Constant) and type(node.value) not in {int, float, bool}:
-        raise _refused(expression, what, f"{node.value!r} is not a number")
+        raise _invalid(expression, what, f"{node.value!r} is not a number")
     if isinstance(node, ast.Compare) and len(node.ops) > 1:
-        raise _refused(expression, what, "comparisons cannot be chained; combine them with '&'")
+        raise _invalid(expression, what, "comparisons cannot be chained; combine them with '&'")
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
         if name not in FUNCTIONS or node.keywords:
-            raise _refused(expression, what, f"{name!r} is not a supported function; {accepted(name, FUNCTIONS)}")
+            raise _invalid(expression, what, f"{name!r} is not a supported function; {accepted(name, FUNCTIONS)}")
         if len(node.args) != FUNCTIONS[name]:
-            raise _refused(expression, what, f"{name} has {FUNCTIONS[name]} arguments, not {len(node.args)}")
+            raise _invalid(expression, what, f"{name} has {FUNCTIONS[name]} arguments, not {len(node.args)}")
 
 
 def without_traps(expression: str) -> str:
@@ -105,7 +105,7 @@ class _Untrapped(ast.NodeTransformer):
         return ast.parse(text, mode="eval").body
 
 
-def _refused(expression: object, what: str, why: str) -> PluginConfigurationError:
+def _invalid(expression: object, what: str, why: str) -> PluginConfigurationError:
     message = (
         f"the expression {expression!r} of {what!r} is invalid: {why}; accepted: numbers, names of variables, the operators "
         f"+ - * / ** % & | ^ ~ << >>, comparisons, and functions such as sqrt and where"
