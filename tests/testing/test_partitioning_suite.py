@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from suites import failing, passes
 
 from zcollection.plugin import Field, Key, PartitionError, Partitioning
-from zcollection.testing.partitioning import PartitioningSuite, table, texts
+from zcollection.testing.partitioning import PartitioningSuite, strings, table
 from zcollection.testing.repeatable import RepeatableSuite
 
 FIELDS = "test_field_names_are_distinct"
@@ -536,7 +536,7 @@ def suite_of(partitioning, **namespace):
     return type(f"{type(partitioning).__name__}Suite", (PartitioningSuite,), {"examples": (partitioning,), **namespace})
 
 
-FLIGHTS = {"columns": lambda *_: table({"ascending": ("bool", st.booleans()), "mission": ("T", texts())})}
+FLIGHTS = {"columns": lambda *_: table({"ascending": ("bool", st.booleans()), "mission": ("T", strings())})}
 DEGREES = {"columns": lambda *_: table({name: ("float64", st.floats(-180, 360)) for name in ("latitude", "longitude")})}
 
 
