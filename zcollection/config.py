@@ -114,8 +114,8 @@ def using(
     SettingError
         A value is out of range.
     """
-    given: dict[str, Any] = {"concurrency": concurrency, "threads": threads, "lease": lease, "client": client}
-    config = evolve(get(), **{name: value for name, value in given.items() if value is not None})
+    values: dict[str, Any] = {"concurrency": concurrency, "threads": threads, "lease": lease, "client": client}
+    config = evolve(get(), **{name: value for name, value in values.items() if value is not None})
     token = _overrides.set(config)
     try:
         yield config

@@ -9,6 +9,9 @@ A plugin is a module named by an entry point of the group ``zcollection``. It im
         yield Provides("hexagon", target="my_package.hexagon:Hexagon", summary="By hexagonal cell")
 """
 
+import warnings
+from typing import TYPE_CHECKING, Any
+
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.sampling import PartitionSampling
 from zcollection.collection.read.zones import PartitionZones
@@ -74,8 +77,9 @@ from zcollection.model.calendars import CalendarTimes, calendar_name, dates_of, 
 from zcollection.model.dataset import Dataset, Group
 from zcollection.model.documents import parse_json
 from zcollection.model.dtypes import missing_value, same_values
+from zcollection.model.durations import duration_of, nanoseconds_of
+from zcollection.model.formatting import format_bytes, listed, shortened
 from zcollection.model.geography import is_latitude, is_longitude
-from zcollection.model.lengths import length_of, nanoseconds_of
 from zcollection.model.markup import stylesheet, tag, to_html
 from zcollection.model.names import defect_on_windows
 from zcollection.model.packing import Packing
@@ -83,7 +87,6 @@ from zcollection.model.printed import Printed
 from zcollection.model.schema import DatasetSchema, Dimension, GroupSchema, VariableSchema
 from zcollection.model.sections import Columns, Section, Table, heading
 from zcollection.model.sections_html import elements_of
-from zcollection.model.texts import format_bytes, listed, shortened
 from zcollection.model.times import calendar_of, has_time_units
 from zcollection.model.times import in_words as times_in_words
 from zcollection.model.variable import Variable
@@ -189,6 +192,7 @@ __all__ = [
     "days_of",
     "declared_values",
     "defect_on_windows",
+    "duration_of",
     "elements_of",
     "ensure_spare_files",
     "fields_of",
@@ -201,7 +205,6 @@ __all__ = [
     "is_latitude",
     "is_longitude",
     "kind_at",
-    "length_of",
     "listed",
     "listing",
     "missing_value",
@@ -225,3 +228,15 @@ __all__ = [
     "unfenced",
     "uninterrupted",
 ]
+
+
+if not TYPE_CHECKING:  # so that type checkers report unknown names
+
+    def __getattr__(name: str) -> Any:
+        """Return a name under its deprecated name, with a warning."""
+        if name != "length_of":
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        message = f"{__name__}.length_of is deprecated, and will be removed in release 2028.1.0; use duration_of"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return duration_of

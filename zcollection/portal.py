@@ -122,7 +122,7 @@ def run(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) 
     if _loop.is_current_thread():
         message = (
             f"{function.__name__!r} was called synchronously on zcollection's own event loop, which would hang; "
-            f"await its asynchronous twin instead"
+            f"await its asynchronous version instead"
         )
         raise SynchronousCallError(message)
     context = contextvars.copy_context()
@@ -286,9 +286,9 @@ def synchronous(function: Callable[P, Coroutine[Any, Any, R]], *, begins_here: b
     running = begin if begins_here else run
 
     @functools.wraps(function)
-    def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+    def blocking(*args: P.args, **kwargs: P.kwargs) -> R:
         return running(function, *args, **kwargs)
 
-    twin.__name__ = function.__name__.removesuffix("_async")
-    twin.__qualname__ = function.__qualname__.removesuffix("_async")
-    return twin
+    blocking.__name__ = function.__name__.removesuffix("_async")
+    blocking.__qualname__ = function.__qualname__.removesuffix("_async")
+    return blocking

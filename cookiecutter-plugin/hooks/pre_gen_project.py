@@ -7,7 +7,7 @@ FAMILY = {{ cookiecutter.family | tojson }}
 NAME = {{ cookiecutter.name | tojson }}
 DISTRIBUTION = {{ cookiecutter.distribution | tojson }}
 MODULE = {{ cookiecutter.module | tojson }}
-TEXTS = {
+ONE_LINERS = {
     "summary": {{ cookiecutter.summary | tojson }},
     "author": {{ cookiecutter.author | tojson }},
 }
@@ -41,7 +41,7 @@ def problems():
         yield f"distribution {DISTRIBUTION!r}; accepted: lower-case words joined by '-'"
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", MODULE) or MODULE == "zcollection":
         yield f"module {MODULE!r}; accepted: lower-case words joined by '_', and not 'zcollection'"
-    for setting, text in TEXTS.items():
+    for setting, text in ONE_LINERS.items():
         if not text.strip() or not text.isprintable() or '"' in text or "\\" in text:
             yield f"{setting} {text!r}; accepted: one line without quotation marks and backslashes"
 

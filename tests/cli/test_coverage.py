@@ -48,7 +48,7 @@ def test_coverage_says_what_the_library_finds(command, gappy, tmp_path):
         (("--max-gap", "PT25H"), 1, "the largest gap is 1 d 2 h, more than PT25H"),
         (("--fail-under", "60", "--where", "flag == 1"), 0, ""),
         (("--fail-under", "60", "--where", "flag == 7"), 1, "the number of expected rows is unknown"),
-        (("--max-gap", "soon"), 1, "--max-gap is 'soon'; accepted: a length of time"),
+        (("--max-gap", "soon"), 1, "--max-gap is 'soon'; accepted: a duration"),
     ],
 )
 def test_the_exit_code_says_whether_it_is_enough(command, gappy, tmp_path, options, code, message):
@@ -65,7 +65,7 @@ def test_the_exit_code_says_whether_it_is_enough(command, gappy, tmp_path, optio
         (("--max-lateness", "PT6H"), 1, "the largest lateness is 8 h, more than PT6H"),
         (("--max-lateness", "6h", "--where", "flag == 1"), 0, ""),
         (("--max-lateness", "6h", "--where", "flag == 7"), 0, ""),
-        (("--max-lateness", "soon"), 1, "--max-lateness is 'soon'; accepted: a length of time"),
+        (("--max-lateness", "soon"), 1, "--max-lateness is 'soon'; accepted: a duration"),
     ],
 )
 def test_the_exit_code_says_whether_rows_came_in_time(command, tmp_path, monkeypatch, options, code, message):
@@ -96,7 +96,7 @@ def test_lateness_that_is_unknown_or_does_not_exist_is_not_in_time(command, tmp_
     assert "the axis 'time' has no times in the standard calendar" in done.err
 
 
-def test_dates_of_a_calendar_are_dates_in_texts_and_json(command, tmp_path):
+def test_dates_of_a_calendar_are_dates_in_strings_and_json(command, tmp_path):
     attrs = {"units": "days since 2000-02-28", "calendar": "360_day"}
     collection = _collection(tmp_path / "model", dtype="float64", partitioning="date:M", attrs=attrs)
     collection.insert({"time": np.array([0, 1, 2, 5.5, 6.5]), "flag": np.zeros(5)})

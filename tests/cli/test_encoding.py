@@ -20,7 +20,7 @@ def on_windows(monkeypatch):
     return raw
 
 
-def test_texts_leave_and_come_as_utf8(monkeypatch):
+def test_strings_leave_and_come_as_utf8(monkeypatch):
     streams = on_windows(monkeypatch)
     app._exchange_utf8()
     write_lines(["platform=海 é", "next"])

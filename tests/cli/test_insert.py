@@ -190,7 +190,7 @@ def test_csv_is_read_as_the_schema_declares(command, buoys, tmp_path, ending):
         ("2024-01-01,1,0.1,1,x,y", "6 values"),
     ],
 )
-def test_a_csv_value_that_means_nothing_is_refused(command, buoys, tmp_path, row, said):
+def test_a_csv_value_that_means_nothing_is_rejected(command, buoys, tmp_path, row, said):
     (tmp_path / "rows.csv").write_text(f"time,station,height,n,note\n2024-01-01,1,0.5,1,x\n{row}\n")
     done = command("insert", tmp_path / "buoys", tmp_path / "rows.csv")
     assert done.code == 1

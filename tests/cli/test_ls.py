@@ -96,11 +96,11 @@ def by_platform(tmp_path):
         ("not ascending", ["platform=S3A/ascending=false"]),
     ],
 )
-def test_partitions_are_filtered_by_texts_and_booleans(command, by_platform, expression, paths):
+def test_partitions_are_filtered_by_strings_and_booleans(command, by_platform, expression, paths):
     assert command("ls", by_platform, "--filter", expression).out.splitlines() == paths
 
 
-def test_json_has_texts_and_booleans_as_they_are(command, by_platform):
+def test_json_has_strings_and_booleans_as_they_are(command, by_platform):
     listed = json.loads(command("ls", by_platform, "--json", "--filter", "platform == 'GDR F'").out)
     assert [(item["path"], item["key"]) for item in listed] == [
         ("platform=GDR%20F/ascending=true", {"platform": "GDR F", "ascending": True})

@@ -20,7 +20,7 @@ def test_the_listing_is_a_command_too(command):
     assert command("plugins", "list") == command("plugins")
 
 
-def test_an_option_before_the_command_is_refused(command):
+def test_an_option_before_the_command_is_rejected(command):
     done = command("plugins", "--json", "list")
     assert done.code == 2
     assert "accepted: after it" in done.err

@@ -115,5 +115,5 @@ def test_commands_alone_are_checked_too(command, site):
     assert done.code == 1
     (commands,) = [check for check in json.loads(done.out)["checks"] if check["name"] == "commands"]
     taken, lost = sorted(commands["problems"], key=len)
-    assert taken == "the command 'insert' is one of zcollection; give it another name"
+    assert taken == "the command 'insert' is built into zcollection; rename it"
     assert "'lost' is provided by shaper, but" in lost

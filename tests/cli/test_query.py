@@ -230,7 +230,7 @@ def test_a_limit_is_at_least_one(command, place, limit):
         assert command(verb, place, "--limit", limit).code == 1
 
 
-def test_strange_texts_drive_no_terminal(command, tmp_path):
+def test_strange_strings_drive_no_terminal(command, tmp_path):
     schema = zc.Schema().with_dimension("t").with_variable("t", dtype="int64", dimensions=("t",))
     schema = schema.with_variable("s", dtype="string", dimensions=("t",)).with_variable(
         "x", dtype="float64", dimensions=("t",)

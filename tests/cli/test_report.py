@@ -44,9 +44,9 @@ def test_it_writes_a_view_too(command, url, tmp_path):
     ("options", "message"),
     [
         (("--open", "perhaps"), "--open perhaps; accepted: yes or no"),
-        (("--sample", "some"), "--sample some; accepted: a whole number from 1 on, or 'all'"),
-        (("--sample", "0"), "sample=0; accepted: a whole number from 1 on"),
-        (("--every", "soon"), "accepted: a length of time"),
+        (("--sample", "some"), "--sample some; accepted: an integer of at least 1, or 'all'"),
+        (("--sample", "0"), "sample=0; accepted: an integer of at least 1"),
+        (("--every", "soon"), "accepted: a duration"),
         (("-o", "{there}"), "accepted: another name, or --overwrite"),
     ],
 )

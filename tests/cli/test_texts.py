@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import zcollection as zc
-from zcollection.cli.texts import inferred, values_of
+from zcollection.cli.parsing import inferred, values_of
 from zcollection.model.variable import convert
 
 DTYPES = ["int8", "int64", "uint64", "float32", "float64", "bool", "datetime64[ns]", "datetime64[s]"]
@@ -43,7 +43,7 @@ def test_what_numpy_writes_is_read_as_it_was(values):
 
 @examples(60)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4), st.sampled_from([*DTYPES, "complex128"]))
-def test_any_text_is_read_or_refused(texts, dtype):
+def test_any_text_is_read_or_rejected(texts, dtype):
     try:
         values_of(texts, declared(dtype), name="value")
     except zc.SchemaError as error:
@@ -72,12 +72,12 @@ def test_times_have_the_calendar_and_the_units_of_their_variable():
     [("5", "timedelta64[s]"), ("1_000", "int64"), ("٣", "int64"), ("1e400", "float64"), ("1,5", "float64"), ("2024", "datetime64[s]"),
      ("20240101", "datetime64[s]"), ("1704067200", "datetime64[s]"), ("2024-13-01", "datetime64[s]"), ("yes", "bool")],
 )  # fmt: skip
-def test_a_text_that_only_resembles_a_value_is_refused(text, dtype):
+def test_a_text_that_only_resembles_a_value_is_rejected(text, dtype):
     with pytest.raises(zc.SchemaError, match="cannot be read as"):
         values_of([text], declared(dtype), name="value")
 
 
-def test_lengths_of_time():
+def test_durations():
     assert read(["90 seconds", "1 days 00:00:30"], declared("timedelta64[s]")).tolist() == [
         np.timedelta64(90, "s").item(), np.timedelta64(86_430, "s").item(),
     ]  # fmt: skip

@@ -240,7 +240,7 @@ def test_keys_go_to_files(command, url, frame, tmp_path):
     ("given", "message"),
     [("cycle", "keys names the field 'cycle'"), ("day=height", "would be read as 'height', and there is a variable")],
 )
-def test_fields_that_there_are_not_are_refused(command, url, given, message):
+def test_fields_that_there_are_not_are_rejected(command, url, given, message):
     done = command("query", url, "--keys", given)
     assert (done.code, done.out) == (1, "")
     assert message in done.err

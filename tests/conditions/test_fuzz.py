@@ -404,7 +404,7 @@ NEAR = st.recursive(
 
 @examples(800, suppress_health_check=list(HealthCheck))
 @given(value=NEAR, table=close_tables(), data=st.data())
-def test_bounds_of_what_is_computed_hold_all_that_is(value, table, data):
+def test_bounds_of_computed_values_contain_all_of_them(value, table, data):
     declared, columns = table
     count = len(columns["x"])
     rows = [
@@ -431,7 +431,7 @@ def test_bounds_of_what_is_computed_hold_all_that_is(value, table, data):
 
 @pytest.mark.parametrize("symbol", list(OPERATIONS))
 @pytest.mark.parametrize("dtype", ["i1", "f4"])
-def test_bounds_hold_what_comes_of_any_two_small_columns(symbol, dtype):
+def test_bounds_contain_the_results_for_any_two_small_columns(symbol, dtype):
     declared = schema(variable("x", dtype), variable("y", dtype))
     computed_ = Computed(symbol, *(Column(name, declared.variables[name]) for name in "xy"))
     pairs = [np.array(pair, dtype) for pair in product([-2, -1, 0, 1, 3], repeat=2)]
@@ -532,7 +532,7 @@ def test_datetime64_agrees_with_numpy(unit, parts, nano, symbol, offsets, fill, 
     fill=st.none() | st.just("a"),
     data=st.data(),
 )
-def test_texts_agree_with_python(dtype, texts, literal, symbol, fill, data):
+def test_strings_agree_with_python(dtype, texts, literal, symbol, fill, data):
     of_bytes = dtype == "S4"
     given_ = [text.encode() for text in texts] if of_bytes else texts
     declared = schema(variable("t", dtype, fill_value=fill.encode() if of_bytes and fill else fill))

@@ -69,7 +69,7 @@ DECLARED = schema(variable("x", "f8"))
     ],
     ids=lambda text: text[:30].encode("ascii", "backslashreplace").decode(),
 )
-def test_it_is_refused(text):
+def test_it_is_rejected(text):
     found = outcome(lambda: as_condition(text).bound(DECLARED, "time"), zc.ExpressionError)
     assert isinstance(found, zc.ExpressionError), found
     assert len(str(found)) < 2000
@@ -83,5 +83,5 @@ def test_it_is_refused(text):
         ("`x` > 0 # a comment", [0]),
     ],
 )
-def test_a_range_is_never_gone_through(text, expected):
+def test_a_range_is_never_iterated(text, expected):
     assert outcome(lambda: one(text, np.array([1.0, -1.0, 2.5e-3 - 1])), zc.ExpressionError) == expected

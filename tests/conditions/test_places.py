@@ -66,7 +66,7 @@ def test_a_box_takes_integers_and_passes_over_their_fill_value():
         ({"west": 721}, "west=721.0"),
     ],
 )
-def test_edges_out_of_range_are_refused(edges, match):
+def test_edges_out_of_range_are_rejected(edges, match):
     with pytest.raises(zc.ExpressionError, match=match):
         rows.box(**{"west": 0, "south": 0, "east": 1, "north": 1} | edges)
 
@@ -177,7 +177,7 @@ def test_a_polygon_agrees_with_shapely_and_its_zones_with_rows(corners, points, 
     assert mask.tolist() == expected
 
 
-def test_a_shape_that_is_none_is_refused():
+def test_a_value_that_is_not_a_shape_is_rejected():
     shapely = pytest.importorskip("shapely")
     with pytest.raises(zc.ExpressionError, match="accepted: a shapely geometry"):
         rows.polygon("POINT (1 1)")
@@ -225,7 +225,7 @@ def test_a_function_gets_its_columns_in_order_and_writes_to_none():
         (lambda x: None, "returned object"),
     ],
 )
-def test_a_function_that_returns_no_mask_is_refused(function, match):
+def test_a_function_that_returns_no_mask_is_rejected(function, match):
     with pytest.raises(zc.ExpressionError, match=match):
         rows.function(function, ["lat"]).bound(track(), "time").mask(positions([0] * 3, [0] * 3), 3)
 
@@ -273,14 +273,14 @@ def test_verdicts_combine():
         assert condition.bound(track(), "time").verdicts(zones, 3).tolist() == expected
 
 
-def test_a_condition_is_no_truth():
+def test_a_condition_has_no_truth_value():
     with pytest.raises(TypeError, match="combine conditions with &, | and ~"):
         bool(rows.expression("x") and rows.expression("y"))
     with pytest.raises(TypeError):
         rows.expression("x") & "y"
 
 
-def test_what_is_asked_for_is_a_text_or_a_condition():
+def test_where_accepts_a_string_or_a_condition():
     assert as_condition("x > 1") == rows.expression("x > 1")
     assert as_condition(box := rows.box(west=0, south=0, east=1, north=1)) is box
     with pytest.raises(zc.ExpressionError, match="is a dict; accepted: an expression such as"):

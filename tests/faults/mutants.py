@@ -1,7 +1,7 @@
-"""Each safety step of the protocol taken away, which some test must miss: ``python tests/faults/mutants.py``.
+"""Disable each safety step of the protocol; some test must then fail: ``python tests/faults/mutants.py``.
 
-All tests are first run with every step in its place. That a test of another name fails, or none can be run, catches
-nothing; neither does a failure by an error that says that the step was taken from code which has changed since.
+All tests are first run with every step. A failure of another test does not count, nor does an error of the kinds that
+occur if the code that the step is removed from has changed since.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def run(tests: list[str], *, without: str | None = None) -> tuple[int, str]:
         "--hypothesis-profile=thorough",
         *tests,
     ]
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}  # so that reasons are told
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}  # so that reasons are not truncated
     if without is not None:
         command += ["-p", "mutating"]
         environment |= {"PYTHONPATH": str(running.HERE), "ZCOLLECTION_WITHOUT": without}
@@ -54,7 +54,7 @@ def main() -> None:
     tests = sorted({test for name in options.steps for test in steps.STEPS[name].tests})
     code, output = run(tests)
     if code:
-        sys.exit(f"the tests fail with every step in its place:\n{output}")
+        sys.exit(f"the tests fail although every step is enabled:\n{output}")
     found = {name: caught_by(name) for name in options.steps}
     caught = [name for name, test in found.items() if test]
     print(f"{len(caught)} of {len(found)} caught", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The safety steps of the protocol: how each is taken away from the running code, and which tests must miss it."""
+"""The safety steps of the protocol: how each is disabled in the running code, and which tests must then fail."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -23,13 +23,13 @@ class Step:
 
     Attributes
     ----------
-    take_away
-        Removes it from the code of this process.
+    disable
+        Disables it in the code of this process.
     tests
-        What pytest is given to run: one of them must fail without the step.
+        The tests, as arguments of pytest; one of them must fail without the step.
     """
 
-    take_away: Callable[[], None]
+    disable: Callable[[], None]
     tests: tuple[str, ...]
 
 
@@ -37,15 +37,15 @@ STEPS: dict[str, Step] = {}
 
 
 def step(name: str, *tests: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    def decorate(take_away: Callable[[], None]) -> Callable[[], None]:
-        STEPS[name] = Step(take_away, tests)
-        return take_away
+    def decorate(disable: Callable[[], None]) -> Callable[[], None]:
+        STEPS[name] = Step(disable, tests)
+        return disable
 
     return decorate
 
 
 async def nothing_later(*_: object, **__: object) -> None:
-    """Do nothing, where something would be awaited."""
+    """Do nothing, in place of an asynchronous function."""
 
 
 @step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
@@ -58,7 +58,7 @@ def _validated_snapshot() -> None:
 
 
 @step(
-    "a writer looks whether others changed what it read",
+    "a writer checks whether others changed what it read",
     f"{TRANSACTIONS}::test_of_two_writers_of_one_partition_the_second_merges_again",
 )
 def _conflict_check() -> None:
@@ -67,7 +67,10 @@ def _conflict_check() -> None:
     LogTransaction._check = nothing
 
 
-@step("a record is read back by its transaction", f"{COMMITS}::test_a_lost_answer_neither_loses_nor_doubles_a_change")
+@step(
+    "a transaction reads its record back after an unknown response",
+    f"{COMMITS}::test_a_lost_answer_neither_loses_nor_doubles_a_change",
+)
 def _read_back() -> None:
     from zcollection.model import documents
     from zcollection.transaction.log import commit_log
@@ -80,7 +83,7 @@ def _read_back() -> None:
 
 
 @step(
-    "a reader looks whether a newer version was committed meanwhile",
+    "a reader checks whether a newer version was committed meanwhile",
     f"{COMMITS}::test_a_query_is_of_one_version_whatever_is_committed_meanwhile",
 )
 def _outdated() -> None:
@@ -92,7 +95,10 @@ def _outdated() -> None:
     snapshots.is_outdated = never
 
 
-@step("a query at once looks whether a newer version was committed meanwhile", "tests/integration/test_at_once.py")
+@step(
+    "a query in the caller's thread checks whether a newer version was committed meanwhile",
+    "tests/integration/test_at_once.py",
+)
 def _at_once() -> None:
     from zcollection.transaction.log import commit_log
 
@@ -104,7 +110,7 @@ def _at_once() -> None:
 
 
 @step(
-    "what is committed is looked for where it was staged",
+    "committed partitions are read from the staging area until they are published",
     f"{TRANSACTIONS}::test_what_is_committed_is_read_wherever_it_lies_and_the_next_writer_puts_it_in_place",
 )
 def _places() -> None:
@@ -117,21 +123,21 @@ def _places() -> None:
     snapshots._places = in_place
 
 
-@step("directories on the way are synchronised", f"{FILE}/test_durability.py")
+@step("parent directories are synchronised", f"{FILE}/test_durability.py")
 def _directories() -> None:
     from zcollection_store_file import blocking
 
     blocking.sync_way = nothing
 
 
-@step("a swap is synchronised before what it replaced goes", f"{FILE}/test_durability.py")
+@step("an exchange is synchronised before the replaced directory is removed", f"{FILE}/test_durability.py")
 def _swap() -> None:
     from zcollection_store_file import publishing
 
     publishing.Publication._sync = nothing
 
 
-@step("a marker says which directory is the new one", f"{FILE}/test_publishing.py")
+@step("a marker identifies the new directory", f"{FILE}/test_publishing.py")
 def _marker() -> None:
     from zcollection_store_file import publishing
 
@@ -163,7 +169,10 @@ def _vacuum_record() -> None:
     LogTransaction.commit = silently
 
 
-@step("what may be committed keeps its stage", f"{COMMITS}::test_a_commit_of_which_nobody_knows_keeps_what_it_staged")
+@step(
+    "a transaction that may be committed keeps its staging area",
+    f"{COMMITS}::test_a_commit_of_which_nobody_knows_keeps_what_it_staged",
+)
 def _kept_stage() -> None:
     from zcollection.transaction.log.transaction import LogTransaction
     from zcollection.transaction.version import stage_of
@@ -175,7 +184,7 @@ def _kept_stage() -> None:
 
 
 @step(
-    "a writer first publishes what a dead one committed",
+    "a writer first publishes what a dead writer committed",
     f"{TRANSACTIONS}::test_what_is_committed_is_read_wherever_it_lies_and_the_next_writer_puts_it_in_place",
     f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
 )
@@ -189,7 +198,7 @@ def _settle() -> None:
 
 
 @step(
-    "a change is marked as published before its stage goes",
+    "a change is marked as published before its staging area is removed",
     f"{COMMITS}::test_wherever_a_writer_dies_readers_see_all_of_its_change_or_nothing",
 )
 def _mark_first() -> None:
@@ -205,7 +214,8 @@ def _mark_first() -> None:
 
 
 @step(
-    "records are folded from the oldest on", f"{VACUUM}::test_records_are_folded_without_a_gap_whatever_their_times_say"
+    "records are folded starting with the oldest",
+    f"{VACUUM}::test_records_are_folded_without_a_gap_whatever_their_times_say",
 )
 def _oldest_first() -> None:
     from zcollection.transaction.log import folding
@@ -239,7 +249,7 @@ def _newest_stays() -> None:
 
 
 @step(
-    "the record that a change builds upon must be there",
+    "the record of the base version of a change must exist",
     f"{VACUUM}::test_a_writer_who_slept_through_a_vacuum_does_not_write_history_anew",
 )
 def _base_record() -> None:
@@ -260,7 +270,7 @@ def _base_record() -> None:
     commit_log.following = following
 
 
-@step("a catalog holds only what is published", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")
+@step("a catalog contains only published partitions", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")
 def _published_checkpoint() -> None:
     from zcollection.transaction.index import catalog
     from zcollection.transaction.log import snapshots, transaction
@@ -284,7 +294,7 @@ def _announcement() -> None:
 
 
 @step(
-    "a catalog is believed by its checksum",
+    "the checksum of a catalog is verified",
     "tests/kernel/test_verify.py::test_a_catalog_of_which_a_value_was_changed_is_not_believed",
 )
 def _catalog_checksum() -> None:
@@ -303,7 +313,7 @@ def _catalog_checksum() -> None:
 
 
 @step(
-    "a lost record is missed", "tests/kernel/test_verify.py::test_the_newest_record_is_missed_where_its_mark_is_there"
+    "a lost record is detected", "tests/kernel/test_verify.py::test_the_newest_record_is_missed_where_its_mark_is_there"
 )
 def _lost_record() -> None:
     from zcollection.transaction.log import commit_log
@@ -315,7 +325,7 @@ def _lost_record() -> None:
 
 
 @step(
-    "of a collection that is replaced nothing remains",
+    "nothing of a replaced collection remains",
     "tests/kernel/test_drop_and_copy.py::test_of_a_collection_that_is_replaced_nothing_remains_that_is_written_meanwhile",
 )
 def _replacement() -> None:
@@ -331,7 +341,7 @@ def _replacement() -> None:
     LogTransaction._check = lenient
 
 
-@step("what lies in a place is not written over", IN_PLACE)
+@step("an object at its final place is not overwritten", IN_PLACE)
 def _create_only() -> None:
     from zcollection.engine import work
 
@@ -344,7 +354,7 @@ def _create_only() -> None:
     work._created = putting
 
 
-@step("a place is claimed before anything else is put there", IN_PLACE)
+@step("a final place is claimed before anything else is written there", IN_PLACE)
 def _claimed() -> None:
     from zcollection.transaction.log.in_place import InPlace
 
@@ -357,7 +367,7 @@ def _claimed() -> None:
     InPlace.__init__ = claimed  # type: ignore[method-assign]
 
 
-@step("a writer in a place depends on nothing being committed there", IN_PLACE)
+@step("a writer at a final place conflicts with any commit there", IN_PLACE)
 def _depending() -> None:
     from zcollection.transaction.log.transaction import LogTransaction
 
@@ -371,7 +381,7 @@ def _depending() -> None:
     LogTransaction.add = add  # type: ignore[method-assign]
 
 
-@step("a vacuum is a change of the places that it clears", IN_PLACE)
+@step("a vacuum conflicts with changes of the places that it clears", IN_PLACE)
 def _clearing() -> None:
     from zcollection.transaction.log.transaction import LogTransaction
 
@@ -381,7 +391,7 @@ def _clearing() -> None:
     LogTransaction.clear = clear  # type: ignore[method-assign]
 
 
-@step("what a failed writer put in a place stays announced", IN_PLACE)
+@step("objects that a failed writer left at a final place stay announced", IN_PLACE)
 def _announced() -> None:
     from zcollection.transaction.log import in_place
 
@@ -389,7 +399,7 @@ def _announced() -> None:
 
 
 @step(
-    "a change runs where nobody cancels it but those who take care",
+    "a change runs in a task that is cancelled only at safe points",
     "tests/integration/test_cancelled.py",
     "tests/kernel/test_carried_out.py",
 )
@@ -402,7 +412,7 @@ def _carried_out() -> None:
     portal.run_change.__code__ = directly.__code__
 
 
-@step("what is committed is put in its place before a cancellation is heard", "tests/integration/test_cancelled.py")
+@step("a committed change is published before a cancellation takes effect", "tests/integration/test_cancelled.py")
 def _uninterrupted() -> None:
     from zcollection import portal
 
@@ -412,7 +422,7 @@ def _uninterrupted() -> None:
     portal.uninterrupted.__code__ = directly.__code__
 
 
-@step("of two who publish at once the second finds it done", f"{FILE}/test_publishing.py")
+@step("of two concurrent publications of one change, the second does nothing", f"{FILE}/test_publishing.py")
 def _one_publisher() -> None:
     from zcollection_store_file import system
 
@@ -420,7 +430,7 @@ def _one_publisher() -> None:
 
 
 @step(
-    "a catalog is believed only where the log has what it was made from",
+    "a catalog is used only if the log contains its record",
     "tests/kernel/test_restored.py::test_a_catalog_of_another_log_is_believed_by_nobody",
 )
 def _record_id() -> None:
@@ -429,14 +439,14 @@ def _record_id() -> None:
     RecordId.is_of = lambda *_: True
 
 
-@step("rows of another partition are told", "tests/integration/test_whose_partition.py")
+@step("rows of another partition are detected", "tests/integration/test_whose_partition.py")
 def _limits() -> None:
     from zcollection.engine import read
 
     read._check_limits = nothing
 
 
-@step("a change at a symbolic link is refused before it is committed", "tests/integration/test_links.py")
+@step("a change at a symbolic link is rejected before the commit", "tests/integration/test_links.py")
 def _targets() -> None:
     from zcollection_store_file.store import FileStore
 
@@ -453,7 +463,7 @@ def _first_version() -> None:
     first.committed_configuration = none
 
 
-@step("what cannot be put in its place is named by those who come after", "tests/kernel/test_unplaced.py")
+@step("later writers report a change that cannot be published", "tests/kernel/test_unplaced.py")
 def _pending() -> None:
     from zcollection.transaction.log import commit_log
 
@@ -461,7 +471,7 @@ def _pending() -> None:
 
 
 @step(
-    "a partition with new ones below it is taken apart",
+    "a partition with new partitions below it is removed",
     "tests/integration/test_repartition.py::test_a_catalog_from_before_is_read_with_the_log",
 )
 def _taken_apart() -> None:
@@ -471,7 +481,7 @@ def _taken_apart() -> None:
 
 
 @step(
-    "what another attempt has staged is verified before it is believed",
+    "partitions staged by an earlier attempt are verified before they are reused",
     "tests/integration/test_repartition.py::test_what_is_not_whole_is_made_anew",
 )
 def _verified_stage() -> None:
@@ -485,7 +495,7 @@ def _verified_stage() -> None:
 
 
 @step(
-    "what another attempt has staged is told by what it was made from",
+    "partitions staged by an earlier attempt are identified by their sources",
     "tests/integration/test_repartition.py::test_what_was_staged_from_other_rows_is_not_taken",
 )
 def _told_by_sources() -> None:
@@ -505,7 +515,7 @@ OPENED = f"{HISTORY}::test_a_version_is_opened_by_its_number_or_its_tag"
 DEAD = f"{RACES}::test_older_versions_are_whole_wherever_a_writer_has_died"
 
 
-@step("what a change replaces is kept", OPENED)
+@step("replaced partitions are kept", OPENED)
 def _kept_replaced() -> None:
     from zcollection.transaction.log.transaction import LogTransaction
 
@@ -515,14 +525,14 @@ def _kept_replaced() -> None:
     LogTransaction._replaced = nothing_replaced  # type: ignore[method-assign]
 
 
-@step("what a change drops is kept", OPENED)
+@step("dropped partitions are kept", OPENED)
 def _kept_dropped() -> None:
     from zcollection.transaction.log import publication
 
     publication._dropped_and_kept = lambda _: {}
 
 
-@step("what is replaced is copied before anything is written in its place", DEAD)
+@step("a replaced partition is copied before anything is written to its place", DEAD)
 def _kept_first() -> None:
     from zcollection.plugin import KeyStore
 
@@ -539,7 +549,7 @@ def _kept_first() -> None:
     KeyStore.replace_all = later  # type: ignore[method-assign, assignment]
 
 
-@step("what is kept already is not copied again from what took its place", DEAD)
+@step("a kept partition is not overwritten with its successor", DEAD)
 def _kept_once() -> None:
     from zcollection.contracts import store
     from zcollection.plugin import KeyStore
@@ -551,7 +561,7 @@ def _kept_once() -> None:
 
 
 @step(
-    "a group that is being replaced is told by its stamp",
+    "a group that is being replaced is identified by its stamp",
     f"{RACES}::test_an_older_version_is_whole_where_a_writer_has_died_between_swap_and_rename",
 )
 def _told_by_stamp() -> None:
@@ -560,7 +570,7 @@ def _told_by_stamp() -> None:
     past._is_of = lambda document, _: document is not None
 
 
-@step("what is being replaced is looked for in its place and in its stage", DEAD)
+@step("a partition that is being replaced is looked up in its place and in the staging area", DEAD)
 def _looked_for() -> None:
     from zcollection.transaction.log.past import PastVersioning
 
@@ -571,7 +581,7 @@ def _looked_for() -> None:
 
 
 @step(
-    "a vacuum lists what is kept before it reads the versions",
+    "a vacuum lists kept partitions before it reads the versions",
     f"{HISTORY}::test_a_vacuum_removes_nothing_that_another_writer_keeps_meanwhile",
 )
 def _listed_first() -> None:
@@ -597,7 +607,7 @@ def _listed_first() -> None:
 
 
 @step(
-    "a vacuum leaves what a version needs that can be read",
+    "a vacuum keeps what readable versions need",
     f"{HISTORY}::test_a_vacuum_leaves_what_versions_need_that_are_kept",
 )
 def _needed() -> None:
@@ -607,7 +617,7 @@ def _needed() -> None:
 
 
 @step(
-    "a vacuum says which versions it forgets before it does",
+    "a vacuum records which versions it removes before it removes them",
     f"{RACES}::test_a_version_that_is_tagged_during_a_vacuum_is_not_forgotten",
 )
 def _forgotten_by_record() -> None:
@@ -623,7 +633,7 @@ def _forgotten_by_record() -> None:
 
 
 @step(
-    "a change meets a conflict where a version was tagged meanwhile",
+    "a change conflicts with a concurrent tag",
     f"{RACES}::test_a_change_that_began_before_a_version_was_tagged_keeps_what_that_needs",
 )
 def _tagged_meanwhile() -> None:
@@ -665,7 +675,7 @@ def _readable_tagged() -> None:
 
 
 @step(
-    "a version that gets a tag is watched until that is committed",
+    "a version that is being tagged is checked until the tag is committed",
     f"{RACES}::test_a_version_that_others_replace_while_it_is_tagged_gets_no_tag",
 )
 def _watched_tagged() -> None:
@@ -676,7 +686,7 @@ def _watched_tagged() -> None:
 
 
 @step(
-    "a rollback looks whether others wrote meanwhile",
+    "a rollback checks whether others wrote meanwhile",
     f"{RACES}::test_a_rollback_puts_back_all_of_a_version_whatever_others_insert_meanwhile",
 )
 def _watched_rollback() -> None:
@@ -687,7 +697,7 @@ def _watched_rollback() -> None:
 
 
 @step(
-    "who reads an older version looks whether it still is kept",
+    "a reader of an older version checks whether it is still kept",
     f"{HISTORY}::test_who_reads_what_a_vacuum_has_removed_is_told_so",
 )
 def _still_kept() -> None:
@@ -695,7 +705,7 @@ def _still_kept() -> None:
 
 
 @step(
-    "who reads an older version looks whether it was moved meanwhile",
+    "a reader of an older version checks whether it was moved meanwhile",
     f"{OLDER_VIEWS}::test_who_reads_an_older_version_while_it_is_replaced_reads_it_whole",
 )
 def _moved_meanwhile() -> None:
@@ -708,7 +718,7 @@ def _moved_meanwhile() -> None:
 
 
 @step(
-    "with tags alone, what the newest of them needs is kept",
+    "with tags alone, the newest tagged version is kept",
     f"{DISK}::test_with_tags_alone_what_they_need_is_kept_and_nothing_else",
 )
 def _newest_tag() -> None:
@@ -730,7 +740,7 @@ def _newest_tag() -> None:
 
 
 @step(
-    "a retention begins with the version that it makes",
+    "a retention begins with the version that it creates",
     f"{DISK}::test_versions_that_were_kept_are_refused_once_nothing_is_kept",
 )
 def _begins() -> None:
@@ -740,7 +750,7 @@ def _begins() -> None:
 
 
 @step(
-    "a vacuum leaves segments that checkpoints name",
+    "a vacuum keeps segments that checkpoints refer to",
     f"{SEGMENTS}::test_a_vacuum_leaves_the_segments_of_what_is_kept_and_no_other",
 )
 def _named_segments() -> None:
@@ -753,7 +763,7 @@ def _named_segments() -> None:
 
 
 @step(
-    "a catalog leaves segments that checkpoints name",
+    "a catalog keeps segments that checkpoints refer to",
     f"{SEGMENTS}::test_a_vacuum_leaves_the_segments_of_what_is_kept_and_no_other",
 )
 def _left_segments() -> None:
@@ -768,7 +778,7 @@ def _left_segments() -> None:
 
 
 @step(
-    "where a segment of an older version is lost the records are read",
+    "if a segment of an older version is lost, the records are read",
     f"{SEGMENTS}::test_where_a_segment_of_an_older_version_is_lost_its_records_say_the_same",
 )
 def _lost_segments() -> None:

@@ -182,7 +182,7 @@ def test_an_axis_of_numbers_has_gaps_too(tmp_path):
 def test_what_is_no_step_of_the_axis_is_refused(tmp_path, every):
     collection = _collection(tmp_path / "c")
     collection.insert(_rows(_START + np.arange(3).astype("timedelta64[s]")))
-    with pytest.raises(zc.errors.SettingError, match="every is .*; accepted: a length of time"):
+    with pytest.raises(zc.errors.SettingError, match="every is .*; accepted: a duration"):
         coverage(collection, every=every)
 
 

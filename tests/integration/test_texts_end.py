@@ -26,7 +26,7 @@ def test_a_stored_expression_that_would_not_end_is_refused_when_the_view_is_open
     ):
         found = outcome(use, zc.ZCollectionError)
         assert isinstance(found, PluginConfigurationError), use
-        assert "is refused: " in str(found)
+        assert "is invalid: " in str(found)
 
 
 def test_the_view_opens_where_they_end(tmp_path):

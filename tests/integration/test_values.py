@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import dataset as ds
 
 import zcollection as zc
-from zcollection.testing.partitioning import texts
+from zcollection.testing.partitioning import strings
 
 TEXTS = [
     *(
@@ -133,7 +133,7 @@ STATIONS = (
 
 
 @examples(30)
-@given(stations=st.lists(texts(), min_size=1, max_size=10), seed=st.integers(0, 2**32 - 1))
+@given(stations=st.lists(strings(), min_size=1, max_size=10), seed=st.integers(0, 2**32 - 1))
 def test_a_collection_finds_every_text_again(stations, seed):
     ups = np.random.default_rng(seed).random(len(stations)) < 0.5
     collection = zc.create_collection(

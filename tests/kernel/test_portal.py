@@ -35,7 +35,7 @@ def test_a_blocking_call_on_our_own_loop_is_an_error_and_not_a_deadlock(url):
     async def on_the_loop():
         return zc.open_collection(url)
 
-    with pytest.raises(zc.errors.SynchronousCallError, match="asynchronous twin"):
+    with pytest.raises(zc.errors.SynchronousCallError, match="asynchronous version"):
         portal.run(on_the_loop)
 
 

@@ -152,7 +152,7 @@ def test_a_relative_path_that_looks_like_something_else_is_refused(text, kind):
 
 @pytest.mark.parametrize("text", ["/da\0ta", "/da\ud800ta", "file:///da%00ta"])
 def test_what_no_directory_can_be_called_is_refused(text):
-    with pytest.raises(zc.StoreError, match="NUL character or one that no name can have"):
+    with pytest.raises(zc.StoreError, match="NUL character or one that cannot be encoded"):
         StoreURL.parse(text)
 
 

@@ -80,7 +80,7 @@ class TestGroups:
         assert list(dataset["data"].all_variables()) == ["ku/power"]
         assert dataset["data"].nbytes == 4 * 3 * 2
 
-    def test_are_got_by_relative_and_absolute_paths(self, dataset):
+    def test_are_accessed_by_relative_and_absolute_paths(self, dataset):
         assert dataset["data"].get_group("ku") == dataset["data"].get_group("/data/ku")
         assert dataset["data"].get_variable("ku/power") is dataset["data"].get_variable("/data/ku/power")
         with pytest.raises(zc.SchemaError, match="did you mean 'data/ku/power'"):
@@ -107,7 +107,7 @@ class TestConstruction:
             ({"time": [[1], [2, 3]]}, "'time'"),
         ],
     )
-    def test_refuses_what_does_not_fit(self, variables, message):
+    def test_rejects_what_does_not_fit(self, variables, message):
         with pytest.raises(zc.SchemaError, match=message):
             zc.Dataset(make_schema(), variables)
 
@@ -145,7 +145,7 @@ class TestIsel:
         np.testing.assert_array_equal(part["data/ku/power"].to_numpy(), dataset["data/ku/power"].to_numpy()[[2, 0]])
         assert part.schema.dimensions["x"].size == 1
 
-    def test_refuses_what_would_remove_a_dimension(self, dataset):
+    def test_rejects_what_would_remove_a_dimension(self, dataset):
         with pytest.raises(zc.SchemaError, match="indexer 1 of dimension 'time'"):
             dataset.isel(time=1)
         with pytest.raises(zc.SchemaError, match="'tme' is not in this dataset.*'time'"):
@@ -167,7 +167,7 @@ class TestConcat:
         joined = zc.Dataset.concat([short, lacking], "time")
         assert joined["data/ku/power"].to_numpy().tolist() == [[5, -1], [6, -1], [7, -1]]
 
-    def test_refuses_values_that_must_agree_and_differ(self, dataset):
+    def test_rejects_values_that_must_agree_and_differ(self, dataset):
         other = zc.Dataset(dataset.schema, {**dataset.all_variables(), "angle": [1.0, 3.0]})
         with pytest.raises(zc.SchemaError, match="'angle' does not span 'time' and has different values"):
             zc.Dataset.concat([dataset, other], "time")
@@ -222,7 +222,7 @@ class TestLazy:
 
 
 class TestVariable:
-    def test_says_what_it_is(self, dataset):
+    def test_its_repr_describes_it(self, dataset):
         variable = dataset["data/ku/power"]
         assert (variable.name, variable.dimensions, variable.shape, variable.ndim) == (
             "power",

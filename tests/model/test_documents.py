@@ -37,7 +37,7 @@ def changed(**changes):
     )
 
 
-def test_a_document_comes_back_as_it_was():
+def test_a_document_is_equal_after_a_round_trip():
     assert load(documents.dump(FULL, kind="test")) == FULL
 
 
@@ -97,17 +97,17 @@ def test_a_lone_surrogate_is_corruption():
         load(documents.with_checksum(b'{"format_version": 1, "kind": "test", "text": "\\ud800"}'))
 
 
-def test_a_later_version_is_refused_as_such():
+def test_a_later_version_is_rejected_as_such():
     with pytest.raises(zc.FormatVersionError, match="version 2; accepted: up to 1; upgrade"):
         load(changed(format_version=2))
 
 
-def test_a_document_that_is_too_large_is_refused_unread(monkeypatch):
+def test_a_document_that_is_too_large_is_rejected_unread(monkeypatch):
     monkeypatch.setattr(documents, "LARGEST_DOCUMENT", 10)
     with pytest.raises(zc.CorruptionError, match="accepted: up to 10"):
         load(documents.dump(FULL, kind="test"))
 
 
-def test_numbers_of_many_digits_are_refused():
+def test_numbers_of_many_digits_are_rejected():
     with pytest.raises(zc.CorruptionError, match="the test document"):
         load(b'{"format_version": 1, "kind": "test", "text": "a", "number": ' + b"9" * 10_000 + b"}")

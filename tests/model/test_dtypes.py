@@ -41,7 +41,7 @@ def test_types_are_given_in_many_ways(given, expected):
 @pytest.mark.parametrize(
     "dtype", ["object", "flot32", "V8", "M8", "M8[Y]", "M8[10s]", "U0", "longdouble", [("a", "i4")], None]
 )
-def test_other_types_are_refused(dtype):
+def test_other_types_are_rejected(dtype):
     if dtype is None:
         assert dtype_name(parse_dtype(dtype)) == "float64"
         return
@@ -50,7 +50,7 @@ def test_other_types_are_refused(dtype):
 
 
 @given(source=NUMBERS.flatmap(lambda name: hnp.arrays(name, 5)), target=NUMBERS)
-def test_numbers_are_cast_when_each_is_exact_and_refused_otherwise(source, target):
+def test_numbers_are_cast_if_exact_and_rejected_otherwise(source, target):
     dtype = np.dtype(target)
     exact = all(is_exact(value, dtype) for value in source)
     if not exact:
@@ -103,7 +103,7 @@ def is_exact(value, dtype):
         (np.array([2]), "bool"),
     ],
 )
-def test_what_would_change_is_refused(values, dtype):
+def test_a_value_that_would_change_is_rejected(values, dtype):
     with pytest.raises(zc.SchemaError, match="'v' is declared"):
         cast_exactly(values, parse_dtype(dtype), name="v")
 
@@ -143,7 +143,7 @@ def test_a_fill_value_survives_json(dtype, fill):
         ("U2", "abc"),
     ],
 )
-def test_a_fill_value_of_another_type_is_refused(dtype, fill):
+def test_a_fill_value_of_another_type_is_rejected(dtype, fill):
     with pytest.raises(zc.SchemaError, match="v"):
         zc.VariableSchema("v", dtype=dtype, dimensions=(), fill_value=fill)
 

@@ -43,7 +43,7 @@ def test_a_string_has_this_segment(text, escaped):
 @given(st.text())
 @example("\u1100\u1161")  # two letters that normal form C composes to one
 @example("e\u0301")
-def test_every_text_comes_back_from_a_safe_segment(text):
+def test_every_string_survives_encoding_as_a_safe_segment(text):
     escaped = escape(text)
     assert unescape(escaped) == text == unquote(escaped, errors="strict")
     for start in range(0, len(escaped), 50):
@@ -52,13 +52,13 @@ def test_every_text_comes_back_from_a_safe_segment(text):
 
 
 @given(st.text(), st.text())
-def test_two_texts_stay_two_whatever_normal_form_a_file_system_gives_them(one, other):
+def test_two_strings_remain_distinct_in_every_normal_form(one, other):
     for form in ("NFC", "NFD"):
         found = [unicodedata.normalize(form, escape(text)) for text in (one, other)]
         assert (found[0] == found[1]) is (one == other)
 
 
-def test_every_character_has_a_safe_segment_of_its_own():
+def test_every_character_has_its_own_safe_segment():
     segments = {validate_partition_segment(f"f={escape(character)}") for character in CHARACTERS}
     assert len(segments) == len(CHARACTERS)
 

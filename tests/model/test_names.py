@@ -36,7 +36,7 @@ def test_a_name_of_letters_digits_and_marks_is_accepted(name):
         ),
     ],
 )
-def test_anything_else_is_refused_by_name(name):
+def test_anything_else_is_rejected_by_name(name):
     with pytest.raises(zc.SchemaError, match="variable"):
         validate_segment(name, what="variable")
     if name not in {"a=b", "a%20b"}:
@@ -67,6 +67,6 @@ def test_a_name_that_is_accepted_can_be_one_of_windows(name):
 
 @pytest.mark.skipif(not hasattr(ntpath, "isreserved"), reason="Python 3.13 has the oracle")
 @given(st.text(min_size=1, max_size=20) | st.from_regex(r"(con|NUL|com1|lpt9|aux|x)[ .$a]{0,3}", fullmatch=True))
-def test_the_names_that_windows_cannot_have_are_those_that_python_knows(name):
+def test_the_names_reserved_on_windows_are_those_of_python(name):
     assume(not set(name) & set("/\\:") and name not in {".", ".."})  # these make a path of it
     assert (defect_on_windows(name) is not None) == ntpath.isreserved(name)

@@ -56,7 +56,7 @@ def distinguishes(packing, logical):
     return np.finfo(logical).eps * (2 * largest * scale + offset) < scale / 2
 
 
-def test_a_fill_value_that_the_float_cannot_be_is_missing_all_the_same():
+def test_a_fill_value_that_the_float_cannot_represent_is_still_missing():
     packing = zc.Packing("int32", scale_factor=1.0, fill_value=2**24 + 1)
     found = packing.unpack(np.array([2**24, 2**24 + 1], "i4"), np.dtype("f4"))
     np.testing.assert_array_equal(found, np.array([2**24, np.nan], "f4"))
@@ -86,13 +86,13 @@ def test_a_value_that_does_not_fit_is_named_with_its_variable_row_and_range(valu
         packing.pack(np.array([[0.0, 1], [1, 1], [1, value]]), name="ssh")
 
 
-def test_a_value_that_would_be_read_as_missing_is_refused():
+def test_a_value_that_would_be_read_as_missing_is_rejected():
     packing = zc.Packing("int16", scale_factor=0.1, fill_value=-1)
     with pytest.raises(zc.SchemaError, match=r"row 1.*but -0\.1, which means missing"):
         packing.pack(np.array([0.0, -0.1]), name="v")
 
 
-def test_a_missing_value_without_a_fill_value_is_refused():
+def test_a_missing_value_without_a_fill_value_is_rejected():
     with pytest.raises(zc.SchemaError, match=r"missing value \(NaN\) in row 1.*no fill value"):
         zc.Packing("int16", scale_factor=0.1).pack(np.array([0.0, np.nan]), name="v")
 
@@ -117,7 +117,7 @@ def test_floats_are_stored_as_they_are_but_for_what_is_missing():
         ({"dtype": "int16", "fill_value": 0.5}, "a value of int16"),
     ],
 )
-def test_a_packing_that_makes_no_sense_is_refused(arguments, message):
+def test_an_invalid_packing_is_rejected(arguments, message):
     with pytest.raises(zc.SchemaError, match=message):
         zc.Packing(**arguments)
 
@@ -131,7 +131,7 @@ def test_a_packing_that_makes_no_sense_is_refused(arguments, message):
         ({"dtype": "f8", "packing": "int16"}, "a zcollection.Packing"),
     ],
 )
-def test_a_packed_variable_that_makes_no_sense_is_refused(options, message):
+def test_an_invalid_packed_variable_is_rejected(options, message):
     with pytest.raises(zc.SchemaError, match=message):
         zc.VariableSchema("v", dimensions=("row",), **{"packing": zc.Packing("i2", fill_value=-1), **options})
 

@@ -53,7 +53,7 @@ def test_missing_values_become_the_fill_value(data, dtype, fill, expected):
         (np.array([True, None], dtype=object), "bool"),
     ],
 )
-def test_without_a_fill_value_missing_ones_are_refused(data, dtype):
+def test_without_a_fill_value_missing_ones_are_rejected(data, dtype):
     with pytest.raises(zc.SchemaError, match=r"'v' has 1 missing values and no fill value; declare"):
         values_of(data, dtype)
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_stored_is_named(data, message):
 
 
 @pytest.mark.parametrize("declared", ["datetime64[ns]", "int64"])
-def test_times_of_another_calendar_are_refused_by_name(declared):
+def test_times_of_another_calendar_are_rejected_by_name(declared):
     attrs = {"units": "days since 2000-01-01"} if declared == "int64" else {}
     with pytest.raises(zc.SchemaError, match="calendar 'noleap'"):
         values_of(np.array([cftime.DatetimeNoLeap(2000, 1, 1)]), declared, attrs=attrs)

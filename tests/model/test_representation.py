@@ -5,7 +5,7 @@ import pytest
 from markup import texts_of
 
 import zcollection as zc
-from zcollection.model.texts import format_bytes
+from zcollection.model.formatting import format_bytes
 
 
 def schema(**attrs):
@@ -55,7 +55,7 @@ def test_a_group_shows_its_path():
     assert repr(dataset()["data/ku"]).startswith("<zcollection.Group /data/ku> 16 B\n")
 
 
-def test_much_is_shown_in_part():
+def test_large_tables_are_truncated():
     builder = zc.Schema().with_dimension("n")
     for number in range(200):
         builder = builder.with_variable(f"v{number}", dtype="i1", dimensions=("n",)).with_attribute(
@@ -128,7 +128,7 @@ def test_the_content_of_a_dataset_injects_no_escapes_and_no_markup():
     repr(made).encode()
 
 
-def test_long_texts_are_shown_shortened():
+def test_long_strings_are_shown_shortened():
     made = zc.Dataset(schema(), {"name": ["a rather long text " * 9, "b"]})
     assert "'a rather long text a rather long … 'b'" in repr(made)
 

@@ -73,7 +73,7 @@ def test_groups_inherit_dimensions(schema):
         (lambda s: s.with_variable("v", dtype="i4", dimensions=(), codecs=[{}]), "is not a Zarr v3 codec"),
     ],
 )
-def test_a_schema_that_cannot_be_is_refused(build, message):
+def test_an_invalid_schema_is_rejected(build, message):
     with pytest.raises(zc.SchemaError, match=message):
         build(builder()).build()
 
@@ -94,7 +94,7 @@ def test_a_selection_keeps_the_groups_and_dimensions_that_it_needs(schema):
         schema.select(["nothing"])
 
 
-def test_json_brings_the_same_schema_back(schema):
+def test_a_schema_survives_json(schema):
     assert zc.DatasetSchema.from_json(schema.to_json()) == schema
 
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markup import texts_of
 
+from zcollection.model.formatting import listed, shortened
 from zcollection.model.sections import Section, Table, as_text, heading, named
 from zcollection.model.sections_html import as_html
-from zcollection.model.texts import listed, shortened
 
 TEXTS = st.text(st.characters(), max_size=300)
 
@@ -24,7 +24,7 @@ def lines(table):
     return as_text(Section("top", [table])).splitlines()[1:]
 
 
-def test_texts_are_aligned_to_the_left_and_numbers_to_the_right():
+def test_strings_are_aligned_to_the_left_and_numbers_to_the_right():
     assert lines(Table.of("Items", ITEMS, named("name", "size"))) == [
         "Items:",
         "    name    size",
@@ -44,7 +44,7 @@ def test_a_table_without_rows_is_not_shown():
     assert texts_of(as_html(empty)) == ["top"]
 
 
-def test_what_is_left_out_is_counted():
+def test_omitted_rows_are_counted():
     table = Table.of("Items", range(1000), {"": str}, most=2, has_header=False)
     assert lines(table) == ["Items:", "    0", "    1", "    … 998 more"]
     assert texts_of(as_html(Section("top", [table]))) == ["top", "Items", "0", "1", "… 998 more"]
@@ -58,7 +58,7 @@ def test_sections_nest():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5), TEXTS)
-def test_whatever_the_texts_are_a_page_is_valid_and_no_line_ends_early(pairs, title):
+def test_any_string_gives_a_valid_page_without_extra_lines(pairs, title):
     columns = {"first": lambda item: item[0], "second": lambda item: item[1]}
     page = Section(
         heading(object(), title), [Table.of("Items", pairs, columns), Section(shortened(title), [shortened(title)])]
@@ -75,7 +75,7 @@ def test_whatever_the_texts_are_a_page_is_valid_and_no_line_ends_early(pairs, ti
 
 @settings(deadline=None)
 @given(st.from_regex(r"[a-z]+:[a-z0-9%]+", fullmatch=True), st.sampled_from(["", "see ", "a b "]), st.integers(1, 99))
-def test_no_credential_of_a_url_is_shown_wherever_it_is_cut(user, before, widest):
+def test_credentials_in_a_truncated_url_are_not_shown(user, before, widest):
     secret = user.partition(":")[2]
     text = f"{before}s3://{user}@host.org/bucket?X-Amz-Signature={secret} behind"
     shown = shortened(text, widest)
@@ -83,7 +83,7 @@ def test_no_credential_of_a_url_is_shown_wherever_it_is_cut(user, before, widest
     assert shown.removesuffix("…") == f"{before}s3://***@host.org/bucket?*** behind"[: len(shown.removesuffix("…"))]
 
 
-def test_a_very_long_text_is_looked_at_once():
+def test_a_very_long_string_is_scanned_once():
     assert len(shortened("a://b" * 200_000)) == 200  # linear time, else the test would time out
 
 
@@ -93,7 +93,7 @@ def test_every_text_is_escaped():
 
 
 @pytest.mark.parametrize("text", ["file:///data/a@b", "s3://bucket/a@b", "me@host.org", "a: b ? c", "/data/x?y"])
-def test_what_is_no_credential_stays(text):
+def test_other_parts_of_urls_are_shown(text):
     assert shortened(text) == text
 
 

@@ -21,7 +21,7 @@ UNITS = [
 
 
 @pytest.mark.parametrize("units", UNITS)
-def test_numbers_mean_what_xarray_says(units):
+def test_numbers_are_decoded_as_by_xarray(units):
     import xarray
 
     numbers = np.array([0, 1, -5, 4000], dtype="int64")
@@ -41,7 +41,7 @@ def test_encoding_is_the_inverse_of_decoding(units, numbers):
 
 
 @given(times=st.lists(st.datetimes(pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")), max_size=10))
-def test_times_of_any_precision_are_exact_or_refused(times):
+def test_times_of_any_precision_are_exact_or_rejected(times):
     values = np.array(times, dtype="datetime64[us]")
     exact = parse_units("microseconds since 1970-01-01", name="t")
     np.testing.assert_array_equal(exact.encode(values, name="t"), values.astype("int64"))
@@ -123,14 +123,14 @@ def test_datetime64_is_not_of_the_standard_calendar_before_1582():
     assert parsed.encode(early, name="t").tolist() == [-141_428]
 
 
-def test_a_date_that_a_calendar_lacks_is_no_limit_in_it():
+def test_a_date_that_a_calendar_lacks_cannot_be_compared_in_it():
     assert in_calendar(np.datetime64("2000-03-01"), "noleap") == np.timedelta64(30 * 365 + 59, "D")
     with pytest.raises(zc.SchemaError, match=r"'noleap' has no 2000-02-29"):
         in_calendar(np.datetime64("2000-02-29"), "noleap")
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_the_last_time_that_fits_is_decoded_and_encoded_and_the_next_one_refused(sign):
+def test_the_last_time_that_fits_is_decoded_and_encoded_and_the_next_one_rejected(sign):
     """Days since one second after 1970 are decoded in seconds with integer arithmetic, not with floats."""
     parsed = parse_units("days since 1970-01-01T00:00:01", "proleptic_gregorian", name="t")
     last = sign * ((2**63 - 2) // 86_400)
@@ -144,12 +144,12 @@ def test_the_last_time_that_fits_is_decoded_and_encoded_and_the_next_one_refused
 
 
 @pytest.mark.parametrize("number", [1e10, -1e10, np.inf, -np.inf])
-def test_a_float_beyond_the_nanoseconds_is_refused(number):
+def test_a_float_beyond_the_range_of_nanoseconds_is_rejected(number):
     with pytest.raises(zc.SchemaError, match="out of the range"):
         parse_units("seconds since 1970-01-01", name="t").decode(np.array([0.5, number, np.nan]))
 
 
-def test_a_time_out_of_range_is_refused_and_never_wraps():
+def test_a_time_out_of_range_is_rejected_and_never_overflows():
     with pytest.raises(zc.SchemaError, match="out of the range"):
         parse_units("days since 2000-01-01", name="t").decode(np.array([1e300]))
     far = np.array(["9999-01-01"], dtype="datetime64[D]")

@@ -132,14 +132,14 @@ def test_missing_strings_become_the_fill_value(schema):
     assert zc.Dataset.from_xarray(source, schema)["name"].to_numpy().tolist() == ["a", "", ""]
 
 
-def test_what_cannot_be_stored_is_refused_by_name():
+def test_an_attribute_that_cannot_be_stored_is_rejected_by_name():
     with pytest.raises(zc.SchemaError, match="'v' contains objects of type dict"):
         zc.Schema.from_xarray(xarray.Dataset({"v": ("n", np.array([{}, {}], dtype=object))}), axis="n")
     with pytest.raises(zc.SchemaError, match="source is a dict"):
         zc.Schema.from_xarray({}, axis="n")
 
 
-def test_an_unknown_variable_is_refused(schema):
+def test_an_unknown_variable_is_rejected(schema):
     with pytest.raises(zc.SchemaError, match="'more' is unknown"):
         zc.Dataset.from_xarray(xarray.Dataset({"more": ("time", [1])}), schema)
 

@@ -41,7 +41,7 @@ def test_a_name_is_known_without_importing_its_implementation(site):
         (GOOD.replace("():", "(session):"), "session"),
     ],
 )
-def test_a_plugin_that_fails_is_recorded_and_stops_no_other(site, caplog, source, status):
+def test_a_failure_of_a_plugin_is_recorded_and_affects_no_other(site, caplog, source, status):
     site.install("bad", ["partitioning-bad"], source)
     install_good(site)
     with caplog.at_level(logging.WARNING, logger="zcollection"):
@@ -54,7 +54,7 @@ def test_a_plugin_that_fails_is_recorded_and_stops_no_other(site, caplog, source
     assert "plugin partitioning-bad of bad failed" in caplog.text
 
 
-def test_a_failure_is_raised_where_asked_for(site, monkeypatch):
+def test_a_failure_is_raised_if_strict(site, monkeypatch):
     site.install("bad", ["partitioning-bad"], "import no_such_library")
     monkeypatch.setenv("ZCOLLECTION_STRICT_PLUGINS", "1")
     with pytest.raises(BrokenPluginError, match="'partitioning-bad' of bad failed: ModuleNotFoundError"):
@@ -72,7 +72,7 @@ def test_a_failure_is_raised_where_asked_for(site, monkeypatch):
         ("ZCOLLECTION_PLUGINS", "partitioning-one,two", ["one", "two"]),
     ],
 )
-def test_the_environment_chooses(site, monkeypatch, variable, value, names):
+def test_environment_variables_select_plugins(site, monkeypatch, variable, value, names):
     for name in ("one", "two"):
         site.install(name, [f"partitioning-{name}"], hook("partitionings", f'Provides("{name}", target="x:{name}")'))
     monkeypatch.setenv(variable, value)

@@ -17,7 +17,7 @@ def install(site, name="good", source=BAND, implementation=IMPLEMENTATION):
     return site.install(name, ["partitioning-band"], source, impl=implementation)
 
 
-def test_a_name_leads_to_its_class_and_back(site):
+def test_a_class_is_found_by_its_name_and_a_name_by_its_class(site):
     install(site)
     registry = Registry(site.entry_points)
     cls = registry.get(Family.PARTITIONING, "band")
@@ -111,13 +111,13 @@ class TestRegister:
         registry.unregister(Family.MERGE, "mine")
         assert registry.names(Family.MERGE) == []
 
-    def test_refuses_what_belongs_to_no_family(self, registry):
+    def test_rejects_what_belongs_to_no_family(self, registry):
         with pytest.raises(
             PluginError, match="int belongs to no family of plugins; accepted: subclasses of Partitioning"
         ):
             registry.register(int)
 
-    def test_refuses_a_name_that_is_installed(self, site):
+    def test_rejects_a_name_that_is_installed(self, site):
         install(site)
         with pytest.raises(
             PluginConflictError, match="'band' is provided by good; register the class under another name"
@@ -168,7 +168,7 @@ class TestTheVersionOfTheContract:
         found = registry(self.STATED.format(1), IMPLEMENTATION)
         assert found.get(Family.PARTITIONING, "band").__name__ == "Band"
 
-    def test_that_is_later_is_refused_by_this_kernel(self, registry):
+    def test_that_is_later_is_rejected_by_this_kernel(self, registry):
         message = (
             r"'band' is provided by good 1.0, which was written for version 2 of the contract Partitioning; accepted by "
             r"zcollection \S+: 1; upgrade zcollection \S+, or install an older release of good"
@@ -177,7 +177,7 @@ class TestTheVersionOfTheContract:
             registry(self.STATED.format(2)).get(Family.PARTITIONING, "band")
 
     @pytest.mark.parametrize("source", [BAND, STATED.format(1)])
-    def test_that_is_earlier_is_refused_by_a_later_kernel(self, registry, monkeypatch, source):
+    def test_that_is_earlier_is_rejected_by_a_later_kernel(self, registry, monkeypatch, source):
         monkeypatch.setattr(Partitioning, "contract_versions", (2,))
         message = r"written for version 1 .*: 2; upgrade good, or install an older release than zcollection"
         with pytest.raises(BrokenPluginError, match=message):
@@ -191,7 +191,7 @@ class TestTheVersionOfTheContract:
         monkeypatch.setattr(Store, "contract_versions", (2,))
         assert registry(BAND, IMPLEMENTATION).get(Family.PARTITIONING, "band").__name__ == "Band"
 
-    def test_is_the_status_of_a_name_that_is_refused(self, registry):
+    def test_is_the_status_of_a_name_that_is_rejected(self, registry):
         (row,) = registry(self.STATED.format(3)).table()
         assert row.status.startswith("failed: partitioning 'band' is provided by good 1.0, which was written for")
 

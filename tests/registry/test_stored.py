@@ -45,7 +45,7 @@ def test_a_strategy_is_stored_by_name_and_settings_and_no_import_path(registry):
     assert "fakes" not in repr(form)
 
 
-def test_every_kind_of_field_comes_back(registry):
+def test_every_kind_of_field_survives_a_round_trip(registry):
     import json
 
     form = stored.store(Rich(), registry=registry)
@@ -75,12 +75,12 @@ def test_settings_may_be_left_to_their_defaults(registry):
         ({"table": {"a": "b"}}, "table"),
     ],
 )
-def test_a_setting_that_does_not_fit_is_refused_by_name(registry, configuration, message):
+def test_an_invalid_setting_is_rejected_by_name(registry, configuration, message):
     with pytest.raises(PluginConfigurationError, match=message):
         stored.restore(Family.MERGE, StoredForm("rich", configuration), registry=registry)
 
 
-def test_what_the_class_itself_refuses_is_a_refused_configuration(registry):
+def test_an_error_of_the_class_is_a_configuration_error(registry):
     @frozen
     class Picky(fakes.Append):
         size: int = field()

@@ -12,20 +12,20 @@ from zcollection.plugin import Computation, VariableSchema
 from zcollection.testing import ComputationSuite
 from zcollection.testing.repeatable import RepeatableSuite
 
-OUTPUTS = "test_its_outputs_are_variables_of_the_base"
-ALONE = "test_it_depends_on_its_inputs_alone"
-DECLARED = "test_it_returns_what_it_declares"
-INPUTS = "test_the_inputs_are_left_as_they_were"
-SAME = "test_the_same_input_gives_the_same_result"
-EMPTY = "test_no_rows_give_no_rows"
-MISSING = "test_rows_that_are_all_missing_are_no_error"
-PARTS = "test_partition_by_partition_gives_what_all_at_once_gives"
-DEPTH = "test_its_halo_is_a_depth"
-NEEDED = "test_a_halo_is_needed"
+OUTPUTS = "test_outputs_span_the_partitioned_dimension"
+ALONE = "test_outputs_depend_only_on_inputs"
+DECLARED = "test_results_match_the_declared_outputs"
+INPUTS = "test_inputs_are_not_modified"
+SAME = "test_results_are_deterministic"
+EMPTY = "test_no_rows_give_empty_results"
+MISSING = "test_missing_inputs_are_accepted"
+PARTS = "test_halo_is_sufficient"
+DEPTH = "test_halo_is_valid"
+NEEDED = "test_halo_is_necessary"
 
-PROCESS = "test_another_process_returns_the_same"
-CLOCK = "test_the_clock_makes_no_difference"
-CALLS = "test_the_calls_before_make_no_difference"
+PROCESS = "test_results_are_equal_in_another_process"
+CLOCK = "test_results_do_not_depend_on_the_time"
+CALLS = "test_results_do_not_depend_on_earlier_calls"
 
 CHECKS = [name for each in (ComputationSuite, RepeatableSuite) for name in vars(each) if name.startswith("test_")]
 

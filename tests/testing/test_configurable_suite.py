@@ -14,15 +14,15 @@ from suites import failing
 from zcollection.plugin import MergeStrategy, RowPlan
 from zcollection.testing.configurable import ConfigurableSuite
 
-EXAMPLES = "test_there_are_examples"
-JSON = "test_the_configuration_survives_json"
-NAME = "test_it_is_stored_under_a_name"
-UNKNOWN = "test_an_unknown_setting_is_refused_by_name"
-TYPES = "test_a_value_of_a_wrong_type_is_refused_by_name"
-PICKLES = "test_it_pickles_and_copies"
+EXAMPLES = "test_examples_exist"
+JSON = "test_configuration_round_trips_through_json"
+NAME = "test_stored_form_is_restored"
+UNKNOWN = "test_unknown_setting_is_rejected"
+TYPES = "test_wrong_type_is_rejected"
+PICKLES = "test_pickle_and_copy"
 HASHES = "test_equal_objects_have_equal_hashes"
-FROZEN = "test_it_cannot_be_changed"
-OLDER = "test_what_older_releases_stored_is_understood"
+FROZEN = "test_objects_are_immutable"
+OLDER = "test_stored_forms_of_older_releases_are_restored"
 
 CHECKS = [name for name in vars(ConfigurableSuite) if name.startswith("test_")]
 NUMBERS = itertools.count()

@@ -23,7 +23,7 @@ IN_THIS_PROCESS = sorted(CHECKS.keys() - {"imports"})
 
 
 def problems(item, names):
-    return [f"{name}: {finding.text}" for name in names for finding in CHECKS[name](item) if finding.is_problem]
+    return [f"{name}: {finding.message}" for name in names for finding in CHECKS[name](item) if finding.is_problem]
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDING))

@@ -11,18 +11,18 @@ from suites import failing
 
 from zcollection.testing import PluginSuite
 
-ENTRY_POINTS = "test_its_entry_points_say_family_and_name"
-HOOKS = "test_every_hook_is_one_that_the_kernel_calls"
-TARGETS = "test_every_name_leads_to_a_class_of_its_family"
-LIGHT = "test_its_names_are_known_without_importing_what_they_name"
-KERNELS = "test_it_says_with_which_kernels_it_works"
-README = "test_its_readme_documents_each_name"
-SUMMARY = "test_every_name_has_a_summary"
-TYPED = "test_it_is_typed"
-PUBLIC = "test_it_imports_only_what_is_public"
-CONTRACTS = "test_its_classes_are_written_for_contracts_of_this_kernel"
-DEFAULTS = "test_what_needs_no_arguments_survives_json"
-COMMANDS = "test_its_commands_can_be_called"
+ENTRY_POINTS = "test_entry_points_are_valid"
+HOOKS = "test_hooks_are_valid"
+TARGETS = "test_targets_satisfy_their_contracts"
+LIGHT = "test_import_is_cheap"
+KERNELS = "test_zcollection_requirement_is_bounded"
+README = "test_readme_documents_each_name"
+SUMMARY = "test_each_name_has_a_summary"
+TYPED = "test_packages_are_typed"
+PUBLIC = "test_imports_are_public"
+CONTRACTS = "test_contract_versions_are_accepted"
+DEFAULTS = "test_defaults_round_trip_through_json"
+COMMANDS = "test_commands_are_valid"
 
 CHECKS = [name for name in vars(PluginSuite) if name.startswith("test_")]
 NUMBERS = itertools.count()

@@ -39,8 +39,8 @@ def build() -> typer.Typer:
     return app
 
 
-def _version(given: bool) -> None:
-    if given:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"zcollection {zcollection.__version__}")
         raise typer.Exit
 

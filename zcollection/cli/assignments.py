@@ -8,9 +8,9 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from zcollection.cli.columns import path_of
-from zcollection.cli.texts import values_of
+from zcollection.cli.parsing import values_of
 from zcollection.conditions.binding import Binder
-from zcollection.conditions.operands import Column, Constant, Meaning, Missing, Operand, Rows
+from zcollection.conditions.operands import KINDS, Column, Constant, Missing, Operand, Rows, ValueKind
 from zcollection.conditions.syntax import Language, Name, Parsed, names_in, parse
 from zcollection.errors import ExpressionError, SchemaError
 from zcollection.model.dataset import Dataset
@@ -22,7 +22,7 @@ VALUE: Final = Language(
     noun="value",
     functions=frozenset({"abs"}),
     accepted=(
-        "variables, numbers, texts, True and False, + - * / // % and abs(); the path of a nested variable in backticks"
+        "variables, numbers, strings, True and False, + - * / // % and abs(); the path of a nested variable in backticks"
     ),
     otherwise="compute it with Collection.update()",
 )
@@ -40,9 +40,9 @@ class Assignment:
     target, declared
         The path and the schema of the variable.
     operand
-        The expression; None if the value is a quoted text, which is converted to the type of the variable.
+        The expression; None if the value is a quoted string, which is converted to the type of the variable.
     constant
-        The converted value of the quoted text; None if there is an expression.
+        The converted value of the quoted string; None if there is an expression.
     read
         Paths of the variables in the expression.
     """
@@ -75,7 +75,7 @@ class Assignment:
         operand = Binder(parsed, columns, {}).operand(parsed.root)
         constant = _constant(parsed, operand, target, declared)
         if constant is None:
-            _check_meaning(parsed, operand, declared, target)
+            _check_kind(parsed, operand, declared, target)
         return cls(
             text=text,
             target=target,
@@ -123,7 +123,7 @@ class Assignment:
         if dtype.kind in "mM":
             return values.astype(np.int64).view(dtype)
         if dtype.kind in "TUS":
-            return self._cast_texts(values)
+            return self._cast_strings(values)
         with np.errstate(all="ignore"):
             cast: NDArray[Any] = (
                 values.astype(np.float64).astype(dtype) if dtype.kind == "f" else _as_integers(values, dtype)
@@ -135,7 +135,7 @@ class Assignment:
             raise SchemaError(message)
         return cast
 
-    def _cast_texts(self, values: NDArray[Any]) -> NDArray[Any]:
+    def _cast_strings(self, values: NDArray[Any]) -> NDArray[Any]:
         cast: NDArray[Any] = values.astype(self.declared.dtype)
         cut = cast.astype(values.dtype) != values
         if cut.any():
@@ -200,8 +200,8 @@ def _column(parsed: Parsed, node: Name, target: str, schema: DatasetSchema) -> C
 
 
 def _constant(parsed: Parsed, operand: Operand, target: str, declared: VariableSchema) -> Any:
-    """Return the value of a quoted text, converted to the variable's type; None for any other expression."""
-    if not isinstance(operand, Constant) or operand.meaning is not Meaning.TEXT:
+    """Return the value of a quoted string, converted to the variable's type; None for any other expression."""
+    if not isinstance(operand, Constant) or operand.kind is not ValueKind.STRING:
         return None
     found = values_of([str(operand.data[0])], declared, name=f"{parsed.text} of {target!r}")
     if np.ma.is_masked(found):
@@ -211,28 +211,17 @@ def _constant(parsed: Parsed, operand: Operand, target: str, declared: VariableS
     return convert(found, declared, name=target)[0]
 
 
-_MEANINGS: Final[Mapping[str, Meaning]] = {
-    **dict.fromkeys("iuf", Meaning.NUMBER),
-    **dict.fromkeys("TUS", Meaning.TEXT),
-    "b": Meaning.TRUTH,
-    "M": Meaning.TIME,
-    "m": Meaning.LENGTH,
-}
-
-
-def _check_meaning(parsed: Parsed, operand: Operand, declared: VariableSchema, target: str) -> None:
+def _check_kind(parsed: Parsed, operand: Operand, declared: VariableSchema, target: str) -> None:
     """Check that an expression has values of the same kind as the variable."""
-    expected = _MEANINGS.get(declared.dtype.kind)
-    is_flag = {expected, operand.meaning} == {Meaning.NUMBER, Meaning.TRUTH}
+    expected = KINDS.get(declared.dtype.kind)
+    is_flag = {expected, operand.kind} == {ValueKind.NUMBER, ValueKind.BOOLEAN}
     other_unit = (
         isinstance(operand, Column)
-        and operand.meaning in {Meaning.TIME, Meaning.LENGTH}
+        and operand.kind in {ValueKind.TIME, ValueKind.DURATION}
         and (operand.variable.dtype != declared.dtype)
     )
-    if (expected is not operand.meaning and not is_flag) or other_unit:
-        why = (
-            f"is {operand.meaning.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: values of that type"
-        )
+    if (expected is not operand.kind and not is_flag) or other_unit:
+        why = f"is {operand.kind.value}, and {target!r} is {dtype_name(declared.dtype)}; accepted: values of that type"
         raise parsed.error(parsed.root, why)
 
 

@@ -24,7 +24,7 @@ from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.report import ChangeReport
 from zcollection.collection.write.drop import Age
 from zcollection.errors import SchemaError, SettingError, accepted
-from zcollection.model.lengths import length_in
+from zcollection.model.durations import parse_duration
 from zcollection.view.view import View
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing, and show what would change.")]
@@ -146,7 +146,7 @@ def drop(
 
 def _age(text: str | None) -> Age:
     """Return an age as a duration, and a time unchanged."""
-    length = None if text is None else length_in(text)
+    length = None if text is None else parse_duration(text)
     return text if length is None else length
 
 

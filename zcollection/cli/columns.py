@@ -1,4 +1,4 @@
-"""Values that a file does not have as variables: from options, its global attributes, or its file name."""
+"""Values of variables that a file lacks: from options, from its global attributes, or from its name."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,8 @@ import numpy as np
 import typer
 from attrs import frozen
 
+from zcollection.cli.parsing import inferred, pairs_of, values_of
 from zcollection.cli.sources import FileError
-from zcollection.cli.texts import inferred, pairs_of, values_of
 from zcollection.errors import SchemaError, accepted
 from zcollection.model.names import normalise_path, split
 from zcollection.model.schema import DatasetSchema, VariableSchema
@@ -72,14 +72,12 @@ class Columns:
         names = [*found.fixed, *found.attributes.values(), *(found.pattern.groupindex if found.pattern else ())]
         twice = sorted({one for one in names if names.count(one) > 1})
         if twice:
-            message = (
-                f"the variable {twice[0]!r} is given a value twice; accepted: one of --set, --attribute and --name"
-            )
+            message = f"the variable {twice[0]!r} gets a value twice; accepted: one of --set, --attribute and --name"
             raise SchemaError(message)
         return found
 
-    def given(self, file: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values for a file, by variable name: texts, or values of its attributes.
+    def raw_values(self, file: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values for a file, by variable name: strings that are not parsed, or values of its attributes.
 
         Raises
         ------
@@ -98,12 +96,12 @@ class Columns:
 
     def values(self, file: str, attrs: Mapping[str, Any], schema: DatasetSchema) -> dict[str, Any]:
         """Return the values for a file, by variable path, in the types that the collection declares."""
-        return dict(_typed(name, value, schema) for name, value in self.given(file, attrs).items())
+        return dict(_typed(name, value, schema) for name, value in self.raw_values(file, attrs).items())
 
     def declared(self, file: str, attrs: Mapping[str, Any], dimension: str) -> list[VariableSchema]:
         """Return schemas of the variables, with types inferred from the values: int64, float64, bool, time or string."""
         found = []
-        for name, value in self.given(file, attrs).items():
+        for name, value in self.raw_values(file, attrs).items():
             dtype = inferred([value]).dtype if isinstance(value, str) else np.asarray(value).dtype
             found.append(VariableSchema(name, dtype="string" if dtype.kind in "TU" else dtype, dimensions=(dimension,)))
         return found
@@ -151,7 +149,7 @@ def _named(pattern: re.Pattern[str], file: str) -> dict[str, str]:
 def _scalar(file: str, attribute: str, value: Any) -> Any:
     array = np.asarray(value)
     if array.size != 1 or array.dtype.kind not in "biufU":
-        message = f"the attribute {attribute!r} of {file!r} is {value!r}; accepted: one number or text"
+        message = f"the attribute {attribute!r} of {file!r} is {value!r}; accepted: one number or string"
         raise FileError(message)
     return array.reshape(-1)[0].item()
 

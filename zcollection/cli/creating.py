@@ -13,8 +13,8 @@ from zcollection.cli.columns import Attribute, Columns, Name, Set
 from zcollection.cli.info import facts_of
 from zcollection.cli.opening import AsJson, StorageOptions, options_of
 from zcollection.cli.output import write_json, write_lines
+from zcollection.cli.parsing import pairs_of
 from zcollection.cli.sources import FileError, read
-from zcollection.cli.texts import pairs_of
 from zcollection.errors import SchemaError, accepted
 from zcollection.model.codecs import profile_names
 from zcollection.model.names import join, normalise_path
@@ -114,9 +114,9 @@ def _of_json(path: str) -> DatasetSchema:
     return DatasetSchema.from_json(text)
 
 
-def _with_chunks(schema: DatasetSchema, given: list[str] | None) -> DatasetSchema:
+def _with_chunks(schema: DatasetSchema, options: list[str] | None) -> DatasetSchema:
     lengths = {
-        normalise_path(name): text for name, text in pairs_of(given, option="--chunks", form="time=4096").items()
+        normalise_path(name): text for name, text in pairs_of(options, option="--chunks", form="time=4096").items()
     }
     known = [join(path, name) for path, group in schema.walk() for name in group.dimensions]
     for name, text in lengths.items():

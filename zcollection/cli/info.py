@@ -9,7 +9,7 @@ from zcollection.cli.describe import axis_limits, limits_in_words, partitioning
 from zcollection.cli.opening import URL, AsJson, At, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_json, write_lines
 from zcollection.collection.collection import Collection
-from zcollection.model.texts import format_bytes
+from zcollection.model.formatting import format_bytes
 from zcollection.view.view import View
 
 

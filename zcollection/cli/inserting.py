@@ -85,12 +85,12 @@ def insert(
 
     Run it again after an interruption: files that were inserted are skipped.
     """
-    given = {"merge": merge, "unknown": unknown, "missing": missing, "conventions": conventions}
+    options = {"merge": merge, "unknown": unknown, "missing": missing, "conventions": conventions}
     work = Insertion(
         collection=(open_to_read if dry_run else open_to_write)(url, storage_option),
         sources=_sources(files, source),
         columns=Columns.of(fixed, attribute, name),
-        options=given if dry_run else {**given, "immutable": immutable},
+        options=options if dry_run else {**options, "immutable": immutable},
         dry_run=dry_run,
     )
     outcomes = work.done(files, progress=not as_json)

@@ -90,7 +90,7 @@ def open_source(
     url, options
         The collection or the view, and options of its store.
     base, base_options
-        Of a view: where its base is, and options of its store.
+        For a view: URL of its base, and options of the store of the base.
     mode
         "r" or "rw".
     at
@@ -120,14 +120,14 @@ def _collection(url: str, mode: Mode, options: Iterable[str] | None, *, at: str 
     raise CollectionNotFoundError(message)
 
 
-def options_of(given: Iterable[str] | None) -> dict[str, Any]:
+def options_of(pairs: Iterable[str] | None) -> dict[str, Any]:
     """Return the options of a store; raises as `open_to_read`."""
-    return dict(map(_option, given or ()))
+    return dict(map(_option, pairs or ()))
 
 
-def names_of(given: Iterable[str] | None) -> list[str] | None:
+def names_of(options: Iterable[str] | None) -> list[str] | None:
     """Return names from repeated options, or separated by commas; None if there are none."""
-    return [name.strip() for text in given for name in text.split(",") if name.strip()] if given else None
+    return [name.strip() for text in options for name in text.split(",") if name.strip()] if options else None
 
 
 def _option(text: str) -> tuple[str, Any]:

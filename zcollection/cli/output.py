@@ -50,7 +50,7 @@ def write_table(header: Sequence[str], rows: Rows, *, numeric: Collection[str] =
     header
         Names of the columns.
     rows
-        One text for each column.
+        One string for each column.
     numeric
         Columns that are aligned to the right.
     """

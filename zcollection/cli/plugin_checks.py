@@ -1,6 +1,6 @@
-"""What is checked of an installed plugin distribution before any of its classes is used.
+"""The checks of an installed plugin distribution that ``zcollection plugins check`` and `PluginSuite` run.
 
-``zcollection plugins check`` runs these checks, and so does `zcollection.testing.PluginSuite`.
+They create no object of its classes, except for the check `defaults`.
 """
 
 import ast
@@ -20,7 +20,7 @@ import zcollection
 from zcollection.contracts.configurable import Configurable
 from zcollection.errors import BrokenPluginError, UnknownPluginError, ZCollectionError, accepted
 from zcollection.registry import stored
-from zcollection.registry.discovery import Provider, ask
+from zcollection.registry.discovery import Provider, call_hooks
 from zcollection.registry.hookspecs import PROJECT, Family
 from zcollection.registry.registry import check_contract, imported
 
@@ -80,23 +80,23 @@ print("\\n" + json.dumps(sorted(set(sys.modules) - before)))
 
 @frozen
 class Finding:
-    """What a check found.
+    """A result of a check: a problem or a note.
 
     Attributes
     ----------
-    text
-        What was found, what is accepted, and the next step.
+    message
+        What the check found, what is accepted, and the next step.
     is_problem
-        False for a note: something that could not be checked.
+        False for a note that something could not be checked.
     """
 
-    text: str
+    message: str
     is_problem: bool = True
 
 
 @frozen(kw_only=True)
 class Installed:
-    """An installed distribution, and what its hooks provide.
+    """An installed distribution, and the names that its hooks yield.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Installed:
 
     @property
     def modules(self) -> list[str]:
-        """The modules that implement hooks, each once."""
+        """The modules that implement hooks, sorted and without duplicates."""
         return sorted({entry.module for entry in self.entry_points})
 
     @property
@@ -135,7 +135,7 @@ class Installed:
 
 
 def installed(name: str) -> Installed:
-    """Return an installed distribution; what the environment disables is looked at too.
+    """Return an installed distribution; the environment variables that disable plugins are ignored.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def installed(name: str) -> Installed:
         )
         raise UnknownPluginError(message) from None
     plugins = [entry for entry in found.entry_points if entry.group == PROJECT]
-    providers, failures = _asked(found, plugins)
+    providers, failures = _call_hooks(found, plugins)
     return Installed(
         distribution=found,
         entry_points=tuple(plugins),
@@ -168,12 +168,12 @@ def installed(name: str) -> Installed:
     )
 
 
-def _asked(found: Distribution, plugins: list[EntryPoint]) -> tuple[list[Provider], list[tuple[str, Exception]]]:
+def _call_hooks(found: Distribution, plugins: list[EntryPoint]) -> tuple[list[Provider], list[tuple[str, Exception]]]:
     providers: list[Provider] = []
     failures: list[tuple[str, Exception]] = []
     for entry in plugins:
         try:
-            provided = ask(entry.load(), name=f"{found.name}:{entry.name}")
+            provided = call_hooks(entry.load(), name=f"{found.name}:{entry.name}")
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
             failures.append((entry.name, error))
             continue
@@ -185,7 +185,7 @@ def _asked(found: Distribution, plugins: list[EntryPoint]) -> tuple[list[Provide
 
 
 def check_entry_points(item: Installed) -> Iterator[Finding]:
-    """Check that entry points have the group ``zcollection`` and the name ``<family>-<name>``; a command may come alone."""
+    """Check that entry points have the group ``zcollection`` and the name ``<family>-<name>``, or add commands only."""
     families = [family.value for family in Family]
     if not item.entry_points and not item.commands:
         yield Finding(
@@ -201,18 +201,20 @@ def check_entry_points(item: Installed) -> Iterator[Finding]:
 
 
 def check_hooks(item: Installed) -> Iterator[Finding]:
-    """Check that the module of each entry point imports, each hook is one that the kernel calls, and they yield names."""
+    """Check that the module of each entry point can be imported, implements only hooks of the kernel, and yields names."""
     for name, error in item.failures:
         yield Finding(
-            f"the entry point {name!r} fails: {type(error).__name__}: {error}; correct its module, and run this again"
+            f"the entry point {name!r} fails: {type(error).__name__}: {error}; correct its module, and run the check again"
         )
     if item.entry_points and not item.failures and not item.providers:
         hooks = ", ".join(family.hook for family in Family)
-        yield Finding(f"no hook yields a name; accepted: @hookimpl functions that yield Provides(…), of {hooks}")
+        yield Finding(
+            f"no hook yields a name; accepted: functions decorated with @hookimpl that yield Provides(…), named {hooks}"
+        )
 
 
 def check_contracts(item: Installed) -> Iterator[Finding]:
-    """Check that each class was written for a version of its contract that this kernel has."""
+    """Check that each class was written for a version of its contract that this kernel accepts."""
     for provider in item.providers:
         try:
             check_contract(provider)
@@ -221,7 +223,7 @@ def check_contracts(item: Installed) -> Iterator[Finding]:
 
 
 def check_targets(item: Installed) -> Iterator[Finding]:
-    """Check that each name leads to a class that imports, and satisfies the contract of its family."""
+    """Check that the class of each name can be imported, and satisfies the contract of its family."""
     for provider in item.providers:
         if not list(check_contracts(evolve(item, providers=(provider,)))):
             try:
@@ -231,12 +233,12 @@ def check_targets(item: Installed) -> Iterator[Finding]:
 
 
 def check_imports(item: Installed) -> Iterator[Finding]:
-    """Check that an import of the module with the hook loads neither a heavy library nor a class that it names."""
+    """Check that importing the module with the hooks loads neither a heavy library nor the classes that it provides."""
     if not item.modules or item.failures:
         return
     targets = {provider.provides.target.partition(":")[0] for provider in item.providers}
     unwanted = ({*_HEAVY} | targets) - {*item.modules}
-    done = subprocess.run(  # noqa: S603 - this interpreter, and modules that are installed
+    done = subprocess.run(  # noqa: S603 - this interpreter, and installed modules
         [sys.executable, "-c", _PROBE, *item.modules], capture_output=True, text=True, check=False
     )
     if done.returncode:
@@ -248,7 +250,7 @@ def check_imports(item: Installed) -> Iterator[Finding]:
     if found:
         yield Finding(
             f"importing {', '.join(item.modules)} also imports {', '.join(found)}, in every program that uses zcollection; "
-            f"accepted: neither heavy libraries nor the classes that are named; import them in the module of the class"
+            f"accepted: neither heavy libraries nor the classes that the hooks name; import them in the module of the class"
         )
 
 
@@ -264,8 +266,8 @@ def check_kernels(item: Installed) -> Iterator[Finding]:
     if not {">=", "<"} <= operators or "==" in operators or len(kernels) != 1:
         stated = ", ".join(map(repr, map(str, kernels))) or "missing"
         yield Finding(
-            f"the requirement on zcollection is {stated}; accepted: one of the form 'zcollection>=X,<Y'; state in "
-            f"pyproject.toml the releases that the plugin works with"
+            f"the requirement on zcollection is {stated}; accepted: one of the form 'zcollection>=X,<Y'; "
+            f"declare the supported releases in pyproject.toml"
         )
 
 
@@ -280,7 +282,7 @@ def check_readme(item: Installed) -> Iterator[Finding]:
 
 
 def check_summaries(item: Installed) -> Iterator[Finding]:
-    """Check that each name has a summary of one line, which ``zcollection plugins`` shows."""
+    """Check that each name has a one-line summary, which ``zcollection plugins`` shows."""
     for provider in item.providers:
         summary = provider.provides.summary
         if not summary.strip() or "\n" in summary:
@@ -290,16 +292,16 @@ def check_summaries(item: Installed) -> Iterator[Finding]:
 
 
 def check_types(item: Installed) -> Iterator[Finding]:
-    """Check that its packages have a ``py.typed``."""
+    """Check that the packages contain the file ``py.typed``."""
     for folder in item.folders:
         if not (folder / "py.typed").is_file():
             yield Finding(
-                f"{folder} has no py.typed; add an empty file of that name, so that type checkers read the types"
+                f"{folder} has no py.typed; add an empty file of that name, so that type checkers use its annotations"
             )
 
 
 def check_privacy(item: Installed) -> Iterator[Finding]:
-    """Check that of zcollection it imports what is public: all else may change."""
+    """Check that it imports only public modules of zcollection; all others may change."""
     for folder in item.folders:
         for file in sorted(folder.rglob("*.py")):
             private = sorted({name for name in _imported(file) if not _is_public(name)})
@@ -308,24 +310,26 @@ def check_privacy(item: Installed) -> Iterator[Finding]:
 
 
 def check_defaults(item: Installed) -> Iterator[Finding]:
-    """Check that a class that can be made without arguments is the same again after its configuration went through JSON."""
+    """Check that an object created without arguments equals the one restored from its configuration as JSON."""
     for provider in item.providers:
-        if issubclass(provider.family.contract, Configurable) and not _failing_parts(item, provider):
+        if issubclass(provider.family.contract, Configurable) and not _problems_of(item, provider):
             yield from _check_default(provider.provides.name, imported(provider))
 
 
 def check_commands(item: Installed) -> Iterator[Finding]:
-    """Check that each command that it adds imports, is a function that Typer takes, and has a name of its own."""
+    """Check that each command can be imported, is a function that Typer accepts, and has a name that no built-in one has."""
     if not item.commands:
         return
     if importlib.util.find_spec("typer") is None:
-        yield Finding("the commands are not checked without typer: pip install 'zcollection[cli]'", is_problem=False)
+        yield Finding(
+            "commands are checked only if typer is installed: pip install 'zcollection[cli]'", is_problem=False
+        )
         return
     from zcollection.cli.verbs import BUILT_IN, loaded
 
     for entry in item.commands:
         if entry.name in BUILT_IN:
-            yield Finding(f"the command {entry.name!r} is one of zcollection; give it another name")
+            yield Finding(f"the command {entry.name!r} is built into zcollection; rename it")
             continue
         try:
             loaded(entry.name, [entry])
@@ -349,20 +353,21 @@ CHECKS: Final[Mapping[str, Callable[[Installed], Iterator[Finding]]]] = {
 }
 """All checks, by name."""
 
-_OF_NAMES: Final = frozenset({"contracts", "targets", "imports", "readme", "summaries", "defaults"})
-"""Those that look at the names that the hooks yield."""
+_NEED_NAMES: Final = frozenset({"contracts", "targets", "imports", "readme", "summaries", "defaults"})
+"""The checks that need the names that the hooks yield."""
 
 
 def run(item: Installed) -> dict[str, list[Finding]]:
-    """Return what each check finds; where a hook fails, those that need the names are not made, and say so."""
-    unknown = Finding("not checked, for a hook fails; correct that, and run this again", is_problem=False)
+    """Run all checks, and return their findings; if a hook fails, a note replaces the checks that need the names."""
+    skipped = Finding("not checked, because a hook fails; correct it, and run the check again", is_problem=False)
     return {
-        name: [unknown] if item.failures and name in _OF_NAMES else list(check(item)) for name, check in CHECKS.items()
+        name: [skipped] if item.failures and name in _NEED_NAMES else list(check(item))
+        for name, check in CHECKS.items()
     }
 
 
 def title_of(name: str) -> str:
-    """Return what a check requires, in one line.
+    """Return the requirement that a check verifies, in one line.
 
     Examples
     --------
@@ -372,7 +377,7 @@ def title_of(name: str) -> str:
     return (CHECKS[name].__doc__ or "").removeprefix("Check that ").removesuffix(".").replace("``", "")
 
 
-def _failing_parts(item: Installed, provider: Provider) -> list[Finding]:
+def _problems_of(item: Installed, provider: Provider) -> list[Finding]:
     alone = evolve(item, providers=(provider,))
     return [*check_contracts(alone), *check_targets(alone)]
 
@@ -387,38 +392,40 @@ def _check_default(name: str, cls: type[Any]) -> Iterator[Finding]:
     required = [each.name for each in parameters if each.default is each.empty and each.kind not in variadic]
     if required:
         yield Finding(
-            f"{name} is not made: it needs {', '.join(required)}; the suite of its family checks it", is_problem=False
+            f"{name} is not checked: it requires {', '.join(required)}; the suite of its family checks it",
+            is_problem=False,
         )
         return
     try:
-        made = cls()
+        created = cls()
     except ZCollectionError as error:
         yield Finding(
-            f"{name} is not made without arguments: {error}; the suite of its family checks it", is_problem=False
+            f"{name} is not checked: it rejects its defaults: {error}; the suite of its family checks it",
+            is_problem=False,
         )
         return
     except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
         yield Finding(
-            f"{name} cannot be made without arguments: {type(error).__name__}: {error}; give its fields defaults that fit, or none"
+            f"{name} cannot be created without arguments: {type(error).__name__}: {error}; give its fields valid defaults, or none"
         )
         return
     try:
-        again = stored.configure(cls, json.loads(json.dumps(stored.configuration(made))), what=name)
+        restored = stored.configure(cls, json.loads(json.dumps(stored.configuration(created))), what=name)
     except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
         yield Finding(
-            f"the configuration of {name} does not go through JSON: {type(error).__name__}: {error}; accepted: an attrs class, "
-            f"frozen, whose fields are of the types that docs/plugins/package.md lists"
+            f"the configuration of {name} cannot be stored as JSON: {type(error).__name__}: {error}; accepted: a frozen attrs class, "
+            f"whose fields have the types that docs/plugins/package.md lists"
         )
         return
-    if again != made:
+    if restored != created:
         yield Finding(
-            f"{name} is {made!r}, and {again!r} once its configuration went through JSON; accepted: equal objects; keep "
-            f"everything that matters in its fields"
+            f"{name} is {created!r}, and {restored!r} when it is restored from JSON; accepted: equal objects; store all "
+            f"settings in its fields"
         )
 
 
 def _imported(file: Path) -> Iterator[str]:
-    """Yield what a file imports of zcollection, wherever it does so."""
+    """Yield the modules of zcollection that a file imports, at any level of nesting."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == PROJECT and not node.level:
             # A public name of the package, or one of its modules.

@@ -1,4 +1,4 @@
-"""What is wrong with the plugins that are installed, and with what collections need of them."""
+"""Problems of the installed plugins: failures, conflicts, shadowed names, duplicates, unmet requirements."""
 
 import importlib.metadata
 import os
@@ -24,16 +24,16 @@ _GROUPS: Final = (PROJECT, verbs.GROUP)
 
 @frozen
 class Problem:
-    """Something that is wrong.
+    """A problem.
 
     Attributes
     ----------
     subject
-        What it concerns, such as ``partitioning 'band'``.
+        The object that has the problem, such as ``partitioning 'band'``.
     text
-        What is wrong with it.
+        Description.
     step
-        What to do about it.
+        The next step.
     """
 
     subject: str
@@ -55,7 +55,7 @@ class Provided:
 
 @frozen
 class Disabled:
-    """An entry point that the environment turns off, and the variable that does so."""
+    """An entry point that an environment variable disables, and the name of that variable."""
 
     entry_point: str
     distribution: str
@@ -64,7 +64,7 @@ class Disabled:
 
 @frozen
 class Extra:
-    """An extra of zcollection of which some distributions are not installed."""
+    """An extra of zcollection that is not completely installed."""
 
     extra: str
     missing: tuple[str, ...]
@@ -72,7 +72,7 @@ class Extra:
 
 
 def provided(registry: Registry) -> list[Provided]:
-    """Return what each installed distribution provides, sorted by name."""
+    """Return the names that each installed distribution provides, sorted by distribution."""
     found: dict[tuple[str, str], list[str]] = {}
     for family in Family:
         for item in registry.providers(family):
@@ -84,7 +84,7 @@ def provided(registry: Registry) -> list[Provided]:
 
 
 def problems(registry: Registry) -> list[Problem]:
-    """Return all that is wrong with what is installed."""
+    """Return all problems of the installed plugins."""
     return [
         *_failures(registry),
         *_conflicts(registry),
@@ -96,17 +96,17 @@ def problems(registry: Registry) -> list[Problem]:
 
 
 def disabled(registry: Registry) -> list[Disabled]:
-    """Return which entry points the environment turns off."""
+    """Return the entry points that environment variables disable."""
     only = bool(os.environ.get(_ONLY, "").strip())
     blocked = _names(_DISABLED)
-    off = [item for item in registry.inventory.unavailable if item.error is None]
+    unavailable = [item for item in registry.inventory.unavailable if item.error is None]
     by_name = [
         Disabled(
             item.entry_point,
             item.distribution,
             _ONLY if only and not blocked & {"*", item.entry_point, item.distribution} else _DISABLED,
         )
-        for item in off
+        for item in unavailable
     ]
     commands = [
         Disabled(entry.name, entry.dist.name, _DISABLED if blocked & {"*", entry.name, entry.dist.name} else _ONLY)
@@ -117,16 +117,16 @@ def disabled(registry: Registry) -> list[Disabled]:
 
 
 def notes() -> Iterator[str]:
-    """Yield what is worth a look: names in the environment that are those of nothing that is installed."""
+    """Yield notes on names in environment variables that match no installed entry point or distribution."""
     entries = [entry for group in _GROUPS for entry in importlib.metadata.entry_points(group=group)]
     known = {"*", *(entry.name for entry in entries), *(entry.dist.name for entry in entries if entry.dist is not None)}
     for variable in (_DISABLED, _ONLY):
         for name in sorted(_names(variable) - known):
-            yield f"{variable} names {name!r}, which is neither an entry point nor a distribution that is installed"
+            yield f"{variable} names {name!r}, which is neither an installed entry point nor an installed distribution"
 
 
 def extras() -> list[Extra]:
-    """Return the extras of zcollection of which something is missing, without those that only unite others."""
+    """Return the extras of zcollection with missing distributions, without extras that only combine others."""
     required = _required_by_extras()
     found = []
     for extra, names in required.items():
@@ -152,11 +152,11 @@ def _required_by_extras() -> dict[str, set[str]]:
 
 
 def step_for(error: BaseException, distribution: str) -> str:
-    """Return what to do about a plugin that failed."""
+    """Return the next step for a plugin that failed."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"pip install the library that has the module {error.name!r}, or reinstall {distribution}"
+        return f"pip install the library that provides the module {error.name!r}, or reinstall {distribution}"
     if isinstance(error, TypeError) and "Provides" in str(error):
-        return f"upgrade zcollection: {distribution} describes its names as a later release does"
+        return f"upgrade zcollection: {distribution} was written for a later release"
     return f"run: zcollection plugins check {distribution}; then reinstall it, or report it to its author"
 
 
@@ -199,10 +199,10 @@ def _conflicts(registry: Registry) -> Iterator[Problem]:
 
 
 def _conflict(subject: str, sources: Sequence[str]) -> Problem:
-    text = f"it is provided by {', '.join(sources)}, and so it cannot be used"
+    text = f"it is provided by {', '.join(sources)}, and therefore cannot be used"
     if len(set(sources)) == 1:
         return Problem(subject, f"{text} (twice by one distribution)", f"report it to the author of {sources[0]}")
-    return Problem(subject, text, f"{_DISABLED}={sources[-1]} (or another one of them), or pip uninstall {sources[-1]}")
+    return Problem(subject, text, f"{_DISABLED}={sources[-1]} (or another of them), or pip uninstall {sources[-1]}")
 
 
 def _shadows(registry: Registry) -> Iterator[Problem]:
@@ -222,12 +222,12 @@ def _shadowed_aliases(family: Family, providers: Sequence[Provider]) -> Iterator
                 yield Problem(
                     f"{family.noun} {name!r} of {newer.source}",
                     f"it shadows the older name {name!r} of {older.provides.name!r} of {older.source}: collections that "
-                    f"store the older name are read with the other class",
+                    f"store the older name are opened with the other class",
                     f"{_DISABLED}={newer.source} for such collections, or ask its author for another name",
                 )
-            both = {*newer.provides.aliases} & {*older.provides.aliases}
-            if both and older.source < newer.source:
-                for name in sorted(both):
+            shared = {*newer.provides.aliases} & {*older.provides.aliases}
+            if shared and older.source < newer.source:
+                for name in sorted(shared):
                     yield _conflict(f"{family.noun} {name!r}, an older name", [older.source, newer.source])
 
 
@@ -237,8 +237,8 @@ def _shadowed_classes(family: Family, names: Sequence[str]) -> Iterator[Problem]
         if first != name:
             yield Problem(
                 f"{family.noun} {name!r}",
-                f"its class has the name {class_name(name)} in zcollection.{_MODULES[family]}, as that of {first!r}, which "
-                f"is the one that is found",
+                f"its class has the name {class_name(name)} in zcollection.{_MODULES[family]}, like that of {first!r}, which "
+                f"shadows it",
                 f"import the class from its package, or disable the provider of {first!r} with {_DISABLED}",
             )
 
@@ -258,7 +258,7 @@ def _commands() -> Iterator[Problem]:
             verbs.loaded(name, found)
         except PluginConflictError:
             if name in verbs.BUILT_IN:
-                text = f"it is provided by {', '.join(sources)}, and is a command of zcollection, which is the one that runs"
+                text = f"it is provided by {', '.join(sources)}, and is built into zcollection, whose command runs"
                 yield Problem(
                     f"command {name!r}", text, f"{_DISABLED}={sources[0]}, or ask its author for another name"
                 )
@@ -270,25 +270,25 @@ def _commands() -> Iterator[Problem]:
 
 
 def _duplicates() -> Iterator[Problem]:
-    """Yield distributions that are installed twice: of one name, Python takes the first on its path."""
+    """Yield distributions that are installed more than once: Python imports the first one on its path."""
     found: dict[str, list[Distribution]] = {}
     for item in distributions():
         if any(entry.group in _GROUPS for entry in item.entry_points):
             found.setdefault(item.name.lower().replace("_", "-"), []).append(item)
     for name, several in sorted(found.items()):
-        # The path may name one directory twice, as "" does for the current one.
+        # The path may contain a directory twice, for instance as "" and by its absolute path.
         places = list(
             dict.fromkeys(f"{item.version} in {Path(str(item.locate_file(''))).resolve()}" for item in several)
         )
         if len(places) > 1:
             text = f"it is installed {len(places)} times: {places[0]} shadows {', '.join(places[1:])}"
             yield Problem(
-                f"distribution {name}", text, f"pip uninstall {name} until none is left, and install it again"
+                f"distribution {name}", text, f"pip uninstall {name} until no copy is left, and install it again"
             )
 
 
 def _requirements() -> Iterator[Problem]:
-    """Yield what plugins require and is not installed, or not in such a version."""
+    """Yield requirements of plugins that are not installed, or not in a suitable version."""
     from packaging.requirements import Requirement
 
     for item in _plugins():
@@ -298,7 +298,7 @@ def _requirements() -> Iterator[Problem]:
                 continue
             version = _version_of(requirement.name)
             if version is None or not requirement.specifier.contains(version, prereleases=True):
-                state = "is not installed" if version is None else f"is installed in the version {version}"
+                state = "is not installed" if version is None else f"is installed in version {version}"
                 yield Problem(
                     f"distribution {item.name} {item.version}",
                     f"it requires {str(requirement)!r}, and {requirement.name} {state}",
@@ -324,7 +324,7 @@ def _names(variable: str) -> set[str]:
 
 
 def _last_line(error: BaseException) -> str:
-    """Return the last line of the traceback, and the line of the source that raised it."""
+    """Return the last line of the traceback, and the source line that raised the error."""
     last = traceback.format_exception_only(error)[-1].strip()
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith("<")]

@@ -1,4 +1,4 @@
-"""Which plugins the collections and views below a place need, and whether each is installed."""
+"""The plugins that the collections and views below a URL need, and whether each can be used."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -22,25 +22,25 @@ from zcollection.registry.stored import StoredForm
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 
 DEPTH: Final = 4
-"""How many folders below a place are looked into."""
+"""Default number of levels of folders that are searched."""
 
 _ZARR: Final = ("zarr.json", ".zgroup", ".zarray")
 
 
 @frozen
-class Need:
+class RequiredPlugin:
     """A plugin that a collection or a view needs.
 
     Attributes
     ----------
     family, name
-        Which.
+        Family and name of the plugin.
     provided_by
-        The distribution that provides it, as far as that is known.
+        The distribution that provides it, if known.
     error
-        Why it cannot be used; None where it can.
+        The reason why it cannot be used; None if it can.
     step
-        What to do about that.
+        The next step; None if it can be used.
     """
 
     family: str
@@ -51,13 +51,13 @@ class Need:
 
 
 @frozen
-class Place:
-    """A collection, or a view.
+class Inspected:
+    """A collection or view, with the plugins that it needs.
 
     Attributes
     ----------
     url
-        Where it is.
+        Its URL.
     kind
         ``collection`` or ``view``.
     needs
@@ -66,70 +66,72 @@ class Place:
 
     url: str
     kind: str
-    needs: tuple[Need, ...]
+    needs: tuple[RequiredPlugin, ...]
 
 
 @frozen
-class Found:
-    """What was found at and below some places.
+class Inspection:
+    """The collections and views at and below a URL.
 
     Attributes
     ----------
-    places
+    collections
         The collections and views.
     problems
-        What is missing, and what cannot be read.
-    unseen
-        Folders that were not looked into, because they are deeper than was asked for.
+        Missing plugins, and collections that cannot be read.
+    not_searched
+        Folders that were not searched, because they are deeper than the requested depth.
     """
 
-    places: tuple[Place, ...]
+    collections: tuple[Inspected, ...]
     problems: tuple[Problem, ...]
-    unseen: tuple[str, ...]
+    not_searched: tuple[str, ...]
 
 
-def needs_of(url: str, options: Mapping[str, Any], *, depth: int = DEPTH) -> Found:
-    """Return what the collections and views at and below a URL need.
+def inspect(url: str, options: Mapping[str, Any], *, depth: int = DEPTH) -> Inspection:
+    """Find the collections and views at and below a URL, and the plugins that they need.
 
     Parameters
     ----------
     url
-        Of a collection, a view, or a folder of them; a local path too.
+        URL or local path of a collection, a view, or a folder of them.
     options
         Options of the store.
     depth
-        How many folders below it are looked into.
+        Number of levels of folders that are searched.
     """
-    places: list[Place] = []
+    inspected: list[Inspected] = []
     problems: list[Problem] = []
     try:
-        urls, unseen = synchronous(_collections_below)(url, options, depth)
+        urls, not_searched = synchronous(_collections_below)(url, options, depth)
     except ZCollectionError as error:
-        return Found((), (_unreadable(url, error),), ())
+        return Inspection((), (_unreadable(url, error),), ())
     for found in urls:
         try:
-            places.append(synchronous(_place)(found, options))
+            inspected.append(synchronous(_inspect)(found, options))
         except ZCollectionError as error:
             problems.append(_unreadable(f"{found.url if isinstance(found, Store) else found}", error))
     if not urls:
-        deeper = f", or look deeper than --depth {depth}" if unseen else ""
+        deeper = f", or search deeper than --depth {depth}" if not_searched else ""
         problems.append(
-            Problem(f"{StoreURL.parse(url)}", "there is no collection at it or below it", f"correct the URL{deeper}")
+            Problem(
+                f"{StoreURL.parse(url)}", "there is no collection at this URL or below it", f"correct the URL{deeper}"
+            )
         )
-    problems += [_missing(place, need) for place in places for need in place.needs if need.error is not None]
-    return Found(tuple(places), tuple(problems), tuple(unseen))
+    problems += [_missing(each, need) for each in inspected for need in each.needs if need.error is not None]
+    return Inspection(tuple(inspected), tuple(problems), tuple(not_searched))
 
 
 async def _collections_below(
     url: str, options: Mapping[str, Any], depth: int
 ) -> tuple[list[StoreURL | Store], list[str]]:
-    """Return the places that have a configuration, and the folders that are too deep."""
+    """Return the locations that contain a configuration, and the folders that are too deep to be searched."""
     store = await open_store(url, mode="r", storage_options=options)
     await portal.on_loop()
     if not isinstance(store, KeyStore) or not store.has_listing:
         return [store], []
     found: list[StoreURL | Store] = []
-    unseen: list[str] = []
+    not_searched: list[str] = []
     waiting = deque([("", depth)])
     while waiting:
         prefix, left = waiting.popleft()
@@ -139,27 +141,27 @@ async def _collections_below(
             continue
         keys = [entry.key async for entry in store.list(prefix)]
         if any(key.removeprefix(prefix) in _ZARR for key in keys):
-            continue  # a hierarchy of its own, in which no collection is stored
+            continue  # another Zarr hierarchy, which contains no collection
         folders = [key for key in keys if key.endswith("/") and not key.removeprefix(prefix).startswith((".", "_"))]
         if left:
             waiting += [(key, left - 1) for key in folders]
         else:
-            unseen += [f"{_below(store.url, key)}" for key in folders]
-    return found, unseen
+            not_searched += [f"{_below(store.url, key)}" for key in folders]
+    return found, not_searched
 
 
 def _below(url: StoreURL, prefix: str) -> StoreURL:
     return evolve(url, location=f"{url.location.rstrip('/')}/{prefix.rstrip('/')}")
 
 
-async def _place(where: StoreURL | Store, options: Mapping[str, Any]) -> Place:
+async def _inspect(where: StoreURL | Store, options: Mapping[str, Any]) -> Inspected:
     store = where if isinstance(where, Store) else await open_store(where, mode="r", storage_options=options)
     await portal.on_loop()
     configuration = await versioning_of(store).load()
-    return Place(f"{store.url}", configuration.kind, tuple(_needs(configuration, store.url)))
+    return Inspected(f"{store.url}", configuration.kind, tuple(_needs(configuration, store.url)))
 
 
-def _needs(configuration: Configuration, url: StoreURL) -> list[Need]:
+def _needs(configuration: Configuration, url: StoreURL) -> list[RequiredPlugin]:
     found = [_need(Family.PARTITIONING, configuration.partitioning), _store_need(url)]
     if configuration.view is not None:
         found += [_need(Family.VIEW, form) for form in configuration.view.computations]
@@ -168,8 +170,8 @@ def _needs(configuration: Configuration, url: StoreURL) -> list[Need]:
     return list(dict.fromkeys(found))
 
 
-def _need(family: Family, form: StoredForm) -> Need:
-    need = Need(family.value, form.name, form.provided_by)
+def _need(family: Family, form: StoredForm) -> RequiredPlugin:
+    need = RequiredPlugin(family.value, form.name, form.provided_by)
     try:
         stored.restore(family, form)
     except PluginError as error:
@@ -178,7 +180,7 @@ def _need(family: Family, form: StoredForm) -> Need:
 
 
 def _step(family: Family, form: StoredForm, error: PluginError) -> str:
-    """Return what to do about a strategy that cannot be made."""
+    """Return the next step for a strategy that cannot be restored."""
     distribution = (form.provided_by or "").partition(">=")[0]
     for item in REGISTRY.inventory.unavailable:
         if item.distribution == distribution:
@@ -194,28 +196,28 @@ def _step(family: Family, form: StoredForm, error: PluginError) -> str:
             f"pip install '{form.provided_by}'"
             if form.provided_by
             else (
-                f"install the plugin that provides it, or register the class that was registered as {form.name!r} when the "
-                f"collection was made, of the family {family.value!r}"
+                f"install the plugin that provides it, or register the class of the family {family.value!r} "
+                f"that was registered as {form.name!r} when the collection was created"
             )
         )
     return str(error).rpartition("; ")[2]
 
 
-def _store_need(url: StoreURL) -> Need:
+def _store_need(url: StoreURL) -> RequiredPlugin:
     try:
-        cls = stores._store_class(url)  # noqa: SLF001 - what opens the collection
+        cls = stores._store_class(url)  # noqa: SLF001 - the function that opens the collection uses it
     except PluginError as error:
         text, _, step = str(error).rpartition("; ")
-        return Need(Family.STORE.value, url.scheme, error=text, step=step)
-    return Need(Family.STORE.value, url.scheme, REGISTRY.provider_of(cls).distribution)
+        return RequiredPlugin(Family.STORE.value, url.scheme, error=text, step=step)
+    return RequiredPlugin(Family.STORE.value, url.scheme, REGISTRY.provider_of(cls).distribution)
 
 
-def _missing(place: Place, need: Need) -> Problem:
+def _missing(inspected: Inspected, need: RequiredPlugin) -> Problem:
     text = f"it needs the {need.family} {need.name!r}, which cannot be used: {need.error}"
-    return Problem(f"{place.kind} {place.url}", text, need.step or "")
+    return Problem(f"{inspected.kind} {inspected.url}", text, need.step or "")
 
 
 def _unreadable(url: str, error: Exception) -> Problem:
     text, _, step = str(error).rpartition("; ")
-    step = step if text else "correct the URL, or give the options of its store"
+    step = step if text else "correct the URL, or pass the options of its store"
     return Problem(url, f"it cannot be read: {text or error}", step)

@@ -11,11 +11,11 @@ from zcollection.cli.opening import AsJson, StorageOptions, options_of
 from zcollection.cli.output import write_json, write_lines, write_table
 from zcollection.cli.plugin_checks import Finding, Installed, installed, run, title_of
 from zcollection.cli.plugin_doctor import Provided
-from zcollection.cli.plugin_needs import DEPTH, Found, needs_of
+from zcollection.cli.plugin_needs import DEPTH, Inspection, inspect
 from zcollection.registry.registry import REGISTRY, Row
 
-WRONG = 1
-"""Exit code where something is wrong."""
+PROBLEM = 1
+"""Exit code if there is a problem."""
 
 plugins = typer.Typer(help="List the plugins, check a distribution of plugins, or diagnose why one does not work.")
 
@@ -27,12 +27,12 @@ def _default(context: typer.Context, *, as_json: AsJson = False) -> None:
     if context.invoked_subcommand is None:
         listing(as_json=as_json)
     elif as_json:
-        message = f"it is given before {context.invoked_subcommand!r}; accepted: after it"
+        message = f"it comes before {context.invoked_subcommand!r}; accepted: after it"
         raise typer.BadParameter(message, param_hint="--json")
 
 
 def listing(*, as_json: AsJson = False) -> None:
-    """List the plugins: every name, the distribution that provides it, and whether it works; the default command."""
+    """List the plugins: every name, the distribution that provides it, and whether it can be used; the default command."""
     rows = [*REGISTRY.table(), *verbs.rows()]
     if as_json:
         write_json([attrs.asdict(row) for row in rows])
@@ -56,7 +56,7 @@ def check(
     else:
         _write_findings(item, found, count)
     if count:
-        raise typer.Exit(WRONG)
+        raise typer.Exit(PROBLEM)
 
 
 def _facts(item: Installed, found: dict[str, list[Finding]], count: int) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def _facts(item: Installed, found: dict[str, list[Finding]], count: int) -> dict
             {
                 "name": name,
                 "requires": title_of(name),
-                "problems": [finding.text for finding in findings if finding.is_problem],
-                "notes": [finding.text for finding in findings if not finding.is_problem],
+                "problems": [finding.message for finding in findings if finding.is_problem],
+                "notes": [finding.message for finding in findings if not finding.is_problem],
             }
             for name, findings in found.items()
         ],
@@ -82,27 +82,29 @@ def _facts(item: Installed, found: dict[str, list[Finding]], count: int) -> dict
 
 def _write_findings(item: Installed, found: dict[str, list[Finding]], count: int) -> None:
     for name, findings in found.items():
-        wrong = any(finding.is_problem for finding in findings)
-        lines = [f"{'WRONG' if wrong else 'ok':<5}  {name}: {title_of(name)}"]
-        write_lines(lines + [f"       {'' if each.is_problem else 'note: '}{each.text}" for each in findings])
-    told = "nothing is wrong" if not count else f"{count} {'problem' if count == 1 else 'problems'}"
-    write_lines([f"{item.name} {item.distribution.version}: {told}"])
+        has_problem = any(finding.is_problem for finding in findings)
+        lines = [f"{'WRONG' if has_problem else 'ok':<5}  {name}: {title_of(name)}"]
+        write_lines(lines + [f"       {'' if each.is_problem else 'note: '}{each.message}" for each in findings])
+    summary = "nothing is wrong" if not count else f"{count} {'problem' if count == 1 else 'problems'}"
+    write_lines([f"{item.name} {item.distribution.version}: {summary}"])
 
 
 def doctor(
     urls: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[URL]...", help="Collections, views, or folders of them: what they need is shown."),
+        typer.Argument(metavar="[URL]...", help="Collections, views, or folders of them, whose plugins are checked."),
     ] = None,
     *,
-    depth: Annotated[int, typer.Option("--depth", min=0, help="How many folders below a URL are looked into.")] = DEPTH,
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, help="Number of levels of folders below a URL that are searched.")
+    ] = DEPTH,
     storage_option: StorageOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is wrong with the plugins, and which of them collections need; exits with 1 if something is wrong."""
-    found = [needs_of(url, options_of(storage_option), depth=depth) for url in urls or ()]
+    """Show problems of the plugins, and the plugins that collections need; exits with 1 if something is wrong."""
+    inspections = [inspect(url, options_of(storage_option), depth=depth) for url in urls or ()]
     provided = plugin_doctor.provided(REGISTRY)
-    problems = [*plugin_doctor.problems(REGISTRY), *(each for one in found for each in one.problems)]
+    problems = [*plugin_doctor.problems(REGISTRY), *(each for one in inspections for each in one.problems)]
     disabled, extras, notes = plugin_doctor.disabled(REGISTRY), plugin_doctor.extras(), [*plugin_doctor.notes()]
     if as_json:
         write_json(
@@ -111,8 +113,8 @@ def doctor(
                 "disabled": _dicts(disabled),
                 "extras": _dicts(extras),
                 "notes": notes,
-                "collections": _dicts([place for one in found for place in one.places]),
-                "unseen": [folder for one in found for folder in one.unseen],
+                "collections": _dicts([each for one in inspections for each in one.collections]),
+                "unseen": [folder for one in inspections for folder in one.not_searched],
                 "problems": _dicts(problems),
             }
         )
@@ -121,12 +123,12 @@ def doctor(
         write_lines([f"disabled by {each.variable}: {each.entry_point} of {each.distribution}" for each in disabled])
         write_lines([f"extra {each.extra}: without {', '.join(each.missing)}: {each.step}" for each in extras])
         write_lines([f"note: {note}" for note in notes])
-        _write_places(found)
+        _write_collections(inspections)
         write_lines([f"problem: {problem}" for problem in problems])
         count = len(problems)
         write_lines(["nothing is wrong" if not count else f"{count} {'problem' if count == 1 else 'problems'}"])
     if problems:
-        raise typer.Exit(WRONG)
+        raise typer.Exit(PROBLEM)
 
 
 def _dicts(items: Sequence[Any]) -> list[dict[str, Any]]:
@@ -138,16 +140,16 @@ def _write_provided(provided: Sequence[Provided]) -> None:
     write_table(["distribution", "version", "provides"], rows)
 
 
-def _write_places(found: Sequence[Found]) -> None:
+def _write_collections(inspections: Sequence[Inspection]) -> None:
     rows = [
-        [place.kind, place.url, f"{need.family} {need.name}", need.provided_by or "", "missing" if need.error else "ok"]
-        for one in found
-        for place in one.places
-        for need in place.needs
+        [each.kind, each.url, f"{need.family} {need.name}", need.provided_by or "", "missing" if need.error else "ok"]
+        for one in inspections
+        for each in one.collections
+        for need in each.needs
     ]
     if rows:
         write_table(["kind", "url", "needs", "provided by", "status"], rows)
-    write_lines([f"not looked into, deeper than --depth: {folder}" for one in found for folder in one.unseen])
+    write_lines([f"not searched, deeper than --depth: {folder}" for one in inspections for folder in one.not_searched])
 
 
 for _name, _command in (("list", listing), ("check", check), ("doctor", doctor)):

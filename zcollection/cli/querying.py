@@ -124,9 +124,9 @@ def _check_limit(limit: int | None) -> None:
         raise SettingError(message)
 
 
-def keys_of(given: Iterable[str] | None) -> Keys:
+def keys_of(options: Iterable[str] | None) -> Keys:
     """Return the key fields that become columns: True for all, False for none, else the column name of each field."""
-    names = names_of(given)
+    names = names_of(options)
     if names is None or names == ["all"]:
         return names is not None
     return {field.strip(): (column or field).strip() for field, _, column in (name.partition("=") for name in names)}

@@ -8,7 +8,7 @@ from attrs import asdict
 
 from zcollection.cli.opening import URL, AsJson, Base, BaseOptions, StorageOptions, open_source
 from zcollection.cli.output import write_json, write_lines
-from zcollection.model.texts import format_bytes
+from zcollection.model.formatting import format_bytes
 from zcollection.transaction.reports import Problem
 
 FOUND = 1

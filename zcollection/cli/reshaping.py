@@ -54,29 +54,29 @@ def rewrite(
     as_json: AsJson = False,
 ) -> None:
     """Rewrite partitions with other codecs, chunks or shards; without options, those whose layout is not the current one."""
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "codecs": _codecs(codecs or []),
         "chunks": _lengths(chunks or [], option="--chunks", nothing="auto"),
         "shards": _lengths(shards or [], option="--shards", nothing="none"),
     }
     collection = (open_to_read if dry_run else open_to_write)(url, storage_option)
-    _write(collection.rewrite(**given, dry_run=dry_run, progress=not as_json), dry_run=dry_run, as_json=as_json)
+    _write(collection.rewrite(**options, dry_run=dry_run, progress=not as_json), dry_run=dry_run, as_json=as_json)
 
 
-def _codecs(given: Sequence[str]) -> str | dict[str, str] | None:
+def _codecs(values: Sequence[str]) -> str | dict[str, str] | None:
     """Return one profile for all variables, or profiles by variable."""
-    pairs = [text.rpartition("=") for text in given]
+    pairs = [text.rpartition("=") for text in values]
     if len(pairs) > 1 and not all(separator for _, separator, _ in pairs):
-        message = f"{', '.join(given)}: accepted: one profile for all variables, or VARIABLE=PROFILE for some of them"
+        message = f"{', '.join(values)}: accepted: one profile for all variables, or VARIABLE=PROFILE for some of them"
         raise typer.BadParameter(message, param_hint="--codecs")
     if pairs and not pairs[0][1]:
-        return given[0]
+        return values[0]
     return {name: profile for name, _, profile in pairs} or None
 
 
-def _lengths(given: Sequence[str], *, option: str, nothing: str) -> dict[str, int | None] | None:
+def _lengths(values: Sequence[str], *, option: str, nothing: str) -> dict[str, int | None] | None:
     lengths: dict[str, int | None] = {}
-    for text in given:
+    for text in values:
         name, _, length = text.rpartition("=")
         if not name or not (length == nothing or length.isdecimal()):
             message = f"{text!r}; accepted: DIMENSION=ROWS, such as time=4096, or DIMENSION={nothing}"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from attrs import field, frozen
 
-from zcollection.cli.texts import inferred, values_of
+from zcollection.cli.parsing import inferred, values_of
 from zcollection.errors import MissingDependencyError, ZCollectionError
 from zcollection.model.builder import Schema
 from zcollection.model.pandas_bridge import is_frame
@@ -154,8 +154,8 @@ def _csv(path: str, schema: DatasetSchema | None) -> Content:
     import pandas as pd
 
     names, rows = _lines(path)
-    texts = zip(*rows, strict=True) if rows else [()] * len(names)
-    columns = {name: _column(name, list(each), schema) for name, each in zip(names, texts, strict=True)}
+    cells = zip(*rows, strict=True) if rows else [()] * len(names)
+    columns = {name: _column(name, list(each), schema) for name, each in zip(names, cells, strict=True)}
     return Content(pd.DataFrame(columns))
 
 
@@ -183,11 +183,11 @@ def _lines(path: str) -> tuple[list[str], list[list[str]]]:
     return names, rows
 
 
-def _column(name: str, texts: list[str], schema: DatasetSchema | None) -> Any:
+def _column(name: str, cells: list[str], schema: DatasetSchema | None) -> Any:
     variables = {} if schema is None else schema.all_variables()
     declared = variables.get(name) or variables.get(name.partition("[")[0])
     what = f"column {name!r}"
-    return _for_pandas(inferred(texts) if declared is None else values_of(texts, declared, name=what))
+    return _for_pandas(inferred(cells) if declared is None else values_of(cells, declared, name=what))
 
 
 def _for_pandas(values: Any) -> Any:
@@ -206,7 +206,7 @@ def _for_pandas(values: Any) -> Any:
 
 
 _MADE_FLOATS: Final = frozenset({"scale_factor", "add_offset", "_Unsigned"})
-"""Attributes with which the meaning of a number differs from the stored number."""
+"""Attributes by which the value of an element differs from the stored number."""
 
 _READERS: Final[Mapping[str, Callable[[str, DatasetSchema | None], Content]]] = {
     **dict.fromkeys((".nc", ".nc4", ".netcdf", ".h5"), _netcdf),

@@ -26,7 +26,7 @@ from zcollection.cli.querying import Source, no_rows
 from zcollection.cli.values import missing_of, plain_values, shown
 from zcollection.collection.collection import Collection
 from zcollection.model.dataset import Dataset
-from zcollection.model.texts import format_bytes
+from zcollection.model.formatting import format_bytes
 from zcollection.model.times import has_time_units
 from zcollection.model.variable import Variable
 from zcollection.view.view import View
@@ -80,7 +80,7 @@ class Summary:
         )
 
     def facts(self, variable: Variable) -> dict[str, Any]:
-        """Return the summary as JSON; the variable tells how to write its values."""
+        """Return the summary as JSON; `variable` determines their format."""
         return {
             "count": self.count,
             "missing": self.missing,
@@ -106,8 +106,8 @@ Summaries = Mapping[str, Summary]
 
 def _limits(values: NDArray[Any]) -> tuple[Any, Any]:
     if values.dtype.kind in "TUS":
-        texts = values.tolist()
-        return min(texts), max(texts)
+        strings = values.tolist()
+        return min(strings), max(strings)
     return values.min(), values.max()
 
 
@@ -202,8 +202,8 @@ def facts_of(
     for path, item in facts.items():
         variable = empty.get_variable(f"/{path}")
         size = (item["count"] + item["missing"]) * variable.dtype.itemsize
-        is_text = variable.dtype.kind == "T"  # the size of its values depends on each of them
-        item |= {"stored": stored[path], "ratio": size / stored[path] if stored[path] and not is_text else None}
+        is_string = variable.dtype.kind == "T"  # the size of its values depends on each of them
+        item |= {"stored": stored[path], "ratio": size / stored[path] if stored[path] and not is_string else None}
     return facts
 
 

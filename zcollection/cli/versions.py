@@ -25,7 +25,7 @@ def history(
     base_option: BaseOptions = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the versions, oldest first: when each was made, by what, and how much it changed."""
+    """List the versions, oldest first: the time, the operation and the size of each change."""
     entries = open_source(url, storage_option, base, base_option).history()
     shown = entries if limit is None else entries[-limit:]
     if as_json:

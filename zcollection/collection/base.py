@@ -8,9 +8,9 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.partitioning import Partitioning
 from zcollection.contracts.store import Mode, Store
 from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedError, SchemaError
+from zcollection.model.formatting import listed
 from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
-from zcollection.model.texts import listed
 from zcollection.portal import on_loop, synchronous
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcollection.conditions.binding import Binder
-from zcollection.conditions.operands import Meaning, meaning_of
+from zcollection.conditions.operands import ValueKind, kind_of
 from zcollection.conditions.syntax import Arithmetic, Constant, Node, Parsed, nodes_in, parse
 from zcollection.conditions.terms import FILTER, Term, is_in, terms_of
 from zcollection.conditions.zones import NEVER, Zones
@@ -170,10 +170,10 @@ def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
 def _judged(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
     """Return whether keys within limits may pass a term, with the pruning of conditions; None if it may raise an error."""
     zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
-    texts = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
-    meanings = {name: Meaning.TEXT if name in texts else meaning_of(zone.lower.dtype) for name, zone in zones.items()}
+    strings = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
+    kinds = {name: ValueKind.STRING if name in strings else kind_of(zone.lower.dtype) for name, zone in zones.items()}
     try:
-        predicate = Binder(parsed, {}, meanings).predicate(node)
+        predicate = Binder(parsed, {}, kinds).predicate(node)
     except (ExpressionError, KeyError):
         return None
     if any(isinstance(part, Arithmetic) and _may_divide_by_zero(part) for part in nodes_in(node)):

@@ -8,13 +8,22 @@ import numpy as np
 from attrs import evolve, frozen
 
 from zcollection.conditions import exact
-from zcollection.conditions.instants import GREGORIAN, counted, instant, length, nanoseconds
-from zcollection.conditions.operands import Absolute, Column, Computed, Constant, KeyField, Meaning, Operand, text_array
+from zcollection.conditions.instants import GREGORIAN, counted, duration, instant, nanoseconds
+from zcollection.conditions.operands import (
+    Absolute,
+    Column,
+    Computed,
+    Constant,
+    KeyField,
+    Operand,
+    ValueKind,
+    string_array,
+)
 from zcollection.conditions.predicates import (
     AllOf,
     AnyOf,
     Compare,
-    CompareTexts,
+    CompareStrings,
     Fixed,
     InRange,
     IsFinite,
@@ -49,8 +58,8 @@ _ROUNDED_DOWN: Final[Mapping[str, str]] = {"<": "<=", "<=": "<=", ">": ">", ">="
 _HALF: Final = 0.5
 """A number that no integer equals."""
 
-_COUNTED: Final = {Meaning.TIME, Meaning.LENGTH}
-_NUMERIC: Final = {Meaning.NUMBER, Meaning.TRUTH}
+_TEMPORAL: Final = {ValueKind.TIME, ValueKind.DURATION}
+_NUMERIC: Final = {ValueKind.NUMBER, ValueKind.BOOLEAN}
 
 
 @frozen
@@ -69,7 +78,7 @@ class Binder:
 
     parsed: Parsed
     columns: Mapping[str, Column]
-    fields: Mapping[str, Meaning]
+    fields: Mapping[str, ValueKind]
 
     def predicate(self, node: Node) -> Predicate:  # noqa: PLR0911 - one for each kind of node
         """Return the predicate of a node.
@@ -102,12 +111,12 @@ class Binder:
 
     def _flag(self, node: Name) -> Predicate:
         operand = self.operand(node)
-        if operand.meaning is Meaning.UNKNOWN:
+        if operand.kind is ValueKind.UNKNOWN:
             return Undecided()
-        if operand.meaning is not Meaning.TRUTH:
+        if operand.kind is not ValueKind.BOOLEAN:
             why = f"is {self._kind(operand)}, not true or false; accepted: a comparison, such as {node.name} == …"
             raise self.parsed.error(node, why)
-        return Compare("==", operand, _truth(value=True))
+        return Compare("==", operand, _boolean(value=True))
 
     def operand(self, node: Node) -> Operand:
         """Return the operand of a node: its value in each row.
@@ -139,24 +148,24 @@ class Binder:
     def _constant(self, node: Literal) -> Constant:
         value = node.value
         if isinstance(value, bool):
-            return _truth(value=value)
+            return _boolean(value=value)
         if isinstance(value, str):
-            return self._text(node, value)
+            return self._string(node, value)
         return _number(value)
 
-    def _text(self, node: Node, text: str) -> Constant:
+    def _string(self, node: Node, string: str) -> Constant:
         try:
-            return Constant(text_array(text), Meaning.TEXT)
+            return Constant(string_array(string), ValueKind.STRING)
         except UnicodeEncodeError as error:
             raise self.parsed.error(node, "contains a lone surrogate; accepted: valid Unicode strings") from error
 
     def _number(self, node: Node) -> Operand:
         """Return the operand of arithmetic on a node."""
         operand = self.operand(node)
-        if operand.meaning in {Meaning.NUMBER, Meaning.UNKNOWN}:
+        if operand.kind in {ValueKind.NUMBER, ValueKind.UNKNOWN}:
             return operand
         what = f"is {self._kind(operand)}, which has no arithmetic; accepted: numbers"
-        if operand.meaning in _COUNTED:
+        if operand.kind in _TEMPORAL:
             name = node.name if isinstance(node, Name) else "time"
             what = f"{what}; compare it, such as {name} >= {self._example(operand)!r}, or compute in zc.rows.function(fn, [{name!r}])"
         raise self.parsed.error(node, what)
@@ -189,9 +198,9 @@ class Binder:
 
     def _in_range(self, left: Node, right: Call, *, negated: bool) -> Predicate:
         operand = self.operand(left)
-        if operand.meaning is Meaning.UNKNOWN:
+        if operand.kind is ValueKind.UNKNOWN:
             return Undecided()
-        if operand.meaning is not Meaning.NUMBER:
+        if operand.kind is not ValueKind.NUMBER:
             raise self.parsed.error(left, f"is {self._kind(operand)}; accepted before in range(): numbers")
         try:
             return InRange(operand, range(*map(self._literal_integer, right.arguments)), negated)
@@ -202,7 +211,7 @@ class Binder:
 
     def _literal_integer(self, node: Node) -> int:
         operand = self.operand(node)
-        if isinstance(operand, Constant) and operand.meaning is Meaning.NUMBER and operand.is_integer:
+        if isinstance(operand, Constant) and operand.kind is ValueKind.NUMBER and operand.is_integer:
             return int(operand.data[0])
         raise self.parsed.error(node, "is not a literal integer; accepted in range(): literal integers")
 
@@ -214,27 +223,27 @@ class Binder:
 
     def _compared(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
         """Return the predicate of a comparison; if one side is a constant, it is on the right."""
-        meanings = {left.meaning, right.meaning}
-        if isinstance(right, Constant) and right.meaning is Meaning.TEXT and isinstance(left, Column):
+        kinds = {left.kind, right.kind}
+        if isinstance(right, Constant) and right.kind is ValueKind.STRING and isinstance(left, Column):
             units = self._units(left)
-            if left.meaning in _COUNTED or units is not None:
-                return self._with_counted(node, symbol, left, units, str(right.data[0]))
-        if Meaning.UNKNOWN in meanings:
+            if left.kind in _TEMPORAL or units is not None:
+                return self._with_time(node, symbol, left, units, str(right.data[0]))
+        if ValueKind.UNKNOWN in kinds:
             return Undecided()
-        if meanings == {Meaning.TEXT}:
-            return self._texts(node, symbol, left, right)
-        if meanings <= _NUMERIC:
+        if kinds == {ValueKind.STRING}:
+            return self._compare_strings(node, symbol, left, right)
+        if kinds <= _NUMERIC:
             self._check_units(node, left, right)
             return Compare(symbol, left, _narrowed(right, left))
-        if len(meanings) == 1 and isinstance(left, Column) and isinstance(right, Column):
+        if len(kinds) == 1 and isinstance(left, Column) and isinstance(right, Column):
             self._check_types(node, left, right)
             return Compare(symbol, left, right)
         raise self.parsed.error(
             node, f"compares {self._words(left)} with {self._words(right)}; accepted: {self._partner(left, right)}"
         )
 
-    def _with_counted(self, node: Node, symbol: str, left: Column, units: TimeUnits | None, text: str) -> Predicate:
-        """Return the predicate that compares times or durations with a string that means one."""
+    def _with_time(self, node: Node, symbol: str, left: Column, units: TimeUnits | None, text: str) -> Predicate:
+        """Return the predicate that compares times or durations with a string that denotes one."""
         try:
             number = _count(left, units, text)
         except ExpressionError as error:
@@ -248,17 +257,17 @@ class Binder:
             return Compare(_ROUNDED_DOWN[symbol], left, _number(below))
         return Compare(symbol, left, _number(_HALF))
 
-    def _texts(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
+    def _compare_strings(self, node: Node, symbol: str, left: Operand, right: Operand) -> Predicate:
         """Return the predicate that compares strings; bytes compare with bytes and with literal strings."""
         are_bytes = [side.dtype.kind == "S" for side in (left, right)]
         if are_bytes == [True, False] and isinstance(right, Constant):
             encoded = np.array([str(right.data[0]).encode()])
-            return CompareTexts(symbol, left, Constant(encoded, Meaning.TEXT))
+            return CompareStrings(symbol, left, Constant(encoded, ValueKind.STRING))
         if any(are_bytes) and not all(are_bytes):
             raise self.parsed.error(
                 node, "compares bytes with strings; accepted: two of the same type, or bytes and a string in quotes"
             )
-        return CompareTexts(symbol, left, right)
+        return CompareStrings(symbol, left, right)
 
     def _check_units(self, node: Node, left: Operand, right: Operand) -> None:
         both = [self._units(side) for side in (left, right) if isinstance(side, Column)]
@@ -278,7 +287,7 @@ class Binder:
     @staticmethod
     def _units(operand: Operand) -> TimeUnits | None:
         """Return the CF time units of a numeric variable; None if it has none, or if they are not valid."""
-        if not isinstance(operand, Column) or operand.meaning is not Meaning.NUMBER:
+        if not isinstance(operand, Column) or operand.kind is not ValueKind.NUMBER:
             return None
         attrs = operand.variable.attrs
         try:
@@ -288,34 +297,34 @@ class Binder:
 
     @staticmethod
     def _kind(operand: Operand) -> str:
-        return dtype_name(operand.variable.dtype) if isinstance(operand, Column) else operand.meaning.value
+        return dtype_name(operand.variable.dtype) if isinstance(operand, Column) else operand.kind.value
 
     @staticmethod
     def _words(operand: Operand) -> str:
         if isinstance(operand, Column):
             return f"{operand.path!r} ({dtype_name(operand.variable.dtype)})"
         if isinstance(operand, Constant):
-            return f"{operand.meaning.value} ({operand.data.tolist()[0]!r})"
-        return operand.meaning.value
+            return f"{operand.kind.value} ({operand.data.tolist()[0]!r})"
+        return operand.kind.value
 
     def _partner(self, left: Operand, right: Operand) -> str:
         """Return the accepted values for a comparison with the left operand, for error messages."""
         known = right if isinstance(right, Column) and not isinstance(left, Column) else left
-        if known.meaning in _COUNTED:
-            return f"{known.meaning.value} in quotes, such as {self._example(known)!r}"
-        return "a string in quotes" if known.meaning is Meaning.TEXT else "a number"
+        if known.kind in _TEMPORAL:
+            return f"{known.kind.value} in quotes, such as {self._example(known)!r}"
+        return "a string in quotes" if known.kind is ValueKind.STRING else "a number"
 
     @staticmethod
     def _example(operand: Operand) -> str:
-        return "90 seconds" if operand.meaning is Meaning.LENGTH else "2024-01-03T12:00"
+        return "90 seconds" if operand.kind is ValueKind.DURATION else "2024-01-03T12:00"
 
 
 def _number(value: int | float) -> Constant:
     return Constant(exact.integers([value]) if isinstance(value, int) else np.array([value]))
 
 
-def _truth(*, value: bool) -> Constant:
-    return Constant(np.array([value], dtype=np.int8), Meaning.TRUTH)
+def _boolean(*, value: bool) -> Constant:
+    return Constant(np.array([value], dtype=np.int8), ValueKind.BOOLEAN)
 
 
 def _narrowed(constant: Operand, other: Operand) -> Operand:
@@ -332,4 +341,4 @@ def _count(column: Column, units: TimeUnits | None, text: str) -> Fraction:
     if units is not None:
         return counted(text, units)
     step = nanoseconds(np.datetime_data(column.variable.dtype)[0])
-    return (length(text) if column.meaning is Meaning.LENGTH else Fraction(instant(text, GREGORIAN))) / step
+    return (duration(text) if column.kind is ValueKind.DURATION else Fraction(instant(text, GREGORIAN))) / step

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from zcollection.conditions.binding import Binder
 from zcollection.conditions.condition import Bound, Columns, Condition
 from zcollection.conditions.naming import Scope
-from zcollection.conditions.operands import Column, Meaning, Rows, meaning_of
+from zcollection.conditions.operands import Column, Rows, ValueKind, kind_of
 from zcollection.conditions.predicates import Mask, Predicate
 from zcollection.conditions.syntax import Language, Parsed, names_in, parse
 from zcollection.conditions.zones import Verdicts, Zones
@@ -28,7 +28,7 @@ CONDITION: Final = Language(
 )
 """The language of conditions on rows."""
 
-_MEANINGS: Final[Mapping[type, Meaning]] = {bool: Meaning.TRUTH, int: Meaning.NUMBER, str: Meaning.TEXT}
+_KINDS: Final[Mapping[type, ValueKind]] = {bool: ValueKind.BOOLEAN, int: ValueKind.NUMBER, str: ValueKind.STRING}
 
 
 @frozen
@@ -73,43 +73,43 @@ class _BoundExpression(Bound):
     columns: dict[str, Column]
     fields: tuple[str, ...]
     variables: tuple[str, ...] = field(init=False)
-    _predicates: dict[tuple[Meaning, ...], Predicate] = field(factory=dict, init=False, eq=False, repr=False)
+    _predicates: dict[tuple[ValueKind, ...], Predicate] = field(factory=dict, init=False, eq=False, repr=False)
 
     @variables.default
     def _variables_of_columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(column.path for column in self.columns.values()))
 
-    def predicate(self, meanings: Mapping[str, Meaning]) -> Predicate:
+    def predicate(self, kinds: Mapping[str, ValueKind]) -> Predicate:
         """Return the predicate for key fields with these kinds of values; a missing field is unknown."""
-        kinds = tuple(meanings.get(name, Meaning.UNKNOWN) for name in self.fields)
-        if kinds not in self._predicates:
-            binder = Binder(self.parsed, self.columns, dict(zip(self.fields, kinds, strict=True)))
-            self._predicates[kinds] = binder.predicate(self.parsed.root)
-        return self._predicates[kinds]
+        in_order = tuple(kinds.get(name, ValueKind.UNKNOWN) for name in self.fields)
+        if in_order not in self._predicates:
+            binder = Binder(self.parsed, self.columns, dict(zip(self.fields, in_order, strict=True)))
+            self._predicates[in_order] = binder.predicate(self.parsed.root)
+        return self._predicates[in_order]
 
     def _mask(self, columns: Columns, rows: int) -> Mask:  # noqa: ARG002 - the caller broadcasts
-        meanings = {name: _meaning_of_value(columns[name]) for name in self.fields}
-        return self.predicate(meanings).mask(Rows(columns))
+        kinds = {name: _kind_of_value(columns[name]) for name in self.fields}
+        return self.predicate(kinds).mask(Rows(columns))
 
     def _verdicts(self, zones: Mapping[str, Zones], count: int) -> Verdicts:  # noqa: ARG002
         known = {name: zones[name] for name in self.fields if name in zones}
-        meanings = {name: _meaning_in_zones(bounds) for name, bounds in known.items()}
-        return self.predicate(meanings).verdicts(zones)
+        kinds = {name: _kind_in_zones(bounds) for name, bounds in known.items()}
+        return self.predicate(kinds).verdicts(zones)
 
 
-def _meaning_of_value(value: object) -> Meaning:
-    plain = value.item() if isinstance(value, np.generic) else value
-    return _MEANINGS[type(plain)]
+def _kind_of_value(value: object) -> ValueKind:
+    scalar = value.item() if isinstance(value, np.generic) else value
+    return _KINDS[type(scalar)]
 
 
-def _meaning_in_zones(bounds: Zones) -> Meaning:
+def _kind_in_zones(bounds: Zones) -> ValueKind:
     """Return the kind of values of a key field; unknown for strings, whose statistics are placeholders."""
     dtype: np.dtype[Any] = bounds.lower.dtype
-    return meaning_of(dtype) if dtype.kind in "biu" and bounds.known.any() else Meaning.UNKNOWN
+    return kind_of(dtype) if dtype.kind in "biu" and bounds.known.any() else ValueKind.UNKNOWN
 
 
 def as_condition(where: "str | Condition") -> Condition:
-    """Return the condition that an argument means; a string is an expression.
+    """Convert an argument to a condition; a string is parsed as an expression.
 
     Raises
     ------

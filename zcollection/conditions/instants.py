@@ -19,11 +19,11 @@ _ISO: Final = re.compile(
     r"(?:[T ](?P<hour>\d\d)(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,9}))?)?)?(?:Z|[+]00:?00)?)?)?)?",
     re.ASCII,
 )
-_LENGTH: Final = re.compile(r"(?P<number>-?\d{1,20}(?:\.\d{1,20})?) ?(?P<unit>[a-zµ]+)", re.IGNORECASE)
+_DURATION: Final = re.compile(r"(?P<number>-?\d{1,20}(?:\.\d{1,20})?) ?(?P<unit>[a-zµ]+)", re.IGNORECASE)
 
 
 def instant(text: str, calendar: str) -> int:
-    """Return the nanoseconds from 1970-01-01 to a time, in one calendar.
+    """Parse a time, and return the nanoseconds from 1970-01-01 to it, in one calendar.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def instant(text: str, calendar: str) -> int:
     Raises
     ------
     ExpressionError
-        The text is not a time, or the date does not exist in the calendar.
+        The string is not a time, or the date does not exist in the calendar.
 
     Examples
     --------
@@ -58,25 +58,23 @@ def instant(text: str, calendar: str) -> int:
     return (((days * 24 + hour) * 60 + minute) * 60 + second) * _SECOND + int((found["fraction"] or "").ljust(9, "0"))
 
 
-def length(text: str) -> Fraction:
-    """Return a duration in nanoseconds.
+def duration(text: str) -> Fraction:
+    """Parse a duration, and return it in nanoseconds.
 
     Raises
     ------
     ExpressionError
-        The text is not a duration.
+        The string is not a duration.
 
     Examples
     --------
-    >>> length("1.5 hours") == 5400 * 10**9
+    >>> duration("1.5 hours") == 5400 * 10**9
     True
     """
-    found = _LENGTH.fullmatch(text.strip())
+    found = _DURATION.fullmatch(text.strip())
     unit = None if found is None else duration_unit({"units": found["unit"]})
     if found is None or unit is None:
-        message = (
-            f"{text!r} is not a length of time; accepted: a number and its unit, such as '90 seconds' or '1.5 days'"
-        )
+        message = f"{text!r} is not a duration; accepted: a number and its unit, such as '90 seconds' or '1.5 days'"
         raise ExpressionError(message)
     return Fraction(found["number"]) * nanoseconds(unit)
 

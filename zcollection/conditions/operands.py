@@ -22,29 +22,30 @@ Missing = NDArray[np.bool_] | None
 """Mask of missing values; None if no value is missing."""
 
 
-class Meaning(Enum):
-    """The kind of values: only values of the same kind compare."""
+class ValueKind(Enum):
+    """What values are: only values of the same kind are comparable."""
 
     NUMBER = "a number"
-    TRUTH = "true or false"
+    BOOLEAN = "true or false"
     TIME = "a time"
-    LENGTH = "a length of time"
-    TEXT = "a string"
+    DURATION = "a duration"
+    STRING = "a string"
     UNKNOWN = "a key field"
 
 
-_MEANINGS: Final[Mapping[str, Meaning]] = {
-    **dict.fromkeys("iuf", Meaning.NUMBER),
-    **dict.fromkeys("TUS", Meaning.TEXT),
-    "b": Meaning.TRUTH,
-    "M": Meaning.TIME,
-    "m": Meaning.LENGTH,
+KINDS: Final[Mapping[str, ValueKind]] = {
+    **dict.fromkeys("iuf", ValueKind.NUMBER),
+    **dict.fromkeys("TUS", ValueKind.STRING),
+    "b": ValueKind.BOOLEAN,
+    "M": ValueKind.TIME,
+    "m": ValueKind.DURATION,
 }
+"""The kinds of values by NumPy's code for the kind of a dtype; complex dtypes have none."""
 
 
-def meaning_of(dtype: np.dtype[Any]) -> Meaning:
-    """Return the kind of values of a dtype; complex dtypes are not accepted."""
-    return _MEANINGS[dtype.kind]
+def kind_of(dtype: np.dtype[Any]) -> ValueKind:
+    """Return the kind of values of a dtype, which must not be complex."""
+    return KINDS[dtype.kind]
 
 
 @frozen(eq=False)
@@ -107,7 +108,7 @@ class Operand(ABC):
     ----------
     dtype
         Dtype of the values; int64 for computed integers of any size.
-    meaning
+    kind
         Kind of the values.
     is_weak
         Whether the operand adopts the dtype of the other operand, as literal numbers do.
@@ -116,7 +117,7 @@ class Operand(ABC):
     """
 
     dtype: np.dtype[Any]
-    meaning: Meaning
+    kind: ValueKind
     is_weak: bool
     bits: int
 
@@ -156,9 +157,9 @@ class Column(Operand):
         return _as_numbers(np.empty(0, self.variable.dtype)).dtype
 
     @property
-    def meaning(self) -> Meaning:  # type: ignore[override]
+    def kind(self) -> ValueKind:  # type: ignore[override]
         """The kind of values of the declared dtype."""
-        return meaning_of(self.variable.dtype)
+        return kind_of(self.variable.dtype)
 
     @property
     def bits(self) -> int:  # type: ignore[override]
@@ -172,7 +173,7 @@ class Column(Operand):
         found = zones.get(self.path)
         if found is None:
             return Zones.unknown()
-        if self.meaning is Meaning.TEXT:
+        if self.kind is ValueKind.STRING:
             nothing = Zones.unknown()
             return Zones(nothing.lower, nothing.upper, found.missing, found.empty, nothing.known)
         known = found.known
@@ -186,7 +187,7 @@ class Constant(Operand):
     """A literal value, as an array of one element."""
 
     data: NDArray[Any] = field(eq=lambda data: data.tolist())
-    meaning: Meaning = Meaning.NUMBER
+    kind: ValueKind = ValueKind.NUMBER
 
     is_weak = True
 
@@ -198,13 +199,13 @@ class Constant(Operand):
     @property
     def bits(self) -> int:  # type: ignore[override]
         """The size of the integer in bits; 0 for other values."""
-        return int(self.data[0]).bit_length() if self.is_integer and self.meaning is not Meaning.TEXT else 0
+        return int(self.data[0]).bit_length() if self.is_integer and self.kind is not ValueKind.STRING else 0
 
     def values(self, rows: Rows) -> Values:  # noqa: ARG002, D102
         return Values(self.data)
 
     def bounds(self, zones: Mapping[str, Zones]) -> Zones:  # noqa: ARG002, D102
-        return Zones.unknown() if self.meaning is Meaning.TEXT else Zones.exactly(self.data)
+        return Zones.unknown() if self.kind is ValueKind.STRING else Zones.exactly(self.data)
 
 
 @frozen
@@ -212,7 +213,7 @@ class KeyField(Operand):
     """The value of a field in the key of the partition."""
 
     name: str
-    meaning: Meaning
+    kind: ValueKind
 
     dtype = np.dtype(np.int64)
     is_weak = True
@@ -220,18 +221,18 @@ class KeyField(Operand):
 
     def values(self, rows: Rows) -> Values:  # noqa: D102
         value = rows.columns[self.name]
-        return Values(text_array(value) if isinstance(value, str) else exact.integers([int(value)]))
+        return Values(string_array(value) if isinstance(value, str) else exact.integers([int(value)]))
 
     def bounds(self, zones: Mapping[str, Zones]) -> Zones:  # noqa: D102
         found = zones.get(self.name)
-        if found is None or self.meaning not in {Meaning.NUMBER, Meaning.TRUTH}:
+        if found is None or self.kind not in {ValueKind.NUMBER, ValueKind.BOOLEAN}:
             return Zones.unknown()
         return Zones(_as_numbers(found.lower), _as_numbers(found.upper), found.missing, found.empty, found.known)
 
 
-def text_array(text: str) -> NDArray[Any]:
+def string_array(string: str) -> NDArray[Any]:
     """Return a string as an array of one element."""
-    return np.array([text], dtype=np.dtypes.StringDType())
+    return np.array([string], dtype=np.dtypes.StringDType())
 
 
 _CORNERS: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
@@ -258,7 +259,7 @@ class Computed(Operand):
     left: Operand
     right: Operand
 
-    meaning = Meaning.NUMBER
+    kind = ValueKind.NUMBER
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
@@ -326,7 +327,7 @@ class Absolute(Operand):
 
     operand: Operand
 
-    meaning = Meaning.NUMBER
+    kind = ValueKind.NUMBER
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]

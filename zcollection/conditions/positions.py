@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from zcollection.conditions.naming import Scope
-from zcollection.conditions.operands import Column, Meaning
+from zcollection.conditions.operands import Column, ValueKind
 from zcollection.errors import ExpressionError
 from zcollection.model.declared import VariableSchema
 from zcollection.model.dtypes import dtype_name
@@ -42,7 +42,7 @@ def _angle(scope: Scope, name: str | None, what: str, is_one: Callable[[Variable
         )
         raise ExpressionError(message)
     column = Column(found[0], scope.check_comparable(found[0]))
-    if column.meaning is not Meaning.NUMBER:
+    if column.kind is not ValueKind.NUMBER:
         message = f"the {what} {found[0]!r} is {dtype_name(column.variable.dtype)}; accepted: a variable of numbers"
         raise ExpressionError(message)
     return column

@@ -12,7 +12,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from zcollection.conditions import exact
-from zcollection.conditions.operands import Meaning, Missing, Operand, Rows, float_type
+from zcollection.conditions.operands import Missing, Operand, Rows, ValueKind, float_type
 from zcollection.conditions.zones import PERHAPS, Verdicts, Zones, verdicts
 
 Mask = NDArray[np.bool_]
@@ -109,7 +109,7 @@ class Compare(Predicate):
 
 
 @frozen
-class CompareTexts(Predicate):
+class CompareStrings(Predicate):
     """The comparison of two strings, by code points; zones have no bounds of strings, only flags for missing values."""
 
     symbol: str
@@ -198,7 +198,7 @@ class IsFinite(Predicate):
     def verdicts(self, zones: Mapping[str, Zones]) -> Verdicts:  # noqa: D102
         found = self.operand.bounds(zones)
         always = ~found.missing & ~found.empty
-        if self.operand.meaning is Meaning.NUMBER and not self.operand.is_integer:
+        if self.operand.kind is ValueKind.NUMBER and not self.operand.is_integer:
             always &= found.known & np.isfinite(found.lower) & np.isfinite(found.upper)
         return verdicts(never=found.empty, always=always)
 

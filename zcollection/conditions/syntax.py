@@ -10,7 +10,7 @@ from typing import Final
 from attrs import field, frozen
 
 from zcollection.errors import ExpressionError
-from zcollection.model.texts import shortened
+from zcollection.model.formatting import shortened
 
 LONGEST: Final = 10_000
 LARGEST: Final = 2**127 - 1

@@ -56,7 +56,7 @@ def _problem(segment: str) -> str | None:
         return "it is empty, absolute, or has an empty part"
     if segment in {".", ".."}:
         return f"it has the part {segment!r}"
-    return None if segment.isprintable() else "it has a control character, or one that is none"
+    return None if segment.isprintable() else "it has a control character or another unprintable character"
 
 
 def listing(objects: Iterable[Listed], prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:

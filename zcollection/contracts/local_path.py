@@ -44,13 +44,11 @@ def absolute(path: str) -> str:
     path = _without_marks(path) if is_windows() else path
     _check_beginning(path)
     if not path or "\0" in path or not _is_encodable(path):
-        message = (
-            f"{path!r} is empty, or has a NUL character or one that no name can have; accepted: the path of a directory"
-        )
+        message = f"{path!r} is empty, or contains a NUL character or one that cannot be encoded; accepted: the path of a directory"
         raise LocationError(message)
     expanded = os.path.expanduser(path)  # noqa: PTH111 - works on text; "~" without a home directory stays, and is rejected
     if expanded.startswith("~"):
-        message = f"{path!r} begins with the home directory of nobody; accepted: '~/path', or './~name' for a name that begins so"
+        message = f"{path!r} begins with the home directory of an unknown user; accepted: '~/path', or './~name' for a name that begins with '~'"
         raise LocationError(message)
     if is_windows():
         _check_names(expanded)
@@ -86,7 +84,7 @@ def _check_beginning(path: str) -> None:
     else:
         message = (
             f"a relative path begins with {mistaken[0]!r}, as a URL or a path of Windows; accepted: 'scheme://location', "
-            f"'file:///path', '/path', or './path' for a name that begins so"
+            f"'file:///path', '/path', or './path' for a name that begins this way"
         )
     raise LocationError(message)
 

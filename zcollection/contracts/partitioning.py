@@ -42,8 +42,8 @@ class Key(Mapping[str, KeyValue], Hashable):
     __slots__ = ("_names", "_values")
 
     def __init__(self, values: Mapping[str, KeyValue] | None = None, /, **more: KeyValue) -> None:
-        given = {**(values or {}), **more}
-        self._names, self._values = tuple(given), tuple(given.values())
+        fields = {**(values or {}), **more}
+        self._names, self._values = tuple(fields), tuple(fields.values())
 
     @classmethod
     def of_columns(cls, columns: Mapping[str, Sequence[KeyValue]]) -> "tuple[Key, ...]":
@@ -189,7 +189,7 @@ class Field:
     @property
     def _accepted(self) -> str:
         if self.text:
-            return "str, without halves of characters (surrogates)"
+            return "str, without lone surrogates"
         return "bool" if self.boolean else f"int from {INT64.min} to {INT64.max}"
 
 

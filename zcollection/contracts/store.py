@@ -188,16 +188,16 @@ class KeyStore(Store, Objects):
             await self.publish(staged, target, fence)
 
     async def publish_written(self, staged: str, target: str, names: Collection[str], fence: Fence = unfenced) -> None:
-        """Publish a group of which this process has just written every object, where publishing copies.
+        """Publish a group whose objects were all written by this process, on a store whose `publish` copies.
 
-        By default as `publish`; a store that would list what is staged need not.
+        The default calls `publish`. A store that lists the staged objects can use `names` instead.
 
         Parameters
         ----------
         staged, target, fence
             As for `publish`.
         names
-            Keys of all objects of the group, without the prefix at which they are staged.
+            Keys of all objects of the group, relative to the prefix `staged`.
         """
         del names
         await self.publish(staged, target, fence)

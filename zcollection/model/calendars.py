@@ -192,8 +192,8 @@ _ORIGINS: Final = {
 
 def since_1970(times: NDArray[Any]) -> NDArray[np.timedelta64]:
     """Return a timedelta64 view of datetime64 as the time since 1970-01-01T00:00; timedelta64 is returned unchanged."""
-    lengths: NDArray[np.timedelta64] = times.view(times.dtype.str.replace("M8", "m8"))
-    return lengths
+    since: NDArray[np.timedelta64] = times.view(times.dtype.str.replace("M8", "m8"))
+    return since
 
 
 @frozen

@@ -86,13 +86,13 @@ def resolve(codecs: object, dtype: np.dtype[Any], *, name: str) -> tuple[Codec, 
         `codecs` is neither a profile nor a sequence of codecs.
     """
     if codecs is None or isinstance(codecs, str):
-        given = [dict(codec) for codec in profile(codecs or DEFAULT_PROFILE)]
+        sequence = [dict(codec) for codec in profile(codecs or DEFAULT_PROFILE)]
     else:
-        given = [_as_mapping(codec, name=name) for codec in _as_sequence(codecs, name=name)]
-    if not any(codec["name"] in _SERIALIZERS for codec in given):
-        position = sum(codec["name"] in _ARRAY_TO_ARRAY for codec in given)
-        given.insert(position, _serializer(dtype))
-    return tuple(_complete(codec, dtype) for codec in given)
+        sequence = [_as_mapping(codec, name=name) for codec in _as_sequence(codecs, name=name)]
+    if not any(codec["name"] in _SERIALIZERS for codec in sequence):
+        position = sum(codec["name"] in _ARRAY_TO_ARRAY for codec in sequence)
+        sequence.insert(position, _serializer(dtype))
+    return tuple(_complete(codec, dtype) for codec in sequence)
 
 
 def _as_sequence(codecs: object, *, name: str) -> Sequence[object]:

@@ -29,10 +29,10 @@ from zcollection.model.attributes import as_json
 from zcollection.model.calendars import STANDARD, CalendarTimes, calendar_name, has_datetime64, since_1970
 from zcollection.model.dtypes import in_words
 from zcollection.model.packing import Packing
-from zcollection.model.plain import Plain, plain
+from zcollection.model.plain_arrays import PlainArray, to_plain_array
 from zcollection.model.schema import VariableSchema
-from zcollection.model.statements import PACKED, Statement, is_packed, packing_of, scaled_alike
 from zcollection.model.times import TimeUnits, check_reformed, duration_unit, durations, has_time_units, units_of
+from zcollection.model.value_metadata import PACKED, ValueMetadata, is_packed, packing_of, scaled_alike
 from zcollection.model.variable import convert
 
 Conventions = Literal["check", "ignore"]
@@ -43,17 +43,19 @@ MEANING: Final = ("units", "positive", "standard_name", "flag_values", "flag_mas
 _STRUCTURE: Final = frozenset({*PACKED, "calendar", "coordinates"})
 """Attributes that are compared elsewhere, or follow from the schema."""
 
-_ANYWAY: Final = "pass conventions='ignore' to take the numbers as they are"
+_IGNORE: Final = "pass conventions='ignore' to insert the numbers unchanged"
 
 
-def conform(values: Any, statement: Statement, declared: VariableSchema, *, name: str) -> tuple[Any, tuple[str, ...]]:
-    """Return values as their variable declares them, and the names of the differing attributes that do no harm.
+def conform(
+    values: Any, metadata: ValueMetadata, declared: VariableSchema, *, name: str
+) -> tuple[Any, tuple[str, ...]]:
+    """Return values as their variable declares them, and the names of the differing attributes that are harmless.
 
     Parameters
     ----------
     values
         Any array; dask arrays are converted when they are computed.
-    statement
+    metadata
         The metadata of the values.
     declared
         The declaration of the variable.
@@ -65,8 +67,8 @@ def conform(values: Any, statement: Statement, declared: VariableSchema, *, name
     SchemaError
         The metadata contradicts the declaration, and there is no exact conversion.
     """
-    check_meaning(statement, declared, name=name)
-    conversion, ignored = _Conversion(statement, declared, name), _harmless_differences(statement, declared)
+    check_meaning(metadata, declared, name=name)
+    conversion, ignored = _Conversion(metadata, declared, name), _harmless_differences(metadata, declared)
     conversion.check_packing()
     if not conversion.changes_values:
         return values, ignored
@@ -75,7 +77,7 @@ def conform(values: Any, statement: Statement, declared: VariableSchema, *, name
     return conversion(values), ignored
 
 
-def check_meaning(statement: Statement, declared: VariableSchema, *, name: str) -> None:
+def check_meaning(metadata: ValueMetadata, declared: VariableSchema, *, name: str) -> None:
     """Check that no attribute gives the numbers a meaning other than the declared one.
 
     Raises
@@ -83,19 +85,19 @@ def check_meaning(statement: Statement, declared: VariableSchema, *, name: str) 
     SchemaError
         An attribute of `MEANING`, or the calendar, contradicts the declaration.
     """
-    _check_calendar(statement, declared, name)
+    _check_calendar(metadata, declared, name)
     for attribute in MEANING:
-        stated, expected = statement.attrs.get(attribute), declared.attrs.get(attribute)
-        if stated is None or _same(stated, expected) or (attribute == "units" and _are_converted(statement, declared)):
+        stated, expected = metadata.attrs.get(attribute), declared.attrs.get(attribute)
+        if stated is None or _same(stated, expected) or (attribute == "units" and _are_converted(metadata, declared)):
             continue
-        if expected is not None or (attribute == "units" and has_time_units(statement.attrs)):
+        if expected is not None or (attribute == "units" and has_time_units(metadata.attrs)):
             _refuse(name, attribute, expected, stated)
 
 
-def _check_calendar(statement: Statement, declared: VariableSchema, name: str) -> None:
+def _check_calendar(metadata: ValueMetadata, declared: VariableSchema, name: str) -> None:
     """Reject times in a calendar whose dates differ from those of the declared calendar."""
-    stated = _calendar(statement, name)
-    expected = _calendar(Statement(attrs=declared.attrs), name) or (
+    stated = _calendar(metadata, name)
+    expected = _calendar(ValueMetadata(attrs=declared.attrs), name) or (
         "proleptic_gregorian" if declared.dtype.kind == "M" else None
     )
     if (
@@ -108,17 +110,17 @@ def _check_calendar(statement: Statement, declared: VariableSchema, name: str) -
     _refuse(name, "calendar", expected, stated)
 
 
-def _calendar(statement: Statement, name: str) -> str | None:
+def _calendar(metadata: ValueMetadata, name: str) -> str | None:
     """Return the canonical name of the stated calendar, "standard" for time units without a calendar, or None."""
-    stated = statement.attrs.get("calendar", STANDARD if has_time_units(statement.attrs) else None)
+    stated = metadata.attrs.get("calendar", STANDARD if has_time_units(metadata.attrs) else None)
     return None if stated is None else calendar_name(stated, name=name)
 
 
-def _are_converted(statement: Statement, declared: VariableSchema) -> bool:
+def _are_converted(metadata: ValueMetadata, declared: VariableSchema) -> bool:
     """Return whether the units are those of times or durations, which are converted if they differ."""
     if declared.dtype.kind == "m":
-        return duration_unit(statement.attrs) is not None
-    return has_time_units(statement.attrs) and (declared.dtype.kind == "M" or has_time_units(declared.attrs))
+        return duration_unit(metadata.attrs) is not None
+    return has_time_units(metadata.attrs) and (declared.dtype.kind == "M" or has_time_units(declared.attrs))
 
 
 def _same(stated: Any, expected: Any) -> bool:
@@ -133,15 +135,15 @@ def _refuse(name: str, attribute: str, expected: object, stated: object) -> NoRe
     declares = f"declares {attribute} {expected!r}" if expected is not None else f"declares no {attribute}"
     message = (
         f"variable {name!r} {declares}, and the input states {stated!r}; convert the values and the attribute before "
-        f"inserting, or {_ANYWAY}"
+        f"inserting, or {_IGNORE}"
     )
     raise SchemaError(message)
 
 
-def _harmless_differences(statement: Statement, declared: VariableSchema) -> tuple[str, ...]:
+def _harmless_differences(metadata: ValueMetadata, declared: VariableSchema) -> tuple[str, ...]:
     """Return the names of the differing attributes that do not determine what the numbers mean."""
-    names = differing(statement.attrs, declared.attrs)
-    return tuple(name for name in names if name != "units" or not _are_converted(statement, declared))
+    names = differing(metadata.attrs, declared.attrs)
+    return tuple(name for name in names if name != "units" or not _are_converted(metadata, declared))
 
 
 def differing(stated: Mapping[Any, Any], expected: Mapping[str, Any]) -> tuple[str, ...]:
@@ -156,11 +158,11 @@ class _Conversion:
 
     Attributes
     ----------
-    statement, declared, name
+    metadata, declared, name
         As for `conform`.
     """
 
-    statement: Statement
+    metadata: ValueMetadata
     declared: VariableSchema
     name: str
 
@@ -175,7 +177,7 @@ class _Conversion:
 
     def check_packing(self) -> None:
         """Reject stored numbers whose scale differs from that of the declared stored numbers."""
-        stated, raw = self.statement.packing, self._raw
+        stated, raw = self.metadata.packing, self._raw
         if stated is not None and raw is not None and not scaled_alike(stated, raw):
             attribute = "scale_factor" if stated.scale_factor != raw.scale_factor else "add_offset"
             _refuse(self.name, attribute, raw.attributes.get(attribute), stated.attributes.get(attribute))
@@ -183,9 +185,9 @@ class _Conversion:
     @property
     def changes_values(self) -> bool:
         """Whether the input values have to be converted or checked."""
-        statement = self.statement
-        is_stored = statement.packing is not None or statement.view is not None or bool(statement.fill_values)
-        return is_stored or self._marks_missing or self._other_grid or _are_converted(statement, self.declared)
+        metadata = self.metadata
+        is_stored = metadata.packing is not None or metadata.view is not None or bool(metadata.fill_values)
+        return is_stored or self._marks_missing or self._other_grid or _are_converted(metadata, self.declared)
 
     @property
     def _marks_missing(self) -> bool:
@@ -196,23 +198,19 @@ class _Conversion:
     @property
     def _other_grid(self) -> bool:
         """Whether the input was stored with another packing than the declared one, which may have to round values."""
-        grid, expected = self.statement.grid, self.declared.packing
+        grid, expected = self.metadata.grid, self.declared.packing
         if grid is None:
             return False
         return self._raw is not None or (expected is not None and not scaled_alike(grid, expected))
 
     def __call__(self, values: Any) -> NDArray[Any]:
         """Return values of the declared type."""
-        found = plain(values, name=self.name)
+        found = to_plain_array(values, name=self.name)
         if isinstance(found.values, CalendarTimes) or found.values.dtype.kind not in "biufSUT":
             return convert(found, self.declared, name=self.name)
         array, missing = self._with_missing(found.values, found.missing)
         array = self._unpacked(array, missing)
-        if (
-            self._marks_missing
-            and not self._has_other_time_units
-            and (self._raw is None or self.statement.grid is None)
-        ):
+        if self._marks_missing and not self._has_other_time_units and (self._raw is None or self.metadata.grid is None):
             self._check_marker(array, missing)
         return convert(self._as_times(array, missing), self.declared, name=self.name)
 
@@ -220,10 +218,10 @@ class _Conversion:
         self, array: NDArray[Any], missing: NDArray[np.bool_] | None
     ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
         """Return the input values, and the mask of the missing ones."""
-        statement = self.statement
-        if statement.view is not None and array.dtype.kind in "iu":
-            array = array.view(statement.view)
-        for fill in statement.fill_values:
+        metadata = self.metadata
+        if metadata.view is not None and array.dtype.kind in "iu":
+            array = array.view(metadata.view)
+        for fill in metadata.fill_values:
             equal = np.asarray(array == fill)
             missing = equal if missing is None else missing | equal
         return array, missing
@@ -232,22 +230,22 @@ class _Conversion:
         """Reject values that are not missing in the input but would be read as missing."""
         equal = np.asarray(array == self.declared.fill_value)
         if np.any(equal if missing is None else equal & ~missing):
-            stated = self.statement.fill_values
+            stated = self.metadata.fill_values
             message = (
                 f"variable {self.name!r} declares the fill value {in_words(self.declared.fill_value)}, and the input has it as a value: "
                 f"it states {f'the fill value {in_words(stated[0])}' if stated else 'no fill value'}; replace the value, state it as "
-                f"_FillValue, or {_ANYWAY}"
+                f"_FillValue, or {_IGNORE}"
             )
             raise SchemaError(message)
 
     def _unpacked(self, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> NDArray[Any]:
         """Return the values of stored numbers, after a check for rounding if the packings differ."""
-        statement, expected, raw = self.statement, self.declared.packing, self._raw
+        metadata, expected, raw = self.metadata, self.declared.packing, self._raw
         if raw is not None:
-            return self._packed(array, raw) if statement.grid is not None else array
-        if statement.packing is not None:
-            is_alike = expected is not None and scaled_alike(statement.packing, expected)
-            array = statement.packing.unpack(array, self.declared.dtype if is_alike else statement.unpacked)
+            return self._packed(array, raw) if metadata.grid is not None else array
+        if metadata.packing is not None:
+            is_alike = expected is not None and scaled_alike(metadata.packing, expected)
+            array = metadata.packing.unpack(array, self.declared.dtype if is_alike else metadata.unpacked)
             if missing is not None:
                 array[missing] = np.nan
             if expected is not None and not is_alike:
@@ -265,39 +263,39 @@ class _Conversion:
         """Reject values that the declared packing would round, if they were stored with another packing."""
         wrong = expected.rounds(values, name=self.name)
         if np.any(wrong):
-            stated = self.statement.packing or self.statement.grid
+            stated = self.metadata.packing or self.metadata.grid
             message = (
                 f"variable {self.name!r} is packed with {_in_words(expected)}, and the input with {_in_words(stated)}: its value "
-                f"{values[wrong].flat[0]} would be rounded; round the values before inserting, or {_ANYWAY}"
+                f"{values[wrong].flat[0]} would be rounded; round the values before inserting, or {_IGNORE}"
             )
             raise SchemaError(message)
 
     @property
     def _has_other_time_units(self) -> bool:
         """Whether the input counts time in units that differ from the declared ones."""
-        if not (has_time_units(self.statement.attrs) and _are_converted(self.statement, self.declared)):
+        if not (has_time_units(self.metadata.attrs) and _are_converted(self.metadata, self.declared)):
             return False
         return self.declared.dtype.kind == "M" or self._stated_units != units_of(self.declared.attrs, name=self.name)
 
     @property
     def _stated_units(self) -> TimeUnits:
-        return units_of(self.statement.attrs, name=self.name)
+        return units_of(self.metadata.attrs, name=self.name)
 
-    def _as_times(self, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> Plain:
+    def _as_times(self, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> PlainArray:
         """Return numbers as times or durations if their units differ from the declared ones; else unchanged."""
         if self.declared.dtype.kind == "m" and array.dtype.kind in "iuf":
-            return Plain(durations(array, self.statement.attrs, name=self.name), missing)
+            return PlainArray(durations(array, self.metadata.attrs, name=self.name), missing)
         if not self._has_other_time_units or array.dtype.kind not in "iuf":
-            return Plain(array, missing)
+            return PlainArray(array, missing)
         units = self._stated_units
         times = units.decode(array if missing is None else np.where(missing, np.zeros((), array.dtype), array))
         if missing is not None:
             times[missing] = np.array("NaT", times.dtype)
         declared = self.declared
         if declared.dtype.kind != "M" and units.calendar == units_of(declared.attrs, name=self.name).calendar:
-            return Plain(CalendarTimes(since_1970(times), units.calendar))
+            return PlainArray(CalendarTimes(since_1970(times), units.calendar))
         check_reformed(times, units.calendar, name=self.name)
-        return Plain(times)
+        return PlainArray(times)
 
 
 def _in_words(packing: Packing | None) -> str:

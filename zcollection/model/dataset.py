@@ -10,13 +10,13 @@ from zcollection.errors import SchemaError, accepted
 from zcollection.model import bridges, pandas_bridge, xarray_bridge
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import dtype_name, same_values
-from zcollection.model.given import Given
+from zcollection.model.formatting import format_bytes
+from zcollection.model.inputs import InputVariable
 from zcollection.model.names import ancestors, join, normalise_path, split
 from zcollection.model.printed import Printed
 from zcollection.model.representation import MOST_GROUPS, attributes, groups_below, in_brackets, sizes_in_words
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
 from zcollection.model.sections import Columns, Part, Section, Table, heading
-from zcollection.model.texts import format_bytes
 from zcollection.model.variable import Indexer, Variable, filled
 from zcollection.model.xarray_source import source_of
 
@@ -233,10 +233,12 @@ class Dataset(Group):
         self._path = ROOT
         self.schema = schema
         self._attrs = schema.attrs if attrs is None else as_attributes(attrs)
-        given = {normalise_path(path): values for path, values in variables.items()}
+        values_by_path = {normalise_path(path): values for path, values in variables.items()}
         for group in groups:
-            given |= {normalise_path(join(group.long_name(), path)): v for path, v in group.all_variables().items()}
-        self._variables = {path: self._variable(path, values) for path, values in given.items()}
+            values_by_path |= {
+                normalise_path(join(group.long_name(), path)): v for path, v in group.all_variables().items()
+            }
+        self._variables = {path: self._variable(path, values) for path, values in values_by_path.items()}
         self.sizes = _measure(schema, self._variables)  # not lazily: this checks the shapes
 
     @property
@@ -252,7 +254,7 @@ class Dataset(Group):
         declared = self.schema.get_variable(path)
         if isinstance(values, Variable) and values.schema is declared:
             return values
-        conformed, _ = Given.of(values).conformed(declared, "check", name=path)
+        conformed, _ = InputVariable.of(values).conformed(declared, "check", name=path)
         return Variable.of(declared, conformed, name=path)
 
     @property
@@ -325,7 +327,7 @@ class Dataset(Group):
             There are no datasets, values that must be equal differ, or a missing variable has no fill value.
         """
         if not datasets:
-            message = "there is nothing to concatenate; accepted: at least one dataset"
+            message = "nothing to concatenate; accepted: at least one dataset"
             raise SchemaError(message)
         first = datasets[0]
         paths = {path for dataset in datasets for path in dataset._variables}  # noqa: SLF001 - the same class

@@ -10,12 +10,12 @@ from zcollection.errors import SchemaError
 from zcollection.model import codecs as codec_profiles
 from zcollection.model.attributes import as_attributes
 from zcollection.model.dtypes import dtype_name, parse_dtype, to_scalar
+from zcollection.model.formatting import listed
 from zcollection.model.names import validate_segment
 from zcollection.model.packing import Packing
 from zcollection.model.printed import Printed
 from zcollection.model.representation import attributes, in_brackets, value_in_words
 from zcollection.model.sections import Part, Section, Table, heading
-from zcollection.model.texts import listed
 
 
 def _check_length(value: Any, *, what: str, smallest: int) -> None:

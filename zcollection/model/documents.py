@@ -150,7 +150,7 @@ def _model_converter() -> Converter:
 
 
 _VARIABLE = ("name", "dtype", "dimensions", "fill_value", "codecs", "attrs")
-_ALSO = ("packing", "coordinate", "statistics")
+_OPTIONAL = ("packing", "coordinate", "statistics")
 """Optional keys of variables: the first two since release 2026.12.1, the third since 2026.12.2."""
 
 
@@ -179,19 +179,21 @@ def _packing_to_json(packing: Packing) -> dict[str, Any]:
 
 
 def _packing_from_json(value: Any, *, name: str) -> Packing:
-    given = CONVERTER.structure(value, dict[str, Any])
-    if not {"dtype"} <= given.keys() <= {"dtype", "scale_factor", "add_offset", "fill_value"}:
+    members = CONVERTER.structure(value, dict[str, Any])
+    if not {"dtype"} <= members.keys() <= {"dtype", "scale_factor", "add_offset", "fill_value"}:
         message = (
             f"{value!r} is not a packing; accepted: an object with a dtype, and scale_factor, add_offset and fill_value"
         )
         raise TypeError(message)
-    dtype, fill = parse_dtype(CONVERTER.structure(given["dtype"], str)), given.get("fill_value")
-    numbers = {key: CONVERTER.structure(given[key], float) for key in ("scale_factor", "add_offset") if key in given}
+    dtype, fill = parse_dtype(CONVERTER.structure(members["dtype"], str)), members.get("fill_value")
+    numbers = {
+        key: CONVERTER.structure(members[key], float) for key in ("scale_factor", "add_offset") if key in members
+    }
     return Packing(dtype, **numbers, fill_value=None if fill is None else scalar_from_json(fill, dtype, name=name))
 
 
 def _variable_from_json(value: object, _: object) -> VariableSchema:
-    if not isinstance(value, dict) or not set(_VARIABLE) <= set(value) <= {*_VARIABLE, *_ALSO}:
+    if not isinstance(value, dict) or not set(_VARIABLE) <= set(value) <= {*_VARIABLE, *_OPTIONAL}:
         message = f"{value!r} is not a variable; accepted: an object with the keys {', '.join(_VARIABLE)}"
         raise TypeError(message)
     dtype = parse_dtype(CONVERTER.structure(value["dtype"], str))
@@ -239,7 +241,7 @@ def structure(value: object, cls: type[T], *, what: str) -> T:
     try:
         return CONVERTER.structure(value, cls)
     except INVALID as error:
-        message = f"{what} cannot be understood: {explain(error)}"
+        message = f"{what} is invalid: {explain(error)}"
         raise CorruptionError(message) from error
 
 
@@ -285,7 +287,7 @@ def check_checksum(data: bytes, *, what: str) -> None:
     before, _, after = data.rpartition(_CHECKSUM)
     body = before.rstrip().removesuffix(b",")
     if after != b"%d\n}" % zlib.crc32(body):
-        message = f"{what} is not what was written: its checksum does not match"
+        message = f"{what} is damaged: its checksum does not match"
         raise CorruptionError(message)
 
 

@@ -21,7 +21,7 @@ _NOT_A_TIME = np.iinfo(np.int64).min
 
 
 def parse_dtype(dtype: object) -> np.dtype[Any]:
-    """Return the NumPy dtype that a declaration means, in native byte order.
+    """Return the NumPy dtype for a declared type, in native byte order.
 
     Parameters
     ----------
@@ -288,7 +288,7 @@ def missing_value(dtype: np.dtype[Any]) -> Any:
 
 
 def in_words(value: Any) -> str:
-    """Return the text of a scalar for messages, without its NumPy type.
+    """Return a scalar as a string for messages, without its NumPy type.
 
     Examples
     --------

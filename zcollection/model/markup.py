@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import TypeAlias
 from xml.etree.ElementTree import Element, tostring
 
-from zcollection.model.texts import shortened
+from zcollection.model.formatting import shortened
 
 Child: TypeAlias = "Element | str | int | float | Iterable[Child] | None"
 """A child of an element: an element, a string, a number, None, or an iterable of these."""
 
 _LONGEST = 2000
-"""Maximum length of a text; the rest is cut."""
+"""Maximum length of a string; the rest is cut."""
 
 _MOST_ESCAPED = 10
 """Maximum number of characters in the escape sequence of one control character."""
@@ -42,11 +42,11 @@ def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Ele
     >>> to_html(tag("p", "a < b", tag("b", 3), class_="note", data_x=1.5))
     '<p class="note" data-x="1.5">a &lt; b<b>3</b></p>'
     """
-    given = {_attribute(key): _as_text(value, None) for key, value in attributes.items() if value is not None}
-    if name in _RAW or any(key.startswith("on") for key in given):
-        message = f"<{name}> with {sorted(given)}; accepted: elements and attributes that execute no code"
+    escaped = {_attribute(key): _as_text(value, None) for key, value in attributes.items() if value is not None}
+    if name in _RAW or any(key.startswith("on") for key in escaped):
+        message = f"<{name}> with {sorted(escaped)}; accepted: elements and attributes that execute no code"
         raise ValueError(message)
-    element = Element(name, given)
+    element = Element(name, escaped)
     _fill(element, children)
     return element
 

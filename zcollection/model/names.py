@@ -19,11 +19,11 @@ def _defect(segment: object, *, extra: str) -> str | None:
     """Return what is wrong with one path segment, or None."""
     if not isinstance(segment, str):
         return f"a name is a string, not {type(segment).__name__}"
-    return _defect_of_text(segment, extra)
+    return _defect_of_string(segment, extra)
 
 
 @lru_cache(maxsize=8192)
-def _defect_of_text(segment: str, extra: str) -> str | None:
+def _defect_of_string(segment: str, extra: str) -> str | None:
     if not segment or len(segment.encode(errors="replace")) > LONGEST:
         return f"a name has 1 to {LONGEST} bytes"
     if segment in _FORBIDDEN or segment.startswith("_") or _WINDOWS.fullmatch(segment) or segment.endswith("."):

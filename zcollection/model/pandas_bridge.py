@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcollection.errors import MissingDependencyError, SchemaError, accepted
-from zcollection.model.given import Given, Source, declared_array
+from zcollection.model.inputs import InputDataset, InputVariable, schema_of_array
 from zcollection.model.schema import ROOT, DatasetSchema, Dimension, GroupSchema
 from zcollection.model.xarray_bridge import decoded
 
@@ -53,7 +53,7 @@ def frame_columns(frame: "pd.DataFrame") -> dict[str, Any]:
     return columns
 
 
-def frame_source(frame: "pd.DataFrame") -> Source:
+def frame_source(frame: "pd.DataFrame") -> InputDataset:
     """Return the columns of a DataFrame as variables; ``power[0]``, ``power[1]`` and so on become one variable."""
     columns = frame_columns(frame)
     parts: dict[str, dict[int, Any]] = {}
@@ -61,10 +61,12 @@ def frame_source(frame: "pd.DataFrame") -> Source:
     for name, values in columns.items():
         match = _INDEXED.fullmatch(name)
         if match is None:
-            single[name] = Given(values=values.array)
+            single[name] = InputVariable(values=values.array)
         else:
             parts.setdefault(match["name"], {})[int(match["position"])] = values
-    return Source(variables={**single, **{name: Given(values=_stacked(name, each)) for name, each in parts.items()}})
+    return InputDataset(
+        variables={**single, **{name: InputVariable(values=_stacked(name, each)) for name, each in parts.items()}}
+    )
 
 
 def _stacked(name: str, columns: Mapping[int, Any]) -> NDArray[Any]:
@@ -91,7 +93,7 @@ def frame_schemas(frame: object, *, axis: str) -> dict[str, GroupSchema]:
     if axis not in columns:
         message = f"axis {axis!r} is neither a column nor a level of the index; {accepted(axis, columns)}"
         raise SchemaError(message)
-    variables = {name: declared_array(name, values.array, (axis,)) for name, values in columns.items()}
+    variables = {name: schema_of_array(name, values.array, (axis,)) for name, values in columns.items()}
     return {ROOT: GroupSchema(dimensions={axis: Dimension(axis)}, variables=variables)}
 
 

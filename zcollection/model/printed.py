@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from zcollection.model.formatting import shortened
 from zcollection.model.sections import Part, Section, Table, as_text, heading
-from zcollection.model.texts import shortened
 
 
 class Printed:
@@ -23,8 +23,8 @@ class Printed:
         tables = {
             name: Table.listing(name.capitalize(), value) for name, value in values.items() if type(value) is tuple
         }
-        texts = {name: shortened(len(value) if name in tables else value) for name, value in values.items()}
-        title = heading(self, ", ".join(f"{name}: {text}" for name, text in texts.items() if text))
+        shown = {name: shortened(len(value) if name in tables else value) for name, value in values.items()}
+        title = heading(self, ", ".join(f"{name}: {text}" for name, text in shown.items() if text))
         return Section(title, list(tables.values()))
 
     def _details(self) -> Sequence[Part]:

@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from zcollection.model.formatting import SHORT, listed, more, shortened
 from zcollection.model.sections import Part, Section, Table
-from zcollection.model.texts import SHORT, listed, more, shortened
 
 G = TypeVar("G")
 
@@ -39,8 +39,8 @@ def value_in_words(value: Any) -> str | None:
 
 def attributes(attrs: Mapping[str, Any]) -> Table:
     """Return a table of attributes, with shortened values."""
-    texts = {name: shortened(str(value), SHORT) for name, value in attrs.items()}
-    return Table.pairs("Attributes", texts, most=_MOST_ATTRIBUTES)
+    values = {name: shortened(str(value), SHORT) for name, value in attrs.items()}
+    return Table.pairs("Attributes", values, most=_MOST_ATTRIBUTES)
 
 
 def groups_below(groups: Mapping[str, G], parts: Callable[[G, int], list[Part]], most: int) -> list[Part]:

@@ -7,7 +7,7 @@ from typing import Any, Final, Self, TypeVar
 
 import attrs
 
-from zcollection.model.texts import more, shortened
+from zcollection.model.formatting import more, shortened
 
 T = TypeVar("T")
 Columns = Mapping[str, Callable[[T], object]]
@@ -47,17 +47,17 @@ class Table:
 
         Examples
         --------
-        >>> table = Table.of("Texts", ["a", "bcd"], {"text": str, "length": len, "empty": lambda text: None})
+        >>> table = Table.of("Strings", ["a", "bcd"], {"text": str, "length": len, "empty": lambda text: None})
         >>> print(as_text(Section("Two", [table])))
         Two
-        Texts:
+        Strings:
             text  length
             a          1
             bcd        3
         """
         shown = list(islice(items, most))
         cells = {name: [_cell(function(item)) for item in shown] for name, function in columns.items()}
-        used = {name: texts for name, texts in cells.items() if any(texts)}
+        used = {name: column for name, column in cells.items() if any(column)}
         return cls(title, used, len(items) - len(shown), has_header)
 
     @classmethod
@@ -75,7 +75,7 @@ class Table:
     @property
     def lines(self) -> Iterator[str]:
         """The lines below the title, with aligned columns."""
-        columns = [_aligned([name] if self.has_header else [], texts) for name, texts in self.columns.items()]
+        columns = [_aligned([name] if self.has_header else [], cells) for name, cells in self.columns.items()]
         yield from ("  ".join(row).rstrip() for row in zip(*columns, strict=True))
         yield from more(self.rest)
 
@@ -114,15 +114,15 @@ def _lines(parts: Iterable[Part]) -> Iterator[str]:
             yield from (f"{_INDENT}{line}" for line in inner)
 
 
-def are_numbers(texts: Iterable[str]) -> bool:
+def are_numbers(cells: Iterable[str]) -> bool:
     """Return whether all cells of a column are numbers, so that the column is aligned to the right."""
-    return all(text.replace(",", "").isdigit() for text in texts if text)
+    return all(cell.replace(",", "").isdigit() for cell in cells if cell)
 
 
-def _aligned(header: list[str], texts: Sequence[str]) -> list[str]:
-    cells, side = [*header, *texts], ">" if are_numbers(texts) else "<"
-    width = max(map(len, cells))
-    return [f"{cell:{side}{width}}" for cell in cells]
+def _aligned(header: list[str], cells: Sequence[str]) -> list[str]:
+    side, lines = ">" if are_numbers(cells) else "<", [*header, *cells]
+    width = max(map(len, lines))
+    return [f"{line:{side}{width}}" for line in lines]
 
 
 def _cell(value: object) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from xml.etree.ElementTree import Element
 
+from zcollection.model.formatting import more
 from zcollection.model.markup import tag, to_html
 from zcollection.model.sections import Part, Section, Table, are_numbers
-from zcollection.model.texts import more
 
 
 def as_html(section: Section) -> str:
@@ -30,7 +30,7 @@ def _block(part: Part) -> Iterator[Element]:
 
 
 def _table(table: Table) -> Iterator[Element]:
-    sides = ["right" if are_numbers(texts) else "left" for texts in table.columns.values()]
+    sides = ["right" if are_numbers(cells) else "left" for cells in table.columns.values()]
     rows = [_row("td", row, sides) for row in zip(*table.columns.values(), strict=True)]
     if not rows:
         return
@@ -39,6 +39,6 @@ def _table(table: Table) -> Iterator[Element]:
     yield from (tag("div", line) for line in more(table.rest))
 
 
-def _row(name: str, texts: Iterable[str], sides: Iterable[str]) -> Element:
-    cells = zip(sides, texts, strict=True)
-    return tag("tr", [tag(name, text, style=f"padding:0 1em 0 0;text-align:{side}") for side, text in cells])
+def _row(name: str, cells: Iterable[str], sides: Iterable[str]) -> Element:
+    aligned = zip(sides, cells, strict=True)
+    return tag("tr", [tag(name, cell, style=f"padding:0 1em 0 0;text-align:{side}") for side, cell in aligned])

@@ -22,9 +22,9 @@ DEFAULT_UNITS = "nanoseconds since 1970-01-01"
 """The units of an integer time that declares none."""
 
 CALENDAR_UNITS = "microseconds since 1970-01-01"
-"""The units of times given as cftime objects, whose resolution is one microsecond."""
+"""The units of times from cftime objects, whose resolution is one microsecond."""
 
-LENGTH_IN_NANOSECONDS = {
+UNIT_IN_NANOSECONDS = {
     "D": 86_400_000_000_000,
     "h": 3_600_000_000_000,
     "m": 60_000_000_000,
@@ -33,7 +33,7 @@ LENGTH_IN_NANOSECONDS = {
     "us": 1_000,
     "ns": 1,
 }
-_FINER = tuple(LENGTH_IN_NANOSECONDS)
+_FINER = tuple(UNIT_IN_NANOSECONDS)
 _NAMES = {
     "D": ("days", "day", "d"),
     "h": ("hours", "hour", "hr", "hrs", "h"),
@@ -67,7 +67,7 @@ class TimeUnits:
     calendar
         Canonical name of the calendar.
     reference
-        The reference time as text, as it was given.
+        The reference time, as it was written.
     """
 
     unit: str
@@ -109,8 +109,8 @@ class TimeUnits:
         if fill_value is not None:
             missing = missing | (numbers == fill_value)
         unit = self._unit_of_floats if numbers.dtype.kind == "f" else self._unit_of_integers()
-        epoch = self.epoch // LENGTH_IN_NANOSECONDS[unit]
-        factor = LENGTH_IN_NANOSECONDS[self.unit] // LENGTH_IN_NANOSECONDS[unit]
+        epoch = self.epoch // UNIT_IN_NANOSECONDS[unit]
+        factor = UNIT_IN_NANOSECONDS[self.unit] // UNIT_IN_NANOSECONDS[unit]
         some = bool(missing.any())
         present = np.where(missing, 0, numbers) if some else numbers
         _check_range(present, factor, epoch)
@@ -150,11 +150,11 @@ class TimeUnits:
         own_unit = np.datetime_data(times.dtype)[0]
         finest = max(own_unit, self._unit_of_integers(), key=_FINER.index)
         present = np.where(missing, np.zeros((), dtype=times.dtype), times)
-        scale = LENGTH_IN_NANOSECONDS[own_unit] // LENGTH_IN_NANOSECONDS[finest]
-        epoch = self.epoch // LENGTH_IN_NANOSECONDS[finest]
+        scale = UNIT_IN_NANOSECONDS[own_unit] // UNIT_IN_NANOSECONDS[finest]
+        epoch = self.epoch // UNIT_IN_NANOSECONDS[finest]
         counts = present.astype(f"{times.dtype.str[1:3]}[{own_unit}]").view(np.int64)
         _check_range(counts, scale, -epoch)
-        steps, step = counts * scale - epoch, LENGTH_IN_NANOSECONDS[self.unit] // LENGTH_IN_NANOSECONDS[finest]
+        steps, step = counts * scale - epoch, UNIT_IN_NANOSECONDS[self.unit] // UNIT_IN_NANOSECONDS[finest]
         if np.dtype(dtype).kind == "f":
             return self._floats((steps / step).astype(dtype), times, fill_value, name)
         numbers, remainder = np.divmod(steps, step)
@@ -195,7 +195,7 @@ class TimeUnits:
     def _within_range(self, times: NDArray[Any]) -> NDArray[Any]:
         """Return times in microseconds if the reference time is too far away for their unit and the conversion is exact."""
         unit = np.datetime_data(times.dtype)[0]
-        if abs(self.epoch) // LENGTH_IN_NANOSECONDS.get(unit, 1) < 2**62:
+        if abs(self.epoch) // UNIT_IN_NANOSECONDS.get(unit, 1) < 2**62:
             return times
         coarser = times.astype(f"{times.dtype.str[1:3]}[us]")
         return coarser if np.array_equal(coarser, times, equal_nan=True) else times
@@ -203,7 +203,7 @@ class TimeUnits:
     def _unit_of_integers(self) -> str:
         """Return the coarsest unit, no coarser than `unit`, in which the epoch is a whole number."""
         units = _FINER[_FINER.index(self.unit) :]
-        return next(unit for unit in units if self.epoch % LENGTH_IN_NANOSECONDS[unit] == 0)
+        return next(unit for unit in units if self.epoch % UNIT_IN_NANOSECONDS[unit] == 0)
 
     def __str__(self) -> str:
         return f"{_NAMES[self.unit][0]} since {self.reference}"
@@ -294,7 +294,7 @@ def _parse_epoch(date: str, clock: str, calendar: str, *, units: str, name: str)
         raise SchemaError(message)
     days = int(calendars.days_of(sign * year, month, day, calendar))
     of_day = (clock_parts[0] * 60 + clock_parts[1]) * 60 + clock_parts[2]
-    return (days * 86_400 + of_day) * LENGTH_IN_NANOSECONDS["s"] + int(fraction.ljust(9, "0"))
+    return (days * 86_400 + of_day) * UNIT_IN_NANOSECONDS["s"] + int(fraction.ljust(9, "0"))
 
 
 def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[str]:
@@ -315,8 +315,8 @@ def in_words(times: NDArray[Any], calendar: str = calendars.STANDARD) -> list[st
     if names_days(times, calendar):
         units = ("s", "ms", "us", "ns")
         unit = next((unit for unit in units if np.array_equal(times.astype(f"datetime64[{unit}]"), times)), "ns")
-        texts: list[str] = np.datetime_as_string(times, unit=unit).tolist()  # type: ignore[call-overload]  # any str
-        return texts
+        strings: list[str] = np.datetime_as_string(times, unit=unit).tolist()  # type: ignore[call-overload]  # any str
+        return strings
     times = calendars.since_1970(times)
     if np.isnat(times).any():
         return [text for time in times for text in (["NaT"] if np.isnat(time) else in_words(time.reshape(1), calendar))]
@@ -400,7 +400,7 @@ def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> 
         raise SchemaError(message)
     if numbers.dtype.kind != "f":
         return numbers.astype(np.int64).view(f"timedelta64[{unit}]")
-    factor = LENGTH_IN_NANOSECONDS[unit]
+    factor = UNIT_IN_NANOSECONDS[unit]
     missing = np.isnan(numbers)
     present = np.where(missing, 0, numbers)
     _check_range(present, factor, 0)
@@ -409,7 +409,7 @@ def durations(numbers: NDArray[Any], attrs: Mapping[str, Any], *, name: str) -> 
     return found
 
 
-def numbers_of_durations(lengths: NDArray[np.timedelta64], attrs: Mapping[str, Any], *, name: str) -> NDArray[Any]:
+def numbers_of_durations(values: NDArray[np.timedelta64], attrs: Mapping[str, Any], *, name: str) -> NDArray[Any]:
     """Return durations as whole numbers of the unit stated by the attribute ``units``; NaT becomes the smallest int64.
 
     Raises
@@ -418,11 +418,11 @@ def numbers_of_durations(lengths: NDArray[np.timedelta64], attrs: Mapping[str, A
         The attribute is missing or not a unit of time, or a duration is not a whole number of it.
     """
     unit = duration_unit(attrs)
-    missing = np.isnat(lengths)
-    counted = lengths if unit is None else lengths.astype(f"timedelta64[{unit}]")
-    if unit is None or not np.array_equal(counted[~missing], lengths[~missing]):
+    missing = np.isnat(values)
+    counted = values if unit is None else values.astype(f"timedelta64[{unit}]")
+    if unit is None or not np.array_equal(counted[~missing], values[~missing]):
         message = (
-            f"variable {name!r} received {lengths.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit "
+            f"variable {name!r} received {values.dtype} and declares the units {attrs.get('units')!r}; accepted: a unit "
             f"of which every duration is a whole number, such as 'nanoseconds', or the dtype timedelta64"
         )
         raise SchemaError(message)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from zcollection.errors import SchemaError
 from zcollection.model.calendars import CalendarTimes
 from zcollection.model.dtypes import cast_exactly, dtype_name, missing_value
-from zcollection.model.plain import Plain, plain
+from zcollection.model.formatting import format_bytes
+from zcollection.model.plain_arrays import PlainArray, to_plain_array
 from zcollection.model.printed import Printed
 from zcollection.model.representation import preview, sizes_in_words
 from zcollection.model.schema import VariableSchema
 from zcollection.model.sections import Section, heading
-from zcollection.model.texts import format_bytes
 from zcollection.model.times import has_time_units, numbers_of_durations, units_of
 
 Indexer = slice | NDArray[Any]
@@ -53,7 +53,7 @@ def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
     Parameters
     ----------
     values
-        An array of any type, an object that NumPy converts to an array, or `Plain` values.
+        An array of any type, an object that NumPy converts to an array, or `PlainArray` values.
     schema
         Declaration of the variable.
     name
@@ -64,7 +64,7 @@ def convert(values: Any, schema: VariableSchema, *, name: str) -> NDArray[Any]:
     SchemaError
         A value would change, or is missing and there is no fill value.
     """
-    found = values if isinstance(values, Plain) else plain(values, name=name)
+    found = values if isinstance(values, PlainArray) else to_plain_array(values, name=name)
     array, missing = found.values, found.missing
     if schema.dtype.kind in "iuf" and (isinstance(array, CalendarTimes) or array.dtype.kind == "M"):
         array, missing = _numbers_of_times(array, schema, name), None

@@ -33,7 +33,7 @@ class Node:
         Arguments of `xarray.Variable` by name: dimensions, values, attributes and encoding.
     coordinates
         Names of the coordinates, without those named like their dimension.
-    plain
+    unindexed
         Names of coordinates for which no index is created. In a nested group they may differ from those of the parent, and
         xarray would align their indexes.
     attrs
@@ -42,7 +42,7 @@ class Node:
 
     variables: Mapping[str, tuple[tuple[str, ...], Any, dict[str, Any], dict[str, Any]]] = field(repr=False)
     coordinates: frozenset[str]
-    plain: frozenset[str]
+    unindexed: frozenset[str]
     attrs: Mapping[str, Any] = field(repr=False)
 
 
@@ -59,8 +59,8 @@ def nodes(schema: DatasetSchema, variables: "Mapping[str, Variable]", attrs: Map
         converted = {name: decoded(join(path, name), variable) for name, variable in present.items()}
         inherited = {name for part in ancestors(path)[:-1] for name in schema.get_group(part).dimensions}
         declared = frozenset(name for name, variable in present.items() if variable.schema.coordinate)
-        plain = frozenset(inherited & converted.keys())
-        return Node(converted, declared - plain, plain, _exportable(group.attrs if path else attrs))
+        unindexed = frozenset(inherited & converted.keys())
+        return Node(converted, declared - unindexed, unindexed, _exportable(group.attrs if path else attrs))
 
     return {path: node(path, group) for path, group in schema.all_groups().items()}
 
@@ -83,7 +83,10 @@ def to_xarray(
     def dataset(node: Node) -> xarray.Dataset:
         made = {name: xarray.Variable(*parts) for name, parts in node.variables.items()}
         # Coordinates without an index come first in the printed order.
-        names = [*(name for name in made if name in node.plain), *(name for name in made if name in node.coordinates)]
+        names = [
+            *(name for name in made if name in node.unindexed),
+            *(name for name in made if name in node.coordinates),
+        ]
         coordinates = xarray.Coordinates({name: made.pop(name) for name in names}, indexes={})
         return xarray.Dataset(made, coordinates, node.attrs)
 
@@ -141,8 +144,8 @@ def _mapped(data: Any, function: Any, dtype: np.dtype[Any]) -> Any:
     return function(np.asarray(data))
 
 
-def _as_objects(texts: Any) -> Any:
-    return texts.astype(object)
+def _as_objects(strings: Any) -> Any:
+    return strings.astype(object)
 
 
 def _times(units: TimeUnits, schema: VariableSchema, numbers: Any) -> Any:
@@ -180,13 +183,15 @@ def _masked(fill_value: Any, values: Any) -> Any:
 def _exportable(attrs: Mapping[str, Any]) -> dict[str, Any]:
     """Return attributes that all writers of xarray accept: values other than strings, numbers and lists of these become JSON."""
 
-    def plain(value: object) -> bool:
+    def is_scalar(value: object) -> bool:
         return isinstance(value, str | int | float | np.ndarray) and not isinstance(value, bool)
 
-    def uniform(value: object) -> bool:
-        return isinstance(value, list) and bool(value) and all(map(plain, value)) and len(set(map(type, value))) == 1
+    def is_uniform(value: object) -> bool:
+        return (
+            isinstance(value, list) and bool(value) and all(map(is_scalar, value)) and len(set(map(type, value))) == 1
+        )
 
     return {
-        name: value if plain(value) or uniform(value) else json.dumps(value, ensure_ascii=False)
+        name: value if is_scalar(value) or is_uniform(value) else json.dumps(value, ensure_ascii=False)
         for name, value in attrs.items()
     }

@@ -14,12 +14,12 @@ import numpy as np
 from zcollection.errors import SchemaError, accepted
 from zcollection.model.calendars import CalendarTimes
 from zcollection.model.dtypes import missing_value
-from zcollection.model.given import Given, Source
+from zcollection.model.inputs import InputDataset, InputVariable
 from zcollection.model.names import ancestors, join, normalise_path, split
-from zcollection.model.plain import plain
+from zcollection.model.plain_arrays import to_plain_array
 from zcollection.model.schema import ROOT, Dimension, GroupSchema, VariableSchema
-from zcollection.model.statements import PACKED, Statement, is_packed, packing_of
 from zcollection.model.times import CALENDAR_UNITS, has_time_units
+from zcollection.model.value_metadata import PACKED, ValueMetadata, is_packed, packing_of
 
 if TYPE_CHECKING:
     import xarray
@@ -161,14 +161,14 @@ def declared(
     dtype, own_attrs = _element_type(name, item, stated)
     packing, fill = None, None
     if is_packed(attrs) and dtype.kind in "iuf":
-        statement = Statement.of_attributes(attrs, {}, dtype)
-        packing = statement.packing and packing_of(attrs, dtype)
-        dtype = statement.unpacked if packing else (statement.view or dtype)
-        fill = None if packing or not statement.fill_values else statement.fill_values[0]
+        metadata = ValueMetadata.of_attributes(attrs, {}, dtype)
+        packing = metadata.packing and packing_of(attrs, dtype)
+        dtype = metadata.unpacked if packing else (metadata.view or dtype)
+        fill = None if packing or not metadata.fill_values else metadata.fill_values[0]
     elif "dtype" in item.encoding and dtype in {np.dtype(np.float32), np.dtype(np.float64)}:
         packing = packing_of(item.encoding, item.encoding["dtype"])
     elif dtype.kind in "iu":
-        fill = next(iter(Statement.of_attributes(item.encoding, {}, dtype).fill_values), None)
+        fill = next(iter(ValueMetadata.of_attributes(item.encoding, {}, dtype).fill_values), None)
     packing = packing if packed else None
     if fill is None and fill_values and (packing is None or packing.fill_value is not None):
         fill = _missing_of(dtype, own_attrs)
@@ -196,13 +196,13 @@ def _element_type(
     """Return dtype and attributes of a variable; times that datetime64 cannot represent become integers with CF units."""
     if isinstance(item.dtype, np.dtype) and item.dtype.kind != "O":
         return item.dtype, attrs
-    values = plain(item.data if item.dtype.kind != "O" else np.asarray(item.data), name=name).values
+    values = to_plain_array(item.data if item.dtype.kind != "O" else np.asarray(item.data), name=name).values
     if isinstance(values, CalendarTimes):
         return np.dtype(np.int64), {**attrs, "units": CALENDAR_UNITS, "calendar": values.calendar}
     return values.dtype, attrs
 
 
-def source_of(source: object) -> Source:
+def source_of(source: object) -> InputDataset:
     """Return the variables of an xarray object, with the metadata of their attributes and encodings.
 
     Raises
@@ -210,15 +210,15 @@ def source_of(source: object) -> Source:
     SchemaError
         The object is neither a Dataset nor a DataTree.
     """
-    variables: dict[str, Given] = {}
+    variables: dict[str, InputVariable] = {}
     nodes = _nodes(source)
     for group, node in nodes.items():
         coordinates = _coordinates(node)
         for name, item in node.variables.items():
             attrs = _attributes(node, name)
             declare = partial(declared, str(name), item, attrs=attrs, coordinate=name in coordinates)
-            variables[join(group, str(name))] = Given.of_xarray(item, attrs, declare)
-    return Source(
+            variables[join(group, str(name))] = InputVariable.of_xarray(item, attrs, declare)
+    return InputDataset(
         variables=variables,
         attrs={path: node.attrs for path, node in nodes.items()},
         lengths={(path, str(name)): size for path, node in nodes.items() for name, size in node.sizes.items()},

@@ -14,7 +14,7 @@ _EXAMPLES: Final = "'date:M', 'sequence:cycle,pass', 'grouped_sequence:cycle,pas
 
 
 def from_text(text: str, *, axis: str) -> Partitioning:
-    """Return the partitioning that a text describes.
+    """Parse the text form of a partitioning.
 
     Parameters
     ----------
@@ -48,10 +48,10 @@ def from_text(text: str, *, axis: str) -> Partitioning:
         name = name.replace("-", "_")  # as people write it on command lines
     cls = REGISTRY.get(Family.PARTITIONING, name)
     types = {attribute.name: attribute.type for attribute in attrs.fields(cls)}
-    given = {setting: _value(value, types.get(setting)) for setting, value in _named(text, parts, cls.brief).items()}
+    settings = {setting: _value(value, types.get(setting)) for setting, value in _named(text, parts, cls.brief).items()}
     # A partitioning whose first setting is not `variables` but, say, a period partitions by the axis.
     default = {} if cls.brief[:1] == ("variables",) else {"variables": [axis]}
-    return _made(cls, {**default, **given}, text)
+    return _made(cls, {**default, **settings}, text)
 
 
 def _made(cls: type[Partitioning], configuration: dict[str, Any], text: str) -> Partitioning:

@@ -107,7 +107,7 @@ def discover(candidates: Iterable[EntryPoint] | None = None) -> Inventory:
     return Inventory(tuple(providers), tuple(unavailable))
 
 
-def ask(plugin: object, *, name: str) -> list[tuple[Family, Provides]]:
+def call_hooks(plugin: object, *, name: str) -> list[tuple[Family, Provides]]:
     """Return everything that the hooks of one plugin yield; an exception of a hook is not caught.
 
     Parameters
@@ -135,7 +135,7 @@ def _called(manager: pluggy.PluginManager, family: Family) -> Iterator[Provides]
 
 def _provided_by(entry_point: EntryPoint) -> list[Provider]:
     distribution, version = _distribution(entry_point), _version(entry_point)
-    provided = ask(entry_point.load(), name=f"{distribution}:{entry_point.name}")
+    provided = call_hooks(entry_point.load(), name=f"{distribution}:{entry_point.name}")
     return [
         Provider(family=family, provides=item, distribution=distribution, version=version) for family, item in provided
     ]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from attrs import frozen
 
 from zcollection.errors import BrokenPluginError, PluginConflictError, PluginError, UnknownPluginError, accepted
-from zcollection.registry.discovery import Inventory, Provider, ask, discover
+from zcollection.registry.discovery import Inventory, Provider, call_hooks, discover
 from zcollection.registry.hookspecs import PROJECT, Family, Provides
 from zcollection.resources import ensure_spare_files, shortage
 
@@ -158,7 +158,7 @@ class Registry:
             An installed distribution provides the name.
         """
         if isinstance(plugin, ModuleType):
-            for family, provides in ask(plugin, name=plugin.__name__):
+            for family, provides in call_hooks(plugin, name=plugin.__name__):
                 self._add(family, provides)
         else:
             provides = Provides(name or snake_case(plugin.__name__), target=_target(plugin), summary=summary)

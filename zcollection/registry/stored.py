@@ -9,8 +9,8 @@ from attrs import field, frozen
 from zcollection.contracts.configurable import Configurable
 from zcollection.errors import PluginConfigurationError, ZCollectionError, accepted
 from zcollection.model.documents import INVALID, explain, strict_converter
+from zcollection.model.formatting import shortened
 from zcollection.model.printed import Printed
-from zcollection.model.texts import shortened
 from zcollection.registry.hookspecs import Family
 from zcollection.registry.registry import REGISTRY, Registry
 

@@ -37,7 +37,7 @@ class ComputationSuite(RepeatableSuite):
     axis
         Name of the axis.
     tolerance
-        Relative difference allowed between results computed by partition and all at once.
+        Largest relative difference between results computed by partition and all at once.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class ComputationSuite(RepeatableSuite):
     axis: ClassVar[str] = "time"
     tolerance: ClassVar[float] = 1e-9
 
-    def test_its_outputs_are_variables_of_the_base(self) -> None:
+    def test_outputs_span_the_partitioned_dimension(self) -> None:
         """Each output is declared by its path, spans the partitioned dimension, and has a fill value."""
         for computation in self.examples:
             schema = self._base(computation)
@@ -63,7 +63,7 @@ class ComputationSuite(RepeatableSuite):
                 assert extended.spans(path, DIMENSION), f"{path!r} does not span the partitioned dimension"
                 assert variable.fill_value is not None or variable.dtype.kind in "fcmM", f"{path!r} has no fill value"
 
-    def test_it_depends_on_its_inputs_alone(self) -> None:
+    def test_outputs_depend_only_on_inputs(self) -> None:
         """`outputs` depends only on the schema of the inputs, and names a missing input in its error."""
         for computation in self.examples:
             schema = self._base(computation)
@@ -72,29 +72,29 @@ class ComputationSuite(RepeatableSuite):
                 with pytest.raises(SchemaError, match=path.rpartition("/")[2]):
                     computation.outputs(schema.without_variable(path))
 
-    def test_it_returns_what_it_declares(self) -> None:
+    def test_results_match_the_declared_outputs(self) -> None:
         """Names, types and shapes of the results match the declared outputs."""
 
         def check(computation: Computation, case: Case) -> None:
             declared = computation.outputs(case.rows.schema)
-            made = case.result(computation)
-            assert made.keys() == {path.removeprefix("/") for path in declared}
+            result = case.result(computation)
+            assert result.keys() == {path.removeprefix("/") for path in declared}
             for path, variable in declared.items():
-                _check_array(made[path.removeprefix("/")], variable, case, path)
+                _check_array(result[path.removeprefix("/")], variable, case, path)
 
         self._explore(check)
 
-    def test_the_inputs_are_left_as_they_were(self) -> None:
+    def test_inputs_are_not_modified(self) -> None:
         """The computation modifies no input array."""
 
         def check(computation: Computation, case: Case) -> None:
-            given_rows = case.given(computation)
-            computation.compute(given_rows)
-            assert given_rows == case.given(computation), "the computation changed its inputs"
+            inputs = case.inputs(computation)
+            computation.compute(inputs)
+            assert inputs == case.inputs(computation), "the computation changed its inputs"
 
         self._explore(check)
 
-    def test_the_same_input_gives_the_same_result(self) -> None:
+    def test_results_are_deterministic(self) -> None:
         """Two calls with the same input return the same result."""
 
         def check(computation: Computation, case: Case) -> None:
@@ -103,7 +103,7 @@ class ComputationSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_no_rows_give_no_rows(self) -> None:
+    def test_no_rows_give_empty_results(self) -> None:
         """Input without rows is not an error."""
 
         def check(computation: Computation, case: Case) -> None:
@@ -114,7 +114,7 @@ class ComputationSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_rows_that_are_all_missing_are_no_error(self) -> None:
+    def test_missing_inputs_are_accepted(self) -> None:
         """Rows whose inputs are all missing, for instance over land, are not an error."""
 
         def check(computation: Computation, case: Case) -> None:
@@ -129,23 +129,25 @@ class ComputationSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_partition_by_partition_gives_what_all_at_once_gives(self) -> None:
+    def test_halo_is_sufficient(self) -> None:
         """The halo is sufficient: the result of a row does not depend on rows beyond the halo."""
 
         def check(computation: Computation, case: Case) -> None:
-            whole, parts = case.result(computation), case.in_parts(computation)
+            whole, parts = case.result(computation), case.result_by_partition(computation)
             for path, values in whole.items():
-                assert _are_close(values, parts[path], self.tolerance), f"{path!r} depends on where the rows are cut"
+                assert _are_close(values, parts[path], self.tolerance), (
+                    f"{path!r} depends on the boundaries of partitions"
+                )
 
         self._explore(check)
 
-    def test_its_halo_is_a_depth(self) -> None:
-        """It is a number of rows, or a length of time, and neither is negative."""
+    def test_halo_is_valid(self) -> None:
+        """The halo is a number of rows or a duration, and is not negative."""
         for computation in self.examples:
             assert len(as_halo(computation.halo)) <= 1
 
-    def test_a_halo_is_needed(self) -> None:
-        """Where one is declared, a row beside a cut has another result without it: neighbours are not read for nothing."""
+    def test_halo_is_necessary(self) -> None:
+        """A declared halo is necessary: without it, the result of some row at the edge of a partition differs."""
         wide = [computation for computation in self.examples if as_halo(computation.halo)]
         skip_unless(wide, "no example has a halo")
         for computation in wide:
@@ -161,7 +163,7 @@ class ComputationSuite(RepeatableSuite):
                 )
 
             _run(check, computation, self._base(computation), self.axis)
-            assert any(found), f"{computation!r} has the halo {computation.halo!r} and does without"
+            assert any(found), f"{computation!r} has the halo {computation.halo!r} and does not need it"
 
     def _function(self) -> Callable[..., Any]:
         return result_of

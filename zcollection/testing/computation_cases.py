@@ -1,4 +1,4 @@
-"""Input for computations: rows along a track, cut into partitions, each with the neighbours that a halo asks for."""
+"""Test input for computations: rows along a track, split into partitions, each with the neighbouring rows of its halo."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,7 +20,7 @@ DIMENSION = "num_lines"
 
 
 def base_schema(computation: Computation, axis: str) -> DatasetSchema:
-    """Return a base that has the inputs of a computation, and others: floating-point numbers along a track of times."""
+    """Return the schema of a base: a time axis, the inputs of a computation and one other variable, as floats."""
     builder = Schema().with_dimension(DIMENSION).with_dimension("x", size=2)
     builder = builder.with_variable(axis, dtype="datetime64[ns]", dimensions=(DIMENSION,))
     inputs = {normalise_path(path) for path in computation.inputs} - {axis}
@@ -35,16 +35,16 @@ def base_schema(computation: Computation, axis: str) -> DatasetSchema:
 
 @frozen(kw_only=True)
 class Case:
-    """Rows, and where they are cut into partitions.
+    """Rows, and the positions at which they are split into partitions.
 
     Attributes
     ----------
     rows
-        All of them, in the order of the axis.
+        All rows, sorted by the axis.
     axis
         Name of the axis.
     cuts
-        Positions between partitions, ascending.
+        Positions of the first rows of partitions, ascending.
     """
 
     rows: Dataset
@@ -60,19 +60,19 @@ class Case:
         """Return some of the rows, as one partition."""
         return evolve(self, rows=self.rows.isel({DIMENSION: rows}), cuts=())
 
-    def given(self, computation: Computation) -> Dataset:
-        """Return the inputs of a computation, in arrays of their own."""
+    def inputs(self, computation: Computation) -> Dataset:
+        """Return copies of the inputs of a computation."""
         chosen = self.rows.select(computation.inputs)
         arrays = {path: variable.to_numpy().copy() for path, variable in chosen.all_variables().items()}
         return Dataset(chosen.schema, arrays)
 
     def result(self, computation: Computation) -> dict[str, NDArray[Any]]:
-        """Return what a computation makes of all rows at once, by path."""
-        made = computation.compute(self.given(computation))
-        return {normalise_path(path): np.asarray(values) for path, values in made.items()}
+        """Return the result of a computation for all rows at once, by path."""
+        outputs = computation.compute(self.inputs(computation))
+        return {normalise_path(path): np.asarray(values) for path, values in outputs.items()}
 
-    def in_parts(self, computation: Computation) -> dict[str, NDArray[Any]]:
-        """Return what a computation makes of one partition after the other, each with its neighbours."""
+    def result_by_partition(self, computation: Computation) -> dict[str, NDArray[Any]]:
+        """Return the result of a computation that runs on each partition and its neighbouring rows, by path."""
         found: dict[str, list[NDArray[Any]]] = {}
         for start, stop in pairwise([0, *self.cuts, self.length]):
             if start == stop:
@@ -96,12 +96,12 @@ class Case:
 
 
 def result_of(computation: Computation, case: Case) -> dict[str, NDArray[Any]]:
-    """Return what a computation makes of all rows of a case at once, by path."""
+    """Return the result of a computation for all rows of a case at once, by path."""
     return case.result(computation)
 
 
 def cases(computation: Computation, schema: DatasetSchema, axis: str) -> st.SearchStrategy[Case]:
-    """Return a strategy of cases: steps in time that are about those of the halo, values some of which are missing."""
+    """Return a Hypothesis strategy for cases: time steps similar to the halo, and some missing values."""
     step = _step(computation)
 
     def make(gaps: Sequence[int], seed: int, cuts: Sequence[int]) -> Case:
@@ -116,9 +116,13 @@ def cases(computation: Computation, schema: DatasetSchema, axis: str) -> st.Sear
 
 
 def _step(computation: Computation) -> np.timedelta64:
-    """Return a length of time of which a few make the halo."""
-    lengths = [depth for depth in as_halo(computation.halo) if isinstance(depth, np.timedelta64)]
-    return max([length // 3 for length in lengths] + [np.timedelta64(1, "s")]) if lengths else np.timedelta64(1, "s")
+    """Return a time step that is a third of the halo, or a second if the halo is not a duration."""
+    durations = [depth for depth in as_halo(computation.halo) if isinstance(depth, np.timedelta64)]
+    return (
+        max([duration // 3 for duration in durations] + [np.timedelta64(1, "s")])
+        if durations
+        else np.timedelta64(1, "s")
+    )
 
 
 def _rows(schema: DatasetSchema, axis: str, times: NDArray[Any], seed: int) -> Dataset:

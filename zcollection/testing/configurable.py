@@ -36,29 +36,29 @@ class ConfigurableSuite(Suite):
 
     examples: ClassVar[tuple[Any, ...]] = ()
 
-    def test_there_are_examples(self) -> None:
+    def test_examples_exist(self) -> None:
         """There is at least one example; without examples, the suite would check nothing."""
         assert self.examples, f"{type(self).__name__} has no examples"
         assert all(isinstance(example, Configurable) for example in self.examples)
 
-    def test_the_configuration_survives_json(self) -> None:
+    def test_configuration_round_trips_through_json(self) -> None:
         """An object restored from its configuration as JSON is equal."""
         for example in self.examples:
             text = json.dumps(stored.configuration(example))
             assert _configured(example, json.loads(text)) == example
 
-    def test_it_is_stored_under_a_name(self) -> None:
+    def test_stored_form_is_restored(self) -> None:
         """The stored name is provided by the distribution, and leads back to the class."""
         for example in self.examples:
             assert stored.restore(_family(example), stored.store(example)) == example
 
-    def test_an_unknown_setting_is_refused_by_name(self) -> None:
+    def test_unknown_setting_is_rejected(self) -> None:
         """An unknown setting, for instance of a later release, is an error and is not ignored."""
         for example in self.examples:
             with pytest.raises(PluginConfigurationError, match=_UNKNOWN):
                 _configured(example, {**stored.configuration(example), _UNKNOWN: 1})
 
-    def test_a_value_of_a_wrong_type_is_refused_by_name(self) -> None:
+    def test_wrong_type_is_rejected(self) -> None:
         """No value is coerced: a string is not accepted for a number, nor for a sequence."""
         for example in self.examples:
             configuration = stored.configuration(example)
@@ -67,10 +67,10 @@ class ConfigurableSuite(Suite):
                     with pytest.raises(PluginConfigurationError, match=name):
                         _configured(example, {**configuration, name: wrong})
 
-    def test_it_pickles_and_copies(self) -> None:
+    def test_pickle_and_copy(self) -> None:
         """Objects can be pickled, for other processes, and copied."""
         for example in self.examples:
-            assert pickle.loads(pickle.dumps(example)) == example  # noqa: S301 - made here
+            assert pickle.loads(pickle.dumps(example)) == example  # noqa: S301 - pickled in this line
             assert copy.deepcopy(example) == example
 
     def test_equal_objects_have_equal_hashes(self) -> None:
@@ -79,20 +79,20 @@ class ConfigurableSuite(Suite):
             twin = _configured(example, stored.configuration(example))
             assert hash(twin) == hash(example)
         for one, other in combinations(self.examples, 2):
-            assert one != other, f"the examples {one!r} and {other!r} are one"
+            assert one != other, f"the examples {one!r} and {other!r} are equal"
 
-    def test_it_cannot_be_changed(self) -> None:
+    def test_objects_are_immutable(self) -> None:
         """Objects are immutable, because threads share them."""
         for example in self.examples:
             for field in attrs.fields(type(example)):
                 with pytest.raises(attrs.exceptions.FrozenInstanceError):
                     setattr(example, field.name, getattr(example, field.name))
 
-    def test_what_older_releases_stored_is_understood(self) -> None:
+    def test_stored_forms_of_older_releases_are_restored(self) -> None:
         """The stored forms in the golden files can be restored."""
         files = sorted(Path(inspect.getfile(type(self))).parent.glob("golden/*.json"))
         forms = json.dumps([_golden(example) for example in self.examples], indent=1)
-        skip_unless(files, f"there is no golden/<release>.json beside the tests; it could hold {forms}")
+        skip_unless(files, f"there is no golden/<release>.json next to the test file; it could contain {forms}")
         for entry in _entries(files):
             form = StoredForm(**entry["form"])
             assert repr(stored.restore(_family(self.examples[0]), form)) == entry["repr"]

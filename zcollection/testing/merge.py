@@ -69,7 +69,7 @@ class MergeSuite(RepeatableSuite):
     keeps_existing: ClassVar[bool] = False
     sorts: ClassVar[bool] = False
 
-    def test_the_inputs_are_left_as_they_were(self) -> None:
+    def test_inputs_are_not_modified(self) -> None:
         """The strategy modifies no array of either dataset, in any group."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
@@ -80,12 +80,12 @@ class MergeSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_every_row_of_the_result_is_a_whole_input_row(self) -> None:
+    def test_result_rows_are_complete_input_rows(self) -> None:
         """No row is invented or repeated, and no row combines values of two rows."""
         skip_unless(not self.computes_values, "the strategy computes values")
         self._explore(_check_whole_rows)
 
-    def test_what_does_not_span_the_axis_is_kept(self) -> None:
+    def test_immutable_variables_and_attributes_are_kept(self) -> None:
         """Schema, attributes, groups, and variables without the partitioned dimension equal those of the inputs."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
@@ -98,18 +98,18 @@ class MergeSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_the_plan_names_each_row_at_most_once(self) -> None:
+    def test_plan_contains_each_row_at_most_once(self) -> None:
         """The source of a plan is one-dimensional int64, within bounds, without repetition."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             source = _plan(strategy, case).source
             assert (source.dtype, source.ndim) == (np.dtype(np.int64), 1)
-            assert set(source.tolist()) <= {*range(-case.inserted.size, case.existing.size)}, "no such row"
-            assert np.unique(source).size == source.size, "a row is named twice"
+            assert set(source.tolist()) <= {*range(-case.inserted.size, case.existing.size)}, "a source is out of range"
+            assert np.unique(source).size == source.size, "a row occurs twice"
 
         self._explore(check, self._planning())
 
-    def test_replaced_counts_the_existing_rows_that_gave_way(self) -> None:
+    def test_replaced_is_the_number_of_replaced_rows(self) -> None:
         """`replaced` is the number of existing rows that are not in the plan."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
@@ -122,7 +122,7 @@ class MergeSuite(RepeatableSuite):
     def test_rows_and_merge_agree(self) -> None:
         """A strategy with both `rows` and `merge` returns the same result from both."""
         both = [strategy for strategy in self._planning() if implements_merge(strategy)]
-        skip_unless(both, "the strategy has one of rows() and merge()")
+        skip_unless(both, "the strategy implements only one of rows() and merge()")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             by_rows, by_merge = case.results(strategy)
@@ -130,7 +130,7 @@ class MergeSuite(RepeatableSuite):
 
         self._explore(check, both)
 
-    def test_the_same_input_gives_the_same_result(self) -> None:
+    def test_results_are_deterministic(self) -> None:
         """Two calls with the same input return the same result."""
 
         def check(strategy: MergeStrategy, case: Case) -> None:
@@ -138,51 +138,51 @@ class MergeSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_either_side_may_be_empty(self) -> None:
+    def test_empty_inputs_are_accepted(self) -> None:
         """Empty inputs are not an error, and without inserted rows no existing row is replaced."""
         for strategy, dtype in product(self.examples, self.axis_dtypes):
             for existing, inserted in _ONE_SIDED:
                 case = Case.of(existing, inserted, dtype)
-                for check in self._promises():
+                for check in self._declared_checks():
                     check(strategy, case)
                 if strategy.reads_existing and not inserted:
                     lengths = {_axis(result).size for result in case.results(strategy)}
-                    assert lengths == {len(existing)}, "existing rows gave way to nothing"
+                    assert lengths == {len(existing)}, "existing rows were replaced, although no row was inserted"
 
-    def test_rows_of_one_value_are_whole_rows(self) -> None:
+    def test_duplicate_axis_values_are_accepted(self) -> None:
         """Duplicates in either or both inputs are not an error, and the declared properties hold."""
         self._check_cases(([0, 0, 0], [0, 0]), ([0, 0, 1], [2, 2]), ([3], [3, 3, 3]))
 
-    def test_times_that_jitter_are_whole_rows(self) -> None:
+    def test_jittering_axis_values_are_accepted(self) -> None:
         """For a series inserted again with slightly different times, the declared properties hold."""
         regular = [*range(0, 60_000, 1000)]
         jitter = np.random.default_rng(0).integers(-20, 21, len(regular)).tolist()
         shifted = [value + shift for value, shift in zip(regular, jitter, strict=True)]
         self._check_cases((regular, shifted), (shifted, regular), (regular, shifted[20:40]))
 
-    def test_rows_without_an_axis_value_are_whole_rows(self) -> None:
+    def test_missing_axis_values_are_accepted(self) -> None:
         """NaN and NaT as axis values are not an error, and the declared properties hold."""
         dtypes = [dtype for dtype in self.axis_dtypes if has_missing(dtype)]
-        skip_unless(dtypes, "no accepted type of axis has a value for what is missing")
-        for check in self._promises():
+        skip_unless(dtypes, "no accepted axis type can represent missing values")
+        for check in self._declared_checks():
             self._explore(check, dtypes=dtypes, with_missing=True)
 
-    def test_inserted_rows_survive(self) -> None:
+    def test_inserted_rows_are_kept(self) -> None:
         """The result contains every inserted row, or another inserted row with the same axis value."""
-        skip_unless(self.keeps_inserted and not self.computes_values, "keeps_inserted is not promised")
+        skip_unless(self.keeps_inserted and not self.computes_values, "keeps_inserted is False")
         self._explore(_check_inserted)
 
-    def test_existing_rows_survive(self) -> None:
+    def test_existing_rows_are_kept(self) -> None:
         """The result contains every existing row."""
-        skip_unless(self.keeps_existing and not self.computes_values, "keeps_existing is not promised")
+        skip_unless(self.keeps_existing and not self.computes_values, "keeps_existing is False")
         self._explore(_check_existing)
 
-    def test_the_result_is_sorted(self) -> None:
+    def test_result_is_sorted(self) -> None:
         """The axis values of the result ascend, and missing ones come last."""
-        skip_unless(self.sorts, "sorts is not promised")
+        skip_unless(self.sorts, "sorts is False")
         self._explore(_check_sorted)
 
-    def test_the_order_of_the_rows_given_loses_nothing(self) -> None:
+    def test_order_of_the_input_does_not_matter(self) -> None:
         """Shuffled rows give the same set of axis values as sorted rows."""
         skip_unless(not self.computes_values, "the strategy computes values")
 
@@ -193,18 +193,18 @@ class MergeSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_a_blind_strategy_never_looks_at_existing_rows(self) -> None:
+    def test_existing_rows_are_not_read(self) -> None:
         """If `reads_existing` is False, the result equals the result for an empty partition."""
         blind = [strategy for strategy in self.examples if not strategy.reads_existing]
         skip_unless(blind, "the strategy reads the existing rows")
 
         def check(strategy: MergeStrategy, case: Case) -> None:
             unseen = Case(case.existing[:0], case.inserted)
-            assert case.results(strategy) == unseen.results(strategy), "the existing rows make a difference"
+            assert case.results(strategy) == unseen.results(strategy), "the result depends on the existing rows"
 
         self._explore(check, blind)
 
-    def test_a_strategy_that_compares_nothing_needs_no_axis(self) -> None:
+    def test_axis_values_are_not_compared(self) -> None:
         """If `compares_axis` is False, the plan depends only on the numbers of rows."""
         counting = [strategy for strategy in self._planning(required=False) if not strategy.compares_axis]
         skip_unless(counting, "the strategy compares axis values")
@@ -219,7 +219,7 @@ class MergeSuite(RepeatableSuite):
     def _function(self) -> Callable[..., Any]:
         return results_of
 
-    def _inputs(self, example: MergeStrategy) -> st.SearchStrategy[Case]:  # noqa: ARG002 - all have the same
+    def _inputs(self, example: MergeStrategy) -> st.SearchStrategy[Case]:  # noqa: ARG002 - equal for all examples
         return st.one_of([cases(dtype) for dtype in self.axis_dtypes])
 
     def _explore(
@@ -237,24 +237,24 @@ class MergeSuite(RepeatableSuite):
     def _check_cases(self, *columns: tuple[list[int], list[int]]) -> None:
         for strategy, dtype in product(self.examples, self.axis_dtypes):
             for existing, inserted in columns:
-                for check in self._promises():
+                for check in self._declared_checks():
                     check(strategy, Case.of(existing, inserted, dtype))
 
-    def _promises(self) -> list[Check]:
+    def _declared_checks(self) -> list[Check]:
         rows = not self.computes_values
-        promises: list[tuple[bool, Check]] = [
+        checks: list[tuple[bool, Check]] = [
             (True, _check_works),
             (self.sorts, _check_sorted),
             (rows, _check_whole_rows),
             (rows and self.keeps_inserted, _check_inserted),
             (rows and self.keeps_existing, _check_existing),
         ]
-        return [check for promised, check in promises if promised]
+        return [check for declared, check in checks if declared]
 
     def _planning(self, *, required: bool = True) -> list[MergeStrategy]:
         simple = Case.of([1, 2], [2, 3], self.axis_dtypes[0])
         planning = [strategy for strategy in self.examples if simple.plan(strategy) is not None]
-        skip_unless(planning or not required, "the strategy makes no plan: it implements merge()")
+        skip_unless(planning or not required, "the strategy returns no plan: it implements merge()")
         return planning
 
 
@@ -269,7 +269,7 @@ def _run(check: Check, strategy: MergeStrategy, dtype: str, *, with_missing: boo
 
 def _plan(strategy: MergeStrategy, case: Case) -> RowPlan:
     plan = case.plan(strategy)
-    assert plan is not None, "rows() gives a plan for some rows and None for others"
+    assert plan is not None, "rows() returns a plan for some rows and None for others"
     return plan
 
 
@@ -280,7 +280,7 @@ def _check_works(strategy: MergeStrategy, case: Case) -> None:
 def _check_whole_rows(strategy: MergeStrategy, case: Case) -> None:
     for result in case.results(strategy):
         numbers = result.get_variable(ROW).to_numpy()
-        assert np.unique(numbers).size == numbers.size, "a row is there twice"
+        assert np.unique(numbers).size == numbers.size, "a row occurs twice in the result"
         assert result == case.numbered(numbers), "a row has values of several rows"
 
 

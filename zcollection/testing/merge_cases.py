@@ -64,7 +64,7 @@ class Case:
         return cls(as_axis(existing, dtype), as_axis(inserted, dtype))
 
     def datasets(self) -> tuple[Dataset, Dataset]:
-        """Return two new datasets: the existing and the inserted rows."""
+        """Create two datasets: the existing and the inserted rows."""
         numbers = np.arange(self.existing.size), ~np.arange(self.inserted.size)
         return _dataset(self.existing, numbers[0]), _dataset(self.inserted, numbers[1])
 
@@ -109,7 +109,7 @@ def results_of(strategy: MergeStrategy, case: Case) -> list[Dataset]:
 
 
 def implements_merge(strategy: MergeStrategy) -> bool:
-    """Return whether the strategy has a `merge` of its own."""
+    """Return whether the strategy overrides `merge`."""
     return type(strategy).merge is not MergeStrategy.merge
 
 
@@ -126,7 +126,7 @@ def has_missing(dtype: str) -> bool:
 
 
 def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values are NaN or NaT, the only values that differ from themselves."""
+    """Return the mask of NaN and NaT, the only values that differ from themselves."""
     differing: NDArray[np.bool_] = np.not_equal(values, values)
     return differing
 

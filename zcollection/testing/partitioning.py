@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import given
@@ -23,14 +23,27 @@ from zcollection.testing.partitioning_cases import (
     other_types,
     other_values,
     rows_of,
+    strings,
     table,
-    texts,
     wrong_columns,
 )
 from zcollection.testing.repeatable import RepeatableSuite
 from zcollection.testing.suite import a_quarter, skip_unless
 
-__all__ = ["PartitioningSuite", "table", "texts"]
+__all__ = ["PartitioningSuite", "strings", "table"]
+
+
+if not TYPE_CHECKING:  # so that type checkers report unknown names
+
+    def __getattr__(name: str) -> Any:
+        """Return a name under its deprecated name, with a warning."""
+        if name != "texts":
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        message = f"{__name__}.texts is deprecated, and will be removed in release 2028.1.0; use strings"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return strings
+
 
 Check = Callable[[Partitioning, Any], None]
 
@@ -61,7 +74,7 @@ class PartitioningSuite(RepeatableSuite):
         """Return a Hypothesis strategy for valid input of an example: columns with at least one row.
 
         Override it if the variables are neither times nor integers, or if not all times or integers have a partition.
-        `table` makes such a strategy from a strategy for the values of each variable; `texts` draws strings.
+        `table` makes such a strategy from a strategy for the values of each variable; `strings` is a strategy for strings.
 
         Parameters
         ----------
@@ -76,15 +89,15 @@ class PartitioningSuite(RepeatableSuite):
         """
         return columns_of(partitioning)
 
-    def test_the_fields_have_distinct_names(self) -> None:
+    def test_field_names_are_distinct(self) -> None:
         """There is at least one field, and no two fields have the same name."""
         for partitioning in self.examples:
             names = [field.name for field in partitioning.fields if isinstance(field, Field)]
-            assert len(names) == len(partitioning.fields), "a field is no Field"
+            assert len(names) == len(partitioning.fields), "a field is not a Field"
             assert names, "there are no fields"
-            assert len(set(names)) == len(names), f"of the fields {names} two have one name"
+            assert len(set(names)) == len(names), f"two of the fields {names} have the same name"
 
-    def test_the_variables_are_paths(self) -> None:
+    def test_variables_are_paths(self) -> None:
         """`variables` is a tuple of strings, `time_variables` are among them, and `dimension` is a name or None."""
         for partitioning in self.examples:
             variables = partitioning.variables
@@ -96,26 +109,26 @@ class PartitioningSuite(RepeatableSuite):
                 isinstance(partitioning.dimension, str) and partitioning.dimension
             )
 
-    def test_every_row_has_one_key(self) -> None:
+    def test_each_row_has_a_key(self) -> None:
         """`keys` returns for every field, in order, an array with one integer, string or boolean for every row."""
         self._explore(_check_keys)
 
-    def test_times_of_other_calendars_have_keys(self) -> None:
+    def test_other_calendars_are_accepted(self) -> None:
         """A partitioning with `calendars` has keys for times in other calendars, and `decode` inverts their paths."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             for calendar in OTHER_CALENDARS if partitioning.calendars else ():
                 for key in keys_of(partitioning, in_calendar(columns, calendar)):
                     path = partitioning.encode(key)
-                    assert partitioning.decode(path) == key, f"{path!r} does not lead back to {key}"
+                    assert partitioning.decode(path) == key, f"{path!r} is not decoded to {key}"
 
         self._explore(check)
 
-    def test_no_rows_have_no_keys(self) -> None:
+    def test_no_rows_give_no_keys(self) -> None:
         """Empty columns give empty keys, and no error."""
         self._explore(lambda partitioning, columns: _check_keys(partitioning, rows_of(columns, slice(0))))
 
-    def test_a_row_has_its_key_whatever_its_neighbours(self) -> None:
+    def test_keys_do_not_depend_on_neighbours(self) -> None:
         """Keys computed row by row equal the keys of all rows at once, so that a split insert fills the same partitions."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
@@ -125,7 +138,7 @@ class PartitioningSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_the_order_of_the_rows_makes_no_difference(self) -> None:
+    def test_keys_do_not_depend_on_the_order_of_rows(self) -> None:
         """Shuffled rows have the same keys as the rows in their original order."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
@@ -136,7 +149,7 @@ class PartitioningSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_the_number_of_the_rows_makes_no_difference(self) -> None:
+    def test_keys_do_not_depend_on_the_number_of_rows(self) -> None:
         """A row has the same key in a block of thousands of rows as in a small one."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
@@ -148,7 +161,7 @@ class PartitioningSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_the_same_rows_have_the_same_keys(self) -> None:
+    def test_keys_are_deterministic(self) -> None:
         """Two calls with the same rows return the same keys."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
@@ -157,65 +170,65 @@ class PartitioningSuite(RepeatableSuite):
 
         self._explore(check)
 
-    def test_the_columns_are_left_as_they_were(self) -> None:
+    def test_columns_are_not_modified(self) -> None:
         """`keys` changes no value, and adds or removes no column."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
-            given = {name: column.copy() for name, column in columns.items()}
-            partitioning.keys(given)
-            assert given.keys() == columns.keys(), "the partitioning changed its columns"
+            copies = {name: column.copy() for name, column in columns.items()}
+            partitioning.keys(copies)
+            assert copies.keys() == columns.keys(), "the partitioning changed its columns"
             for name, column in columns.items():
-                np.testing.assert_array_equal(given[name], column, strict=True)
+                np.testing.assert_array_equal(copies[name], column, strict=True)
 
         self._explore(check)
 
-    def test_the_type_of_a_column_makes_no_difference(self) -> None:
+    def test_keys_do_not_depend_on_the_dtype(self) -> None:
         """Rows have the same keys in other widths of integers, other units of time, and non-contiguous arrays."""
         self._explore(_check_types)
 
-    def test_negative_numbers_and_dates_before_1970_have_keys(self) -> None:
+    def test_negative_numbers_and_early_dates_are_accepted(self) -> None:
         """Large negative numbers, and times from 1678 on, have safe paths too."""
-        skip_unless(type(self).columns is PartitioningSuite.columns, "the suite has columns of its own")
+        skip_unless(type(self).columns is PartitioningSuite.columns, "the subclass overrides columns()")
         for partitioning in self.examples:
             for check in (_check_keys, _check_inverse, _check_paths):
                 check(partitioning, early_columns(partitioning))
 
-    def test_decode_is_the_inverse_of_encode(self) -> None:
+    def test_decode_inverts_encode(self) -> None:
         """`decode` returns the key from the path that `encode` returns."""
         self._explore(_check_inverse)
 
-    def test_distinct_keys_have_distinct_safe_paths(self) -> None:
+    def test_paths_are_safe_and_distinct(self) -> None:
         """A path has one safe segment for each field, and no two keys have the same path."""
         self._explore(_check_paths)
 
-    def test_keys_are_ordered_by_their_values(self) -> None:
+    def test_keys_are_ordered_by_value(self) -> None:
         """Keys sort field by field: numbers by value, strings by code point, False before True."""
 
         def check(partitioning: Partitioning, columns: Columns) -> None:
             keys = set(keys_of(partitioning, columns))
             decoded = sorted(partitioning.decode(partitioning.encode(key)) for key in keys)
-            assert all(isinstance(key, Key) for key in decoded), "decode() returns something else than a Key"
+            assert all(isinstance(key, Key) for key in decoded), "decode() does not return a Key"
             assert [tuple(key.values()) for key in decoded] == sorted(tuple(key.values()) for key in keys)
 
         self._explore(check)
 
-    def test_any_text_in_a_key_has_a_safe_path_or_is_refused(self) -> None:
+    def test_any_string_has_a_safe_path_or_is_rejected(self) -> None:
         """For any string in a text field, `encode` returns a unique, safe path, or raises PartitionError."""
         fields = {field for partitioning in self.examples for field in partitioning.fields if field.text}
-        skip_unless(fields, "no example has a field of text")
+        skip_unless(fields, "no example has a text field")
         for partitioning in self.examples:
-            columns = st.tuples(self.columns(partitioning), texts())
+            columns = st.tuples(self.columns(partitioning), strings())
             _run(lambda partitioning, drawn: _check_text(partitioning, *drawn), partitioning, columns)
 
-    def test_foreign_paths_are_refused(self) -> None:
+    def test_foreign_paths_are_rejected(self) -> None:
         """`decode` raises PartitionError for every path that `encode` does not return."""
         self._explore(_check_foreign_paths)
 
-    def test_foreign_keys_are_refused(self) -> None:
+    def test_foreign_keys_are_rejected(self) -> None:
         """`encode` raises PartitionError if a field is missing, unknown, in the wrong order, or of the wrong type."""
         self._explore(_check_foreign_keys)
 
-    def test_wrong_columns_raise_nothing_but_partition_errors(self) -> None:
+    def test_invalid_columns_raise_only_partition_errors(self) -> None:
         """Other types, missing values and limits of types give keys or a PartitionError, and no other error or warning."""
         self._explore(_check_wrong_columns)
 
@@ -240,7 +253,7 @@ def _run(check: Check, partitioning: Partitioning, drawn: st.SearchStrategy[Any]
 
 
 def _check_same(keys: list[Key], expected: list[Key], fault: str) -> None:
-    """Check row by row: where pytest shows the whole difference of two long lists, as in CI, it takes minutes."""
+    """Compare row by row: in CI, pytest takes minutes to show the complete difference of two long lists."""
     assert len(keys) == len(expected), f"{fault}: {len(keys)} keys, not {len(expected)}"
     for row, (key, other) in enumerate(zip(keys, expected, strict=True)):
         assert key == other, f"{fault}: row {row}"
@@ -248,7 +261,7 @@ def _check_same(keys: list[Key], expected: list[Key], fault: str) -> None:
 
 def _check_keys(partitioning: Partitioning, columns: Columns) -> None:
     keys = partitioning.keys({name: column.copy() for name, column in columns.items()})
-    assert list(keys) == [field.name for field in partitioning.fields], "the keys are not the fields, in their order"
+    assert list(keys) == [field.name for field in partitioning.fields], "the keys do not have the fields in order"
     (count,) = {column.size for column in columns.values()}
     for field in partitioning.fields:
         _check_key_column(field, keys, count)
@@ -269,20 +282,20 @@ def _check_types(partitioning: Partitioning, columns: Columns) -> None:
                 keys = keys_of(partitioning, {**some, name: values})
             except PartitionError:
                 continue
-            _check_same(keys, keys_of(partitioning, some), f"the keys are others where {name} is {values.dtype}")
+            _check_same(keys, keys_of(partitioning, some), f"the keys change if {name} is {values.dtype}")
 
 
 def _check_inverse(partitioning: Partitioning, columns: Columns) -> None:
     for key in set(keys_of(partitioning, columns)):
         path = partitioning.encode(key)
         decoded = partitioning.decode(path)
-        assert list(decoded.items()) == list(key.items()), f"{path!r} gives another key than it was made from"
+        assert list(decoded.items()) == list(key.items()), f"{path!r} is decoded to a different key"
 
 
 def _check_paths(partitioning: Partitioning, columns: Columns) -> None:
     keys = set(keys_of(partitioning, columns))
     paths = {partitioning.encode(key) for key in keys}
-    assert len(paths) == len(keys), "two keys have one path"
+    assert len(paths) == len(keys), "two keys have the same path"
     for path in paths:
         segments = path.split("/")
         assert len(segments) == len(partitioning.fields), f"{path!r} does not have one segment for each field"
@@ -301,7 +314,7 @@ def _check_text(partitioning: Partitioning, columns: Columns, text: str) -> None
                 continue
             for segment in path.split("/"):
                 validate_partition_segment(segment)
-            assert partitioning.decode(path) == changed, f"{path!r} gives another key than {changed!r}"
+            assert partitioning.decode(path) == changed, f"{path!r} is not decoded to {changed!r}"
 
 
 def _check_foreign_paths(partitioning: Partitioning, columns: Columns) -> None:
@@ -311,8 +324,8 @@ def _check_foreign_paths(partitioning: Partitioning, columns: Columns) -> None:
             decoded = partitioning.decode(path)
         except PartitionError:
             continue
-        # A path that is changed may be that of another partition.
-        assert partitioning.encode(decoded) == path, f"the foreign path {path!r} is taken for {decoded!r}"
+        # A changed path may be the valid path of another partition.
+        assert partitioning.encode(decoded) == path, f"the foreign path {path!r} is decoded to {decoded!r}"
 
 
 def _check_foreign_keys(partitioning: Partitioning, columns: Columns) -> None:

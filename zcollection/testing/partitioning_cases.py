@@ -56,7 +56,7 @@ _NUMBERS = ("int64", st.integers(-9, 9) | st.integers(-128, 127) | st.integers(-
 
 
 def columns_of(partitioning: Partitioning) -> st.SearchStrategy[Columns]:
-    """Return columns of one to ten rows: times from 1900 to 2100 for `time_variables`, else int64, negative ones too."""
+    """Return columns of one to ten rows: times from 1900 to 2100 for `time_variables`, else positive and negative int64."""
     elements = {name: _TIMES if name in partitioning.time_variables else _NUMBERS for name in partitioning.variables}
     return st.builds(_in_unit, table(elements), st.sampled_from(_UNITS))
 
@@ -103,7 +103,7 @@ def table(elements: Mapping[str, tuple[str, st.SearchStrategy[Any]]]) -> st.Sear
     return st.integers(1, 10).flatmap(rows)
 
 
-def texts(max_size: int = 12) -> st.SearchStrategy[str]:
+def strings(max_size: int = 12) -> st.SearchStrategy[str]:
     """Return a Hypothesis strategy for strings, including those that are difficult in a path, but without surrogates.
 
     Parameters
@@ -114,7 +114,7 @@ def texts(max_size: int = 12) -> st.SearchStrategy[str]:
 
     Examples
     --------
-    >>> stations = table({"station": ("T", texts())})
+    >>> stations = table({"station": ("T", strings())})
     """
     return st.sampled_from(_AWKWARD) | st.text(max_size=max_size)
 
@@ -158,7 +158,10 @@ def wrong_columns() -> list[NDArray[Any]]:
 
 def other_types(column: NDArray[Any]) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     """Yield rows of a column, and their values in another type without loss, or in a non-contiguous array."""
-    yield np.arange(column.size), column[np.repeat(np.arange(column.size), 2)][::2]  # repeating texts ends NumPy 2.1.0
+    yield (
+        np.arange(column.size),
+        column[np.repeat(np.arange(column.size), 2)][::2],
+    )  # repeating StringDType crashes NumPy 2.1.0
     kind = column.dtype.kind
     if kind in "UT":
         yield from _other_strings(column)

@@ -21,18 +21,18 @@ class RepeatableSuite(ConfigurableSuite):
     earlier calls, rows would be stored in partitions where queries do not find them.
     """
 
-    def test_another_process_returns_the_same(self) -> None:
+    def test_results_are_equal_in_another_process(self) -> None:
         """An example restored in a new process, in which strings have other hashes, returns the same results."""
         for example, origin in self._origins():
             inputs = self._drawn(example)
             here = [self._function()(example, item) for item in inputs]
             there = elsewhere(origin, self._function(), inputs[::-1])[::-1]
             assert all(map(self._are_same, here, there)), (
-                f"{example!r} returns something else in another process; accepted: what follows from its configuration and "
-                f"its input; use neither hash(), nor id(), nor random numbers, nor what an earlier call has left"
+                f"{example!r} returns a different result in another process; accepted: results that depend only on its configuration "
+                f"and its input; do not use hash(), id(), random numbers or the state of earlier calls"
             )
 
-    def test_the_clock_makes_no_difference(self) -> None:
+    def test_results_do_not_depend_on_the_time(self) -> None:
         """A process whose clocks are forty years ahead returns the same results."""
         for example, origin in self._origins():
             inputs = self._drawn(example)
@@ -40,30 +40,28 @@ class RepeatableSuite(ConfigurableSuite):
             try:
                 later = elsewhere(origin, self._function(), inputs, ahead=AHEAD)
             except RuntimeError as error:
-                skip_unless(condition=False, reason=f"it does not run where the clocks are changed: {error}")
+                skip_unless(condition=False, reason=f"it does not run with changed clocks: {error}")
             assert all(map(self._are_same, today, later)), (
-                f"{example!r} returns something else when the clocks are ahead; accepted: what follows from its "
-                f"configuration and its input; do not ask for the time"
+                f"{example!r} returns a different result when the clocks are ahead; accepted: results that depend only on its "
+                f"configuration and its input; do not read the current time"
             )
 
-    def test_the_calls_before_make_no_difference(self) -> None:
+    def test_results_do_not_depend_on_earlier_calls(self) -> None:
         """An equal object returns the same results in another order of calls, and the example in repeated calls."""
         for example in self.examples:
             inputs, twin = self._drawn(example), twin_of(example)
             first = [self._function()(example, item) for item in inputs]
             for _ in range(_CALLS):
                 assert self._are_same(self._function()(example, inputs[0]), first[0]), (
-                    "a later call returns something else"
+                    "a repeated call returns a different result"
                 )
             if twin is not None:
                 again = [self._function()(twin, item) for item in inputs[::-1]][::-1]
-                assert all(map(self._are_same, first, again)), "what is returned depends on the calls before"
+                assert all(map(self._are_same, first, again)), "the result depends on earlier calls"
 
     def _origins(self) -> list[tuple[Any, Origin]]:
         found = [(example, origin) for example in self.examples if (origin := origin_of(example)) is not None]
-        skip_unless(
-            found, "another process cannot import the classes of the examples, or make them from their configuration"
-        )
+        skip_unless(found, "another process cannot import the classes of the examples, or restore the examples")
         return found
 
     def _drawn(self, example: Any) -> list[Any]:

@@ -17,14 +17,14 @@ class Suite:
         super().__init_subclass__(**options)
         checks = {name for base in cls.__mro__[1:] for name in vars(base) if name.startswith("test_")}
         for name in sorted(checks & vars(cls).keys()):
-            message = f"{cls.__name__} replaces the check {name} of its suite; accepted: tests under names of their own"
+            message = f"{cls.__name__} replaces the check {name} of its suite; accepted: tests with other names"
             raise TypeError(message)
 
 
 def a_quarter() -> settings:
-    """Return settings of Hypothesis: a quarter of the examples of the loaded profile, 25 by default, however long one takes.
+    """Return settings of Hypothesis: a quarter of the examples of the loaded profile, 25 by default, without a deadline.
 
-    Each check of a suite tries them once for each of the plugin's examples.
+    Each check of a suite runs this number of Hypothesis examples for each of the plugin's examples.
     """
     return settings(max_examples=max(settings().max_examples // 4, 1), deadline=None)
 

@@ -5,9 +5,9 @@ from typing import Final
 from attrs import frozen
 
 from zcollection.model import bridges
+from zcollection.model.formatting import more
 from zcollection.model.printed import Printed
 from zcollection.model.sections import MOST_ROWS, Columns, Section, Table, heading, named
-from zcollection.model.texts import more
 
 Label = int | str
 """How a version is identified: by its number, or by the id of a snapshot where the store commits by itself."""

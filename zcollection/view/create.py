@@ -15,7 +15,7 @@ from zcollection.model.conventions import Conventions, check_meaning
 from zcollection.model.dtypes import missing_value
 from zcollection.model.names import normalise_path
 from zcollection.model.schema import DatasetSchema, VariableSchema
-from zcollection.model.statements import Statement
+from zcollection.model.value_metadata import ValueMetadata
 from zcollection.registry import stored
 from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.transaction.versioning import Versioning
@@ -154,7 +154,7 @@ def _check_meanings(base: OpenCollection, declared: Mapping[str, VariableSchema]
     """Check that variables that shadow variables of the base have the same meaning."""
     theirs = base.schema.all_variables()
     for path in declared.keys() & theirs.keys():
-        check_meaning(Statement.of_schema(declared[path]), theirs[path], name=path)
+        check_meaning(ValueMetadata.of_schema(declared[path]), theirs[path], name=path)
 
 
 def _with_fill(path: str, variable: VariableSchema) -> VariableSchema:

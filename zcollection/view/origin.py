@@ -50,7 +50,7 @@ class Origin:
             halo = tuple(_depth_from_text(text) for text in _values(texts, "halo"))
             return cls(sources={path: stamp for stamp, path in pairs}, halo=halo, computation=computation)
         except ValueError as error:
-            message = f"the origin {texts!r} of a view's partition cannot be understood: {error}; refresh the view"
+            message = f"the origin {texts!r} of a view's partition is invalid: {error}; refresh the view"
             raise CorruptionError(message) from error
 
 

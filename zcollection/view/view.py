@@ -30,9 +30,9 @@ from zcollection.errors import ExpressionError, ReadOnlyError, SchemaChangedErro
 from zcollection.model import bridges
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
+from zcollection.model.formatting import listed
 from zcollection.model.schema import DatasetSchema, parts_of_schema
 from zcollection.model.sections import Part, Section
-from zcollection.model.texts import listed
 from zcollection.portal import run, run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.registry.stored import StoredForm

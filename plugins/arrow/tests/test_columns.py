@@ -107,7 +107,7 @@ def test_attributes_are_those_of_the_field_and_a_timestamp_has_no_units(collecti
     assert found.field("model").metadata == {b"units": b"days since 2000-01-01", b"calendar": b"360_day"}
 
 
-def test_complex_numbers_are_refused_by_name():
+def test_complex_numbers_are_rejected_by_name():
     with pytest.raises(zc.SchemaError, match=r"variable 'wave' is complex64, which Arrow does not have; accepted"):
         small("wave", [1j], dtype="complex64").to_arrow()
 
@@ -121,7 +121,7 @@ def test_a_day_of_the_standard_calendar_before_its_reform_is_never_another_date(
     assert found == [dt.datetime(1970, 1, 1) - dt.timedelta(days=200_000)]
 
 
-def test_a_time_that_arrow_does_not_reach_is_refused():
+def test_a_time_that_arrow_does_not_reach_is_rejected():
     attrs = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"}
     with pytest.raises(zc.SchemaError, match="which datetime64.s. cannot represent"):
         small("t", [10**15], dtype="int64", attrs=attrs).to_arrow()
@@ -134,7 +134,7 @@ def test_floats_that_count_time_are_timestamps(collection):
     assert column.cast(pa.timestamp("us")).to_pylist() == [dt.datetime(2024, 1, 1, 0, 30), None]
 
 
-def test_texts_of_variable_length_are_texts():
+def test_strings_of_variable_length_are_texts():
     column = small("text", np.array(["a", "", "çé"], dtype=np.dtypes.StringDType()), dtype="string").to_arrow()["text"]
     assert column.to_pylist() == ["a", "", "çé"]
 
@@ -157,7 +157,7 @@ def test_a_scan_is_a_stream_of_batches_and_a_schema(collection, arrays):
     assert found["latitude"].to_numpy().tolist() == arrays["latitude"][arrays["flag"] == 1].tolist()
 
 
-def test_a_dataset_with_two_lengths_that_grow_is_refused():
+def test_a_dataset_with_two_lengths_that_grow_is_rejected():
     made = zc.Schema().with_dimension("time").with_dimension("x").with_variable("a", dtype="i4", dimensions=("x",))
     with pytest.raises(zc.SchemaError, match=r"without a size \['time', 'x'\]; accepted: one"):
         zc.Dataset(made.build(), {"a": [1]}).to_arrow()

@@ -195,7 +195,7 @@ class TestPyArrow:
         assert np.array_equal(times(second), arrays["time"][inside])
         assert sum(fragment.count_rows() for fragment in fragments) == arrays["flag"].size
 
-    def test_what_pyarrow_would_read_by_itself_is_refused_and_not_empty(self, col):
+    def test_what_pyarrow_would_read_by_itself_is_rejected_and_not_empty(self, col):
         from pyarrow.acero import Declaration, ScanNodeOptions
 
         with pytest.raises(NotImplementedError, match=r"pyarrow tries to read the files of a dataset"):
@@ -233,7 +233,7 @@ class TestPyArrow:
             ({"time_unit": "h"}, r"time_unit='h'; .*ns"),
         ],
     )
-    def test_what_cannot_be_is_refused_at_once(self, collection, options, message):
+    def test_what_cannot_be_is_rejected_at_once(self, collection, options, message):
         with pytest.raises((zc.SchemaError, zc.ExpressionError, zc.errors.SettingError), match=message):
             zcollection_arrow.dataset(collection, **options)
 
@@ -267,7 +267,7 @@ class TestDuckDB:
         assert [flag for flag, _ in found] == [flag for flag, _ in expected]
         assert np.allclose([mean for _, mean in found], [mean for _, mean in expected])
 
-    def test_lists_texts_and_times_come_over(self, duck, col, arrays):
+    def test_lists_strings_and_times_come_over(self, duck, col, arrays):
         query = "SELECT power[2] AS p, cube[1][3] AS c, name, seen, valid FROM col WHERE \"time\" = TIMESTAMP '2024-01-01 00:00:00'"
         ((power, cube, name, seen, valid),) = duck.execute(query).fetchall()
         assert power == arrays["power"][0, 1]

@@ -139,7 +139,7 @@ def test_they_are_there_after_pickling(keyed):
     assert again.count_rows(filter=f("day") >= 3) == 1024
 
 
-def test_a_name_that_a_variable_has_is_refused_until_it_is_resolved(collection, arrays):
+def test_a_name_that_a_variable_has_is_rejected_until_it_is_resolved(collection, arrays):
     with pytest.raises(
         zc.SchemaError,
         match=r"'day' of the keys would be read as 'day', and there is a variable.*keys=\{'day': 'key_day'\}",
@@ -174,7 +174,7 @@ def test_a_filter_on_a_field_is_never_taken_for_one_on_a_variable_of_its_name(co
         ({"stale": "error"}, SettingError, r"stale='error' for the collection .*; accepted: 'fill', or a view"),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(collection, options, error, message):
+def test_what_cannot_be_is_rejected_at_once(collection, options, error, message):
     with pytest.raises(error, match=message):
         zcollection_arrow.dataset(collection, **options)
 
@@ -200,7 +200,7 @@ def stations(tmp_path_factory):
     return made
 
 
-def test_texts_and_booleans(stations, duck, chunks_read):
+def test_strings_and_booleans(stations, duck, chunks_read):
     keyed = zcollection_arrow.dataset(stations, variables=["time"], keys=True)
     assert [keyed.schema.field(name).type for name in ("station", "up")] == [pa.large_string(), pa.bool_()]
     found = duck.execute(

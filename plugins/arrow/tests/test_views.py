@@ -148,7 +148,7 @@ def test_what_is_not_current_may_be_an_error(view):
     ("options", "message"),
     [({"stale": "later"}, "stale='later'"), ({"stale": "compute", "where": "twice > 1"}, "computed everywhere first")],
 )
-def test_what_cannot_be_is_refused_at_once(view, options, message):
+def test_what_cannot_be_is_rejected_at_once(view, options, message):
     with pytest.raises(zc.errors.SettingError, match=message):
         zcollection_arrow.dataset(view, **options)
 

@@ -84,7 +84,7 @@ class Column:
             case "S":
                 return pa.large_binary()
         message = (
-            f"variable {self.path!r} is {dtype}, which Arrow does not have; accepted: booleans, integers, floats, times, texts and "
+            f"variable {self.path!r} is {dtype}, which Arrow does not have; accepted: booleans, integers, floats, times, strings and "
             f"bytes; select the others with variables="
         )
         raise SchemaError(message)
@@ -101,8 +101,8 @@ class Column:
     def field(self) -> pa.Field:
         """The field of the schema, with the attributes of the variable; non-string attributes are JSON."""
         implied = {"units", "calendar"} if self.is_time else set()  # by the type
-        given = {name: value for name, value in self.variable.attrs.items() if name not in implied}
-        attrs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+        explicit = {name: value for name, value in self.variable.attrs.items() if name not in implied}
+        attrs = {name: value if isinstance(value, str) else json.dumps(value) for name, value in explicit.items()}
         return pa.field(self.path, self.type, metadata=attrs or None)
 
     @property
@@ -158,7 +158,7 @@ class Column:
         return found
 
     def _counts(self, times: NDArray[Any], missing: Missing) -> NDArray[np.int64]:
-        """Return times or lengths of time as integers in the unit of Arrow.
+        """Return times or durations as integers in the unit of Arrow.
 
         Raises
         ------

@@ -57,7 +57,7 @@ class _Translation:
     def text(self, tree: Tree, *, is_true: bool) -> str | None:
         """Return a condition for the rows where an expression is true (`is_true`) or false; None for all rows."""
         if isinstance(tree, Literal):
-            return _truth(tree.value.as_py(), is_true=is_true)
+            return _boolean(tree.value.as_py(), is_true=is_true)
         if isinstance(tree, FieldName):
             column = self._column(tree)
             return None if column is None or column.variable.dtype.kind != "b" else f"`{column.path}` == {is_true}"
@@ -101,12 +101,12 @@ class _Translation:
         if column is None or not is_true:
             return None
         values: pa.Array = call.options["value_set"].values
-        texts = _listed(column, values.drop_null())
-        if texts is None:
+        conditions = _listed(column, values.drop_null())
+        if conditions is None:
             return None
         if values.null_count:
-            texts.append(f"isnan(`{column.path}`)")
-        return f"({' or '.join(texts)})" if texts else _NEVER
+            conditions.append(f"isnan(`{column.path}`)")
+        return f"({' or '.join(conditions)})" if conditions else _NEVER
 
     def comparison(self, call: Call, is_true: bool) -> str | None:
         """Translate the comparison of a column with a value."""
@@ -124,10 +124,10 @@ class _Translation:
         return f"({' and '.join(map(str, known))})" if known else None
 
     def _any(self, parts: tuple[Tree, ...], is_true: bool) -> str | None:
-        texts = [self.text(part, is_true=is_true) for part in parts]
-        if any(text in {None, _ALWAYS} for text in texts):
+        conditions = [self.text(part, is_true=is_true) for part in parts]
+        if any(text in {None, _ALWAYS} for text in conditions):
             return None
-        possible = [str(text) for text in texts if text != _NEVER]
+        possible = [str(text) for text in conditions if text != _NEVER]
         return f"({' or '.join(possible)})" if possible else _NEVER
 
     def _column(self, tree: Tree) -> Column | None:
@@ -157,11 +157,11 @@ def _listed(column: Column, values: pa.Array) -> list[str] | None:
         limits = pc.min_max(values)
         bounds = [_comparison(column, ">=", limits["min"]), _comparison(column, "<=", limits["max"])]
         return None if None in bounds else [f"({bounds[0]} and {bounds[1]})"]
-    texts = [_comparison(column, "==", value) for value in values]
-    return None if None in texts else [str(text) for text in texts]
+    conditions = [_comparison(column, "==", value) for value in values]
+    return None if None in conditions else [str(text) for text in conditions]
 
 
-def _truth(value: object, *, is_true: bool) -> str | None:
+def _boolean(value: object, *, is_true: bool) -> str | None:
     if value is None:
         return _NEVER
     return (_ALWAYS if value is is_true else _NEVER) if isinstance(value, bool) else None
@@ -184,8 +184,8 @@ def _translator_of(column: Column) -> Callable[[Column, str, pa.Scalar], str | N
         "i": _with_integer,
         "u": _with_integer,
         "f": _with_float,
-        "U": _with_text,
-        "T": _with_text,
+        "U": _with_string,
+        "T": _with_string,
     }.get(kind)
 
 
@@ -228,7 +228,7 @@ def _with_float(column: Column, symbol: str, value: pa.Scalar) -> str | None:
     return loosened.get(symbol if symbol == "==" else symbol[0])
 
 
-def _with_text(column: Column, symbol: str, value: pa.Scalar) -> str | None:
+def _with_string(column: Column, symbol: str, value: pa.Scalar) -> str | None:
     if not (pa.types.is_string(value.type) or pa.types.is_large_string(value.type)):
         return None
     text: Any = value.as_py()

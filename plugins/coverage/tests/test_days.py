@@ -76,7 +76,7 @@ def _one():
     return Runs(starts=one, steps=one, rows=one, owners=one * 0)
 
 
-def test_more_days_than_anybody_looks_at_are_refused():
+def test_more_days_than_anybody_looks_at_are_rejected():
     one = np.array([0, 10**9], np.int64)
     runs = Runs(starts=one, steps=one * 0, rows=one * 0 + 1, owners=one * 0)
     with pytest.raises(SettingError, match="1,000,000,001 days between .*; accepted: up to 100,000"):

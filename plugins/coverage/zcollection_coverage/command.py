@@ -6,7 +6,7 @@ import numpy as np
 import typer
 
 from zcollection.cli.plugin import URL, AsJson, Filter, StorageOptions, Where, open_to_read, write_json, write_lines
-from zcollection.plugin import SettingError, bridge, length_of
+from zcollection.plugin import SettingError, bridge, duration_of
 from zcollection_coverage.coverage import Coverage, coverage
 from zcollection_coverage.pictures import picture
 from zcollection_coverage.records import Record, names_of
@@ -116,11 +116,11 @@ def _late(found: Coverage, max_lateness: str | None) -> list[str]:
     Raises
     ------
     SettingError
-        The limit is not a length of time, or rows of this axis have no lateness.
+        The limit is not a duration, or rows of this axis have no lateness.
     """
     if max_lateness is None:
         return []
-    limit, largest = length_of(max_lateness, name="--max-lateness"), found.lateness.largest
+    limit, largest = duration_of(max_lateness, name="--max-lateness"), found.lateness.largest
     if not found.has_lateness:
         message = f"--max-lateness is {max_lateness!r}, but the axis {found.axis!r} has no times in the standard calendar; leave the option out"
         raise SettingError(message)
@@ -152,7 +152,7 @@ def _record(item: Record) -> dict[str, Any]:
 
 
 def _json(value: Any) -> Any:
-    """Return a value for JSON: a length of time is in seconds."""
+    """Return a value for JSON: a duration is in seconds."""
     if isinstance(value, np.timedelta64):
         return float(value / np.timedelta64(1, "s"))
     return value.item() if isinstance(value, np.generic) else value

@@ -106,7 +106,7 @@ class Coverage(Printed):
 
     @property
     def days(self) -> Records:
-        """The coverage of each day from the first row to the last, whatever the partitioning.
+        """The coverage of each day from the first row to the last, for any partitioning.
 
         Raises
         ------
@@ -160,9 +160,9 @@ class Coverage(Printed):
         drawn: Axes = bridge("plot", "plot()").availability(self, kind, ax=ax, **options)
         return drawn
 
-    def difference(self, given: Step, *, name: str = "step") -> Any:
+    def difference(self, step: Step, *, name: str = "step") -> Any:
         """Return a step in the units of this coverage; raises as `coverage`."""
-        return self._scale.length(self._scale.step(given, name=name))
+        return self._scale.length(self._scale.step(step, name=name))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return the partitions as a `pandas.DataFrame`, with a column for each field of their keys."""
@@ -250,7 +250,7 @@ def coverage(
     collection
         The collection.
     every
-        The expected difference between a row and the next. For times: `numpy.timedelta64`, `datetime.timedelta` or text such as
+        The expected difference between a row and the next. For times: `numpy.timedelta64`, `datetime.timedelta` or a string such as
         ``"1 s"``, ``"10 min"`` or ``"PT10M"``; for other axes a number. By default the attribute ``sampling_interval`` of the axis,
         then ``time_coverage_resolution`` of the collection, then the most frequent difference (the smallest if several are).
     gap

@@ -92,7 +92,7 @@ def _units_of_a_day(scale: Scale, step: int | float | None) -> int:
         message = "the axis has no days; accepted: an axis of times, in days or in a shorter unit"
         raise SettingError(message)
     if step is not None and step > count:
-        message = f"the expected step {scale.length(step)} is longer than a day; accepted: a step of at most one day, given as every=…"
+        message = f"the expected step {scale.length(step)} is longer than a day; accepted: a step of at most one day, passed as every=…"
         raise SettingError(message)
     return count
 

@@ -50,10 +50,10 @@ def _lines(keys: Sequence[Key], shares: dict[Key, float | None], names: Sequence
     lines = [(label, list(group)) for label, group in groupby(keys, key=lambda key: tuple(key[name] for name in outer))]
     if len(lines) > _MOST:
         yield f"… {len(lines) - _MOST:,} lines before"
-    texts = ["-".join(f"{value:02d}" for value in label) for label, _ in lines[-_MOST:]]
-    width = max(map(len, texts))
+    labels = ["-".join(f"{value:02d}" for value in label) for label, _ in lines[-_MOST:]]
+    width = max(map(len, labels))
     yield f"{' ' * width}  {inner} {columns[0]} to {columns[-1]}"
-    for text, (_, group) in zip(texts, lines[-_MOST:], strict=True):
+    for text, (_, group) in zip(labels, lines[-_MOST:], strict=True):
         cells = [" "] * len(columns)
         for key in group:
             cells[place[key[inner]]] = shade(_known(shares, key))

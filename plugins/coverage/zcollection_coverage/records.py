@@ -44,8 +44,8 @@ class Record(Printed):
         return isinstance(value, np.datetime64) or (name in _TIMES and isinstance(value, np.timedelta64))
 
     def _section(self) -> Section:
-        texts = {name: text for name in names_of(type(self)) if (text := self.text_of(name))}
-        return Section(heading(self), [Table.pairs("", {name.replace("_", " "): text for name, text in texts.items()})])
+        shown = {name: text for name in names_of(type(self)) if (text := self.text_of(name))}
+        return Section(heading(self), [Table.pairs("", {name.replace("_", " "): text for name, text in shown.items()})])
 
 
 def names_of(kind: type[Record]) -> tuple[str, ...]:

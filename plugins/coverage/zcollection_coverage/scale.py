@@ -14,13 +14,13 @@ from zcollection.plugin import (
     Variable,
     VariableSchema,
     as_times,
-    length_of,
+    duration_of,
     nanoseconds_of,
 )
 from zcollection_coverage.runs import Runs
 
 Step = int | float | str | np.timedelta64 | dt.timedelta
-"""A difference: a number; for times, a length of time as an object or as text."""
+"""A difference: a number; for times, a duration as an object or as text."""
 
 INTERVAL: Final = "sampling_interval"
 """The attribute of the axis with the expected step between rows, such as ``"10 min"``."""
@@ -82,11 +82,11 @@ class Scale:
                 message = f"{name} is {given!r}; accepted: a number greater than 0, because the axis is not a time"
                 raise SettingError(message)
             return given
-        length = length_of(given, name=name)
+        length = duration_of(given, name=name)
         number, rest = divmod(nanoseconds_of(length), nanoseconds_of(np.ones(1, f"timedelta64[{self.unit}]")[0]))
         if rest or not 0 < number < 2**63:
             message = (
-                f"{name} is {given!r}, which is {length}; accepted: a length of time greater than 0 that is a whole number of the "
+                f"{name} is {given!r}, which is {length}; accepted: a duration greater than 0 that is a whole number of the "
                 f"unit of the axis, {self.unit!r}"
             )
             raise SettingError(message)

@@ -14,12 +14,12 @@ _A_MINUTE, _A_DAY = np.timedelta64(1, "m"), np.timedelta64(1, "D")
 
 
 def in_words(value: Any, calendar: str | None = None) -> str:
-    """Return a value as text; a length of time is in the largest exact units.
+    """Return a value as text; a duration is in the largest exact units.
 
     Parameters
     ----------
     value
-        A time, a length of time, or a number; None gives "".
+        A time, a duration, or a number; None gives "".
     calendar
         The calendar if the value is a time as timedelta64 since 1970-01-01 of that calendar.
 
@@ -38,7 +38,7 @@ def in_words(value: Any, calendar: str | None = None) -> str:
 
 
 def roughly(length: Any) -> str:
-    """Return a length of time as text: in whole seconds from one minute on, in whole minutes from one day on.
+    """Return a duration as text: in whole seconds from one minute on, in whole minutes from one day on.
 
     Examples
     --------

@@ -58,7 +58,7 @@ def test_times_are_instants_in_utc(unit, zone):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_dates_durations_texts_and_categories():
+def test_dates_durations_strings_and_categories():
     days = chunked([dt.date(1969, 12, 31), None], pa.date32())
     np.testing.assert_array_equal(columns.values(days, "d", None), np.array(["1969-12-31", "NaT"], "M8[s]"))
     lengths = columns.values(chunked([5, None], pa.int64()).cast(pa.duration("ms")), "l", None)
@@ -74,7 +74,7 @@ def test_missing_floats_are_nan():
     )
 
 
-def test_missing_booleans_are_refused():
+def test_missing_booleans_are_rejected():
     with pytest.raises(SchemaError, match=r"'b' has 1 missing values, and bool has no value that marks them"):
         columns.values(chunked([True, None], pa.bool_()), "b", None)
 
@@ -89,7 +89,7 @@ def test_missing_booleans_are_refused():
         ([["a"]], pa.list_(pa.string(), 1)),
     ],
 )
-def test_what_no_array_means_is_refused_by_name(items, kind):
+def test_what_no_array_means_is_rejected_by_name(items, kind):
     with pytest.raises(SchemaError, match=r"column 'v' is of type .*leave it out with drop"):
         columns.values(chunked(items, kind), "v", None)
     assert columns.dtype_of(kind).kind == "O"

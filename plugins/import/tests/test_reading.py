@@ -255,7 +255,7 @@ def test_the_directories_of_hive_are_integers_where_all_of_them_are(tmp_path):
     ]
 
 
-def test_a_directory_of_hive_without_a_value_is_refused(tmp_path):
+def test_a_directory_of_hive_without_a_value_is_rejected(tmp_path):
     (tmp_path / "mode=__HIVE_DEFAULT_PARTITION__").mkdir()
     pq.write_table(pa.table({"time": [1]}), tmp_path / "mode=__HIVE_DEFAULT_PARTITION__" / "a.parquet")
     with pytest.raises(SchemaError, match="its directory has no value for 'mode'"):

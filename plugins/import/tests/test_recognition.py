@@ -72,7 +72,7 @@ def test_a_configuration_that_is_no_json_is_damage(folder):
         recognise(folder)
 
 
-def test_several_kinds_of_files_are_refused(folder):
+def test_several_kinds_of_files_are_rejected(folder):
     for name in ("a.nc", "a.parquet"):
         (folder / name).write_bytes(b"")
     with pytest.raises(StoreError, match="NetCDF files and Parquet files; import the folder of each"):

@@ -1,4 +1,4 @@
-"""The axis and the partitioning of an import: given by the caller or stated by the form."""
+"""The axis and the partitioning of an import: chosen by the caller or stated by the form."""
 
 from collections.abc import Iterable
 
@@ -30,19 +30,19 @@ def axis_of(form: Form, unit: Unit, drop: Iterable[str]) -> str:
     raise SettingError(message)
 
 
-def partitioning_of(form: Form, axis: str, given: Partitioning | str | None) -> Partitioning:
-    """Return the partitioning given by the caller, or else the one that the form states.
+def partitioning_of(form: Form, axis: str, chosen: Partitioning | str | None) -> Partitioning:
+    """Return the partitioning that the caller chose, or else the one that the form states.
 
     Raises
     ------
     SettingError
         There is neither.
     PluginError
-        The text names an unknown partitioning.
+        The string names an unknown partitioning.
     """
-    if isinstance(given, str):
-        return from_text(given, axis=axis)
-    found = given if given is not None else form.partitioning(axis)
+    if isinstance(chosen, str):
+        return from_text(chosen, axis=axis)
+    found = chosen if chosen is not None else form.partitioning(axis)
     if found is None:
         message = f"{form} states no partitioning; give one with partitioning, or --by, such as 'date:M'"
         raise SettingError(message)

@@ -57,8 +57,8 @@ def values(column: Any, name: str, fill: Any) -> NDArray[Any]:
         (pa.types.is_date, _dates),
         (pa.types.is_timestamp, _times),
         (pa.types.is_duration, _times),
-        (pa.types.is_string, _texts),
-        (pa.types.is_large_string, _texts),
+        (pa.types.is_string, _strings),
+        (pa.types.is_large_string, _strings),
         (pa.types.is_floating, _floats),
         (pa.types.is_integer, _integers),
         (pa.types.is_boolean, _booleans),
@@ -66,7 +66,7 @@ def values(column: Any, name: str, fill: Any) -> NDArray[Any]:
         if is_of_kind(kind):
             return converted(column, name, fill)
     message = (
-        f"column {name!r} is of type {kind}; accepted: numbers, booleans, times, dates, texts, and lists of numbers of one length; "
+        f"column {name!r} is of type {kind}; accepted: numbers, booleans, times, dates, strings, and lists of numbers of one length; "
         f"convert it, or leave it out with drop"
     )
     raise SchemaError(message)
@@ -91,7 +91,7 @@ def _times(column: Any, _name: str, _fill: Any) -> NDArray[Any]:
     return counted.view(f"{letter}8[{column.type.unit}]")
 
 
-def _texts(column: Any, _name: str, _fill: Any) -> NDArray[Any]:
+def _strings(column: Any, _name: str, _fill: Any) -> NDArray[Any]:
     return np.array(column.fill_null("").to_pylist(), dtype=object)
 
 

@@ -66,7 +66,7 @@ def _blocks(collection: Collection, unit: Unit, drop: Sequence[str], block_bytes
         for start, stop in opened.blocks(0, opened.rows, block_bytes):
             source = as_source(opened.block(start, stop))
             declared = collection.schema.all_variables()
-            known = {path: given for path, given in source.variables.items() if path in declared}
+            known = {path: variable for path, variable in source.variables.items() if path in declared}
             with naming(unit.name):
                 arrays, _ = evolve(source, variables=known).conformed(collection.schema)
                 yield Dataset(collection.schema, arrays)

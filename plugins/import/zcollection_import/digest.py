@@ -105,10 +105,10 @@ def _words(values: NDArray[Any]) -> Words:
     rows = values.shape[0]
     flat = np.ascontiguousarray(values).reshape(rows, -1)
     if flat.dtype.kind in "TO":
-        texts = [
+        hashes = [
             hashlib.blake2b(str(text).encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in flat.flat
         ]
-        return np.frombuffer(b"".join(texts), np.uint64).reshape(rows, -1)
+        return np.frombuffer(b"".join(hashes), np.uint64).reshape(rows, -1)
     if flat.dtype.kind in "fc":
         flat = np.where(flat == flat, flat, flat.dtype.type(np.nan))  # noqa: PLR0124 - NaN has many bit patterns
     size = flat.dtype.itemsize * flat.shape[1]

@@ -49,17 +49,17 @@ def partitioning_of(stated: Mapping[str, Any], *, kind: str, what: str) -> Parti
     with naming(f"{what}: the partitioning {dict(stated)}"):
         named = kind.lower().replace("_", "").replace("-", "")
         variables = stated["variables"] if "variables" in stated else [stated["variable"]]
-        made = _made(named, tuple(variables), stated)
-    if made is None:
+        partitioning = _created(named, tuple(variables), stated)
+    if partitioning is None:
         message = (
             f"{what} states the partitioning {kind!r}; known: 'Date', 'Sequence', 'GroupedSequence'; give a partitioning with "
             f"partitioning, or --by"
         )
         raise SchemaError(message)
-    return made
+    return partitioning
 
 
-def _made(named: str, variables: tuple[str, ...], stated: Mapping[str, Any]) -> Partitioning | None:
+def _created(named: str, variables: tuple[str, ...], stated: Mapping[str, Any]) -> Partitioning | None:
     known = zcollection.partitioning
     made: Partitioning | None = None
     if named == "date":

@@ -54,7 +54,7 @@ def import_collection(
     axis
         The variable whose values order the rows; None for the axis of the old collection, or the only time variable.
     partitioning
-        The partitioning, or a text such as ``"date:M"``; None for that of the old collection, or of the Hive directories.
+        The partitioning, or a string such as ``"date:M"``; None for that of the old collection, or of the Hive directories.
     drop
         Paths of variables to leave out.
     unknown, missing
@@ -80,7 +80,7 @@ def import_collection(
     CollectionNotFoundError
         There are no data at `old`, or their form is unknown.
     SettingError
-        The axis or the partitioning must be given.
+        The axis or the partitioning is unknown, and has to be chosen.
     SchemaError
         A variable cannot be imported; the rows inserted before are kept.
     CorruptionError
@@ -249,7 +249,7 @@ class _Import:
 
     def _check_same(self, collection: Collection, partitioning: Partitioning | str | None) -> None:
         chosen = partitioning_of(self.form, self.axis, partitioning or collection.partitioning)
-        stated = evolve(chosen, dimension=collection.partitioning.dimension)  # type: ignore[misc]  # attrs classes all
+        stated = evolve(chosen, dimension=collection.partitioning.dimension)  # type: ignore[misc]  # all are attrs classes
         if collection.axis != self.axis or stated != collection.partitioning:
             message = (
                 f"{collection.store.url} has the axis {collection.axis!r} and {collection.partitioning!r}, and the import {self.axis!r} and "

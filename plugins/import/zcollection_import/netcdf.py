@@ -75,8 +75,8 @@ def _groups_of(place: Place) -> dict[str, xr.Dataset]:
     engine = "scipy" if classic else "h5netcdf"
     if find_spec(engine) is None:
         raise MissingDependencyError.of(engine, extra="import", purpose=f"reading {place.name}")
-    given: Any = place.path if place.url.scheme == "file" else place.open()
+    source: Any = place.path if place.url.scheme == "file" else place.open()
     if classic:
-        return {"": xr.open_dataset(given, engine="scipy", **_UNDECODED)}
-    reading = functools.partial(xr.open_groups, given, engine="h5netcdf", **_UNDECODED)
+        return {"": xr.open_dataset(source, engine="scipy", **_UNDECODED)}
+    reading = functools.partial(xr.open_groups, source, engine="h5netcdf", **_UNDECODED)
     return {path.strip("/"): dataset for path, dataset in reading().items()}

@@ -41,10 +41,10 @@ class ParquetFiles(Form):
         del axis
         if not self._hive:
             return None
-        made: Partitioning = zcollection.partitioning.Values(tuple(self._hive))
+        partitioning: Partitioning = zcollection.partitioning.Values(tuple(self._hive))
         if all(kind is np.int64 for kind in self._hive.values()):
-            made = zcollection.partitioning.Sequence(tuple(self._hive))
-        return made
+            partitioning = zcollection.partitioning.Sequence(tuple(self._hive))
+        return partitioning
 
     @cached_property
     def _names(self) -> list[str]:
@@ -59,14 +59,14 @@ class ParquetFiles(Form):
     @cached_property
     def _hive(self) -> dict[str, Any]:
         """The columns of the directories with their types: int64 if all values are integers, else str."""
-        texts: dict[str, list[str]] = {}
+        values: dict[str, list[str]] = {}
         for name in self._names:
             for key, text in _pairs(name):
-                texts.setdefault(key, []).append(text)
+                values.setdefault(key, []).append(text)
                 if text == _NULL:
                     message = f"{name}: its directory has no value for {key!r}; move the file to a directory with a value, and import again"
                     raise SchemaError(message)
-        return {key: np.int64 if all(map(_is_integer, each)) else str for key, each in texts.items()}
+        return {key: np.int64 if all(map(_is_integer, each)) else str for key, each in values.items()}
 
     @cached_property
     def _nullable(self) -> frozenset[str]:

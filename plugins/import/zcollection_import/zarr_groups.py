@@ -40,7 +40,7 @@ class ZarrUnit(Unit):
                 with naming(f"{self.name}, variable {f'{path}/{name}'.lstrip('/')!r}"):
                     array = group.zarr_group[name]
                     check_chunks(array)
-                    found[path][name] = _plain(_variable(group, name))
+                    found[path][name] = _without_encoding(_variable(group, name))
         return found
 
     def attributes(self) -> dict[str, dict[str, Any]]:
@@ -112,7 +112,7 @@ def _variable(group: ZarrStore, name: str) -> xr.Variable:
     return item
 
 
-def _plain(item: xr.Variable) -> xr.Variable:
+def _without_encoding(item: xr.Variable) -> xr.Variable:
     """Return a variable whose encoding has only chunks and shards: fill values without an attribute are ignored."""
     item.encoding = {key: value for key, value in item.encoding.items() if key in {"chunks", "shards"}}
     return item

@@ -24,28 +24,28 @@ TIMES = np.array(["2024-01-01"], dtype="datetime64[ns]")
     ],
     ids=repr,
 )
-def test_what_is_no_tolerance_is_refused(tolerance):
+def test_what_is_no_tolerance_is_rejected(tolerance):
     with pytest.raises(PluginConfigurationError, match=r"tolerance of an upsert is .*; accepted: None, a number or"):
         Upsert(tolerance=tolerance)
 
 
-def test_a_number_is_refused_on_an_axis_of_times():
+def test_a_number_is_rejected_on_an_axis_of_times():
     with pytest.raises(SchemaError, match=r"type datetime64\[ns\].*tolerance of the upsert is 5;.*numpy\.timedelta64"):
         Upsert(tolerance=5).rows(TIMES, TIMES)
 
 
-def test_a_duration_is_refused_on_an_axis_of_numbers():
+def test_a_duration_is_rejected_on_an_axis_of_numbers():
     with pytest.raises(SchemaError, match=r"type int64.*timedelta64\(1,'s'\).*None or a number"):
         Upsert(tolerance=np.timedelta64(1, "s")).rows(NUMBERS, NUMBERS)
 
 
-def test_any_tolerance_is_refused_on_an_axis_of_text():
+def test_any_tolerance_is_rejected_on_an_axis_of_text():
     text = np.array(["a"])
     with pytest.raises(SchemaError, match=r"accepted for such an axis: None$"):
         Upsert(tolerance=1).rows(text, text)
 
 
-def test_a_tolerance_that_does_not_fit_is_refused_for_empty_columns_too():
+def test_a_tolerance_that_does_not_fit_is_rejected_for_empty_columns_too():
     with pytest.raises(SchemaError):
         Upsert(tolerance=1).rows(TIMES[:0], TIMES[:0])
 

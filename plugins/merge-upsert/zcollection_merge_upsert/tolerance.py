@@ -56,10 +56,10 @@ def _duration(value: np.timedelta64) -> np.timedelta64 | None:
 
 
 def _number(value: object) -> int | float | None:
-    plain = value.item() if isinstance(value, np.integer | np.floating) else value
-    if isinstance(plain, bool) or not isinstance(plain, int | float):
+    number = value.item() if isinstance(value, np.integer | np.floating) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
         return None
-    return plain if math.isfinite(plain) and plain >= 0 else None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def reach(tolerance: Tolerance, dtype: np.dtype[Any]) -> int | float:

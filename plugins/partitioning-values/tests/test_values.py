@@ -7,10 +7,14 @@ from zcollection_partitioning_values.values import Values
 import zcollection as zc
 from zcollection.plugin import PartitionError, PluginConfigurationError, SchemaError
 from zcollection.testing import PluginSuite
-from zcollection.testing.partitioning import PartitioningSuite, table, texts
+from zcollection.testing.partitioning import PartitioningSuite, strings, table
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", ">i2", ">u8")
-KINDS = {"text": ("T", texts()), "integer": ("int64", st.integers(-(2**40), 2**40)), "boolean": ("bool", st.booleans())}
+KINDS = {
+    "text": ("T", strings()),
+    "integer": ("int64", st.integers(-(2**40), 2**40)),
+    "boolean": ("bool", st.booleans()),
+}
 STRINGS = np.dtypes.StringDType()
 
 

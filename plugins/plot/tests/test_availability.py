@@ -245,7 +245,7 @@ def test_the_picture_suits_the_partitioning(series, ax, partitioning, columns, d
     assert drawn == kind
 
 
-def test_a_kind_that_does_not_suit_is_refused(series, ax):
+def test_a_kind_that_does_not_suit_is_rejected(series, ax):
     found = series(START + np.arange(48) * np.timedelta64(1, "h"), partitioning="date:M").coverage()
     with pytest.raises(
         SettingError, match=r"kind='pie'; accepted: 'calendar', 'matrix', 'timeline'|kind='pie'; accepted"

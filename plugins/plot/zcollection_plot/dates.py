@@ -18,7 +18,7 @@ from zcollection.plugin import dates_of, days_of
 Days = NDArray[np.float64]
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""The names of months, in English whatever the locale."""
+"""The names of months, in English, regardless of the locale."""
 
 GREGORIAN: Final = "proleptic_gregorian"
 
@@ -138,17 +138,17 @@ class CalendarFormatter(Formatter):
             return []
         days = np.floor(numbers)
         dates = dates_of(days.astype(np.int64), self.calendar)
-        texts = [f"{year:04d}" for year in dates.year.tolist()]
+        labels = [f"{year:04d}" for year in dates.year.tolist()]
         if (days == numbers).all() and (dates.day == 1).all() and (dates.month == 1).all():
-            return texts
-        texts = [f"{text}-{month:02d}" for text, month in zip(texts, dates.month.tolist(), strict=True)]
+            return labels
+        labels = [f"{text}-{month:02d}" for text, month in zip(labels, dates.month.tolist(), strict=True)]
         if (days == numbers).all() and (dates.day == 1).all():
-            return texts
-        texts = [f"{text}-{day:02d}" for text, day in zip(texts, dates.day.tolist(), strict=True)]
+            return labels
+        labels = [f"{text}-{day:02d}" for text, day in zip(labels, dates.day.tolist(), strict=True)]
         if (days == numbers).all():
-            return texts
+            return labels
         minutes = np.rint((numbers - days) * 1440).astype(int)
         return [
             f"{text}\n{minute // 60:02d}:{minute % 60:02d}"
-            for text, minute in zip(texts, minutes.tolist(), strict=True)
+            for text, minute in zip(labels, minutes.tolist(), strict=True)
         ]

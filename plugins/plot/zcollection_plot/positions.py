@@ -70,7 +70,7 @@ def _named(schema: DatasetSchema, name: str) -> str:
     path = name.strip("/")
     found = [path] if path in variables else [each for each in variables if each.rpartition("/")[2] == path]
     if len(found) != 1:
-        what = "is unknown" if not found else "may be one of several variables"
+        what = "is unknown" if not found else "is ambiguous"
         message = f"variable {name!r} {what}; {accepted(path, found or variables)}"
         raise SchemaError(message)
     return found[0]

@@ -254,7 +254,7 @@ def test_sizes_are_those_of_the_objects(collection, tmp_path):
 
 @pytest.mark.parametrize("sample", [0, -1, True, 1.5, "all"])
 def test_a_sample_is_a_number_of_partitions(collection, sample):
-    with pytest.raises(zc.errors.SettingError, match="accepted: a whole number from 1 on, or None for all partitions"):
+    with pytest.raises(zc.errors.SettingError, match="accepted: an integer of at least 1, or None for all partitions"):
         report(collection, sample=sample)
 
 
@@ -287,7 +287,7 @@ def hostile():
     return collection
 
 
-def test_hostile_texts_do_nothing(hostile):
+def test_hostile_strings_do_nothing(hostile):
     shown = [
         hostile.report().html,
         *(item._repr_html_() for item in (hostile, hostile.coverage(), hostile.history(), hostile.report())),

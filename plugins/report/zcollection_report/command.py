@@ -46,11 +46,11 @@ def command(
     options = options_of(storage_option)
     is_view = synchronous(kind_at)(url, storage_options=options) == "view"
     opened = (zcollection.open_view if is_view else zcollection.open_collection)(url, mode="r", storage_options=options)
-    made = report(opened, every=_step(every), gap=_step(gap), sample=_sample(sample), title=title)
-    path = made.save(output)
+    created = report(opened, every=_step(every), gap=_step(gap), sample=_sample(sample), title=title)
+    path = created.save(output)
     size = path.stat().st_size
     if as_json:
-        write_json({"file": output, "bytes": size, "title": made.title})
+        write_json({"file": output, "bytes": size, "title": created.title})
     else:
         write_lines([f"{output}  {format_bytes(size)}"])
     if show == "yes":
@@ -63,7 +63,7 @@ def _sample(text: str) -> int | None:
     try:
         return int(text)
     except ValueError as error:
-        message = f"--sample {text}; accepted: a whole number from 1 on, or 'all'"
+        message = f"--sample {text}; accepted: an integer of at least 1, or 'all'"
         raise SettingError(message) from error
 
 

@@ -88,7 +88,7 @@ def _partitions(found: Facts) -> Iterator[Element]:
             f"storage, fewer and larger ones are read faster.",
         )
     else:
-        yield check("fine", f"the partitions are large enough, or few: {len(sizes):,}, the median of {median}.")
+        yield check("fine", f"the partitions are large enough, or few: {len(sizes):,}, with a median size of {median}.")
 
 
 def _versions(found: Facts) -> Iterator[Element]:

@@ -113,7 +113,7 @@ def report(
     Raises
     ------
     SettingError
-        `sample` is not a number from 1 on, or `every` or `gap` is not a valid difference of the axis.
+        `sample` is not an integer of at least 1, or `every` or `gap` is not a valid difference of the axis.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def report(
     <zcollection.Report hours> Summary, Coverage and gaps, Growth and last deliveries, Health, Size and compression
     """
     if sample is not None and not (type(sample) is int and sample > 0):
-        message = f"sample={sample!r}; accepted: a whole number from 1 on, or None for all partitions"
+        message = f"sample={sample!r}; accepted: an integer of at least 1, or None for all partitions"
         raise SettingError(message)
     found = Facts.of(item, sample, {"every": every, "gap": gap})
     chapters = [
@@ -149,9 +149,9 @@ def report(
 
 
 def _title(item: Collection | View) -> str:
-    given = item.schema.attrs.get("title") if isinstance(item, Collection) else None
+    title = item.schema.attrs.get("title") if isinstance(item, Collection) else None
     parts = [part for part in f"{item.store.url}".replace("://", "/").split("/") if part]
-    return given if isinstance(given, str) and given.strip() else parts[-1]
+    return title if isinstance(title, str) and title.strip() else parts[-1]
 
 
 def _figures(found: Facts) -> dict[str, str | None]:

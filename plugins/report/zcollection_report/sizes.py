@@ -29,19 +29,19 @@ class Size:
         The variable and its type.
     stored
         The bytes of its objects.
-    plain
+    in_memory
         The bytes of its values in memory; None for strings of variable length.
     """
 
     path: str
     dtype: str
     stored: int
-    plain: int | None
+    in_memory: int | None
 
     @property
     def ratio(self) -> float | None:
         """The bytes in memory per stored byte."""
-        return self.plain / self.stored if self.plain is not None and self.stored else None
+        return self.in_memory / self.stored if self.in_memory is not None and self.stored else None
 
 
 def sizes(found: Facts) -> Chapter:
@@ -57,7 +57,7 @@ def sizes(found: Facts) -> Chapter:
             size.path,
             size.dtype,
             format_bytes(size.stored),
-            None if size.plain is None else format_bytes(size.plain),
+            None if size.in_memory is None else format_bytes(size.in_memory),
             None if size.ratio is None else f"{size.ratio:.2f}",
         )
         for size in measured
@@ -85,8 +85,8 @@ def _size(schema: Any, path: str, dimension: str, records: list[Any], stored: in
     variable = schema.get_variable(path)
     rows = sum(record.rows for record in records if path not in record.absent)
     lengths = [rows if item.name == dimension else item.size or 0 for item in schema.dimensions_of(path)]
-    plain = None if variable.dtype.kind == "T" else prod(lengths) * variable.dtype.itemsize
-    return Size(path, dtype_name(variable), stored, plain)
+    in_memory = None if variable.dtype.kind == "T" else prod(lengths) * variable.dtype.itemsize
+    return Size(path, dtype_name(variable), stored, in_memory)
 
 
 def bars(measured: list[Size], scope: str) -> Element | None:
@@ -94,7 +94,7 @@ def bars(measured: list[Size], scope: str) -> Element | None:
     shown = [size for size in measured if size.stored][:_MOST_BARS]
     if not shown:
         return None
-    largest = max(max(size.stored, size.plain or 0) for size in shown)
+    largest = max(max(size.stored, size.in_memory or 0) for size in shown)
     room = WIDTH - _LEFT - _RIGHT
     shapes = [shape for at, size in enumerate(shown) for shape in _bar(size, at, room / largest)]
     total = sum(size.stored for size in measured)
@@ -110,11 +110,11 @@ def bars(measured: list[Size], scope: str) -> Element | None:
 def _bar(size: Size, at: int, scale: float) -> list[Element | None]:
     y = at * _BAR + 3
     label = f"{format_bytes(size.stored)}{'' if size.ratio is None else f', {size.ratio:.2g} to 1'}"
-    plain = size.plain or 0
-    end = _LEFT + max(size.stored, plain) * scale
+    in_memory = size.in_memory or 0
+    end = _LEFT + max(size.stored, in_memory) * scale
     return [
         tag("text", shortened(size.path, _WIDEST), x=_LEFT - 8, y=y + 11, text_anchor="end"),
-        tag("rect", class_="zc-l2", x=_LEFT, y=y, width=plain * scale, height=14) if plain else None,
+        tag("rect", class_="zc-l2", x=_LEFT, y=y, width=in_memory * scale, height=14) if in_memory else None,
         tag("rect", class_="zc-l4", x=_LEFT, y=y + 3, width=max(size.stored * scale, 1.0), height=8),
         tag("text", label, x=end + 6, y=y + 11, font_size=11),
     ]

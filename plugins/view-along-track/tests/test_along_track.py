@@ -171,11 +171,11 @@ def test_an_axis_of_plain_numbers_has_slopes_by_its_unit_and_no_windows_of_time(
     rows = track([1.0, 3.0, 8.0], times=[0, 2, 4], axis="int64", attrs={"units": "km"})
     np.testing.assert_array_equal(result(Gradient("ssh"), rows), [1, 1.75, 2.5])
     assert Gradient("ssh").outputs(rows.schema)["ssh_gradient"].attrs["units"] == "m km-1"
-    with pytest.raises(SchemaError, match="needs an axis of times, and 'time' is int64; accepted: a number of rows"):
+    with pytest.raises(SchemaError, match="requires an axis of times, and 'time' is int64; accepted: a number of rows"):
         result(RunningMean("ssh", window=np.timedelta64(2, "s")), rows)
 
 
-def test_what_is_not_along_the_track_is_refused():
+def test_what_is_not_along_the_track_is_rejected():
     with pytest.raises(SchemaError, match="variable 'name' is StringDType.*accepted along the track"):
         Gradient("name").outputs(track([1.0]).schema)
 
@@ -197,7 +197,7 @@ def test_what_is_not_along_the_track_is_refused():
         ),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(make, message):
+def test_settings_that_do_not_fit_are_rejected(make, message):
     with pytest.raises(PluginConfigurationError, match=message):
         make()
 

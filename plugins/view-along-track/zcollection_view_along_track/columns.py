@@ -18,12 +18,12 @@ from zcollection.plugin import (
 )
 
 
-def as_names(given: Any) -> tuple[str, ...]:
-    """Return the path of a variable, or of several, as a tuple without leading slashes."""
-    return tuple(path.removeprefix("/") for path in as_variables((given,) if isinstance(given, str) else given))
+def as_names(paths: Any) -> tuple[str, ...]:
+    """Return one or several paths of variables as a tuple without leading slashes; an attrs converter."""
+    return tuple(path.removeprefix("/") for path in as_variables((paths,) if isinstance(paths, str) else paths))
 
 
-def as_suffix(given: Any) -> str:
+def as_suffix(suffix: Any) -> str:
     """Return the suffix that is appended to the names of variables; an attrs converter.
 
     Raises
@@ -31,10 +31,10 @@ def as_suffix(given: Any) -> str:
     PluginConfigurationError
         The suffix is empty, contains "/", or is not a string.
     """
-    if not isinstance(given, str) or not given or "/" in given:
-        message = f"suffix is {given!r}; accepted: what is added to the names of the variables, such as '_mean'"
+    if not isinstance(suffix, str) or not suffix or "/" in suffix:
+        message = f"suffix is {suffix!r}; accepted: a suffix for the names of the variables, such as '_mean'"
         raise PluginConfigurationError(message)
-    return str(given)
+    return str(suffix)
 
 
 def declared(
@@ -70,7 +70,7 @@ def _kept(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def along(rows: Dataset, path: str, axis: str) -> NDArray[np.float64]:
-    """Return a variable in double precision, the axis first, NaN where it or the axis is missing."""
+    """Return a variable as float64 with the axis first; NaN where the variable or the axis is missing."""
     variable, track = rows.get_variable(f"/{path}"), rows.get_variable(f"/{axis}")
     values = np.moveaxis(variable.to_numpy(), position(variable, track), 0)
     numbers = values.astype(np.float64)
@@ -97,8 +97,8 @@ def position(variable: Variable, axis: Variable) -> int:
     """
     if len(axis.dimensions) != 1 or axis.dimensions[0] not in variable.dimensions:
         message = (
-            f"variable {variable.name!r} has the dimensions {variable.dimensions}; accepted: that of the axis {axis.name!r}, "
-            f"{axis.dimensions}, among them"
+            f"variable {variable.name!r} has the dimensions {variable.dimensions}; accepted: dimensions that include that of the axis {axis.name!r}, "
+            f"{axis.dimensions}"
         )
         raise SchemaError(message)
     return variable.dimensions.index(axis.dimensions[0])
@@ -110,6 +110,6 @@ def axis_values(axis: Variable) -> NDArray[Any]:
 
 
 def absent(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values are NaN or NaT."""
+    """Return the mask of NaN and NaT."""
     missing: NDArray[np.bool_] = np.not_equal(values, values)
     return missing

@@ -21,14 +21,12 @@ EARTH_RADIUS = 6_371_008.8
 """Mean radius of the Earth in metres (IUGG: R1 of GRS 80)."""
 
 
-def _as_position(given: Any) -> tuple[str, ...] | None:
-    if given is None:
+def _as_position(value: Any) -> tuple[str, ...] | None:
+    if value is None:
         return None
-    names = as_names(given) if isinstance(given, list | tuple) else ()
+    names = as_names(value) if isinstance(value, list | tuple) else ()
     if len(names) != 2:
-        message = (
-            f"position is {given!r}; accepted: the paths of longitude and latitude, or None for the slope by the axis"
-        )
+        message = f"position is {value!r}; accepted: the paths of longitude and latitude, or None for distances along the axis"
         raise PluginConfigurationError(message)
     return names
 
@@ -118,7 +116,7 @@ class Gradient(Computation):
             return np.diff(axis) / np.timedelta64(1, "s")
         if axis.dtype.kind not in "iuf":
             message = (
-                f"a slope needs an axis of numbers or times, and {self.axis!r} is {axis.dtype}; give it position=…"
+                f"a gradient requires an axis of numbers or times, and {self.axis!r} is {axis.dtype}; pass position=…"
             )
             raise SchemaError(message)
         return np.diff(axis.astype(np.float64))

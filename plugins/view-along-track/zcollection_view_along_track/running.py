@@ -19,22 +19,22 @@ from zcollection_view_along_track.columns import absent, along, as_names, as_suf
 from zcollection_view_along_track.windows import Reduce, counted, half_of, least, mean, median, timed
 
 
-def _as_window(given: Any) -> Any:
-    if isinstance(given, np.timedelta64):
-        unit = np.datetime_data(given.dtype)[0]
-        if not np.isnat(given) and given.astype(np.int64) > 0 and unit not in {"generic", "Y", "M"}:
-            return given.astype(f"timedelta64[{unit}]")
-    elif isinstance(given, int | np.integer) and not isinstance(given, bool) and given > 0 and given % 2:
-        return int(given)
-    message = f"window is {given!r}; accepted: an odd number of rows, or a numpy.timedelta64 above zero in weeks to attoseconds"
+def _as_window(value: Any) -> Any:
+    if isinstance(value, np.timedelta64):
+        unit = np.datetime_data(value.dtype)[0]
+        if not np.isnat(value) and value.astype(np.int64) > 0 and unit not in {"generic", "Y", "M"}:
+            return value.astype(f"timedelta64[{unit}]")
+    elif isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0 and value % 2:
+        return int(value)
+    message = f"window is {value!r}; accepted: an odd number of rows, or a numpy.timedelta64 above zero in weeks to attoseconds"
     raise PluginConfigurationError(message)
 
 
-def _as_minimum(given: Any) -> int:
-    if not isinstance(given, int | np.integer) or isinstance(given, bool) or given < 1:
-        message = f"minimum is {given!r}; accepted: a number of values of at least 1"
+def _as_minimum(value: Any) -> int:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        message = f"minimum is {value!r}; accepted: a number of values of at least 1"
         raise PluginConfigurationError(message)
-    return int(given)
+    return int(value)
 
 
 @frozen(kw_only=True)
@@ -118,7 +118,7 @@ class RunningMean(Computation):
             means[absent(times)] = np.nan
             return means
         if times.dtype.kind not in "mM":
-            message = f"a window of {self.window} needs an axis of times, and {self.axis!r} is {times.dtype}; accepted: a number of rows"
+            message = f"a window of {self.window} requires an axis of times, and {self.axis!r} is {times.dtype}; accepted: a number of rows"
             raise SchemaError(message)
         return timed(values, times, self.window, reduce)
 

@@ -15,15 +15,15 @@ _BLOCK: Final = 1 << 21
 """Number of elements that are gathered at once."""
 
 
-def counted(values: NDArray[np.float64], reach: int, reduce: Reduce) -> NDArray[np.float64]:
-    """Reduce windows with `reach` rows on each side of every row; windows at the ends contain fewer rows."""
-    reach = min(reach, len(values))  # a window never has more rows than the input
-    edge = np.full((reach, *values.shape[1:]), np.nan)
+def counted(values: NDArray[np.float64], depth: int, reduce: Reduce) -> NDArray[np.float64]:
+    """Reduce windows with `depth` rows on each side of every row; windows at the ends contain fewer rows."""
+    depth = min(depth, len(values))  # a window never has more rows than the input
+    edge = np.full((depth, *values.shape[1:]), np.nan)
     padded = np.concatenate([edge, values, edge])
     result = np.empty_like(values)
-    for block in _blocks(len(values), 2 * reach + 1, values):
-        part = padded[block.start : block.stop + 2 * reach]
-        result[block] = reduce(np.lib.stride_tricks.sliding_window_view(part, 2 * reach + 1, axis=0))
+    for block in _blocks(len(values), 2 * depth + 1, values):
+        part = padded[block.start : block.stop + 2 * depth]
+        result[block] = reduce(np.lib.stride_tricks.sliding_window_view(part, 2 * depth + 1, axis=0))
     return result
 
 

@@ -99,7 +99,7 @@ def test_outputs_have_the_dimensions_of_all_that_they_read_and_lie_where_their_p
 
 
 @pytest.mark.parametrize("text", ["time + 1", "name", "ssh + nothing"])
-def test_what_holds_no_numbers_is_refused(text):
+def test_what_holds_no_numbers_is_rejected(text):
     with pytest.raises(SchemaError, match="accepted: "):
         Expression({"out": text}).outputs(SCHEMA)
 
@@ -145,8 +145,8 @@ def test_what_does_not_fit_the_types_is_told_with_them(text):
     ],
     ids=lambda text: str(text)[:30],
 )
-def test_what_is_no_formula_is_refused_before_anything_reads_it(text):
-    with pytest.raises(PluginConfigurationError, match="the expression .* of 'out' is refused.*accepted: numbers"):
+def test_what_is_no_formula_is_rejected_before_anything_reads_it(text):
+    with pytest.raises(PluginConfigurationError, match="the expression .* of 'out' is invalid.*accepted: numbers"):
         Expression({"out": text})
 
 
@@ -163,6 +163,6 @@ def test_what_is_no_formula_is_refused_before_anything_reads_it(text):
         ({"fill_value": 3}, "fill_value is 3; accepted: a dictionary"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(settings, message):
+def test_settings_that_do_not_fit_are_rejected(settings, message):
     with pytest.raises(PluginConfigurationError, match=message):
         Expression(**{"expressions": {"out": "ssh"}} | settings)

@@ -49,27 +49,27 @@ done("v + n")  # loads numexpr
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("9**9**9 * v", "the constant 9 ** 9 ** 9 has no value (it is a whole number of more than 64 bits)"),
+        ("9**9**9 * v", "the constant 9 ** 9 ** 9 has no value (it is an integer of more than 64 bits)"),
         ("where(v > 0, v, 9**9**8)", "more than 64 bits"),
         ("v + (-(9**9**9))", "more than 64 bits"),
         ("v + ~(9**9**9)", "more than 64 bits"),
         ("v + abs(-9)**9**9", "more than 64 bits"),
         ("v + floor(9**9**9)", "more than 64 bits"),
         ("v + sqrt(9**9**9)", "more than 64 bits"),
-        ("v + where(True, 9, 1)", "it always chooses the same"),
+        ("v + where(True, 9, 1)", "its condition is constant"),
         ("v * (1 << 10**12)", "more than 64 bits"),
         ("n | 1 << 65", "more than 64 bits"),
-        ("v + (1 << where(~abs(True), 1, 10**12))", "it always chooses the same"),
+        ("v + (1 << where(~abs(True), 1, 10**12))", "its condition is constant"),
         ("v + (1 << real(10**12))", "more than 64 bits"),
         ("v + (1 << -imag(-(10**12)) + real(real(99)))", "more than 64 bits"),
         ("v * (10**10 * 10**10)", "more than 64 bits"),
         (f"v * 0x{'f' * 1900}", "more than 64 bits"),
         (f"v * {2**64}", "more than 64 bits"),
-        ("v * 1e308 * 1e308 * (1e308 * 1e308)", "no finite real number"),
-        ("v * 1e999", "no finite real number"),
+        ("v * 1e308 * 1e308 * (1e308 * 1e308)", "not a finite real number"),
+        ("v * 1e999", "not a finite real number"),
         ("v * 1e308**2", "Numerical result out of range"),
-        ("v * (-8)**0.5", "no finite real number"),
-        ("v * log(0)", "no finite real number"),
+        ("v * (-8)**0.5", "not a finite real number"),
+        ("v * log(0)", "not a finite real number"),
         ("v + 1 / 0", "division by zero"),
         ("v + 1 % 0", "by zero"),
         ("n + (1 << -1)", "negative shift count"),
@@ -86,18 +86,18 @@ done("v + n")  # loads numexpr
         ("~" * 150 + "n", f"nested more than {DEEPEST} deep"),
         ("+".join(["v"] * 150), f"nested more than {DEEPEST} deep"),
         ("where(v>0,v," * 110 + "v" + ")" * 110, f"nested more than {DEEPEST} deep"),
-        (f"{'+'.join(f'(a{i} + b{i})' for i in range(40))}", "it reads 80 variables, of 63 at most"),
+        (f"{'+'.join(f'(a{i} + b{i})' for i in range(40))}", "it has 80 variables; accepted: up to 63"),
         ("sin(v, v)", "sin has 1 arguments, not 2"),
         ("where(v > 0, v)", "where has 3 arguments, not 2"),
         ("sqrt()", "sqrt has 1 arguments, not 0"),
     ],
     ids=lambda text: text[:30],
 )
-def test_what_would_not_end_is_refused_when_it_is_made(text, why):
+def test_what_would_not_end_is_rejected_when_it_is_made(text, why):
     found = done(text)
     assert isinstance(found, PluginConfigurationError)
     assert why in str(found)
-    with pytest.raises(PluginConfigurationError, match="is refused"):
+    with pytest.raises(PluginConfigurationError, match="is invalid"):
         Expression({"out": text})
 
 
@@ -217,7 +217,7 @@ MUTATED = st.builds(
 @example(text="(" * 9 + "v" + "**2)" * 9)
 @example(text="-" * 90 + "+".join(f"v*{number}" for number in range(9)))
 @pytest.mark.filterwarnings("ignore")
-def test_any_text_has_a_value_or_is_refused_at_once(text):
+def test_any_text_has_a_value_or_is_rejected_at_once(text):
     done(text)
 
 

@@ -1,4 +1,4 @@
-"""Arrays lined up by the names of their dimensions, and by what is missing in them."""
+"""Alignment of arrays by the names of their dimensions, and masks of missing values."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,27 +10,26 @@ from zcollection.plugin import Variable
 
 
 def joined(dimensions: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the dimensions that arrays have together: those of the first with the most, then what others add.
+    """Return the union of the dimensions of several arrays: those of the array with the most dimensions first.
 
     Examples
     --------
     >>> joined([("time",), ("time", "x"), ("x", "y")])
     ('time', 'x', 'y')
     """
-    given = list(dimensions)
-    most = sorted(given, key=len, reverse=True)
-    return tuple(dict.fromkeys(name for names in most for name in names))
+    longest_first = sorted(dimensions, key=len, reverse=True)
+    return tuple(dict.fromkeys(name for names in longest_first for name in names))
 
 
 def aligned(values: NDArray[Any], dimensions: Sequence[str], wanted: Sequence[str]) -> NDArray[Any]:
-    """Return an array with its dimensions in another order, and of length 1 along those that it lacks."""
+    """Return an array transposed to the wanted dimensions, with length 1 along those that it lacks."""
     order = [dimensions.index(name) for name in wanted if name in dimensions]
     shape = iter(np.transpose(values, order).shape)
     return np.transpose(values, order).reshape([next(shape) if name in dimensions else 1 for name in wanted])
 
 
 def missing(variable: Variable) -> NDArray[np.bool_]:
-    """Return where a variable has its fill value, or NaN."""
+    """Return the mask of elements that are NaN or the fill value."""
     values = variable.to_numpy()
     absent: NDArray[np.bool_] = np.not_equal(values, values)
     if variable.fill_value is not None:
@@ -39,7 +38,7 @@ def missing(variable: Variable) -> NDArray[np.bool_]:
 
 
 def widest(values: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers in the widest type of their kind, so that nothing overflows on the way."""
+    """Return numbers in the widest type of their kind, so that intermediate results do not overflow."""
     wide = {"i": np.int64, "u": np.int64, "f": np.float64, "c": np.complex128}
     if values.dtype == np.uint64:
         return values.astype(np.float64)

@@ -1,4 +1,4 @@
-"""An expression evaluated by numexpr, which compiles it for a machine of its own: it never reaches Python."""
+"""Evaluation of expressions by numexpr, which runs them on its own virtual machine and never as Python code."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,24 +11,24 @@ from zcollection_view_expression.parsing import without_traps
 
 
 def evaluate(expression: str, values: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Return the value of an expression, which has been checked by `names_in`.
+    """Return the values of an expression that `names_in` has accepted.
 
     Parameters
     ----------
     expression
-        The text.
+        The expression.
     values
-        Arrays that broadcast against each other, by name.
+        Arrays that can be broadcast together, by name.
 
     Raises
     ------
     SchemaError
-        The types of the variables do not allow it.
+        numexpr does not support the expression for the types of the variables.
     """
     import numexpr  # loads slowly
 
     if any(array.size == 0 for array in values.values()):
-        # numexpr does not broadcast to nothing; the type of the result is that for one element.
+        # numexpr does not broadcast empty arrays; the dtype of the result is that for one element.
         one = {name: np.ones((1,) * array.ndim, array.dtype) for name, array in values.items()}
         shape = np.broadcast_shapes(*(array.shape for array in values.values()))
         return np.empty(shape, evaluate(expression, one).dtype)

@@ -1,4 +1,4 @@
-"""The computation of variables from expressions given as text."""
+"""The computation of variables from expressions, which are strings."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -22,16 +22,16 @@ from zcollection_view_expression.evaluation import evaluate
 from zcollection_view_expression.parsing import names_in
 
 
-def _as_texts(given: object) -> Any:
-    if not isinstance(given, dict) or not given or not all(isinstance(path, str) and path for path in given):
-        message = f"expressions is {given!r}; accepted: a dictionary such as {{'sla': 'ssh - mss'}}"
+def _as_expressions(value: object) -> Any:
+    if not isinstance(value, dict) or not value or not all(isinstance(path, str) and path for path in value):
+        message = f"expressions is {value!r}; accepted: a dictionary such as {{'sla': 'ssh - mss'}}"
         raise PluginConfigurationError(message)
-    return {path.removeprefix("/"): text for path, text in given.items()}
+    return {path.removeprefix("/"): text for path, text in value.items()}
 
 
-def _of_each(given: object, self_: "Expression") -> Any:
-    """Return the type of each output, if one type is given for all outputs."""
-    return given if isinstance(given, dict) else dict.fromkeys(self_.expressions, given)
+def _of_each(dtype: object, self_: "Expression") -> Any:
+    """Return the type of each output; a single type applies to all outputs."""
+    return dtype if isinstance(dtype, dict) else dict.fromkeys(self_.expressions, dtype)
 
 
 @frozen(kw_only=True)
@@ -45,9 +45,9 @@ class Expression(Computation):
     ----------
     expressions
         By path of the output: numbers, names, ``+ - * / ** %``, comparisons, ``& | ^ ~``, and functions such as ``sqrt``,
-        ``sin``, ``exp``, ``abs`` and ``where(condition, then, otherwise)``. Each has up to 2,000 characters, nested up to
-        100 deep, and up to 500 operations and operands, powers up to the 50th written out as products; what is made of
-        numbers alone is finite, integers of up to 64 bits.
+        ``sin``, ``exp``, ``abs`` and ``where(condition, then, otherwise)``. Limits: 2,000 characters, a nesting
+        depth of 100, and 500 operations and operands, where powers up to 50 count as repeated products. Constant parts
+        must be finite, and integers in them have at most 64 bits.
     dtype
         Type of all outputs, or of each output by path. Results are rounded to the nearest integer for an integer type.
     attrs
@@ -71,7 +71,7 @@ class Expression(Computation):
     ('current/u', 'current/v')
     """
 
-    expressions: dict[str, str] = field(kw_only=False, converter=_as_texts)
+    expressions: dict[str, str] = field(kw_only=False, converter=_as_expressions)
     dtype: dict[str, str] = field(default="float64", converter=Converter(_of_each, takes_self=True))  # type: ignore[arg-type, misc, call-overload]  # not known to mypy
     attrs: dict[str, dict[str, Any]] = field(factory=dict)
     variables: dict[str, str] = field(factory=dict)
@@ -98,7 +98,7 @@ class Expression(Computation):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Paths of the variables that are read."""
+        """Paths of the variables that `compute` reads."""
         names = [self._path(name) for path in self.expressions for name in self._names[path]]
         return tuple(dict.fromkeys(names))
 
@@ -106,12 +106,12 @@ class Expression(Computation):
         return self.variables.get(name, name).removeprefix("/")
 
     def outputs(self, schema: DatasetSchema) -> Mapping[str, VariableSchema]:
-        """Return the variables that are computed: each has the dimensions of all that it reads.
+        """Return the schemas of the outputs; each has the dimensions of all variables in its expression.
 
         Raises
         ------
         SchemaError
-            A variable is missing, or does not hold numbers.
+            A variable is missing, or does not contain numbers.
         """
         return {path: self._declared(path, schema) for path in self.expressions}
 
@@ -134,7 +134,7 @@ class Expression(Computation):
         )
 
     def compute(self, rows: Dataset) -> Mapping[str, NDArray[Any]]:
-        """Return the values of the expressions."""
+        """Return the values of the outputs."""
         declared = self.outputs(rows.schema)
         return {path: self._evaluated(path, rows, declared[path]) for path in self.expressions}
 
@@ -149,11 +149,11 @@ class Expression(Computation):
         return _converted(result, lost, declared)
 
 
-def _check_keys(setting: str, given: object, known: Iterable[str]) -> None:
-    if not isinstance(given, dict):
-        message = f"{setting} is {given!r}; accepted: a dictionary"
+def _check_keys(setting: str, value: object, known: Iterable[str]) -> None:
+    if not isinstance(value, dict):
+        message = f"{setting} is {value!r}; accepted: a dictionary"
         raise PluginConfigurationError(message)
-    for key in given:
+    for key in value:
         if key not in known:
             message = f"{setting} has the key {key!r}; {accepted(key, sorted(known))}"
             raise PluginConfigurationError(message)
@@ -165,7 +165,7 @@ def _check_dtype(path: str, dtype: object) -> None:
     except TypeError:
         kind = "O"
     if kind not in "iufc":
-        message = f"dtype of {path!r} is {dtype!r}; accepted: the name of a type of numbers, such as 'float32'"
+        message = f"dtype of {path!r} is {dtype!r}; accepted: the name of a numeric type, such as 'float32'"
         raise PluginConfigurationError(message)
 
 
@@ -177,12 +177,12 @@ def _default_fill(dtype: np.dtype[Any]) -> Any:
 
 
 def _converted(result: NDArray[Any], lost: NDArray[np.bool_], declared: VariableSchema) -> NDArray[Any]:
-    """Return the values in the declared type, and fill where they are lost.
+    """Return the values in the declared type, with the fill value where `lost` is true.
 
     Raises
     ------
     SchemaError
-        A value is out of the range of an integer type, or has an imaginary part and nowhere to put it.
+        A value is out of the range of an integer type, or is complex and the declared type is not.
     """
     present = np.where(lost, np.zeros((), result.dtype), result)
     whole = np.rint(present) if declared.dtype.kind in "iu" and present.dtype.kind == "f" else present
@@ -192,9 +192,9 @@ def _converted(result: NDArray[Any], lost: NDArray[np.bool_], declared: Variable
             message = f"a value of {declared.name!r} is out of the range of {declared.dtype}; declare another dtype"
             raise SchemaError(message)
     if declared.dtype.kind == "f" and whole.dtype.kind == "c":
-        message = f"the values of {declared.name!r} are complex, and it is {declared.dtype}; declare complex128, or take real(…)"
+        message = f"the values of {declared.name!r} are complex, and it is {declared.dtype}; declare complex128, or use real(…)"
         raise SchemaError(message)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite
+    with np.errstate(over="ignore"):  # values out of the range of float32 become infinite
         values = whole.astype(declared.dtype)
     values[lost] = declared.fill_value
     return values

@@ -1,7 +1,7 @@
-"""How much an expression is before it meets any data: the values of its constants, and the operations that it becomes.
+"""Limits on expressions before they are evaluated: the values of constant parts, and the number of compiled operations.
 
-Python computes what is made of numbers alone, to any size: ``9**9**9`` would take all time and memory that there is.
-numexpr writes powers out, ``v**4`` as products of ``v``, and powers of powers again.
+Python computes constant parts exactly: ``9**9**9`` would exhaust time and memory. numexpr expands powers to products,
+``v**4`` to products of ``v``, and nested powers repeatedly.
 """
 
 import ast
@@ -14,25 +14,25 @@ import numpy as np
 from attrs import frozen
 
 DEEPEST: Final = 100
-"""Levels of nesting that an expression may have."""
+"""Maximum depth of nesting of an expression."""
 
 LARGEST: Final = 500
-"""Operations and operands that numexpr may make of an expression."""
+"""Maximum number of operations and operands to which numexpr may compile an expression."""
 
 _BITS: Final = 64
-_WRITTEN_OUT: Final = 50  # numexpr makes products of smaller powers
+_EXPANDED: Final = 50  # numexpr expands powers up to this one to products
 
 
 @frozen
 class Measure:
-    """What an expression, or a part of one, amounts to.
+    """The size of an expression or a part of it, and its value if it is constant.
 
     Attributes
     ----------
     size
-        Operations and operands that numexpr makes of it, at most.
+        Upper limit of the number of operations and operands to which numexpr compiles it.
     value
-        Its value where it is constant, else None.
+        Its value if it is constant, else None.
     """
 
     size: int
@@ -40,42 +40,44 @@ class Measure:
 
     @property
     def is_literal(self) -> bool:
-        """Whether Python makes one number of it before numexpr sees it."""
+        """Whether Python evaluates it to one number before numexpr compiles the expression."""
         return self.value is not None and self.size == 1
 
 
-def measured(node: ast.expr, room: int = DEEPEST) -> Measure:
-    """Return what a part of an expression amounts to; nothing is computed that is larger than a number of 64 bits.
+def measured(node: ast.expr, depth: int = DEEPEST) -> Measure:
+    """Return the measure of a part of an expression; no number of more than 64 bits is computed.
 
     Parameters
     ----------
     node
-        Numbers, names, operators, comparisons of two sides, and functions of numexpr.
-    room
-        Levels that it may have.
+        A tree of numbers, names, operators, comparisons of two sides, and functions of numexpr.
+    depth
+        Maximum depth of the tree.
 
     Raises
     ------
     ValueError
-        It is too deep or too large, or a constant in it is no number of 64 bits.
+        It is too deep or too large, or a constant part is not a finite number of at most 64 bits.
     """
-    if not room:
+    if not depth:
         message = f"it is nested more than {DEEPEST} deep"
         raise ValueError(message)
-    operands = [measured(operand, room - 1) for operand in _operands(node)]
+    operands = [measured(operand, depth - 1) for operand in _operands(node)]
     value = _value(node, operands)
     is_literal = not isinstance(node, ast.Name | ast.Call) and all(part.is_literal for part in operands)
     size = 1 if is_literal else _size(node, operands)
     if size > LARGEST:
-        message = f"it becomes more than {LARGEST} operations and operands, powers written out; divide it into several"
+        message = (
+            f"it compiles to more than {LARGEST} operations and operands, with powers expanded to products; split it"
+        )
         raise ValueError(message)
     return Measure(size, value)
 
 
 def may_trap(dividend: Measure, divisor: Measure) -> bool:
-    """Return whether a remainder may be that of the smallest integer by -1, for which processors stop a process.
+    """Return whether a remainder may divide the smallest integer by -1, which ends the process with a processor trap.
 
-    Only literals are what they seem: numexpr computes with 32 bits where it can, and 2**32 - 1 may come out as -1.
+    Only literals have a known value: numexpr computes with 32 bits if it can, in which 2**32 - 1 may become -1.
     """
     return not divisor.is_literal or (divisor.value == -1 and not dividend.is_literal)
 
@@ -97,18 +99,18 @@ def _size(node: ast.expr, operands: list[Measure]) -> int:
         case ast.BinOp(op=ast.Pow()) if copies := _copies(operands[1]):
             return copies * (operands[0].size + 1) + 2
         case ast.BinOp(op=ast.Mod()) if may_trap(*operands):
-            return 2 * total + 8  # as `without_traps` writes it
+            return 2 * total + 8  # as rewritten by `without_traps`
     return total
 
 
 def _copies(power: Measure) -> int:
-    """Return how often numexpr writes out what is raised to a power; 0 where it does not.
+    """Return how many copies of the base a power is expanded to; 0 if numexpr does not expand it.
 
-    The value of a function, and all that is made of it, may be another in numexpr, which takes the types of NumPy.
+    The result of a function may have another value in numexpr, which uses the types of NumPy.
     """
-    if power.value is None or (power.is_literal and abs(power.value) > _WRITTEN_OUT):
+    if power.value is None or (power.is_literal and abs(power.value) > _EXPANDED):
         return 0
-    return max(1, math.ceil(abs(power.value))) if power.is_literal else _WRITTEN_OUT + 1
+    return max(1, math.ceil(abs(power.value))) if power.is_literal else _EXPANDED + 1
 
 
 def _value(node: ast.expr, operands: list[Measure]) -> Any:
@@ -132,15 +134,15 @@ def _value(node: ast.expr, operands: list[Measure]) -> Any:
 
 
 def _chosen(condition: object) -> None:
-    """Check that a variable decides what is chosen: numexpr would put a constant branch in the place of the whole."""
+    """Check that the condition of ``where`` is not constant: numexpr would replace the call by one of its branches."""
     if condition is not None:
-        message = "it always chooses the same; write that in its place"
+        message = "its condition is constant; write the chosen branch instead"
         raise ValueError(message)
 
 
 def _bounded(value: object) -> object:
     if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
-        message = "it is no finite real number"
+        message = "it is not a finite real number"
         raise ArithmeticError(message)
     if isinstance(value, int) and value.bit_length() > _BITS:
         raise _too_large()
@@ -148,7 +150,7 @@ def _bounded(value: object) -> object:
 
 
 def _too_large() -> ArithmeticError:
-    return ArithmeticError(f"it is a whole number of more than {_BITS} bits")
+    return ArithmeticError(f"it is an integer of more than {_BITS} bits")
 
 
 def _function_value(name: str, values: list[Any]) -> object:
@@ -182,7 +184,7 @@ _OPERATIONS: Final[Mapping[type[ast.AST], Callable[..., Any]]] = {
     ast.BitXor: operator.xor,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
-    ast.Invert: lambda value: value ^ -1,  # `~` warns where it is given a boolean
+    ast.Invert: lambda value: value ^ -1,  # `~` of a boolean emits a warning
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,

@@ -1,4 +1,4 @@
-"""Expressions read before they are evaluated: a list of what may stand in one, and the names that it reads."""
+"""Validation of expressions before they are evaluated: an allowlist of syntax, and the names of the variables."""
 
 import ast
 from typing import Final
@@ -11,10 +11,10 @@ _OF_ONE: Final = (
     *("log", "log10", "log1p", "exp", "expm1", "sqrt", "abs", "floor", "ceil", "real", "imag", "conj"),
 )
 FUNCTIONS: Final = {"where": 3, **dict.fromkeys(_OF_ONE, 1), "arctan2": 2, "fmod": 2}
-"""Functions of numexpr that work element by element, and how many arguments they have."""
+"""Element-wise functions of numexpr, with their numbers of arguments."""
 
 _LONGEST: Final = 2000
-_MOST_NAMES: Final = 63  # numexpr goes through 64 arrays at once, one of them the result
+_MOST_NAMES: Final = 63  # numexpr iterates over up to 64 arrays, including the result
 _NODES: Final = (
     *(ast.Expression, ast.Name, ast.Load, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call),
     *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod, ast.USub, ast.UAdd, ast.Invert),
@@ -24,35 +24,35 @@ _NODES: Final = (
 
 
 def names_in(expression: object, *, what: str) -> tuple[str, ...]:
-    """Return the names that an expression reads, in the order in which they first occur.
+    """Validate an expression, and return the names of the variables in it, in the order of their first occurrence.
 
     Parameters
     ----------
     expression
-        The text.
+        The expression.
     what
-        What it computes, for the message.
+        Path of the output, for the error message.
 
     Raises
     ------
     PluginConfigurationError
-        It is no expression, has something in it that an expression may not have, or would take too long to compile.
+        It has a syntax error or unsupported syntax, or is too large to compile.
     """
     if not isinstance(expression, str) or len(expression) > _LONGEST:
-        raise _refused(expression, what, f"it is no text of up to {_LONGEST} characters")
+        raise _invalid(expression, what, f"it is not a string of up to {_LONGEST} characters")
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _refused(expression, what, getattr(error, "msg", None) or str(error)) from error
+        raise _invalid(expression, what, getattr(error, "msg", None) or str(error)) from error
     for node in ast.walk(tree):
         _check(node, expression, what)
     try:
         measured(tree.body)
     except ValueError as error:
-        raise _refused(expression, what, str(error)) from error
+        raise _invalid(expression, what, str(error)) from error
     names = _names(tree)
     if len(names) > _MOST_NAMES:
-        raise _refused(expression, what, f"it reads {len(names)} variables, of {_MOST_NAMES} at most")
+        raise _invalid(expression, what, f"it has {len(names)} variables; accepted: up to {_MOST_NAMES}")
     return names
 
 
@@ -64,23 +64,23 @@ def _names(tree: ast.Expression) -> tuple[str, ...]:
 
 def _check(node: ast.AST, expression: str, what: str) -> None:
     if not isinstance(node, _NODES):
-        raise _refused(expression, what, f"it has a {type(node).__name__} in it")
+        raise _invalid(expression, what, f"{type(node).__name__} is not supported")
     if isinstance(node, ast.Constant) and type(node.value) not in {int, float, bool}:
-        raise _refused(expression, what, f"{node.value!r} is no number")
+        raise _invalid(expression, what, f"{node.value!r} is not a number")
     if isinstance(node, ast.Compare) and len(node.ops) > 1:
-        raise _refused(expression, what, "a comparison has two sides; join several with '&'")
+        raise _invalid(expression, what, "comparisons cannot be chained; combine them with '&'")
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
         if name not in FUNCTIONS or node.keywords:
-            raise _refused(expression, what, f"{name!r} is no function here; {accepted(name, FUNCTIONS)}")
+            raise _invalid(expression, what, f"{name!r} is not a supported function; {accepted(name, FUNCTIONS)}")
         if len(node.args) != FUNCTIONS[name]:
-            raise _refused(expression, what, f"{name} has {FUNCTIONS[name]} arguments, not {len(node.args)}")
+            raise _invalid(expression, what, f"{name} has {FUNCTIONS[name]} arguments, not {len(node.args)}")
 
 
 def without_traps(expression: str) -> str:
-    """Return an expression that has been checked, written so that no remainder in it stops the process.
+    """Return a validated expression, rewritten so that no remainder in it ends the process.
 
-    What has no remainder by -1, as every integer has none, is replaced by 0 where it would be divided by -1.
+    If the divisor is -1, an integer dividend is replaced by 0: the remainder of every integer by -1 is 0.
 
     Examples
     --------
@@ -105,9 +105,9 @@ class _Untrapped(ast.NodeTransformer):
         return ast.parse(text, mode="eval").body
 
 
-def _refused(expression: object, what: str, why: str) -> PluginConfigurationError:
+def _invalid(expression: object, what: str, why: str) -> PluginConfigurationError:
     message = (
-        f"the expression {expression!r} of {what!r} is refused: {why}; accepted: numbers, names of variables, the operators "
+        f"the expression {expression!r} of {what!r} is invalid: {why}; accepted: numbers, names of variables, the operators "
         f"+ - * / ** % & | ^ ~ << >>, comparisons, and functions such as sqrt and where"
     )
     return PluginConfigurationError(message)

@@ -119,7 +119,7 @@ def test_vectorised_indices_mix_with_others(collection):
         xr.testing.assert_equal(found, ordinary.isel({**points, **more}))
 
 
-def test_texts_and_objects_are_selected_alike(collection):
+def test_strings_and_objects_are_selected_alike(collection):
     names = opened(collection)["name"]
     for key in (3, slice(40, 2, -7), [5, 44, 5], xr.Variable(("a", "b"), [[1, 2], [44, 0]])):
         np.testing.assert_array_equal(names.isel(time=key).values, xr.Variable("time", arrays()["name"]).isel(time=key))

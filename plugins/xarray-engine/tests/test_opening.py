@@ -306,7 +306,7 @@ def test_fill_values_stay_where_nothing_is_masked(made):
     assert found["count"].attrs == {"_FillValue": 9}
 
 
-def test_stored_numbers_that_values_do_not_tell_are_refused(made):
+def test_stored_numbers_that_values_do_not_tell_are_rejected(made):
     packing = zc.Packing("int32", scale_factor=1e-6)
     collection = made(schema().with_variable("ssh", dtype="float32", dimensions=("time",), packing=packing), None)
     collection.insert({"time": TIMES, "ssh": TIMES / 2})
@@ -344,7 +344,7 @@ def test_times_as_objects(made):
         xr.open_dataset(str(collection.store.url), engine="zcollection", use_cftime=False)
 
 
-def test_options_that_cannot_be_met_are_refused(collection):
+def test_options_that_cannot_be_met_are_rejected(collection):
     url = str(collection.store.url)
     with pytest.raises(zc.PluginError, match="decode_timedelta=True; accepted: None or False"):
         xr.open_dataset(url, engine="zcollection", decode_timedelta=True)

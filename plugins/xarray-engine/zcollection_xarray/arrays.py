@@ -157,7 +157,7 @@ class AxisArray(BackendArray):
         return self.stored, list(self._loaded)
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.__init__(state[0])  # type: ignore[misc]  # frozen: there is no other way in
+        self.__init__(state[0])  # type: ignore[misc]  # a frozen class has no other way
         self._loaded.extend(state[1])
 
 
@@ -173,8 +173,8 @@ class StoredVariable(xr.Variable):
         named = dict(options.get("from_array_kwargs") or {})
         if isinstance(named.get("name"), str):
             options["from_array_kwargs"] = named | {"name": f"{named['name']}-{uuid.uuid4().hex}"}
-        made = super().chunk(*args, **options)
-        return xr.Variable(made.dims, made.data, made.attrs, made.encoding)
+        chunked = super().chunk(*args, **options)
+        return xr.Variable(chunked.dims, chunked.data, chunked.attrs, chunked.encoding)
 
 
 def _points(key: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], ...]:

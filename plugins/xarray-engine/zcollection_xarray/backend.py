@@ -50,7 +50,7 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
             The names, or paths in groups, of variables to leave out.
         mask_and_scale, decode_times, use_cftime, decode_coords, decode_timedelta
             As for xarray. By default, the dataset is that of ``query().to_xarray()``: integers with a fill value stay integers,
-            and lengths of time stay numbers.
+            and durations stay numbers.
         group
             The path of the group.
         filters
@@ -107,9 +107,7 @@ class ZCollectionBackendEntrypoint(BackendEntrypoint):
     ) -> dict[str, xr.Dataset]:
         """Return all groups by their paths, "/" for the root; the parameters are those of `open_dataset`."""
         if decode_timedelta not in {None, False}:
-            message = (
-                f"decode_timedelta={decode_timedelta!r}; accepted: None or False, because lengths of time stay numbers"
-            )
+            message = f"decode_timedelta={decode_timedelta!r}; accepted: None or False, because durations stay numbers"
             raise PluginConfigurationError(message)
         dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables or ()
         request = Request(

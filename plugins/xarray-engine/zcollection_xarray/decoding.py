@@ -49,9 +49,9 @@ class Decoding:
         if coder is False:
             kept = {name: schema.attrs[name] for name in ("units", "calendar") if name in schema.attrs}
             rest = {name: value for name, value in schema.attrs.items() if name not in kept}
-            plain = Variable(evolve(schema, attrs=rest), variable.data)
+            unscaled = Variable(evolve(schema, attrs=rest), variable.data)
             masked = self._of("mask_and_scale", schema) is not False
-            found, more = (plain, {}) if masked else self._as_stored(path, plain)
+            found, more = (unscaled, {}) if masked else self._as_stored(path, unscaled)
             return found, kept | more
         return self._with_cftime(path, variable, coder), {}
 
@@ -79,8 +79,8 @@ class Decoding:
         _check_packs_exactly(path, schema)
         data = _mapped(variable.data, partial(packing.pack, name=path), packing.dtype)
         fill = {} if packing.fill_value is None else {"_FillValue": packing.dtype.type(packing.fill_value)}
-        plain = evolve(schema, dtype=packing.dtype, packing=None, fill_value=None)
-        return Variable(plain, data), {**packing.attributes, **fill}
+        stored = evolve(schema, dtype=packing.dtype, packing=None, fill_value=None)
+        return Variable(stored, data), {**packing.attributes, **fill}
 
     def _of(self, option: str, schema: VariableSchema) -> Any:
         value = getattr(self, option)
@@ -90,7 +90,7 @@ class Decoding:
 def _check_packs_exactly(path: str, schema: VariableSchema) -> None:
     """Check that the stored numbers can be computed exactly from the decoded values."""
     packing = schema.packing
-    assert packing is not None  # noqa: S101 - the caller has looked
+    assert packing is not None  # noqa: S101 - checked by the caller
     digits = np.finfo(schema.dtype).nmant
     if packing.dtype.kind in "iu":
         largest = 2.0 ** (8 * packing.dtype.itemsize) + abs((packing.add_offset or 0.0) / (packing.scale_factor or 1.0))

@@ -278,7 +278,7 @@ class _Edges:
         return [(int(self.starts[run[0]]), int(self.starts[run[-1] + 1])) for run in runs]
 
     def is_period(self, label: str) -> bool:
-        """Return whether pandas treats a text as a period whatever the other values are: the bounds have a finer resolution."""
+        """Return whether pandas treats a string as a period for any other values: the bounds have a finer resolution."""
         if not self.is_exact or not isinstance(self.limits, pd.DatetimeIndex):
             return False
         try:

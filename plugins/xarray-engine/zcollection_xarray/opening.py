@@ -75,13 +75,13 @@ class Request:
         found = self._queried(opened)
         prepared = {path: self._prepared(path, variable) for path, variable in found.all_variables().items()}
         variables = {path: variable for path, (variable, _) in prepared.items()}
-        made = {}
+        datasets = {}
         for path, node in nodes(found.schema, variables, found.attrs).items():
             prefix = f"{path}/" if path else ""
             more = {name: prepared[prefix + name][1] for name in node.variables}
-            made[f"/{path}"] = self._dataset(node, more)
-            made[f"/{path}"].encoding["source"] = str(opened.store.url)
-        return made
+            datasets[f"/{path}"] = self._dataset(node, more)
+            datasets[f"/{path}"].encoding["source"] = str(opened.store.url)
+        return datasets
 
     def _opened(self) -> "zc.Collection | zc.View":
         return synchronous(open_either)(self.location, storage_options=self.storage_options, at=self.at)
@@ -110,7 +110,7 @@ class Request:
             lazy = _with_xarray_dtype(data) if isinstance(data, StoredArray) else data
             chunks = _chunks(data.rows) if isinstance(data, StoredArray) else {}
             is_dimension = dimensions == (name,)
-            if is_dimension and name not in node.plain and isinstance(lazy, StoredArray):
+            if is_dimension and name not in node.unindexed and isinstance(lazy, StoredArray):
                 indexes[name] = PartitionedIndex.of(name, name, AxisArray(lazy))
                 variable = indexes[name].create_variables()[name]
             else:
@@ -118,9 +118,9 @@ class Request:
                 variable = StoredVariable(dimensions, array)
             variable.attrs, variable.encoding = {**attrs, **more[name]}, {**encoding, **chunks}
             declared = self.with_coordinates and name in node.coordinates
-            (coordinates if is_dimension or name in node.plain or declared else variables)[name] = variable
+            (coordinates if is_dimension or name in node.unindexed or declared else variables)[name] = variable
         eager = {name: item for name, item in coordinates.items() if item.dims == (name,) and name not in indexes}
-        indexes |= {name: PandasIndex(item, name) for name, item in eager.items() if name not in node.plain}
+        indexes |= {name: PandasIndex(item, name) for name, item in eager.items() if name not in node.unindexed}
         return xr.Dataset(variables, xr.Coordinates(coordinates, indexes=indexes), node.attrs)
 
 

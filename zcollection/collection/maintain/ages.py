@@ -5,9 +5,7 @@ from typing import Final
 import numpy as np
 
 from zcollection.errors import SettingError
-from zcollection.model.lengths import Length, length_of, nanoseconds_of
-
-Duration = Length
+from zcollection.model.durations import Duration, duration_of, nanoseconds_of
 
 _NONE: Final = np.timedelta64(0, "s")
 
@@ -51,7 +49,7 @@ def seconds_of(duration: Duration, *, name: str = "older_than") -> float:
         The duration is invalid or negative.
     """
     try:
-        length = length_of(duration, name=name)
+        length = duration_of(duration, name=name)
     except SettingError:
         length = None
     if length is None or length < _NONE:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import older
 from zcollection.collection.maintain import verify as _verify
-from zcollection.collection.maintain.ages import Duration, Keep, kept_by, seconds_of
+from zcollection.collection.maintain.ages import Keep, kept_by, seconds_of
 from zcollection.collection.maintain.following import Following
 from zcollection.collection.maintain.older import Difference
 from zcollection.collection.maintain.verify import RepairReport, Share, VerifyReport
@@ -20,6 +20,7 @@ from zcollection.contracts.url import StoreURL
 from zcollection.engine.executors import ClientOption
 from zcollection.errors import SettingError
 from zcollection.model import bridges
+from zcollection.model.durations import Duration
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Section, Table, heading
 from zcollection.portal import run_change, synchronous

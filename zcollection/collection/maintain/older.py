@@ -17,9 +17,9 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.executors import ClientOption, chosen
 from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError, MissingDependencyError, OutdatedError, StoreError
+from zcollection.model.formatting import listed
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Columns, Section, Table, heading
-from zcollection.model.texts import listed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord

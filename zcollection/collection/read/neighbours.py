@@ -26,7 +26,7 @@ from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
 
 Depth = int | dt.timedelta | np.timedelta64
-"""How far neighbouring rows reach: a number of rows, or a length of time along the axis."""
+"""How far neighbouring rows reach: a number of rows, or a duration along the axis."""
 
 Halo = tuple[int | np.timedelta64, ...]
 """Depths by which the range of rows of a partition is extended, one after the other."""
@@ -41,7 +41,7 @@ def as_halo(depth: object) -> Halo:
     Raises
     ------
     SettingError
-        The depth is negative, or is neither a number of rows nor a length of time.
+        The depth is negative, or is neither a number of rows nor a duration.
     """
     if isinstance(depth, int | np.integer) and not isinstance(depth, bool | np.timedelta64) and depth >= 0:
         return (int(depth),) if depth else ()
@@ -103,7 +103,7 @@ class AxisOrder:
         return self._as_times(declared_values(np.array(stored, dtype=self.variable.stored_dtype), self.variable))
 
     def steps(self, length: np.timedelta64) -> int:
-        """Return a length of time in units of the comparable values, rounded down, as these values are integers.
+        """Return a duration in units of the comparable values, rounded down, as these values are integers.
 
         Raises
         ------

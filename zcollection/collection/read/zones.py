@@ -13,9 +13,9 @@ from zcollection.conditions.zones import Zones
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work, perform
+from zcollection.model.formatting import listed
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Section, heading
-from zcollection.model.texts import listed
 from zcollection.progress import ProgressOption
 from zcollection.transaction.documents import PartitionRecord
 

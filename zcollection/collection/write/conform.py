@@ -5,35 +5,37 @@ from collections.abc import Mapping
 from zcollection.errors import SchemaError, SettingError, accepted
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
-from zcollection.model.given import Given, Source
+from zcollection.model.inputs import InputDataset, InputVariable
 from zcollection.model.names import normalise_path
 from zcollection.model.pandas_bridge import frame_source, is_frame
 from zcollection.model.schema import DatasetSchema
 from zcollection.model.xarray_source import is_xarray, source_of
 
 
-def as_source(given: object) -> Source:
-    """Return the given variables, with the attributes and encodings that describe them.
+def as_source(dataset: object) -> InputDataset:
+    """Return the variables of a dataset, with the attributes and encodings that describe them.
 
     Parameters
     ----------
-    given
+    dataset
         A Dataset, an `xarray.Dataset` or `xarray.DataTree`, a `pandas.DataFrame`, or a mapping from variable paths to
         arrays, to `xarray.Variable` or to `Variable`.
 
     Raises
     ------
     SchemaError
-        `given` is of another type.
+        `dataset` is of another type.
     """
-    if is_xarray(given):
-        return source_of(given)
-    if is_frame(given):
-        return frame_source(given)
-    if isinstance(given, Dataset):
-        given = given.all_variables()
-    if isinstance(given, Mapping):
-        return Source(variables={normalise_path(path): Given.of(value) for path, value in given.items()})
+    if is_xarray(dataset):
+        return source_of(dataset)
+    if is_frame(dataset):
+        return frame_source(dataset)
+    if isinstance(dataset, Dataset):
+        dataset = dataset.all_variables()
+    if isinstance(dataset, Mapping):
+        return InputDataset(
+            variables={normalise_path(path): InputVariable.of(value) for path, value in dataset.items()}
+        )
     choices = [
         "zcollection.Dataset",
         "xarray.Dataset",
@@ -41,21 +43,21 @@ def as_source(given: object) -> Source:
         "pandas.DataFrame",
         "a mapping of arrays",
     ]
-    message = f"dataset is a {type(given).__name__}; {accepted('', choices)}"
+    message = f"dataset is a {type(dataset).__name__}; {accepted('', choices)}"
     raise SchemaError(message)
 
 
-def as_dataset(given: object, schema: DatasetSchema, conventions: Conventions = "check") -> Dataset:
+def as_dataset(dataset: object, schema: DatasetSchema, conventions: Conventions = "check") -> Dataset:
     """Return a dataset of a schema, with exactly converted values, from any type that `as_source` accepts.
 
     Raises
     ------
     SchemaError
-        `given` is of another type, or a variable is unknown, does not fit, or has another meaning than the schema declares.
+        `dataset` is of another type, or a variable is unknown, does not fit, or has another meaning than the schema declares.
     """
-    if isinstance(given, Dataset) and given.schema is schema:
-        return given
-    arrays, _ = as_source(given).conformed(schema, conventions)
+    if isinstance(dataset, Dataset) and dataset.schema is schema:
+        return dataset
+    arrays, _ = as_source(dataset).conformed(schema, conventions)
     return Dataset(schema, arrays)
 
 

@@ -13,7 +13,7 @@ from zcollection.errors import SchemaError, accepted
 from zcollection.model.conventions import Conventions
 from zcollection.model.dataset import Dataset
 from zcollection.model.dtypes import in_words, missing_value
-from zcollection.model.given import Given, Source, declared_array
+from zcollection.model.inputs import InputDataset, InputVariable, schema_of_array
 from zcollection.model.names import ancestors, normalise_path, split
 from zcollection.model.schema import DatasetSchema, Dimension, VariableSchema
 
@@ -101,7 +101,7 @@ def _refuse_unknown(unknown: list[str], opened: OpenCollection) -> None:
     raise SchemaError(message)
 
 
-def _grown(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> OpenCollection:
+def _grown(opened: OpenCollection, source: InputDataset, unknown: Iterable[str]) -> OpenCollection:
     """Return the collection with new variables and their dimensions."""
     schema = opened.schema
     variables = {path: _declared(path, source.variables[path], opened) for path in unknown}
@@ -123,16 +123,16 @@ def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:
     return any(dimension in groups[above].dimensions for above in ancestors(split(path)[0]) if above in groups)
 
 
-def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema:
+def _declared(path: str, variable: InputVariable, opened: OpenCollection) -> VariableSchema:
     """Return the schema of a new variable, with a fill value for existing rows."""
     name = split(path)[1]
-    if given.declare is not None:
-        declared = given.declare()
-    elif np.ndim(given.values) == 1:
-        declared = declared_array(name, given.values, (opened.dimension,))
+    if variable.declare is not None:
+        declared = variable.declare()
+    elif np.ndim(variable.values) == 1:
+        declared = schema_of_array(name, variable.values, (opened.dimension,))
     else:
         message = (
-            f"variable {path!r} is unknown, and an array with {np.ndim(given.values)} dimensions does not name them; give it as an "
+            f"variable {path!r} is unknown, and an array with {np.ndim(variable.values)} dimensions does not name them; give it as an "
             f"xarray.Variable, or call add_variable() first"
         )
         raise SchemaError(message)
@@ -145,12 +145,12 @@ def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema
             f"a function that computes it"
         )
         raise SchemaError(message)
-    _check_unused(path, given, fill)
+    _check_unused(path, variable, fill)
     return evolve(declared, fill_value=fill)
 
 
-def _check_unused(path: str, given: Given, fill: Any) -> None:
-    if np.any(np.asarray(given.values) == fill):
+def _check_unused(path: str, variable: InputVariable, fill: Any) -> None:
+    if np.any(np.asarray(variable.values) == fill):
         message = (
             f"variable {path!r} is unknown, states no fill value, and has {in_words(fill)} as a value, which would be its fill value; "
             f"call add_variable() with another fill value first"

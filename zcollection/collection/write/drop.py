@@ -13,8 +13,8 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.neighbours import AxisOrder
 from zcollection.errors import ExpressionError, SchemaError
 from zcollection.model.calendars import CalendarTimes
-from zcollection.model.lengths import length_of
-from zcollection.model.plain import plain
+from zcollection.model.durations import duration_of
+from zcollection.model.plain_arrays import to_plain_array
 from zcollection.model.times import calendar_of, in_calendar
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.index.partitions import Candidates
@@ -76,7 +76,7 @@ def _as_limit(opened: OpenCollection, age: Age) -> Any:
         raise SchemaError(message)
     if isinstance(age, dt.timedelta | np.timedelta64):
         now = np.datetime64(dt.datetime.now(dt.UTC).replace(tzinfo=None), "us")
-        return _before(now, length_of(age, name="older_than"), calendar)
+        return _before(now, duration_of(age, name="older_than"), calendar)
     return _as_time(age, calendar)
 
 
@@ -90,7 +90,9 @@ def _before(now: np.datetime64, age: np.timedelta64, calendar: str) -> Any:
 
 def _as_time(age: Any, calendar: str) -> Any:
     try:
-        found = plain(np.array([age], dtype=object if hasattr(age, "calendar") else None), name="older_than").values
+        found = to_plain_array(
+            np.array([age], dtype=object if hasattr(age, "calendar") else None), name="older_than"
+        ).values
         if isinstance(found, CalendarTimes):
             if found.calendar == calendar:
                 return found.since[0]

@@ -1,4 +1,4 @@
-"""Objects as rows of a table: every method is that of `KeyStore`, blocking, and one transaction."""
+"""Objects as rows of a table; the methods are those of `KeyStore`, blocking, and each is one transaction."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ INSERT INTO objects VALUES (?, ?, ?, (SELECT coalesce(max(number), 0) + 1 FROM o
 ON CONFLICT (key) DO UPDATE SET data = excluded.data, modified = excluded.modified, number = excluded.number
 """
 _GROUP = "zarr.json"
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 @frozen
@@ -26,11 +26,11 @@ class Database:
     Attributes
     ----------
     url
-        Of the store, for messages.
+        URL of the store, for error messages.
     path
-        Of the file, which the first change makes.
+        Path of the file; the first change creates it.
     check_writable
-        Raises unless the store was opened for writing.
+        Function that raises an error unless the store was opened for writing.
     """
 
     url: StoreURL
@@ -44,7 +44,7 @@ class Database:
             return [read.part(_data(database, read.key)) for read in reads]
 
     def put(self, items: Mapping[str, bytes]) -> None:
-        """Write objects, all of them at once."""
+        """Write all objects atomically."""
         with self._writing(*items) as database:
             database.executemany(_WRITE, [(key, bytes(data), time.time()) for key, data in items.items()])
 
@@ -59,7 +59,7 @@ class Database:
             return "created"
 
     def list(self, prefix: str, *, after: str, recursive: bool) -> Iterator[Listed]:
-        """Yield what lies under a prefix, sorted by key."""
+        """Yield the entries under a prefix, sorted by key."""
         if prefix:
             check_prefixes(self.url, prefix)
         with self._reading() as database:
@@ -74,9 +74,9 @@ class Database:
 
     def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Copy objects."""
-        given = tuple(pairs)
-        with self._writing(*(key for pair in given for key in pair)) as database:
-            for source, target in given:
+        requested = tuple(pairs)
+        with self._writing(*(key for pair in requested for key in pair)) as database:
+            for source, target in requested:
                 data = _data(database, source)
                 if data is None:
                     message = f"cannot copy {source!r} in {self.url}: there is no such object; run the operation again"
@@ -84,33 +84,33 @@ class Database:
                 database.execute(_WRITE, (target, data, time.time()))
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, and all below keys that end with "/"."""
-        given = tuple(keys)
-        with self._writing(*(key.removesuffix("/") for key in given)) as database:
-            for key in given:
+        """Delete objects; a key that ends with "/" deletes every object under it."""
+        requested = tuple(keys)
+        with self._writing(*(key.removesuffix("/") for key in requested)) as database:
+            for key in requested:
                 _delete(database, key)
 
     def publish(self, staged: str, target: str) -> None:
-        """Move what is staged to the place of what lies at the target."""
+        """Replace the group under `target` with the staged group."""
         check_prefixes(self.url, staged, target)
         with self._writing() as database:
-            moved, there = _keys(database, staged), _keys(database, target)
-            if not moved and not there:
+            moved, existing = _keys(database, staged), _keys(database, target)
+            if not moved and not existing:
                 message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
                 raise StoreError(message)
-            # A stage without the document of its group was published, and has been removed in part.
-            if moved and (f"{staged}{_GROUP}" in moved or f"{target}{_GROUP}" not in there):
+            # A staged group without its document was already published, and then partly removed.
+            if moved and (f"{staged}{_GROUP}" in moved or f"{target}{_GROUP}" not in existing):
                 _delete(database, target)
                 new = [(target + key.removeprefix(staged), key) for key in moved]
                 database.executemany("UPDATE objects SET key = ? WHERE key = ?", new)
 
     def unpublish(self, target: str, trash: str) -> None:
-        """Delete what lies at the target."""
+        """Delete the group under `target`."""
         check_prefixes(self.url, target, trash)
         self.delete([target])
 
     def try_lock(self) -> sqlite3.Connection | None:
-        """Take the lock among writers if it is free; closing what is returned, or dying, releases it."""
+        """Acquire the lock of the writers if it is free, and return the connection whose `close` releases it; else return None."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         lock = sqlite3.connect(f"{self.path}.lock", timeout=0, isolation_level=None, check_same_thread=False)
         try:
@@ -122,10 +122,10 @@ class Database:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        place = self.path if os.path.exists(self.path) else ":memory:"  # reading makes no file
+        place = self.path if os.path.exists(self.path) else ":memory:"  # reading creates no file
         with (
-            self._telling("read"),
-            closing(sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None)) as database,
+            self._translated_errors("read"),
+            closing(sqlite3.connect(place, timeout=_TIMEOUT, isolation_level=None)) as database,
         ):
             database.execute("BEGIN")  # all statements see one state
             if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'objects'").fetchone():
@@ -136,21 +136,21 @@ class Database:
     def _writing(self, *keys: str) -> Iterator[sqlite3.Connection]:
         self.check_writable()
         check_keys(self.url, *keys)
-        with self._telling("write"):
+        with self._translated_errors("write"):
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)) as database:
+            with closing(sqlite3.connect(self.path, timeout=_TIMEOUT, isolation_level=None)) as database:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(_TABLE)
                 yield database
                 database.execute("COMMIT")
 
     @contextmanager
-    def _telling(self, action: str) -> Iterator[None]:
+    def _translated_errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             reason = getattr(error, "sqlite_errorname", type(error).__name__)
-            message = f"cannot {action} {self.url}: {reason}; see to the file, and run the operation again"
+            message = f"cannot {action} {self.url}: {reason}; check the file, and run the operation again"
             raise StoreError(message) from None
 
 

@@ -24,7 +24,7 @@ class SQLiteStore(KeyStore):
     path
         Absolute path of the file.
     read_only
-        Whether every write is refused.
+        Whether every write raises an error.
     """
 
     has_lock: ClassVar[bool] = True
@@ -35,7 +35,7 @@ class SQLiteStore(KeyStore):
 
     @classmethod
     async def open(cls, url: StoreURL, *, mode: Mode) -> Self:  # type: ignore[override]  # it has no options
-        """Return the store of a file, which need not exist."""
+        """Return the store of a file, which may be missing."""
         if url.query or "\0" in url.location:
             message = f"{url} has parameters or a NUL character; accepted: 'sqlite:///path/of/the/file.db'"
             raise StoreError(message)
@@ -59,7 +59,7 @@ class SQLiteStore(KeyStore):
         return await to_thread.run_sync(self.blocking.create, key, data)
 
     async def list(self, prefix: str, *, after: str = "", recursive: bool = False) -> AsyncIterator[Listed]:
-        """List what lies under a prefix."""
+        """List the entries under a prefix."""
         for entry in await to_thread.run_sync(lambda: self.blocking.list(prefix, after=after, recursive=recursive)):
             yield entry
 
@@ -68,20 +68,20 @@ class SQLiteStore(KeyStore):
         await to_thread.run_sync(self.blocking.copy, pairs)
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects, and all below keys that end with "/"."""
+        """Delete objects; a key that ends with "/" deletes every object under it."""
         await to_thread.run_sync(self.blocking.delete, keys)
 
     async def publish(self, staged: str, target: str, fence: Fence = unfenced) -> None:
-        """Move what is staged to its place."""
+        """Replace the group under `target` with the staged group."""
         await to_thread.run_sync(self.blocking.publish, staged, target)
 
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
-        """Delete what lies at a place."""
+        """Delete the group under `target`."""
         await to_thread.run_sync(self.blocking.unpublish, target, trash)
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
-        """Hold the lock among writers."""
+        """Hold the lock of the writers."""
         self.check_writable()
         while (lock := self.blocking.try_lock()) is None:
             await anyio.sleep(0.005)

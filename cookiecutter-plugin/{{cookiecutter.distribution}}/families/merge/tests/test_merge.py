@@ -1,4 +1,4 @@
-"""Conformance of the strategy, and what its own rules are."""
+"""Conformance of the strategy, and tests of its own rules."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from {{ cookiecutter.module }}.merge import {{ cookiecutter.__class }}
 
 
 class Test{{ cookiecutter.__class }}(MergeSuite):
-    # The rows of the suite are numbered, those inserted from -1 downwards: as flags, they are the better ones.
+    # The suite numbers the rows, and inserted ones from -1 downwards, so that their flags are the better ones.
     examples = ({{ cookiecutter.__class }}(flag=ROW),)
     sorts = True
 
@@ -20,17 +20,17 @@ def plan(existing, inserted, old, new):
     return {{ cookiecutter.__class }}().plan(*map(np.array, (existing, inserted, old, new)))
 
 
-def test_the_better_flag_wins_on_either_side():
+def test_the_row_with_the_better_flag_is_kept_from_either_input():
     result = plan([10, 20, 30], [10, 20], [0, 3, 1], [2, 1])
     assert result.source.tolist() == [0, ~1, 2]
     assert result.replaced == 1
 
 
-def test_an_inserted_row_wins_a_tie_and_the_last_of_several():
+def test_of_equal_flags_the_last_inserted_row_is_kept():
     assert plan([10], [10, 10], [1], [1, 1]).source.tolist() == [~1]
 
 
-def test_existing_duplicates_stay_where_nothing_arrives_for_them():
+def test_existing_duplicates_are_kept_if_no_inserted_row_has_their_axis_value():
     assert plan([10, 10, 20], [20], [0, 0, 0], [0]).source.tolist() == [0, 1, ~0]
 
 
@@ -49,7 +49,7 @@ def collection(name, dtype="int8"):
     return zc.create_collection(f"memory://{name}", schema=schema(dtype), axis="time", partitioning=partitioning)
 
 
-def test_a_collection_merges_by_it():
+def test_a_collection_can_be_merged_by_the_strategy():
     target = collection("{{ cookiecutter.name }}")
     first, again = np.array([[0, 2, 2], [1, 1, 3]], dtype="int8")
     target.insert({"time": np.arange(3), "quality_flag": first})
@@ -57,7 +57,7 @@ def test_a_collection_merges_by_it():
     assert target.query()["quality_flag"].to_numpy().tolist() == [0, 1, 2]
 
 
-def test_a_flag_that_is_no_integer_is_refused():
+def test_a_flag_that_is_not_an_integer_is_rejected():
     target = collection("{{ cookiecutter.name }}/float", "float32")
     rows = {"time": np.arange(1), "quality_flag": np.zeros(1, "float32")}
     target.insert(rows)

@@ -1,4 +1,4 @@
-"""Conformance of the partitioning, and what its own rules are."""
+"""Conformance of the partitioning, and tests of its own rules."""
 
 import numpy as np
 import pytest
@@ -24,18 +24,18 @@ def test_a_band_includes_its_southern_edge_and_not_its_northern_one():
 
 
 @pytest.mark.parametrize("wrong", [np.nan, 90.5, -91, np.inf])
-def test_a_row_that_lies_nowhere_is_refused_by_its_position(wrong):
+def test_an_invalid_latitude_is_rejected_and_its_position_named(wrong):
     with pytest.raises(PartitionError, match="at position 1"):
         {{ cookiecutter.__class }}().keys({"latitude": np.array([0, wrong])})
 
 
 @pytest.mark.parametrize("wrong", [0, -10, 7, 2.5, True, "10"])
-def test_a_height_that_does_not_divide_is_refused(wrong):
+def test_a_height_that_does_not_divide_180_is_rejected(wrong):
     with pytest.raises(PluginConfigurationError, match="accepted: a divisor of 180"):
         {{ cookiecutter.__class }}(degrees=wrong)
 
 
-def test_a_collection_is_split_and_filtered_by_it():
+def test_a_collection_can_be_partitioned_and_filtered_by_bands():
     schema = zc.Schema().with_dimension("time")
     for name in ("time", "latitude"):
         schema = schema.with_variable(name, dtype="float64", dimensions=("time",))

@@ -65,7 +65,7 @@ class Archive:
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(self.path), suffix=".zip.tmp")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                with zipfile.ZipFile(file, "w") as archive:  # the chunks are compressed already
+                with zipfile.ZipFile(file, "w") as archive:  # the chunks are already compressed
                     for key in sorted(contents):
                         archive.writestr(_entry(key, contents[key]), contents[key].data)
                 file.flush()
@@ -83,7 +83,7 @@ class Archive:
             yield
         except (OSError, zipfile.BadZipFile) as error:
             # Omit the text of the error: it contains the path, and so the parts that the URL hides.
-            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is no zip file"
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "it is not a zip file"
             message = f"cannot {action} {self.url}: {reason}; check the file, and run the operation again"
             raise StoreError(message) from None
 

@@ -31,18 +31,18 @@ _GROUP: Final = "zarr.json"
 
 @frozen(kw_only=True)
 class {{ cookiecutter.__class }}(KeyStore):
-    """A collection in one zip file, for sending it, or for file systems that dislike many small files.
+    """A collection in one zip file, for sending it, or for file systems that handle many small files badly.
 
-    Every change writes the whole file anew, so it suits collections that are written in few inserts and fit in memory.
+    Every change rewrites the entire file, so it suits collections that are written in few inserts and fit in memory.
 
     Attributes
     ----------
     url
         ``{{ cookiecutter.name }}:///path/of/the/file.zip``.
     path
-        Absolute path of the file; beside it lie two small files for the locks of writers.
+        Absolute path of the file; next to it are two empty files for the locks of writers.
     read_only
-        Whether every write is refused.
+        Whether every write raises an error.
     """
 
     has_lock: ClassVar[bool] = True  # so that no fence is needed
@@ -67,7 +67,7 @@ class {{ cookiecutter.__class }}(KeyStore):
         Raises
         ------
         StoreError
-            The URL has parameters, or is no path.
+            The URL has parameters, or is not a path.
         """
         if url.query or "\0" in url.location:
             message = f"{url} has parameters or a NUL character; accepted: the path of a file, of any name"
@@ -109,26 +109,26 @@ class {{ cookiecutter.__class }}(KeyStore):
 
     async def copy(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Copy objects."""
-        given = tuple(pairs)
-        check_keys(self.url, *(key for pair in given for key in pair))
+        requested = tuple(pairs)
+        check_keys(self.url, *(key for pair in requested for key in pair))
 
         def write(contents: Contents) -> bool:
-            for source, target in given:
+            for source, target in requested:
                 if source not in contents:
                     message = f"cannot copy {source!r} in {self.url}: there is no such object; run the operation again"
                     raise StoreError(message)
                 contents[target] = StoredObject(contents[source].data)
-            return bool(given)
+            return bool(requested)
 
         await self._change(write)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; a key that ends with "/" deletes every object under it."""
-        given = tuple(keys)
-        check_keys(self.url, *(key.removesuffix("/") for key in given))
+        requested = tuple(keys)
+        check_keys(self.url, *(key.removesuffix("/") for key in requested))
 
         def write(contents: Contents) -> bool:
-            return any([_forget(contents, key) for key in given])  # all of them, not only as far as the first
+            return any([_remove(contents, key) for key in requested])  # a list, so that all are removed
 
         await self._change(write)
 
@@ -138,14 +138,14 @@ class {{ cookiecutter.__class }}(KeyStore):
 
         def write(contents: Contents) -> bool:
             moved = {target + key.removeprefix(staged): contents[key] for key in contents if key.startswith(staged)}
-            there = any(key.startswith(target) for key in contents)
-            if not moved and not there:
+            exists = any(key.startswith(target) for key in contents)
+            if not moved and not exists:
                 message = f"cannot publish {target!r} in {self.url}: nothing is staged at {staged!r}; stage it again"
                 raise StoreError(message)
             if not moved or (f"{target}{_GROUP}" in contents and f"{target}{_GROUP}" not in moved):
                 return False
-            _forget(contents, staged)
-            _forget(contents, target)
+            _remove(contents, staged)
+            _remove(contents, target)
             contents.update(moved)
             return True
 
@@ -154,7 +154,7 @@ class {{ cookiecutter.__class }}(KeyStore):
     async def unpublish(self, target: str, trash: str, fence: Fence = unfenced) -> None:
         """Delete the group under `target`."""
         check_prefixes(self.url, target, trash)
-        await self._change(lambda contents: _forget(contents, target))
+        await self._change(lambda contents: _remove(contents, target))
 
     @asynccontextmanager
     async def lock(self) -> AsyncIterator[None]:
@@ -175,7 +175,7 @@ class {{ cookiecutter.__class }}(KeyStore):
         return await to_thread.run_sync(Archive(self.url, self.path).change, write)
 
 
-def _forget(contents: Contents, key: str) -> bool:
+def _remove(contents: Contents, key: str) -> bool:
     """Remove an object, or all objects under a prefix, and return whether any existed."""
     found = [name for name in contents if name == key or (key.endswith("/") and name.startswith(key))]
     for name in found:

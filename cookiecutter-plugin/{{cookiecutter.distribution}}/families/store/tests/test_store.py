@@ -1,4 +1,4 @@
-"""Conformance of the store, and what a zip file is good for."""
+"""Conformance of the store, and tests of its zip file."""
 
 import zipfile
 
@@ -22,12 +22,12 @@ def collection(tmp_path):
     schema = zc.Schema().with_dimension("time").with_variable("time", dtype="int64", dimensions=("time",))
     partitioning = zc.partitioning.Date(("time",), resolution="D")
     url = f"{{ cookiecutter.name }}://{tmp_path}/tides.zip"
-    made = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning)
-    made.insert({"time": np.arange(3) * 86_400 * 10**9})
-    return made
+    collection = zc.create_collection(url, schema=schema, axis="time", partitioning=partitioning)
+    collection.insert({"time": np.arange(3) * 86_400 * 10**9})
+    return collection
 
 
-def test_a_collection_lies_in_one_file_that_other_tools_open(collection, tmp_path):
+def test_a_collection_is_stored_in_one_file_that_other_tools_can_open(collection, tmp_path):
     names = zipfile.ZipFile(tmp_path / "tides.zip").namelist()
     assert "year=1970/month=01/day=03/time/c/0" in names
     with zipfile.ZipFile(tmp_path / "tides.zip") as archive:
@@ -36,7 +36,7 @@ def test_a_collection_lies_in_one_file_that_other_tools_open(collection, tmp_pat
     assert unpacked.query() == collection.query()
 
 
-def test_what_is_no_zip_file_is_told_so(tmp_path):
+def test_a_file_that_is_not_a_zip_file_raises_an_error(tmp_path):
     (tmp_path / "tides.zip").write_text("no archive")
-    with pytest.raises(zc.StoreError, match="it is no zip file"):
+    with pytest.raises(zc.StoreError, match="it is not a zip file"):
         zc.open_collection(f"{{ cookiecutter.name }}://{tmp_path}/tides.zip")

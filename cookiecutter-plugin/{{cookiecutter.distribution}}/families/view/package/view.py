@@ -19,7 +19,7 @@ from zcollection.plugin import (
 def _as_numbers(values: Any) -> tuple[float, ...]:
     numbers = values if isinstance(values, list | tuple) else ()
     if not numbers or not all(isinstance(number, int | float) and np.isfinite(number) for number in numbers):
-        message = f"{values!r} is no column of the table; accepted: a tuple of numbers"
+        message = f"{values!r} is not a column of the table; accepted: a tuple of numbers"
         raise PluginConfigurationError(message)
     return tuple(map(float, numbers))
 
@@ -52,7 +52,10 @@ class {{ cookiecutter.__class }}(Computation):
     def __attrs_post_init__(self) -> None:
         """Check the conditions that concern several fields."""
         if len(self.latitudes) != len(self.means) or np.any(np.diff(self.latitudes) <= 0):
-            message = f"latitudes {self.latitudes} and means {self.means}; accepted: as many, and latitudes that ascend"
+            message = (
+                f"latitudes {self.latitudes} and means {self.means}; "
+                "accepted: equal numbers of both, and ascending latitudes"
+            )
             raise PluginConfigurationError(message)
 
     @property

@@ -1,4 +1,4 @@
-"""Conformance of the computation, and what its own rules are."""
+"""Conformance of the computation, and tests of its own rules."""
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ from {{ cookiecutter.module }}.view import {{ cookiecutter.__class }}
 
 
 def schema(ssh="float32"):
-    made = zc.Schema().with_dimension("time")
+    builder = zc.Schema().with_dimension("time")
     for name, dtype in (("time", "int64"), ("latitude", "float64"), ("ssh", ssh)):
-        made = made.with_variable(name, dtype=dtype, dimensions=("time",))
-    return made.build()
+        builder = builder.with_variable(name, dtype=dtype, dimensions=("time",))
+    return builder.build()
 
 
 class Test{{ cookiecutter.__class }}(ComputationSuite):
@@ -31,23 +31,23 @@ def test_the_mean_is_linear_between_the_latitudes_of_the_table_and_constant_beyo
     assert found.tolist() == [1, 0.5, 0, -1, -2]
 
 
-def test_what_is_missing_stays_missing():
+def test_missing_values_stay_missing():
     found = {{ cookiecutter.__class }}().compute(rows([np.nan, 0.0], [1, np.nan]))["ssh_anomaly"]
     assert np.isnan(found).all()
 
 
 @pytest.mark.parametrize("wrong", [{"latitudes": (0, 0), "means": (1, 2)}, {"latitudes": (0,), "means": (1, 2)}])
-def test_a_table_that_is_none_is_refused(wrong):
-    with pytest.raises(PluginConfigurationError, match="accepted: as many, and latitudes that ascend"):
+def test_an_invalid_table_is_rejected(wrong):
+    with pytest.raises(PluginConfigurationError, match="accepted: equal numbers of both, and ascending latitudes"):
         {{ cookiecutter.__class }}(**wrong)
 
 
-def test_a_variable_of_integers_is_refused():
+def test_a_variable_of_integers_is_rejected():
     with pytest.raises(SchemaError, match="accepted: floating-point numbers"):
         {{ cookiecutter.__class }}().outputs(schema("int32"))
 
 
-def test_a_view_is_computed_by_it():
+def test_a_view_can_use_the_computation():
     partitioning = zc.partitioning.Date(("time",), resolution="D")
     base = zc.create_collection("memory://base", schema=schema(), axis="time", partitioning=partitioning)
     base.insert(rows([0.0, 90.0], [1.0, 1.0]))

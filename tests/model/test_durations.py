@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zcollection.errors import SettingError
-from zcollection.model.lengths import length_in, length_of, nanoseconds_of
+from zcollection.model.durations import duration_of, nanoseconds_of, parse_duration
 
 _UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "sec": "s", "seconds": "s", "min": "m", "minutes": "m"}
 _UNITS |= {"h": "h", "hours": "h", "d": "D", "D": "D", "days": "D"}
@@ -17,10 +17,10 @@ _UNITS |= {"h": "h", "hours": "h", "d": "D", "D": "D", "days": "D"}
 @given(
     number=st.decimals(0, 1000, places=2), unit=st.sampled_from(list(_UNITS)), space=st.sampled_from(["", " ", "  "])
 )
-def test_words_are_lengths_of_time_as_numpy_counts_them(number, unit, space):
+def test_durations_in_words_equal_those_of_numpy(number, unit, space):
     hundredfold = np.timedelta64(int(number * 100), _UNITS[unit]).astype("timedelta64[ns]").astype(int).item()
     whole, rest = divmod(hundredfold, 100)
-    found = length_in(f"{number}{space}{unit}")
+    found = parse_duration(f"{number}{space}{unit}")
     if rest:
         assert found is None  # nothing is rounded
     else:
@@ -28,12 +28,12 @@ def test_words_are_lengths_of_time_as_numpy_counts_them(number, unit, space):
 
 
 @given(parts=st.tuples(*[st.integers(0, 400)] * 3, st.integers(0, 10**5), st.decimals(0, 10**5, places=3)))
-def test_iso_8601_is_a_length_of_time(parts):
+def test_an_iso_8601_duration_is_accepted(parts):
     weeks, days, hours, minutes, seconds = parts
     text = f"P{weeks}W{days}DT{hours}H{minutes}M{seconds}S"
     whole = dt.timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
     expected = whole // dt.timedelta(microseconds=1) * 1000 + int(seconds * 10**9)
-    assert nanoseconds_of(length_in(text)) == expected
+    assert nanoseconds_of(parse_duration(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_iso_8601_is_a_length_of_time(parts):
         (np.timedelta64(200_000, "D"), 200_000 * 86_400 * 10**9),
     ],
 )
-def test_a_length_is_exact_whatever_it_is_given_as(given_length, nanoseconds):
-    assert nanoseconds_of(length_of(given_length, name="gap")) == nanoseconds
+def test_a_duration_is_exact_in_every_accepted_form(given_length, nanoseconds):
+    assert nanoseconds_of(duration_of(given_length, name="gap")) == nanoseconds
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_a_length_is_exact_whatever_it_is_given_as(given_length, nanoseconds):
     ],
 )
 def test_an_invalid_duration_is_rejected(wrong):
-    with pytest.raises(SettingError, match=r"^gap is .*; accepted: a length of time"):
-        length_of(wrong, name="gap")
+    with pytest.raises(SettingError, match=r"^gap is .*; accepted: a duration"):
+        duration_of(wrong, name="gap")

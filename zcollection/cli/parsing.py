@@ -1,4 +1,4 @@
-"""Parse texts as values, from CSV files and from the command line; the schema determines their type."""
+"""Parse strings from CSV files and from the command line; the schema determines the type of the values."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,29 +22,29 @@ _TIME: Final = re.compile(
 _WORDS: Final[Mapping[str, bool]] = {"true": True, "1": True, "false": False, "0": False}
 
 
-def values_of(texts: Sequence[str], declared: VariableSchema, *, name: str) -> Any:
-    """Parse texts as values of a variable: an array, masked where a text is empty unless the variable is a string.
+def values_of(strings: Sequence[str], declared: VariableSchema, *, name: str) -> Any:
+    """Parse strings as values of a variable: an array, masked where a string is empty unless the values are strings.
 
     Times are ISO 8601, in UTC unless they have an offset; for a variable with CF time units, numbers are accepted too.
 
     Parameters
     ----------
-    texts
-        One text for each value.
+    strings
+        One string for each value.
     declared
         The schema of the variable. Only conversion to floats may round.
     name
-        The name of the texts in messages.
+        Name of the strings, for error messages.
 
     Raises
     ------
     SchemaError
-        A text is not a value of this type.
+        A string is not a value of this type.
     """
     kind = declared.dtype.kind
     if kind in "TUS":
-        return np.array(list(texts), dtype=STRING if kind != "S" else None).astype("S" if kind == "S" else STRING)
-    stripped = [text.strip() for text in texts]
+        return np.array(list(strings), dtype=STRING if kind != "S" else None).astype("S" if kind == "S" else STRING)
+    stripped = [text.strip() for text in strings]
     missing = np.array([not text for text in stripped], dtype=np.bool_)
     present = [text for text in stripped if text]
     try:
@@ -59,85 +59,85 @@ def values_of(texts: Sequence[str], declared: VariableSchema, *, name: str) -> A
     return np.ma.MaskedArray(values, missing)
 
 
-def inferred(texts: Sequence[str]) -> Any:
-    """Return values of the first type that fits all texts: int64, float64, booleans, times, or else strings.
+def inferred(strings: Sequence[str]) -> Any:
+    """Parse strings as the first type that fits all of them: int64, float64, booleans, times, or else strings.
 
-    Empty texts are missing values, and are masked unless the type is string.
+    Empty strings are missing values, and are masked unless the type is string.
 
     Examples
     --------
     >>> inferred(["1", "", "3"]).tolist(), inferred(["2024-01-01"]).dtype.kind, inferred(["1", "x"]).dtype.kind
     ([1, None, 3], 'M', 'T')
     """
-    stripped = [text.strip() for text in texts if text.strip()]
+    stripped = [text.strip() for text in strings if text.strip()]
     for dtype, known in _INFERRED.items():
         if stripped and all(map(known, stripped)):
-            return values_of(texts, VariableSchema("inferred", dtype=dtype, dimensions=("row",)), name="a column")
-    return np.array(list(texts), dtype=STRING)
+            return values_of(strings, VariableSchema("inferred", dtype=dtype, dimensions=("row",)), name="a column")
+    return np.array(list(strings), dtype=STRING)
 
 
-def _read(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
-    """Parse texts, none of which is empty."""
+def _read(strings: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
+    """Parse strings, none of which is empty."""
     kind = declared.dtype.kind
-    if kind in "iuf" and has_time_units(declared.attrs) and not all(map(_NUMBER.fullmatch, texts)):
-        return _times_in_units(texts, declared)
-    return _READERS[kind](texts, declared.dtype)
+    if kind in "iuf" and has_time_units(declared.attrs) and not all(map(_NUMBER.fullmatch, strings)):
+        return _times_in_units(strings, declared)
+    return _READERS[kind](strings, declared.dtype)
 
 
-def _integers(texts: Sequence[str], _: object) -> NDArray[Any]:
-    values = [int(_checked(text, _WHOLE, "an integer such as 12")) for text in texts]
+def _integers(strings: Sequence[str], _: object) -> NDArray[Any]:
+    values = [int(_checked(text, _WHOLE, "an integer such as 12")) for text in strings]
     numbers = exact.integers(values)
     return np.array(values, np.uint64) if numbers.dtype == object and min(values) >= 0 else numbers
 
 
-def _floats(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
-    values = np.array([float(_checked(text, _NUMBER, "a number such as 0.5")) for text in texts], np.float64)
+def _floats(strings: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
+    values = np.array([float(_checked(text, _NUMBER, "a number such as 0.5")) for text in strings], np.float64)
     with np.errstate(over="ignore"):
         rounded: NDArray[Any] = values.astype(dtype)
-    too_large = np.isinf(rounded) & np.array(["inf" not in text.lower() for text in texts], np.bool_)
+    too_large = np.isinf(rounded) & np.array(["inf" not in text.lower() for text in strings], np.bool_)
     if too_large.any():
-        message = f"{texts[int(np.argmax(too_large))]!r} is too large; accepted: up to {np.finfo(dtype).max}"
+        message = f"{strings[int(np.argmax(too_large))]!r} is too large; accepted: up to {np.finfo(dtype).max}"
         raise ValueError(message)
     return rounded
 
 
-def _complex(texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
-    return np.array([complex(text) for text in texts], dtype)
+def _complex(strings: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.array([complex(text) for text in strings], dtype)
 
 
-def _truths(texts: Sequence[str], _: object) -> NDArray[Any]:
-    wrong = next((text for text in texts if text.lower() not in _WORDS), None)
+def _booleans(strings: Sequence[str], _: object) -> NDArray[Any]:
+    wrong = next((text for text in strings if text.lower() not in _WORDS), None)
     if wrong is not None:
         message = f"{wrong!r} is not a boolean; accepted: true, false, 1 or 0"
         raise ValueError(message)
-    return np.array([_WORDS[text.lower()] for text in texts], np.bool_)
+    return np.array([_WORDS[text.lower()] for text in strings], np.bool_)
 
 
-def _times(texts: Sequence[str], _: object = None) -> NDArray[Any]:
+def _times(strings: Sequence[str], _: object = None) -> NDArray[Any]:
     pd = _pandas()
-    valid = [_checked(text, _TIME, "ISO 8601 such as 2024-01-03T12:30") if text != "NaT" else text for text in texts]
+    valid = [_checked(text, _TIME, "ISO 8601 such as 2024-01-03T12:30") if text != "NaT" else text for text in strings]
     times = pd.to_datetime(pd.Series(valid, dtype=object), format="ISO8601", utc=True)
     return np.asarray(times.dt.tz_localize(None))
 
 
-def _lengths(texts: Sequence[str], _: object) -> NDArray[Any]:
+def _durations(strings: Sequence[str], _: object) -> NDArray[Any]:
     pd = _pandas()
-    bare = next((text for text in texts if _NUMBER.fullmatch(text)), None)
+    bare = next((text for text in strings if _NUMBER.fullmatch(text)), None)
     if bare is not None:
         message = f"{bare!r} has no unit; accepted: a duration such as '90 seconds' or '1 days 00:00:30'"
         raise ValueError(message)
-    return np.asarray(pd.to_timedelta(pd.Series(list(texts), dtype=object)))
+    return np.asarray(pd.to_timedelta(pd.Series(list(strings), dtype=object)))
 
 
-def _times_in_units(texts: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
+def _times_in_units(strings: Sequence[str], declared: VariableSchema) -> NDArray[Any]:
     """Return times, or numbers in the CF units if their calendar is not that of datetime64."""
     units = units_of(declared.attrs, name=declared.name)
     if units.has_datetime64:
-        return _times(texts)
-    numbers = [counted(text, units) for text in texts]
+        return _times(strings)
+    numbers = [counted(text, units) for text in strings]
     if declared.dtype.kind == "f":
         return np.array([float(number) for number in numbers])
-    broken = next((text for text, number in zip(texts, numbers, strict=True) if number.denominator != 1), None)
+    broken = next((text for text, number in zip(strings, numbers, strict=True) if number.denominator != 1), None)
     if broken is not None:
         message = f"{broken!r} is not an integer number of '{units}'"
         raise ValueError(message)
@@ -155,7 +155,7 @@ def _pandas() -> Any:
     try:
         import pandas as pd
     except ImportError as error:
-        raise MissingDependencyError.of("pandas", extra="xarray", purpose="reading times that are texts") from error
+        raise MissingDependencyError.of("pandas", extra="xarray", purpose="parsing times") from error
     return pd
 
 
@@ -163,9 +163,9 @@ _READERS: Final[Mapping[str, Callable[[Sequence[str], np.dtype[Any]], NDArray[An
     **dict.fromkeys("iu", _integers),
     "f": _floats,
     "c": _complex,
-    "b": _truths,
+    "b": _booleans,
     "M": _times,
-    "m": _lengths,
+    "m": _durations,
 }
 _INFERRED: Final[Mapping[str, Callable[[str], object]]] = {
     "int64": _WHOLE.fullmatch,
@@ -173,19 +173,19 @@ _INFERRED: Final[Mapping[str, Callable[[str], object]]] = {
     "bool": lambda text: text.lower() in {"true", "false"},
     "datetime64[ns]": _TIME.fullmatch,
 }
-"""Tests that recognise the type of a text when no schema declares it, in the order in which they are tried."""
+"""Functions that recognise the type of a string if no schema declares it, in the order in which they are tried."""
 
 
-def pairs_of(given: Iterable[str] | None, *, option: str, form: str) -> dict[str, str]:
+def pairs_of(options: Iterable[str] | None, *, option: str, form: str) -> dict[str, str]:
     """Parse options of the form ``KEY=VALUE``.
 
     Raises
     ------
     SchemaError
-        A text has no key or no '=', or a key is repeated.
+        An option has no key or no '=', or a key is repeated.
     """
     found: dict[str, str] = {}
-    for text in given or ():
+    for text in options or ():
         key, separator, value = (part.strip() for part in text.partition("="))
         if not key or not separator or key in found:
             what = "repeats a key" if key in found else "is not of that form"

@@ -1,4 +1,4 @@
-"""Input of the user: variables with the metadata that comes with them, before they are converted to a schema."""
+"""Variables that the user inserts, with their metadata, before they are converted to the declarations of a schema."""
 
 import sys
 from collections import Counter
@@ -12,15 +12,15 @@ from zcollection.errors import SchemaError
 from zcollection.model.calendars import CalendarTimes
 from zcollection.model.conventions import Conventions, conform, differing
 from zcollection.model.dtypes import missing_value
-from zcollection.model.plain import plain
+from zcollection.model.plain_arrays import to_plain_array
 from zcollection.model.schema import DatasetSchema, VariableSchema
-from zcollection.model.statements import Statement
 from zcollection.model.times import CALENDAR_UNITS
+from zcollection.model.value_metadata import ValueMetadata
 from zcollection.model.variable import Variable
 
 
 @frozen(kw_only=True)
-class Given:
+class InputVariable:
     """A variable of the input.
 
     Attributes
@@ -29,7 +29,7 @@ class Given:
         The values: any array, or an object that NumPy converts to an array.
     dimensions
         Names of the dimensions; None if they are unknown, and assumed to be the declared ones.
-    statement
+    metadata
         The metadata of the values; None if there is none.
     declare
         Function that returns a schema for the variable; None if there is not enough metadata.
@@ -37,18 +37,18 @@ class Given:
 
     values: Any
     dimensions: tuple[str, ...] | None = None
-    statement: Statement | None = None
+    metadata: ValueMetadata | None = None
     declare: Callable[[], VariableSchema] | None = None
 
     @classmethod
-    def of(cls, value: Any) -> "Given":
+    def of(cls, value: Any) -> "InputVariable":
         """Return the input variable for a `Variable`, an `xarray.DataArray`, an `xarray.Variable` or an array."""
         if isinstance(value, Variable):
             schema = value.schema
             return cls(
                 values=value.data,
                 dimensions=value.dimensions,
-                statement=Statement.of_schema(schema),
+                metadata=ValueMetadata.of_schema(schema),
                 declare=lambda: schema,
             )
         library = sys.modules.get("xarray")
@@ -59,16 +59,16 @@ class Given:
     @classmethod
     def of_xarray(
         cls, item: Any, attrs: Mapping[str, Any], declare: Callable[[], VariableSchema] | None = None
-    ) -> "Given":
+    ) -> "InputVariable":
         """Return the input variable for an `xarray.Variable` or `xarray.DataArray`, with the given attributes."""
         dtype = item.dtype if isinstance(item.dtype, np.dtype) else np.dtype(object)
-        statement = Statement.of_attributes(attrs, item.encoding, dtype)
-        return cls(values=item.data, dimensions=tuple(map(str, item.dims)), statement=statement, declare=declare)
+        metadata = ValueMetadata.of_attributes(attrs, item.encoding, dtype)
+        return cls(values=item.data, dimensions=tuple(map(str, item.dims)), metadata=metadata, declare=declare)
 
     def conformed(
         self, declared: VariableSchema, conventions: Conventions, *, name: str
     ) -> tuple[Any, tuple[str, ...]]:
-        """Return the values as a variable declares them, and the names of the differing attributes that do no harm.
+        """Return the values as a variable declares them, and the names of the differing attributes that are harmless.
 
         Raises
         ------
@@ -76,9 +76,9 @@ class Given:
             The dimensions differ, or the metadata contradicts the declaration.
         """
         values = self._ordered(declared.dimensions, name)
-        if self.statement is None or conventions == "ignore":
+        if self.metadata is None or conventions == "ignore":
             return values, ()
-        return conform(values, self.statement, declared, name=name)
+        return conform(values, self.metadata, declared, name=name)
 
     def _ordered(self, dimensions: tuple[str, ...], name: str) -> Any:
         if self.dimensions is None or self.dimensions == dimensions:
@@ -93,7 +93,7 @@ class Given:
 
 
 @frozen(kw_only=True)
-class Source:
+class InputDataset:
     """The variables of one input.
 
     Attributes
@@ -106,7 +106,7 @@ class Source:
         Lengths of dimensions, by path of the group and name of the dimension, as far as they are known.
     """
 
-    variables: Mapping[str, Given]
+    variables: Mapping[str, InputVariable]
     attrs: Mapping[str, Mapping[str, Any]] = {}
     lengths: Mapping[tuple[str, str], int] = {}
 
@@ -122,8 +122,8 @@ class Source:
         """
         ignored: Counter[str] = Counter()
         arrays = {}
-        for path, given in self.variables.items():
-            arrays[path], differences = given.conformed(schema.get_variable(path), conventions, name=path)
+        for path, variable in self.variables.items():
+            arrays[path], differences = variable.conformed(schema.get_variable(path), conventions, name=path)
             ignored.update(differences)
         for path, attrs in self.attrs.items():
             group = schema.all_groups().get(path)
@@ -131,7 +131,7 @@ class Source:
         return arrays, ignored
 
 
-def declared_array(name: str, values: Any, dimensions: tuple[str, ...]) -> VariableSchema:
+def schema_of_array(name: str, values: Any, dimensions: tuple[str, ...]) -> VariableSchema:
     """Return a schema for an array without metadata, with a fill value if elements may be missing.
 
     Raises
@@ -139,7 +139,7 @@ def declared_array(name: str, values: Any, dimensions: tuple[str, ...]) -> Varia
     SchemaError
         The array contains values that cannot be stored.
     """
-    found = plain(values, name=name)
+    found = to_plain_array(values, name=name)
     if isinstance(found.values, CalendarTimes):
         units = {"units": CALENDAR_UNITS, "calendar": found.values.calendar}
         return VariableSchema(name, dtype="int64", dimensions=dimensions, attrs=units)

@@ -18,7 +18,7 @@ PACKED: Final = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_
 
 
 @frozen(kw_only=True)
-class Statement:
+class ValueMetadata:
     """The metadata of input values.
 
     Attributes
@@ -45,7 +45,9 @@ class Statement:
     grid: Packing | None = None
 
     @classmethod
-    def of_attributes(cls, attrs: Mapping[str, Any], encoding: Mapping[str, Any], dtype: np.dtype[Any]) -> "Statement":
+    def of_attributes(
+        cls, attrs: Mapping[str, Any], encoding: Mapping[str, Any], dtype: np.dtype[Any]
+    ) -> "ValueMetadata":
         """Return the metadata in attributes and an encoding.
 
         Parameters
@@ -72,7 +74,7 @@ class Statement:
         )
 
     @classmethod
-    def of_schema(cls, schema: VariableSchema) -> "Statement":
+    def of_schema(cls, schema: VariableSchema) -> "ValueMetadata":
         """Return the metadata in the schema of a variable."""
         fill = schema.fill_value
         fills = () if fill is None or fill != fill else (fill,)  # noqa: PLR0124 - NaN and NaT are missing anyway

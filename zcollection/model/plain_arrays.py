@@ -17,7 +17,7 @@ from zcollection.model.dtypes import STRING
 
 
 @frozen
-class Plain:
+class PlainArray:
     """Values, and the mask of the missing ones.
 
     Attributes
@@ -32,7 +32,7 @@ class Plain:
     missing: NDArray[np.bool_] | None = None
 
 
-def plain(values: Any, *, name: str) -> Plain:
+def to_plain_array(values: Any, *, name: str) -> PlainArray:
     """Return values as a plain NumPy array and a mask.
 
     Times with a time zone are converted to UTC.
@@ -50,38 +50,38 @@ def plain(values: Any, *, name: str) -> Plain:
         The values are objects of different kinds, or of a kind that cannot be stored.
     """
     if isinstance(values, np.ma.MaskedArray):
-        found = plain(np.asarray(values.data), name=name)
+        found = to_plain_array(np.asarray(values.data), name=name)
         hidden = np.ma.getmaskarray(values)
-        return Plain(found.values, hidden if found.missing is None else hidden | found.missing)
+        return PlainArray(found.values, hidden if found.missing is None else hidden | found.missing)
     dtype = getattr(values, "dtype", None)
     if dtype is not None and not isinstance(dtype, np.dtype):
         return _of_pandas(values, dtype, name)
     array = np.asarray(values)
     if array.dtype.kind == "T":
         return _of_strings(array)
-    return _of_objects(array, name) if array.dtype.kind == "O" else Plain(array)
+    return _of_objects(array, name) if array.dtype.kind == "O" else PlainArray(array)
 
 
-def _of_pandas(values: Any, dtype: Any, name: str) -> Plain:
+def _of_pandas(values: Any, dtype: Any, name: str) -> PlainArray:
     """Return the values of a pandas array, Series or Index with an extension dtype."""
     array = values.array if hasattr(values, "array") else values
     if hasattr(dtype, "tz"):
-        return Plain(np.asarray(array.tz_convert("UTC").tz_localize(None)))
+        return PlainArray(np.asarray(array.tz_convert("UTC").tz_localize(None)))
     missing = np.asarray(array.isna())
     numpy_dtype = getattr(dtype, "numpy_dtype", None)
     if isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "biuf":
         filled = array.to_numpy(dtype=numpy_dtype, na_value=np.zeros((), numpy_dtype)[()])
-        return Plain(np.asarray(filled), missing if missing.any() else None)
+        return PlainArray(np.asarray(filled), missing if missing.any() else None)
     return _of_objects(np.asarray(array, dtype=object), name)
 
 
-def _of_strings(array: NDArray[Any]) -> Plain:
+def _of_strings(array: NDArray[Any]) -> PlainArray:
     """Return strings as `STRING`; missing ones, marked by an object such as NaN, become empty."""
     if array.dtype == STRING:
-        return Plain(array)
+        return PlainArray(array)
     objects = array.astype(object)
     missing = _missing(objects)
-    return Plain(np.where(missing, "", objects).astype(STRING), missing if missing.any() else None)
+    return PlainArray(np.where(missing, "", objects).astype(STRING), missing if missing.any() else None)
 
 
 def _missing(objects: NDArray[np.object_]) -> NDArray[np.bool_]:
@@ -95,7 +95,7 @@ def _is_nan(item: Any) -> bool:
     return isinstance(item, float | np.floating | np.datetime64 | np.timedelta64) and bool(item != item)  # noqa: PLR0124
 
 
-def _of_objects(array: NDArray[np.object_], name: str) -> Plain:
+def _of_objects(array: NDArray[np.object_], name: str) -> PlainArray:
     missing = _missing(array)
     present = array[~missing].tolist()
     make = next((make for known, make in _KINDS if all(map(known, present))), None)
@@ -112,8 +112,8 @@ def _of_objects(array: NDArray[np.object_], name: str) -> Plain:
     filled[~missing] = values
     if isinstance(made, CalendarTimes):
         filled[missing] = np.timedelta64("NaT", "us")
-        return Plain(CalendarTimes(filled, made.calendar))
-    return Plain(filled, missing if missing.any() else None)
+        return PlainArray(CalendarTimes(filled, made.calendar))
+    return PlainArray(filled, missing if missing.any() else None)
 
 
 def _times(items: Sequence[Any], _: str) -> NDArray[Any]:
