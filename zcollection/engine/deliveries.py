@@ -58,7 +58,7 @@ class Deliveries:
         times: NDArray[np.datetime64] = np.repeat(self.times, self.rows)
         return times
 
-    def chosen(self, rows: NDArray[Any]) -> "Deliveries":
+    def select(self, rows: NDArray[Any]) -> "Deliveries":
         """Return some of the rows, given by their numbers or as a mask."""
         if len(self.rows) == 1:  # as nearly always, all of them came together
             count = np.count_nonzero(rows) if rows.dtype == np.bool_ else len(rows)

@@ -155,7 +155,7 @@ class Scattered:
 
 
 @frozen(eq=False)
-class Found:
+class SelectedRows:
     """Selected rows of one partition.
 
     Attributes
@@ -170,16 +170,16 @@ class Found:
     columns: Mapping[str, NDArray[Any]] = field(factory=dict, repr=False)
 
     @classmethod
-    def at(cls, rows: NDArray[np.intp], columns: Mapping[str, NDArray[Any]] | None = None) -> "Found":
+    def at(cls, rows: NDArray[np.intp], columns: Mapping[str, NDArray[Any]] | None = None) -> "SelectedRows":
         """Return a selection of rows, given their numbers in order."""
         if not rows.size:
-            return NOTHING
+            return NO_ROWS
         if rows[-1] - rows[0] == rows.size - 1:
             return cls(Runs(((int(rows[0]), int(rows[-1]) + 1),)), columns or {})
         return cls(Scattered(rows), columns or {})
 
     @classmethod
-    def all(cls, rows: int) -> "Found":
+    def all(cls, rows: int) -> "SelectedRows":
         """Return a selection of all rows of a partition."""
         return cls(Runs(((0, rows),)))
 
@@ -194,21 +194,21 @@ class Found:
         return self.rows.positions
 
 
-NOTHING: Final = Found(Runs(()))
+NO_ROWS: Final = SelectedRows(Runs(()))
 
 
 class Finder(ABC):
     """Base class of what selects rows in partitions."""
 
     @abstractmethod
-    async def found(
+    async def find(
         self,
         objects: Objects,
         targets: Sequence[Target],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SelectedRows]:
         """Return the selected rows of each partition, in the order of `targets`.
 
         Raises
@@ -218,7 +218,7 @@ class Finder(ABC):
         """
 
     @abstractmethod
-    def finding(self, target: Target) -> Work[Found]:
+    def finding(self, target: Target) -> Work[SelectedRows]:
         """Return the selected rows of one partition."""
 
     def only(self, target: Target) -> "Finder":
@@ -237,21 +237,21 @@ class KnownRows(Finder):
         The rows by the path of their partition.
     """
 
-    rows: Mapping[str, Found]
+    rows: Mapping[str, SelectedRows]
 
-    async def found(
+    async def find(
         self,
         objects: Objects,
         targets: Sequence[Target],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SelectedRows]:
         """Return the known rows of each partition; none for a partition without an entry."""
         del objects, executor, progress
         return [self._of(target) for target in targets]
 
-    def finding(self, target: Target) -> Work[Found]:
+    def finding(self, target: Target) -> Work[SelectedRows]:
         """Return the known rows of one partition."""
         return self._of(target)
         yield  # makes this a generator, as `Work` is; it requests nothing
@@ -260,8 +260,8 @@ class KnownRows(Finder):
         """Return a finder with the rows of one partition only."""
         return KnownRows({target.groups[0].path: self._of(target)})
 
-    def _of(self, target: Target) -> Found:
-        return self.rows.get(target.groups[0].path, NOTHING)
+    def _of(self, target: Target) -> SelectedRows:
+        return self.rows.get(target.groups[0].path, NO_ROWS)
 
 
 @frozen(kw_only=True)
@@ -282,14 +282,14 @@ class ConditionFinder(Finder):
     dimension: str
     sides: tuple[Side, ...]
 
-    async def found(
+    async def find(
         self,
         objects: Objects,
         targets: Sequence[Target],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
-    ) -> list[Found]:
+    ) -> list[SelectedRows]:
         """Return the rows of each partition that pass."""
         if not targets:
             return []
@@ -308,12 +308,12 @@ class ConditionFinder(Finder):
         searched = await perform(objects, works, threads=threads, progress=progress)
         return await in_thread(self._evaluated, searched)
 
-    def finding(self, target: Target) -> Work[Found]:
+    def finding(self, target: Target) -> Work[SelectedRows]:
         """Return the rows of one partition that pass."""
         (found,) = yield from self._finding_all([target], None)
         return found
 
-    def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[Found]]:
+    def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[SelectedRows]]:
         """Return the rows of each partition that pass, one partition after the other."""
         verdicts = self._verdicts(targets, (yield from self._statistics(targets)))
         searched, room = [], self._room(targets)
@@ -327,7 +327,7 @@ class ConditionFinder(Finder):
         """Return the most rows of one partition that may be evaluated together with those of other partitions."""
         return 0 if self.bound.fields else _DEFERRED // len(targets)
 
-    def _find_on_worker(self, target: Target, site: Site, arrays: Arrays) -> Work[Found]:
+    def _find_on_worker(self, target: Target, site: Site, arrays: Arrays) -> Work[SelectedRows]:
         del site, arrays
         return (yield from self.finding(target))
 
@@ -380,30 +380,30 @@ class ConditionFinder(Finder):
         verdicts = self.bound.verdicts(zones, stops[-1] if stops else 0)
         return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
 
-    def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[Found | _Candidates]":
+    def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[SelectedRows | _Candidates]":
         """Return the rows of a partition that pass; or candidates, if there are at most `room`, to be evaluated later."""
         if not (verdict > NEVER).any():
-            return NOTHING
+            return NO_ROWS
         if (verdict == ALWAYS).all():
-            return Found.all(target.rows)
+            return SelectedRows.all(target.rows)
         always = np.repeat(verdict == ALWAYS, ZONE)[: target.rows] if (verdict == ALWAYS).any() else None
         runs = self._runs(target, verdict)
-        candidates = _Candidates(runs, (yield from self._columns(target, Found(runs))), always)
+        candidates = _Candidates(runs, (yield from self._columns(target, SelectedRows(runs))), always)
         if runs.count <= room:
             return candidates
         key = {name: target.key[name] for name in self.bound.fields}
         return candidates.passing(self.bound.mask({**candidates.columns, **key}, runs.count))
 
-    def _evaluated(self, searched: "Sequence[Found | _Candidates]") -> list[Found]:
+    def _evaluated(self, searched: "Sequence[SelectedRows | _Candidates]") -> list[SelectedRows]:
         """Return the rows that pass, with one mask for all candidates: evaluating many small masks would cost more."""
         candidates = [item for item in searched if isinstance(item, _Candidates)]
         if not candidates:
-            return [item for item in searched if isinstance(item, Found)]
+            return [item for item in searched if isinstance(item, SelectedRows)]
         columns = {path: np.concatenate([item.columns[path] for item in candidates]) for path in self.bound.variables}
         counts = [item.runs.count for item in candidates]
         mask = self.bound.mask(columns, sum(counts))
         masks = iter(np.split(mask, np.cumsum(counts)[:-1]))
-        return [item if isinstance(item, Found) else item.passing(next(masks)) for item in searched]
+        return [item if isinstance(item, SelectedRows) else item.passing(next(masks)) for item in searched]
 
     @staticmethod
     def _runs(target: Target, verdict: Verdicts) -> Runs:
@@ -415,7 +415,7 @@ class ConditionFinder(Finder):
             pairs.append((first, stop))
         return Runs(tuple(pairs))
 
-    def _columns(self, target: Target, found: Found) -> Work[dict[str, NDArray[Any]]]:
+    def _columns(self, target: Target, found: SelectedRows) -> Work[dict[str, NDArray[Any]]]:
         """Return the values of the condition's variables for some rows of a partition."""
         columns: dict[str, NDArray[Any]] = {}
         for at, side in enumerate(self.sides):
@@ -447,15 +447,15 @@ class _Candidates:
     columns: Mapping[str, NDArray[Any]]
     always: NDArray[np.bool_] | None
 
-    def passing(self, mask: NDArray[np.bool_]) -> Found:
+    def passing(self, mask: NDArray[np.bool_]) -> SelectedRows:
         """Return the rows that pass, given the mask over the candidates."""
         passed = np.flatnonzero(mask)
         rows = self.runs.at(passed)
         if self.always is None:
-            return Found.at(rows, {path: values[passed] for path, values in self.columns.items()})
+            return SelectedRows.at(rows, {path: values[passed] for path, values in self.columns.items()})
         every = self.always.copy()
         every[rows] = True
-        return Found.at(np.flatnonzero(every))
+        return SelectedRows.at(np.flatnonzero(every))
 
 
 def _has(group: GroupRead, path: str) -> bool:
@@ -485,7 +485,7 @@ class RowReader:
         self,
         objects: Objects,
         targets: Sequence[Target],
-        found: Sequence[Found],
+        found: Sequence[SelectedRows],
         *,
         executor: Executor,
         progress: Callable[[], None] | None = None,
@@ -517,14 +517,14 @@ class RowReader:
                         output.part(path, start, item.count)[...] = values
         return [dict(output.arrays) for output in outputs]
 
-    def reading(self, target: Target, found: Found) -> Work[list[dict[str, NDArray[Any]]]]:
+    def reading(self, target: Target, found: SelectedRows) -> Work[list[dict[str, NDArray[Any]]]]:
         """Return the values for the selected rows of one partition: per side, one array per variable path."""
         outputs = self._allocated(found.count)
         yield from self._filling(target, found, outputs, 0)
         return [dict(output.arrays) for output in outputs]
 
     def _read_on_worker(
-        self, target: Target, found: Found, site: Site, arrays: Arrays
+        self, target: Target, found: SelectedRows, site: Site, arrays: Arrays
     ) -> Work[list[dict[str, NDArray[Any]]]]:
         del site, arrays
         return (yield from self.reading(target, found))
@@ -532,7 +532,7 @@ class RowReader:
     def _allocated(self, rows: int) -> list[Outputs]:
         return [Outputs.allocated(side.schema, self.dimension, rows) for side in self.sides]
 
-    def _filling(self, target: Target, found: Found, outputs: Sequence[Outputs], start: int) -> Work[None]:
+    def _filling(self, target: Target, found: SelectedRows, outputs: Sequence[Outputs], start: int) -> Work[None]:
         if not found.count:
             return
         for group, side, output in zip(target.groups, self.sides, outputs, strict=True):
@@ -541,7 +541,7 @@ class RowReader:
 
 
 def filling(
-    group: GroupRead, side: Side, found: Found, outputs: Mapping[str, NDArray[Any]], *, dimension: str
+    group: GroupRead, side: Side, found: SelectedRows, outputs: Mapping[str, NDArray[Any]], *, dimension: str
 ) -> Work[None]:
     """Read the selected rows of one group into output arrays, by variable path; absent variables get their fill value."""
     columns, slabs = [], {}

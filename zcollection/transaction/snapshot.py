@@ -58,7 +58,7 @@ class Snapshot:
     @cached_property
     def partitions(self) -> Partitions:
         """The record of each partition, by path, in the order of the keys."""
-        return self._known_now.chosen()
+        return self._known_now.for_candidates()
 
     @property
     def _known_now(self) -> Partitions | Segments:
@@ -158,7 +158,7 @@ class Snapshot:
         """
         if self._is_repartitioned:
             return self._written.where(select, narrow)
-        found = self.checkpoint.partitions.chosen(candidates).where(select, narrow)
+        found = self.checkpoint.partitions.for_candidates(candidates).where(select, narrow)
         if not self._touched:
             return found
         return found.changed(self._written.where(select, narrow), self._touched)

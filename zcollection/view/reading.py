@@ -11,7 +11,7 @@ from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import TRIES, Generation, Pieces, generation, pause
 from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.read.request import BesideView, Chosen, Request, Where
+from zcollection.collection.read.request import BesideView, Request, SelectedPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
 from zcollection.contracts.objects import Objects
@@ -21,7 +21,7 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source, Sources
 from zcollection.engine.read import GroupRead, read_groups
-from zcollection.engine.select import NOTHING, Found, RowReader, Side
+from zcollection.engine.select import NO_ROWS, RowReader, SelectedRows, Side
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
     ConflictError,
@@ -69,7 +69,7 @@ async def query(
     partitions = {path: versions.partitions[path] for path in rows.partitions}
     if not partitions:
         return await read.rows(evolve(request, where=rows), None)
-    found = read.lazily(evolve(versions, chosen=evolve(versions.chosen, partitions=partitions)))
+    found = read.lazily(evolve(versions, selected=evolve(versions.selected, partitions=partitions)))
     all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
     return at_rows(pair.base, all_rows, partitions, rows)
 
@@ -118,7 +118,7 @@ class _Versions:
     ----------
     base, own
         The snapshots of the base and of the view.
-    chosen
+    selected
         The selected partitions of the base.
     current
         Paths of the selected partitions that are current in the view.
@@ -126,13 +126,13 @@ class _Versions:
 
     base: Snapshot
     own: Snapshot
-    chosen: Chosen
+    selected: SelectedPartitions
     current: frozenset[str]
 
     @property
     def partitions(self) -> Partitions:
         """The selected partitions of the base."""
-        return self.chosen.partitions
+        return self.selected.partitions
 
     @property
     def labels(self) -> tuple[int | str, int | str]:
@@ -175,7 +175,7 @@ class _MergedRead:
         """Return the requested rows; None if no partition passes the filter."""
         versions = await self._newest(request)
         for number in range(TRIES):
-            if not versions.partitions and not versions.chosen.is_of_rows:
+            if not versions.partitions and not versions.selected.is_of_rows:
                 return None
             try:
                 with tracking(None if number else progress, len(versions.partitions), "query") as advance:
@@ -204,10 +204,10 @@ class _MergedRead:
         """Return the positions of the requested rows, and the versions of both sides."""
         for number in range(TRIES):
             versions = await self._newest(request)
-            targets = [versions.chosen.target(path) for path in versions.partitions]
+            targets = [versions.selected.target(path) for path in versions.partitions]
             try:
                 with tracking(None if number else progress, len(targets), "find") as advance:
-                    found = await versions.chosen.finder.found(
+                    found = await versions.selected.finder.find(
                         versions.base.objects, targets, executor=LocalExecutor(), progress=advance
                     )
             except (ConflictError, CorruptionError, StoreError):
@@ -215,7 +215,7 @@ class _MergedRead:
                     raise
                 continue
             if not await self._is_outdated(versions):
-                return versions, versions.chosen.rows(dict(zip(versions.partitions, found, strict=True)))
+                return versions, versions.selected.rows(dict(zip(versions.partitions, found, strict=True)))
             await pause(number)
         raise self._kept_changing()
 
@@ -243,23 +243,23 @@ class _MergedRead:
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        chosen = await request.chosen(base, beside)
-        partitions = dict(chosen.partitions)
+        selected = await request.select(base, beside)
+        partitions = dict(selected.partitions)
         current = frozenset(filter(beside.is_current, partitions))
         if self.stale == "error" and self._own.schema.all_variables():
             check_current(self.pair, beside, partitions)
-        return _Versions(base=base, own=own, chosen=evolve(chosen, partitions=partitions), current=current)
+        return _Versions(base=base, own=own, selected=evolve(selected, partitions=partitions), current=current)
 
     async def _is_outdated(self, versions: _Versions) -> bool:
         return await self.pair.base.is_outdated(versions.base) or await self.pair.own.is_outdated(versions.own)
 
     async def _read(self, versions: _Versions, advance: Callable[[], None]) -> None:
         """Read the partitions whose current generation has not been read."""
-        if versions.chosen.is_of_rows:
+        if versions.selected.is_of_rows:
             await self._read_rows(versions, advance)
         elif self._base.schema.all_variables():
             await self._read_base(versions, advance if not self._own.schema.all_variables() else None)
-        if self._own.schema.all_variables() and not versions.chosen.is_of_rows:
+        if self._own.schema.all_variables() and not versions.selected.is_of_rows:
             await self._read_own(versions, advance)
         fixed = generation(versions.base, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
@@ -270,7 +270,7 @@ class _MergedRead:
 
     async def _read_rows(self, versions: _Versions, advance: Callable[[], None]) -> None:
         """Read the requested rows of partitions of which the base's or the view's generation has not been read."""
-        chosen = versions.chosen
+        selected = versions.selected
         generations = {
             path: (generation(versions.base, path), self._generation(versions, path)) for path in versions.partitions
         }
@@ -279,11 +279,11 @@ class _MergedRead:
             for path, (base, own) in generations.items()
             if not (self._base.has(path, base) and self._own.has(path, own))
         ]
-        targets, executor = [chosen.target(path) for path in missing], LocalExecutor()
-        found = await chosen.finder.found(versions.base.objects, targets, executor=executor)
+        targets, executor = [selected.target(path) for path in missing], LocalExecutor()
+        found = await selected.finder.find(versions.base.objects, targets, executor=executor)
         rows = dict(zip(missing, found, strict=True))
         computed = await self._computed_rows(versions, rows, advance)
-        nothing = {path: NOTHING if path in computed else item for path, item in rows.items()}
+        nothing = {path: NO_ROWS if path in computed else item for path, item in rows.items()}
         for at, (pieces, objects, by_path) in enumerate(
             ((self._base, None, rows), (self._own, versions.own.objects, nothing))
         ):
@@ -297,7 +297,7 @@ class _MergedRead:
             self._own.put([(path, generations[path][1], rows[path].count)], values)
 
     async def _computed_rows(
-        self, versions: _Versions, rows: Mapping[str, Found], advance: Callable[[], None]
+        self, versions: _Versions, rows: Mapping[str, SelectedRows], advance: Callable[[], None]
     ) -> dict[str, Mapping[str, NDArray[Any]]]:
         """Return the requested rows of the partitions that are not current, computed as whole partitions, by path."""
         if self.stale != "compute" or not self._own.schema.all_variables():

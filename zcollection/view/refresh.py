@@ -10,7 +10,7 @@ from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.window import Window
 from zcollection.collection.write.update import UpdateFunction, applied
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Executor
 from zcollection.errors import SchemaError, SettingError
 from zcollection.model.conventions import Conventions
@@ -59,7 +59,7 @@ async def update(
 ) -> tuple[str, ...]:
     """Compute variables with a function; see `View.update`."""
     pair.own.store.check_writable()
-    executor = _chosen(client, pair)
+    executor = _executor_for(client, pair)
     if pair.definition.computations:
         names = ", ".join(form.name for form in pair.definition.computations)
         message = (
@@ -79,11 +79,11 @@ async def update(
         async with pair.own.begin("update") as transaction:
             snapshot = await pair.base.snapshot()
             beside = BesideBase(pair, transaction.base, Staleness(pair, snapshot))
-            chosen_rows = await request.chosen(snapshot, beside)
-            selected = chosen_rows.partitions
+            selected_rows = await request.select(snapshot, beside)
+            selected = selected_rows.partitions
             some = SomeRows(
                 pair=pair,
-                request=chosen_rows.request,
+                request=selected_rows.request,
                 function=function,
                 given=given,
                 conventions=conventions,
@@ -133,7 +133,7 @@ async def refresh(
     if batch is not None and batch < 1:
         message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
         raise SettingError(message)
-    refreshing = _Refreshing(pair, filters, everything, _chosen(client, pair))
+    refreshing = _Refreshing(pair, filters, everything, _executor_for(client, pair))
     status = await refreshing.status()
     dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
     outdated = refreshing.outdated(status)
@@ -146,10 +146,10 @@ async def refresh(
     return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
 
 
-def _chosen(client: ClientOption, pair: Pair) -> Executor:
+def _executor_for(client: ClientOption, pair: Pair) -> Executor:
     """Return the executor for a change of a view; it must be able to access the base as well."""
-    chosen(client, pair.base.store)
-    return chosen(client, pair.own.store)
+    executor_for(client, pair.base.store)
+    return executor_for(client, pair.own.store)
 
 
 @define

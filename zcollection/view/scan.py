@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import Generation, generation
-from zcollection.collection.read.request import Chosen, Where
+from zcollection.collection.read.request import SelectedPartitions, Where
 from zcollection.collection.read.scan import Piece, Scanned, read_piece
 from zcollection.engine.select import Side
 from zcollection.model.dataset import Dataset
@@ -59,38 +59,40 @@ class ScannedView(Scanned):
         """The variables of the base that are read."""
         return self.pair.base.schema.select(self.schema.all_variables().keys() - self._own.all_variables().keys())
 
-    async def newest(self) -> Chosen:  # noqa: D102
+    async def newest(self) -> SelectedPartitions:  # noqa: D102
         # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
         beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        chosen = await self.request.chosen(base, beside)
+        selected = await self.request.select(base, beside)
         if self.stale == "error" and self._own.all_variables():
-            check_current(self.pair, beside, chosen.partitions)
-        return chosen
+            check_current(self.pair, beside, selected.partitions)
+        return selected
 
-    async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.snapshot) or await self.pair.own.is_outdated(_beside(chosen).own)
+    async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
+        return await self.opened.is_outdated(selected.snapshot) or await self.pair.own.is_outdated(
+            _beside(selected).own
+        )
 
-    def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        beside, (stamp, place) = _beside(chosen), generation(chosen.snapshot, path)
+    def generation(self, selected: SelectedPartitions, path: str) -> Generation:  # noqa: D102
+        beside, (stamp, place) = _beside(selected), generation(selected.snapshot, path)
         if beside.is_current(path):
             mine, own_place = generation(beside.own, path)
             return f"{stamp} {mine}", f"{place} {own_place}"
         # Computed values also depend on neighbouring partitions, and so on the whole version.
-        return (f"{stamp} {chosen.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
+        return (f"{stamp} {selected.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
 
-    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+    async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         sides = [
             Side(schema=self.opened.part(self._rest, partitioned=True)),
-            Side(schema=self._own, objects=_beside(chosen).objects),
+            Side(schema=self._own, objects=_beside(selected).objects),
         ]
-        theirs, mine = await read_piece(chosen, piece, sides)
-        await self._compute(chosen, piece, mine)
+        theirs, mine = await read_piece(selected, piece, sides)
+        await self._compute(selected, piece, mine)
         return {**theirs, **mine}
 
-    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self._rest)
+    async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        return await partition_groups.read_immutable(self.opened, selected.snapshot, self._rest)
 
     async def reloaded(self) -> "ScannedView | None":  # noqa: D102
         pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())
@@ -102,14 +104,14 @@ class ScannedView(Scanned):
     def begun(self) -> Self:  # noqa: D102
         return evolve(self)
 
-    async def _compute(self, chosen: Chosen, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
+    async def _compute(self, selected: SelectedPartitions, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
         """Replace the fill values of partitions that are not current by computed values."""
-        beside = _beside(chosen)
+        beside = _beside(selected)
         if self.stale != "compute" or not mine:
             return
-        needed = {path: (path, self.generation(chosen, path)) for path in piece if not beside.is_current(path)}
-        missing = {path: chosen.partitions[path] for path, each in needed.items() if each not in self._computed}
-        made = await computed(self.pair, chosen.snapshot, missing)
+        needed = {path: (path, self.generation(selected, path)) for path in piece if not beside.is_current(path)}
+        missing = {path: selected.partitions[path] for path, each in needed.items() if each not in self._computed}
+        made = await computed(self.pair, selected.snapshot, missing)
         cached = {each: self._computed[each] if each in self._computed else made[path] for path, each in needed.items()}
         self._computed.clear()
         self._computed.update(cached)
@@ -126,7 +128,7 @@ class ScannedView(Scanned):
             values[(*(slice(None),) * at, slice(start, start + count))] = variable.to_numpy()
 
 
-def _beside(chosen: Chosen) -> BesideBase:
-    beside = chosen.beside
+def _beside(selected: SelectedPartitions) -> BesideBase:
+    beside = selected.beside
     assert isinstance(beside, BesideBase)  # noqa: S101 - `newest` made it
     return beside

@@ -63,7 +63,7 @@ class SomeRows:
         where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
-            return np.empty(0, np.intp) if part is None else part.found.positions
+            return np.empty(0, np.intp) if part is None else part.selected.positions
         bound, key = self.request.bound, self.keys[path]
         columns = {name: rows.get_variable(name).to_numpy() for name in bound.variables}
         mask = bound.mask(columns | {name: key[name] for name in bound.fields}, rows.sizes[self.pair.own.dimension])

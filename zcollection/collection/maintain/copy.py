@@ -7,7 +7,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.staging import staged
 from zcollection.contracts.objects import Objects
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError
@@ -30,8 +30,8 @@ async def copy(
     progress: ProgressOption,
 ) -> OpenCollection:
     """Copy a collection; see `Collection.copy`."""
-    chosen(client, source.store)
-    executor = chosen(client, target.store)
+    executor_for(client, source.store)
+    executor = executor_for(client, target.store)
     await source.snapshot()  # raises before anything is written if the schema has changed
     catalog = target.has_catalog and (source.configuration.catalog or not source.versioning.has_catalog)
     configuration = evolve(source.configuration, version=0, changed=0, catalog=catalog, retention=None)

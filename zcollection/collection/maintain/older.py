@@ -14,7 +14,7 @@ from zcollection.collection.read.consistent import TRIES, pause
 from zcollection.collection.staging import staged
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.executor import in_thread
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError, MissingDependencyError, OutdatedError, StoreError
 from zcollection.model.printed import Printed
@@ -33,7 +33,7 @@ async def rollback(
 ) -> tuple[str, ...]:
     """Restore an older version; see `Collection.rollback`."""
     opened.store.check_writable()
-    executor, then = chosen(client, opened.store), await opened.at(to)
+    executor, then = executor_for(client, opened.store), await opened.at(to)
 
     async def attempt() -> tuple[str, ...]:
         snapshot = await then.snapshot()

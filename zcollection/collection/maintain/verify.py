@@ -15,7 +15,7 @@ from zcollection.collection.maintain import statistics
 from zcollection.collection.maintain.statistics import ChunkCheck
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.objects import Read
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, LocalExecutor, ReadingSite, Site
 from zcollection.engine.layout import ArrayLayout, group_document
 from zcollection.engine.read import GroupRead, allocated, decode_stored, reading
@@ -138,7 +138,7 @@ async def verify(
 ) -> VerifyReport:
     """Check the stored data; see `Collection.verify`."""
     sample = Sample.of(data)
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     for _ in range(_TRIES):
         try:
             snapshot = await opened.versioning.inspected(opened.configuration)

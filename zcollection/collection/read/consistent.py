@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from zcollection import portal
 from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.request import Chosen, Request
+from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import Outputs, read_groups, reading
@@ -183,7 +183,7 @@ class ConsistentRead:
         message = f"other writers kept changing the partitions of {self.opened.store.url} that were read; query again"
         raise ConflictError(message)
 
-    async def _at_once(self, request: Request, progress: ProgressOption) -> Dataset | Chosen | None:
+    async def _at_once(self, request: Request, progress: ProgressOption) -> Dataset | SelectedPartitions | None:
         """Return the rows if one thread can read them quickly, or the selected partitions; None if it can do neither."""
         if progress or not self.executor.is_local:
             return None
@@ -191,28 +191,28 @@ class ConsistentRead:
             self.opened.configuration, partial(self._read_small, request), request.candidates
         )
 
-    async def _begin(self, request: Request, progress: ProgressOption) -> Chosen:
+    async def _begin(self, request: Request, progress: ProgressOption) -> SelectedPartitions:
         """Return the selected partitions of the newest version, some of which may have been read already."""
         expected = None if progress else self.opened.versioning.expected(self.opened.configuration)
         snapshot = await (request.snapshot() if expected is None else self._read_ahead(expected, request))
         return await self._selected(request, snapshot)
 
-    async def _selected(self, request: Request, snapshot: Snapshot) -> Chosen:
-        return _once(await request.chosen(snapshot))
+    async def _selected(self, request: Request, snapshot: Snapshot) -> SelectedPartitions:
+        return _once(await request.select(snapshot))
 
-    def _read_small(self, request: Request, snapshot: Snapshot) -> Work[Dataset | Chosen]:
+    def _read_small(self, request: Request, snapshot: Snapshot) -> Work[Dataset | SelectedPartitions]:
         """Return the rows of one or a few small partitions, all of them published; otherwise the selected partitions."""
-        opened, chosen = self.opened, _once(request.chosen_at_once(snapshot))
-        partitions = chosen.partitions
+        opened, selected = self.opened, _once(request.select_here(snapshot))
+        partitions = selected.partitions
         size = sum(record.stored_bytes for record in partitions.values())
-        if not partitions or chosen.is_of_rows or (len(partitions) > 1 and size > _SMALL):
-            return chosen
+        if not partitions or selected.is_of_rows or (len(partitions) > 1 and size > _SMALL):
+            return selected
         groups = [partition_groups.group_of(opened, path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, opened.part(self.schema, partitioned=True), dimension=opened.dimension)
             fixed = yield from partition_groups.reading_immutable(opened, snapshot, self.schema)
         except CorruptionError:
-            return chosen  # perhaps another writer has replaced one
+            return selected  # perhaps another writer has replaced one
         return partition_groups.dataset_of(self.schema, {**arrays, **fixed})
 
     async def _read_ahead(self, expected: Snapshot, request: Request) -> Snapshot:
@@ -237,20 +237,22 @@ class ConsistentRead:
     def _is_same(snapshot: Snapshot, newer: Snapshot, partitions: Mapping[str, PartitionRecord]) -> bool:
         return all(generation(snapshot, path) == generation(newer, path) for path in (*partitions, IMMUTABLE))
 
-    async def _read(self, chosen: Chosen, advance: Callable[[], None] | None) -> None:
+    async def _read(self, selected: SelectedPartitions, advance: Callable[[], None] | None) -> None:
         """Read the partitions whose current generation has not been read."""
-        snapshot = chosen.snapshot
-        if self._pieces.schema.all_variables() or chosen.is_of_rows:
-            missing = [path for path, record in chosen.partitions.items() if not self._has(snapshot, path, record)]
-            await self._read_partitions(chosen, missing, advance)
+        snapshot = selected.snapshot
+        if self._pieces.schema.all_variables() or selected.is_of_rows:
+            missing = [path for path, record in selected.partitions.items() if not self._has(snapshot, path, record)]
+            await self._read_partitions(selected, missing, advance)
         fixed = generation(snapshot, IMMUTABLE)
         if self._fixed is None or self._fixed[0] != fixed:
             self._fixed = fixed, await partition_groups.read_immutable(self.opened, snapshot, self.schema)
 
-    async def _read_partitions(self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None) -> None:
-        snapshot, records = chosen.snapshot, chosen.partitions
-        if chosen.is_of_rows:
-            arrays, counts = await self._found(chosen, paths, advance)
+    async def _read_partitions(
+        self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
+    ) -> None:
+        snapshot, records = selected.snapshot, selected.partitions
+        if selected.is_of_rows:
+            arrays, counts = await self._found(selected, paths, advance)
         else:
             groups = [
                 partition_groups.group_of(self.opened, path, records[path], snapshot.place(path)) for path in paths
@@ -275,11 +277,11 @@ class ConsistentRead:
             self._damaged.pop(path, None)
 
     async def _found(
-        self, chosen: Chosen, paths: Sequence[str], advance: Callable[[], None] | None
+        self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
     ) -> tuple[Mapping[str, NDArray[Any]], list[int]]:
         """Return the requested rows of partitions, and their number in each partition."""
-        objects, targets = chosen.snapshot.objects, [chosen.target(path) for path in paths]
-        found = await chosen.finder.found(objects, targets, executor=self.executor)
+        objects, targets = selected.snapshot.objects, [selected.target(path) for path in paths]
+        found = await selected.finder.find(objects, targets, executor=self.executor)
         wanted = RowReader(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
         (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
         return arrays, [item.count for item in found]
@@ -289,18 +291,18 @@ class ConsistentRead:
             return self._damaged[path][0] == _generation(snapshot, path, record)
         return self._pieces.has(path, _generation(snapshot, path, record))
 
-    async def _skips(self, error: Exception, chosen: Chosen) -> bool:
+    async def _skips(self, error: Exception, selected: SelectedPartitions) -> bool:
         """Return whether damaged partitions have been identified, by reading each one alone, and can be omitted."""
         if self.on_error == "raise" or not isinstance(error, CorruptionError):
             return False
         known = len(self._damaged)
-        for path, record in chosen.partitions.items():
-            if self._has(chosen.snapshot, path, record):
+        for path, record in selected.partitions.items():
+            if self._has(selected.snapshot, path, record):
                 continue
             try:
-                await self._read_partitions(chosen, [path], None)
+                await self._read_partitions(selected, [path], None)
             except CorruptionError as damage:
-                self._damaged[path] = generation(chosen.snapshot, path), damage
+                self._damaged[path] = generation(selected.snapshot, path), damage
                 self._pieces.forget(path)
         return len(self._damaged) > known
 
@@ -318,6 +320,6 @@ class ConsistentRead:
         return partition_groups.dataset_of(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
 
 
-def _once(chosen: Chosen) -> Chosen:
+def _once(selected: SelectedPartitions) -> SelectedPartitions:
     """Return the selection with its records in a dict, so that each record is created only once."""
-    return evolve(chosen, partitions=dict(chosen.partitions))
+    return evolve(selected, partitions=dict(selected.partitions))

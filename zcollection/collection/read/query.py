@@ -20,7 +20,7 @@ from zcollection.contracts.partitioning import Key
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.lazy import LazyRows, Source, Sources
 from zcollection.errors import SettingError, accepted
 from zcollection.model.dataset import Dataset
@@ -47,7 +47,7 @@ async def query(
     """Read rows; see `Collection.query`."""
     check_on_error(on_error, lazy=lazy or chunks is not None)
     schema = opened.names(variables)
-    request, executor = Request.of(opened, filters, where), chosen(client, opened.store)
+    request, executor = Request.of(opened, filters, where), executor_for(client, opened.store)
     if not lazy and chunks is None:
         return await ConsistentRead(opened, schema, executor, on_error).rows(request, progress)
     await portal.on_loop()
@@ -72,7 +72,7 @@ async def find(
 ) -> Rows:
     """Find rows; see `Collection.find`."""
     request = Request.of(opened, filters, where)
-    return (await ConsistentFind(request, chosen(client, opened.store)).rows(progress))[1]
+    return (await ConsistentFind(request, executor_for(client, opened.store)).rows(progress))[1]
 
 
 async def count(
@@ -88,7 +88,7 @@ def at_rows(opened: OpenCollection, dataset: Dataset, partitions: Mapping[str, P
     """Return the rows found, from a dataset with all rows of the partitions, one partition after the other."""
     starts = accumulate((record.rows for record in partitions.values()), initial=0)
     parts = [
-        part.found.positions + start
+        part.selected.positions + start
         for path, start in zip(partitions, starts, strict=False)
         if (part := rows.part(path)) is not None
     ]

@@ -21,7 +21,16 @@ from zcollection.contracts.objects import Objects
 from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead
-from zcollection.engine.select import ConditionFinder, Finder, Found, KnownRows, RowReader, Side, Target, field_zones
+from zcollection.engine.select import (
+    ConditionFinder,
+    Finder,
+    KnownRows,
+    RowReader,
+    SelectedRows,
+    Side,
+    Target,
+    field_zones,
+)
 from zcollection.engine.work import Work
 from zcollection.errors import CorruptionError, ExpressionError, OutdatedError, PluginError, SettingError
 from zcollection.model.dataset import Dataset
@@ -128,7 +137,7 @@ class Request:
 
     @cached_property
     def candidates(self) -> Candidates:
-        """The candidates that a snapshot must contain for `chosen`."""
+        """The candidates that a snapshot must contain for `select`."""
         if not isinstance(self.where, Rows):
             return key_selection.passing(self.opened, self.filters, None if self.where is None else self._may_hold)
         rows = self.where
@@ -141,7 +150,7 @@ class Request:
         """Return the newest snapshot of the candidates."""
         return await self.opened.snapshot(self.candidates)
 
-    async def chosen(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
+    async def select(self, snapshot: Snapshot, beside: Beside = None) -> "SelectedPartitions":
         """Return the partitions of a snapshot that may contain requested rows.
 
         Parameters
@@ -152,11 +161,11 @@ class Request:
             The partitions of a view over the collection; None without a view.
         """
         if callable(self.filters):
-            return await in_thread(self.chosen_at_once, snapshot, beside)
-        return self.chosen_at_once(snapshot, beside)
+            return await in_thread(self.select_here, snapshot, beside)
+        return self.select_here(snapshot, beside)
 
-    def chosen_at_once(self, snapshot: Snapshot, beside: Beside = None) -> "Chosen":
-        """Return the partitions of a snapshot that may contain requested rows, computed on this thread; see `chosen`.
+    def select_here(self, snapshot: Snapshot, beside: Beside = None) -> "SelectedPartitions":
+        """Return the partitions of a snapshot that may contain requested rows, computed on this thread; see `select`.
 
         Raises
         ------
@@ -164,24 +173,26 @@ class Request:
             The partitions of a `Rows` without a condition have changed, so that the rows cannot be found again.
         """
         if isinstance(self.where, Rows):
-            return self._chosen_rows(snapshot, self.where, beside)
+            return self._select_rows(snapshot, self.where, beside)
         narrow = None if self.where is None else self._may_pass
         partitions = key_selection.where(self.opened, snapshot, self.filters, narrow, self.candidates)
-        return Chosen(request=self, snapshot=snapshot, partitions=partitions, beside=beside)
+        return SelectedPartitions(request=self, snapshot=snapshot, partitions=partitions, beside=beside)
 
-    def _chosen_rows(self, snapshot: Snapshot, rows: Rows, beside: Beside) -> "Chosen":
+    def _select_rows(self, snapshot: Snapshot, rows: Rows, beside: Beside) -> "SelectedPartitions":
         records = {path: snapshot.record(path) for path in rows.partitions}
         changed = [path for path in records if not _is_current(path, rows, records[path], beside)]
         if not changed:
             existing = {path: record for path, record in records.items() if record is not None}
-            return Chosen(request=self, snapshot=snapshot, partitions=self._passing(existing), beside=beside)
+            return SelectedPartitions(
+                request=self, snapshot=snapshot, partitions=self._passing(existing), beside=beside
+            )
         if rows.condition is None:
             message = (
                 f"{len(changed)} of the partitions whose rows were found at version {rows.version} of {self.opened.store.url} have "
                 f"changed since, {changed[0]!r} among them; find the rows again"
             )
             raise OutdatedError(message)
-        again = evolve(self, where=rows.condition, filters=rows.filters).chosen_at_once(snapshot, beside)
+        again = evolve(self, where=rows.condition, filters=rows.filters).select_here(snapshot, beside)
         return evolve(again, partitions=self._passing(again.partitions))
 
     def _passing(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
@@ -237,7 +248,7 @@ def _zones_of_limits(limits: Sequence[Any], variable: VariableSchema) -> Zones:
 
 
 @frozen(kw_only=True, eq=False)
-class Chosen:
+class SelectedPartitions:
     """The partitions of a snapshot that may contain the requested rows.
 
     Attributes
@@ -249,7 +260,7 @@ class Chosen:
     partitions
         The records of the partitions by path, in the order of their keys.
     beside
-        As for `Request.chosen`.
+        As for `Request.select`.
     """
 
     request: Request
@@ -267,9 +278,11 @@ class Chosen:
         """The finder of the requested rows in a partition."""
         opened, where = self.request.opened, self.request.where
         if isinstance(where, Rows):
-            return KnownRows({path: part.found for path in self.partitions if (part := where.part(path)) is not None})
+            return KnownRows(
+                {path: part.selected for path in self.partitions if (part := where.part(path)) is not None}
+            )
         if where is None:
-            return KnownRows({path: Found.all(record.rows) for path, record in self.partitions.items()})
+            return KnownRows({path: SelectedRows.all(record.rows) for path, record in self.partitions.items()})
         own = self.request.own.all_variables()
         rows = opened.configuration.rows_schema
         sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
@@ -295,7 +308,7 @@ class Chosen:
         groups = (group,) if self.beside is None else (group, self.beside.group(path, record))
         return Target(rows=record.rows, key=record.key, groups=groups)
 
-    def rows(self, found: Mapping[str, Found]) -> Rows:
+    def rows(self, found: Mapping[str, SelectedRows]) -> Rows:
         """Return the found rows of all partitions as a `Rows`."""
         where = self.request.where
         parts = {
@@ -350,7 +363,7 @@ class RowsPlan:
         found, rows = yield from self.finding(schema, fixed)
         return Window(rows, slice(0, found.count), found.count)
 
-    def finding(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[tuple[Found, Dataset]]:
+    def finding(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[tuple[SelectedRows, Dataset]]:
         """Return the positions of the rows, and the rows themselves.
 
         Raises
@@ -370,7 +383,7 @@ class RowsPlan:
         copies = {name: values.copy() for name, values in fixed.items()}
         return found, partition_groups.dataset_of(schema, {**arrays, **copies})
 
-    def of_rows(self, found: Found, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
+    def of_rows(self, found: SelectedRows, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
         """Return the partitioned variables of a schema, for the rows found."""
         side = Side(schema=self.opened.part(schema, partitioned=True))
         (arrays,) = yield from RowReader(dimension=self.opened.dimension, sides=(side,)).reading(self.target, found)

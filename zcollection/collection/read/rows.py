@@ -12,7 +12,7 @@ from zcollection.collection.report import ChangeReport
 from zcollection.conditions.condition import Condition
 from zcollection.conditions.expression import as_condition
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.engine.select import Found, Runs
+from zcollection.engine.select import Runs, SelectedRows
 from zcollection.errors import OutdatedError, SettingError
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Columns, Section, Table, heading
@@ -58,13 +58,13 @@ class PartRows:
         return np.cumsum(edges[:-1], dtype=np.int8).astype(np.bool_)
 
     @property
-    def found(self) -> Found:
-        """The rows as a `Found`, for reading them."""
-        return Found.at(np.flatnonzero(self.mask))
+    def selected(self) -> SelectedRows:
+        """The rows as a `SelectedRows`, for reading them."""
+        return SelectedRows.at(np.flatnonzero(self.mask))
 
 
-def ranges_of(found: Found) -> Ranges:
-    """Return the rows of a `Found` as runs."""
+def ranges_of(found: SelectedRows) -> Ranges:
+    """Return the rows of a `SelectedRows` as runs."""
     if isinstance(found.rows, Runs):
         return np.array(found.rows.pairs, np.int64).reshape(-1, 2)
     rows = found.positions
@@ -174,7 +174,7 @@ class Rows(Printed):
                 )
                 raise OutdatedError(message)
             masks = (np.zeros(known.total, np.bool_) if part is None else part.mask for part in (mine, theirs))
-            ranges = ranges_of(Found.at(np.flatnonzero(combine(*masks))))
+            ranges = ranges_of(SelectedRows.at(np.flatnonzero(combine(*masks))))
             if len(ranges):
                 parts[path] = evolve(known, ranges=ranges)
         in_order = sorted(parts.items(), key=lambda item: tuple(item[1].key.values()))

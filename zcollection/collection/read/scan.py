@@ -17,12 +17,12 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
 from zcollection.collection.read.keyed import Keys, KeyVariables
-from zcollection.collection.read.request import Chosen, Request, Where
+from zcollection.collection.read.request import Request, SelectedPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import read_groups
-from zcollection.engine.select import Found, RowReader, Side
+from zcollection.engine.select import RowReader, SelectedRows, Side
 from zcollection.errors import (
     ConflictError,
     CorruptionError,
@@ -40,7 +40,7 @@ BLOCK_SIZE: Final = 32 * 2**20
 """Default size of one Dataset of a scan, in bytes."""
 
 
-Piece = Mapping[str, Found]
+Piece = Mapping[str, SelectedRows]
 """Rows that are read together, by partition path."""
 
 
@@ -70,23 +70,23 @@ class Scanned(ABC):
         """The variables that a condition may use."""
 
     @abstractmethod
-    async def newest(self) -> Chosen:
+    async def newest(self) -> SelectedPartitions:
         """Return the selected partitions of the newest version."""
 
     @abstractmethod
-    async def is_outdated(self, chosen: Chosen) -> bool:
+    async def is_outdated(self, selected: SelectedPartitions) -> bool:
         """Return whether a newer version may have been committed since."""
 
     @abstractmethod
-    def generation(self, chosen: Chosen, path: str) -> Generation:
+    def generation(self, selected: SelectedPartitions, path: str) -> Generation:
         """Return the generation of a partition."""
 
     @abstractmethod
-    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:
+    async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:
         """Return the partitioned variables of the rows of a piece, one partition after the other."""
 
     @abstractmethod
-    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:
+    async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:
         """Return the immutable variables."""
 
     @abstractmethod
@@ -113,23 +113,23 @@ class ScannedCollection(Scanned):
     def every(self) -> DatasetSchema:  # noqa: D102
         return self.opened.schema
 
-    async def newest(self) -> Chosen:  # noqa: D102
-        return await self.request.chosen(
+    async def newest(self) -> SelectedPartitions:  # noqa: D102
+        return await self.request.select(
             await self.opened.snapshot(key_selection.passing(self.opened, self.request.filters))
         )
 
-    async def is_outdated(self, chosen: Chosen) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(chosen.snapshot)
+    async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
+        return await self.opened.is_outdated(selected.snapshot)
 
-    def generation(self, chosen: Chosen, path: str) -> Generation:  # noqa: D102
-        return generation(chosen.snapshot, path)
+    def generation(self, selected: SelectedPartitions, path: str) -> Generation:  # noqa: D102
+        return generation(selected.snapshot, path)
 
-    async def read(self, chosen: Chosen, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        (arrays,) = await read_piece(chosen, piece, [Side(schema=self.opened.part(self.schema, partitioned=True))])
+    async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        (arrays,) = await read_piece(selected, piece, [Side(schema=self.opened.part(self.schema, partitioned=True))])
         return arrays
 
-    async def read_immutable(self, chosen: Chosen) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        return await partition_groups.read_immutable(self.opened, chosen.snapshot, self.schema)
+    async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
+        return await partition_groups.read_immutable(self.opened, selected.snapshot, self.schema)
 
     async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
         opened = await self.opened.reloaded()
@@ -139,10 +139,12 @@ class ScannedCollection(Scanned):
         return self.of(opened, filters=self.request.filters, where=self.request.where, variables=names)
 
 
-async def read_piece(chosen: Chosen, piece: Piece, sides: Sequence[Side]) -> list[Mapping[str, NDArray[Any]]]:
+async def read_piece(
+    selected: SelectedPartitions, piece: Piece, sides: Sequence[Side]
+) -> list[Mapping[str, NDArray[Any]]]:
     """Return the variables of each side for the rows of a piece, one partition after the other."""
-    targets, dimension = [chosen.target(path) for path in piece], chosen.request.opened.dimension
-    objects, executor = chosen.snapshot.objects, LocalExecutor()
+    targets, dimension = [selected.target(path) for path in piece], selected.request.opened.dimension
+    objects, executor = selected.snapshot.objects, LocalExecutor()
     if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
         wanted = RowReader(dimension=dimension, sides=tuple(sides))
         return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
@@ -267,7 +269,7 @@ class _Iteration:
         The scan.
     scanned
         The source.
-    chosen
+    selected
         The partitions of the version to continue with.
     done
         Stamps of the partitions all of whose rows were returned, in order.
@@ -281,7 +283,7 @@ class _Iteration:
 
     scan: Scan
     scanned: Scanned
-    chosen: Chosen | None = None
+    selected: SelectedPartitions | None = None
     done: dict[str, str | None] = field(factory=dict)
     looked: dict[str, Generation] = field(factory=dict)
     handed_over: bool = False
@@ -300,15 +302,15 @@ class _Iteration:
         """
         await portal.on_loop()
         for number in range(TRIES):
-            chosen = self.chosen = self.chosen or await self._newest()
+            selected = self.selected = self.selected or await self._newest()
             try:
-                part = await self._part(chosen)
+                part = await self._part(selected)
             except (CorruptionError, OutdatedError, StoreError):
                 if await self._is_current():
                     raise
             else:
                 is_over = not self.looked
-                if is_over or not await self.scanned.is_outdated(chosen) or await self._is_current():
+                if is_over or not await self.scanned.is_outdated(selected) or await self._is_current():
                     self.handed_over = True
                     return part
             await pause(number)
@@ -319,11 +321,11 @@ class _Iteration:
     def _place(self) -> str:
         return str(self.scanned.opened.store.url)
 
-    async def _newest(self) -> Chosen:
+    async def _newest(self) -> SelectedPartitions:
         while True:
             try:
-                chosen = await self.scanned.newest()
-                return evolve(chosen, partitions=dict(chosen.partitions))
+                selected = await self.scanned.newest()
+                return evolve(selected, partitions=dict(selected.partitions))
             except SchemaChangedError:
                 newer = await self.scanned.reloaded()
                 if newer is None:
@@ -338,7 +340,7 @@ class _Iteration:
         ConflictError
             The rows already returned are not of the newest version.
         """
-        newest = self.chosen = await self._newest()
+        newest = self.selected = await self._newest()
         generations = {path: self.scanned.generation(newest, path) for path in newest.partitions}
         stamps = {path: generations[path][0] for path in islice(generations, len(self.done))}
         is_fixed = self.fixed is None or self.fixed[0] == generation(newest.snapshot, IMMUTABLE)[0]
@@ -356,26 +358,26 @@ class _Iteration:
         message = f"another writer changed partitions that this scan of {self._place} has already returned; scan again"
         raise ConflictError(message)
 
-    async def _part(self, chosen: Chosen) -> Dataset | None:
+    async def _part(self, selected: SelectedPartitions) -> Dataset | None:
         """Return the rows of the next piece, or None after the last."""
         while not self.pieces:
             if self.handed_over:
                 self.done |= {path: stamp for path, (stamp, _) in self.looked.items()}
                 self.looked, self.handed_over = {}, False
-            paths = self._following(chosen)
+            paths = self._following(selected)
             if not paths:
                 return None
-            self.looked |= {path: self.scanned.generation(chosen, path) for path in paths}
-            targets = [chosen.target(path) for path in paths]
-            found = await chosen.finder.found(chosen.snapshot.objects, targets, executor=LocalExecutor())
+            self.looked |= {path: self.scanned.generation(selected, path) for path in paths}
+            targets = [selected.target(path) for path in paths]
+            found = await selected.finder.find(selected.snapshot.objects, targets, executor=LocalExecutor())
             self.pieces = self._pieces(dict(zip(paths, found, strict=True)))
-        return await self._read(chosen, self.pieces.pop(0))
+        return await self._read(selected, self.pieces.pop(0))
 
-    def _following(self, chosen: Chosen) -> list[str]:
+    def _following(self, selected: SelectedPartitions) -> list[str]:
         """Return the next partitions to find rows in: as many as fit in `block_size` bytes, at least one."""
         scan, each, size = self.scan, self.scan.bytes_looked_at, 0
         found: list[str] = []
-        for path, record in islice(chosen.partitions.items(), len(self.done) + len(self.looked), None):
+        for path, record in islice(selected.partitions.items(), len(self.done) + len(self.looked), None):
             size += record.rows * each
             if found and size > scan.block_size:
                 break
@@ -385,7 +387,7 @@ class _Iteration:
     def _pieces(self, found: Piece) -> list[Piece]:
         """Split the rows found into pieces of `block_size` bytes: whole partitions if they fit."""
         fitting, room = self.scan.rows_fitting, 0
-        pieces: list[dict[str, Found]] = []
+        pieces: list[dict[str, SelectedRows]] = []
         for path, rows in found.items():
             for cut in [rows] if rows.count <= fitting else _cut(rows, self.scan.rows_cut(rows.count)):
                 if cut.count > room or (pieces and path in pieces[-1]):
@@ -396,12 +398,12 @@ class _Iteration:
                 room -= cut.count
         return [*pieces]
 
-    async def _read(self, chosen: Chosen, piece: Piece) -> Dataset:
-        scan, scanned, records = self.scan, self.scanned, chosen.partitions
-        arrays = await scanned.read(chosen, piece)
+    async def _read(self, selected: SelectedPartitions, piece: Piece) -> Dataset:
+        scan, scanned, records = self.scan, self.scanned, selected.partitions
+        arrays = await scanned.read(selected, piece)
         keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
         if self.fixed is None:
-            self.fixed = generation(chosen.snapshot, IMMUTABLE)[0], await scanned.read_immutable(chosen)
+            self.fixed = generation(selected.snapshot, IMMUTABLE)[0], await scanned.read_immutable(selected)
         copies = {path: values.copy() for path, values in self.fixed[1].items()}
         return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 
@@ -415,12 +417,12 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _cut(found: Found, limit: int) -> Iterator[Found]:
+def _cut(found: SelectedRows, limit: int) -> Iterator[SelectedRows]:
     """Yield the rows of a partition in parts of at most `limit` rows."""
     positions = found.positions
     for start in range(0, found.count, limit):
-        chosen = slice(start, start + limit)
-        yield Found.at(positions[chosen], {path: values[chosen] for path, values in found.columns.items()})
+        selected = slice(start, start + limit)
+        yield SelectedRows.at(positions[selected], {path: values[selected] for path, values in found.columns.items()})
 
 
 def _bytes_of_a_row(schema: DatasetSchema, paths: Iterable[str], dimension: str) -> int:

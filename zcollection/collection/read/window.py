@@ -205,10 +205,10 @@ class WindowPlan:
             values, missing = np.arange(rows.sizes[dimension]), np.zeros(rows.sizes[dimension], np.bool_)
         else:
             values, missing = order.comparable(rows.get_variable(order.variable.name).to_numpy())
-        chosen, own_of_chosen = _within(values, missing, own, self.depths)
-        part = rows.isel({dimension: _as_slice(chosen)})
+        selected, own_of_chosen = _within(values, missing, own, self.depths)
+        part = rows.isel({dimension: _as_slice(selected)})
         dataset = partition_groups.dataset_of(schema, _arrays(part) | dict(fixed))
-        return Window(dataset, _as_slice(own_of_chosen), chosen.size)
+        return Window(dataset, _as_slice(own_of_chosen), selected.size)
 
 
 def _within(
@@ -243,10 +243,10 @@ def _within(
             first, last = bisect_left(ordered, low), bisect_right(ordered, high) - 1
         else:
             first, last = max(first - depth, 0), min(last + depth, order.size - 1)
-    chosen = np.concatenate([order[first : last + 1], unplaced])
+    selected = np.concatenate([order[first : last + 1], unplaced])
     where = np.empty(values.shape, dtype=np.intp)
-    where[chosen] = np.arange(chosen.size)
-    return chosen, where[mine]
+    where[selected] = np.arange(selected.size)
+    return selected, where[mine]
 
 
 def _as_slice(positions: NDArray[np.intp]) -> Indexer:

@@ -14,7 +14,7 @@ from zcollection.collection.report import ChangeReport
 from zcollection.collection.staging import staged
 from zcollection.collection.write.insert import axis_range, partition_write
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Job
 from zcollection.engine.read import Outputs
 from zcollection.engine.work import Work
@@ -30,11 +30,11 @@ async def delete(
 ) -> ChangeReport:
     """Delete rows; see `Collection.delete`."""
     opened.store.check_writable()
-    request, executor = _request(opened, where, filters), chosen(client, opened.store)
+    request, executor = _request(opened, where, filters), executor_for(client, opened.store)
 
     async def attempt() -> ChangeReport:
         async with opened.begin("delete", candidates=request.candidates) as transaction:
-            selected = await request.chosen(transaction.base)
+            selected = await request.select(transaction.base)
             for path in selected.partitions:
                 transaction.reads(path)
             jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
@@ -54,7 +54,7 @@ async def delete(
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
     """Return the rows that `delete` would delete."""
     request = _request(opened, where, filters)
-    _, rows = await ConsistentFind(request, chosen(client, opened.store)).rows(None)
+    _, rows = await ConsistentFind(request, executor_for(client, opened.store)).rows(None)
     return evolve(rows.report, dropped=rows.whole_partitions)
 
 

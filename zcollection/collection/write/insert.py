@@ -19,7 +19,7 @@ from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.dask_arrays import Blocks
 from zcollection.engine.executor import in_thread, worthwhile_threads
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
 from zcollection.engine.work import Work, perform, reading_once
@@ -63,7 +63,7 @@ async def insert(
     if immutable not in {"check", "replace"}:
         message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
         raise SettingError(message)
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
     delivery = insertion.delivery
 
@@ -88,7 +88,7 @@ async def plan(
     opened: OpenCollection, given: object, *, merge: Merge, reading: Reading, client: ClientOption
 ) -> InsertReport:
     """Return the report of an insert without writing; see `Collection.plan`."""
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
     snapshot = await opened.snapshot(insertion.paths)
     jobs = insertion.jobs(snapshot, _PartitionInsert.planning)

@@ -20,11 +20,11 @@ from zcollection.collection.write.resuming import digest, layout_digest, resumab
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.executor import worthwhile_threads
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
 from zcollection.engine.read import GroupRead, Outputs, reading
-from zcollection.engine.select import Found, Runs, Side, filling
+from zcollection.engine.select import Runs, SelectedRows, Side, filling
 from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError
@@ -57,7 +57,7 @@ async def repartition(
     progress: ProgressOption,
 ) -> ReshapeReport:
     """Repartition a collection; see `Collection.repartition`."""
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     target = repartitioned(opened, partitioning)
     if target.configuration.splits_as(opened.configuration):
         return _nothing_to_do(await opened.snapshot())
@@ -414,7 +414,7 @@ class _Gathering:
         return outputs.arrays, (yield from self._deliveries(item, found, places))
 
     def _deliveries(
-        self, item: NewPartition, found: Sequence[Found], places: NDArray[np.intp] | None
+        self, item: NewPartition, found: Sequence[SelectedRows], places: NDArray[np.intp] | None
     ) -> Work[Deliveries]:
         """Return when the rows were brought, which move with their times."""
         times: list[NDArray[np.datetime64]] = []
@@ -428,21 +428,22 @@ class _Gathering:
             joined[places] = joined.copy()
         return Deliveries.of(joined)
 
-    def _found(self, item: NewPartition) -> Work[list[Found]]:
+    def _found(self, item: NewPartition) -> Work[list[SelectedRows]]:
         """Return the rows of each part."""
         found = [
-            Found.all(part.count) if isinstance(part.rows, str) else Found(Runs((part.rows,))) for part in item.parts
+            SelectedRows.all(part.count) if isinstance(part.rows, str) else SelectedRows(Runs((part.rows,)))
+            for part in item.parts
         ]
         for at, part in enumerate(item.parts):
             if isinstance(part.rows, str):
-                found[at] = Found.at((yield from _Splitting(self.target).positions(part, item.path)))
+                found[at] = SelectedRows.at((yield from _Splitting(self.target).positions(part, item.path)))
         return found
 
     def _group(self, part: Part) -> GroupRead:
         group = partition_groups.group_of(self.target, part.path, part.record, part.place)
         return evolve(group, schema=as_stored(group.schema))
 
-    def _places(self, item: NewPartition, found: Sequence[Found]) -> Work[NDArray[np.intp]]:
+    def _places(self, item: NewPartition, found: Sequence[SelectedRows]) -> Work[NDArray[np.intp]]:
         """Return the position in the new partition of each row of the parts, in a stable order by axis value."""
         axis = self.target.schema.select([self.target.axis_variable or ""])
         values: list[NDArray[Any]] = []
@@ -458,7 +459,7 @@ class _Gathering:
 
 
 def _scattering(
-    outputs: Outputs, group: GroupRead, schema: DatasetSchema, rows: Found, places: NDArray[np.intp]
+    outputs: Outputs, group: GroupRead, schema: DatasetSchema, rows: SelectedRows, places: NDArray[np.intp]
 ) -> Work[None]:
     """Write the rows of one old partition to their positions in the new one."""
     some = Outputs.allocated(schema, outputs.dimension, rows.count)

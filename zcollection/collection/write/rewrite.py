@@ -14,7 +14,7 @@ from zcollection.collection.write.insert import immutable_write, partition_write
 from zcollection.collection.write.resuming import digest, layout_digest, resumable, taken_over
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.executor import worthwhile_threads
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job
 from zcollection.engine.layout import as_stored
 from zcollection.engine.read import Outputs, reading
@@ -48,7 +48,7 @@ async def rewrite(
     progress: ProgressOption,
 ) -> ReshapeReport:
     """Rewrite partitions; see `Collection.rewrite`."""
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     schema = _with_codecs(_with_lengths(opened, chunks=chunks, shards=shards), codecs)
     target = opened if schema == opened.schema else opened.grown(schema)
     validate_codecs(target.schema, dimension=opened.dimension)

@@ -21,9 +21,9 @@ from zcollection.collection.staging import staged
 from zcollection.collection.write.conform import as_dataset
 from zcollection.collection.write.insert import axis_range, partition_write
 from zcollection.contracts.partitioning import Key
-from zcollection.engine.executors import ClientOption, chosen
+from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Job
-from zcollection.engine.select import Found
+from zcollection.engine.select import SelectedRows
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model.conventions import Conventions
@@ -55,14 +55,14 @@ async def update(
 ) -> tuple[str, ...]:
     """Update variables; see `Collection.update`."""
     opened.store.check_writable()
-    executor = chosen(client, opened.store)
+    executor = executor_for(client, opened.store)
     schema = opened.names(variables)
     request = Request.of(opened, filters, where)
     request.check_halo(halo)
 
     async def attempt() -> tuple[str, ...]:
         async with opened.begin("update", candidates=None if halo else request.candidates) as transaction:
-            selected = await request.chosen(transaction.base)
+            selected = await request.select(transaction.base)
             partitions = selected.partitions
             fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
             windows = Windows(opened=opened, snapshot=transaction.base, halo=halo)
@@ -86,7 +86,7 @@ async def update(
 async def planned(opened: OpenCollection, *, filters: Filter, where: Where, client: ClientOption) -> ChangeReport:
     """Return the rows that `update` would pass to the function."""
     request = Request.of(opened, filters, where)
-    return (await ConsistentFind(request, chosen(client, opened.store)).rows(None))[1].report
+    return (await ConsistentFind(request, executor_for(client, opened.store)).rows(None))[1].report
 
 
 def applied(
@@ -186,7 +186,7 @@ class Update:
         group = evolve(group, base=partition_groups.group_of(opened, path, record), source=source, axis_values=axis)
         return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
 
-    def _axis(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[NDArray[Any] | None]:
+    def _axis(self, after: Dataset, plan: RowsPlan, found: SelectedRows) -> Work[NDArray[Any] | None]:
         """Return the axis with the function's values in the selected rows; None if the function does not return the axis."""
         opened, axis = self.opened, self.opened.axis_variable
         if axis is None or axis not in after.all_variables():
@@ -211,7 +211,7 @@ class Update:
             rest = yield from partition_groups.reading_partition(self.opened, path, record, others)
             self._check_split(rest.all_variables(), after.select(returned), path)
 
-    def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: Found) -> Work[None]:
+    def _check_keys_of_rows(self, after: Dataset, plan: RowsPlan, found: SelectedRows) -> Work[None]:
         """Check that the selected rows still belong to their partition."""
         returned, others = self._columns_of_keys(after)
         if returned:

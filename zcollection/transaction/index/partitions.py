@@ -201,7 +201,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
             Columns(_COLUMNS, lambda name: _joined({id(part): part._column(name) for part, _, _ in parts}, parts)),  # noqa: SLF001
         )
 
-    def chosen(self, candidates: Candidates = None) -> "Partitions":  # noqa: ARG002 - the interface of `Segments`
+    def for_candidates(self, candidates: Candidates = None) -> "Partitions":  # noqa: ARG002 - the interface of `Segments`
         """Return the loaded partitions that may be candidates: here always all."""
         return self
 

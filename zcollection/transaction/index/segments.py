@@ -348,7 +348,7 @@ class Segments:
             raise SegmentError(message)
         return _decoded(name, data)
 
-    def chosen(self, candidates: Candidates = None) -> Partitions:
+    def for_candidates(self, candidates: Candidates = None) -> Partitions:
         """Return the partitions of the segments that may contain candidates; these segments must be loaded."""
         return Partitions.joined((part, 0, len(part)) for part in map(self._part, self.containing(candidates)))
 

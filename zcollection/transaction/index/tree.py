@@ -11,7 +11,7 @@ from zcollection.transaction.documents import IMMUTABLE, Configuration, Partitio
 from zcollection.transaction.index.partitions import Partitions
 
 
-async def found(
+async def find(
     objects: Objects, configuration: Configuration, also: Collection[str] = ()
 ) -> tuple[Partitions, PartitionRecord | None]:
     """Return the records of the partitions, found by listing and at further paths, and of the immutable variables."""

@@ -195,7 +195,7 @@ async def _walked(store: KeyStore, configuration: Configuration, also: Collectio
     """Return the newest version from the group documents, listed again until no commit happens in between."""
     newest, pending = await commit_log.listed(store)
     for _ in range(_WALKS):
-        partitions, immutable = await tree.found(store, configuration, also)
+        partitions, immutable = await tree.find(store, configuration, also)
         before = newest, [change.number for change in pending]
         newest, pending = await commit_log.listed(store)
         if before == (newest, [change.number for change in pending]):

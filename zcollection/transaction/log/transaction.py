@@ -192,7 +192,7 @@ class LogTransaction(Transaction):
         """Declare digests, and return where an earlier attempt staged the same; its staging area is removed with this change."""
         pending = {version.transaction for version in self.base.pending}
         self._is_announced = True
-        places, stages = await resuming.found(self.store, digests, besides={self.id, *pending})
+        places, stages = await resuming.find_staged(self.store, digests, except_by={self.id, *pending})
         self.removed = stages
         await resuming.announce(self.store, self.id, digests)
         return places

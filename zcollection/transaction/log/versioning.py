@@ -103,7 +103,7 @@ class LogVersioning(Versioning):
             await portal.on_loop()
             data = await first.committed_configuration(self.store)
         if data is None:
-            raise self.not_found(await foreign.found(self.store))
+            raise self.not_found(await foreign.recognise(self.store))
         configuration = self._parsed(data)
         if not self.store.read_only:
             await portal.run_change(probe.check, self.store)
