@@ -141,7 +141,7 @@ def check(known, model, objects):
     expected = dict(sorted(model.items(), key=lambda item: tuple(item[1].key.values())))
     assert dict(whole.chosen()) == expected
     assert list(whole.chosen()) == list(expected)
-    assert whole.chosen().keys_of_each() == tuple(Key(item.key) for item in expected.values())
+    assert whole.chosen().partition_keys() == tuple(Key(item.key) for item in expected.values())
     assert len(known) == len(model)
     assert all(part and len(part) <= segments.SIZE for part in whole.loaded.values())
     for path in ["name=b/number=9/up=true", *model]:
@@ -439,7 +439,7 @@ def test_rows_that_were_found_are_read_again(collection, monkeypatch):
 
 def test_a_snapshot_never_lacks_a_partition_silently(collection):
     opened = zc.open_collection(collection.store)._opened
-    candidates = key_selection.passing(opened, "quotient == 17")
+    candidates = key_selection.candidates_of(opened, "quotient == 17")
 
     async def some():
         return await snapshots.take(collection.store, opened.configuration, candidates=candidates)

@@ -47,7 +47,7 @@ _DEFERRED: Final = 2**20
 
 
 @frozen(kw_only=True)
-class Side:
+class VariableSource:
     """Where some of the variables are stored: in the collection, or in a view of it.
 
     Attributes
@@ -73,7 +73,7 @@ class Target:
     key
         Its partition key.
     groups
-        Its group on each side.
+        Its group on each source.
     """
 
     rows: int
@@ -274,13 +274,13 @@ class ConditionFinder(Finder):
         The condition.
     dimension
         The partitioned dimension.
-    sides
+    sources
         Where the variables of the condition are stored.
     """
 
     bound: Bound
     dimension: str
-    sides: tuple[Side, ...]
+    sources: tuple[VariableSource, ...]
 
     async def find(
         self,
@@ -337,30 +337,30 @@ class ConditionFinder(Finder):
 
     @cached_property
     def _schemas(self) -> tuple[DatasetSchema, ...]:
-        """The variables that the condition reads from each side."""
+        """The variables that the condition reads from each source."""
         return tuple(
-            side.schema.select(path for path in self.bound.variables if path in side.schema.all_variables())
-            for side in self.sides
+            source.schema.select(path for path in self.bound.variables if path in source.schema.all_variables())
+            for source in self.sources
         )
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, ...], ...]:
-        """The paths of the variables that the condition reads from each side."""
+        """The paths of the variables that the condition reads from each source."""
         return tuple(tuple(schema.all_variables()) for schema in self._schemas)
 
-    def _side(self, path: str) -> int:
+    def _source(self, path: str) -> int:
         return next(at for at, paths in enumerate(self._paths) if path in paths)
 
     def _statistics(self, targets: Sequence[Target]) -> Work[list[tuple[Statistics | None, ...]]]:
-        """Return the statistics of each partition on each side; None where they are not needed or do not exist."""
+        """Return the statistics of each partition on each source; None where they are not needed or do not exist."""
         needed = [bool(paths) for paths in self._paths]
-        known: list[list[Statistics | None]] = [[None] * len(self.sides) for _ in targets]
-        for at, side in enumerate(self.sides):
+        known: list[list[Statistics | None]] = [[None] * len(self.sources) for _ in targets]
+        for at, source in enumerate(self.sources):
             groups = [target.groups[at] for target in targets]
             keys = [Form.of_group(group, dimension=self.dimension).key for group in groups]
             requested = [number for number, key in enumerate(keys) if needed[at] and key is not None]
             contents = yield from fetch(
-                [Read(f"{groups[number].prefix}{keys[number]}") for number in requested], side.objects
+                [Read(f"{groups[number].prefix}{keys[number]}") for number in requested], source.objects
             )
             for number, data in zip(requested, contents, strict=True):
                 known[number][at] = Statistics.load(
@@ -373,9 +373,11 @@ class ConditionFinder(Finder):
         counts = [-(-target.rows // ZONE) for target in targets]
         zones = {name: field_zones([target.key[name] for target in targets], counts) for name in self.bound.fields}
         for path in self.bound.variables:
-            side = self._side(path)
-            groups = ((target.groups[side], by_side[side]) for target, by_side in zip(targets, known, strict=True))
-            zones[path] = zones_in(groups, self.sides[side].schema.get_variable(path), path)
+            source = self._source(path)
+            groups = (
+                (target.groups[source], by_source[source]) for target, by_source in zip(targets, known, strict=True)
+            )
+            zones[path] = zones_in(groups, self.sources[source].schema.get_variable(path), path)
         stops = list(accumulate(counts))
         verdicts = self.bound.verdicts(zones, stops[-1] if stops else 0)
         return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
@@ -418,11 +420,11 @@ class ConditionFinder(Finder):
     def _columns(self, target: Target, found: SelectedRows) -> Work[dict[str, NDArray[Any]]]:
         """Return the values of the condition's variables for some rows of a partition."""
         columns: dict[str, NDArray[Any]] = {}
-        for at, side in enumerate(self.sides):
-            variables = {path: side.schema.get_variable(path) for path in self._paths[at]}
+        for at, source in enumerate(self.sources):
+            variables = {path: source.schema.get_variable(path) for path in self._paths[at]}
             outputs = {path: allocated((found.count,), variable.dtype) for path, variable in variables.items()}
             group = target.groups[at]
-            yield from filling(group, side, found, outputs, dimension=self.dimension)
+            yield from filling(group, source, found, outputs, dimension=self.dimension)
             if group.axis in outputs:
                 check_within_limits(group, outputs[group.axis], variables[group.axis])
             columns |= outputs
@@ -474,12 +476,12 @@ class RowReader:
     ----------
     dimension
         The partitioned dimension.
-    sides
+    sources
         The variables to read, and where they are stored.
     """
 
     dimension: str
-    sides: tuple[Side, ...]
+    sources: tuple[VariableSource, ...]
 
     async def read(
         self,
@@ -490,7 +492,7 @@ class RowReader:
         executor: Executor,
         progress: Callable[[], None] | None = None,
     ) -> list[dict[str, NDArray[Any]]]:
-        """Return the values for the selected rows of all partitions, concatenated: per side, one array per variable path.
+        """Return the values for the selected rows of all partitions, concatenated: per source, one array per variable path.
 
         Raises
         ------
@@ -498,7 +500,7 @@ class RowReader:
             A chunk is missing or damaged.
         """
         rows = max((target.rows for target in targets), default=0)
-        threads = max((worthwhile_threads(side.schema, self.dimension, rows) for side in self.sides), default=1)
+        threads = max((worthwhile_threads(source.schema, self.dimension, rows) for source in self.sources), default=1)
         outputs = self._allocated(sum(item.count for item in found))
         starts = list(accumulate((item.count for item in found), initial=0))
         parts = list(zip(targets, found, strict=True))
@@ -518,7 +520,7 @@ class RowReader:
         return [dict(output.arrays) for output in outputs]
 
     def reading(self, target: Target, found: SelectedRows) -> Work[list[dict[str, NDArray[Any]]]]:
-        """Return the values for the selected rows of one partition: per side, one array per variable path."""
+        """Return the values for the selected rows of one partition: per source, one array per variable path."""
         outputs = self._allocated(found.count)
         yield from self._filling(target, found, outputs, 0)
         return [dict(output.arrays) for output in outputs]
@@ -530,18 +532,23 @@ class RowReader:
         return (yield from self.reading(target, found))
 
     def _allocated(self, rows: int) -> list[Outputs]:
-        return [Outputs.allocated(side.schema, self.dimension, rows) for side in self.sides]
+        return [Outputs.allocated(source.schema, self.dimension, rows) for source in self.sources]
 
     def _filling(self, target: Target, found: SelectedRows, outputs: Sequence[Outputs], start: int) -> Work[None]:
         if not found.count:
             return
-        for group, side, output in zip(target.groups, self.sides, outputs, strict=True):
+        for group, source, output in zip(target.groups, self.sources, outputs, strict=True):
             parts = {path: output.part(path, start, found.count) for path in output.arrays}
-            yield from filling(group, side, found, parts, dimension=self.dimension)
+            yield from filling(group, source, found, parts, dimension=self.dimension)
 
 
 def filling(
-    group: GroupRead, side: Side, found: SelectedRows, outputs: Mapping[str, NDArray[Any]], *, dimension: str
+    group: GroupRead,
+    source: VariableSource,
+    found: SelectedRows,
+    outputs: Mapping[str, NDArray[Any]],
+    *,
+    dimension: str,
 ) -> Work[None]:
     """Read the selected rows of one group into output arrays, by variable path; absent variables get their fill value."""
     columns, slabs = [], {}
@@ -549,7 +556,7 @@ def filling(
         if path in found.columns:
             output[...] = found.columns[path]
         elif not _has(group, path):
-            output[...] = ArrayLayout.of(side.schema, path, dimension=dimension, rows=group.rows).declared_fill[0]
+            output[...] = ArrayLayout.of(source.schema, path, dimension=dimension, rows=group.rows).declared_fill[0]
         else:
             layout = _layout(group, path, dimension)
             position = layout.variable.dimensions.index(dimension)
@@ -562,7 +569,7 @@ def filling(
     layouts = [column.layout for column in columns]
     yield from check_size(group, layouts)
     reads = [column.layout.chunk_read(group.prefix, key) for column in columns for key, _ in column.chunks]
-    supply = yield from stream(reads, side.objects, buffered=worth_buffering(layouts))
+    supply = yield from stream(reads, source.objects, buffered=worth_buffering(layouts))
     for column in columns:
         column.decode(group, supply)
 

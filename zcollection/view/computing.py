@@ -36,7 +36,7 @@ class StoredGroup:
 
 
 @frozen
-class Beside:
+class CombinedReader:
     """Reads rows of the base together with the variables of the view.
 
     Attributes
@@ -80,14 +80,14 @@ class Part:
         The rows to read.
     current
         The view's group of the partition; None if it is not current.
-    alone, beside
+    new_origin, merged_origin
         The origin to record if all variables are computed, and if existing ones are kept.
     """
 
     window: WindowPlan
     current: StoredGroup | None
-    alone: Origin
-    beside: Origin
+    new_origin: Origin
+    merged_origin: Origin
 
 
 @frozen
@@ -128,7 +128,7 @@ class Computing:
             group,
             base=partition_groups.group_of(own, path, current.record, current.place) if current and kept else None,
         )
-        written = evolve(written, origin=(part.beside if kept else part.alone).to_texts())
+        written = evolve(written, origin=(part.merged_origin if kept else part.new_origin).to_texts())
         return (yield from site.stage.writing(path, group, written))
 
 

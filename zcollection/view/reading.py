@@ -11,7 +11,7 @@ from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import TRIES, Generation, Pieces, generation, pause
 from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.read.request import BesideView, Request, SelectedPartitions, Where
+from zcollection.collection.read.request import Request, SelectedPartitions, ViewPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
 from zcollection.contracts.objects import Objects
@@ -21,7 +21,7 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source, Sources
 from zcollection.engine.read import GroupRead, read_groups
-from zcollection.engine.select import NO_ROWS, RowReader, SelectedRows, Side
+from zcollection.engine.select import NO_ROWS, RowReader, SelectedRows, VariableSource
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
     ConflictError,
@@ -201,7 +201,7 @@ class _MergedRead:
         return ConflictError(message)
 
     async def found(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
-        """Return the positions of the requested rows, and the versions of both sides."""
+        """Return the positions of the requested rows, and the versions of both sources."""
         for number in range(TRIES):
             versions = await self._newest(request)
             targets = [versions.selected.target(path) for path in versions.partitions]
@@ -242,12 +242,12 @@ class _MergedRead:
         # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
-        beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        selected = await request.select(base, beside)
+        view = ViewSnapshot(self.pair, own, Staleness(self.pair, base))
+        selected = await request.select(base, view)
         partitions = dict(selected.partitions)
-        current = frozenset(filter(beside.is_current, partitions))
+        current = frozenset(filter(view.is_current, partitions))
         if self.stale == "error" and self._own.schema.all_variables():
-            check_current(self.pair, beside, partitions)
+            check_current(self.pair, view, partitions)
         return _Versions(base=base, own=own, selected=evolve(selected, partitions=partitions), current=current)
 
     async def _is_outdated(self, versions: _Versions) -> bool:
@@ -287,10 +287,11 @@ class _MergedRead:
         for at, (pieces, objects, by_path) in enumerate(
             ((self._base, None, rows), (self._own, versions.own.objects, nothing))
         ):
-            sides = tuple(
-                Side(schema=pieces.schema if side == at else DatasetSchema(), objects=objects) for side in (0, 1)
+            sources = tuple(
+                VariableSource(schema=pieces.schema if source == at else DatasetSchema(), objects=objects)
+                for source in (0, 1)
             )
-            reader = RowReader(dimension=self.pair.base.dimension, sides=sides)
+            reader = RowReader(dimension=self.pair.base.dimension, sources=sources)
             arrays = await reader.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
             pieces.put([(path, generations[path][at], item.count) for path, item in by_path.items()], arrays[at])
         for path, values in computed.items():
@@ -400,7 +401,7 @@ async def computed(
 
 
 @frozen
-class BesideBase(BesideView):
+class ViewSnapshot(ViewPartitions):
     """A snapshot of the view, for reading it together with a snapshot of its base."""
 
     pair: Pair
@@ -454,9 +455,9 @@ def _is_same(versions: _Versions, newer: _Versions) -> bool:
     )
 
 
-def check_current(pair: Pair, beside: BesideBase, partitions: Iterable[str]) -> None:
+def check_current(pair: Pair, view: ViewSnapshot, partitions: Iterable[str]) -> None:
     """Raise `StaleError` if a partition is not current in the view."""
-    paths = [path for path in partitions if not beside.is_current(path)]
+    paths = [path for path in partitions if not view.is_current(path)]
     if not paths:
         return
     advice = "refresh()" if pair.definition.computations else "update(function)"

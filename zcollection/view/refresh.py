@@ -20,7 +20,7 @@ from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.pair import Pair
-from zcollection.view.reading import BesideBase
+from zcollection.view.reading import ViewSnapshot
 from zcollection.view.some_rows import SomeRows
 from zcollection.view.staleness import Staleness, ViewStatus
 from zcollection.view.writing import Writing
@@ -78,8 +78,8 @@ async def update(
     async def attempt() -> tuple[str, ...]:
         async with pair.own.begin("update") as transaction:
             snapshot = await pair.base.snapshot()
-            beside = BesideBase(pair, transaction.base, Staleness(pair, snapshot))
-            selected_rows = await request.select(snapshot, beside)
+            view = ViewSnapshot(pair, transaction.base, Staleness(pair, snapshot))
+            selected_rows = await request.select(snapshot, view)
             selected = selected_rows.partitions
             some = SomeRows(
                 pair=pair,

@@ -11,11 +11,11 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import Generation, generation
 from zcollection.collection.read.request import SelectedPartitions, Where
 from zcollection.collection.read.scan import Piece, Scanned, read_piece
-from zcollection.engine.select import Side
+from zcollection.engine.select import VariableSource
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.view.pair import Pair
-from zcollection.view.reading import BesideBase, Stale, check_current, computed, request_for
+from zcollection.view.reading import Stale, ViewSnapshot, check_current, computed, request_for
 from zcollection.view.staleness import Staleness
 
 
@@ -63,31 +63,31 @@ class ScannedView(Scanned):
         # In this order, so that partitions refreshed in between do not look stale.
         own = await self.pair.own.snapshot()
         base = await self.pair.base.snapshot()
-        beside = BesideBase(self.pair, own, Staleness(self.pair, base))
-        selected = await self.request.select(base, beside)
+        view = ViewSnapshot(self.pair, own, Staleness(self.pair, base))
+        selected = await self.request.select(base, view)
         if self.stale == "error" and self._own.all_variables():
-            check_current(self.pair, beside, selected.partitions)
+            check_current(self.pair, view, selected.partitions)
         return selected
 
     async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
         return await self.opened.is_outdated(selected.snapshot) or await self.pair.own.is_outdated(
-            _beside(selected).own
+            _view_of(selected).own
         )
 
     def generation(self, selected: SelectedPartitions, path: str) -> Generation:  # noqa: D102
-        beside, (stamp, place) = _beside(selected), generation(selected.snapshot, path)
-        if beside.is_current(path):
-            mine, own_place = generation(beside.own, path)
+        view, (stamp, place) = _view_of(selected), generation(selected.snapshot, path)
+        if view.is_current(path):
+            mine, own_place = generation(view.own, path)
             return f"{stamp} {mine}", f"{place} {own_place}"
         # Computed values also depend on neighbouring partitions, and so on the whole version.
         return (f"{stamp} {selected.snapshot.label}" if self.stale == "compute" else f"{stamp} "), place
 
     async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        sides = [
-            Side(schema=self.opened.part(self._rest, partitioned=True)),
-            Side(schema=self._own, objects=_beside(selected).objects),
+        sources = [
+            VariableSource(schema=self.opened.part(self._rest, partitioned=True)),
+            VariableSource(schema=self._own, objects=_view_of(selected).objects),
         ]
-        theirs, mine = await read_piece(selected, piece, sides)
+        theirs, mine = await read_piece(selected, piece, sources)
         await self._compute(selected, piece, mine)
         return {**theirs, **mine}
 
@@ -106,10 +106,10 @@ class ScannedView(Scanned):
 
     async def _compute(self, selected: SelectedPartitions, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
         """Replace the fill values of partitions that are not current by computed values."""
-        beside = _beside(selected)
+        view = _view_of(selected)
         if self.stale != "compute" or not mine:
             return
-        needed = {path: (path, self.generation(selected, path)) for path in piece if not beside.is_current(path)}
+        needed = {path: (path, self.generation(selected, path)) for path in piece if not view.is_current(path)}
         missing = {path: selected.partitions[path] for path, each in needed.items() if each not in self._computed}
         made = await computed(self.pair, selected.snapshot, missing)
         cached = {each: self._computed[each] if each in self._computed else made[path] for path, each in needed.items()}
@@ -128,7 +128,7 @@ class ScannedView(Scanned):
             values[(*(slice(None),) * at, slice(start, start + count))] = variable.to_numpy()
 
 
-def _beside(selected: SelectedPartitions) -> BesideBase:
-    beside = selected.beside
-    assert isinstance(beside, BesideBase)  # noqa: S101 - `newest` made it
-    return beside
+def _view_of(selected: SelectedPartitions) -> ViewSnapshot:
+    view = selected.view
+    assert isinstance(view, ViewSnapshot)  # noqa: S101 - `newest` made it
+    return view

@@ -17,7 +17,7 @@ from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE
 from zcollection.transaction.overlay import OverlaidStage
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.computing import Beside, Compute, Computing, Part, StoredGroup, common
+from zcollection.view.computing import CombinedReader, Compute, Computing, Part, StoredGroup, common
 from zcollection.view.origin import Origin
 from zcollection.view.pair import Pair
 from zcollection.view.staleness import Staleness
@@ -119,10 +119,10 @@ class Writing:
         current = {name: item for name, _, _ in window.parts if (item := self._current(name)) is not None}
         before = Origin.from_texts(current[path].record.origin) if path in current else Origin(sources={})
         return Part(
-            window=evolve(window, source=Beside(self.pair, current).reading),
+            window=evolve(window, source=CombinedReader(self.pair, current).reading),
             current=current.get(path),
-            alone=self._origin(path, Origin(sources={}), fixed=fixed),
-            beside=self._origin(path, before, fixed=fixed),
+            new_origin=self._origin(path, Origin(sources={}), fixed=fixed),
+            merged_origin=self._origin(path, before, fixed=fixed),
         )
 
     def _current(self, path: str) -> StoredGroup | None:

@@ -23,7 +23,7 @@ from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import Outputs, read_groups, reading
-from zcollection.engine.select import RowReader, Side
+from zcollection.engine.select import RowReader, VariableSource
 from zcollection.engine.work import Work
 from zcollection.errors import ConflictError, CorruptionError, CorruptionWarning, OutdatedError, StoreError
 from zcollection.model.dataset import Dataset
@@ -282,7 +282,7 @@ class ConsistentRead:
         """Return the requested rows of partitions, and their number in each partition."""
         objects, targets = selected.snapshot.objects, [selected.target(path) for path in paths]
         found = await selected.finder.find(objects, targets, executor=self.executor)
-        wanted = RowReader(dimension=self.opened.dimension, sides=(Side(schema=self._pieces.schema),))
+        wanted = RowReader(dimension=self.opened.dimension, sources=(VariableSource(schema=self._pieces.schema),))
         (arrays,) = await wanted.read(objects, targets, found, executor=self.executor, progress=advance)
         return arrays, [item.count for item in found]
 

@@ -172,7 +172,7 @@ class Mapping(Generic[R]):
         self, function: "Callable[..., Work[_Part[R]]]", selected: SelectedPartitions
     ) -> "Iterator[Job[Site, _Part[R]]]":
         if selected.is_of_rows:
-            return (Job(partial(function, selected.alone(path))) for path in selected.partitions)
+            return (Job(partial(function, selected.rows_plan(path))) for path in selected.partitions)
         windows = Windows(opened=self.opened, snapshot=selected.snapshot, halo=self.halo)
         return (Job(partial(function, windows.plan(path, record))) for path, record in selected.partitions.items())
 

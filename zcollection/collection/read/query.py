@@ -59,7 +59,7 @@ async def query(
         found = _lazy(opened, selected.snapshot, partitions, schema)
         all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
         return at_rows(opened, all_rows, partitions, rows)
-    snapshot = await opened.snapshot(key_selection.passing(opened, filters))
+    snapshot = await opened.snapshot(key_selection.candidates_of(opened, filters))
     partitions = await key_selection.select(opened, snapshot, filters)
     if not partitions:
         return None
@@ -171,10 +171,10 @@ def lazy_variables(objects: Objects, sources: Sources, schema: DatasetSchema, di
 
 async def records(opened: OpenCollection, *, filters: Filter) -> Partitions:
     """Return the partitions that pass a filter, in the order of their keys."""
-    candidates = key_selection.passing(opened, filters)
+    candidates = key_selection.candidates_of(opened, filters)
     return await key_selection.select(opened, await opened.snapshot(candidates), filters, candidates)
 
 
 async def keys(opened: OpenCollection, *, filters: Filter) -> tuple[Key, ...]:
     """Return the keys of the partitions that pass a filter, in order."""
-    return await in_thread((await records(opened, filters=filters)).keys_of_each)
+    return await in_thread((await records(opened, filters=filters)).partition_keys)

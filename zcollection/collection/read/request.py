@@ -27,8 +27,8 @@ from zcollection.engine.select import (
     KnownRows,
     RowReader,
     SelectedRows,
-    Side,
     Target,
+    VariableSource,
     field_zones,
 )
 from zcollection.engine.work import Work
@@ -45,7 +45,7 @@ Where = str | Condition | Rows | None
 """A row selection: a condition, or rows found before; None selects all rows."""
 
 
-class BesideView(ABC):
+class ViewPartitions(ABC):
     """The partitions of a view that correspond to the partitions of a snapshot of its base.
 
     Attributes
@@ -63,9 +63,6 @@ class BesideView(ABC):
     @abstractmethod
     def stamp(self, path: str) -> str:
         """Return the stamp of the view's group of a partition."""
-
-
-Beside = BesideView | None
 
 
 @frozen(kw_only=True)
@@ -139,32 +136,34 @@ class Request:
     def candidates(self) -> Candidates:
         """The candidates that a snapshot must contain for `select`."""
         if not isinstance(self.where, Rows):
-            return key_selection.passing(self.opened, self.filters, None if self.where is None else self._may_hold)
+            return key_selection.candidates_of(
+                self.opened, self.filters, None if self.where is None else self._may_contain
+            )
         rows = self.where
         if rows.condition is None:
             return rows.partitions
         again = evolve(self, where=rows.condition, filters=rows.filters)
-        return key_selection.passing(self.opened, again.filters, again._may_hold, rows.partitions)  # noqa: SLF001 - of its own class
+        return key_selection.candidates_of(self.opened, again.filters, again._may_contain, rows.partitions)  # noqa: SLF001 - of its own class
 
     async def snapshot(self) -> Snapshot:
         """Return the newest snapshot of the candidates."""
         return await self.opened.snapshot(self.candidates)
 
-    async def select(self, snapshot: Snapshot, beside: Beside = None) -> "SelectedPartitions":
+    async def select(self, snapshot: Snapshot, view: ViewPartitions | None = None) -> "SelectedPartitions":
         """Return the partitions of a snapshot that may contain requested rows.
 
         Parameters
         ----------
         snapshot
             The result of `snapshot`, or a snapshot with more partitions.
-        beside
+        view
             The partitions of a view over the collection; None without a view.
         """
         if callable(self.filters):
-            return await in_thread(self.select_here, snapshot, beside)
-        return self.select_here(snapshot, beside)
+            return await in_thread(self.select_here, snapshot, view)
+        return self.select_here(snapshot, view)
 
-    def select_here(self, snapshot: Snapshot, beside: Beside = None) -> "SelectedPartitions":
+    def select_here(self, snapshot: Snapshot, view: ViewPartitions | None = None) -> "SelectedPartitions":
         """Return the partitions of a snapshot that may contain requested rows, computed on this thread; see `select`.
 
         Raises
@@ -173,26 +172,24 @@ class Request:
             The partitions of a `Rows` without a condition have changed, so that the rows cannot be found again.
         """
         if isinstance(self.where, Rows):
-            return self._select_rows(snapshot, self.where, beside)
-        narrow = None if self.where is None else self._may_pass
-        partitions = key_selection.where(self.opened, snapshot, self.filters, narrow, self.candidates)
-        return SelectedPartitions(request=self, snapshot=snapshot, partitions=partitions, beside=beside)
+            return self._select_rows(snapshot, self.where, view)
+        prune = None if self.where is None else self._may_pass
+        partitions = key_selection.where(self.opened, snapshot, self.filters, prune, self.candidates)
+        return SelectedPartitions(request=self, snapshot=snapshot, partitions=partitions, view=view)
 
-    def _select_rows(self, snapshot: Snapshot, rows: Rows, beside: Beside) -> "SelectedPartitions":
+    def _select_rows(self, snapshot: Snapshot, rows: Rows, view: ViewPartitions | None) -> "SelectedPartitions":
         records = {path: snapshot.record(path) for path in rows.partitions}
-        changed = [path for path in records if not _is_current(path, rows, records[path], beside)]
+        changed = [path for path in records if not _is_current(path, rows, records[path], view)]
         if not changed:
             existing = {path: record for path, record in records.items() if record is not None}
-            return SelectedPartitions(
-                request=self, snapshot=snapshot, partitions=self._passing(existing), beside=beside
-            )
+            return SelectedPartitions(request=self, snapshot=snapshot, partitions=self._passing(existing), view=view)
         if rows.condition is None:
             message = (
                 f"{len(changed)} of the partitions whose rows were found at version {rows.version} of {self.opened.store.url} have "
                 f"changed since, {changed[0]!r} among them; find the rows again"
             )
             raise OutdatedError(message)
-        again = evolve(self, where=rows.condition, filters=rows.filters).select_here(snapshot, beside)
+        again = evolve(self, where=rows.condition, filters=rows.filters).select_here(snapshot, view)
         return evolve(again, partitions=self._passing(again.partitions))
 
     def _passing(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:
@@ -202,7 +199,7 @@ class Request:
         select = compile_filter(self.filters, [item.name for item in self.opened.partitioning.fields])
         return Partitions(partitions).where(select)
 
-    def _may_hold(self, limits: Limits) -> Sequence[bool]:
+    def _may_contain(self, limits: Limits) -> Sequence[bool]:
         """Return which ranges of partitions may contain rows that pass."""
         fields = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
         if not fields.keys() >= {*self.bound.fields}:
@@ -226,12 +223,12 @@ class Request:
         return passing
 
 
-def _is_current(path: str, rows: Rows, record: PartitionRecord | None, beside: Beside) -> bool:
+def _is_current(path: str, rows: Rows, record: PartitionRecord | None, view: ViewPartitions | None) -> bool:
     """Return whether a partition, and the view's group of it, have not changed since rows were found in it."""
     part = rows.part(path)
     if part is None or record is None or part.stamp != record.stamp:
         return False
-    return part.beside is None or (beside is not None and beside.stamp(path) == part.beside)
+    return part.view_stamp is None or (view is not None and view.stamp(path) == part.view_stamp)
 
 
 def _zones_of_limits(limits: Sequence[Any], variable: VariableSchema) -> Zones:
@@ -259,14 +256,14 @@ class SelectedPartitions:
         The snapshot.
     partitions
         The records of the partitions by path, in the order of their keys.
-    beside
+    view
         As for `Request.select`.
     """
 
     request: Request
     snapshot: Snapshot
     partitions: Mapping[str, PartitionRecord]
-    beside: Beside = None
+    view: ViewPartitions | None = None
 
     @property
     def is_of_rows(self) -> bool:
@@ -285,12 +282,12 @@ class SelectedPartitions:
             return KnownRows({path: SelectedRows.all(record.rows) for path, record in self.partitions.items()})
         own = self.request.own.all_variables()
         rows = opened.configuration.rows_schema
-        sides = [Side(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
-        if self.beside is not None:
-            sides.append(Side(schema=self.request.own, objects=self.beside.objects))
-        return ConditionFinder(bound=self.request.bound, dimension=opened.dimension, sides=tuple(sides))
+        sources = [VariableSource(schema=rows.select(rows.all_variables().keys() - own.keys()) if own else rows)]
+        if self.view is not None:
+            sources.append(VariableSource(schema=self.request.own, objects=self.view.objects))
+        return ConditionFinder(bound=self.request.bound, dimension=opened.dimension, sources=tuple(sources))
 
-    def alone(self, path: str) -> "RowsPlan":
+    def rows_plan(self, path: str) -> "RowsPlan":
         """Return the plan for reading the requested rows of one partition."""
         target, finder = self.target(path), self.finder
         return RowsPlan(
@@ -305,7 +302,7 @@ class SelectedPartitions:
         """Return a partition as the target of a finder."""
         record, opened = self.partitions[path], self.request.opened
         group = partition_groups.group_of(opened, path, record, self.snapshot.place(path))
-        groups = (group,) if self.beside is None else (group, self.beside.group(path, record))
+        groups = (group,) if self.view is None else (group, self.view.group(path, record))
         return Target(rows=record.rows, key=record.key, groups=groups)
 
     def rows(self, found: Mapping[str, SelectedRows]) -> Rows:
@@ -317,7 +314,7 @@ class SelectedPartitions:
                 stamp=record.stamp,
                 total=record.rows,
                 ranges=ranges_of(found[path]),
-                beside=self._beside(path),
+                view_stamp=self._view_stamp(path),
             )
             for path, record in self.partitions.items()
             if found[path].count
@@ -326,16 +323,12 @@ class SelectedPartitions:
             return Rows(version=self.snapshot.label, parts=parts)
         return Rows(version=self.snapshot.label, condition=where, filters=self.request.filters, parts=parts)
 
-    def _beside(self, path: str) -> str | None:
+    def _view_stamp(self, path: str) -> str | None:
         where = self.request.where
         if isinstance(where, Rows):
             part = where.part(path)
-            return None if part is None else part.beside
-        return (
-            self.beside.stamp(path)
-            if self.beside is not None and where is not None and self.request.reads_own
-            else None
-        )
+            return None if part is None else part.view_stamp
+        return self.view.stamp(path) if self.view is not None and where is not None and self.request.reads_own else None
 
 
 @frozen(kw_only=True, eq=False)
@@ -385,6 +378,6 @@ class RowsPlan:
 
     def of_rows(self, found: SelectedRows, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:
         """Return the partitioned variables of a schema, for the rows found."""
-        side = Side(schema=self.opened.part(schema, partitioned=True))
-        (arrays,) = yield from RowReader(dimension=self.opened.dimension, sides=(side,)).reading(self.target, found)
+        source = VariableSource(schema=self.opened.part(schema, partitioned=True))
+        (arrays,) = yield from RowReader(dimension=self.opened.dimension, sources=(source,)).reading(self.target, found)
         return arrays

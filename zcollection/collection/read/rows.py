@@ -30,7 +30,7 @@ class PartRows:
     ----------
     key, stamp
         The key and the stamp of the partition.
-    beside
+    view_stamp
         The stamp of the view's group of the partition, if the condition used variables of the view.
     total
         Number of rows of the partition.
@@ -42,7 +42,7 @@ class PartRows:
     stamp: str
     total: int
     ranges: Ranges = field(repr=False)
-    beside: str | None = None
+    view_stamp: str | None = None
 
     @property
     def count(self) -> int:
@@ -124,7 +124,7 @@ class Rows(Printed):
     @property
     def is_of_view(self) -> bool:
         """Whether the condition used variables of a view."""
-        return any(part.beside is not None for part in self._parts.values())
+        return any(part.view_stamp is not None for part in self._parts.values())
 
     @property
     def report(self) -> ChangeReport:
@@ -193,7 +193,9 @@ class Rows(Printed):
 
 def _is_same(mine: PartRows, theirs: PartRows) -> bool:
     """Return whether rows are of the same generation of a partition, and of the view's group of it."""
-    return mine.stamp == theirs.stamp and (None in {mine.beside, theirs.beside} or mine.beside == theirs.beside)
+    return mine.stamp == theirs.stamp and (
+        None in {mine.view_stamp, theirs.view_stamp} or mine.view_stamp == theirs.view_stamp
+    )
 
 
 def as_where(where: Any) -> Condition | Rows | None:

@@ -107,7 +107,7 @@ class _Part:
         return self._read(columns[self.axis], deliveries)
 
     def _of_rows(self, deliveries: Deliveries) -> Work[PartitionSampling | None]:
-        found, rows = yield from self.selected.alone(self.path).finding(self._schema, {})
+        found, rows = yield from self.selected.rows_plan(self.path).finding(self._schema, {})
         if not found.count:
             return None
         return self._read(rows.get_variable(self.axis).to_numpy(), deliveries.select(found.positions))

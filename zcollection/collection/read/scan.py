@@ -22,7 +22,7 @@ from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import read_groups
-from zcollection.engine.select import RowReader, SelectedRows, Side
+from zcollection.engine.select import RowReader, SelectedRows, VariableSource
 from zcollection.errors import (
     ConflictError,
     CorruptionError,
@@ -115,7 +115,7 @@ class ScannedCollection(Scanned):
 
     async def newest(self) -> SelectedPartitions:  # noqa: D102
         return await self.request.select(
-            await self.opened.snapshot(key_selection.passing(self.opened, self.request.filters))
+            await self.opened.snapshot(key_selection.candidates_of(self.opened, self.request.filters))
         )
 
     async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
@@ -125,7 +125,9 @@ class ScannedCollection(Scanned):
         return generation(selected.snapshot, path)
 
     async def read(self, selected: SelectedPartitions, piece: Piece) -> Mapping[str, NDArray[Any]]:  # noqa: D102
-        (arrays,) = await read_piece(selected, piece, [Side(schema=self.opened.part(self.schema, partitioned=True))])
+        (arrays,) = await read_piece(
+            selected, piece, [VariableSource(schema=self.opened.part(self.schema, partitioned=True))]
+        )
         return arrays
 
     async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
@@ -140,20 +142,20 @@ class ScannedCollection(Scanned):
 
 
 async def read_piece(
-    selected: SelectedPartitions, piece: Piece, sides: Sequence[Side]
+    selected: SelectedPartitions, piece: Piece, sources: Sequence[VariableSource]
 ) -> list[Mapping[str, NDArray[Any]]]:
-    """Return the variables of each side for the rows of a piece, one partition after the other."""
+    """Return the variables of each source for the rows of a piece, one partition after the other."""
     targets, dimension = [selected.target(path) for path in piece], selected.request.opened.dimension
     objects, executor = selected.snapshot.objects, LocalExecutor()
     if any(rows.count < target.rows for rows, target in zip(piece.values(), targets, strict=True)):
-        wanted = RowReader(dimension=dimension, sides=tuple(sides))
+        wanted = RowReader(dimension=dimension, sources=tuple(sources))
         return [*await wanted.read(objects, targets, [*piece.values()], executor=executor)]
     read: list[Mapping[str, NDArray[Any]]] = []
-    for at, side in enumerate(sides):
-        groups, store = [target.groups[at] for target in targets], side.objects or objects
-        has_variables = bool(side.schema.all_variables())
+    for at, source in enumerate(sources):
+        groups, store = [target.groups[at] for target in targets], source.objects or objects
+        has_variables = bool(source.schema.all_variables())
         read.append(
-            await read_groups(store, groups, side.schema, dimension=dimension, executor=executor)
+            await read_groups(store, groups, source.schema, dimension=dimension, executor=executor)
             if has_variables
             else {}
         )
@@ -199,8 +201,8 @@ class Scan:
         if not _is_count(block_size):
             message = f"block_size={block_size!r}; accepted: a number of bytes, 1 or more"
             raise SettingError(message)
-        beside = KeyVariables.of(scanned.opened, keys, scanned.schema)
-        return cls(scanned=scanned, block_size=block_size, keys=beside)
+        key_variables = KeyVariables.of(scanned.opened, keys, scanned.schema)
+        return cls(scanned=scanned, block_size=block_size, keys=key_variables)
 
     @cached_property
     def schema(self) -> DatasetSchema:

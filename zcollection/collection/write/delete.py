@@ -37,7 +37,7 @@ async def delete(
             selected = await request.select(transaction.base)
             for path in selected.partitions:
                 transaction.reads(path)
-            jobs = (Job(partial(_without_rows, selected.alone(path))) for path in selected.partitions)
+            jobs = (Job(partial(_without_rows, selected.rows_plan(path))) for path in selected.partitions)
             found = await staged(executor, transaction, jobs, total=len(selected.partitions), progress=progress)
             counts = {path: count for path, (count, _) in zip(selected.partitions, found, strict=True) if count}
             remaining = {item.path: item for _, item in found if item is not None}

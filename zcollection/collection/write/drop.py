@@ -34,7 +34,7 @@ async def drop_partitions(
         message = "drop_partitions() needs filters or older_than, so that not all is dropped by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(opened, older_than)
-    candidates = key_selection.passing(
+    candidates = key_selection.candidates_of(
         opened, filters, None if limit is None else partial(_may_be_older, opened, limit)
     )
     if dry_run:

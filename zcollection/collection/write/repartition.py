@@ -24,7 +24,7 @@ from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
 from zcollection.engine.read import GroupRead, Outputs, reading
-from zcollection.engine.select import Runs, SelectedRows, Side, filling
+from zcollection.engine.select import Runs, SelectedRows, VariableSource, filling
 from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError
@@ -409,7 +409,7 @@ class _Gathering:
                 yield from outputs.filling(group, start)
             else:
                 here = {path: outputs.part(path, start, part.count) for path in outputs.arrays}
-                yield from filling(group, Side(schema=schema), rows, here, dimension=dimension)
+                yield from filling(group, VariableSource(schema=schema), rows, here, dimension=dimension)
             yield from partition_groups.checking_current(self.target, group, part.record)
         return outputs.arrays, (yield from self._deliveries(item, found, places))
 
@@ -450,7 +450,9 @@ class _Gathering:
         for part, rows in zip(item.parts, found, strict=True):
             columns = Outputs.allocated(axis, self.target.dimension, rows.count)
             group = partition_groups.group_of(self.target, part.path, part.record, part.place)
-            yield from filling(group, Side(schema=axis), rows, columns.arrays, dimension=self.target.dimension)
+            yield from filling(
+                group, VariableSource(schema=axis), rows, columns.arrays, dimension=self.target.dimension
+            )
             values += columns.arrays.values()
         order = np.argsort(sortable(np.concatenate(values)), kind="stable")
         places = np.empty_like(order)
@@ -463,7 +465,7 @@ def _scattering(
 ) -> Work[None]:
     """Write the rows of one old partition to their positions in the new one."""
     some = Outputs.allocated(schema, outputs.dimension, rows.count)
-    yield from filling(group, Side(schema=schema), rows, some.arrays, dimension=outputs.dimension)
+    yield from filling(group, VariableSource(schema=schema), rows, some.arrays, dimension=outputs.dimension)
     for path, values in some.arrays.items():
         before: tuple[Any, ...] = (slice(None),) * some.layouts[path].variable.dimensions.index(outputs.dimension)
         outputs.arrays[path][(*before, places)] = values

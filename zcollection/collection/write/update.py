@@ -69,7 +69,7 @@ async def update(
             windows.read_by(transaction, partitions)
             change = Update(opened, function, schema, fixed, conventions)
             plans = (
-                partial(change.staging_rows, selected.alone(path))
+                partial(change.staging_rows, selected.rows_plan(path))
                 if selected.is_of_rows
                 else partial(change.staging, windows.plan(path, record))
                 for path, record in partitions.items()

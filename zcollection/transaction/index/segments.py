@@ -97,14 +97,14 @@ def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
 
 
 @runtime_checkable
-class Judging(Protocol):
+class RangePruning(Protocol):
     """A `Candidates` that prunes stretches by their limits, and names further partitions by path."""
 
     @property
     def paths(self) -> Collection[str]:
         """Paths of partitions that are requested whatever the limits are."""
 
-    def may_hold(self, limits: Limits) -> Sequence[bool]:
+    def may_contain(self, limits: Limits) -> Sequence[bool]:
         """Return for each stretch whether it may contain a requested partition."""
 
 
@@ -138,7 +138,7 @@ class Segment:
     @classmethod
     def of(cls, partitions: Partitions) -> "Segment":
         """Return the segment with given partitions."""
-        keys = partitions.listed_keys().items()
+        keys = partitions.key_columns().items()
         first, smallest, largest = ({name: choose(column) for name, column in keys} for choose in (_first, min, max))
         return cls(partitions, len(partitions), _range_of(partitions.column("axis_range")), first, smallest, largest)
 
@@ -210,7 +210,7 @@ class Segments:
     def of(cls, partitions: Partitions) -> "Segments":
         """Return partitions divided into segments, none of which is written yet."""
         _check_paths(partitions)
-        nothing: Mapping[str, Sequence[KeyValue]] = dict.fromkeys(partitions.listed_keys(), ())
+        nothing: Mapping[str, Sequence[KeyValue]] = dict.fromkeys(partitions.key_columns(), ())
         empty = cls(dict.fromkeys(_SHARED, ()), nothing, nothing, nothing)
         return empty._spliced([[*map(Segment.of, _pieces(partitions, is_last=False))]])
 
@@ -284,16 +284,16 @@ class Segments:
 
     def _containing(self, candidates: Candidates) -> list[int]:
         every = range(len(self.described["name"]))
-        if candidates is None or (callable(candidates) and not isinstance(candidates, Judging)):
+        if candidates is None or (callable(candidates) and not isinstance(candidates, RangePruning)):
             return list(every)
-        may_hold: Sequence[bool] = [False] * len(every)
+        may_contain: Sequence[bool] = [False] * len(every)
         paths: Collection[str] = ()
-        if isinstance(candidates, Judging):
-            may_hold, paths = candidates.may_hold(self._limits), candidates.paths
+        if isinstance(candidates, RangePruning):
+            may_contain, paths = candidates.may_contain(self._limits), candidates.paths
         else:
             paths = candidates
         needed = self._by_position(paths)
-        return [at for at in every if may_hold[at] or at in needed or None in needed]
+        return [at for at in every if may_contain[at] or at in needed or None in needed]
 
     def to_change(self, written: Collection[str], dropped: Collection[str]) -> list[int]:
         """Return the positions of the segments that a change needs: those it changes, and neighbours of those that become small."""
@@ -371,7 +371,7 @@ class Segments:
         if not self.described["name"]:
             return Segments.of(new).replacing(self)
         _check_paths(new)
-        if new and tuple(new.listed_keys()) != tuple(self.first):
+        if new and tuple(new.key_columns()) != tuple(self.first):
             raise CorruptionError(OF_DIFFERENT_FIELDS)
         to_change = frozenset(self.to_change(new, dropped))
         starts, removed = self._starts_of(new), self._by_position(dropped)
@@ -395,7 +395,7 @@ class Segments:
     def _starts_of(self, new: Partitions) -> list[int]:
         """Return for each segment the number of new partitions before it, followed by the number of all new partitions."""
         counts = [0] * (len(self._firsts) + 1)
-        for key in zip(*new.listed_keys().values(), strict=True):
+        for key in zip(*new.key_columns().values(), strict=True):
             counts[self._position(key) + 1] += 1
         return list(accumulate(counts))
 
@@ -489,7 +489,7 @@ def _value_of(segment: str, name: str, example: KeyValue) -> KeyValue | None:
 
 def has_keys_in_paths(partitions: Partitions) -> bool:
     """Return whether each path gives the key of its partition."""
-    fields = partitions.listed_keys()
+    fields = partitions.key_columns()
     rows = zip(*fields.values(), strict=True)
     return all(key_of(path, fields) == key for path, key in zip(partitions, rows, strict=True))
 

@@ -86,14 +86,14 @@ class NativeTransaction(Transaction):
         The collection's store, and the session on the snapshot on which the change is based.
     documents
         Documents of the collection that are written with the change.
-    beside
+    extra_objects
         Further objects that are written with the change, by key: statistics of unchanged partitions.
     """
 
     store: TransactionalStore
     session: StoreSession
     documents: dict[str, bytes] = field(factory=dict)
-    beside: dict[str, bytes] = field(factory=dict)
+    extra_objects: dict[str, bytes] = field(factory=dict)
     _made: str | None = field(default=None, init=False)
     _is_rebased: bool = field(default=False, init=False)
 
@@ -119,10 +119,10 @@ class NativeTransaction(Transaction):
 
     async def commit(self) -> None:
         """Commit the session; rebase it where another writer has committed a change that does not conflict."""
-        changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.beside)
+        changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.extra_objects)
         if not any(changes) and self.restored is None:
             return
-        await self._objects.put(self.beside)
+        await self._objects.put(self.extra_objects)
         await self._remove_dropped()
         if self.growth is not None:
             grown = evolve(self.growth, changed=self.configuration.changed + 1)

@@ -198,7 +198,7 @@ class NativeVersioning(Versioning):
             same = [path for path in objects if transaction.base.is_same(snapshot, path)]
             for path in same:
                 transaction.reads(path)
-            transaction.beside = dict(objects[path] for path in same)
+            transaction.extra_objects = dict(objects[path] for path in same)
             await transaction.commit()
 
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
