@@ -20,7 +20,7 @@ from zcollection.registry import stored
 from zcollection.transaction.documents import Configuration, ViewDefinition
 from zcollection.transaction.versioning import Versioning
 from zcollection.view.chain import Chain
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 from zcollection.view.reference import stored as stored_reference
 
 
@@ -34,7 +34,7 @@ async def create(
     conventions: Conventions,
     reference: str | os.PathLike[str] | None,
     overwrite: bool,
-) -> Pair:
+) -> OpenView:
     """Create a view over a base.
 
     Raises
@@ -70,7 +70,7 @@ async def create(
         segments=False,
         view=definition,
     )
-    return Pair(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
+    return OpenView(base, OpenCollection(versioning, await versioning.initialise(configuration, overwrite=overwrite)))
 
 
 async def load(versioning: Versioning) -> Configuration:

@@ -37,7 +37,7 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 from zcollection.view.staleness import Staleness
 
 Stale = Literal["fill", "error", "compute"]
@@ -46,7 +46,7 @@ Partitions = Mapping[str, PartitionRecord]
 
 
 async def query(
-    pair: Pair,
+    opened: OpenView,
     *,
     filters: Filter,
     where: Where,
@@ -57,9 +57,9 @@ async def query(
     progress: ProgressOption,
 ) -> Dataset | None:
     """Read rows; see `View.query`."""
-    schema = pair.schema if variables is None else pair.schema.select(variables)
-    request = request_for(pair, filters, where, stale, lazy=lazy or chunks is not None)
-    read = _MergedRead.of(pair, schema, stale)
+    schema = opened.schema if variables is None else opened.schema.select(variables)
+    request = request_for(opened, filters, where, stale, lazy=lazy or chunks is not None)
+    read = _MergedRead.of(opened, schema, stale)
     if not lazy and chunks is None:
         return await read.rows(request, progress)
     if request.where is None:
@@ -71,10 +71,10 @@ async def query(
         return await read.rows(evolve(request, where=rows), None)
     found = read.lazily(evolve(versions, selected=evolve(versions.selected, partitions=partitions)))
     all_rows = found if chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    return at_rows(pair.base, all_rows, partitions, rows)
+    return at_rows(opened.base, all_rows, partitions, rows)
 
 
-def request_for(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Request:
+def request_for(opened: OpenView, filters: Filter, where: Where, stale: Stale, *, lazy: bool = False) -> Request:
     """Return a request for rows of a view.
 
     Raises
@@ -86,20 +86,20 @@ def request_for(pair: Pair, filters: Filter, where: Where, stale: Stale, *, lazy
     ExpressionError
         The condition is invalid.
     """
-    _check_stale(pair, stale, lazy=lazy)
-    request = Request.of(pair.base, filters, where, pair.own.schema)
+    _check_stale(opened, stale, lazy=lazy)
+    request = Request.of(opened.base, filters, where, opened.own.schema)
     if stale == "compute" and request.where is not None:
         _check_not_computed(request)
     return request
 
 
-async def find(pair: Pair, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
+async def find(opened: OpenView, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
     """Find rows; see `View.find`."""
-    request = Request.of(pair.base, filters, where, pair.own.schema)
-    return (await _MergedRead.of(pair, pair.schema, "fill").found(request, progress))[1]
+    request = Request.of(opened.base, filters, where, opened.own.schema)
+    return (await _MergedRead.of(opened, opened.schema, "fill").found(request, progress))[1]
 
 
-def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
+def _check_stale(opened: OpenView, stale: object, *, lazy: bool) -> None:
     if stale not in get_args(Stale):
         message = f"stale={stale!r}; {accepted(stale, get_args(Stale))}"
         raise SettingError(message)
@@ -107,7 +107,7 @@ def _check_stale(pair: Pair, stale: object, *, lazy: bool) -> None:
         message = "stale='compute' with lazy=True or chunks, which reads nothing yet; accepted: 'fill' or 'error'"
         raise SettingError(message)
     if stale == "compute":
-        _ = pair.chain  # raises if the view has no computation
+        _ = opened.chain  # raises if the view has no computation
 
 
 @frozen(kw_only=True)
@@ -146,7 +146,7 @@ class _MergedRead:
 
     Attributes
     ----------
-    pair
+    opened
         The view.
     schema
         The variables to read.
@@ -154,7 +154,7 @@ class _MergedRead:
         How to read partitions that are not current.
     """
 
-    pair: Pair
+    opened: OpenView
     schema: DatasetSchema
     stale: Stale
     _base: Pieces
@@ -163,13 +163,13 @@ class _MergedRead:
     _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, pair: Pair, schema: DatasetSchema, stale: Stale) -> "_MergedRead":
-        dimension = pair.base.dimension
-        own = schema.select(schema.all_variables().keys() & pair.own.schema.all_variables().keys())
-        rest = pair.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
-        mine = pair.own.schema.select(own.all_variables())
-        partitioned, fixed = (pair.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
-        return cls(pair, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
+    def of(cls, opened: OpenView, schema: DatasetSchema, stale: Stale) -> "_MergedRead":
+        dimension = opened.base.dimension
+        own = schema.select(schema.all_variables().keys() & opened.own.schema.all_variables().keys())
+        rest = opened.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
+        mine = opened.own.schema.select(own.all_variables())
+        partitioned, fixed = (opened.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
+        return cls(opened, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
 
     async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
         """Return the requested rows; None if no partition passes the filter."""
@@ -196,7 +196,7 @@ class _MergedRead:
 
     def _kept_changing(self) -> ConflictError:
         message = (
-            f"other writers kept changing {self.pair.base.store.url} or its view while they were read; query again"
+            f"other writers kept changing {self.opened.base.store.url} or its view while they were read; query again"
         )
         return ConflictError(message)
 
@@ -226,7 +226,7 @@ class _MergedRead:
 
     def lazily(self, versions: _Versions) -> Dataset:
         """Return lazy variables for all rows of the selected partitions."""
-        base, dimension = self.pair.base, self.pair.base.dimension
+        base, dimension = self.opened.base, self.opened.base.dimension
         places = versions.base.places
         partitioned = LookedUp.sources(base, places, versions.partitions)
         fixed = Sources([partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))])
@@ -240,18 +240,18 @@ class _MergedRead:
 
     async def _newest(self, request: Request) -> _Versions:
         # In this order, so that partitions refreshed in between do not look stale.
-        own = await self.pair.own.snapshot()
-        base = await self.pair.base.snapshot()
-        view = ViewSnapshot(self.pair, own, Staleness(self.pair, base))
+        own = await self.opened.own.snapshot()
+        base = await self.opened.base.snapshot()
+        view = ViewSnapshot(self.opened, own, Staleness(self.opened, base))
         selected = await request.select(base, view)
         partitions = dict(selected.partitions)
         current = frozenset(filter(view.is_current, partitions))
         if self.stale == "error" and self._own.schema.all_variables():
-            check_current(self.pair, view, partitions)
+            check_current(self.opened, view, partitions)
         return _Versions(base=base, own=own, selected=evolve(selected, partitions=partitions), current=current)
 
     async def _is_outdated(self, versions: _Versions) -> bool:
-        return await self.pair.base.is_outdated(versions.base) or await self.pair.own.is_outdated(versions.own)
+        return await self.opened.base.is_outdated(versions.base) or await self.opened.own.is_outdated(versions.own)
 
     async def _read(self, versions: _Versions, advance: Callable[[], None]) -> None:
         """Read the partitions whose current generation has not been read."""
@@ -265,7 +265,7 @@ class _MergedRead:
         if self._fixed is None or self._fixed[0] != fixed:
             self._fixed = (
                 fixed,
-                await partition_groups.read_immutable(self.pair.base, versions.base, self._fixed_schema),
+                await partition_groups.read_immutable(self.opened.base, versions.base, self._fixed_schema),
             )
 
     async def _read_rows(self, versions: _Versions, advance: Callable[[], None]) -> None:
@@ -291,7 +291,7 @@ class _MergedRead:
                 VariableSource(schema=pieces.schema if source == at else DatasetSchema(), objects=objects)
                 for source in (0, 1)
             )
-            reader = RowReader(dimension=self.pair.base.dimension, sources=sources)
+            reader = RowReader(dimension=self.opened.base.dimension, sources=sources)
             arrays = await reader.read(versions.base.objects, targets, list(by_path.values()), executor=executor)
             pieces.put([(path, generations[path][at], item.count) for path, item in by_path.items()], arrays[at])
         for path, values in computed.items():
@@ -304,7 +304,7 @@ class _MergedRead:
         if self.stale != "compute" or not self._own.schema.all_variables():
             return {}
         paths = [path for path, item in rows.items() if item.count and path not in versions.current]
-        dimension = self.pair.base.dimension
+        dimension = self.opened.base.dimension
         made = await self._computed(versions, paths, advance)
         return {
             path: {
@@ -315,7 +315,7 @@ class _MergedRead:
         }
 
     async def _read_base(self, versions: _Versions, advance: Callable[[], None] | None) -> None:
-        base = self.pair.base
+        base = self.opened.base
         missing = {
             path: record
             for path, record in versions.partitions.items()
@@ -337,7 +337,7 @@ class _MergedRead:
         await self._compute(versions, computed, advance)
         read = [path for path in missing if path not in computed]
         groups = [self._group(versions, path) for path in read]
-        dimension = self.pair.own.dimension
+        dimension = self.opened.own.dimension
         arrays = await read_groups(
             versions.own.objects, groups, self._own.schema, dimension=dimension, progress=advance
         )
@@ -353,11 +353,11 @@ class _MergedRead:
 
     def _group(self, versions: _Versions, path: str) -> GroupRead:
         return _own_group(
-            self.pair, versions.own, path, is_current=path in versions.current, rows=versions.partitions[path].rows
+            self.opened, versions.own, path, is_current=path in versions.current, rows=versions.partitions[path].rows
         )
 
     def _source(self, versions: _Versions, path: str) -> Source:
-        own, record, place = self.pair.own, versions.own.record(path), versions.own.places.get(path)
+        own, record, place = self.opened.own, versions.own.record(path), versions.own.places.get(path)
         if path in versions.current:
             return partition_groups.source_of(own, path, record, place)
         # A partition that an older version of a view lacks is never added to that version.
@@ -372,7 +372,7 @@ class _MergedRead:
 
     async def _computed(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> dict[str, Dataset]:
         """Return the computed variables of partitions, by path."""
-        return await computed(self.pair, versions.base, {path: versions.partitions[path] for path in paths}, advance)
+        return await computed(self.opened, versions.base, {path: versions.partitions[path] for path in paths}, advance)
 
     def _dataset(self, versions: _Versions) -> Dataset:
         fixed = {} if self._fixed is None else self._fixed[1]
@@ -381,12 +381,12 @@ class _MergedRead:
 
 
 async def computed(
-    pair: Pair, snapshot: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
+    opened: OpenView, snapshot: Snapshot, partitions: Partitions, advance: Callable[[], None] | None = None
 ) -> dict[str, Dataset]:
     """Return the variables of a view, computed from partitions of its base, by path; nothing is written."""
     if not partitions:
         return {}
-    chain, base = pair.chain, pair.base
+    chain, base = opened.chain, opened.base
     given = base.schema.select(chain.inputs)
     fixed = await partition_groups.read_immutable(base, snapshot, given)
     windows = Windows(opened=base, snapshot=snapshot, halo=chain.halo)
@@ -404,7 +404,7 @@ async def computed(
 class ViewSnapshot(ViewPartitions):
     """A snapshot of the view, for reading it together with a snapshot of its base."""
 
-    pair: Pair
+    opened: OpenView
     own: Snapshot
     staleness: Staleness
 
@@ -415,7 +415,7 @@ class ViewSnapshot(ViewPartitions):
 
     def group(self, path: str, record: PartitionRecord) -> GroupRead:
         """Return the view's group of a partition, to be read."""
-        return _own_group(self.pair, self.own, path, is_current=self.is_current(path), rows=record.rows)
+        return _own_group(self.opened, self.own, path, is_current=self.is_current(path), rows=record.rows)
 
     def stamp(self, path: str) -> str:
         """Return the stamp of the view's group of a partition; "" if it is not current."""
@@ -427,11 +427,11 @@ class ViewSnapshot(ViewPartitions):
         return self.staleness.is_current(path, self.own.record(path))
 
 
-def _own_group(pair: Pair, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
+def _own_group(opened: OpenView, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
     """Return the view's group of a partition, to be read; if it is not current it has no variables, and reads as fill."""
     record, place = own.record(path), own.place(path)
     if is_current:
-        return partition_groups.group_of(pair.own, path, record, place)
+        return partition_groups.group_of(opened.own, path, record, place)
     return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
 
 
@@ -455,14 +455,14 @@ def _is_same(versions: _Versions, newer: _Versions) -> bool:
     )
 
 
-def check_current(pair: Pair, view: ViewSnapshot, partitions: Iterable[str]) -> None:
+def check_current(opened: OpenView, view: ViewSnapshot, partitions: Iterable[str]) -> None:
     """Raise `StaleError` if a partition is not current in the view."""
     paths = [path for path in partitions if not view.is_current(path)]
     if not paths:
         return
-    advice = "refresh()" if pair.definition.computations else "update(function)"
+    advice = "refresh()" if opened.definition.computations else "update(function)"
     message = (
-        f"{len(paths)} partitions of the view {pair.own.store.url} are not current, {paths[0]!r} among them: they were not "
+        f"{len(paths)} partitions of the view {opened.own.store.url} are not current, {paths[0]!r} among them: they were not "
         f"computed from the current rows of its base; call {advice}, or query with stale='fill'"
     )
     raise StaleError(message)

@@ -19,7 +19,7 @@ from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 from zcollection.view.reading import ViewSnapshot
 from zcollection.view.some_rows import SomeRows
 from zcollection.view.staleness import Staleness, ViewStatus
@@ -46,7 +46,7 @@ class RefreshReport(Printed):
 
 
 async def update(
-    pair: Pair,
+    opened: OpenView,
     function: UpdateFunction,
     *,
     filters: Filter,
@@ -58,31 +58,31 @@ async def update(
     progress: ProgressOption,
 ) -> tuple[str, ...]:
     """Compute variables with a function; see `View.update`."""
-    pair.own.store.check_writable()
-    executor = _executor_for(client, pair)
-    if pair.definition.computations:
-        names = ", ".join(form.name for form in pair.definition.computations)
+    opened.own.store.check_writable()
+    executor = _executor_for(client, opened)
+    if opened.definition.computations:
+        names = ", ".join(form.name for form in opened.definition.computations)
         message = (
-            f"the variables of the view {pair.own.store.url} are computed by {names}; accepted: refresh(), or a view that is "
+            f"the variables of the view {opened.own.store.url} are computed by {names}; accepted: refresh(), or a view that is "
             f"created with variables=…"
         )
         raise SchemaError(message)
-    given = pair.given if variables is None else pair.given.select(variables)
-    request = Request.of(pair.base, filters, where, pair.own.schema)
+    given = opened.given if variables is None else opened.given.select(variables)
+    request = Request.of(opened.base, filters, where, opened.own.schema)
     request.check_halo(halo)
-    own, dimension = pair.own.schema, pair.own.dimension
+    own, dimension = opened.own.schema, opened.own.dimension
 
     def compute(window: Window, path: str) -> Dataset:
         return applied(function, window, own, dimension, path, conventions=conventions)
 
     async def attempt() -> tuple[str, ...]:
-        async with pair.own.begin("update") as transaction:
-            snapshot = await pair.base.snapshot()
-            view = ViewSnapshot(pair, transaction.base, Staleness(pair, snapshot))
+        async with opened.own.begin("update") as transaction:
+            snapshot = await opened.base.snapshot()
+            view = ViewSnapshot(opened, transaction.base, Staleness(opened, snapshot))
             selected_rows = await request.select(snapshot, view)
             selected = selected_rows.partitions
             some = SomeRows(
-                pair=pair,
+                opened=opened,
                 request=selected_rows.request,
                 function=function,
                 given=given,
@@ -90,10 +90,10 @@ async def update(
                 keys={path: record.key for path, record in selected.items()},
             )
             writing = Writing(
-                pair=pair,
+                opened=opened,
                 transaction=transaction,
                 snapshot=snapshot,
-                given=given if request.where is None else pair.given,
+                given=given if request.where is None else opened.given,
                 halo=halo,
                 compute=compute if request.where is None else some.compute,
                 executor=executor,
@@ -106,15 +106,15 @@ async def update(
     return await retrying(attempt)
 
 
-async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
+async def adopt_partitioning(opened: OpenView) -> tuple[str, ...]:
     """Drop all partitions of a view whose base has been repartitioned, and adopt its partitioning; return their paths."""
-    await pair.base.snapshot()  # raises if the base has been repartitioned in the meantime
-    if pair.splits_as_base:
+    await opened.base.snapshot()  # raises if the base has been repartitioned in the meantime
+    if opened.splits_as_base:
         return ()
-    own, base = pair.own.configuration, pair.base.configuration
+    own, base = opened.own.configuration, opened.base.configuration
 
     async def attempt() -> tuple[str, ...]:
-        async with pair.own.begin("refresh") as transaction:
+        async with opened.own.begin("refresh") as transaction:
             transaction.watch(lambda _: True)
             transaction.growth = evolve(own, partitioning=base.partitioning, depth=base.depth)
             for path in transaction.base.partitions:
@@ -126,18 +126,24 @@ async def adopt_partitioning(pair: Pair) -> tuple[str, ...]:
 
 
 async def refresh(
-    pair: Pair, *, filters: Filter, everything: bool, batch: int | None, client: ClientOption, progress: ProgressOption
+    opened: OpenView,
+    *,
+    filters: Filter,
+    everything: bool,
+    batch: int | None,
+    client: ClientOption,
+    progress: ProgressOption,
 ) -> RefreshReport:
     """Compute the partitions that are not current; see `View.refresh`."""
-    pair.own.store.check_writable()
+    opened.own.store.check_writable()
     if batch is not None and batch < 1:
         message = f"batch={batch!r}; accepted: None, or a number of partitions of at least 1"
         raise SettingError(message)
-    refreshing = _Refreshing(pair, filters, everything, _executor_for(client, pair))
+    refreshing = _Refreshing(opened, filters, everything, _executor_for(client, opened))
     status = await refreshing.status()
     dropped = await retrying(refreshing.drop_orphans) if status.orphaned else ()
     outdated = refreshing.outdated(status)
-    if not pair.definition.computations:
+    if not opened.definition.computations:
         return RefreshReport(computed=(), dropped=dropped, waiting=outdated)
     computed: list[str] = []
     with tracking(progress, len(outdated), "refresh") as advance:
@@ -146,10 +152,10 @@ async def refresh(
     return RefreshReport(computed=tuple(computed), dropped=dropped, waiting=())
 
 
-def _executor_for(client: ClientOption, pair: Pair) -> Executor:
+def _executor_for(client: ClientOption, opened: OpenView) -> Executor:
     """Return the executor for a change of a view; it must be able to access the base as well."""
-    executor_for(client, pair.base.store)
-    return executor_for(client, pair.own.store)
+    executor_for(client, opened.base.store)
+    return executor_for(client, opened.own.store)
 
 
 @define
@@ -183,14 +189,14 @@ class _Attempts:
 class _Refreshing:
     """A refresh of the partitions that pass a filter."""
 
-    pair: Pair
+    opened: OpenView
     filters: Filter
     everything: bool
     executor: Executor
 
     async def status(self) -> ViewStatus:
-        own = await self.pair.own.snapshot()
-        return await Staleness(self.pair, await self.pair.base.snapshot()).status(own, self.filters)
+        own = await self.opened.own.snapshot()
+        return await Staleness(self.opened, await self.opened.base.snapshot()).status(own, self.filters)
 
     def outdated(self, status: ViewStatus) -> tuple[str, ...]:
         """Return the partitions to compute."""
@@ -198,9 +204,9 @@ class _Refreshing:
 
     async def drop_orphans(self) -> tuple[str, ...]:
         """Drop the partitions that the base no longer has, as one change."""
-        async with self.pair.own.begin("refresh") as transaction:
-            snapshot = await self.pair.base.snapshot()
-            status = await Staleness(self.pair, snapshot).status(transaction.base, self.filters)
+        async with self.opened.own.begin("refresh") as transaction:
+            snapshot = await self.opened.base.snapshot()
+            status = await Staleness(self.opened, snapshot).status(transaction.base, self.filters)
             for path in status.orphaned:
                 transaction.drop(path)
             await transaction.commit()
@@ -213,16 +219,16 @@ class _Refreshing:
 
     async def compute(self, paths: Iterable[str], advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute the partitions that still need it, as one change."""
-        pair, chain = self.pair, self.pair.chain
-        given, dimension = pair.base.schema.select(chain.inputs), pair.base.dimension
+        opened, chain = self.opened, self.opened.chain
+        given, dimension = opened.base.schema.select(chain.inputs), opened.base.dimension
 
         def compute(window: Window, _: str) -> Dataset:
             return window.trimmed(chain.compute(window, dimension), dimension)
 
-        async with pair.own.begin("refresh") as transaction:
-            snapshot = await pair.base.snapshot()
+        async with opened.own.begin("refresh") as transaction:
+            snapshot = await opened.base.snapshot()
             writing = Writing(
-                pair=pair,
+                opened=opened,
                 transaction=transaction,
                 snapshot=snapshot,
                 given=given,

@@ -10,67 +10,71 @@ from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import Generation, generation
 from zcollection.collection.read.request import SelectedPartitions, Where
-from zcollection.collection.read.scan import Piece, Scanned, read_piece
+from zcollection.collection.read.scan import Piece, ScanSource, read_piece
 from zcollection.engine.select import VariableSource
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
-from zcollection.view.pair import Pair
+from zcollection.view.open_view import OpenView
 from zcollection.view.reading import Stale, ViewSnapshot, check_current, computed, request_for
 from zcollection.view.staleness import Staleness
 
 
 @frozen(kw_only=True, eq=False)
-class ScannedView(Scanned):
+class ViewSource(ScanSource):
     """A view as the source of a scan.
 
     Attributes
     ----------
-    pair
+    opened_view
         The view.
     stale
         How to read partitions that are not current; see `View.query`.
     """
 
-    pair: Pair
+    opened_view: OpenView
     stale: Stale
     _computed: dict[tuple[str, Generation], Dataset] = field(factory=dict, init=False)
     """The last computed partitions, because a large partition is read in several pieces."""
 
     @classmethod
     def of(
-        cls, pair: Pair, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
-    ) -> "ScannedView":
+        cls, opened_view: OpenView, *, filters: Filter, where: Where, variables: Iterable[str] | None, stale: Stale
+    ) -> "ViewSource":
         """Return the source for the arguments of `View.scan`."""
-        schema = pair.schema if variables is None else pair.schema.select(variables)
-        return cls(request=request_for(pair, filters, where, stale), schema=schema, pair=pair, stale=stale)
+        schema = opened_view.schema if variables is None else opened_view.schema.select(variables)
+        return cls(
+            request=request_for(opened_view, filters, where, stale), schema=schema, opened_view=opened_view, stale=stale
+        )
 
     @property
-    def every(self) -> DatasetSchema:  # noqa: D102
-        return self.pair.schema
+    def condition_schema(self) -> DatasetSchema:  # noqa: D102
+        return self.opened_view.schema
 
     @property
     def _own(self) -> DatasetSchema:
         """The variables of the view that are read."""
-        mine = self.pair.own.schema
+        mine = self.opened_view.own.schema
         return mine.select(self.schema.all_variables().keys() & mine.all_variables().keys())
 
     @property
     def _rest(self) -> DatasetSchema:
         """The variables of the base that are read."""
-        return self.pair.base.schema.select(self.schema.all_variables().keys() - self._own.all_variables().keys())
+        return self.opened_view.base.schema.select(
+            self.schema.all_variables().keys() - self._own.all_variables().keys()
+        )
 
     async def newest(self) -> SelectedPartitions:  # noqa: D102
         # In this order, so that partitions refreshed in between do not look stale.
-        own = await self.pair.own.snapshot()
-        base = await self.pair.base.snapshot()
-        view = ViewSnapshot(self.pair, own, Staleness(self.pair, base))
+        own = await self.opened_view.own.snapshot()
+        base = await self.opened_view.base.snapshot()
+        view = ViewSnapshot(self.opened_view, own, Staleness(self.opened_view, base))
         selected = await self.request.select(base, view)
         if self.stale == "error" and self._own.all_variables():
-            check_current(self.pair, view, selected.partitions)
+            check_current(self.opened_view, view, selected.partitions)
         return selected
 
     async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(selected.snapshot) or await self.pair.own.is_outdated(
+        return await self.opened.is_outdated(selected.snapshot) or await self.opened_view.own.is_outdated(
             _view_of(selected).own
         )
 
@@ -94,14 +98,14 @@ class ScannedView(Scanned):
     async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         return await partition_groups.read_immutable(self.opened, selected.snapshot, self._rest)
 
-    async def reloaded(self) -> "ScannedView | None":  # noqa: D102
-        pair = Pair(await self.pair.base.reloaded(), await self.pair.own.reloaded())
-        if pair == self.pair:
+    async def reloaded(self) -> "ViewSource | None":  # noqa: D102
+        opened_view = OpenView(await self.opened_view.base.reloaded(), await self.opened_view.own.reloaded())
+        if opened_view == self.opened_view:
             return None
         request, names = self.request, self.schema.all_variables()
-        return self.of(pair, filters=request.filters, where=request.where, variables=names, stale=self.stale)
+        return self.of(opened_view, filters=request.filters, where=request.where, variables=names, stale=self.stale)
 
-    def begun(self) -> Self:  # noqa: D102
+    def for_iteration(self) -> Self:  # noqa: D102
         return evolve(self)
 
     async def _compute(self, selected: SelectedPartitions, piece: Piece, mine: Mapping[str, NDArray[Any]]) -> None:
@@ -111,7 +115,7 @@ class ScannedView(Scanned):
             return
         needed = {path: (path, self.generation(selected, path)) for path in piece if not view.is_current(path)}
         missing = {path: selected.partitions[path] for path, each in needed.items() if each not in self._computed}
-        made = await computed(self.pair, selected.snapshot, missing)
+        made = await computed(self.opened_view, selected.snapshot, missing)
         cached = {each: self._computed[each] if each in self._computed else made[path] for path, each in needed.items()}
         self._computed.clear()
         self._computed.update(cached)

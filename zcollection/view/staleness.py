@@ -8,8 +8,8 @@ from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours
 from zcollection.model.printed import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
 from zcollection.transaction.snapshot import Snapshot
+from zcollection.view.open_view import OpenView
 from zcollection.view.origin import Origin
-from zcollection.view.pair import Pair
 
 
 @frozen(kw_only=True, repr=False)
@@ -44,16 +44,16 @@ class Staleness:
 
     Parameters
     ----------
-    pair
+    opened
         The view.
     snapshot
         The snapshot of the base.
     """
 
-    def __init__(self, pair: Pair, snapshot: Snapshot) -> None:
-        self._pair = pair
+    def __init__(self, opened: OpenView, snapshot: Snapshot) -> None:
+        self._opened = opened
         self._snapshot = snapshot
-        self._neighbours = Neighbours(AxisOrder.of(pair.base), snapshot)
+        self._neighbours = Neighbours(AxisOrder.of(opened.base), snapshot)
 
     def sources(self, path: str, halo: Halo, *, immutable: bool) -> dict[str, str]:
         """Return the stamps of the groups of the base that a partition would be computed from.
@@ -76,7 +76,7 @@ class Staleness:
     def is_current(self, path: str, record: PartitionRecord | None) -> bool:
         """Return whether a partition of the view was computed from the current rows, with the current configuration."""
         origin = None if record is None else Origin.from_texts(record.origin)
-        if origin is None or origin.computation != self._pair.identity:
+        if origin is None or origin.computation != self._opened.identity:
             return False
         own = self._snapshot.record(path)
         if own is None or origin.sources.get(path) != own.stamp:
@@ -85,8 +85,8 @@ class Staleness:
 
     async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
         """Return the state of the partitions of the view that pass a filter."""
-        partitions = await key_selection.select(self._pair.base, self._snapshot, filters)
-        stored = await key_selection.select(self._pair.own, own, filters)
+        partitions = await key_selection.select(self._opened.base, self._snapshot, filters)
+        stored = await key_selection.select(self._opened.own, own, filters)
         current = {path for path in partitions if self.is_current(path, stored.get(path))}
         return ViewStatus(
             current=tuple(path for path in partitions if path in current),
@@ -96,11 +96,11 @@ class Staleness:
         )
 
 
-async def status(pair: Pair, *, filters: Filter) -> ViewStatus:
+async def status(opened: OpenView, *, filters: Filter) -> ViewStatus:
     """Return the state of the partitions of a view; see `View.status`."""
     # In this order, so that partitions refreshed in between do not look stale.
-    own = await pair.own.snapshot()
-    if not pair.splits_as_base:
-        partitions = await key_selection.select(pair.base, await pair.base.snapshot(), filters)
+    own = await opened.own.snapshot()
+    if not opened.splits_as_base:
+        partitions = await key_selection.select(opened.base, await opened.base.snapshot(), filters)
         return ViewStatus(current=(), stale=(), missing=tuple(partitions), orphaned=tuple(own.partitions))
-    return await Staleness(pair, await pair.base.snapshot()).status(own, filters)
+    return await Staleness(opened, await opened.base.snapshot()).status(own, filters)

@@ -18,8 +18,8 @@ from zcollection.transaction.documents import IMMUTABLE
 from zcollection.transaction.overlay import OverlaidStage
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.computing import CombinedReader, Compute, Computing, Part, StoredGroup, common
+from zcollection.view.open_view import OpenView
 from zcollection.view.origin import Origin
-from zcollection.view.pair import Pair
 from zcollection.view.staleness import Staleness
 
 
@@ -29,7 +29,7 @@ class Writing:
 
     Attributes
     ----------
-    pair
+    opened
         The view.
     transaction
         The transaction on the view.
@@ -45,7 +45,7 @@ class Writing:
         The executor of the computation.
     """
 
-    pair: Pair
+    opened: OpenView
     transaction: Transaction
     snapshot: Snapshot
     given: DatasetSchema
@@ -56,7 +56,7 @@ class Writing:
     @cached_property
     def staleness(self) -> Staleness:
         """The check of which partitions are current with respect to the snapshot."""
-        return Staleness(self.pair, self.snapshot)
+        return Staleness(self.opened, self.snapshot)
 
     async def stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         """Compute partitions and add them to the transaction; return the paths of those with computed variables.
@@ -71,9 +71,7 @@ class Writing:
         except (CorruptionError, OutdatedError, StoreError) as error:
             # A partition of the base that another writer has replaced is neither damaged nor missing.
             if await self._was_overtaken(paths):
-                message = (
-                    f"{self.pair.base.store.url} was changed by another writer while it was computed from; run it again"
-                )
+                message = f"{self.opened.base.store.url} was changed by another writer while it was computed from; run it again"
                 raise ConflictError(message) from error
             raise
 
@@ -81,21 +79,21 @@ class Writing:
         """Return whether the groups of the base that are read have changed since the snapshot."""
         read = {IMMUTABLE, *paths}.union(*(self._windows.neighbours.around(path, self.halo) for path in paths))
         try:
-            newer = await self.pair.base.snapshot()
+            newer = await self.opened.base.snapshot()
         except (CorruptionError, StoreError):
             return False  # the first error is more informative
         return any(generation(self.snapshot, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
         fixed = await partition_groups.read_immutable(
-            self.pair.base, self.snapshot, common(self.pair.base.schema, self.given)
+            self.opened.base, self.snapshot, common(self.opened.base.schema, self.given)
         )
         for path in paths:
             self.transaction.reads(path)
             for neighbour in self._windows.neighbours.around(path, self.halo) if self._reads_own else ():
                 self.transaction.reads(neighbour)
         await self.transaction.expect(paths)
-        computing = Computing(self.pair, self.given, self.compute, fixed)
+        computing = Computing(self.opened, self.given, self.compute, fixed)
         jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
         site = OverlaidStage(stage=self.transaction.stage, base=self.snapshot.objects)
         staged = await self.executor.run(
@@ -107,11 +105,11 @@ class Writing:
 
     @property
     def _reads_own(self) -> bool:
-        return bool(self.given.all_variables().keys() - self.pair.base.schema.all_variables().keys())
+        return bool(self.given.all_variables().keys() - self.opened.base.schema.all_variables().keys())
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(opened=self.pair.base, snapshot=self.snapshot, halo=self.halo, schema=self.pair.given)
+        return Windows(opened=self.opened.base, snapshot=self.snapshot, halo=self.halo, schema=self.opened.given)
 
     def _part(self, path: str, *, fixed: bool) -> Part:
         """Return the plan for computing one partition."""
@@ -119,7 +117,7 @@ class Writing:
         current = {name: item for name, _, _ in window.parts if (item := self._current(name)) is not None}
         before = Origin.from_texts(current[path].record.origin) if path in current else Origin(sources={})
         return Part(
-            window=evolve(window, source=CombinedReader(self.pair, current).reading),
+            window=evolve(window, source=CombinedReader(self.opened, current).reading),
             current=current.get(path),
             new_origin=self._origin(path, Origin(sources={}), fixed=fixed),
             merged_origin=self._origin(path, before, fixed=fixed),
@@ -134,4 +132,4 @@ class Writing:
         """Return the origin of a partition, including the origin of the variables that are kept."""
         halo = (*before.halo, *(depth for depth in self.halo if depth not in before.halo))
         sources = self.staleness.sources(path, halo, immutable=fixed or IMMUTABLE in before.sources)
-        return Origin(sources=sources, halo=halo, computation=self.pair.identity)
+        return Origin(sources=sources, halo=halo, computation=self.opened.identity)

@@ -1,8 +1,7 @@
 """Applies the user's function to partitions, and combines the results."""
 
-import collections.abc
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -33,7 +32,7 @@ _TRIES: Final = 50
 
 
 @frozen(kw_only=True)
-class Mapping(Generic[R]):
+class PartitionMap(Generic[R]):
     """The application of a function to partitions of a collection; see `Collection.map`.
 
     Attributes
@@ -70,7 +69,7 @@ class Mapping(Generic[R]):
         halo: Halo,
         on_error: OnError,
         client: ClientOption,
-    ) -> "Mapping[R]":
+    ) -> "PartitionMap[R]":
         """Return the application for the arguments of `Collection.map`."""
         check_on_error(on_error)
         request = Request.of(opened, filters, where)
@@ -185,7 +184,7 @@ def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> Non
             raise CorruptionError(message)
 
 
-def _warn(damaged: collections.abc.Mapping[str, CorruptionError]) -> None:
+def _warn(damaged: Mapping[str, CorruptionError]) -> None:
     for error in damaged.values():
         warnings.warn(f"left out: {error}", CorruptionWarning, stacklevel=2)
 
@@ -229,7 +228,7 @@ class _Application(Generic[R]):
 
     function: Callable[..., R]
     schema: DatasetSchema
-    fixed: collections.abc.Mapping[str, NDArray[Any]]
+    fixed: Mapping[str, NDArray[Any]]
     on_error: OnError
 
     def unless_changed(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:

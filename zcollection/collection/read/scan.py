@@ -45,7 +45,7 @@ Piece = Mapping[str, SelectedRows]
 
 
 @frozen(kw_only=True, eq=False)
-class Scanned(ABC):
+class ScanSource(ABC):
     """The source of a scan: a collection, or a view.
 
     Attributes
@@ -66,7 +66,7 @@ class Scanned(ABC):
 
     @property
     @abstractmethod
-    def every(self) -> DatasetSchema:
+    def condition_schema(self) -> DatasetSchema:
         """The variables that a condition may use."""
 
     @abstractmethod
@@ -93,24 +93,24 @@ class Scanned(ABC):
     async def reloaded(self) -> "Self | None":
         """Return the source with its current schema; None if the schema has not changed."""
 
-    def begun(self) -> Self:
+    def for_iteration(self) -> Self:
         """Return the source for one iteration, which may cache values."""
         return self
 
 
 @frozen(kw_only=True, eq=False)
-class ScannedCollection(Scanned):
+class CollectionSource(ScanSource):
     """A collection as the source of a scan."""
 
     @classmethod
     def of(
         cls, opened: OpenCollection, *, filters: Filter, where: Where, variables: Iterable[str] | None
-    ) -> "ScannedCollection":
+    ) -> "CollectionSource":
         """Return the source for the arguments of `Collection.scan`."""
         return cls(request=Request.of(opened, filters, where), schema=opened.names(variables))
 
     @property
-    def every(self) -> DatasetSchema:  # noqa: D102
+    def condition_schema(self) -> DatasetSchema:  # noqa: D102
         return self.opened.schema
 
     async def newest(self) -> SelectedPartitions:  # noqa: D102
@@ -133,7 +133,7 @@ class ScannedCollection(Scanned):
     async def read_immutable(self, selected: SelectedPartitions) -> Mapping[str, NDArray[Any]]:  # noqa: D102
         return await partition_groups.read_immutable(self.opened, selected.snapshot, self.schema)
 
-    async def reloaded(self) -> "ScannedCollection | None":  # noqa: D102
+    async def reloaded(self) -> "CollectionSource | None":  # noqa: D102
         opened = await self.opened.reloaded()
         if opened == self.opened:
             return None
@@ -175,7 +175,7 @@ class Scan:
 
     Attributes
     ----------
-    scanned
+    source
         The source: the collection or the view, and the request.
     block_size
         Target size of one Dataset, in bytes.
@@ -183,12 +183,12 @@ class Scan:
         The fields of the partition key that are returned as variables.
     """
 
-    scanned: Scanned = field(repr=False)
+    source: ScanSource = field(repr=False)
     block_size: int = BLOCK_SIZE
     keys: KeyVariables = field(repr=False)
 
     @classmethod
-    def of(cls, scanned: Scanned, *, block_size: int, keys: Keys) -> "Scan":
+    def of(cls, source: ScanSource, *, block_size: int, keys: Keys) -> "Scan":
         """Return the scan of a source.
 
         Raises
@@ -201,56 +201,56 @@ class Scan:
         if not _is_count(block_size):
             message = f"block_size={block_size!r}; accepted: a number of bytes, 1 or more"
             raise SettingError(message)
-        key_variables = KeyVariables.of(scanned.opened, keys, scanned.schema)
-        return cls(scanned=scanned, block_size=block_size, keys=key_variables)
+        key_variables = KeyVariables.of(source.opened, keys, source.schema)
+        return cls(source=source, block_size=block_size, keys=key_variables)
 
     @cached_property
     def schema(self) -> DatasetSchema:
         """The variables of each Dataset; those from the partition key come last."""
-        return self.keys.added_to(self.scanned.schema)
+        return self.keys.added_to(self.source.schema)
 
     @property
     def dimension(self) -> str:
         """The partitioned dimension."""
-        return self.scanned.opened.dimension
+        return self.source.opened.dimension
 
     @cached_property
-    def bytes_of_a_row(self) -> int:
+    def bytes_per_row(self) -> int:
         """Bytes per row of the variables to read."""
-        return _bytes_of_a_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
+        return _bytes_per_row(self._partitioned, self._partitioned.all_variables(), self.dimension)
 
     @cached_property
-    def bytes_looked_at(self) -> int:
+    def searched_bytes_per_row(self) -> int:
         """Bytes per row of the variables of the condition, or of the variables to read without a condition."""
-        request = self.scanned.request
+        request = self.source.request
         if request.where is None:
-            return self.bytes_of_a_row
+            return self.bytes_per_row
         if isinstance(request.where, Rows):
             return 0
-        return _bytes_of_a_row(self.scanned.every, request.bound.variables, self.dimension)
+        return _bytes_per_row(self.source.condition_schema, request.bound.variables, self.dimension)
 
     @cached_property
     def rows_fitting(self) -> int:
         """Number of rows that fit in one Dataset."""
-        return max(self.block_size // max(self.bytes_of_a_row, 1), 1)
+        return max(self.block_size // max(self.bytes_per_row, 1), 1)
 
     def rows_cut(self, rows: int) -> int:
         """Return the number of rows to read at a time from a partition that does not fit: whole chunks, at least one."""
-        partitioned = self.scanned.opened.part(self.scanned.schema, partitioned=True)
+        partitioned = self.source.opened.part(self.source.schema, partitioned=True)
         layouts = ArrayLayout.several(partitioned, partitioned.all_variables(), dimension=self.dimension, rows=rows)
         chunk = max((item.chunks[item.variable.dimensions.index(self.dimension)] for item in layouts), default=1)
         return max(self.rows_fitting // chunk, 1) * chunk
 
     @cached_property
     def _partitioned(self) -> DatasetSchema:
-        return self.scanned.opened.part(self.schema, partitioned=True)
+        return self.source.opened.part(self.schema, partitioned=True)
 
     def __iter__(self) -> Iterator[Dataset]:
         # The configuration is that of this context, also if another thread takes the next Dataset.
-        return _parts(_Iteration(self, self.scanned.begun()), copy_context())
+        return _parts(_Iteration(self, self.source.for_iteration()), copy_context())
 
     async def __aiter__(self) -> AsyncIterator[Dataset]:
-        iteration = _Iteration(self, self.scanned.begun())
+        iteration = _Iteration(self, self.source.for_iteration())
         while (part := await iteration.advance()) is not None:
             yield part
 
@@ -269,13 +269,13 @@ class _Iteration:
     ----------
     scan
         The scan.
-    scanned
+    source
         The source.
     selected
         The partitions of the version to continue with.
     done
         Stamps of the partitions all of whose rows were returned, in order.
-    looked, handed_over
+    searched, returned
         The generations of the following partitions, in which rows were found, and whether some of these rows were returned.
     pieces
         The rows of these partitions that remain to be read.
@@ -284,11 +284,11 @@ class _Iteration:
     """
 
     scan: Scan
-    scanned: Scanned
+    source: ScanSource
     selected: SelectedPartitions | None = None
     done: dict[str, str | None] = field(factory=dict)
-    looked: dict[str, Generation] = field(factory=dict)
-    handed_over: bool = False
+    searched: dict[str, Generation] = field(factory=dict)
+    returned: bool = False
     pieces: list[Piece] = field(factory=list)
     fixed: tuple[str | None, Mapping[str, NDArray[Any]]] | None = None
 
@@ -311,9 +311,9 @@ class _Iteration:
                 if await self._is_current():
                     raise
             else:
-                is_over = not self.looked
-                if is_over or not await self.scanned.is_outdated(selected) or await self._is_current():
-                    self.handed_over = True
+                is_over = not self.searched
+                if is_over or not await self.source.is_outdated(selected) or await self._is_current():
+                    self.returned = True
                     return part
             await pause(number)
         message = f"other writers kept changing the partitions of {self._place} that were read; scan again"
@@ -321,18 +321,18 @@ class _Iteration:
 
     @property
     def _place(self) -> str:
-        return str(self.scanned.opened.store.url)
+        return str(self.source.opened.store.url)
 
     async def _newest(self) -> SelectedPartitions:
         while True:
             try:
-                selected = await self.scanned.newest()
+                selected = await self.source.newest()
                 return evolve(selected, partitions=dict(selected.partitions))
             except SchemaChangedError:
-                newer = await self.scanned.reloaded()
+                newer = await self.source.reloaded()
                 if newer is None:
                     raise
-                self.scanned = newer.begun()
+                self.source = newer.for_iteration()
 
     async def _is_current(self) -> bool:
         """Continue with the newest version, and return whether the values just read are of it and need not be read again.
@@ -343,17 +343,17 @@ class _Iteration:
             The rows already returned are not of the newest version.
         """
         newest = self.selected = await self._newest()
-        generations = {path: self.scanned.generation(newest, path) for path in newest.partitions}
+        generations = {path: self.source.generation(newest, path) for path in newest.partitions}
         stamps = {path: generations[path][0] for path in islice(generations, len(self.done))}
         is_fixed = self.fixed is None or self.fixed[0] == generation(newest.snapshot, IMMUTABLE)[0]
-        looked = dict(islice(generations.items(), len(self.done), len(self.done) + len(self.looked)))
-        is_same = is_fixed and list(looked.items()) == list(self.looked.items())
-        if list(stamps.items()) != list(self.done.items()) or ((self.done or self.handed_over) and not is_fixed):
+        searched = dict(islice(generations.items(), len(self.done), len(self.done) + len(self.searched)))
+        is_same = is_fixed and list(searched.items()) == list(self.searched.items())
+        if list(stamps.items()) != list(self.done.items()) or ((self.done or self.returned) and not is_fixed):
             self._refuse()
-        if not is_same and self.handed_over:
+        if not is_same and self.returned:
             self._refuse()
         if not is_same:
-            self.looked, self.pieces, self.fixed = {}, [], None
+            self.searched, self.pieces, self.fixed = {}, [], None
         return is_same
 
     def _refuse(self) -> NoReturn:
@@ -363,13 +363,13 @@ class _Iteration:
     async def _part(self, selected: SelectedPartitions) -> Dataset | None:
         """Return the rows of the next piece, or None after the last."""
         while not self.pieces:
-            if self.handed_over:
-                self.done |= {path: stamp for path, (stamp, _) in self.looked.items()}
-                self.looked, self.handed_over = {}, False
+            if self.returned:
+                self.done |= {path: stamp for path, (stamp, _) in self.searched.items()}
+                self.searched, self.returned = {}, False
             paths = self._following(selected)
             if not paths:
                 return None
-            self.looked |= {path: self.scanned.generation(selected, path) for path in paths}
+            self.searched |= {path: self.source.generation(selected, path) for path in paths}
             targets = [selected.target(path) for path in paths]
             found = await selected.finder.find(selected.snapshot.objects, targets, executor=LocalExecutor())
             self.pieces = self._pieces(dict(zip(paths, found, strict=True)))
@@ -377,9 +377,9 @@ class _Iteration:
 
     def _following(self, selected: SelectedPartitions) -> list[str]:
         """Return the next partitions to find rows in: as many as fit in `block_size` bytes, at least one."""
-        scan, each, size = self.scan, self.scan.bytes_looked_at, 0
+        scan, each, size = self.scan, self.scan.searched_bytes_per_row, 0
         found: list[str] = []
-        for path, record in islice(selected.partitions.items(), len(self.done) + len(self.looked), None):
+        for path, record in islice(selected.partitions.items(), len(self.done) + len(self.searched), None):
             size += record.rows * each
             if found and size > scan.block_size:
                 break
@@ -401,11 +401,11 @@ class _Iteration:
         return [*pieces]
 
     async def _read(self, selected: SelectedPartitions, piece: Piece) -> Dataset:
-        scan, scanned, records = self.scan, self.scanned, selected.partitions
-        arrays = await scanned.read(selected, piece)
+        scan, source, records = self.scan, self.source, selected.partitions
+        arrays = await source.read(selected, piece)
         keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
         if self.fixed is None:
-            self.fixed = generation(selected.snapshot, IMMUTABLE)[0], await scanned.read_immutable(selected)
+            self.fixed = generation(selected.snapshot, IMMUTABLE)[0], await source.read_immutable(selected)
         copies = {path: values.copy() for path, values in self.fixed[1].items()}
         return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 
@@ -427,7 +427,7 @@ def _cut(found: SelectedRows, limit: int) -> Iterator[SelectedRows]:
         yield SelectedRows.at(positions[selected], {path: values[selected] for path, values in found.columns.items()})
 
 
-def _bytes_of_a_row(schema: DatasetSchema, paths: Iterable[str], dimension: str) -> int:
+def _bytes_per_row(schema: DatasetSchema, paths: Iterable[str], dimension: str) -> int:
     """Return the number of bytes per row of partitioned variables."""
     lengths = {
         path: [item.size or 1 for item in schema.dimensions_of(path) if item.name != dimension] for path in paths

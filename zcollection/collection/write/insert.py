@@ -12,8 +12,8 @@ from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import InsertReport, PartitionReport
 from zcollection.collection.split import PartitionRows, split
-from zcollection.collection.write.delivery import Delivery, Missing, Reading, delivery
 from zcollection.collection.write.merging import Merge, Merged, as_strategy, merging
+from zcollection.collection.write.prepare import InsertOptions, Missing, PreparedDataset, prepare
 from zcollection.contracts.merge import MergeStrategy
 from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import Key
@@ -53,7 +53,7 @@ async def insert(
     merge: Merge,
     overwrite: bool,
     immutable: Immutable,
-    reading: Reading,
+    options: InsertOptions,
     source: str | None,
     client: ClientOption,
     progress: ProgressOption,
@@ -64,17 +64,17 @@ async def insert(
         message = f"immutable={immutable!r}; {accepted(immutable, ['check', 'replace'])}"
         raise SettingError(message)
     executor = executor_for(client, opened.store)
-    insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
-    delivery = insertion.delivery
+    insertion = await _Insertion.prepare(opened, given, merge, options, executor)
+    prepared = insertion.prepared
 
     async def attempt() -> InsertReport:
         async with opened.begin("insert", source=source, candidates=insertion.paths) as transaction:
             if source is not None and source in await opened.versioning.sources():
                 return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
-            if delivery.added:
-                transaction.growth = delivery.opened.configuration
-            fixed = await _immutable_work(delivery.opened, transaction, insertion.dataset, immutable)
+            if prepared.added:
+                transaction.growth = prepared.opened.configuration
+            fixed = await _immutable_work(prepared.opened, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
             transaction.add_all(await perform(transaction.stage.objects, fixed, threads=1))
@@ -85,11 +85,11 @@ async def insert(
 
 
 async def plan(
-    opened: OpenCollection, given: object, *, merge: Merge, reading: Reading, client: ClientOption
+    opened: OpenCollection, given: object, *, merge: Merge, options: InsertOptions, client: ClientOption
 ) -> InsertReport:
     """Return the report of an insert without writing; see `Collection.plan`."""
     executor = executor_for(client, opened.store)
-    insertion = await _Insertion.prepare(opened, given, merge, reading, executor)
+    insertion = await _Insertion.prepare(opened, given, merge, options, executor)
     snapshot = await opened.snapshot(insertion.paths)
     jobs = insertion.jobs(snapshot, _PartitionInsert.planning)
     site = ReadingSite(snapshot.objects)
@@ -104,7 +104,7 @@ class _Insertion:
 
     Attributes
     ----------
-    delivery
+    prepared
         The dataset, checked against the schema, and the collection with its new variables.
     strategy
         The merge strategy.
@@ -120,7 +120,7 @@ class _Insertion:
         The executor that merges and writes the partitions.
     """
 
-    delivery: Delivery
+    prepared: PreparedDataset
     strategy: MergeStrategy
     missing: Missing
     dataset: Dataset
@@ -130,19 +130,19 @@ class _Insertion:
 
     @classmethod
     async def prepare(
-        cls, opened: OpenCollection, given: object, merge: Merge, reading: Reading, executor: Executor
+        cls, opened: OpenCollection, given: object, merge: Merge, options: InsertOptions, executor: Executor
     ) -> "_Insertion":
         strategy = as_strategy(merge)
-        delivered = await in_thread(delivery, given, opened, reading)
-        opened = delivered.opened
-        dataset = await _with_columns(opened, delivered.dataset, executor)
+        prepared = await in_thread(prepare, given, opened, options)
+        opened = prepared.opened
+        dataset = await _with_columns(opened, prepared.dataset, executor)
         partitioned = {
             path: item for path, item in dataset.all_variables().items() if opened.dimension in item.dimensions
         }
         return cls(
-            delivery=delivered,
+            prepared=prepared,
             strategy=strategy,
-            missing=reading.missing,
+            missing=options.missing,
             dataset=dataset,
             rows=Dataset(opened.configuration.rows_schema, partitioned),
             parts=await in_thread(split, dataset, opened.partitioning, dimension=opened.dimension),
@@ -152,11 +152,11 @@ class _Insertion:
     @property
     def opened(self) -> OpenCollection:
         """The collection, with its new variables."""
-        return self.delivery.opened
+        return self.prepared.opened
 
     def report(self, partitions: Iterable[PartitionReport]) -> InsertReport:
         """Return the report of the insert."""
-        return InsertReport(tuple(partitions), ignored=dict(self.delivery.ignored), variables_added=self.delivery.added)
+        return InsertReport(tuple(partitions), ignored=dict(self.prepared.ignored), variables_added=self.prepared.added)
 
     @property
     def paths(self) -> list[str]:

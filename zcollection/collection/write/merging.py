@@ -12,7 +12,7 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import PartitionReport
 from zcollection.collection.split import PartitionRows, as_times, split
 from zcollection.collection.write.conform import as_dataset
-from zcollection.collection.write.delivery import Missing
+from zcollection.collection.write.prepare import Missing
 from zcollection.contracts.merge import MergeStrategy, RowPlan
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.work import Work
