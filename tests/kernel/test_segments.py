@@ -139,9 +139,9 @@ class InMemory:
 def check(known, model, objects):
     whole = held(known, known.containing(None), objects)
     expected = dict(sorted(model.items(), key=lambda item: tuple(item[1].key.values())))
-    assert dict(whole.chosen()) == expected
-    assert list(whole.chosen()) == list(expected)
-    assert whole.chosen().partition_keys() == tuple(Key(item.key) for item in expected.values())
+    assert dict(whole.for_candidates()) == expected
+    assert list(whole.for_candidates()) == list(expected)
+    assert whole.for_candidates().partition_keys() == tuple(Key(item.key) for item in expected.values())
     assert len(known) == len(model)
     assert all(part and len(part) <= segments.SIZE for part in whole.loaded.values())
     for path in ["name=b/number=9/up=true", *model]:

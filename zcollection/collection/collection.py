@@ -9,7 +9,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.maintain import copy, statistics
 from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.read import mapping, query, sampling, zones
-from zcollection.collection.read.consistent import OnError
+from zcollection.collection.read.consistent_read import OnError
 from zcollection.collection.read.keyed import Keys
 from zcollection.collection.read.neighbours import Depth, as_halo
 from zcollection.collection.read.request import Where

@@ -110,7 +110,7 @@ class Versioning(ABC):
         del candidates
         return expected
 
-    async def at_once(
+    async def read_on_one_thread(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
         """Perform a short read of the newest version, or of the candidates, on one thread, and return its result.

@@ -1,7 +1,8 @@
 """Consistent reads of a view: rows of the base, together with the view's variables for the same rows."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Literal, TypeVar, get_args
 
 from attrs import define, evolve, field, frozen
 from numpy.typing import NDArray
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
-from zcollection.collection.read.consistent import TRIES, Generation, Pieces, generation, pause
+from zcollection.collection.read.consistent import Generation, generation, read_consistently
+from zcollection.collection.read.pieces import Pieces
 from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
-from zcollection.collection.read.request import Request, SelectedPartitions, ViewPartitions, Where
+from zcollection.collection.read.request import Request, SelectedPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
-from zcollection.contracts.objects import Objects
 from zcollection.engine import dask_blocks
 from zcollection.engine.dask_blocks import Chunks
 from zcollection.engine.executor import in_thread
@@ -24,22 +25,19 @@ from zcollection.engine.read import GroupRead, read_groups
 from zcollection.engine.select import NO_ROWS, RowReader, SelectedRows, VariableSource
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
-    ConflictError,
-    CorruptionError,
-    OutdatedError,
     SettingError,
-    StaleError,
-    StoreError,
     accepted,
 )
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
+from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.view.open_view import OpenView
-from zcollection.view.staleness import Staleness
+from zcollection.view.snapshot import ViewSnapshot
 
+R = TypeVar("R")
 Stale = Literal["fill", "error", "compute"]
 
 Partitions = Mapping[str, PartitionRecord]
@@ -65,7 +63,7 @@ async def query(
     if request.where is None:
         found = await read.lazy(request)
         return found if found is None or chunks is None else await in_thread(dask_blocks.chunked, found, chunks)
-    versions, rows = await read.found(request, progress)
+    versions, rows = await read.find(request, progress)
     partitions = {path: versions.partitions[path] for path in rows.partitions}
     if not partitions:
         return await read.rows(evolve(request, where=rows), None)
@@ -96,7 +94,7 @@ def request_for(opened: OpenView, filters: Filter, where: Where, stale: Stale, *
 async def find(opened: OpenView, *, filters: Filter, where: Where, progress: ProgressOption) -> Rows:
     """Find rows; see `View.find`."""
     request = Request.of(opened.base, filters, where, opened.own.schema)
-    return (await _MergedRead.of(opened, opened.schema, "fill").found(request, progress))[1]
+    return (await _MergedRead.of(opened, opened.schema, "fill").find(request, progress))[1]
 
 
 def _check_stale(opened: OpenView, stale: object, *, lazy: bool) -> None:
@@ -112,22 +110,28 @@ def _check_stale(opened: OpenView, stale: object, *, lazy: bool) -> None:
 
 @frozen(kw_only=True)
 class _Versions:
-    """A snapshot of the base and a snapshot of the view, with the selected partitions.
+    """The selected partitions of one version of the view and one of its base.
 
     Attributes
     ----------
-    base, own
-        The snapshots of the base and of the view.
+    view
+        The snapshots of both.
     selected
         The selected partitions of the base.
-    current
-        Paths of the selected partitions that are current in the view.
     """
 
-    base: Snapshot
-    own: Snapshot
+    view: ViewSnapshot
     selected: SelectedPartitions
-    current: frozenset[str]
+
+    @property
+    def base(self) -> Snapshot:
+        """The snapshot of the base."""
+        return self.view.base
+
+    @property
+    def own(self) -> Snapshot:
+        """The snapshot of the view's own store."""
+        return self.view.own
 
     @property
     def partitions(self) -> Partitions:
@@ -135,7 +139,7 @@ class _Versions:
         return self.selected.partitions
 
     @property
-    def labels(self) -> tuple[int | str, int | str]:
+    def label(self) -> tuple[Label, Label]:
         """The labels of both versions."""
         return self.base.label, self.own.label
 
@@ -173,51 +177,41 @@ class _MergedRead:
 
     async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
         """Return the requested rows; None if no partition passes the filter."""
-        versions = await self._newest(request)
-        for number in range(TRIES):
+
+        async def read(versions: _Versions, progress: ProgressOption) -> bool | None:
             if not versions.partitions and not versions.selected.is_of_rows:
                 return None
-            try:
-                with tracking(None if number else progress, len(versions.partitions), "query") as advance:
-                    await self._read(versions, advance)
-            except (ConflictError, CorruptionError, StoreError) as error:
-                newer = await self._newest(request)
-                # A newer snapshot may have the same partitions; and the same version may have moved them to other places.
-                unchanged = versions.labels == newer.labels or not isinstance(error, OutdatedError)
-                if unchanged and _is_same(versions, newer):
-                    raise
-                versions = newer
-                continue
-            if not await self._is_outdated(versions):
-                return self._dataset(versions)
-            await pause(number)
-            versions = await self._newest(request)
-        raise self._kept_changing()
+            with tracking(progress, len(versions.partitions), "query") as advance:
+                await self._read(versions, advance)
+            return True
 
-    def _kept_changing(self) -> ConflictError:
-        message = (
-            f"other writers kept changing {self.opened.base.store.url} or its view while they were read; query again"
+        versions, has_read = await self._consistently(request, read, progress)
+        return self._dataset(versions) if has_read else None
+
+    async def _consistently(
+        self, request: Request, read: Callable[[_Versions, ProgressOption], Awaitable[R]], progress: ProgressOption
+    ) -> tuple[_Versions, R]:
+        return await read_consistently(
+            partial(self._newest, request),
+            read,
+            progress=progress,
+            is_same=_is_same,
+            is_outdated=lambda versions: versions.view.is_outdated(),
+            failure=f"other writers kept changing {self.opened.base.store.url} or its view while they were read; query again",
         )
-        return ConflictError(message)
 
-    async def found(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
+    async def find(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
         """Return the positions of the requested rows, and the versions of both sources."""
-        for number in range(TRIES):
-            versions = await self._newest(request)
+
+        async def find(versions: _Versions, progress: ProgressOption) -> Rows:
             targets = [versions.selected.target(path) for path in versions.partitions]
-            try:
-                with tracking(None if number else progress, len(targets), "find") as advance:
-                    found = await versions.selected.finder.find(
-                        versions.base.objects, targets, executor=LocalExecutor(), progress=advance
-                    )
-            except (ConflictError, CorruptionError, StoreError):
-                if _is_same(versions, await self._newest(request)):
-                    raise
-                continue
-            if not await self._is_outdated(versions):
-                return versions, versions.selected.rows(dict(zip(versions.partitions, found, strict=True)))
-            await pause(number)
-        raise self._kept_changing()
+            with tracking(progress, len(targets), "find") as advance:
+                found = await versions.selected.finder.find(
+                    versions.base.objects, targets, executor=LocalExecutor(), progress=advance
+                )
+            return versions.selected.rows(dict(zip(versions.partitions, found, strict=True)))
+
+        return await self._consistently(request, find, progress)
 
     async def lazy(self, request: Request) -> Dataset | None:
         """Return lazy variables for all rows of the selected partitions; None if no partition passes the filter."""
@@ -239,19 +233,12 @@ class _MergedRead:
         return Dataset(self.schema, {path: lazily[path] for path in self.schema.all_variables()})
 
     async def _newest(self, request: Request) -> _Versions:
-        # In this order, so that partitions refreshed in between do not look stale.
-        own = await self.opened.own.snapshot()
-        base = await self.opened.base.snapshot()
-        view = ViewSnapshot(self.opened, own, Staleness(self.opened, base))
-        selected = await request.select(base, view)
+        view = await ViewSnapshot.newest(self.opened)
+        selected = await request.select(view.base, view)
         partitions = dict(selected.partitions)
-        current = frozenset(filter(view.is_current, partitions))
         if self.stale == "error" and self._own.schema.all_variables():
-            check_current(self.opened, view, partitions)
-        return _Versions(base=base, own=own, selected=evolve(selected, partitions=partitions), current=current)
-
-    async def _is_outdated(self, versions: _Versions) -> bool:
-        return await self.opened.base.is_outdated(versions.base) or await self.opened.own.is_outdated(versions.own)
+            view.check_current(partitions)
+        return _Versions(view=view, selected=evolve(selected, partitions=partitions))
 
     async def _read(self, versions: _Versions, advance: Callable[[], None]) -> None:
         """Read the partitions whose current generation has not been read."""
@@ -303,7 +290,7 @@ class _MergedRead:
         """Return the requested rows of the partitions that are not current, computed as whole partitions, by path."""
         if self.stale != "compute" or not self._own.schema.all_variables():
             return {}
-        paths = [path for path, item in rows.items() if item.count and path not in versions.current]
+        paths = [path for path, item in rows.items() if item.count and not versions.view.is_current(path)]
         dimension = self.opened.base.dimension
         made = await self._computed(versions, paths, advance)
         return {
@@ -333,7 +320,7 @@ class _MergedRead:
 
     async def _read_own(self, versions: _Versions, advance: Callable[[], None]) -> None:
         missing = [path for path in versions.partitions if not self._own.has(path, self._generation(versions, path))]
-        computed = [path for path in missing if self.stale == "compute" and path not in versions.current]
+        computed = [path for path in missing if self.stale == "compute" and not versions.view.is_current(path)]
         await self._compute(versions, computed, advance)
         read = [path for path in missing if path not in computed]
         groups = [self._group(versions, path) for path in read]
@@ -347,18 +334,16 @@ class _MergedRead:
 
     def _generation(self, versions: _Versions, path: str) -> Generation:
         """Return the generation of the view's rows of a partition: the stored one, or that of filled or computed rows."""
-        if path in versions.current:
+        if versions.view.is_current(path):
             return generation(versions.own, path)
         return versions.partitions[path].stamp, "" if self.stale == "fill" else str(versions.base.label)
 
     def _group(self, versions: _Versions, path: str) -> GroupRead:
-        return _own_group(
-            self.opened, versions.own, path, is_current=path in versions.current, rows=versions.partitions[path].rows
-        )
+        return versions.view.group(path, versions.partitions[path])
 
     def _source(self, versions: _Versions, path: str) -> Source:
         own, record, place = self.opened.own, versions.own.record(path), versions.own.places.get(path)
-        if path in versions.current:
+        if versions.view.is_current(path):
             return partition_groups.source_of(own, path, record, place)
         # A partition that an older version of a view lacks is never added to that version.
         check = partition_groups.stamp_of(own, path, record if own.versioning.pinned_at is None else None)
@@ -400,41 +385,6 @@ async def computed(
     return dict(zip(partitions, made, strict=True))
 
 
-@frozen
-class ViewSnapshot(ViewPartitions):
-    """A snapshot of the view, for reading it together with a snapshot of its base."""
-
-    opened: OpenView
-    own: Snapshot
-    staleness: Staleness
-
-    @property
-    def objects(self) -> Objects:  # type: ignore[override]  # only read
-        """The objects of the view's store."""
-        return self.own.objects
-
-    def group(self, path: str, record: PartitionRecord) -> GroupRead:
-        """Return the view's group of a partition, to be read."""
-        return _own_group(self.opened, self.own, path, is_current=self.is_current(path), rows=record.rows)
-
-    def stamp(self, path: str) -> str:
-        """Return the stamp of the view's group of a partition; "" if it is not current."""
-        record = self.own.record(path)
-        return record.stamp if record is not None and self.is_current(path) else ""
-
-    def is_current(self, path: str) -> bool:
-        """Return whether the view's group was computed from the current rows of a partition."""
-        return self.staleness.is_current(path, self.own.record(path))
-
-
-def _own_group(opened: OpenView, own: Snapshot, path: str, *, is_current: bool, rows: int) -> GroupRead:
-    """Return the view's group of a partition, to be read; if it is not current it has no variables, and reads as fill."""
-    record, place = own.record(path), own.place(path)
-    if is_current:
-        return partition_groups.group_of(opened.own, path, record, place)
-    return GroupRead(path=path, prefix=place.prefix, document=place.document, rows=rows, schema=DatasetSchema())
-
-
 def _check_not_computed(request: Request) -> None:
     """Raise `SettingError` if the condition uses variables of the view, which would have to be computed first."""
     if not (request.where.is_of_view if isinstance(request.where, Rows) else request.reads_own):
@@ -453,16 +403,3 @@ def _is_same(versions: _Versions, newer: _Versions) -> bool:
         for before, after in ((versions.base, newer.base), (versions.own, newer.own))
         for path in (*versions.partitions, IMMUTABLE)
     )
-
-
-def check_current(opened: OpenView, view: ViewSnapshot, partitions: Iterable[str]) -> None:
-    """Raise `StaleError` if a partition is not current in the view."""
-    paths = [path for path in partitions if not view.is_current(path)]
-    if not paths:
-        return
-    advice = "refresh()" if opened.definition.computations else "update(function)"
-    message = (
-        f"{len(paths)} partitions of the view {opened.own.store.url} are not current, {paths[0]!r} among them: they were not "
-        f"computed from the current rows of its base; call {advice}, or query with stale='fill'"
-    )
-    raise StaleError(message)

@@ -18,11 +18,11 @@ from zcollection.model.dataset import Dataset
 from zcollection.model.printed import Printed
 from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
-from zcollection.transaction.snapshot import Snapshot
+from zcollection.view import snapshot
 from zcollection.view.open_view import OpenView
-from zcollection.view.reading import ViewSnapshot
+from zcollection.view.snapshot import ViewSnapshot
 from zcollection.view.some_rows import SomeRows
-from zcollection.view.staleness import Staleness, ViewStatus
+from zcollection.view.staleness import ViewStatus
 from zcollection.view.writing import Writing
 
 
@@ -77,31 +77,29 @@ async def update(
 
     async def attempt() -> tuple[str, ...]:
         async with opened.own.begin("update") as transaction:
-            snapshot = await opened.base.snapshot()
-            view = ViewSnapshot(opened, transaction.base, Staleness(opened, snapshot))
-            selected_rows = await request.select(snapshot, view)
-            selected = selected_rows.partitions
+            view = ViewSnapshot(opened, transaction.base, await opened.base.snapshot())
+            selected = await request.select(view.base, view)
+            partitions = selected.partitions
             some = SomeRows(
                 opened=opened,
-                request=selected_rows.request,
+                request=selected.request,
                 function=function,
                 given=given,
                 conventions=conventions,
-                keys={path: record.key for path, record in selected.items()},
+                keys={path: record.key for path, record in partitions.items()},
             )
             writing = Writing(
-                opened=opened,
                 transaction=transaction,
-                snapshot=snapshot,
+                view=view,
                 given=given if request.where is None else opened.given,
                 halo=halo,
                 compute=compute if request.where is None else some.compute,
                 executor=executor,
             )
-            with tracking(progress, len(selected), "update") as advance:
-                staged = await writing.stage(tuple(selected), "update", advance)
+            with tracking(progress, len(partitions), "update") as advance:
+                staged = await writing.stage(tuple(partitions), "update", advance)
             await transaction.commit()
-            return tuple(selected) if request.where is None else staged
+            return tuple(partitions) if request.where is None else staged
 
     return await retrying(attempt)
 
@@ -195,8 +193,7 @@ class _Refreshing:
     executor: Executor
 
     async def status(self) -> ViewStatus:
-        own = await self.opened.own.snapshot()
-        return await Staleness(self.opened, await self.opened.base.snapshot()).status(own, self.filters)
+        return await snapshot.status(self.opened, filters=self.filters)
 
     def outdated(self, status: ViewStatus) -> tuple[str, ...]:
         """Return the partitions to compute."""
@@ -205,8 +202,8 @@ class _Refreshing:
     async def drop_orphans(self) -> tuple[str, ...]:
         """Drop the partitions that the base no longer has, as one change."""
         async with self.opened.own.begin("refresh") as transaction:
-            snapshot = await self.opened.base.snapshot()
-            status = await Staleness(self.opened, snapshot).status(transaction.base, self.filters)
+            view = ViewSnapshot(self.opened, transaction.base, await self.opened.base.snapshot())
+            status = await view.status(self.filters)
             for path in status.orphaned:
                 transaction.drop(path)
             await transaction.commit()
@@ -226,24 +223,23 @@ class _Refreshing:
             return window.trimmed(chain.compute(window, dimension), dimension)
 
         async with opened.own.begin("refresh") as transaction:
-            snapshot = await opened.base.snapshot()
+            view = ViewSnapshot(opened, transaction.base, await opened.base.snapshot())
             writing = Writing(
-                opened=opened,
                 transaction=transaction,
-                snapshot=snapshot,
+                view=view,
                 given=given,
                 halo=chain.halo,
                 compute=compute,
                 executor=self.executor,
             )
-            needed = self._needed(paths, snapshot, transaction.base, writing.staleness)
+            needed = self._needed(paths, view)
             await writing.stage(needed, "refresh", advance)
             await transaction.commit()
             return needed
 
-    def _needed(self, paths: Iterable[str], snapshot: Snapshot, own: Snapshot, staleness: Staleness) -> tuple[str, ...]:
-        existing = [path for path in paths if snapshot.record(path) is not None]
-        return tuple(path for path in existing if self.everything or not staleness.is_current(path, own.record(path)))
+    def _needed(self, paths: Iterable[str], view: ViewSnapshot) -> tuple[str, ...]:
+        existing = [path for path in paths if view.base.record(path) is not None]
+        return tuple(path for path in existing if self.everything or not view.is_current(path))
 
 
 def _batches(paths: tuple[str, ...], size: int | None) -> Iterable[tuple[str, ...]]:

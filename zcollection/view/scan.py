@@ -15,8 +15,8 @@ from zcollection.engine.select import VariableSource
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.view.open_view import OpenView
-from zcollection.view.reading import Stale, ViewSnapshot, check_current, computed, request_for
-from zcollection.view.staleness import Staleness
+from zcollection.view.reading import Stale, computed, request_for
+from zcollection.view.snapshot import ViewSnapshot
 
 
 @frozen(kw_only=True, eq=False)
@@ -64,19 +64,14 @@ class ViewSource(ScanSource):
         )
 
     async def newest(self) -> SelectedPartitions:  # noqa: D102
-        # In this order, so that partitions refreshed in between do not look stale.
-        own = await self.opened_view.own.snapshot()
-        base = await self.opened_view.base.snapshot()
-        view = ViewSnapshot(self.opened_view, own, Staleness(self.opened_view, base))
-        selected = await self.request.select(base, view)
+        view = await ViewSnapshot.newest(self.opened_view)
+        selected = await self.request.select(view.base, view)
         if self.stale == "error" and self._own.all_variables():
-            check_current(self.opened_view, view, selected.partitions)
+            view.check_current(selected.partitions)
         return selected
 
     async def is_outdated(self, selected: SelectedPartitions) -> bool:  # noqa: D102
-        return await self.opened.is_outdated(selected.snapshot) or await self.opened_view.own.is_outdated(
-            _view_of(selected).own
-        )
+        return await _view_of(selected).is_outdated()
 
     def generation(self, selected: SelectedPartitions, path: str) -> Generation:  # noqa: D102
         view, (stamp, place) = _view_of(selected), generation(selected.snapshot, path)

@@ -2,8 +2,6 @@
 
 from attrs import frozen
 
-from zcollection.collection import key_selection
-from zcollection.collection.filters import Filter
 from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours
 from zcollection.model.printed import Printed
 from zcollection.transaction.documents import IMMUTABLE, PartitionRecord
@@ -82,25 +80,3 @@ class Staleness:
         if own is None or origin.sources.get(path) != own.stamp:
             return False
         return origin.sources == self.sources(path, origin.halo, immutable=IMMUTABLE in origin.sources)
-
-    async def status(self, own: Snapshot, filters: Filter) -> ViewStatus:
-        """Return the state of the partitions of the view that pass a filter."""
-        partitions = await key_selection.select(self._opened.base, self._snapshot, filters)
-        stored = await key_selection.select(self._opened.own, own, filters)
-        current = {path for path in partitions if self.is_current(path, stored.get(path))}
-        return ViewStatus(
-            current=tuple(path for path in partitions if path in current),
-            stale=tuple(path for path in partitions if path in stored and path not in current),
-            missing=tuple(path for path in partitions if path not in stored),
-            orphaned=tuple(path for path in stored if self._snapshot.record(path) is None),
-        )
-
-
-async def status(opened: OpenView, *, filters: Filter) -> ViewStatus:
-    """Return the state of the partitions of a view; see `View.status`."""
-    # In this order, so that partitions refreshed in between do not look stale.
-    own = await opened.own.snapshot()
-    if not opened.splits_as_base:
-        partitions = await key_selection.select(opened.base, await opened.base.snapshot(), filters)
-        return ViewStatus(current=(), stale=(), missing=tuple(partitions), orphaned=tuple(own.partitions))
-    return await Staleness(opened, await opened.base.snapshot()).status(own, filters)

@@ -36,7 +36,7 @@ from zcollection.model.texts import listed
 from zcollection.portal import run, run_change, synchronous
 from zcollection.progress import ProgressOption
 from zcollection.registry.stored import StoredForm
-from zcollection.view import create, reading, refresh, staleness
+from zcollection.view import create, reading, refresh, snapshot
 from zcollection.view.chain import as_computations
 from zcollection.view.open_view import OpenView
 from zcollection.view.reading import Stale
@@ -342,7 +342,7 @@ class View(Maintained):
             As for `query`.
         """
         return await self._run_on_view(
-            lambda opened: staleness.status(opened, filters=filters), allow_repartitioned=True
+            lambda opened: snapshot.status(opened, filters=filters), allow_repartitioned=True
         )
 
     status = synchronous(status_async)

@@ -7,12 +7,11 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from zcollection import portal
-from zcollection.collection.read.consistent import TRIES, Generation, generation, pause
+from zcollection.collection.read.consistent import Generation, generation, read_consistently
 from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import Executor
 from zcollection.engine.select import SelectedRows
-from zcollection.errors import ConflictError, CorruptionError, OutdatedError, StoreError
 from zcollection.progress import ProgressOption, tracking
 
 R = TypeVar("R")
@@ -48,23 +47,20 @@ class ConsistentSearch(ABC, Generic[R]):
             Other writers kept changing the same partitions.
         """
         await portal.on_loop()
+
+        async def search(selected: SelectedPartitions, progress: ProgressOption) -> dict[str, R]:
+            with tracking(progress, len(selected.partitions), label) as advance:
+                return await self._search_missing(selected, advance)
+
         opened = self.request.opened
-        for number in range(TRIES):
-            snapshot = await self.request.snapshot()
-            selected = await self.request.select(snapshot)
-            try:
-                with tracking(None if number else progress, len(selected.partitions), label) as advance:
-                    found = await self._search_missing(selected, advance)
-            except (CorruptionError, OutdatedError, StoreError):
-                newer = await self.request.snapshot()
-                if all(generation(snapshot, path) == generation(newer, path) for path in selected.partitions):
-                    raise
-                continue
-            if not await opened.is_outdated(snapshot):
-                return selected, found
-            await pause(number)
-        message = f"other writers kept changing the partitions of {opened.store.url} that were looked at; call it again"
-        raise ConflictError(message)
+        return await read_consistently(
+            self.request.newest,
+            search,
+            progress=progress,
+            is_same=_is_same,
+            is_outdated=lambda selected: opened.is_outdated(selected.snapshot),
+            failure=f"other writers kept changing the partitions of {opened.store.url} that were searched; call it again",
+        )
 
     async def _search_missing(self, selected: SelectedPartitions, advance: Callable[[], None] | None) -> dict[str, R]:
         """Return the result for each partition; generations that were searched before are not searched again."""
@@ -74,6 +70,10 @@ class ConsistentSearch(ABC, Generic[R]):
         found = await self.search(selected, missing, advance)
         self._found |= {path: (generations[path], item) for path, item in zip(missing, found, strict=True)}
         return {path: self._found[path][1] for path in generations}
+
+
+def _is_same(before: SelectedPartitions, after: SelectedPartitions) -> bool:
+    return all(generation(before.snapshot, path) == generation(after.snapshot, path) for path in before.partitions)
 
 
 @define(eq=False)

@@ -12,7 +12,8 @@ from zcollection import config
 from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.consistent import OnError, generation
+from zcollection.collection.read.consistent import generation
+from zcollection.collection.read.consistent_read import OnError
 from zcollection.collection.read.neighbours import Halo
 from zcollection.collection.read.query import check_on_error
 from zcollection.collection.read.request import Request, RowsPlan, SelectedPartitions, Where

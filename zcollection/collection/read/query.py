@@ -11,7 +11,7 @@ from zcollection import portal
 from zcollection.collection import key_selection, partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.consistent import ConsistentRead, OnError
+from zcollection.collection.read.consistent_read import ConsistentRead, OnError
 from zcollection.collection.read.find import ConsistentFind
 from zcollection.collection.read.request import Request, Where
 from zcollection.collection.read.rows import Rows

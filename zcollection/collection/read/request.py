@@ -39,6 +39,7 @@ from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.index import packing
 from zcollection.transaction.index.partitions import ByName, Candidates, Partitions
 from zcollection.transaction.index.segments import Limits
+from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 
 Where = str | Condition | Rows | None
@@ -148,6 +149,10 @@ class Request:
     async def snapshot(self) -> Snapshot:
         """Return the newest snapshot of the candidates."""
         return await self.opened.snapshot(self.candidates)
+
+    async def newest(self) -> "SelectedPartitions":
+        """Return the selected partitions of the newest version."""
+        return await self.select(await self.snapshot())
 
     async def select(self, snapshot: Snapshot, view: ViewPartitions | None = None) -> "SelectedPartitions":
         """Return the partitions of a snapshot that may contain requested rows.
@@ -264,6 +269,11 @@ class SelectedPartitions:
     snapshot: Snapshot
     partitions: Mapping[str, PartitionRecord]
     view: ViewPartitions | None = None
+
+    @property
+    def label(self) -> Label:
+        """The label of the version."""
+        return self.snapshot.label
 
     @property
     def is_of_rows(self) -> bool:

@@ -94,7 +94,7 @@ async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> 
         raise CorruptionError(message)
 
 
-def reading_at_once(
+def reading_on_one_thread(
     store: KeyStore, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates
 ) -> Work[R | None]:
     """Perform a read on the newest version; return None where the catalog and the log are not sufficient.

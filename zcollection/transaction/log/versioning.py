@@ -193,13 +193,15 @@ class LogVersioning(Versioning):
         """Return the expected snapshot with the segments of the candidates loaded."""
         return await perform_one(self.store, expected.completed(candidates))
 
-    async def at_once(
+    async def read_on_one_thread(
         self, configuration: Configuration, read: Callable[[Snapshot], Work[R | None]], candidates: Candidates = None
     ) -> R | None:
         """Perform a short read of the newest version, where the store has blocking access."""
         if self.store.blocking is None:
             return None
-        return await perform_one(self.store, snapshots.reading_at_once(self.store, configuration, read, candidates))
+        return await perform_one(
+            self.store, snapshots.reading_on_one_thread(self.store, configuration, read, candidates)
+        )
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
         """Return the newest version, found by listing where the catalog or a record is damaged."""
