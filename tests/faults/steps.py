@@ -183,9 +183,9 @@ def _settle() -> None:
     from zcollection.transaction.log import publication
 
     async def given_up(_: Any, changes: Any) -> Any:
-        return publication.Unplaced(tuple(change.number for change in changes))
+        return publication.Unpublishable(tuple(change.number for change in changes))
 
-    publication.settle = given_up
+    publication.publish_pending = given_up
 
 
 @step(
@@ -346,15 +346,15 @@ def _create_only() -> None:
 
 @step("a place is claimed before anything else is put there", IN_PLACE)
 def _claimed() -> None:
-    from zcollection.transaction.log.in_place import InPlace
+    from zcollection.transaction.log.in_place import InPlaceWriter
 
-    before = InPlace.__init__
+    before = InPlaceWriter.__init__
 
     def claimed(self: Any, *given: Any) -> None:
         before(self, *given)
         self._is_claimed = True
 
-    InPlace.__init__ = claimed  # type: ignore[method-assign]
+    InPlaceWriter.__init__ = claimed  # type: ignore[method-assign]
 
 
 @step("a writer in a place depends on nothing being committed there", IN_PLACE)
@@ -457,7 +457,7 @@ def _first_version() -> None:
 def _pending() -> None:
     from zcollection.transaction.log import commit_log
 
-    commit_log._doubtful = lambda versions: {versions[-1].number} if versions else set()
+    commit_log._possibly_unpublished = lambda versions: {versions[-1].number} if versions else set()
 
 
 @step(
@@ -579,21 +579,21 @@ def _listed_first() -> None:
 
     from zcollection.transaction.log import history, vacuum
 
-    forget = vacuum._forget
+    forget = vacuum._remove_unneeded_groups
 
     async def reading_first(store: Any) -> tuple[int, int]:
-        versions = await history.every(store)
+        versions = await history.all_versions(store)
 
         async def known(_: object) -> Any:
             return versions
 
-        vacuum.history = SimpleNamespace(every=known)  # type: ignore[assignment, attr-defined]
+        vacuum.history = SimpleNamespace(all_versions=known)  # type: ignore[assignment, attr-defined]
         try:
             return await forget(store)
         finally:
             vacuum.history = history  # type: ignore[attr-defined]
 
-    vacuum._forget = reading_first
+    vacuum._remove_unneeded_groups = reading_first
 
 
 @step(

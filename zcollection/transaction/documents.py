@@ -182,9 +182,9 @@ def _is_key(_instance: object, _attribute: object, key: dict[str, KeyValue]) -> 
         raise TypeError(message)
 
 
-def _is_texts(_instance: object, _attribute: object, texts: tuple[str, ...]) -> None:
-    if type(texts) is not tuple or not all(type(text) is str for text in texts):
-        message = f"{texts!r} is not valid; accepted: a tuple of strings"
+def _are_strings(_instance: object, _attribute: object, strings: tuple[str, ...]) -> None:
+    if type(strings) is not tuple or not all(type(item) is str for item in strings):
+        message = f"{strings!r} is not valid; accepted: a tuple of strings"
         raise TypeError(message)
 
 
@@ -226,10 +226,10 @@ class PartitionRecord(Printed):
     rows: int = field(validator=_is_count)
     stamp: str = field(validator=validators.instance_of(str))
     layout: int = field(validator=_is_count)
-    absent: tuple[str, ...] = field(default=(), validator=_is_texts)
+    absent: tuple[str, ...] = field(default=(), validator=_are_strings)
     axis_range: tuple[Scalar, ...] | None = field(default=None, validator=_is_range)
     stored_bytes: int = field(default=0, validator=_is_count)
-    origin: tuple[str, ...] = field(default=(), validator=_is_texts)
+    origin: tuple[str, ...] = field(default=(), validator=_are_strings)
 
     def to_attribute(self) -> dict[str, Any]:
         """Return the record as an attribute of a group, by its key."""

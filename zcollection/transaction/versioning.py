@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-Beginning = Callable[[], AbstractAsyncContextManager[Transaction]]
+TransactionFactory = Callable[[], AbstractAsyncContextManager[Transaction]]
 """Opens a transaction as a context manager; leaving the block discards changes that were not committed."""
 
 
@@ -79,7 +79,7 @@ class Versioning(ABC):
         """
 
     @abstractmethod
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
         """Return a function that opens a transaction to create a collection together with its partitions.
 
         The function may be called again until the commit succeeds without a conflict.
@@ -92,7 +92,7 @@ class Versioning(ABC):
 
     @abstractmethod
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
-        """Return a snapshot of the newest version; it may contain only the partitions among the candidates.
+        """Return a snapshot of the newest version; it need not contain partitions that are not candidates.
 
         Raises
         ------
@@ -313,7 +313,7 @@ class Versioning(ABC):
         return SchemaChangedError(message)
 
 
-def exists(store: Store) -> CollectionExistsError:
+def already_exists(store: Store) -> CollectionExistsError:
     """Return the error for a location at which a collection, or another Zarr hierarchy, already exists."""
     message = f"there is a collection, or another Zarr hierarchy, at {store.url}; open it, or pass overwrite=True to replace it"
     return CollectionExistsError(message)

@@ -98,11 +98,11 @@ def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
 
 @runtime_checkable
 class RangePruning(Protocol):
-    """A `Candidates` that prunes stretches by their limits, and names further partitions by path."""
+    """Candidates that also prune stretches of partitions by their limits, and name further partitions by path."""
 
     @property
     def paths(self) -> Collection[str]:
-        """Paths of partitions that are requested whatever the limits are."""
+        """Paths of partitions that are requested regardless of the limits."""
 
     def may_contain(self, limits: Limits) -> Sequence[bool]:
         """Return for each stretch whether it may contain a requested partition."""

@@ -99,7 +99,7 @@ async def _named_segments(store: KeyStore) -> set[str]:
     return found
 
 
-async def forget(store: KeyStore, retention: Retention | None) -> None:
+async def remove_unneeded(store: KeyStore, retention: Retention | None) -> None:
     """Remove the checkpoints that no readable version needs."""
     known = await kept(store)
     versions = sorted({version for version, _ in known})

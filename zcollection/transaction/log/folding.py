@@ -13,7 +13,7 @@ from zcollection.transaction.version import Version
 FOLDED: Final = 16
 """Number of versions after which a commit moves records to the history."""
 
-_AT_ONCE: Final = 1024
+_MOST_MOVED: Final = 1024
 """Largest number of records moved at once; a longer backlog is moved by several commits."""
 
 
@@ -35,7 +35,7 @@ async def fold(store: KeyStore, before: int, *, until: float = float("inf"), kno
     """
     times = sorted((await commit_log.times(store)).items())
     # From the oldest on, up to the first that is too young, so that the log never has a gap.
-    old = [number for number, _ in takewhile(lambda item: item[0] < before and item[1] <= until, times)][:_AT_ONCE]
+    old = [number for number, _ in takewhile(lambda item: item[0] < before and item[1] <= until, times)][:_MOST_MOVED]
     if not old:
         return 0
     with suppress(ConflictError, CorruptionError):  # another writer folds, or verify() reports the damage

@@ -56,12 +56,15 @@ class _Records:
     newest: int
 
     @classmethod
-    async def read(cls, store: KeyStore, *, whole: bool = False) -> "_Records":
-        """Read the records; with `whole`, a version whose partitions cannot be parsed counts as damaged."""
-        folded = {key: _file_of(key, data, whole=whole) for key, data in (await contents(store, _HISTORY)).items()}
+    async def read(cls, store: KeyStore, *, check_partitions: bool = False) -> "_Records":
+        """Read the records; with `check_partitions`, a version whose partitions cannot be parsed counts as damaged."""
+        folded = {
+            key: _file_of(key, data, check_partitions=check_partitions)
+            for key, data in (await contents(store, _HISTORY)).items()
+        }
         records = await contents(store, LOG)
         logged = {
-            number: _version_of(number, records[record_key(number)], whole=whole)
+            number: _version_of(number, records[record_key(number)], check_partitions=check_partitions)
             for number in numbers_of(records, ".json")
         }
         last = max((item.number for items in folded.values() for item in items or ()), default=-2)
@@ -119,7 +122,7 @@ def _last_gap(numbers: Iterable[int]) -> int:
     return max((after - 1 for before, after in pairwise(sorted(numbers)) if after > before + 1), default=-1)
 
 
-async def every(store: KeyStore) -> list[Version]:
+async def all_versions(store: KeyStore) -> list[Version]:
     """Return all versions, in order.
 
     Raises
@@ -137,7 +140,7 @@ async def every(store: KeyStore) -> list[Version]:
         damage = records.logged.get(lost[0], "it is missing")
         message = f"the record of version {lost[0]} of {store.url} is lost or damaged ({damage}); call repair()"
     else:
-        message = f"{problem(foreign)} of {store.url}; call repair()"
+        message = f"{describe_foreign(foreign)} of {store.url}; call repair()"
     raise CorruptionError(message)
 
 
@@ -146,7 +149,7 @@ async def newest(store: KeyStore, count: int) -> list[Version]:
     entries = [entry.key async for entry in store.list(LOG)]
     numbers = numbers_of(entries, ".json")
     if not numbers:
-        return (await every(store))[-count:]  # which reports what is lost
+        return (await all_versions(store))[-count:]  # which reports what is lost
     return await between(store, max(numbers[-1] - count + 1, 0), numbers[-1])
 
 
@@ -202,7 +205,7 @@ def sources(versions: Sequence[Version], names: tuple[str, ...]) -> tuple[str, .
     return names
 
 
-def problem(foreign: Sequence[int]) -> str:
+def describe_foreign(foreign: Sequence[int]) -> str:
     """Return a description of a history that contains versions of another log."""
     return (
         f"the history contains version {foreign[0]}, but the log another version of this number, or only older ones: one of "
@@ -210,7 +213,7 @@ def problem(foreign: Sequence[int]) -> str:
     )
 
 
-async def is_begun(store: KeyStore) -> bool:
+async def exists(store: KeyStore) -> bool:
     """Return whether the log or the history contains any object; False for a store without listing."""
     for prefix in (LOG, _HISTORY) if store.has_listing else ():
         async for _ in store.list(prefix):
@@ -256,7 +259,7 @@ def _folded(first: int, last: int = _NO_VERSION) -> Work[list[Version]]:
     keys = [key for key, span in spans.items() if span and span[1] >= first and span[0] <= last]
     found: dict[int, Version] = {}
     for key, data in zip(keys, (yield from fetch([Read(key) for key in keys])), strict=True):
-        items = () if data is None else _file_of(key, data, whole=False, numbers=range(first, last + 1))
+        items = () if data is None else _file_of(key, data, check_partitions=False, numbers=range(first, last + 1))
         for item in items or ():
             if found.setdefault(item.number, evolve(item, published=True)).transaction != item.transaction:
                 return []  # files of several logs
@@ -350,7 +353,7 @@ async def remove_folded(store: KeyStore, logged: Sequence[int]) -> int:
     ]
     gap = _last_gap(logged)
     if any(number > gap for number in others):
-        message = f"{problem(others)} of {store.url}; call repair()"
+        message = f"{describe_foreign(others)} of {store.url}; call repair()"
         raise CorruptionError(message)
     await store.delete(map(record_key, leftover))
     await store.delete(map(mark_key, leftover))
@@ -377,7 +380,10 @@ async def _join_files(store: KeyStore) -> None:
     if len(last) < _JOINED or len(levels) > 1 or levels == {_HIGHEST}:
         return
     keys = [key for _, key in last]
-    parts = [_file_of(key, data or b"", whole=False) for key, data in zip(keys, await _bytes(store, keys), strict=True)]
+    parts = [
+        _file_of(key, data or b"", check_partitions=False)
+        for key, data in zip(keys, await _bytes(store, keys), strict=True)
+    ]
     joined = {item.number: item for part in parts for item in part or ()}
     if None not in parts and list(joined) == list(range(last[0][0][0], last[-1][0][1] + 1)):
         await store.put(_file(list(joined.values())))
@@ -393,7 +399,7 @@ def _level(first: int, last: int) -> int:
     return min(int(math.log(max(last - first + 1, 1), _JOINED) + 1e-9), _HIGHEST)
 
 
-async def wrong(store: KeyStore, *, at_least: int) -> tuple[list[int], list[int]]:
+async def damaged(store: KeyStore, *, at_least: int) -> tuple[list[int], list[int]]:
     """Return the versions whose records are lost or damaged, and those of the history that contradict the log.
 
     Parameters
@@ -403,7 +409,7 @@ async def wrong(store: KeyStore, *, at_least: int) -> tuple[list[int], list[int]
     at_least
         A version that is known to have been committed.
     """
-    records = await _Records.read(store, whole=True)
+    records = await _Records.read(store, check_partitions=True)
     return records.lost(at_least=at_least), records.foreign()
 
 
@@ -424,7 +430,7 @@ async def repair(store: KeyStore, numbers: Sequence[int], partitions: Partitions
     configuration
         The stored configuration; the new record of a lost version that had written it contains it again.
     """
-    records = await _Records.read(store, whole=True)
+    records = await _Records.read(store, check_partitions=True)
     for key, items in records.folded.items():
         own = records.own(items or ())
         if items is None or own != items:
@@ -437,14 +443,14 @@ async def repair(store: KeyStore, numbers: Sequence[int], partitions: Partitions
             base=max(number - 1, 0),
             operation=LOST,
             written=(partitions if number == numbers[-1] else Partitions()).to_json(),
-            configuration=_stated(configuration, number, configuration.version),
-            schema=_stated(configuration, number, configuration.changed),
+            configuration=_document_if_written(configuration, number, configuration.version),
+            schema=_document_if_written(configuration, number, configuration.changed),
             number=number,
         )
         await store.put({mark_key(number): b"", record_key(number): version.dump()})
 
 
-def _stated(configuration: Configuration, number: int, written: int) -> str | None:
+def _document_if_written(configuration: Configuration, number: int, written: int) -> str | None:
     return configuration.dump().decode() if number == written > 0 else None
 
 
@@ -461,7 +467,7 @@ def _file(versions: Sequence[Version]) -> dict[str, bytes]:
 
 
 def _file_of(
-    key: str, data: bytes, *, whole: bool, numbers: Container[int] | None = None
+    key: str, data: bytes, *, check_partitions: bool, numbers: Container[int] | None = None
 ) -> tuple[Version, ...] | None:
     """Return the versions in a history file, or only those with given numbers; None where it is damaged."""
     what = f"the history {key}"
@@ -475,7 +481,7 @@ def _file_of(
             if is_as_named and (numbers is None or int(name) in numbers)
         )
         is_right = all(str(version.number) in body.versions for version in versions)
-        for version in versions if whole else ():
+        for version in versions if check_partitions else ():
             dict(version.partitions)
         return versions if is_as_named and is_right else None
     return None
@@ -496,11 +502,11 @@ def _span(key: str) -> tuple[int, int] | None:
     return first, last
 
 
-def _version_of(number: int, record: bytes, *, whole: bool) -> Version | CorruptionError:
+def _version_of(number: int, record: bytes, *, check_partitions: bool) -> Version | CorruptionError:
     """Return the version of a record, or the error where it is damaged."""
     try:
         version = Version.load(number, record)
-        if whole:
+        if check_partitions:
             dict(version.partitions)
     except CorruptionError as damage:
         return damage

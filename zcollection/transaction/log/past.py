@@ -29,7 +29,7 @@ from zcollection.transaction.places import Place
 from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import kept_at
-from zcollection.transaction.versioning import Beginning, Versioning
+from zcollection.transaction.versioning import TransactionFactory, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -70,7 +70,7 @@ async def _newest_at(store: KeyStore, time: dt.datetime | None) -> int | None:
     """Return the newest version committed up to a time; None where there was none."""
     if time is None:
         return None
-    versions = await history.every(store)
+    versions = await history.all_versions(store)
     return max((version.number for version in versions if (time_of(version.time) or time) <= time), default=None)
 
 
@@ -97,14 +97,14 @@ def check_kept(store: KeyStore, configuration: Configuration, number: int, newes
     raise error(message)
 
 
-class _Known:
+class _Cache:
     """The snapshot of the version, once it was read: it never changes."""
 
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
 
-    def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
-        return _Known, ()
+    def __reduce__(self) -> tuple[type["_Cache"], tuple[()]]:
+        return _Cache, ()
 
 
 @frozen
@@ -124,7 +124,7 @@ class PastVersioning(Versioning):
     store: KeyStore
     present: Versioning
     number: int
-    _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
+    _cache: _Cache = field(factory=_Cache, eq=False, repr=False, init=False)
 
     @property
     def pinned_at(self) -> Label:
@@ -147,9 +147,9 @@ class PastVersioning(Versioning):
 
     async def _contained(self) -> Snapshot:
         """Return the snapshot of the version; of a large collection no segment is loaded."""
-        if self._known.snapshot is None:
-            self._known.snapshot = await checkpoints.at(self.store, self.number)
-        return self._known.snapshot
+        if self._cache.snapshot is None:
+            self._cache.snapshot = await checkpoints.at(self.store, self.number)
+        return self._cache.snapshot
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return the snapshot of that version, or its candidates, each with the place where it is stored now.
@@ -165,7 +165,7 @@ class PastVersioning(Versioning):
         except (
             SegmentError
         ):  # an older release has removed it, or it is damaged: the records contain the same partitions
-            then = self._known.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
+            then = self._cache.snapshot = await checkpoints.at(self.store, self.number, with_segments=False)
         return evolve(then, places=await self._places(then, candidates))
 
     async def _places(self, then: Snapshot, candidates: Candidates) -> dict[str, Place]:
@@ -225,7 +225,7 @@ class PastVersioning(Versioning):
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources inserted up to that version."""
-        versions = await history.every(self.store)
+        versions = await history.all_versions(self.store)
         return history.sources([version for version in versions if version.number <= self.number], ())
 
     async def changes(self, configuration: Configuration, since: Label) -> Changes:
@@ -268,7 +268,7 @@ class PastVersioning(Versioning):
         """Refuse: an older version is read-only."""
         self._refuse()
 
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
         """Refuse: an older version is read-only."""
         self._refuse()
 

@@ -85,7 +85,7 @@ async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> 
     """Check that opening the collection again would help: that the configuration document agrees with the log."""
     if any(change.new_configuration for change in snapshot.pending):
         return  # a pending version is about to replace it
-    version, changed = await _configured(store)
+    version, changed = await _stored_configuration(store)
     if (version, changed) != (snapshot.configuration, snapshot.schema):
         message = (
             f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, but the log names version "
@@ -199,13 +199,13 @@ async def _walked(store: KeyStore, configuration: Configuration, also: Collectio
         before = newest, [change.number for change in pending]
         newest, pending = await commit_log.listed(store)
         if before == (newest, [change.number for change in pending]):
-            checkpoint = Checkpoint(newest, partitions, immutable, *await _configured(store))
+            checkpoint = Checkpoint(newest, partitions, immutable, *await _stored_configuration(store))
             return await perform_one(store, _placed(Snapshot(store, checkpoint, pending, indexed=False)))
     message = f"the partitions of {store.url} kept changing while they were listed; try again, or enable the catalog"
     raise ConflictError(message)
 
 
-async def _configured(store: KeyStore) -> tuple[int, int]:
+async def _stored_configuration(store: KeyStore) -> tuple[int, int]:
     """Return the versions at which the stored configuration was written, and at which its schema was last changed."""
     (document,) = await store.get([Read(CONFIGURATION)])
     if document is None:

@@ -42,7 +42,7 @@ from zcollection.transaction.retention import Retention
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import RecordId, Version
-from zcollection.transaction.versioning import Beginning, Versioning
+from zcollection.transaction.versioning import TransactionFactory, Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -53,7 +53,7 @@ _MOST_CHANGES: Final = 16
 """Largest number of versions that are cached after a catalog: the most by which it may be behind."""
 
 
-class _Known:
+class _Cache:
     """A cache of data read from the log; committed versions never change."""
 
     def __init__(self) -> None:
@@ -75,8 +75,8 @@ class _Known:
         can_be_kept = base is not None and base.indexed and not base.pending and len(base.changes) <= _MOST_CHANGES
         self.base = base if can_be_kept and base is not None and base.id.transaction is not None else None
 
-    def __reduce__(self) -> tuple[type["_Known"], tuple[()]]:
-        return _Known, ()
+    def __reduce__(self) -> tuple[type["_Cache"], tuple[()]]:
+        return _Cache, ()
 
 
 @frozen
@@ -90,7 +90,7 @@ class LogVersioning(Versioning):
     """
 
     store: KeyStore
-    _known: _Known = field(factory=_Known, eq=False, repr=False, init=False)
+    _cache: _Cache = field(factory=_Cache, eq=False, repr=False, init=False)
 
     async def load(self) -> Configuration:
         """Return the configuration that was committed last."""
@@ -98,7 +98,7 @@ class LogVersioning(Versioning):
         data, announced, *index = await perform_one(self.store, documents)
         checkpoint = catalog.parsed(index[0]) if index else None
         known = None if checkpoint is None else Snapshot(self.store, checkpoint)
-        self._known.keep(known, listed=self.store.has_listing)
+        self._cache.keep(known, listed=self.store.has_listing)
         if data is None:
             await portal.on_loop()
             data = await first.committed_configuration(self.store)
@@ -127,16 +127,16 @@ class LogVersioning(Versioning):
 
     async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
         """Create an empty collection by its first version; an existing collection is replaced by one change."""
-        beginning = await self.making(configuration, "create", overwrite=overwrite)
+        begin = await self.creation(configuration, "create", overwrite=overwrite)
 
         async def attempt() -> None:
-            async with beginning() as change:
+            async with begin() as change:
                 await change.commit()
 
         await retrying(attempt)
         return await self.load()
 
-    async def making(self, configuration: Configuration, operation: str, *, overwrite: bool) -> Beginning:
+    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
         """Return a function that opens a transaction to create a collection, or to replace an existing one."""
         self.store.check_writable()
         await probe.check(self.store)
@@ -177,14 +177,14 @@ class LogVersioning(Versioning):
 
     async def snapshot(self, configuration: Configuration, candidates: Candidates = None) -> Snapshot:
         """Return a snapshot of the newest version, or of its candidates."""
-        snapshot = await snapshots.take(self.store, configuration, known=self._known.snapshot, candidates=candidates)
+        snapshot = await snapshots.take(self.store, configuration, known=self._cache.snapshot, candidates=candidates)
         if self.store.blocking is None and snapshot.indexed and not snapshot.pending:
-            self._known.keep(_merged(self.store, snapshot), listed=self.store.has_listing)
+            self._cache.keep(_merged(self.store, snapshot), listed=self.store.has_listing)
         return snapshot
 
     def expected(self, configuration: Configuration) -> Snapshot | None:
         """Return the snapshot that was the newest when it was last read; None on a store with fast requests."""
-        known = self._known.snapshot
+        known = self._cache.snapshot
         if known is None or (known.configuration, known.schema) != (configuration.version, configuration.changed):
             return None
         return known
@@ -224,12 +224,12 @@ class LogVersioning(Versioning):
 
         On a store with slow requests, the catalog and the records that the last transaction read are not read again.
         """
-        known = self._known.base
+        known = self._cache.base
         async with transaction.begin(
             self.store, configuration, operation, source=source, candidates=candidates, known=known
         ) as change:
             yield change
-        self._known.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
+        self._cache.keep_base(change.base if self.store.blocking is None and change.knows_catalog else None)
 
     async def place_statistics(
         self, configuration: Configuration, snapshot: Snapshot, objects: Mapping[str, tuple[str, bytes]]
@@ -244,20 +244,20 @@ class LogVersioning(Versioning):
         """Return the versions in the log and the history, oldest first."""
         if last is not None:
             return tuple(_entry(version, None) for version in await history.newest(self.store, last))
-        versions = await history.every(self.store)
+        versions = await history.all_versions(self.store)
         return tuple(starmap(_entry, zip(versions, history.totals(versions), strict=True)))
 
     async def sources(self) -> tuple[str, ...]:
         """Return the sources in the records; records that were read before are not read again."""
-        known, names = self._known.sources
+        known, names = self._cache.sources
         newer: list[Version] | None = None
         if known is not None:
             with suppress(ConflictError):  # restored from a copy meanwhile
                 newer = await history.after(self.store, known)
         if newer is None or any(version.restored is not None for version in newer):
-            newer, names = await history.every(self.store), ()
+            newer, names = await history.all_versions(self.store), ()
         names = history.sources(newer, names)
-        self._known.sources = newer[-1].id if newer else known, names
+        self._cache.sources = newer[-1].id if newer else known, names
         return names
 
     async def at(self, moment: Moment) -> past.PastVersioning:
@@ -350,7 +350,7 @@ class LogVersioning(Versioning):
         return await retrying(lambda: vacuum.vacuum(self.store, configuration, older_than))
 
     async def examine(self, configuration: Configuration, snapshot: Snapshot) -> tuple[list[Problem], list[str]]:
-        """Return problems of the catalog, the parent groups and the log, and notes about remains."""
+        """Return problems of the catalog, the parent groups and the log, and notes about objects that dead writers left."""
         return await inspection.examine(self.store, configuration, snapshot)
 
     async def repair(

@@ -94,7 +94,7 @@ class NativeTransaction(Transaction):
     session: StoreSession
     documents: dict[str, bytes] = field(factory=dict)
     extra_objects: dict[str, bytes] = field(factory=dict)
-    _made: str | None = field(default=None, init=False)
+    _committed_snapshot: str | None = field(default=None, init=False)
     _is_rebased: bool = field(default=False, init=False)
 
     def outcome(self, before: Listing) -> Listing | None:
@@ -102,9 +102,14 @@ class NativeTransaction(Transaction):
 
         None where the change was not committed, was rebased on changes of other writers, or changed the configuration.
         """
-        if self._made is None or self._is_rebased or self.replacement is not None or self.growth is not None:
+        if (
+            self._committed_snapshot is None
+            or self._is_rebased
+            or self.replacement is not None
+            or self.growth is not None
+        ):
             return None
-        return before.changed(SnapshotObjects(self.store, self._made), self._written, self._dropped)
+        return before.changed(SnapshotObjects(self.store, self._committed_snapshot), self._written, self._dropped)
 
     @property
     def stage(self) -> NativeStage:
@@ -130,7 +135,7 @@ class NativeTransaction(Transaction):
         await self._complete_tree()
         for name, data in self.documents.items():
             await self.session.save_document(name, data)
-        while not await uninterrupted(self._commits):
+        while not await uninterrupted(self._try_commit):
             if self.replacement is not None:
                 message = (
                     f"{self.store.url} was changed by another writer; nothing was written, run the operation again"
@@ -140,7 +145,7 @@ class NativeTransaction(Transaction):
             await self.session.rebase()
             await self._check(SnapshotObjects(self.store, self.session.base))
 
-    async def _commits(self) -> bool:
+    async def _try_commit(self) -> bool:
         """Commit, and return whether the commit succeeded; False where another writer has committed since.
 
         Raises
@@ -151,13 +156,13 @@ class NativeTransaction(Transaction):
             The outcome of the commit is not known.
         """
         try:
-            self._made = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
+            self._committed_snapshot = await self.session.commit(self._message(), {ATTRIBUTE: self._metadata()})
         except StoreError as failure:
             # Only the answer may be lost, with the commit stored.
             if await self._is_committed(failure):
                 return True
             raise
-        return self._made is not None or await self._is_committed()
+        return self._committed_snapshot is not None or await self._is_committed()
 
     async def _remove_dropped(self) -> None:
         """Delete dropped partitions, but none that a new partitioning has written below a dropped one."""
@@ -214,7 +219,7 @@ class NativeTransaction(Transaction):
         }
 
     async def _is_committed(self, failure: StoreError | None = None) -> bool:
-        """Return whether the history contains the commit, whatever the store has answered.
+        """Return whether the history contains the commit, regardless of the store's answer.
 
         Raises
         ------
