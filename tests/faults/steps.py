@@ -263,14 +263,14 @@ def _base_record() -> None:
 @step("a catalog holds only what is published", f"{VACUUM}::test_a_checkpoint_is_of_what_lies_in_its_place")
 def _published_checkpoint() -> None:
     from zcollection.transaction.index import catalog
-    from zcollection.transaction.log import snapshots, transaction
+    from zcollection.transaction.log import catalog_writing, snapshots
 
     async def write_checkpoint(store: Any, configuration: Any) -> int:
         taken = await snapshots.take(store, configuration)
         await catalog.save(store, taken.to_checkpoint())
         return taken.version
 
-    transaction.write_checkpoint = write_checkpoint
+    catalog_writing.write_checkpoint = write_checkpoint
 
 
 @step(

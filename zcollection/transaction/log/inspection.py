@@ -14,7 +14,8 @@ from zcollection.model.schema import VariableSchema
 from zcollection.transaction.documents import CONFIGURATION, TRANSACTIONS, Configuration, PartitionRecord
 from zcollection.transaction.index import catalog, tree
 from zcollection.transaction.index.segments import Segments
-from zcollection.transaction.log import checkpoints, commit_log, history, in_place, snapshots
+from zcollection.transaction.log import checkpoints, commit_log, history, history_repair, in_place, snapshots
+from zcollection.transaction.log.records import describe_foreign
 from zcollection.transaction.reports import Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import stage_of
@@ -65,9 +66,9 @@ def _catalog_problems(configuration: Configuration, snapshot: Snapshot) -> list[
 
 
 async def _log_problems(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[Problem]:
-    lost, foreign = await history.damaged(store, at_least=newest_known(configuration, snapshot))
+    lost, foreign = await history_repair.damaged(store, at_least=newest_known(configuration, snapshot))
     problems = [f"the record of version {number} is lost or damaged" for number in lost]
-    problems += [history.describe_foreign(foreign)] if foreign else []
+    problems += [describe_foreign(foreign)] if foreign else []
     if (
         not problems
         and not _has_pending_configuration(snapshot)

@@ -186,7 +186,9 @@ async def _remove(store: KeyStore, version: Version, path: str, fence: Fence) ->
         await store.unpublish(f"{path}/", trash, fence)
         return
     await fence()
-    await store.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})  # first, so that an interrupted removal leaves no partition
+    await store.put(
+        {f"{path}/{GROUP_DOCUMENT}": group_document({})}
+    )  # first, so that an interrupted removal leaves no partition
     for key in [entry.key async for entry in store.list(f"{path}/") if entry.is_prefix]:
         if key.rstrip("/") not in version.above and key.rstrip("/") not in version.partitions:
             await store.unpublish(key, trash + key.removeprefix(f"{path}/"), fence)

@@ -7,9 +7,9 @@ from zcollection.engine.work import perform_one
 from zcollection.errors import ConflictError, CorruptionError
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.index import catalog
-from zcollection.transaction.log import commit_log, history, inspection, publication
+from zcollection.transaction.log import commit_log, history_repair, inspection, publication
+from zcollection.transaction.log.catalog_writing import rebuild_catalog
 from zcollection.transaction.log.publication import Unpublishable
-from zcollection.transaction.log.transaction import rebuild_catalog
 from zcollection.transaction.snapshot import Snapshot
 
 
@@ -49,9 +49,9 @@ async def _is_newest(store: KeyStore, snapshot: Snapshot) -> bool:
 
 async def _repair_log(store: KeyStore, configuration: Configuration, snapshot: Snapshot) -> list[str]:
     """Replace lost records of the log and its history, and restore the configuration that they contain."""
-    lost, foreign = await history.damaged(store, at_least=inspection.newest_known(configuration, snapshot))
+    lost, foreign = await history_repair.damaged(store, at_least=inspection.newest_known(configuration, snapshot))
     if lost or foreign:
-        await history.repair(store, lost, snapshot.partitions, configuration)
+        await history_repair.repair(store, lost, snapshot.partitions, configuration)
     done = [f"the record of version {number} was lost" for number in lost]
     done += [f"version {number} of the history was not that of the log" for number in foreign]
     right = await inspection.correct_configuration(store, configuration)

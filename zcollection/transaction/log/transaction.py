@@ -1,17 +1,14 @@
-"""The transaction of the commit log: partitions are staged as complete groups, committed by a record, then published."""
+"""The transaction of the commit log: a change is staged, committed by a record of the log, and then published."""
 
 import warnings
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from zcollection.contracts.objects import Objects
 from zcollection.contracts.store import Fence, KeyStore, unfenced
-from zcollection.engine import work
-from zcollection.engine.work import Work, noting, perform_one
-from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
+from zcollection.engine.work import perform_one
 from zcollection.errors import (
     CollectionNotFoundError,
     ConflictError,
@@ -23,12 +20,13 @@ from zcollection.errors import (
     ZCollectionError,
 )
 from zcollection.portal import uninterrupted
-from zcollection.transaction.change import Stage, StagedPartition, Transaction, new_id
-from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration, PartitionRecord
+from zcollection.transaction.change import StagedPartition, Transaction
+from zcollection.transaction.documents import CATALOG, IMMUTABLE, Configuration
 from zcollection.transaction.index import catalog, segments
 from zcollection.transaction.index.partitions import Candidates, Partitions
-from zcollection.transaction.index.segments import SegmentError, Segments
+from zcollection.transaction.index.segments import Segments
 from zcollection.transaction.log import (
+    catalog_writing,
     checkpoints,
     commit_log,
     folding,
@@ -38,94 +36,16 @@ from zcollection.transaction.log import (
     resuming,
     snapshots,
 )
-from zcollection.transaction.log.in_place import InPlaceWriter, OccupiedError
 from zcollection.transaction.log.leases import Lease
 from zcollection.transaction.log.publication import Unpublishable
+from zcollection.transaction.log.stage import LogStage
 from zcollection.transaction.places import Place
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import Version, stage_of
 
-_MOST_BEHIND: Final = 16
-"""Number of versions by which the catalog may be behind: a reader has to read their records after it."""
-
-_LEAST_SHARE: Final = 1 / 4
-"""The share of changed partitions from which the catalog is written again, so that its cost is proportional to changes."""
-
-_MOST_KEYS: Final = 64
-"""Largest number of objects of a group whose keys are recorded."""
-
 _FEWEST_CHANGED: Final = 16
 """Number of changed partitions from which the catalog is written again on a store with slow requests, unless it is empty: in
 a small collection every change would write it otherwise."""
-
-
-@define
-class _RecordedKeys:
-    """Records the keys of all objects of a group that is written; none where they are too many, or one is shared."""
-
-    keys: tuple[str, ...] = ()
-    _is_complete: bool = True
-
-    def __call__(self, request: work.Request) -> None:
-        """Record the keys of one request of the work that writes the group."""
-        if isinstance(request, work.Stage):
-            self.keys += (*request.objects,)
-        self._is_complete = self._is_complete and not isinstance(request, work.Share) and len(self.keys) <= _MOST_KEYS
-        self.keys = self.keys if self._is_complete else ()
-
-
-@frozen(kw_only=True)
-class LogStage(Stage):
-    """The staging area beside the partitions, from which they are published.
-
-    Attributes
-    ----------
-    attempt_id
-        Id of the attempt, part of the staging prefix; empty where a job runs only once.
-    new
-        Paths of new partitions, which are written in their published place unless another writer occupies it.
-    """
-
-    objects: KeyStore
-    attempt_id: str = ""
-    new: frozenset[str] = frozenset()
-
-    def attempt(self) -> "LogStage":
-        """Return a separate part of the staging area for one attempt: a task may run twice, even concurrently."""
-        return evolve(self, attempt_id=new_id())
-
-    def prefix(self, path: str) -> str:
-        """Return the prefix of a partition in the staging area."""
-        return f"{stage_of(self.transaction, self.attempt_id)}{path}/"
-
-    def writing(self, path: str, group: GroupWrite, record: PartitionRecord) -> Work[StagedPartition]:
-        """Write a partition to the staging area or, where it is new, in its published place."""
-        stamped, complete = self._stamped(path, group, record)
-        if path in self.new:
-            with suppress(OccupiedError):
-                size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
-                return self._staged(path, complete(size), in_place=True)
-        written = _RecordedKeys()
-        size = yield from noting(writing(self.prefix(path), stamped), written)
-        return evolve(self._staged(path, complete(size)), keys=written.keys)
-
-    def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:
-        """Copy a partition to the staging area or, where it is new, to its published place."""
-        if path in self.new:
-            with suppress(OccupiedError):
-                stamped = self._complete(record, record.stored_bytes)
-                put = self._putting_in_place(path)
-                yield from self._copying(path, source, place, record, prefix=f"{path}/", put=put)
-                return self._staged(path, stamped, in_place=True)
-        return (yield from super().copying(path, source, place, record))
-
-    def _putting_in_place(self, path: str) -> InPlaceWriter:
-        return InPlaceWriter(self.objects, Place(f"{path}/", f"{self.prefix(path)}{GROUP_DOCUMENT}"))
-
-    def _staged(self, path: str, record: PartitionRecord, *, in_place: bool = False) -> StagedPartition:
-        return StagedPartition(
-            path=path, prefix=self.prefix(path), record=record, attempt=self.attempt_id, in_place=in_place
-        )
 
 
 @define(kw_only=True)
@@ -381,7 +301,9 @@ class LogTransaction(Transaction):
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
         """Write the catalog again where its cost is small compared with the changes since it was written."""
         configuration = self.replacement or self.growth or self.configuration
-        if not configuration.catalog or (self.base.indexed and not _is_due(self.base, [version], self._fewest_changed)):
+        if not configuration.catalog or (
+            self.base.indexed and not catalog_writing.is_due(self.base, [version], self._fewest_changed)
+        ):
             return
         self.knows_catalog = False
         checkpoint = await catalog.load(self.store)
@@ -395,8 +317,8 @@ class LogTransaction(Transaction):
                 now = evolve(before, changes=[*before.changes, *newer]).published()
                 if not self.base.indexed:  # a segment may be damaged
                     await perform_one(self.store, catalog.loading_candidates(checkpoint, None))
-                if now is not None and _is_due(now, [], self._fewest_changed):
-                    await _save(self.store, configuration, now, fence)
+                if now is not None and catalog_writing.is_due(now, [], self._fewest_changed):
+                    await catalog_writing.save(self.store, configuration, now, fence)
                 return
         # Without a valid catalog, the partitions are found by their group documents.
         current = evolve(
@@ -404,7 +326,7 @@ class LogTransaction(Transaction):
         )
         found = await snapshots.take(self.store, current, walk=True)
         if not (await publication.publish_pending(self.store, found.changes)).versions:
-            await _save(self.store, configuration, found, fence)
+            await catalog_writing.save(self.store, configuration, found, fence)
 
     @property
     def _fewest_changed(self) -> int:
@@ -531,82 +453,6 @@ async def begin(
         raise
     finally:
         await uninterrupted(transaction.discard)
-
-
-async def write_checkpoint(store: KeyStore, configuration: Configuration) -> int:
-    """Write the catalog of the newest version up to which all versions are published, and return its number.
-
-    The caller holds the lock. The result is 0 where the partitions at that version are not known.
-    """
-    snapshot = await snapshots.take(store, configuration, candidates=())
-    if snapshot.pending:
-        await publication.publish_pending(store, snapshot.changes)
-        snapshot = await snapshots.take(store, configuration, candidates=())
-    published = snapshot.published()
-    if published is None:
-        return 0
-    if configuration.catalog:
-        try:
-            await _save(store, configuration, published)
-        except SegmentError:
-            return 0  # the next writer rebuilds the catalog
-    return published.version
-
-
-async def _save(store: KeyStore, configuration: Configuration, snapshot: Snapshot, fence: Fence = unfenced) -> None:
-    """Write the catalog of a published snapshot, in the form that the configuration requires.
-
-    Raises
-    ------
-    CorruptionError
-        A segment that is needed is missing or damaged.
-    """
-    needed = snapshot.changing() if configuration.segments else snapshot.completed(None)
-    checkpoint = (await perform_one(store, needed)).to_checkpoint()
-    is_kept = configuration.keeps  # checkpoints of older versions may name its segments: a vacuum removes unused ones
-    await catalog.save(store, checkpoint, in_segments=configuration.segments, removes=not is_kept, fence=fence)
-
-
-def _is_due(snapshot: Snapshot, later: Sequence[Version], fewest_changed: int) -> bool:
-    """Return whether a checkpoint is due after the changes of a snapshot and later ones.
-
-    Parameters
-    ----------
-    snapshot, later
-        The snapshot, and the changes after it.
-    fewest_changed
-        Smallest number of changed partitions for a new checkpoint, unless the catalog is empty or far behind.
-    """
-    if snapshot.checkpoint.record.transaction is None:
-        return True  # a catalog of release 2026.12.0, which does not identify its log
-    changes = [*snapshot.changes, *later]
-    changed = sum(len(change.touched) for change in changes)
-    behind, indexed = (
-        changes[-1].number - snapshot.checkpoint.version if changes else 0,
-        len(snapshot.checkpoint.partitions),
-    )
-    return behind >= _MOST_BEHIND or (changed >= _LEAST_SHARE * indexed and (changed >= fewest_changed or not indexed))
-
-
-async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
-    """Write the catalog from the partitions found by listing, and return their number."""
-    store.check_writable()
-    async with store.lock():
-        await publication.publish_pending(store, (await commit_log.listed(store))[1])
-        # A partition that is not listed may exist nevertheless, for example behind a symbolic link.
-        known = await _known_paths(store, configuration)
-        found = await snapshots.take(store, configuration, walk=True, also=known)
-        unpublishable = await publication.publish_pending(store, found.changes)
-        if configuration.catalog and not unpublishable.versions:
-            await _save(store, configuration, found)
-    return len(found.partitions)
-
-
-async def _known_paths(store: KeyStore, configuration: Configuration) -> list[str]:
-    """Return the paths of the partitions in the catalog; none where it is damaged."""
-    with suppress(CorruptionError):
-        return list((await snapshots.take(store, configuration)).partitions)
-    return []
 
 
 async def _settled(

@@ -11,7 +11,8 @@ from zcollection.contracts.store import KeyStore
 from zcollection.model.names import join
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.log import checkpoints, folding, history, in_place
-from zcollection.transaction.log.transaction import LogTransaction, begin, write_checkpoint
+from zcollection.transaction.log.catalog_writing import write_checkpoint
+from zcollection.transaction.log.transaction import LogTransaction, begin
 from zcollection.transaction.reports import VacuumReport
 from zcollection.transaction.retention import Retention, needed
 from zcollection.transaction.version import KEPT, Version, kept_at

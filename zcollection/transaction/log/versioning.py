@@ -26,6 +26,7 @@ from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACT
 from zcollection.transaction.index import catalog
 from zcollection.transaction.index.partitions import Candidates, Partitions
 from zcollection.transaction.log import (
+    catalog_writing,
     commit_log,
     first,
     history,
@@ -364,7 +365,7 @@ class LogVersioning(Versioning):
 
     async def rebuild_catalog(self, configuration: Configuration) -> int:
         """Write the catalog from the partitions found by listing."""
-        return await transaction.rebuild_catalog(self.store, configuration)
+        return await catalog_writing.rebuild_catalog(self.store, configuration)
 
     async def refreshed(self) -> Self:
         """Return the versions: every operation already uses the newest one."""
