@@ -28,6 +28,11 @@ def variables_of(opened: OpenCollection, record: PartitionRecord | None) -> froz
     return frozenset(_layout(opened, record).all_variables().keys() - set(record.absent))
 
 
+def variables_in(opened: OpenCollection, record: PartitionRecord | None, schema: DatasetSchema) -> frozenset[str]:
+    """Return the variables of a schema that a partition contains."""
+    return variables_of(opened, record) & schema.all_variables().keys()
+
+
 def declares(opened: OpenCollection, record: PartitionRecord, path: str) -> bool:
     """Return whether the layout of a partition has a variable, even if it is absent in the partition."""
     return path in _layout(opened, record).all_variables()
@@ -138,6 +143,15 @@ def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> 
             yield from checking_current(opened, group, record)
             return dataset_of(schema, {name: values})
     return (yield from reading_partition(opened, path, record, schema))
+
+
+def reading_axis_values(opened: OpenCollection, path: str, record: PartitionRecord) -> Work[NDArray[Any] | None]:
+    """Return the axis of a partition; None if the axis is not a variable; raises as `reading_partition`."""
+    axis = opened.axis_variable
+    if axis is None:
+        return None
+    columns = yield from reading_partition(opened, path, record, opened.schema.select([axis]))
+    return columns.get_variable(axis).to_numpy()
 
 
 def checking_current(opened: OpenCollection, group: GroupRead, record: PartitionRecord) -> Work[None]:

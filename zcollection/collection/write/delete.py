@@ -73,16 +73,12 @@ def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[in
     if found.count in {0, record.rows}:
         return found.count, None
     remaining = np.delete(np.arange(record.rows), found.positions)
-    stored = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
-    empty = Outputs.allocated(opened.configuration.rows_schema.select(stored), opened.dimension, 0)
-    no_rows = Dataset(opened.configuration.rows_schema, empty.arrays)
+    schema = opened.configuration.rows_schema
+    stored = schema.select(partition_groups.variables_in(opened, record, schema))
+    no_rows = Dataset(schema, Outputs.allocated(stored, opened.dimension, 0).arrays)
     group, written = partition_write(opened, Key(record.key), no_rows, rows=remaining.size)
     group = evolve(group, base=partition_groups.group_of(opened, path, record), source=remaining)
-    axis = None
-    if opened.axis_variable is not None:
-        before = yield from partition_groups.reading_partition(
-            opened, path, record, opened.schema.select([opened.axis_variable])
-        )
-        axis = before.get_variable(opened.axis_variable).to_numpy()[remaining]
+    before = yield from partition_groups.reading_axis_values(opened, path, record)
+    axis = None if before is None else before[remaining]
     written = evolve(written, axis_range=axis_range(opened, axis))
     return found.count, (yield from stage.writing(path, evolve(group, axis_values=axis), written))

@@ -184,18 +184,16 @@ class _Dropping:
 
     def staging(self, path: str, record: PartitionRecord) -> Work[StagedPartition]:
         base = partition_groups.group_of(self.opened, path, record)
-        group, written = self._write(path, record, partition_groups.variables_of(self.opened, record))
+        group, written = self._write(path, record)
         return (yield from self.transaction.stage.writing(path, evolve(group, base=base), written))
 
-    def _write(self, path: str, record: PartitionRecord, stored: frozenset[str]) -> tuple[GroupWrite, PartitionRecord]:
+    def _write(self, path: str, record: PartitionRecord) -> tuple[GroupWrite, PartitionRecord]:
         configuration = self.grown.configuration
         if path == IMMUTABLE:
             schema = configuration.immutable_schema
-            kept = stored & schema.all_variables().keys()
+            kept = partition_groups.variables_in(self.opened, record, schema)
             return immutable_write(self.grown, schema, Dataset(schema, {}), kept=kept)
         schema = configuration.rows_schema
-        kept = stored & schema.all_variables().keys()
-        group, written = partition_write(
-            self.grown, Key(record.key), Dataset(schema, {}), rows=record.rows, kept=frozenset(kept)
-        )
+        kept = partition_groups.variables_in(self.opened, record, schema)
+        group, written = partition_write(self.grown, Key(record.key), Dataset(schema, {}), rows=record.rows, kept=kept)
         return group, evolve(written, axis_range=record.axis_range, origin=record.origin)

@@ -379,7 +379,7 @@ async def _immutable_work(
 
 
 async def _stored_immutable(opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema) -> Dataset:
-    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, snapshot.immutable))
+    present = schema.select(partition_groups.variables_in(opened, snapshot.immutable, schema))
     values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, snapshot, present))
     (document,) = await snapshot.objects.get([Read(snapshot.place(IMMUTABLE).document)])
     try:

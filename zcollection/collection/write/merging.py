@@ -168,7 +168,7 @@ def _computing(
 ) -> Work[Merged]:
     """Merge with a strategy that computes values, which needs all variables of the existing rows."""
     schema = opened.configuration.rows_schema
-    present = schema.select(schema.all_variables().keys() & partition_groups.variables_of(opened, record))
+    present = schema.select(partition_groups.variables_in(opened, record, schema))
     existing = Dataset(
         schema, (yield from partition_groups.reading_partition(opened, part.path, record, present)).all_variables()
     )
@@ -213,10 +213,7 @@ def _with_all(
 ) -> Dataset:
     """Return the inserted rows with all variables that a partition contains; missing ones are filled."""
     schema = opened.configuration.rows_schema
-    lacking = sorted(
-        (schema.all_variables().keys() & partition_groups.variables_of(opened, record))
-        - inserted.all_variables().keys()
-    )
+    lacking = sorted(partition_groups.variables_in(opened, record, schema) - inserted.all_variables().keys())
     if lacking and missing == "raise":
         message = (
             f"variable {lacking[0]!r} is missing from the dataset, and partition {part.path!r} has values of it that a "

@@ -16,12 +16,13 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.collection.report import ReshapeReport
 from zcollection.collection.split import PartitionRows, sortable, split
 from zcollection.collection.write.insert import partition_write
-from zcollection.collection.write.resuming import digest, layout_digest, resumable, taken_over
+from zcollection.collection.write.reshape import Reshape
+from zcollection.collection.write.resuming import digest, layout_digest, reuse
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.engine.deliveries import Deliveries
 from zcollection.engine.executor import worthwhile_threads
 from zcollection.engine.executors import ClientOption, executor_for
-from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
+from zcollection.engine.jobs import Arrays, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
 from zcollection.engine.read import GroupRead, Outputs, reading
 from zcollection.engine.select import Runs, SelectedRows, VariableSource, filling
@@ -137,21 +138,10 @@ class NewPartition:
 
 
 @frozen
-class _Repartition:
-    """A repartitioning.
+class _Repartition(Reshape):
+    """A repartitioning."""
 
-    Attributes
-    ----------
-    opened, target
-        The collection before the change and after it.
-    executor, progress
-        The executor of the work, and the receiver of its progress.
-    """
-
-    opened: OpenCollection
-    target: OpenCollection
-    executor: Executor
-    progress: ProgressOption
+    operation = "repartition"
 
     async def planned(self) -> ReshapeReport:
         """Return the report of a dry run."""
@@ -159,13 +149,7 @@ class _Repartition:
         made = await self._plan(snapshot, ReadingSite(snapshot.objects), "")
         return self._report(snapshot, [(item.path, item.rows) for item in made], bytes_after=None)
 
-    async def attempt(self) -> ReshapeReport:
-        """Repartition the collection, as one change."""
-        async with self.opened.begin("repartition") as transaction:
-            with resumable(transaction):
-                return await self._repartitioned(transaction)
-
-    async def _repartitioned(self, transaction: Transaction) -> ReshapeReport:
+    async def _changed(self, transaction: Transaction) -> ReshapeReport:
         base = transaction.base
         for path in base.partitions:
             transaction.reads(path)
@@ -176,7 +160,18 @@ class _Repartition:
         stage = transaction.stage
         site = OverlaidStage(stage=stage, base=base.objects) if is_session else stage
         made = await self._plan(base, site, BASE if is_session else "")
-        staged, reused = await self._stage(transaction, site, made)
+        by_path, layout, gathering = (
+            {item.path: item for item in made},
+            layout_digest(self.target),
+            _Gathering(self.target),
+        )
+        staged, reused = await self._stage(
+            transaction,
+            site,
+            {path: item.digest(layout) for path, item in by_path.items()},
+            lambda path, earlier: Job(partial(gathering.staging, by_path[path], earlier)),
+            rows=sum(item.rows for item in made),
+        )
         for path in base.partitions:
             transaction.drop(path)
         transaction.add_all(staged)
@@ -216,25 +211,6 @@ class _Repartition:
         for key, path, part in (item for parts in found for item in parts):
             made.setdefault(path, NewPartition(key=key, path=path)).parts.append(part)
         return sorted(made.values(), key=lambda item: item.key)
-
-    async def _stage(
-        self, transaction: Transaction, site: Site, made: Sequence[NewPartition]
-    ) -> tuple[list[StagedPartition], int]:
-        """Stage the partitions, and return them and the number of those reused from an earlier attempt."""
-        layout = layout_digest(self.target)
-        places = await transaction.resumed({item.path: item.digest(layout) for item in made})
-        gathering = _Gathering(self.target)
-        rows = sum(item.rows for item in made) // max(len(made), 1)
-        with tracking(self.progress, len(made), "repartition") as advance:
-            staged = await self.executor.run(
-                site,
-                (Job(partial(gathering.staging, item, places.get(item.path))) for item in made),
-                total=len(made),
-                label="repartition",
-                threads=worthwhile_threads(self.target.configuration.rows_schema, self.target.dimension, rows),
-                progress=advance,
-            )
-        return [item for item, _ in staged], sum(is_reused for _, is_reused in staged)
 
 
 @frozen
@@ -362,7 +338,7 @@ class _Gathering:
         del arrays
         stage = site.stage if isinstance(site, OverlaidStage) else site
         if earlier is not None:
-            found = yield from taken_over(self.target, stage, item.path, earlier, key=dict(item.key), rows=item.rows)
+            found = yield from reuse(self.target, stage, item.path, earlier, key=dict(item.key), rows=item.rows)
             if found is not None:
                 return found, True
         schema = self._schema(item)

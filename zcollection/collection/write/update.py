@@ -136,20 +136,17 @@ class Update:
     def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
         del arrays  # everything is read from the store
-        opened, configuration, path, record = self.opened, self.opened.configuration, plan.path, plan.record
+        opened, path, record = self.opened, plan.path, plan.record
         window = yield from plan.reading(self.schema, self.fixed)
         after = self._applied(window, path)
         if not after.all_variables():
             return None
         yield from self._check_keys(after, path, record)
-        stored = partition_groups.variables_of(opened, record) & configuration.rows_schema.all_variables().keys()
-        kept = stored - after.all_variables().keys()
-        changed = kept - partition_groups.unchanged_variables(opened, record)
+        kept, changed = self._kept(record, after)
         if changed:
-            # The layout of these variables has changed. They are written again, because a partition has one layout.
             rest = yield from partition_groups.reading_partition(opened, path, record, opened.schema.select(changed))
-            after, kept = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()}), kept - changed
-        group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=frozenset(kept))
+            after = Dataset(opened.schema, {**rest.all_variables(), **after.all_variables()})
+        group, written = partition_write(opened, Key(record.key), after, rows=record.rows, kept=kept)
         if opened.axis_variable in kept:
             written = evolve(written, axis_range=record.axis_range)
         return (
@@ -170,21 +167,27 @@ class Update:
         if not after.all_variables():
             return None
         yield from self._check_keys_of_rows(after, plan, found)
-        stored = partition_groups.variables_of(opened, record) & opened.configuration.rows_schema.all_variables().keys()
-        kept = stored - after.all_variables().keys()
-        changed = kept - partition_groups.unchanged_variables(opened, record)
-        # The layout of these variables has changed, as above; all their values are kept.
+        kept, changed = self._kept(record, after)
         rest = yield from plan.of_rows(found, opened.schema.select(changed))
         changing = Dataset(opened.schema, {**rest, **after.all_variables()})
         source = np.arange(record.rows)
         source[found.positions] = ~np.arange(found.count)
-        group, written = partition_write(
-            opened, Key(record.key), changing, rows=record.rows, kept=frozenset(kept - changed)
-        )
+        group, written = partition_write(opened, Key(record.key), changing, rows=record.rows, kept=kept)
         axis = yield from self._axis(after, plan, found)
         limits = record.axis_range if axis is None else axis_range(opened, axis)
         group = evolve(group, base=partition_groups.group_of(opened, path, record), source=source, axis_values=axis)
         return (yield from stage.writing(path, group, evolve(written, axis_range=limits)))
+
+    def _kept(self, record: PartitionRecord, returned: Dataset) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the variables that were not returned: those that keep their objects, and those that are written again.
+
+        A partition has one layout: variables whose layout has changed since it was written are written again.
+        """
+        opened = self.opened
+        stored = partition_groups.variables_in(opened, record, opened.configuration.rows_schema)
+        rest = stored - returned.all_variables().keys()
+        kept = rest & partition_groups.unchanged_variables(opened, record)
+        return kept, rest - kept
 
     def _axis(self, after: Dataset, plan: RowsPlan, found: SelectedRows) -> Work[NDArray[Any] | None]:
         """Return the axis with the function's values in the selected rows; None if the function does not return the axis."""
