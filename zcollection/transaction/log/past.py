@@ -4,12 +4,12 @@ The commit records up to a version determine its content. Each of its groups is 
 version replaces it, and afterwards in the place where it is kept: under the id of the transaction that wrote it.
 """
 
-# ruff: noqa: ARG002 - methods that write refuse, and use no argument
+# ruff: noqa: ARG002 - the methods of a contract
 
 import datetime as dt
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
-from typing import TYPE_CHECKING, NoReturn, Self
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 
 from attrs import evolve, field, frozen
 
@@ -17,8 +17,8 @@ from zcollection.contracts.objects import Read
 from zcollection.contracts.store import KeyStore
 from zcollection.contracts.transactional import Moment
 from zcollection.engine.work import perform_one
-from zcollection.errors import CorruptionError, OutdatedError, ReadOnlyError, SettingError
-from zcollection.transaction.change import Transaction
+from zcollection.errors import CorruptionError, OutdatedError, SettingError
+from zcollection.transaction.caches import Cache
 from zcollection.transaction.documents import IMMUTABLE, Configuration, PartitionRecord
 from zcollection.transaction.index import segments
 from zcollection.transaction.index.partitions import Candidates
@@ -26,10 +26,11 @@ from zcollection.transaction.index.segments import SegmentError, Segments
 from zcollection.transaction.log import checkpoints, commit_log, history, snapshots
 from zcollection.transaction.moments import time_of
 from zcollection.transaction.places import Place
-from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem, VacuumReport
+from zcollection.transaction.read_only import ReadOnlyVersioning
+from zcollection.transaction.reports import Changes, Committed, HistoryEntry, Label, Problem
 from zcollection.transaction.snapshot import Snapshot
 from zcollection.transaction.version import kept_at
-from zcollection.transaction.versioning import TransactionFactory, Versioning
+from zcollection.transaction.versioning import Versioning
 
 if TYPE_CHECKING:
     import zarr.abc.store
@@ -97,18 +98,15 @@ def check_kept(store: KeyStore, configuration: Configuration, number: int, newes
     raise error(message)
 
 
-class _Cache:
+class _Cache(Cache):
     """The snapshot of the version, once it was read: it never changes."""
 
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
 
-    def __reduce__(self) -> tuple[type["_Cache"], tuple[()]]:
-        return _Cache, ()
-
 
 @frozen
-class PastVersioning(Versioning):
+class PastVersioning(ReadOnlyVersioning):
     """An older version of a collection.
 
     Attributes
@@ -206,18 +204,6 @@ class PastVersioning(Versioning):
         """Return the tags of the collection at its newest version."""
         return await self.present.tags()
 
-    async def tag(self, configuration: Configuration, name: str, version: Label | None) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def untag(self, configuration: Configuration, name: str) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def retain(self, configuration: Configuration, *, versions: int | None, seconds: float | None) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
     async def history(self, last: int | None = None) -> tuple[HistoryEntry, ...]:
         """Return the versions up to that one, oldest first; only the newest `last` of them where it is given."""
         found = tuple(entry for entry in await self.present.history() if _number(entry.version) <= self.number)
@@ -259,55 +245,6 @@ class PastVersioning(Versioning):
         """
         message = f"version {self.number} of {self.store.url} is not a Zarr hierarchy of its own; use query(), or copy() it to another location"
         raise SettingError(message)
-
-    def _refuse(self) -> NoReturn:
-        message = f"{self.store.url} was opened at version {self.number}; open it without at=, with mode='rw', to write"
-        raise ReadOnlyError(message)
-
-    async def initialise(self, configuration: Configuration, *, overwrite: bool) -> Configuration:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def creation(self, configuration: Configuration, operation: str, *, overwrite: bool) -> TransactionFactory:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    def begin(
-        self,
-        configuration: Configuration,
-        operation: str,
-        *,
-        source: str | None = None,
-        candidates: Candidates = None,
-    ) -> AbstractAsyncContextManager[Transaction]:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def place_statistics(
-        self,
-        configuration: Configuration,
-        snapshot: Snapshot,
-        objects: Mapping[str, tuple[str, bytes]],
-    ) -> None:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def vacuum(self, configuration: Configuration, older_than: float) -> VacuumReport:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def repair(
-        self,
-        configuration: Configuration,
-        snapshot: Snapshot,
-        documents: Mapping[str, bytes],
-    ) -> list[str]:
-        """Refuse: an older version is read-only."""
-        self._refuse()
-
-    async def rebuild_catalog(self, configuration: Configuration) -> int:
-        """Refuse: an older version is read-only."""
-        self._refuse()
 
 
 def _number(label: Label) -> int:

@@ -22,6 +22,7 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.transaction import foreign
+from zcollection.transaction.caches import Cache
 from zcollection.transaction.documents import CONFIGURATION, IMMUTABLE, TRANSACTIONS, Configuration
 from zcollection.transaction.index import catalog
 from zcollection.transaction.index.partitions import Candidates, Partitions
@@ -54,7 +55,7 @@ _MOST_CHANGES: Final = 16
 """Largest number of versions that are cached after a catalog: the most by which it may be behind."""
 
 
-class _Cache:
+class _Cache(Cache):
     """A cache of data read from the log; committed versions never change."""
 
     def __init__(self) -> None:
@@ -75,9 +76,6 @@ class _Cache:
         """Keep the base of a change, with its catalog and the versions since, from which the next catalog becomes due."""
         can_be_kept = base is not None and base.indexed and not base.pending and len(base.changes) <= _MOST_CHANGES
         self.base = base if can_be_kept and base is not None and base.id.transaction is not None else None
-
-    def __reduce__(self) -> tuple[type["_Cache"], tuple[()]]:
-        return _Cache, ()
 
 
 @frozen

@@ -23,6 +23,7 @@ from zcollection.errors import (
     accepted,
 )
 from zcollection.model.documents import parse_json
+from zcollection.transaction.caches import Cache
 from zcollection.transaction.documents import CONFIGURATION, Configuration
 from zcollection.transaction.index import tree
 from zcollection.transaction.index.partitions import Candidates
@@ -42,15 +43,12 @@ if TYPE_CHECKING:
 _SOURCES: Final = "_sources.json"
 
 
-class _Cache:
+class _Cache(Cache):
     """A cache of the last listing and of the last sources; the content of a snapshot never changes."""
 
     def __init__(self) -> None:
         self.listing: Listing | None = None
         self.sources: tuple[str | None, tuple[str, ...]] = None, ()
-
-    def __reduce__(self) -> tuple[type["_Cache"], tuple[()]]:
-        return _Cache, ()
 
 
 @frozen
