@@ -50,10 +50,10 @@ async def nothing_later(*_: object, **__: object) -> None:
 
 @step("user code sees partitions of one version only", f"{COMMITS}::test_user_code_never_sees_a_mixture")
 def _validated_snapshot() -> None:
-    from zcollection.collection.partition_groups import Stamp
+    from zcollection.collection.partition_groups import GenerationCheck
     from zcollection.engine import read
 
-    Stamp.__call__ = nothing
+    GenerationCheck.__call__ = nothing
     read._check_limits = nothing  # which would detect some of them
 
 

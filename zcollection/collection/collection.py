@@ -19,14 +19,14 @@ from zcollection.collection.read.scan import BLOCK_SIZE, CollectionSource, Scan
 from zcollection.collection.read.zones import PartitionZones
 from zcollection.collection.report import ChangeReport, InsertReport, ReshapeReport
 from zcollection.collection.stores import Location
-from zcollection.collection.write import delete, drop, growth, insert, repartition, rewrite, update
+from zcollection.collection.write import delete, drop, insert, repartition, rewrite, schema_changes, update
 from zcollection.collection.write.conform import check_conventions
 from zcollection.collection.write.drop import Age
-from zcollection.collection.write.growth import VariableFunction
 from zcollection.collection.write.insert import Immutable
 from zcollection.collection.write.merging import Merge
 from zcollection.collection.write.prepare import InsertOptions, Missing, Unknown
 from zcollection.collection.write.rewrite import Codecs, Lengths
+from zcollection.collection.write.schema_changes import VariableFunction
 from zcollection.collection.write.update import UpdateFunction
 from zcollection.contracts.partitioning import Key, Partitioning
 from zcollection.contracts.store import Mode
@@ -778,7 +778,7 @@ class Collection(CollectionBase):
         """
         halo = as_halo(depth)
         await self._change(
-            lambda opened: growth.add_variable(opened, variable, fn, group=group, halo=halo, progress=progress)
+            lambda opened: schema_changes.add_variable(opened, variable, fn, group=group, halo=halo, progress=progress)
         )
         self._opened = await self._opened.reloaded()
 
@@ -829,7 +829,7 @@ class Collection(CollectionBase):
         ReadOnlyError
             The collection was opened for reading.
         """
-        await self._change(lambda opened: growth.drop_variable(opened, name, progress=progress))
+        await self._change(lambda opened: schema_changes.drop_variable(opened, name, progress=progress))
         self._opened = await self._opened.reloaded()
 
     drop_variable = synchronous(drop_variable_async)

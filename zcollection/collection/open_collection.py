@@ -69,7 +69,7 @@ class OpenCollection:
         axis = self.configuration.axis
         return axis if axis in self.schema.variables else None
 
-    def grown(self, schema: DatasetSchema) -> "OpenCollection":
+    def with_schema(self, schema: DatasetSchema) -> "OpenCollection":
         """Return the collection with another schema, which is one more layout."""
         layouts = (*self.configuration.layouts, schema)
         return OpenCollection(self.versioning, evolve(self.configuration, layouts=layouts), self._partitioning)
@@ -106,7 +106,7 @@ class OpenCollection:
             Another collection has been created in its place.
         """
         configuration = await self.versioning.load()
-        if configuration != self.configuration and not configuration.is_grown_from(self.configuration):
+        if configuration != self.configuration and not configuration.is_changed_from(self.configuration):
             raise self.versioning.replaced()
         same = configuration.partitioning == self.configuration.partitioning
         return OpenCollection(self.versioning, configuration, self._partitioning if same else [])

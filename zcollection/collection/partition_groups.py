@@ -163,22 +163,22 @@ def checking_current(opened: OpenCollection, group: GroupRead, record: Partition
         Another writer has replaced it.
     """
     (document,) = yield from fetch([Read(group.document)])
-    stamp_of(opened, group.path, record)(document)
+    generation_check(opened, group.path, record)(document)
 
 
 def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None, place: Place | None = None) -> Source:
     """Return a partition as the source of a later read, with the check that it has not changed."""
     later = None if record is None else opened.versioning.kept_place(path, record)
     kept = None if later in {None, place} else group_of(opened, path, record, later)
-    return Source(group=group_of(opened, path, record, place), check=stamp_of(opened, path, record), kept=kept)
+    return Source(group=group_of(opened, path, record, place), check=generation_check(opened, path, record), kept=kept)
 
 
-def stamp_of(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "Stamp":
+def generation_check(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "GenerationCheck":
     """Return the check that a partition is still the one of a record."""
     generation = None if record is None else (record.stamp, record.key)
     # An older version never gets a partition, whatever a newer one has put there.
     is_settled = record is None and opened.versioning.pinned_at is not None
-    return Stamp(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
+    return GenerationCheck(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
 
 
 def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRows]) -> Dataset:
@@ -187,7 +187,7 @@ def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRo
 
 
 @frozen(kw_only=True)
-class Stamp:
+class GenerationCheck:
     """The check that a partition has the expected generation, applied to its group document after its values were read."""
 
     path: str

@@ -1,8 +1,8 @@
-"""Find the rows that pass a condition, and read the selected variables for these rows only.
+"""Finds the rows that pass a condition, and reads the selected variables for these rows only.
 
 There are three steps, each on the result of the previous one:
 
-1. Read the statistics of the partitions. For every zone of rows they decide whether none, perhaps some, or all rows pass.
+1. Read the statistics of the partitions. For every zone of rows they show whether no row, perhaps some rows, or all rows pass.
 2. Read the condition's own variables, from the chunks that contain an undecided zone.
 3. Read the selected variables, from the chunks that contain a row that passes.
 """
@@ -38,22 +38,22 @@ from zcollection.engine.work import Work, fetch, perform, perform_one, stream
 from zcollection.model.schema import DatasetSchema
 
 Slab = tuple[int, int, int, Any]
-"""A run of chunks: its number, the first and last-plus-one of the selected rows in it, and their positions within it."""
+"""A run of chunks: its number, the start and the stop of its rows among the selected rows, and their positions within it."""
 
 _TOGETHER: Final = 64
-"""Number of partitions whose statistics are read together."""
+"""Number of partitions whose statistics are read by one request."""
 _DEFERRED: Final = 2**20
-"""Most rows, over all partitions, for which evaluating the condition is postponed so that one mask covers them all."""
+"""Largest total number of rows for which the condition is evaluated once for all partitions, instead of once per partition."""
 
 
 @frozen(kw_only=True)
 class VariableSource:
-    """Where some of the variables are stored: in the collection, or in a view of it.
+    """Some of the variables to read, and the store that contains them: that of a collection, or that of a view.
 
     Attributes
     ----------
     schema
-        The variables that are stored there; all of them are partitioned variables.
+        The variables, all of which are partitioned variables.
     objects
         The store; None for the store on which the work runs.
     """
@@ -73,7 +73,7 @@ class Target:
     key
         Its partition key.
     groups
-        Its group on each source.
+        Its group in each source.
     """
 
     rows: int
@@ -119,7 +119,7 @@ class Runs:
                 first, last = max(number * length, start), min((number + 1) * length, stop)
                 within: Any = slice(first - number * length, last - number * length)
                 here = before + first - start
-                if found and found[-1][0] == number:  # two runs of rows in one run of chunks: it is read once
+                if found and found[-1][0] == number:  # two runs of rows in one run of chunks, which is read once
                     within, here = np.r_[found[-1][3], within], found.pop()[1]
                 found.append((number, here, before + last - start, within))
             before += stop - start
@@ -198,7 +198,7 @@ NO_ROWS: Final = SelectedRows(Runs(()))
 
 
 class Finder(ABC):
-    """Base class of what selects rows in partitions."""
+    """Selects rows in partitions."""
 
     @abstractmethod
     async def find(
@@ -222,7 +222,7 @@ class Finder(ABC):
         """Return the selected rows of one partition."""
 
     def only(self, target: Target) -> "Finder":
-        """Return a finder for one partition, small enough to be sent to a worker; it need not work for others."""
+        """Return a finder for one partition, small enough to be sent to a worker; it need not work for other partitions."""
         del target  # a condition is the same for all partitions
         return self
 
@@ -275,7 +275,7 @@ class ConditionFinder(Finder):
     dimension
         The partitioned dimension.
     sources
-        Where the variables of the condition are stored.
+        The variables of the condition, among others.
     """
 
     bound: Bound
@@ -303,7 +303,7 @@ class ConditionFinder(Finder):
         batches = [targets[first : first + _TOGETHER] for first in range(0, len(targets), _TOGETHER)]
         read = await perform(objects, map(self._statistics, batches), threads=1)
         verdicts = self._verdicts(targets, [known for batch in read for known in batch])
-        room = self._room(targets)
+        room = self._deferrable_rows(targets)
         works = (self._searching(target, verdict, room) for target, verdict in zip(targets, verdicts, strict=True))
         searched = await perform(objects, works, threads=threads, progress=progress)
         return await in_thread(self._evaluated, searched)
@@ -316,15 +316,15 @@ class ConditionFinder(Finder):
     def _finding_all(self, targets: Sequence[Target], progress: Callable[[], None] | None) -> Work[list[SelectedRows]]:
         """Return the rows of each partition that pass, one partition after the other."""
         verdicts = self._verdicts(targets, (yield from self._statistics(targets)))
-        searched, room = [], self._room(targets)
+        searched, room = [], self._deferrable_rows(targets)
         for target, verdict in zip(targets, verdicts, strict=True):
             searched.append((yield from self._searching(target, verdict, room)))
             if progress is not None:
                 progress()
         return self._evaluated(searched)
 
-    def _room(self, targets: Sequence[Target]) -> int:
-        """Return the most rows of one partition that may be evaluated together with those of other partitions."""
+    def _deferrable_rows(self, targets: Sequence[Target]) -> int:
+        """Return up to how many rows of one partition are evaluated together with those of other partitions."""
         return 0 if self.bound.fields else _DEFERRED // len(targets)
 
     def _find_on_worker(self, target: Target, site: Site, arrays: Arrays) -> Work[SelectedRows]:
@@ -383,7 +383,7 @@ class ConditionFinder(Finder):
         return [verdicts[stop - count : stop] for stop, count in zip(stops, counts, strict=True)]
 
     def _searching(self, target: Target, verdict: Verdicts, room: int) -> "Work[SelectedRows | _Candidates]":
-        """Return the rows of a partition that pass; or candidates, if there are at most `room`, to be evaluated later."""
+        """Return the rows of a partition that pass; at most `room` candidates are returned instead, to be evaluated later."""
         if not (verdict > NEVER).any():
             return NO_ROWS
         if (verdict == ALWAYS).all():
@@ -442,7 +442,7 @@ class _Candidates:
     columns
         The values of the condition's variables for these rows, by path.
     always
-        Mask over all rows of the partition: those of zones that pass entirely. None if there are none.
+        A mask of the rows of the partition in zones in which all rows pass; None if there are none.
     """
 
     runs: Runs
@@ -477,7 +477,7 @@ class RowReader:
     dimension
         The partitioned dimension.
     sources
-        The variables to read, and where they are stored.
+        The variables to read.
     """
 
     dimension: str
@@ -492,7 +492,7 @@ class RowReader:
         executor: Executor,
         progress: Callable[[], None] | None = None,
     ) -> list[dict[str, NDArray[Any]]]:
-        """Return the values for the selected rows of all partitions, concatenated: per source, one array per variable path.
+        """Return the values for the selected rows of all partitions, concatenated: for each source, the arrays by variable path.
 
         Raises
         ------
@@ -520,7 +520,7 @@ class RowReader:
         return [dict(output.arrays) for output in outputs]
 
     def reading(self, target: Target, found: SelectedRows) -> Work[list[dict[str, NDArray[Any]]]]:
-        """Return the values for the selected rows of one partition: per source, one array per variable path."""
+        """Return the values for the selected rows of one partition: for each source, the arrays by variable path."""
         outputs = self._allocated(found.count)
         yield from self._filling(target, found, outputs, 0)
         return [dict(output.arrays) for output in outputs]

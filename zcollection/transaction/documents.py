@@ -97,7 +97,7 @@ class Configuration:
         """Whether partitions that a change replaces are kept for readers of older versions."""
         return self.retention is not None and self.retention.keeps
 
-    def is_grown_from(self, older: "Configuration") -> bool:
+    def is_changed_from(self, older: "Configuration") -> bool:
         """Return whether this is the same collection with its schema, partitioning, retention or catalog form changed since."""
         new = {
             name: getattr(self, name)
@@ -136,7 +136,7 @@ class Configuration:
         schema = self.schema
         return schema.select(path for path in schema.all_variables() if not schema.spans(path, self.dimension))
 
-    def grown_at(self, number: int) -> "Configuration":
+    def written_by(self, number: int) -> "Configuration":
         """Return the configuration as the version `number` writes it, which changes the schema or the retention."""
         retention = None if self.retention is None else self.retention.written_by(number)
         return evolve(self, changed=number, retention=retention)

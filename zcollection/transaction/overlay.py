@@ -123,9 +123,9 @@ class OverlaidStage(Site):
     )
 
     @property
-    def can_travel(self) -> bool:
+    def supports_workers(self) -> bool:
         """Whether other processes can write to the staging area."""
-        return self.stage.can_travel
+        return self.stage.supports_workers
 
     def for_workers(self) -> Self:
         """Return the site on which other processes work."""

@@ -307,7 +307,7 @@ class Versioning(ABC):
 
     def changed(self, old: Configuration, new: Configuration) -> ZCollectionError:
         """Return the error for an opened collection whose configuration was replaced or changed."""
-        if not new.is_grown_from(old):
+        if not new.is_changed_from(old):
             return self.replaced()
         message = f"the variables, the partitioning or the retention of {self.store.url} were changed; open the collection again"
         return SchemaChangedError(message)

@@ -12,7 +12,7 @@ from zcollection.collection import partition_groups
 from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import Generation, generation, read_consistently
 from zcollection.collection.read.pieces import Pieces
-from zcollection.collection.read.query import LookedUp, at_rows, lazy_variables
+from zcollection.collection.read.query import LazySources, at_rows, lazy_variables
 from zcollection.collection.read.request import Request, SelectedPartitions, Where
 from zcollection.collection.read.rows import Rows
 from zcollection.collection.read.window import Windows
@@ -222,7 +222,7 @@ class _MergedRead:
         """Return lazy variables for all rows of the selected partitions."""
         base, dimension = self.opened.base, self.opened.base.dimension
         places = versions.base.places
-        partitioned = LookedUp.sources(base, places, versions.partitions)
+        partitioned = LazySources.sources(base, places, versions.partitions)
         fixed = Sources([partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))])
         own = Sources([self._source(versions, path) for path in versions.partitions])
         lazily = {
@@ -346,7 +346,7 @@ class _MergedRead:
         if versions.view.is_current(path):
             return partition_groups.source_of(own, path, record, place)
         # A partition that an older version of a view lacks is never added to that version.
-        check = partition_groups.stamp_of(own, path, record if own.versioning.pinned_at is None else None)
+        check = partition_groups.generation_check(own, path, record if own.versioning.pinned_at is None else None)
         return Source(group=self._group(versions, path), check=check)
 
     async def _compute(self, versions: _Versions, paths: list[str], advance: Callable[[], None]) -> None:

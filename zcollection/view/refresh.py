@@ -114,7 +114,7 @@ async def adopt_partitioning(opened: OpenView) -> tuple[str, ...]:
     async def attempt() -> tuple[str, ...]:
         async with opened.own.begin("refresh") as transaction:
             transaction.watch(lambda _: True)
-            transaction.growth = evolve(own, partitioning=base.partitioning, depth=base.depth)
+            transaction.reconfiguration = evolve(own, partitioning=base.partitioning, depth=base.depth)
             for path in transaction.base.partitions:
                 transaction.drop(path)
             await transaction.commit()

@@ -70,7 +70,7 @@ def _put_back_configuration(transaction: Transaction, now: Configuration, then: 
     layouts = now.layouts if then.schema == now.schema else (*now.layouts, then.schema)
     before = evolve(now, layouts=layouts, partitioning=then.partitioning, depth=then.depth)
     if is_all or before != now:
-        transaction.growth = before
+        transaction.reconfiguration = before
 
 
 @frozen(kw_only=True, repr=False, eq=False)

@@ -87,11 +87,11 @@ async def add_statistics(opened: OpenCollection, names: Sequence[str], *, progre
     if not names:
         await complete(opened, progress=progress)
         return opened
-    grown = opened.grown(_with_statistics(opened, names))
+    target = opened.with_schema(_with_statistics(opened, names))
 
     async def attempt() -> None:
         async with opened.begin("add statistics") as transaction:
-            transaction.growth = grown.configuration
+            transaction.reconfiguration = target.configuration
             await transaction.commit()
 
     await retrying(attempt)

@@ -364,7 +364,9 @@ class GroupCheck:
 
     def _is_of_another(self, document: bytes) -> bool:
         is_partition = PartitionRecord.from_group(document, what="it") is not None
-        return is_partition and not partition_groups.stamp_of(self.opened, self.path, self.record).is_of(document)
+        return is_partition and not partition_groups.generation_check(self.opened, self.path, self.record).is_of(
+            document
+        )
 
     def _foreign_rows(self, group: GroupRead) -> Work[str | None]:
         """Return why the rows of a group with a missing or wrong document are not those of its record; None if they are."""

@@ -231,7 +231,7 @@ class Neighbours:
 
 
 @frozen
-class Reach:
+class AxisRanges:
     """Ranges of the axis, to check whether a partition may contain rows in one of them.
 
     Attributes

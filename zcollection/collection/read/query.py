@@ -110,7 +110,7 @@ def _lazy(
     opened: OpenCollection, snapshot: Snapshot, partitions: Mapping[str, PartitionRecord], schema: DatasetSchema
 ) -> Dataset:
     """Return a dataset of lazy variables for all rows of the partitions."""
-    partitioned = LookedUp.sources(opened, snapshot.places, partitions)
+    partitioned = LazySources.sources(opened, snapshot.places, partitions)
     fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))])
     parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
     lazily = [lazy_variables(snapshot.objects, sources, part, opened.dimension) for sources, part in parts]
@@ -118,7 +118,7 @@ def _lazy(
 
 
 @frozen(eq=False)
-class LookedUp(Sequence[Source]):
+class LazySources(Sequence[Source]):
     """Partitions of a snapshot as sources of lazy variables; the record of each is looked up on first use.
 
     Of 10,000 partitions most are never read, and creating all records would take longer than the rest of the query.
@@ -146,8 +146,8 @@ class LookedUp(Sequence[Source]):
     @overload
     def __getitem__(self, at: int) -> Source: ...
     @overload
-    def __getitem__(self, at: slice) -> "LookedUp": ...
-    def __getitem__(self, at: int | slice) -> "Source | LookedUp":
+    def __getitem__(self, at: slice) -> "LazySources": ...
+    def __getitem__(self, at: int | slice) -> "Source | LazySources":
         if isinstance(at, slice):
             return evolve(self, paths=self.paths[at])
         path = self.paths[at]

@@ -280,7 +280,7 @@ class _Iteration:
     pieces
         The rows of these partitions that remain to be read.
     fixed
-        Stamp and values of the immutable variables.
+        GenerationCheck and values of the immutable variables.
     """
 
     scan: Scan

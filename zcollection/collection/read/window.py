@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zcollection.collection import partition_groups
 from zcollection.collection.open_collection import OpenCollection
-from zcollection.collection.read.neighbours import AxisOrder, Halo, Neighbours, Reach
+from zcollection.collection.read.neighbours import AxisOrder, AxisRanges, Halo, Neighbours
 from zcollection.engine.work import Work
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
@@ -111,7 +111,7 @@ class Windows:
             limits.append(self.neighbours.limits(path, self.halo))
         reached = [limit for limit in limits if limit is not None]
         if reached:
-            transaction.watch(Reach(self.neighbours.order, tuple(reached)))
+            transaction.watch(AxisRanges(self.neighbours.order, tuple(reached)))
 
     def reading(
         self, path: str, record: PartitionRecord, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]

@@ -22,7 +22,7 @@ from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
-from zcollection.engine.work import Work, perform, reading_once
+from zcollection.engine.work import Work, perform, caching_reads
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
 from zcollection.errors import (
     CollectionExistsError,
@@ -73,7 +73,7 @@ async def insert(
                 return InsertReport()
             _check_overwrite(insertion, transaction, overwrite=overwrite)
             if prepared.added:
-                transaction.growth = prepared.opened.configuration
+                transaction.reconfiguration = prepared.opened.configuration
             fixed = await _immutable_work(prepared.opened, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
@@ -251,7 +251,7 @@ class _PartitionInsert:
 
     def staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
         """Stage the partition, unless it has no rows after the merge; its statistics and each chunk of its axis are read once, to merge and to write."""
-        return (yield from reading_once(self._staging(stage, arrays), _is_lasting))
+        return (yield from caching_reads(self._staging(stage, arrays), _is_lasting))
 
     def _staging(self, stage: Stage, arrays: Arrays) -> Work[tuple[PartitionReport, StagedPartition | None]]:
         merged = yield from self._merging(arrays)
@@ -383,7 +383,7 @@ async def _stored_immutable(opened: OpenCollection, snapshot: Snapshot, schema: 
     values = partition_groups.dataset_of(present, await partition_groups.read_immutable(opened, snapshot, present))
     (document,) = await snapshot.objects.get([Read(snapshot.place(IMMUTABLE).document)])
     try:
-        partition_groups.stamp_of(opened, IMMUTABLE, snapshot.immutable)(document)
+        partition_groups.generation_check(opened, IMMUTABLE, snapshot.immutable)(document)
     except ConflictError as error:
         message = f"the immutable variables of {opened.store.url} are not those committed; insert them with immutable='replace'"
         raise CorruptionError(message) from error

@@ -85,13 +85,13 @@ def prepare(given: object, opened: OpenCollection, options: InsertOptions) -> Pr
     unknown = [path for path in source.variables if path not in opened.schema.all_variables()]
     if unknown and options.unknown == "raise":
         _refuse_unknown(unknown, opened)
-    grown = _grown(opened, source, unknown) if unknown and options.unknown == "add" else opened
-    known = {path: item for path, item in source.variables.items() if path in grown.schema.all_variables()}
-    arrays, ignored = evolve(source, variables=known).conformed(grown.schema, options.conventions)
-    dataset = Dataset(grown.schema, {**arrays, **_columns(options.columns or {}, arrays, grown)})
-    _check_complete(dataset, grown, options.missing)
+    target = _with_variables(opened, source, unknown) if unknown and options.unknown == "add" else opened
+    known = {path: item for path, item in source.variables.items() if path in target.schema.all_variables()}
+    arrays, ignored = evolve(source, variables=known).conformed(target.schema, options.conventions)
+    dataset = Dataset(target.schema, {**arrays, **_columns(options.columns or {}, arrays, target)})
+    _check_complete(dataset, target, options.missing)
     return PreparedDataset(
-        opened=grown, dataset=dataset, ignored=ignored, added=tuple(unknown) if grown is not opened else ()
+        opened=target, dataset=dataset, ignored=ignored, added=tuple(unknown) if target is not opened else ()
     )
 
 
@@ -103,7 +103,7 @@ def _refuse_unknown(unknown: list[str], opened: OpenCollection) -> None:
     raise SchemaError(message)
 
 
-def _grown(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> OpenCollection:
+def _with_variables(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> OpenCollection:
     """Return the collection with new variables and their dimensions."""
     schema = opened.schema
     variables = {path: _declared(path, source.variables[path], opened) for path in unknown}
@@ -114,9 +114,9 @@ def _grown(opened: OpenCollection, source: Source, unknown: Iterable[str]) -> Op
         for group in ancestors(split(path)[0])
         if (group, name) in source.lengths and not _is_seen(schema, path, name)
     }
-    grown = opened.grown(schema.with_variables(variables, dimensions=dimensions))
-    validate_codecs(grown.schema.select(variables), dimension=opened.dimension)
-    return grown
+    target = opened.with_schema(schema.with_variables(variables, dimensions=dimensions))
+    validate_codecs(target.schema.select(variables), dimension=opened.dimension)
+    return target
 
 
 def _is_seen(schema: DatasetSchema, path: str, dimension: str) -> bool:

@@ -154,7 +154,7 @@ class _Repartition(Reshape):
         for path in base.partitions:
             transaction.reads(path)
         transaction.watch(lambda _: True)
-        transaction.growth = self.target.configuration
+        transaction.reconfiguration = self.target.configuration
         # In a native session, new partitions overwrite old ones that are still needed to make other new ones.
         is_session = base.commit is not None
         stage = transaction.stage

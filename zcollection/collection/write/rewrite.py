@@ -50,7 +50,7 @@ async def rewrite(
     """Rewrite partitions; see `Collection.rewrite`."""
     executor = executor_for(client, opened.store)
     schema = _with_codecs(_with_lengths(opened, chunks=chunks, shards=shards), codecs)
-    target = opened if schema == opened.schema else opened.grown(schema)
+    target = opened if schema == opened.schema else opened.with_schema(schema)
     validate_codecs(target.schema, dimension=opened.dimension)
     work = _Rewrite(opened, target, executor, progress)
     if dry_run:
@@ -101,7 +101,7 @@ class _Rewrite(Reshape):
     async def _changed(self, transaction: Transaction) -> ReshapeReport:
         base = transaction.base
         if self.target is not self.opened:
-            transaction.growth = self.target.configuration
+            transaction.reconfiguration = self.target.configuration
         transaction.watch(lambda _: True)
         outdated = self._outdated_partitions(base)
         for path in outdated:

@@ -8,7 +8,7 @@ from attrs import define, evolve, frozen
 from zcollection.contracts.objects import Objects
 from zcollection.contracts.store import KeyStore
 from zcollection.engine import work
-from zcollection.engine.work import Work, noting
+from zcollection.engine.work import Work, observing
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite, writing
 from zcollection.transaction.change import Stage, StagedPartition, new_id
 from zcollection.transaction.documents import PartitionRecord
@@ -67,7 +67,7 @@ class LogStage(Stage):
                 size = yield from writing(f"{path}/", stamped, self._putting_in_place(path))
                 return self._staged(path, complete(size), in_place=True)
         written = _RecordedKeys()
-        size = yield from noting(writing(self.prefix(path), stamped), written)
+        size = yield from observing(writing(self.prefix(path), stamped), written)
         return evolve(self._staged(path, complete(size)), keys=written.keys)
 
     def copying(self, path: str, source: Objects, place: Place, record: PartitionRecord) -> Work[StagedPartition]:

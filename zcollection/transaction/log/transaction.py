@@ -128,7 +128,7 @@ class LogTransaction(Transaction):
 
     async def commit(self) -> None:
         """Append the record to the log, publish the change, and write the catalog where it is due."""
-        changes = (self._written, self._dropped, self.removed, self.replacement, self.growth)
+        changes = (self._written, self._dropped, self.removed, self.replacement, self.reconfiguration)
         if not any(changes) and self.restored is None:
             return
         await self.store.flush(stage_of(self.id))
@@ -147,7 +147,7 @@ class LogTransaction(Transaction):
             self._check_publishable(path, unpublishable)
         await self.store.check_targets(f"{path}/" for path in self._targets)
         self._divide_large_catalog()
-        if self.replacement is not None or self.growth is not None:
+        if self.replacement is not None or self.reconfiguration is not None:
             await commit_log.announce(self.store)
         replaced = await self._replaced(newer, unpublishable)
         return self._version(self.base.version + len(newer) + 1, unpublishable.versions, replaced)
@@ -206,14 +206,14 @@ class LogTransaction(Transaction):
 
     def _divide_large_catalog(self) -> None:
         """Change the configuration to a catalog in segments once the collection has many partitions."""
-        following = self.replacement or self.growth or self.configuration
+        following = self.replacement or self.reconfiguration or self.configuration
         if not following.catalog or following.segments or not self._is_large():
             return
         larger = evolve(following, segments=True)
         if self.replacement is not None:
             self.replacement = larger
         else:
-            self.growth = larger
+            self.reconfiguration = larger
 
     def _is_large(self) -> bool:
         """Return whether the catalog has too many partitions for one object after this change."""
@@ -270,7 +270,7 @@ class LogTransaction(Transaction):
         self, number: int, pending: tuple[int, ...], replaced: dict[str, tuple[str, ...]] | None = None
     ) -> Version:
         replacement = None if self.replacement is None else self._replacement(self.replacement, number)
-        growth = None if self.growth is None else self.growth.grown_at(number).dump().decode()
+        schema = None if self.reconfiguration is None else self.reconfiguration.written_by(number).dump().decode()
         records = dict(self._written)
         immutable = records.pop(IMMUTABLE, None)
         return Version(
@@ -282,7 +282,7 @@ class LogTransaction(Transaction):
             dropped=tuple(sorted(self._dropped)),
             immutable=immutable,
             configuration=replacement,
-            schema=growth,
+            schema=schema,
             removed=self.removed,
             attempts={attempt: tuple(paths) for attempt, paths in self._attempts.items()},
             in_place=tuple(self._in_place),
@@ -300,7 +300,7 @@ class LogTransaction(Transaction):
 
     async def _checkpoint(self, version: Version, fence: Fence) -> None:
         """Write the catalog again where its cost is small compared with the changes since it was written."""
-        configuration = self.replacement or self.growth or self.configuration
+        configuration = self.replacement or self.reconfiguration or self.configuration
         if not configuration.catalog or (
             self.base.indexed and not catalog_writing.is_due(self.base, [version], self._fewest_changed)
         ):
@@ -322,7 +322,7 @@ class LogTransaction(Transaction):
                 return
         # Without a valid catalog, the partitions are found by their group documents.
         current = evolve(
-            self.growth or configuration, version=self._configured(version), changed=self._changed(version)
+            self.reconfiguration or configuration, version=self._configured(version), changed=self._changed(version)
         )
         found = await snapshots.take(self.store, current, walk=True)
         if not (await publication.publish_pending(self.store, found.changes)).versions:
@@ -334,7 +334,7 @@ class LogTransaction(Transaction):
 
     async def _fold(self, version: Version) -> None:
         """Keep the log short: from time to time, move the records that the catalog contains to the history."""
-        configuration, before = self.replacement or self.growth or self.configuration, version.number
+        configuration, before = self.replacement or self.reconfiguration or self.configuration, version.number
         is_tagged = configuration.retention is not None and None in configuration.retention.tags.values()
         if version.pending or not (is_tagged or self._folds(version)):
             return
@@ -358,7 +358,7 @@ class LogTransaction(Transaction):
         return self.configuration.version if self.replacement is None else version.number
 
     def _changed(self, version: Version) -> int:
-        if self.growth is not None:
+        if self.reconfiguration is not None:
             return version.number
         return self.configuration.changed if self.replacement is None else 0
 

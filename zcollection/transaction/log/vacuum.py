@@ -55,8 +55,8 @@ async def _with_retention(store: KeyStore, configuration: Configuration, transac
     shorter = retention.after_vacuum(replaced, newest, dt.datetime.now(dt.UTC).timestamp())
     if shorter == retention:
         return configuration
-    transaction.growth = evolve(configuration, retention=shorter)
-    return transaction.growth.grown_at(newest + 1)  # unless another writer has made the commit start again
+    transaction.reconfiguration = evolve(configuration, retention=shorter)
+    return transaction.reconfiguration.written_by(newest + 1)  # unless another writer has made the commit start again
 
 
 async def _remove_unneeded_groups(store: KeyStore) -> tuple[int, int]:

@@ -313,7 +313,7 @@ class LogVersioning(Versioning):
 
         async def attempt() -> None:
             async with self.begin(configuration, operation) as change:
-                change.growth = evolve(configuration, retention=retention)
+                change.reconfiguration = evolve(configuration, retention=retention)
                 if tagged is not None:
                     past.check_kept(self.store, configuration, tagged, change.base.version, SettingError)
                     change.watch(lambda _: True)  # partitions that other writers replace meanwhile may not be kept

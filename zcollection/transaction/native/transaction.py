@@ -40,7 +40,7 @@ class NativeStage(Stage):
     is_clean: bool = True
 
     @property
-    def can_travel(self) -> bool:
+    def supports_workers(self) -> bool:
         """Whether other processes can write here: a session that was already written to cannot be forked."""
         return self.is_clean
 
@@ -106,7 +106,7 @@ class NativeTransaction(Transaction):
             self._committed_snapshot is None
             or self._is_rebased
             or self.replacement is not None
-            or self.growth is not None
+            or self.reconfiguration is not None
         ):
             return None
         return before.changed(SnapshotObjects(self.store, self._committed_snapshot), self._written, self._dropped)
@@ -124,14 +124,21 @@ class NativeTransaction(Transaction):
 
     async def commit(self) -> None:
         """Commit the session; rebase it where another writer has committed a change that does not conflict."""
-        changes = (self._written, self._dropped, self.replacement, self.growth, self.documents, self.extra_objects)
+        changes = (
+            self._written,
+            self._dropped,
+            self.replacement,
+            self.reconfiguration,
+            self.documents,
+            self.extra_objects,
+        )
         if not any(changes) and self.restored is None:
             return
         await self._objects.put(self.extra_objects)
         await self._remove_dropped()
-        if self.growth is not None:
-            grown = evolve(self.growth, changed=self.configuration.changed + 1)
-            await self.session.save_document(CONFIGURATION, grown.dump())
+        if self.reconfiguration is not None:
+            reconfigured = evolve(self.reconfiguration, changed=self.configuration.changed + 1)
+            await self.session.save_document(CONFIGURATION, reconfigured.dump())
         await self._complete_tree()
         for name, data in self.documents.items():
             await self.session.save_document(name, data)
@@ -172,7 +179,7 @@ class NativeTransaction(Transaction):
             below = [entry.key async for entry in self._objects.list(f"{path}/") if entry.is_prefix]
             obsolete += [key for key in below if key.rstrip("/") not in {*above, *self._written}]
             await self._objects.put({f"{path}/{GROUP_DOCUMENT}": group_document({})})
-        if self.growth is not None:
+        if self.reconfiguration is not None:
             obsolete += abandoned_documents(self._dropped, self._partitions)
         await self._objects.delete(obsolete)
 
@@ -264,7 +271,7 @@ class NativeTransaction(Transaction):
             old, new = (
                 Configuration.load(document, what=f"{CONFIGURATION} of {self.store.url}") for document in (before, now)
             )
-            if new.is_grown_from(old):
+            if new.is_changed_from(old):
                 message = (
                     f"the variables or the partitioning of {self.store.url} were changed meanwhile; nothing was written"
                 )
