@@ -192,7 +192,7 @@ def test_another_base_can_be_given(base, view):
     assert opened.query()["quality"].to_numpy().tolist() == [-1] * 4, "it was not computed from that one"
     assert zc.open_view(str(view.store.url), base=str(base.store.url)).status().current == PATHS
     other = samples.create(f"{base.store.url}-other", TIMES, divisor=5)
-    with pytest.raises(zc.SchemaError, match="was made for a base with the partitioning .*another view"):
+    with pytest.raises(zc.SchemaError, match="was created for a base with the partitioning .*another view"):
         zc.open_view(str(view.store.url), base=other)
 
 
@@ -239,8 +239,8 @@ def variable(name="new", **options):
         ({"variables": []}, "the view has no variables; accepted: a sequence of VariableSchema"),
         ({"variables": ["value"]}, "a str among the variables"),
         ({"variables": {"other": variable()}}, "variable at 'other' has the name 'new'"),
-        ({}, "one of them"),
-        ({"variables": [variable()], "computation": computations.Twice()}, "one of them"),
+        ({}, "exactly one of the two"),
+        ({"variables": [variable()], "computation": computations.Twice()}, "exactly one of the two"),
         ({"computation": "twice"}, "computation is a str; accepted: a computation such as"),
         ({"computation": computations.Twice("valu")}, "variable 'valu' is unknown;.*did you mean 'value'"),
     ],

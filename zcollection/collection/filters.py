@@ -101,7 +101,7 @@ def compile_prefix_filter(filters: Filter, fields: Iterable[str]) -> Selection:
 
 
 def may_pass(filters: Filter, fields: Iterable[str], limits: Limits) -> NDArray[np.bool_]:
-    """Return for each range of partitions whether the filter may select one in it, possible by the limits of the keys.
+    """Return for each range of partitions whether it may contain a partition that the filter selects, given the limits of the keys.
 
     Parameters
     ----------
@@ -170,8 +170,8 @@ def _decided(term: Term, limits: Limits) -> NDArray[np.int8] | None:
 def _may_pass_term(parsed: Parsed, node: Node, limits: Limits) -> NDArray[np.bool_] | None:
     """Return whether keys within limits may pass a term, with the pruning of conditions; None if it may raise an error."""
     zones = {name: zones_of(limits.smallest[name], limits.largest[name]) for name in limits.smallest}
-    texts = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
-    meanings = {name: Meaning.TEXT if name in texts else meaning_of(zone.lower.dtype) for name, zone in zones.items()}
+    strings = {name for name, zone in zones.items() if zone.lower.dtype.kind == "O"}
+    meanings = {name: Meaning.TEXT if name in strings else meaning_of(zone.lower.dtype) for name, zone in zones.items()}
     try:
         predicate = Binder(parsed, {}, meanings).predicate(node)
     except (ExpressionError, KeyError):
@@ -188,7 +188,7 @@ def _may_divide_by_zero(part: Arithmetic) -> bool:
 
 
 def zones_of(smallest: NDArray[Any], largest: NDArray[Any]) -> Zones:
-    """Return the limits of one key field as zones; operands do not use the limits of texts."""
+    """Return the limits of one key field as zones; the limits of strings are not used."""
     yes, no = np.ones(smallest.shape, np.bool_), np.zeros(smallest.shape, np.bool_)
     return Zones(smallest, largest, missing=no, empty=no, known=yes)
 

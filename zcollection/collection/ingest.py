@@ -76,6 +76,6 @@ def _check_same(collection: Collection, axis: str, given: Partitioning | str) ->
     if (collection.axis, collection.partitioning) != (axis, partitioning):
         message = (
             f"the collection at {collection.store.url} has the axis {collection.axis!r} and the partitioning "
-            f"{collection.partitioning!r}; given were {axis!r} and {partitioning!r}: pass those of the collection, or another location"
+            f"{collection.partitioning!r}; the arguments are {axis!r} and {partitioning!r}: pass those of the collection, or another location"
         )
         raise SchemaError(message)

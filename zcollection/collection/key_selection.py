@@ -1,4 +1,4 @@
-"""The selection of partitions whose key passes a filter."""
+"""Selects the partitions whose key passes a filter."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 
 PruneRanges = Callable[[Limits], Sequence[bool]]
-"""A function from the limits of ranges of partitions to whether each range may contain a requested partition."""
+"""Takes the limits of ranges of partitions, and returns for each range whether it may contain a requested partition."""
 
 
 async def select(
@@ -68,9 +68,9 @@ def candidates_of(
     filters
         As for `select`.
     limits
-        Selects ranges of partitions by their limits.
+        Prunes ranges of partitions by their limits.
     paths
-        Partitions that are always candidates.
+        Paths of partitions that are candidates regardless of the filter.
     """
     return None if filters is None and limits is None else FilterCandidates(opened, filters, limits, paths)
 
@@ -113,10 +113,13 @@ class FilterCandidates:
 
     def may_contain(self, limits: Limits) -> Sequence[bool]:
         """Return for each range of partitions whether it may contain one that passes."""
-        may = [True] * len(limits) if self.limits is None else self.limits(limits)
+        may_contain = [True] * len(limits) if self.limits is None else self.limits(limits)
         if self.filters is None:
-            return may
+            return may_contain
         names = [item.name for item in self.opened.partitioning.fields]
         if names != [*limits.smallest]:
-            return may  # repartitioned in the meantime: the next check detects it
-        return [one and other for one, other in zip(may, may_pass(self.filters, names, limits).tolist(), strict=True)]
+            return may_contain  # repartitioned in the meantime: the next check detects it
+        return [
+            one and other
+            for one, other in zip(may_contain, may_pass(self.filters, names, limits).tolist(), strict=True)
+        ]

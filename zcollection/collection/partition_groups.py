@@ -155,7 +155,7 @@ def reading_axis_values(opened: OpenCollection, path: str, record: PartitionReco
 
 
 def checking_current(opened: OpenCollection, group: GroupRead, record: PartitionRecord) -> Work[None]:
-    """Check, after reading a partition, that it is still the one of a record.
+    """Check, after reading a partition, that it is still the one that a record describes.
 
     Raises
     ------
@@ -174,9 +174,9 @@ def source_of(opened: OpenCollection, path: str, record: PartitionRecord | None,
 
 
 def generation_check(opened: OpenCollection, path: str, record: PartitionRecord | None) -> "GenerationCheck":
-    """Return the check that a partition is still the one of a record."""
+    """Return the check that a partition is still the one that a record describes."""
     generation = None if record is None else (record.stamp, record.key)
-    # An older version never gets a partition, whatever a newer one has put there.
+    # No partition is ever added to an older version, even if a newer version has one at the same path.
     is_settled = record is None and opened.versioning.pinned_at is not None
     return GenerationCheck(path=path, generation=generation, place=f"{opened.store.url}", is_settled=is_settled)
 
@@ -188,7 +188,7 @@ def dataset_of(schema: DatasetSchema, arrays: Mapping[str, NDArray[Any] | LazyRo
 
 @frozen(kw_only=True)
 class GenerationCheck:
-    """The check that a partition has the expected generation, applied to its group document after its values were read."""
+    """The check that a partition has the expected generation, made with its group document after its values were read."""
 
     path: str
     generation: tuple[str, Mapping[str, KeyValue]] | None

@@ -31,7 +31,7 @@ from zcollection.model.geography import is_latitude, is_longitude
 from zcollection.model.schema import DatasetSchema, VariableSchema
 
 ZONE: Final = 256
-"""Rows of a zone: about 200 km of a satellite's track, where a chunk is half an orbit."""
+"""Number of rows in a zone: small compared with a chunk, which may contain half an orbit of a satellite."""
 
 STATISTICS: Final = "_statistics"
 """Name of the object; no array, group or chunk has this name."""

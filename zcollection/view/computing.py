@@ -81,7 +81,7 @@ class Part:
     current
         The view's group of the partition; None if it is not current.
     new_origin, merged_origin
-        The origin to record if all variables are computed, and if existing ones are kept.
+        The origin to record if all variables are computed, and the one if existing variables are kept.
     """
 
     window: WindowPlan
@@ -128,7 +128,7 @@ class Computing:
             group,
             base=partition_groups.group_of(own, path, current.record, current.place) if current and kept else None,
         )
-        written = evolve(written, origin=(part.merged_origin if kept else part.new_origin).to_texts())
+        written = evolve(written, origin=(part.merged_origin if kept else part.new_origin).to_strings())
         return (yield from site.stage.writing(path, group, written))
 
 

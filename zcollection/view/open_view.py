@@ -139,7 +139,7 @@ async def _was_repartitioned(base: OpenCollection) -> bool:
 def _check_equal(opened: OpenView, name: str, own: object, base: object) -> None:
     if own != base:
         message = (
-            f"the view {opened.own.store.url} was made for a base with the {name} {own!r}, and {opened.base.store.url} has {base!r}; "
+            f"the view {opened.own.store.url} was created for a base with the {name} {own!r}, and {opened.base.store.url} has {base!r}; "
             f"open it with its own base, or create another view"
         )
         raise SchemaError(message)

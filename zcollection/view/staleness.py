@@ -73,7 +73,7 @@ class Staleness:
 
     def is_current(self, path: str, record: PartitionRecord | None) -> bool:
         """Return whether a partition of the view was computed from the current rows, with the current configuration."""
-        origin = None if record is None else Origin.from_texts(record.origin)
+        origin = None if record is None else Origin.from_strings(record.origin)
         if origin is None or origin.computation != self._opened.identity:
             return False
         own = self._snapshot.record(path)

@@ -107,7 +107,7 @@ class Writing:
         """Return the plan for computing one partition."""
         window = self._windows.plan(path, self.view.base.partitions[path])
         current = {name: item for name, _, _ in window.parts if (item := self._current(name)) is not None}
-        before = Origin.from_texts(current[path].record.origin) if path in current else Origin(sources={})
+        before = Origin.from_strings(current[path].record.origin) if path in current else Origin(sources={})
         return Part(
             window=evolve(window, source=CombinedReader(self.view.opened, current).reading),
             current=current.get(path),

@@ -11,7 +11,6 @@ Duration = Length
 
 _NONE: Final = np.timedelta64(0, "s")
 
-
 Keep = int | Duration | None
 """The retention of older versions: a number of newer versions, a duration, or None to keep none."""
 

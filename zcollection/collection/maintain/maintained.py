@@ -127,7 +127,7 @@ class Maintained(Printed, ABC):
     retain = synchronous(retain_async)
 
     async def tag_async(self, name: str, version: Label | None = None) -> None:
-        """Give a name to a version, under which it can be opened; a tagged version is retained whatever `retain` sets.
+        """Give a name to a version, under which it can be opened; a tagged version is retained regardless of `retain`.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Maintained(Printed, ABC):
     tag = synchronous(tag_async)
 
     async def untag_async(self, name: str) -> None:
-        """Remove the name of a version, which is then retained only as long as `retain` sets.
+        """Remove the name of a version, which is then retained only as long as `retain` says.
 
         Raises
         ------
@@ -330,7 +330,7 @@ class Maintained(Printed, ABC):
     async def vacuum_async(self, *, older_than: Duration = "24h") -> VacuumReport:
         """Remove objects that are no longer needed: staged data of dead writers, old log records, versions not retained.
 
-        `history` still lists all versions; `retain` and `tag` determine which of them stay readable. If the staged data of a
+        `history` still lists all versions; `retain` and `tag` determine which versions stay readable. If the staged data of a
         slow writer are removed, the writer repeats its operation. A reader that has been reading for longer than
         `older_than` may have to query again.
 

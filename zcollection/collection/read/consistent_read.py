@@ -120,7 +120,7 @@ class ConsistentRead:
             arrays = yield from reading(groups, opened.part(self.schema, partitioned=True), dimension=opened.dimension)
             fixed = yield from partition_groups.reading_immutable(opened, snapshot, self.schema)
         except CorruptionError:
-            return selected  # perhaps another writer has replaced one
+            return selected  # another writer may have replaced one
         return partition_groups.dataset_of(self.schema, {**arrays, **fixed})
 
     async def _read_ahead(self, expected: Snapshot, request: Request) -> Snapshot:

@@ -199,7 +199,7 @@ def _is_same(mine: PartRows, theirs: PartRows) -> bool:
 
 
 def as_where(where: Any) -> Condition | Rows | None:
-    """Return a row selection as a condition or `Rows`; a text is parsed as a condition.
+    """Return a row selection as a condition or `Rows`; a string is parsed as a condition.
 
     Raises
     ------
@@ -211,7 +211,7 @@ def as_where(where: Any) -> Condition | Rows | None:
     if isinstance(where, str):
         return as_condition(where)
     message = (
-        f"where is a {type(where).__name__}; accepted: a text such as \"time >= '2024-01-03' and flag == 0\", a condition of "
+        f"where is a {type(where).__name__}; accepted: a string such as \"time >= '2024-01-03' and flag == 0\", a condition of "
         f"zcollection.rows, such as box(…) or function(…), or the Rows that find() returned"
     )
     raise SettingError(message)

@@ -40,8 +40,8 @@ class PartitionSampling:
     stamp
         Id of the transaction that wrote the partition last.
     was_read
-        Whether the axis was read, because statistics are missing, have too many runs, or do not give the insertion times of
-        the rows with an axis value, or because rows are selected by a condition.
+        Whether the axis was read: because statistics are missing, have too many runs, or do not contain the insertion times
+        of the rows with an axis value, or because rows are selected by a condition.
     """
 
     path: str

@@ -221,7 +221,7 @@ class Scan:
 
     @cached_property
     def searched_bytes_per_row(self) -> int:
-        """Bytes per row of the variables of the condition, or of the variables to read without a condition."""
+        """Bytes per row of the variables that are read to find rows: those of the condition, or without one, all."""
         request = self.source.request
         if request.where is None:
             return self.bytes_per_row
@@ -276,7 +276,7 @@ class _Iteration:
     done
         Stamps of the partitions all of whose rows were returned, in order.
     searched, returned
-        The generations of the following partitions, in which rows were found, and whether some of these rows were returned.
+        The generations of the following partitions, which were searched for rows, and whether some of these rows were returned.
     pieces
         The rows of these partitions that remain to be read.
     fixed

@@ -102,7 +102,7 @@ class Windows:
         return Neighbours(AxisOrder.of(self.opened), self.snapshot)
 
     def read_by(self, transaction: Transaction, paths: Iterable[str]) -> None:
-        """Register the windows of partitions as read by a transaction, so that a change of them is a conflict."""
+        """Register the windows of partitions as read by a transaction, so that a change of one of them is a conflict."""
         limits = []
         for path in paths:
             transaction.reads(path)
@@ -219,7 +219,7 @@ def _within(
     Parameters
     ----------
     values, missing
-        Comparable axis values, shape (rows,), and which of them are missing.
+        Comparable axis values, shape (rows,), and a mask of the missing ones.
     own
         The own rows.
     halo

@@ -51,7 +51,7 @@ def as_dataset(given: object, schema: DatasetSchema, conventions: Conventions = 
     Raises
     ------
     SchemaError
-        `given` is of another type, or a variable is unknown, does not fit, or has another meaning than the schema declares.
+        `given` is of another type, or a variable is unknown, does not fit, or its attributes contradict the schema.
     """
     if isinstance(given, Dataset) and given.schema is schema:
         return given

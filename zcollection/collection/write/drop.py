@@ -31,7 +31,7 @@ async def drop_partitions(
 ) -> tuple[str, ...]:
     """Drop partitions; see `Collection.drop_partitions`."""
     if filters is None and older_than is None:
-        message = "drop_partitions() needs filters or older_than, so that not all is dropped by mistake; filters='True' drops every partition"
+        message = "drop_partitions() needs filters or older_than, so that not all partitions are dropped by mistake; filters='True' drops every partition"
         raise ExpressionError(message)
     limit = None if older_than is None else _as_limit(opened, older_than)
     candidates = key_selection.candidates_of(

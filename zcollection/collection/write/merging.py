@@ -258,7 +258,7 @@ def _checked_source(strategy: MergeStrategy, plan: RowPlan, before: int, after: 
 def _check_result(opened: OpenCollection, part: PartitionRows, inserted: Dataset, result: Dataset) -> None:
     missing = sorted(inserted.all_variables().keys() - result.all_variables().keys())
     if missing:
-        message = f"the merge of partition {part.path!r} returned no variable {missing[0]!r}; return every variable that it is given"
+        message = f"the merge of partition {part.path!r} returned no variable {missing[0]!r}; return every variable that it receives"
         raise SchemaError(message)
     found = [other.path for other in split(result, opened.partitioning, dimension=opened.dimension)]
     if found not in ([part.path], []):

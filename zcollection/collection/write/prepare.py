@@ -134,7 +134,7 @@ def _declared(path: str, given: Given, opened: OpenCollection) -> VariableSchema
         declared = declared_array(name, given.values, (opened.dimension,))
     else:
         message = (
-            f"variable {path!r} is unknown, and an array with {np.ndim(given.values)} dimensions does not name them; give it as an "
+            f"variable {path!r} is unknown, and an array with {np.ndim(given.values)} dimensions has no dimension names; pass it as an "
             f"xarray.Variable, or call add_variable() first"
         )
         raise SchemaError(message)
@@ -183,9 +183,7 @@ def _column(name: str, value: Any, arrays: Mapping[str, Any], opened: OpenCollec
     declared = opened.schema.get_variable(name)
     if name in arrays or declared.dimensions != (opened.dimension,):
         what = "is in the dataset too" if name in arrays else f"has the dimensions {declared.dimensions}"
-        message = (
-            f"columns= names {name!r}, which {what}; accepted: a variable along {opened.dimension!r} alone, given once"
-        )
+        message = f"columns= names {name!r}, which {what}; accepted: a variable whose only dimension is {opened.dimension!r}, in one place"
         raise SchemaError(message)
     if np.ndim(value) == 0:
         return np.full(rows, value)

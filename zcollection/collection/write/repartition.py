@@ -1,4 +1,4 @@
-"""Repartitions a collection in place, as one change: gathers the rows of old partitions into new ones."""
+"""Repartitions a collection in place, as one change: moves the rows of old partitions into new ones."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ from zcollection.transaction.snapshot import Snapshot
 
 _ROWS: Final = 2**16
 _MOST: Final = 32
-"""Maximum numbers of rows and of old partitions that are split together; at least one partition."""
+"""Largest numbers of rows and of old partitions that one job splits; at least one partition."""
 
 _Old: TypeAlias = tuple[str, PartitionRecord, Place]
 """An old partition: its path, its record and its place."""
@@ -113,7 +113,7 @@ class NewPartition:
     key, path
         The key and the path of the partition.
     parts
-        The parts of old partitions that it is made from, in the order of the keys of the old partitions.
+        The parts of old partitions whose rows it gets, in the order of the keys of the old partitions.
     """
 
     key: Key
@@ -132,7 +132,7 @@ class NewPartition:
         return None not in spans and all(before[1] <= after[0] for before, after in pairwise(spans))  # type: ignore[index]
 
     def digest(self, layout: str) -> str:
-        """Return a digest that identifies the partition and everything that it is made from."""
+        """Return a digest of the partition and of all its inputs."""
         sources = [(part.path, part.record.stamp, part.rows) for part in self.parts]
         return digest("repartition", layout, dict(self.key), sources)
 
@@ -160,16 +160,16 @@ class _Repartition(Reshape):
         stage = transaction.stage
         site = OverlaidStage(stage=stage, base=base.objects) if is_session else stage
         made = await self._plan(base, site, BASE if is_session else "")
-        by_path, layout, gathering = (
+        by_path, layout, assembly = (
             {item.path: item for item in made},
             layout_digest(self.target),
-            _Gathering(self.target),
+            _Assembly(self.target),
         )
         staged, reused = await self._stage(
             transaction,
             site,
             {path: item.digest(layout) for path, item in by_path.items()},
-            lambda path, earlier: Job(partial(gathering.staging, by_path[path], earlier)),
+            lambda path, earlier: Job(partial(assembly.staging, by_path[path], earlier)),
             rows=sum(item.rows for item in made),
         )
         for path in base.partitions:
@@ -197,7 +197,7 @@ class _Repartition(Reshape):
         splitting = _Splitting(self.target)
         old = [(path, record, base.place(path).below(prefix)) for path, record in base.partitions.items()]
         rows = sum(record.rows for _, record, _ in old) // max(len(old), 1)
-        batches = _together(old)
+        batches = _batches(old)
         with tracking(self.progress, len(batches), "plan") as advance:
             found = await self.executor.run(
                 site,
@@ -279,7 +279,7 @@ class _Splitting:
             raise PartitionError(message) from error
 
 
-def _together(old: Iterable[_Old]) -> list[list[_Old]]:
+def _batches(old: Iterable[_Old]) -> list[list[_Old]]:
     """Return old partitions in batches, because the overhead per partition exceeds the cost of splitting its rows."""
     found: list[list[_Old]] = []
     rows = _ROWS
@@ -320,8 +320,8 @@ def _span(axis: NDArray[Any]) -> tuple[Any, Any] | None:
 
 
 @frozen
-class _Gathering:
-    """Gathers the rows of every new partition from the old ones, and writes them as one group.
+class _Assembly:
+    """Assembles the rows of a new partition from the old ones, and writes them as one group.
 
     Attributes
     ----------
@@ -342,7 +342,7 @@ class _Gathering:
             if found is not None:
                 return found, True
         schema = self._schema(item)
-        values, deliveries = yield from self._gathered(item, as_stored(schema))
+        values, deliveries = yield from self._assembled(item, as_stored(schema))
         declared = schema.all_variables()
         packed = frozenset(path for path in values if declared[path].packing is not None)
         group, record = partition_write(
@@ -368,10 +368,10 @@ class _Gathering:
             return None
         return declared_values(values[axis], self.target.schema.get_variable(axis))
 
-    def _gathered(
+    def _assembled(
         self, item: NewPartition, schema: DatasetSchema
     ) -> Work[tuple[Mapping[str, NDArray[Any]], Deliveries]]:
-        """Return the rows in the order of the axis, packed variables as they are stored, and when they were brought."""
+        """Return the rows in the order of the axis, packed variables as they are stored, and their delivery times."""
         dimension = self.target.dimension
         found = yield from self._found(item)
         places = None if item.is_in_order else (yield from self._places(item, found))
@@ -392,7 +392,7 @@ class _Gathering:
     def _deliveries(
         self, item: NewPartition, found: Sequence[SelectedRows], places: NDArray[np.intp] | None
     ) -> Work[Deliveries]:
-        """Return when the rows were brought, which move with their times."""
+        """Return the delivery times of the rows, which are moved together with the rows."""
         times: list[NDArray[np.datetime64]] = []
         for part, rows in zip(item.parts, found, strict=True):
             group = partition_groups.group_of(self.target, part.path, part.record, part.place)

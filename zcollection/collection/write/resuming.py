@@ -59,6 +59,6 @@ def reuse(
             if not (found.problems or found.lacks_statistics):
                 return copied
     except CorruptionError:
-        pass  # the partition is made again
+        pass  # the partition is written again
     yield Remove([entry.key for entry in (yield from enumerated(stage.prefix(path)))])
     return None

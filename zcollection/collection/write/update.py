@@ -116,8 +116,8 @@ def applied(
     rows = after.sizes.get(dimension, given)
     if rows != given:
         message = (
-            f"the update function returned {rows} rows for partition {path!r}, and was given {given}; an update computes "
-            f"values for each of them, it neither adds nor removes rows"
+            f"the update function returned {rows} rows for partition {path!r}, and received {given}; an update computes "
+            f"values for each row, and neither adds nor removes rows"
         )
         raise SchemaError(message)
     return window.trimmed(after, dimension)
