@@ -85,7 +85,7 @@ def test_a_partial_update_leaves_fill_elsewhere(view):
     [
         ({"qualty": np.zeros(1)}, "variable 'qualty' is unknown;.*did you mean 'quality'"),
         ({"value": np.zeros(1)}, "variable 'value' is unknown"),
-        ({"quality": np.zeros(2, "int8")}, "returned 2 rows for partition 'sign=plus/quotient=1', and was given 1"),
+        ({"quality": np.zeros(2, "int8")}, "returned 2 rows for partition 'sign=plus/quotient=1', and received 1"),
         ({"quality": np.zeros((1, 1), "int8")}, r"dimensions \('row',\) and received an array of shape \(1, 1\)"),
         ({"quality": np.array([0.5])}, "is declared int8 and received float64, which is not exact"),
         ({"quality": np.array([300])}, "the value np.int64\\(300\\) would change"),
@@ -232,7 +232,7 @@ def variable(name="new", **options):
             {"variables": [variable("value")]},
             "variable 'value', and so has its base; accepted: another name, or shadow",
         ),
-        ({"variables": [variable("time")], "shadow": True}, "by which the rows of its base are ordered"),
+        ({"variables": [variable("time")], "shadow": True}, "which orders or partitions the rows of its base"),
         ({"variables": [variable(dimensions=("x",))]}, r"dimensions \('x',\); accepted: 'row' among them"),
         ({"variables": [variable(dimensions=("row", "y"))]}, "dimension 'y' of variable 'new' is unknown"),
         ({"variables": [variable(dtype="int16")]}, "is int16 without a fill value"),

@@ -93,11 +93,11 @@ def reading_immutable(
     opened: OpenCollection, snapshot: Snapshot, schema: DatasetSchema
 ) -> Work[dict[str, NDArray[Any]]]:
     """Return the immutable variables of `schema`, by path, as work for the engine."""
-    fixed = opened.part(schema, partitioned=False)
-    if not fixed.all_variables():
+    immutable = opened.part(schema, partitioned=False)
+    if not immutable.all_variables():
         return {}
     group = group_of(opened, IMMUTABLE, snapshot.immutable, snapshot.place(IMMUTABLE))
-    return (yield from reading([group], fixed, dimension=opened.dimension))
+    return (yield from reading([group], immutable, dimension=opened.dimension))
 
 
 def reading_partition(
@@ -105,11 +105,11 @@ def reading_partition(
     path: str,
     record: PartitionRecord,
     schema: DatasetSchema,
-    fixed: Mapping[str, NDArray[Any]] | None = None,
+    immutable: Mapping[str, NDArray[Any]] | None = None,
     *,
     place: Place | None = None,
 ) -> Work[Dataset]:
-    """Return the rows of one partition, with the variables of `schema` that it contains, and the `fixed` ones.
+    """Return the rows of one partition, with the variables of `schema` that it contains, and the given immutable variables.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def reading_partition(
         yield from checking_current(opened, group, record)
         raise
     yield from checking_current(opened, group, record)
-    return dataset_of(schema, arrays | dict(fixed or {}))
+    return dataset_of(schema, arrays | dict(immutable or {}))
 
 
 def reading_axis(opened: OpenCollection, path: str, record: PartitionRecord) -> Work[Dataset]:

@@ -71,7 +71,7 @@ class CombinedReader:
 
 
 @frozen(kw_only=True)
-class Part:
+class PartitionPlan:
     """The plan for computing one partition: a small value that can be pickled.
 
     Attributes
@@ -102,20 +102,20 @@ class Computing:
         The variables that are read.
     compute
         The function that computes the variables.
-    fixed
+    immutable
         The values of the immutable variables.
     """
 
     opened: OpenView
     given: DatasetSchema
     compute: Compute
-    fixed: Mapping[str, NDArray[Any]]
+    immutable: Mapping[str, NDArray[Any]]
 
-    def staging(self, part: Part, site: OverlaidStage, arrays: Arrays) -> Work[StagedPartition | None]:
+    def staging(self, plan: PartitionPlan, site: OverlaidStage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the computed variables, if any; the objects of all other variables are kept."""
         del arrays  # everything is read from the stores
-        own, path, record, current = self.opened.own, part.window.path, part.window.record, part.current
-        computed = self.compute((yield from part.window.reading(self.given, self.fixed)), path)
+        own, path, record, current = self.opened.own, plan.window.path, plan.window.record, plan.current
+        computed = self.compute((yield from plan.window.reading(self.given, self.immutable)), path)
         if not computed.all_variables():
             return None
         kept = (
@@ -128,7 +128,7 @@ class Computing:
             group,
             base=partition_groups.group_of(own, path, current.record, current.place) if current and kept else None,
         )
-        written = evolve(written, origin=(part.merged_origin if kept else part.new_origin).to_strings())
+        written = evolve(written, origin=(plan.merged_origin if kept else plan.new_origin).to_strings())
         return (yield from site.stage.writing(path, group, written))
 
 

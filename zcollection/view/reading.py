@@ -163,8 +163,8 @@ class _MergedRead:
     stale: Stale
     _base: Pieces
     _own: Pieces
-    _fixed_schema: DatasetSchema
-    _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = field(default=None, init=False)
+    _immutable_schema: DatasetSchema
+    _immutable: tuple[Generation, Mapping[str, NDArray[Any]]] | None = field(default=None, init=False)
 
     @classmethod
     def of(cls, opened: OpenView, schema: DatasetSchema, stale: Stale) -> "_MergedRead":
@@ -172,8 +172,8 @@ class _MergedRead:
         own = schema.select(schema.all_variables().keys() & opened.own.schema.all_variables().keys())
         rest = opened.base.schema.select(schema.all_variables().keys() - own.all_variables().keys())
         mine = opened.own.schema.select(own.all_variables())
-        partitioned, fixed = (opened.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
-        return cls(opened, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), fixed)
+        partitioned, immutable = (opened.base.part(rest, partitioned=partitioned) for partitioned in (True, False))
+        return cls(opened, schema, stale, Pieces(partitioned, dimension), Pieces(mine, dimension), immutable)
 
     async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
         """Return the requested rows; None if no partition passes the filter."""
@@ -223,11 +223,13 @@ class _MergedRead:
         base, dimension = self.opened.base, self.opened.base.dimension
         places = versions.base.places
         partitioned = LazySources.sources(base, places, versions.partitions)
-        fixed = Sources([partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))])
+        immutable = Sources(
+            [partition_groups.source_of(base, IMMUTABLE, versions.base.immutable, places.get(IMMUTABLE))]
+        )
         own = Sources([self._source(versions, path) for path in versions.partitions])
         lazily = {
             **lazy_variables(versions.base.objects, partitioned, self._base.schema, dimension),
-            **lazy_variables(versions.base.objects, fixed, self._fixed_schema, dimension),
+            **lazy_variables(versions.base.objects, immutable, self._immutable_schema, dimension),
             **lazy_variables(versions.own.objects, own, self._own.schema, dimension),
         }
         return Dataset(self.schema, {path: lazily[path] for path in self.schema.all_variables()})
@@ -248,11 +250,11 @@ class _MergedRead:
             await self._read_base(versions, advance if not self._own.schema.all_variables() else None)
         if self._own.schema.all_variables() and not versions.selected.is_of_rows:
             await self._read_own(versions, advance)
-        fixed = generation(versions.base, IMMUTABLE)
-        if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = (
-                fixed,
-                await partition_groups.read_immutable(self.opened.base, versions.base, self._fixed_schema),
+        immutable = generation(versions.base, IMMUTABLE)
+        if self._immutable is None or self._immutable[0] != immutable:
+            self._immutable = (
+                immutable,
+                await partition_groups.read_immutable(self.opened.base, versions.base, self._immutable_schema),
             )
 
     async def _read_rows(self, versions: _Versions, advance: Callable[[], None]) -> None:
@@ -360,8 +362,8 @@ class _MergedRead:
         return await computed(self.opened, versions.base, {path: versions.partitions[path] for path in paths}, advance)
 
     def _dataset(self, versions: _Versions) -> Dataset:
-        fixed = {} if self._fixed is None else self._fixed[1]
-        arrays = {**self._base.joined(versions.partitions), **self._own.joined(versions.partitions), **fixed}
+        immutable = {} if self._immutable is None else self._immutable[1]
+        arrays = {**self._base.joined(versions.partitions), **self._own.joined(versions.partitions), **immutable}
         return partition_groups.dataset_of(self.schema, arrays)
 
 
@@ -373,11 +375,11 @@ async def computed(
         return {}
     chain, base = opened.chain, opened.base
     given = base.schema.select(chain.inputs)
-    fixed = await partition_groups.read_immutable(base, snapshot, given)
+    immutable = await partition_groups.read_immutable(base, snapshot, given)
     windows = Windows(opened=base, snapshot=snapshot, halo=chain.halo)
 
     def computing(path: str) -> Work[Dataset]:
-        window = yield from windows.reading(path, partitions[path], given, fixed)
+        window = yield from windows.reading(path, partitions[path], given, immutable)
         return window.trimmed(chain.compute(window, base.dimension), base.dimension)
 
     works = (computing(path) for path in partitions)

@@ -20,8 +20,8 @@ from zcollection.progress import ProgressOption, tracking
 from zcollection.transaction.retrying import retrying
 from zcollection.view import snapshot
 from zcollection.view.open_view import OpenView
+from zcollection.view.row_update import RowUpdate
 from zcollection.view.snapshot import ViewSnapshot
-from zcollection.view.some_rows import SomeRows
 from zcollection.view.staleness import ViewStatus
 from zcollection.view.writing import Writing
 
@@ -80,7 +80,7 @@ async def update(
             view = ViewSnapshot(opened, transaction.base, await opened.base.snapshot())
             selected = await request.select(view.base, view)
             partitions = selected.partitions
-            some = SomeRows(
+            row_update = RowUpdate(
                 opened=opened,
                 request=selected.request,
                 function=function,
@@ -93,7 +93,7 @@ async def update(
                 view=view,
                 given=given if request.where is None else opened.given,
                 halo=halo,
-                compute=compute if request.where is None else some.compute,
+                compute=compute if request.where is None else row_update.compute,
                 executor=executor,
             )
             with tracking(progress, len(partitions), "update") as advance:

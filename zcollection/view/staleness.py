@@ -68,8 +68,8 @@ class Staleness:
         partitions = self._snapshot.partitions
         read = [path, *self._neighbours.around(path, halo)]
         stamps = {name: partitions[name].stamp for name in read}
-        fixed = self._snapshot.immutable
-        return stamps | ({IMMUTABLE: "" if fixed is None else fixed.stamp} if immutable else {})
+        record = self._snapshot.immutable
+        return stamps | ({IMMUTABLE: "" if record is None else record.stamp} if immutable else {})
 
     def is_current(self, path: str, record: PartitionRecord | None) -> bool:
         """Return whether a partition of the view was computed from the current rows, with the current configuration."""

@@ -16,7 +16,7 @@ from zcollection.model.schema import DatasetSchema
 from zcollection.transaction.change import Transaction
 from zcollection.transaction.documents import IMMUTABLE
 from zcollection.transaction.overlay import OverlaidStage
-from zcollection.view.computing import CombinedReader, Compute, Computing, Part, StoredGroup, common
+from zcollection.view.computing import CombinedReader, Compute, Computing, PartitionPlan, StoredGroup, common
 from zcollection.view.origin import Origin
 from zcollection.view.snapshot import ViewSnapshot
 
@@ -75,7 +75,7 @@ class Writing:
         return any(generation(self.view.base, path) != generation(newer, path) for path in read)
 
     async def _stage(self, paths: Sequence[str], label: str, advance: Callable[[], None]) -> tuple[str, ...]:
-        fixed = await partition_groups.read_immutable(
+        immutable = await partition_groups.read_immutable(
             self.view.opened.base, self.view.base, common(self.view.opened.base.schema, self.given)
         )
         for path in paths:
@@ -83,8 +83,8 @@ class Writing:
             for neighbour in self._windows.neighbours.around(path, self.halo) if self._reads_own else ():
                 self.transaction.reads(neighbour)
         await self.transaction.expect(paths)
-        computing = Computing(self.view.opened, self.given, self.compute, fixed)
-        jobs = (Job(partial(computing.staging, self._part(path, fixed=bool(fixed)))) for path in paths)
+        computing = Computing(self.view.opened, self.given, self.compute, immutable)
+        jobs = (Job(partial(computing.staging, self._plan(path, immutable=bool(immutable)))) for path in paths)
         site = OverlaidStage(stage=self.transaction.stage, base=self.view.base.objects)
         staged = await self.executor.run(
             site, jobs, total=len(paths), label=label, threads=config.get().threads, progress=advance
@@ -103,16 +103,16 @@ class Writing:
             opened=self.view.opened.base, snapshot=self.view.base, halo=self.halo, schema=self.view.opened.given
         )
 
-    def _part(self, path: str, *, fixed: bool) -> Part:
+    def _plan(self, path: str, *, immutable: bool) -> PartitionPlan:
         """Return the plan for computing one partition."""
         window = self._windows.plan(path, self.view.base.partitions[path])
         current = {name: item for name, _, _ in window.parts if (item := self._current(name)) is not None}
         before = Origin.from_strings(current[path].record.origin) if path in current else Origin(sources={})
-        return Part(
+        return PartitionPlan(
             window=evolve(window, source=CombinedReader(self.view.opened, current).reading),
             current=current.get(path),
-            new_origin=self._origin(path, Origin(sources={}), fixed=fixed),
-            merged_origin=self._origin(path, before, fixed=fixed),
+            new_origin=self._origin(path, Origin(sources={}), immutable=immutable),
+            merged_origin=self._origin(path, before, immutable=immutable),
         )
 
     def _current(self, path: str) -> StoredGroup | None:
@@ -120,8 +120,8 @@ class Writing:
         record, base = self.transaction.base.record(path), self.transaction.base
         return StoredGroup(record, base.place(path)) if record and self.view.is_current(path) else None
 
-    def _origin(self, path: str, before: Origin, *, fixed: bool) -> Origin:
+    def _origin(self, path: str, before: Origin, *, immutable: bool) -> Origin:
         """Return the origin of a partition, including the origin of the variables that are kept."""
         halo = (*before.halo, *(depth for depth in self.halo if depth not in before.halo))
-        sources = self.view.staleness.sources(path, halo, immutable=fixed or IMMUTABLE in before.sources)
+        sources = self.view.staleness.sources(path, halo, immutable=immutable or IMMUTABLE in before.sources)
         return Origin(sources=sources, halo=halo, computation=self.view.opened.identity)

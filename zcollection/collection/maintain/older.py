@@ -60,8 +60,8 @@ async def rollback(
 
 def _groups(snapshot: Snapshot) -> dict[str, PartitionRecord]:
     """Return the records of all groups of a snapshot by path, including the group of the immutable variables."""
-    fixed = {} if snapshot.immutable is None else {IMMUTABLE: snapshot.immutable}
-    return {**snapshot.partitions, **fixed}
+    immutable = {} if snapshot.immutable is None else {IMMUTABLE: snapshot.immutable}
+    return {**snapshot.partitions, **immutable}
 
 
 def _put_back_configuration(transaction: Transaction, now: Configuration, then: Configuration, *, is_all: bool) -> None:

@@ -47,7 +47,7 @@ class ConsistentRead:
         ),
     )
     _damaged: dict[str, tuple[Generation, CorruptionError]] = field(factory=dict)
-    _fixed: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
+    _immutable: tuple[Generation, Mapping[str, NDArray[Any]]] | None = None
 
     async def rows(self, request: Request, progress: ProgressOption) -> Dataset | None:
         """Return the requested rows, in the order of the partition keys; None if no partition passes the filter.
@@ -118,10 +118,10 @@ class ConsistentRead:
         groups = [partition_groups.group_of(opened, path, record) for path, record in partitions.items()]
         try:
             arrays = yield from reading(groups, opened.part(self.schema, partitioned=True), dimension=opened.dimension)
-            fixed = yield from partition_groups.reading_immutable(opened, snapshot, self.schema)
+            immutable = yield from partition_groups.reading_immutable(opened, snapshot, self.schema)
         except CorruptionError:
             return selected  # another writer may have replaced one
-        return partition_groups.dataset_of(self.schema, {**arrays, **fixed})
+        return partition_groups.dataset_of(self.schema, {**arrays, **immutable})
 
     async def _read_ahead(self, expected: Snapshot, request: Request) -> Snapshot:
         """Return the newest version, and concurrently read the partitions that the expected version selects.
@@ -147,9 +147,9 @@ class ConsistentRead:
         if self._pieces.schema.all_variables() or selected.is_of_rows:
             missing = [path for path, record in selected.partitions.items() if not self._has(snapshot, path, record)]
             await self._read_partitions(selected, missing, advance)
-        fixed = generation(snapshot, IMMUTABLE)
-        if self._fixed is None or self._fixed[0] != fixed:
-            self._fixed = fixed, await partition_groups.read_immutable(self.opened, snapshot, self.schema)
+        immutable = generation(snapshot, IMMUTABLE)
+        if self._immutable is None or self._immutable[0] != immutable:
+            self._immutable = immutable, await partition_groups.read_immutable(self.opened, snapshot, self.schema)
 
     async def _read_partitions(
         self, selected: SelectedPartitions, paths: Sequence[str], advance: Callable[[], None] | None
@@ -219,7 +219,7 @@ class ConsistentRead:
 
     def _dataset(self, partitions: Mapping[str, PartitionRecord]) -> Dataset:
         arrays = self._pieces.joined(partitions)
-        return partition_groups.dataset_of(self.schema, {**arrays, **(self._fixed[1] if self._fixed else {})})
+        return partition_groups.dataset_of(self.schema, {**arrays, **(self._immutable[1] if self._immutable else {})})
 
 
 def _is_same(snapshot: Snapshot, newer: Snapshot, partitions: Iterable[str]) -> bool:

@@ -165,8 +165,8 @@ class PartitionMap(Generic[R]):
             )
 
     async def _application(self, snapshot: Snapshot) -> "_Application[R]":
-        fixed = await partition_groups.read_immutable(self.opened, snapshot, self.schema)
-        return _Application(self.function, self.schema, fixed, self.on_error)
+        immutable = await partition_groups.read_immutable(self.opened, snapshot, self.schema)
+        return _Application(self.function, self.schema, immutable, self.on_error)
 
     def _jobs(
         self, function: "Callable[..., Work[_Part[R]]]", selected: SelectedPartitions
@@ -229,7 +229,7 @@ class _Application(Generic[R]):
 
     function: Callable[..., R]
     schema: DatasetSchema
-    fixed: Mapping[str, NDArray[Any]]
+    immutable: Mapping[str, NDArray[Any]]
     on_error: OnError
 
     def unless_changed(self, plan: WindowPlan | RowsPlan, site: Site, arrays: Arrays) -> Work[_Part[R]]:
@@ -254,7 +254,7 @@ class _Application(Generic[R]):
 
     def _reading(self, plan: WindowPlan | RowsPlan) -> Work[Window | CorruptionError]:
         try:
-            return (yield from plan.reading(self.schema, self.fixed))
+            return (yield from plan.reading(self.schema, self.immutable))
         except CorruptionError as error:
             if self.on_error == "raise":
                 raise

@@ -111,8 +111,10 @@ def _lazy(
 ) -> Dataset:
     """Return a dataset of lazy variables for all rows of the partitions."""
     partitioned = LazySources.sources(opened, snapshot.places, partitions)
-    fixed = Sources([partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))])
-    parts = [(partitioned, opened.part(schema, partitioned=True)), (fixed, opened.part(schema, partitioned=False))]
+    immutable = Sources(
+        [partition_groups.source_of(opened, IMMUTABLE, snapshot.immutable, snapshot.places.get(IMMUTABLE))]
+    )
+    parts = [(partitioned, opened.part(schema, partitioned=True)), (immutable, opened.part(schema, partitioned=False))]
     lazily = [lazy_variables(snapshot.objects, sources, part, opened.dimension) for sources, part in parts]
     return partition_groups.dataset_of(schema, {path: rows for each in lazily for path, rows in each.items()})
 

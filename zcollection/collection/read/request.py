@@ -361,12 +361,14 @@ class RowsPlan:
     target: Target
     finder: Finder
 
-    def reading(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[Window]:
-        """Return a window of the rows, with the variables of `schema` and the `fixed` ones, without neighbouring rows."""
-        found, rows = yield from self.finding(schema, fixed)
+    def reading(self, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]) -> Work[Window]:
+        """Return a window of the rows, with the variables of `schema` and the given immutable variables, without neighbouring rows."""
+        found, rows = yield from self.finding(schema, immutable)
         return Window(rows, slice(0, found.count), found.count)
 
-    def finding(self, schema: DatasetSchema, fixed: Mapping[str, NDArray[Any]]) -> Work[tuple[SelectedRows, Dataset]]:
+    def finding(
+        self, schema: DatasetSchema, immutable: Mapping[str, NDArray[Any]]
+    ) -> Work[tuple[SelectedRows, Dataset]]:
         """Return the positions of the rows, and the rows themselves.
 
         Raises
@@ -383,7 +385,7 @@ class RowsPlan:
             raise
         yield from partition_groups.checking_current(opened, group, self.record)
         # Each call of the user's function gets its own arrays, which it may change in place.
-        copies = {name: values.copy() for name, values in fixed.items()}
+        copies = {name: values.copy() for name, values in immutable.items()}
         return found, partition_groups.dataset_of(schema, {**arrays, **copies})
 
     def of_rows(self, found: SelectedRows, schema: DatasetSchema) -> Work[Mapping[str, NDArray[Any]]]:

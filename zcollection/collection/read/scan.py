@@ -279,7 +279,7 @@ class _Iteration:
         The generations of the following partitions, which were searched for rows, and whether some of these rows were returned.
     pieces
         The rows of these partitions that remain to be read.
-    fixed
+    immutable
         GenerationCheck and values of the immutable variables.
     """
 
@@ -290,7 +290,7 @@ class _Iteration:
     searched: dict[str, Generation] = field(factory=dict)
     returned: bool = False
     pieces: list[Piece] = field(factory=list)
-    fixed: tuple[str | None, Mapping[str, NDArray[Any]]] | None = None
+    immutable: tuple[str | None, Mapping[str, NDArray[Any]]] | None = None
 
     async def advance(self) -> Dataset | None:
         """Return the next Dataset, or None after the last.
@@ -345,15 +345,15 @@ class _Iteration:
         newest = self.selected = await self._newest()
         generations = {path: self.source.generation(newest, path) for path in newest.partitions}
         stamps = {path: generations[path][0] for path in islice(generations, len(self.done))}
-        is_fixed = self.fixed is None or self.fixed[0] == generation(newest.snapshot, IMMUTABLE)[0]
+        is_same_immutable = self.immutable is None or self.immutable[0] == generation(newest.snapshot, IMMUTABLE)[0]
         searched = dict(islice(generations.items(), len(self.done), len(self.done) + len(self.searched)))
-        is_same = is_fixed and list(searched.items()) == list(self.searched.items())
-        if list(stamps.items()) != list(self.done.items()) or ((self.done or self.returned) and not is_fixed):
+        is_same = is_same_immutable and list(searched.items()) == list(self.searched.items())
+        if list(stamps.items()) != list(self.done.items()) or ((self.done or self.returned) and not is_same_immutable):
             self._refuse()
         if not is_same and self.returned:
             self._refuse()
         if not is_same:
-            self.searched, self.pieces, self.fixed = {}, [], None
+            self.searched, self.pieces, self.immutable = {}, [], None
         return is_same
 
     def _refuse(self) -> NoReturn:
@@ -404,9 +404,9 @@ class _Iteration:
         scan, source, records = self.scan, self.source, selected.partitions
         arrays = await source.read(selected, piece)
         keys = scan.keys.arrays((records[path].key for path in piece), (rows.count for rows in piece.values()))
-        if self.fixed is None:
-            self.fixed = generation(selected.snapshot, IMMUTABLE)[0], await source.read_immutable(selected)
-        copies = {path: values.copy() for path, values in self.fixed[1].items()}
+        if self.immutable is None:
+            self.immutable = generation(selected.snapshot, IMMUTABLE)[0], await source.read_immutable(selected)
+        copies = {path: values.copy() for path, values in self.immutable[1].items()}
         return partition_groups.dataset_of(scan.schema, {**arrays, **keys, **copies})
 
 

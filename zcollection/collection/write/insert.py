@@ -74,10 +74,10 @@ async def insert(
             _check_overwrite(insertion, transaction, overwrite=overwrite)
             if prepared.added:
                 transaction.reconfiguration = prepared.opened.configuration
-            fixed = await _immutable_work(prepared.opened, transaction, insertion.dataset, immutable)
+            works = await _immutable_work(prepared.opened, transaction, insertion.dataset, immutable)
             with tracking(progress, len(insertion.parts), "insert") as advance:
                 reports = await insertion.stage(transaction, advance)
-            transaction.add_all(await perform(transaction.stage.objects, fixed, threads=1))
+            transaction.add_all(await perform(transaction.stage.objects, works, threads=1))
             await transaction.commit()
             return insertion.report(reports)
 

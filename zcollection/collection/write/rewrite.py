@@ -115,9 +115,9 @@ class _Rewrite(Reshape):
             rows=sum(record.rows for record in outdated.values()),
         )
         transaction.add_all(staged)
-        if (fixed := self._outdated(base.immutable, partitioned=False)) is not None:
+        if (immutable := self._outdated(base.immutable, partitioned=False)) is not None:
             transaction.reads(IMMUTABLE)
-            works = [rewriting.staging_fixed(fixed, transaction.stage)]
+            works = [rewriting.staging_immutable(immutable, transaction.stage)]
             transaction.add_all(await perform(transaction.stage.objects, works, threads=1))
         await transaction.commit()
         return evolve(self.report(base, staged), reused=reused)
@@ -188,7 +188,7 @@ class _Rewriting:
         written = evolve(written, axis_range=record.axis_range, origin=record.origin)
         return (yield from stage.writing(path, group, written)), False
 
-    def staging_fixed(self, record: PartitionRecord, stage: Stage) -> Work[StagedPartition]:
+    def staging_immutable(self, record: PartitionRecord, stage: Stage) -> Work[StagedPartition]:
         """Stage the immutable variables."""
         target, schema = self.target, self.target.configuration.immutable_schema
         stored = schema.select(partition_groups.variables_in(target, record, schema))

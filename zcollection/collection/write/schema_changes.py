@@ -125,12 +125,12 @@ async def _compute(
     transaction.watch(lambda _: True)
     windows = Windows(opened=target, snapshot=transaction.base, halo=halo)
     windows.read_by(transaction, transaction.base.partitions)
-    fixed = await partition_groups.read_immutable(target, transaction.base, before)
+    immutable = await partition_groups.read_immutable(target, transaction.base, before)
 
     def compute(rows: Dataset) -> Mapping[str, Any]:
         return _only(function(rows), path)
 
-    work, stage = Update(target, compute, before, fixed), transaction.stage
+    work, stage = Update(target, compute, before, immutable), transaction.stage
     partitions = transaction.base.partitions
     with tracking(progress, len(partitions), "add variable") as advance:
         works = (work.staging(windows.plan(path, record), stage, {}) for path, record in partitions.items())
@@ -161,9 +161,9 @@ async def _rewrite_without(
         for partition, record in base.partitions.items()
         if partition_groups.declares(opened, record, path)
     }
-    fixed = base.immutable
-    if fixed is not None and partition_groups.declares(opened, fixed, path):
-        records[IMMUTABLE] = fixed
+    immutable = base.immutable
+    if immutable is not None and partition_groups.declares(opened, immutable, path):
+        records[IMMUTABLE] = immutable
     for partition in records:
         transaction.reads(partition)
     work = _Dropping(opened, target, transaction)

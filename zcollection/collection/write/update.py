@@ -64,10 +64,10 @@ async def update(
         async with opened.begin("update", candidates=None if halo else request.candidates) as transaction:
             selected = await request.select(transaction.base)
             partitions = selected.partitions
-            fixed = await partition_groups.read_immutable(opened, transaction.base, schema)
+            immutable = await partition_groups.read_immutable(opened, transaction.base, schema)
             windows = Windows(opened=opened, snapshot=transaction.base, halo=halo)
             windows.read_by(transaction, partitions)
-            change = Update(opened, function, schema, fixed, conventions)
+            change = Update(opened, function, schema, immutable, conventions)
             plans = (
                 partial(change.staging_rows, selected.rows_plan(path))
                 if selected.is_of_rows
@@ -130,14 +130,14 @@ class Update:
     opened: OpenCollection
     function: UpdateFunction
     schema: DatasetSchema
-    fixed: Mapping[str, NDArray[Any]]
+    immutable: Mapping[str, NDArray[Any]]
     conventions: Conventions = "check"
 
     def staging(self, plan: WindowPlan, stage: Stage, arrays: Arrays) -> Work[StagedPartition | None]:
         """Stage one partition with the variables that the function returns, if any; all others keep their objects."""
         del arrays  # everything is read from the store
         opened, path, record = self.opened, plan.path, plan.record
-        window = yield from plan.reading(self.schema, self.fixed)
+        window = yield from plan.reading(self.schema, self.immutable)
         after = self._applied(window, path)
         if not after.all_variables():
             return None
@@ -160,7 +160,7 @@ class Update:
         """
         del arrays  # everything is read from the store
         opened, path, record = self.opened, plan.path, plan.record
-        found, rows = yield from plan.finding(self.schema, self.fixed)
+        found, rows = yield from plan.finding(self.schema, self.immutable)
         if not found.count:
             return None
         after = self._applied(Window(rows, slice(0, found.count), found.count), path)
@@ -205,7 +205,7 @@ class Update:
         """Return the variables that the function computed, of the declared types and the partition's length."""
         opened = self.opened
         after = applied(self.function, window, opened.schema, opened.dimension, path, conventions=self.conventions)
-        return after.select(_written(self.opened, self.fixed, after))
+        return after.select(_written(self.opened, self.immutable, after))
 
     def _check_keys(self, after: Dataset, path: str, record: PartitionRecord) -> Work[None]:
         """Check that the rows still belong to their partition, if a variable of the partitioning was returned."""
@@ -238,7 +238,7 @@ class Update:
             raise PartitionError(message)
 
 
-def _written(opened: OpenCollection, fixed: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
+def _written(opened: OpenCollection, immutable: Mapping[str, NDArray[Any]], after: Dataset) -> list[str]:
     """Return the variables to write: all returned partitioned variables, as the function may change arrays in place.
 
     Raises
@@ -250,7 +250,7 @@ def _written(opened: OpenCollection, fixed: Mapping[str, NDArray[Any]], after: D
     for path, variable in after.all_variables().items():
         if opened.dimension in variable.dimensions:
             written.append(path)
-        elif path not in fixed or not same_values(fixed[path], variable.to_numpy()):
+        elif path not in immutable or not same_values(immutable[path], variable.to_numpy()):
             message = (
                 f"variable {path!r} is stored once for the whole collection, and an update works on partitions; change it "
                 f"with insert(…, immutable='replace')"

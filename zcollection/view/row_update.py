@@ -20,7 +20,7 @@ from zcollection.view.open_view import OpenView
 
 
 @frozen(kw_only=True)
-class SomeRows:
+class RowUpdate:
     """The user's function, called with the selected rows of a partition.
 
     Attributes
