@@ -52,7 +52,7 @@ class Collection(CollectionBase):
 
     Every change is atomic, also when its task is cancelled or the program is interrupted (Ctrl-C). The method then raises
     `asyncio.CancelledError` (or `KeyboardInterrupt`) when its work has ended, which may be after the commit. In that case a
-    note on the error says so; `history` lists what was committed.
+    note on the error says so; `history` lists the committed versions.
     """
 
     async def insert_async(
@@ -788,7 +788,7 @@ class Collection(CollectionBase):
         """Store statistics of variables: the smallest and largest value of every 256 rows, so that conditions read less.
 
         The axis, and latitudes and longitudes (recognised by their CF attributes), always have statistics. Partitions without
-        statistics, such as those that an older release wrote, get them now, whichever variables are named. No chunk is
+        statistics, such as those that an older release wrote, also get them now, even if no variables are named. No chunk is
         written, and no partition changes. If the call is interrupted, repeat it: it continues where it stopped.
 
         Parameters

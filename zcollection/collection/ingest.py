@@ -41,8 +41,8 @@ async def ingest(
     Returns
     -------
     Collection
-        The collection, open for reading and writing. If the rows cannot be inserted into a new collection, it remains, empty,
-        with its schema.
+        The collection, open for reading and writing. If the rows cannot be inserted into a new collection, the collection
+        still exists, without rows.
 
     Raises
     ------

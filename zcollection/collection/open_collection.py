@@ -81,7 +81,7 @@ class OpenCollection:
     def begin(
         self, operation: str, *, source: str | None = None, candidates: Candidates = None
     ) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction on the newest version; leaving the block rolls back what was not committed.
+        """Open a transaction on the newest version; leaving the block discards changes that were not committed.
 
         The commit records the `source` of inserted rows, so that a source is inserted only once. The base snapshot of the
         transaction needs to contain only the `candidates`.

@@ -44,7 +44,7 @@ class Site(ABC):
         return self
 
     def outcome(self) -> Any:
-        """Return what a worker process must send back, in addition to the results of its jobs."""
+        """Return the value that a worker process must send back, in addition to the results of its jobs."""
         return None
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:

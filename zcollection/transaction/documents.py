@@ -110,7 +110,7 @@ class Configuration:
         )
 
     def splits_as(self, other: "Configuration") -> bool:
-        """Return whether both have partitions with the same keys and paths, whichever plugin provides the partitioning."""
+        """Return whether both have partitions with the same keys and paths, even if different plugins provide the partitioning."""
         forms = self.partitioning, other.partitioning
         return forms[0].name == forms[1].name and forms[0].configuration == forms[1].configuration
 

@@ -136,7 +136,7 @@ class OverlaidStage(Site):
         return evolve(self, stage=self.stage.attempt())
 
     def outcome(self) -> Any:
-        """Return what another process must return to the process that commits."""
+        """Return the value that another process must send back to the process that commits."""
         return self.stage.outcome()
 
     async def absorb(self, outcomes: Iterable[Any]) -> None:

@@ -122,7 +122,7 @@ class Versioning(ABC):
         return None
 
     async def inspected(self, configuration: Configuration) -> Snapshot:
-        """Return a snapshot of the newest version for `verify`, in spite of damage that can be bypassed."""
+        """Return a snapshot of the newest version for `verify`, even if some damage has to be bypassed."""
         return await self.snapshot(configuration)
 
     @abstractmethod
@@ -284,7 +284,7 @@ class Versioning(ABC):
         """Return the newest version as a read-only Zarr store."""
 
     def not_found(self, instead: str | None = None) -> CollectionNotFoundError:
-        """Return the error for a missing collection; `instead` describes what was found in its place."""
+        """Return the error for a missing collection; `instead` describes the other format that was found."""
         url = self.store.url
         message = f"there is no collection at {url}; create one with create_collection(), or check the URL"
         if instead is not None:

@@ -201,7 +201,7 @@ class _MergedRead:
         )
 
     async def find(self, request: Request, progress: ProgressOption) -> tuple[_Versions, Rows]:
-        """Return the positions of the requested rows, and the versions of both sources."""
+        """Return the positions of the requested rows, and the versions of the view and of its base."""
 
         async def find(versions: _Versions, progress: ProgressOption) -> Rows:
             targets = [versions.selected.target(path) for path in versions.partitions]

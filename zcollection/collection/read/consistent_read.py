@@ -55,7 +55,7 @@ class ConsistentRead:
         Raises
         ------
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         ConflictError
             Other writers kept changing the same partitions.
 
@@ -207,7 +207,7 @@ class ConsistentRead:
                 await self._read_partitions(selected, [path], None)
             except CorruptionError as damage:
                 self._damaged[path] = generation(selected.snapshot, path), damage
-                self._pieces.forget(path)
+                self._pieces.remove(path)
         return len(self._damaged) > known
 
     def _undamaged(self, partitions: Mapping[str, PartitionRecord]) -> Mapping[str, PartitionRecord]:

@@ -42,7 +42,7 @@ class ConsistentSearch(ABC, Generic[R]):
         Raises
         ------
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         ConflictError
             Other writers kept changing the same partitions.
         """

@@ -178,7 +178,7 @@ class PartitionMap(Generic[R]):
 
 
 def _check_changed(before: Snapshot, now: Snapshot, paths: Iterable[str]) -> None:
-    """Raise `CorruptionError` if a partition is not what was committed, although no writer has changed it."""
+    """Raise `CorruptionError` if a partition differs from its record, although no writer has changed it."""
     for path in sorted(paths):
         if generation(before, path) == generation(now, path):
             message = f"the group document of partition {path!r} is not the one that was committed; call verify()"

@@ -50,8 +50,8 @@ class Pieces:
             self._by_path[path] = _Piece(generation, arrays, start, rows)
             start += rows
 
-    def forget(self, path: str) -> None:
-        """Forget a partition."""
+    def remove(self, path: str) -> None:
+        """Remove a partition."""
         self._by_path.pop(path, None)
 
     def joined(self, paths: Iterable[str]) -> Mapping[str, NDArray[Any]]:
@@ -65,7 +65,7 @@ class Pieces:
             piece.arrays is arrays and piece.start == start for piece, start in zip(pieces, starts, strict=False)
         )
         rows = sum(piece.rows for piece in pieces)
-        # What was read together is more than these partitions where one of them was found to be damaged afterwards.
+        # The arrays have more rows where one of the partitions read together was found to be damaged afterwards, and left out.
         if follow and all(
             values.shape[schema[name].dimensions.index(self.dimension)] == rows for name, values in arrays.items()
         ):

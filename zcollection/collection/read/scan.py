@@ -300,7 +300,7 @@ class _Iteration:
         ConflictError
             Another writer changed partitions that were already returned, or kept changing the following ones.
         CorruptionError
-            A chunk is missing, or is not what was written.
+            A chunk is missing or damaged.
         """
         await portal.on_loop()
         for number in range(TRIES):

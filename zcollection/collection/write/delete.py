@@ -66,7 +66,7 @@ def _request(opened: OpenCollection, where: Where, filters: Filter) -> Request:
 
 
 def _without_rows(plan: RowsPlan, stage: Stage, arrays: Arrays) -> Work[tuple[int, StagedPartition | None]]:
-    """Stage a partition without the selected rows, and return their number; None if no row is selected, or none remains."""
+    """Stage a partition without the selected rows, and return their number; no partition is staged if no row is selected, or all rows are."""
     del arrays  # everything is read from the store
     opened, path, record = plan.opened, plan.path, plan.record
     found, _ = yield from plan.finding(opened.schema.select([]), {})

@@ -163,7 +163,7 @@ def loading_candidates(checkpoint: Checkpoint, candidates: Candidates) -> Work[C
     Raises
     ------
     CorruptionError
-        A segment is missing, or differs from what was written.
+        A segment is missing or damaged.
     """
     known = checkpoint.partitions
     if not isinstance(known, Segments):

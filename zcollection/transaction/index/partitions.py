@@ -205,7 +205,7 @@ class Partitions(Printed, Mapping[str, PartitionRecord]):
         """Return the loaded partitions that may be candidates: here always all."""
         return self
 
-    def made(self) -> "Partitions":
+    def materialised(self) -> "Partitions":
         """Return a copy with all columns computed, which no longer refers to the partitions from which it was made."""
         return self._of(self._paths, self.key_columns(), {name: self.column(name) for name in _COLUMNS})
 

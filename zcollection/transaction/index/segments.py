@@ -56,7 +56,7 @@ KeyRow = tuple[KeyValue, ...]
 
 
 class SegmentError(CorruptionError):
-    """A segment is missing, or differs from what was written: it may have been replaced meanwhile."""
+    """A segment is missing or damaged, or was replaced meanwhile."""
 
 
 @frozen
@@ -317,7 +317,7 @@ class Segments:
         Raises
         ------
         SegmentError
-            One of them is missing, or differs from what was written.
+            One of them is missing or damaged.
         """
         names, checksums = self.described["name"], self.described["checksum"]
         missing = [at for at in positions if at not in self.loaded]

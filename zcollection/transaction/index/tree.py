@@ -12,10 +12,10 @@ from zcollection.transaction.index.partitions import Partitions
 
 
 async def find(
-    objects: Objects, configuration: Configuration, also: Collection[str] = ()
+    objects: Objects, configuration: Configuration, further_paths: Collection[str] = ()
 ) -> tuple[Partitions, PartitionRecord | None]:
     """Return the records of the partitions, found by listing and at further paths, and of the immutable variables."""
-    paths = dict.fromkeys([*await candidates(objects, configuration), *also])
+    paths = dict.fromkeys([*await candidates(objects, configuration), *further_paths])
     partitions = Partitions(await _records(objects, list(paths)))
     return partitions, (await _records(objects, [IMMUTABLE])).get(IMMUTABLE)
 

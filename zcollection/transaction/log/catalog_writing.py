@@ -81,7 +81,7 @@ async def rebuild_catalog(store: KeyStore, configuration: Configuration) -> int:
         await publication.publish_pending(store, (await commit_log.listed(store))[1])
         # A partition that is not listed may exist nevertheless, for example behind a symbolic link.
         known = await _known_paths(store, configuration)
-        found = await snapshots.take(store, configuration, walk=True, also=known)
+        found = await snapshots.take(store, configuration, walk=True, further_paths=known)
         unpublishable = await publication.publish_pending(store, found.changes)
         if configuration.catalog and not unpublishable.versions:
             await save(store, configuration, found)

@@ -1,4 +1,4 @@
-"""Examination of a collection outside of its partitions: the catalog, the log, parent groups, remains of writers."""
+"""Examination of a collection outside of its partitions: the catalog, the log, parent groups, objects that dead writers left."""
 
 from typing import Final
 

@@ -36,7 +36,7 @@ async def take(
     *,
     walk: bool = False,
     known: Snapshot | None = None,
-    also: Collection[str] = (),
+    further_paths: Collection[str] = (),
     candidates: Candidates = None,
 ) -> Snapshot:
     """Return a snapshot of the newest version, or of its candidates.
@@ -51,7 +51,7 @@ async def take(
         Read the group documents of the partitions, even where the collection has a catalog.
     known
         A snapshot of an older version, which is brought up to date instead of reading the catalog.
-    also
+    further_paths
         Further paths at which a partition may exist, where the directories are listed.
     candidates
         The requested partitions; None for all.
@@ -68,7 +68,7 @@ async def take(
         The stored configuration document is not the one in the log.
     """
     snapshot = await (
-        _walked(store, configuration, also) if walk else newest(store, configuration, candidates, known=known)
+        _walked(store, configuration, further_paths) if walk else newest(store, configuration, candidates, known=known)
     )
     if (snapshot.configuration, snapshot.schema) != (configuration.version, configuration.changed):
         await _check_configuration_in_place(store, snapshot)
@@ -191,11 +191,11 @@ async def is_outdated(store: KeyStore, snapshot: Snapshot) -> bool:
     return bool(snapshot.places) and snapshot.places != await perform_one(store, _places(snapshot))
 
 
-async def _walked(store: KeyStore, configuration: Configuration, also: Collection[str] = ()) -> Snapshot:
+async def _walked(store: KeyStore, configuration: Configuration, further_paths: Collection[str] = ()) -> Snapshot:
     """Return the newest version from the group documents, listed again until no commit happens in between."""
     newest, pending = await commit_log.listed(store)
     for _ in range(_WALKS):
-        partitions, immutable = await tree.find(store, configuration, also)
+        partitions, immutable = await tree.find(store, configuration, further_paths)
         before = newest, [change.number for change in pending]
         newest, pending = await commit_log.listed(store)
         if before == (newest, [change.number for change in pending]):

@@ -403,4 +403,4 @@ def _merged(store: KeyStore, snapshot: Snapshot) -> Snapshot:
     known = snapshot.checkpoint.partitions
     if not snapshot.changes or not isinstance(known, Partitions):
         return snapshot
-    return Snapshot(store, evolve(snapshot.to_checkpoint(), partitions=snapshot.partitions.made()))
+    return Snapshot(store, evolve(snapshot.to_checkpoint(), partitions=snapshot.partitions.materialised()))
