@@ -27,8 +27,9 @@ from zcollection.registry.registry import REGISTRY
 from zcollection.transaction import documents as stored_documents
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.index import catalog, segments
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Partitions
-from zcollection.transaction.index.segments import Limits, Segments, key_of
+from zcollection.transaction.index.segments import Segments, key_of
 from zcollection.transaction.log import snapshots
 from zcollection.transaction.log import versioning as log_versioning
 

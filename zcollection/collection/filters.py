@@ -18,8 +18,8 @@ from zcollection.conditions.terms import FILTER, Term, is_in, terms_of
 from zcollection.conditions.zones import NEVER, Zones
 from zcollection.contracts.partitioning import Key, KeyValue
 from zcollection.errors import ExpressionError, accepted
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Selection
-from zcollection.transaction.index.segments import Limits
 
 Filter = str | Mapping[str, object] | Callable[[Key], object] | None
 _Columns = Mapping[str, Sequence[KeyValue]]

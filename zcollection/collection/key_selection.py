@@ -9,8 +9,8 @@ from zcollection.collection.open_collection import OpenCollection
 from zcollection.contracts.partitioning import KeyValue
 from zcollection.engine.executor import in_thread
 from zcollection.errors import PartitionError
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Candidates, Partitions, Pruner
-from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.snapshot import Snapshot
 
 PruneRanges = Callable[[Limits], Sequence[bool]]

@@ -22,7 +22,8 @@ from zcollection.engine.executor import in_thread
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.lazy import Source, Sources
 from zcollection.engine.read import GroupRead, read_groups
-from zcollection.engine.select import NO_ROWS, RowReader, SelectedRows, VariableSource
+from zcollection.engine.read_rows import RowReader, VariableSource
+from zcollection.engine.selected_rows import NO_ROWS, SelectedRows
 from zcollection.engine.work import Work, perform
 from zcollection.errors import (
     SettingError,

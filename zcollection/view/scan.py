@@ -11,7 +11,7 @@ from zcollection.collection.filters import Filter
 from zcollection.collection.read.consistent import Generation, generation
 from zcollection.collection.read.request import SelectedPartitions, Where
 from zcollection.collection.read.scan import Piece, ScanSource, read_piece
-from zcollection.engine.select import VariableSource
+from zcollection.engine.read_rows import VariableSource
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema
 from zcollection.view.open_view import OpenView

@@ -18,7 +18,7 @@ from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.engine.executor import gather
 from zcollection.engine.jobs import Executor
 from zcollection.engine.read import read_groups, reading
-from zcollection.engine.select import RowReader, VariableSource
+from zcollection.engine.read_rows import RowReader, VariableSource
 from zcollection.engine.work import Work
 from zcollection.errors import CorruptionError, CorruptionWarning, OutdatedError, StoreError
 from zcollection.model.dataset import Dataset

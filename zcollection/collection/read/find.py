@@ -11,7 +11,7 @@ from zcollection.collection.read.consistent import Generation, generation, read_
 from zcollection.collection.read.request import Request, SelectedPartitions
 from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import Executor
-from zcollection.engine.select import SelectedRows
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.progress import ProgressOption, tracking
 
 R = TypeVar("R")

@@ -21,24 +21,17 @@ from zcollection.contracts.objects import Objects
 from zcollection.engine.executor import in_thread
 from zcollection.engine.layout import declared_values
 from zcollection.engine.read import GroupRead
-from zcollection.engine.select import (
-    ConditionFinder,
-    Finder,
-    KnownRows,
-    RowReader,
-    SelectedRows,
-    Target,
-    VariableSource,
-    field_zones,
-)
+from zcollection.engine.read_rows import RowReader, Target, VariableSource
+from zcollection.engine.select import ConditionFinder, Finder, KnownRows, field_zones
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.engine.work import Work
 from zcollection.errors import CorruptionError, ExpressionError, OutdatedError, PluginError, SettingError
 from zcollection.model.dataset import Dataset
 from zcollection.model.schema import DatasetSchema, VariableSchema
 from zcollection.transaction.documents import PartitionRecord
 from zcollection.transaction.index import packing
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import ByName, Candidates, Partitions
-from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.reports import Label
 from zcollection.transaction.snapshot import Snapshot
 

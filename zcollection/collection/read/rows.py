@@ -12,7 +12,7 @@ from zcollection.collection.report import ChangeReport
 from zcollection.conditions.condition import Condition
 from zcollection.conditions.expression import as_condition
 from zcollection.contracts.partitioning import KeyValue
-from zcollection.engine.select import Runs, SelectedRows
+from zcollection.engine.selected_rows import Runs, SelectedRows
 from zcollection.errors import OutdatedError, SettingError
 from zcollection.model.printed import Printed
 from zcollection.model.sections import Columns, Section, Table, heading

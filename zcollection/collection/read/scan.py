@@ -22,7 +22,8 @@ from zcollection.collection.read.rows import Rows
 from zcollection.engine.jobs import LocalExecutor
 from zcollection.engine.layout import ArrayLayout
 from zcollection.engine.read import read_groups
-from zcollection.engine.select import RowReader, SelectedRows, VariableSource
+from zcollection.engine.read_rows import RowReader, VariableSource
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.errors import (
     ConflictError,
     CorruptionError,

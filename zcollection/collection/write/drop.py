@@ -17,8 +17,8 @@ from zcollection.model.lengths import length_of
 from zcollection.model.plain import plain
 from zcollection.model.times import calendar_of, in_calendar
 from zcollection.transaction.documents import PartitionRecord
+from zcollection.transaction.index.limits import Limits
 from zcollection.transaction.index.partitions import Candidates
-from zcollection.transaction.index.segments import Limits
 from zcollection.transaction.retrying import retrying
 from zcollection.transaction.snapshot import Snapshot
 

@@ -25,7 +25,8 @@ from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Job, ReadingSite, Site
 from zcollection.engine.layout import as_stored, declared_values
 from zcollection.engine.read import GroupRead, Outputs, reading
-from zcollection.engine.select import Runs, SelectedRows, VariableSource, filling
+from zcollection.engine.read_rows import VariableSource, filling
+from zcollection.engine.selected_rows import Runs, SelectedRows
 from zcollection.engine.statistics import reading_statistics
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError

@@ -23,7 +23,7 @@ from zcollection.collection.write.insert import axis_range, partition_write
 from zcollection.contracts.partitioning import Key
 from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Job
-from zcollection.engine.select import SelectedRows
+from zcollection.engine.selected_rows import SelectedRows
 from zcollection.engine.work import Work
 from zcollection.errors import PartitionError, SchemaError
 from zcollection.model.conventions import Conventions

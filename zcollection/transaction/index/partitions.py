@@ -23,7 +23,7 @@ Candidates = Callable[[Sequence[str]], Iterable[str]] | Collection[str] | None
 """The requested partitions: their paths, or a function that filters paths; None for all.
 
 The function is also called with the first segments of paths, all of one length, and returns those under which a requested
-partition may be stored. A `segments.RangePruning` also filters by the limits of keys and of the axis.
+partition may be stored. A `limits.RangePruning` also filters by the limits of keys and of the axis.
 """
 
 ByName = Mapping[str, Sequence[Any]]

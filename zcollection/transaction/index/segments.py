@@ -13,13 +13,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from itertools import accumulate, groupby, pairwise
 from operator import attrgetter
-from typing import Any, Final, Protocol, TypeGuard, runtime_checkable
+from typing import Any, Final, TypeGuard
 from uuid import uuid4
 
-import numpy as np
 from attrs import Factory, define, evolve, field, frozen
 from numcodecs.zstd import Zstd
-from numpy.typing import NDArray
 
 from zcollection.contracts.objects import Read
 from zcollection.contracts.partitioning import KeyValue
@@ -29,6 +27,7 @@ from zcollection.errors import CorruptionError
 from zcollection.model.escaping import unescape
 from zcollection.transaction.documents import IMMUTABLE, TRANSACTIONS, PartitionRecord
 from zcollection.transaction.index import packing
+from zcollection.transaction.index.limits import Limits, RangePruning
 from zcollection.transaction.index.packing import Columns
 from zcollection.transaction.index.partitions import OF_DIFFERENT_FIELDS, Candidates, Partitions
 
@@ -57,55 +56,6 @@ KeyRow = tuple[KeyValue, ...]
 
 class SegmentError(CorruptionError):
     """A segment is missing or damaged, or was replaced meanwhile."""
-
-
-@frozen
-class Limits:
-    """The limits of keys and axis values in stretches of partitions.
-
-    Attributes
-    ----------
-    smallest, largest
-        By field of the key, one value for each stretch: numbers, booleans, or strings in an object array.
-    axis
-        The smallest and the largest axis value in each stretch, as stored; None where they are not known.
-    """
-
-    smallest: Mapping[str, NDArray[Any]]
-    largest: Mapping[str, NDArray[Any]]
-    axis: Sequence[tuple[Any, Any] | None]
-
-    @classmethod
-    def of(
-        cls,
-        smallest: Mapping[str, Sequence[KeyValue]],
-        largest: Mapping[str, Sequence[KeyValue]],
-        axis: Sequence[tuple[Any, Any] | None],
-    ) -> "Limits":
-        """Return the limits, given as columns."""
-        low, high = ({name: _array(column) for name, column in columns.items()} for columns in (smallest, largest))
-        return cls(low, high, axis)
-
-    def __len__(self) -> int:
-        return len(self.axis)
-
-
-def _array(column: Sequence[KeyValue]) -> NDArray[Any]:
-    """Return a column as an array; strings as objects, because NumPy's strings drop trailing null characters."""
-    is_text = any(isinstance(value, str) for value in column)
-    return np.array(list(column), dtype=object if is_text else None)
-
-
-@runtime_checkable
-class RangePruning(Protocol):
-    """Candidates that also prune stretches of partitions by their limits, and name further partitions by path."""
-
-    @property
-    def paths(self) -> Collection[str]:
-        """Paths of partitions that are requested regardless of the limits."""
-
-    def may_contain(self, limits: Limits) -> Sequence[bool]:
-        """Return for each stretch whether it may contain a requested partition."""
 
 
 @frozen(eq=False)
