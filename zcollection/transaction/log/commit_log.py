@@ -139,9 +139,8 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
         last, size = found[-1].id, _BATCH
 
 
-def starting(store: KeyStore, number: int) -> Work[list[Version]]:
+def starting(number: int) -> Work[list[Version]]:
     """Return the versions from `number` on, in order, up to the first whose record is not in the log."""
-    del store  # it performs the work
     found: list[Version] = []
     while True:
         batch = range(number + len(found), number + len(found) + _BATCH)

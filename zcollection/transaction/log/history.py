@@ -136,7 +136,7 @@ def following(store: KeyStore, known: RecordId) -> Work[list[Version]]:
             (same,) = yield from fetch([Read(record_key(folded[-1].number))])
             if same is not None and not folded[-1].id.is_of(same):
                 break  # the log was restored from a copy that is older than the history
-            logged = yield from commit_log.starting(store, folded[-1].number + 1)
+            logged = yield from commit_log.starting(folded[-1].number + 1)
             if logged:  # otherwise they were folded meanwhile, because the newest is always in the log
                 return [*folded[1:], *logged]
         raise

@@ -46,7 +46,7 @@ async def repair(store: KeyStore, numbers: Sequence[int], partitions: Partitions
     """
     records = await Records.read(store, check_partitions=True)
     for key, items in records.folded.items():
-        own = records.own(items or ())
+        own = records.consistent(items or ())
         if items is None or own != items:
             await store.delete([key])
         if own and own != items:

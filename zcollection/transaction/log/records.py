@@ -54,7 +54,7 @@ class Records:
     @property
     def versions(self) -> dict[int, Version]:
         """The existing versions, by number; the log has precedence over the history."""
-        old = {item.number: item for items in self.folded.values() for item in self.own(items or ())}
+        old = {item.number: item for items in self.folded.values() for item in self.consistent(items or ())}
         return old | {number: item for number, item in self.logged.items() if isinstance(item, Version)}
 
     def lost(self, *, at_least: int) -> list[int]:
@@ -83,13 +83,13 @@ class Records:
         is_other = isinstance(logged, Version) and logged.transaction != folded.transaction
         return is_other or folded.number > self.newest
 
-    def own(self, items: Sequence[Version]) -> tuple[Version, ...]:
+    def consistent(self, items: Sequence[Version]) -> tuple[Version, ...]:
         """Return the versions of a history file that do not contradict the log."""
         return tuple(item for item in items if not self._is_foreign(item))
 
 
 def _without_superseded(logged: Mapping[int, R], last: int) -> dict[int, R]:
-    """Return the records of the log without those that the history, up to version `last`, has superseded: see `is_committed`.
+    """Return the records of the log without those that the history, up to version `last`, supersedes: see `is_committed`.
 
     A gap follows them in the log.
     """
@@ -98,15 +98,15 @@ def _without_superseded(logged: Mapping[int, R], last: int) -> dict[int, R]:
 
 
 def last_gap(numbers: Iterable[int]) -> int:
-    """Return the last version between those with a record in the log that has none; -1 if there is no gap."""
+    """Return the last version without a record between versions that have one; -1 if there is no gap."""
     return max((after - 1 for before, after in pairwise(sorted(numbers)) if after > before + 1), default=-1)
 
 
 def describe_foreign(foreign: Sequence[int]) -> str:
     """Return a description of a history that contains versions of another log."""
     return (
-        f"the history contains version {foreign[0]}, but the log another version of this number, or only older ones: one of "
-        f"them was restored from a copy"
+        f"the history contains version {foreign[0]}, but the log contains another version with this number, or only older "
+        f"versions: one of the two was restored from a copy"
     )
 
 

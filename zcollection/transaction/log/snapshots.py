@@ -89,7 +89,7 @@ async def _check_configuration_in_place(store: KeyStore, snapshot: Snapshot) -> 
     if (version, changed) != (snapshot.configuration, snapshot.schema):
         message = (
             f"{CONFIGURATION} of {store.url} was written by version {max(version, changed)}, but the log names version "
-            f"{max(snapshot.configuration, snapshot.schema)}: one of them was restored from a copy; call repair()"
+            f"{max(snapshot.configuration, snapshot.schema)}: one of the two was restored from a copy; call repair()"
         )
         raise CorruptionError(message)
 
