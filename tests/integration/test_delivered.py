@@ -33,8 +33,8 @@ def test_runs_of_rows_are_the_rows(times, data):
     again = Deliveries.from_json(found.to_json(), rows=len(times))
     np.testing.assert_array_equal(again.each, expected)
     mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(times), max_size=len(times))), bool)
-    np.testing.assert_array_equal(found.select(mask).each, expected[mask])
-    np.testing.assert_array_equal(found.select(np.flatnonzero(mask)).each, expected[mask])
+    np.testing.assert_array_equal(found.chosen(mask).each, expected[mask])
+    np.testing.assert_array_equal(found.chosen(np.flatnonzero(mask)).each, expected[mask])
     source = np.array(data.draw(st.lists(st.integers(-3, len(times) - 1), max_size=30)), np.int64)
     merged = [np.datetime64(9, "ms") if row < 0 else expected[row] for row in source]
     np.testing.assert_array_equal(found.merged(source, 9).each, np.array(merged, "M8[ms]"))

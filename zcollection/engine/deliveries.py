@@ -57,7 +57,7 @@ class Deliveries:
         times: NDArray[np.datetime64] = np.repeat(self.times, self.rows)
         return times
 
-    def select(self, rows: NDArray[Any]) -> "Deliveries":
+    def chosen(self, rows: NDArray[Any]) -> "Deliveries":
         """Return the deliveries of some of the rows, selected by row numbers or by a mask."""
         if len(self.rows) == 1:  # the usual case: all rows came together
             count = np.count_nonzero(rows) if rows.dtype == np.bool_ else len(rows)

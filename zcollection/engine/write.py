@@ -173,7 +173,7 @@ def _deliveries(group: GroupWrite, known: Statistics | None) -> Deliveries:
     if group.brings_rows:
         return before.merged(group.source, group.time)
     staying = group.source >= 0  # all other rows exist in the base and get new values
-    return before.select(np.where(staying, group.source, np.arange(len(group.source))))
+    return before.chosen(np.where(staying, group.source, np.arange(len(group.source))))
 
 
 def _statistics(prefix: str, group: GroupWrite, statistics: StatisticsBuilder) -> dict[str, bytes]:

@@ -101,7 +101,7 @@ class _Part:
         if known is not None and not known.missing:
             return self._sampled(known, deliveries, was_read=False)
         if known is not None and len(deliveries.rows) == 1:  # all rows were inserted together
-            return self._sampled(known, deliveries.select(np.arange(known.rows.sum())), was_read=False)
+            return self._sampled(known, deliveries.chosen(np.arange(known.rows.sum())), was_read=False)
         columns = yield from reading([group], self._schema, dimension=dimension)
         yield from partition_groups.checking_current(self._opened, group, self._record)
         return self._read(columns[self.axis], deliveries)
@@ -110,7 +110,7 @@ class _Part:
         found, rows = yield from self.selected.rows_plan(self.path).finding(self._schema, {})
         if not found.count:
             return None
-        return self._read(rows.get_variable(self.axis).to_numpy(), deliveries.select(found.positions))
+        return self._read(rows.get_variable(self.axis).to_numpy(), deliveries.chosen(found.positions))
 
     def _read(self, values: NDArray[Any], deliveries: Deliveries) -> PartitionSampling:
         """Return the sampling determined from the axis values, with the insertion times of the rows."""
@@ -122,7 +122,7 @@ class _Part:
                 f"finite numbers and times"
             )
             raise SchemaError(message)
-        present = deliveries.select(are_present(values, variable)) if found.missing else deliveries
+        present = deliveries.chosen(are_present(values, variable)) if found.missing else deliveries
         return self._sampled(found, present, was_read=True)
 
     def _sampled(self, found: Sampling, deliveries: Deliveries, *, was_read: bool) -> PartitionSampling:
