@@ -448,7 +448,7 @@ async def begin(
     except OutdatedError as error:
         # Damage, not another writer, where a group changed without a commit.
         if await commit_log.is_newest(store, base.id):
-            message = f"a group in {store.url} differs from its commit record, and no later commit has changed it; call verify(): {error}"
+            message = f"a group in {store.url} is not the one that was committed, and no later commit has changed it; call verify(): {error}"
             raise CorruptionError(message) from error
         raise
     finally:
