@@ -22,7 +22,7 @@ from zcollection.engine.executor import in_thread, worthwhile_threads
 from zcollection.engine.executors import ClientOption, executor_for
 from zcollection.engine.jobs import Arrays, Executor, Job, ReadingSite, Site
 from zcollection.engine.layout import stored_values
-from zcollection.engine.work import Work, perform, caching_reads
+from zcollection.engine.work import Work, caching_reads, perform
 from zcollection.engine.write import GROUP_DOCUMENT, GroupWrite
 from zcollection.errors import (
     CollectionExistsError,
@@ -275,7 +275,7 @@ class _PartitionInsert:
 
 
 def _is_lasting(key: str) -> bool:
-    """Return whether an object of a partition may be read once: its documents are to be read after what they vouch for."""
+    """Return whether an object of a partition may be cached; documents are always read again, to check the generation after a read."""
     return not key.endswith(GROUP_DOCUMENT)
 
 
